@@ -1,0 +1,32 @@
+/**
+ * Runs every `*.test.ts` of the packages (or those whose path contains an argument) with node:test. The named
+ * suites (`*.suite.ts`) start real servers and run by `scripts/run-suite.ts`.
+ */
+import { spawnSync } from "node:child_process";
+import { globSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import path from "node:path";
+
+const repositoryRoot = path.resolve(import.meta.dirname, "..");
+const wanted = process.argv.slice(2).filter((argument) => !argument.startsWith("--"));
+const options = process.argv.slice(2).filter((argument) => argument.startsWith("--"));
+
+const files = globSync(["packages/*/src/**/*.test.ts", "packages/*/test/**/*.test.ts", "scripts/**/*.test.ts"], {
+  cwd: repositoryRoot,
+  exclude: (name) => name.split(path.sep).includes("node_modules"),
+})
+  .filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part)))
+  .sort();
+
+if (files.length === 0) {
+  console.error("no test files");
+  process.exit(1);
+}
+
+const concurrency = Math.max(1, Math.min(4, availableParallelism()));
+const run = spawnSync(
+  process.execPath,
+  ["--disable-warning=ExperimentalWarning", "--test", `--test-concurrency=${concurrency}`, ...options, ...files],
+  { cwd: repositoryRoot, stdio: "inherit" },
+);
+process.exit(run.status ?? 1);

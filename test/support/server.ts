@@ -1,0 +1,253 @@
+/**
+ * Starts a member (etcd's or ours: both take the same flags), waits until it serves, and stops, pauses or kills
+ * it. Every process is killed and every temporary folder removed when the test process ends, whatever happens.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import path from "node:path";
+
+const READY_LINE = "ready to serve client requests";
+const TAIL_BYTES = 16_384;
+
+const running = new Set<ChildProcess>();
+const temporaryDirs = new Set<string>();
+
+function cleanUp(): void {
+  for (const child of running) child.kill("SIGKILL");
+  running.clear();
+  for (const dir of temporaryDirs) rmSync(dir, { recursive: true, force: true, maxRetries: 3 });
+  temporaryDirs.clear();
+}
+process.on("exit", cleanUp);
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.on(signal, () => {
+    cleanUp();
+    process.exit(1);
+  });
+}
+
+/** A folder that is removed when the process ends. `QUORATE_TMP_DIR` chooses the disk. */
+export function temporaryDir(prefix: string): string {
+  const base = process.env["QUORATE_TMP_DIR"] ?? tmpdir();
+  mkdirSync(base, { recursive: true });
+  const dir = mkdtempSync(path.join(base, `quorate-${prefix}-`));
+  if (process.env["QUORATE_KEEP_DIRS"] === undefined) temporaryDirs.add(dir);
+  return dir;
+}
+
+export function removeDir(dir: string): void {
+  temporaryDirs.delete(dir);
+  rmSync(dir, { recursive: true, force: true, maxRetries: 3 });
+}
+
+/** Distinct ports nobody listens on at this moment; all are held until the last one is chosen. */
+export async function freePorts(count: number): Promise<number[]> {
+  const servers = await Promise.all(
+    Array.from(
+      { length: count },
+      () =>
+        new Promise<ReturnType<typeof createServer>>((resolve, reject) => {
+          const server = createServer();
+          server.on("error", reject);
+          server.listen(0, "127.0.0.1", () => resolve(server));
+        }),
+    ),
+  );
+  const ports = servers.map((server) => {
+    const address = server.address();
+    if (address === null || typeof address === "string") throw new Error("no port");
+    return address.port;
+  });
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports;
+}
+
+export interface ServerOptions {
+  /** The command and its leading arguments, e.g. `["bin/etcd"]`. */
+  readonly command: readonly string[];
+  readonly name?: string;
+  /** Kept over restarts; a temporary one by default. */
+  readonly dataDir?: string;
+  readonly args?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  readonly startTimeoutMs?: number;
+}
+
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/** One member with fixed ports and a fixed data folder, started any number of times. */
+export class Server {
+  readonly name: string;
+  readonly dataDir: string;
+  readonly clientPort: number;
+  readonly peerPort: number;
+  readonly options: ServerOptions;
+  /** From spawn to the ready line of the last start, in milliseconds. */
+  startedInMs = 0;
+  #child: ChildProcess | undefined;
+  #exit: Promise<Exit> | undefined;
+  #tail = "";
+
+  private constructor(options: ServerOptions, ports: readonly number[]) {
+    this.options = options;
+    this.name = options.name ?? "m1";
+    this.dataDir = options.dataDir ?? path.join(temporaryDir("member"), "data");
+    this.clientPort = ports[0]!;
+    this.peerPort = ports[1]!;
+  }
+
+  /** Chooses ports and a data folder without starting anything. */
+  static async create(options: ServerOptions): Promise<Server> {
+    return new Server(options, await freePorts(2));
+  }
+
+  static async start(options: ServerOptions): Promise<Server> {
+    const server = await Server.create(options);
+    await server.start();
+    return server;
+  }
+
+  get endpoint(): string {
+    return `127.0.0.1:${this.clientPort}`;
+  }
+
+  get pid(): number {
+    const pid = this.#child?.pid;
+    if (pid === undefined) throw new Error(`${this.name} is not running`);
+    return pid;
+  }
+
+  /** The last 16 KiB of what the process wrote. */
+  get tail(): string {
+    return this.#tail;
+  }
+
+  /** Resolves when the process has ended. */
+  get exited(): Promise<Exit> {
+    return this.#exit ?? Promise.resolve({ code: null, signal: null });
+  }
+
+  arguments(): string[] {
+    const peerUrl = `http://127.0.0.1:${this.peerPort}`;
+    const clientUrl = `http://${this.endpoint}`;
+    return [
+      "--name",
+      this.name,
+      "--data-dir",
+      this.dataDir,
+      "--listen-client-urls",
+      clientUrl,
+      "--advertise-client-urls",
+      clientUrl,
+      "--listen-peer-urls",
+      peerUrl,
+      "--initial-advertise-peer-urls",
+      peerUrl,
+      "--initial-cluster",
+      `${this.name}=${peerUrl}`,
+      ...(this.options.args ?? []),
+    ];
+  }
+
+  /** Spawns without waiting for anything. `extraEnv` is for this start only. */
+  spawn(extraEnv: Readonly<Record<string, string>> = {}): void {
+    if (this.#child !== undefined) throw new Error(`${this.name} is already running`);
+    const [program, ...leading] = this.options.command;
+    if (program === undefined) throw new Error("empty command");
+    const child = spawn(program, [...leading, ...this.arguments()], {
+      env: { ...process.env, ...this.options.env, ...extraEnv },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    this.#child = child;
+    running.add(child);
+    this.#tail = "";
+    const collect = (chunk: Buffer): void => {
+      this.#tail = (this.#tail + chunk.toString("utf8")).slice(-TAIL_BYTES);
+    };
+    child.stdout?.on("data", collect);
+    child.stderr?.on("data", collect);
+    this.#exit = new Promise((resolve) => {
+      const ended = (exit: Exit): void => {
+        running.delete(child);
+        if (this.#child === child) this.#child = undefined;
+        resolve(exit);
+      };
+      child.on("error", (error) => {
+        this.#tail += String(error);
+        ended({ code: -1, signal: null });
+      });
+      // "close", not "exit": by then everything the process wrote has been collected.
+      child.on("close", (code, signal) => ended({ code, signal }));
+    });
+  }
+
+  /** Spawns and waits for the ready line; throws with the tail of the output when it does not come. */
+  async start(extraEnv: Readonly<Record<string, string>> = {}): Promise<void> {
+    const startedAt = performance.now();
+    this.spawn(extraEnv);
+    const child = this.#child!;
+    let timer: NodeJS.Timeout | undefined;
+    const ready = new Promise<void>((resolve) => {
+      let seen = "";
+      child.stderr?.on("data", (chunk: Buffer) => {
+        seen = (seen + chunk.toString("utf8")).slice(-4096);
+        if (seen.includes(READY_LINE)) resolve();
+      });
+    });
+    const outcome = await Promise.race([
+      ready.then(() => "ready" as const),
+      this.exited,
+      new Promise<"timeout">((resolve) => {
+        timer = setTimeout(resolve, this.options.startTimeoutMs ?? 30_000, "timeout");
+      }),
+    ]);
+    clearTimeout(timer);
+    if (outcome !== "ready") {
+      if (outcome === "timeout") await this.kill();
+      const what =
+        outcome === "timeout" ? "was not ready in time" : `ended with ${outcome.code ?? outcome.signal}`;
+      throw new Error(`${this.options.command.join(" ")} ${what}; its output ends:\n${this.#tail}`);
+    }
+    this.startedInMs = performance.now() - startedAt;
+  }
+
+  /** SIGKILL, as a crash; resolves when the process is gone. */
+  async kill(): Promise<void> {
+    this.#child?.kill("SIGKILL");
+    await this.exited;
+  }
+
+  /** SIGTERM; SIGKILL after ten seconds. */
+  async stop(): Promise<Exit> {
+    const child = this.#child;
+    if (child === undefined) return { code: null, signal: null };
+    child.kill("SIGTERM");
+    const timer = setTimeout(() => child.kill("SIGKILL"), 10_000);
+    const exit = await this.exited;
+    clearTimeout(timer);
+    return exit;
+  }
+
+  async restart(): Promise<void> {
+    await this.stop();
+    await this.start();
+  }
+
+  pause(): void {
+    process.kill(this.pid, "SIGSTOP");
+  }
+
+  resume(): void {
+    process.kill(this.pid, "SIGCONT");
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill();
+    if (this.options.dataDir === undefined) removeDir(path.dirname(this.dataDir));
+  }
+}
