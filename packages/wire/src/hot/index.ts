@@ -1,0 +1,41 @@
+/** Hand-written codecs for what is on the hot paths: plain objects or no objects at all. See README.md. */
+export * from "./internal-request.ts";
+export * from "./key-value.ts";
+export {
+  decodeConfState,
+  decodeEntry,
+  decodeHardState,
+  decodeMessage,
+  decodeSnapshot,
+  encodeConfState,
+  encodeEntry,
+  encodeHardState,
+  encodeMessage,
+  encodeSnapshot,
+  entrySize,
+  type RaftConfState,
+  type RaftEntry,
+  type RaftEntryType,
+  type RaftHardState,
+  type RaftMessage,
+  type RaftMessageType,
+  type RaftSnapshot,
+  writeEntry,
+} from "./raftpb.ts";
+export { EMPTY } from "./reader.ts";
+export {
+  type DeleteRangeRequest,
+  decodeDeleteRangeRequest,
+  decodePutRequest,
+  decodeRangeRequest,
+  encodeDeleteRangeRequest,
+  encodePutRequest,
+  encodeRangeRequest,
+  type PutRequest,
+  type RangeRequest,
+} from "./requests.ts";
+export * from "./responses.ts";
+export * from "./txn.ts";
+export * from "./walpb.ts";
+export * from "./watch-request.ts";
+export { WireError } from "./wire-error.ts";
