@@ -1,0 +1,60 @@
+import type { Clock, Timer } from "../seams/clock.ts";
+
+/** Looks in a row without a leader after which calls that need one end. */
+const LOOKS_WITHOUT_LEADER = 3;
+
+/**
+ * Ends the streams of clients that asked to be cut off from a member without a leader (metadata `hasleader`): it looks
+ * for a leader once an election timeout, so short elections go unnoticed. It looks only while there is such a stream.
+ */
+export class LeaderMonitor {
+  private readonly clock: Clock;
+  private readonly electionTimeoutMs: number;
+  private readonly hasLeader: () => boolean;
+  private readonly lost = new Set<() => void>();
+  private timer: Timer | undefined = undefined;
+  private looksWithoutLeader = 0;
+
+  constructor(clock: Clock, electionTimeoutMs: number, hasLeader: () => boolean) {
+    this.clock = clock;
+    this.electionTimeoutMs = electionTimeoutMs;
+    this.hasLeader = hasLeader;
+  }
+
+  /**
+   * Enters a stream, opened while there was a leader; `onLost` is called at most once. Returns what takes it out again,
+   * to be called when the stream ends.
+   */
+  add(onLost: () => void): () => void {
+    const entry = () => onLost();
+    this.lost.add(entry);
+    this.arm();
+    return () => {
+      this.lost.delete(entry);
+      if (this.lost.size === 0) this.stop();
+    };
+  }
+
+  /** Stops looking; for when the member stops. */
+  stop(): void {
+    this.timer?.cancel();
+    this.timer = undefined;
+    this.looksWithoutLeader = 0;
+  }
+
+  private arm(): void {
+    this.timer ??= this.clock.setTimer(this.electionTimeoutMs, () => this.look());
+  }
+
+  private look(): void {
+    this.timer = undefined;
+    this.looksWithoutLeader = this.hasLeader() ? 0 : this.looksWithoutLeader + 1;
+    if (this.looksWithoutLeader >= LOOKS_WITHOUT_LEADER) {
+      const entries = [...this.lost];
+      this.lost.clear();
+      this.looksWithoutLeader = 0;
+      for (const onLost of entries) onLost();
+    }
+    if (this.lost.size > 0) this.arm();
+  }
+}

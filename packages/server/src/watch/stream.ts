@@ -1,0 +1,367 @@
+import { decodeWatchRequest } from "@quorate/wire/hot";
+import type { Timer } from "../seams/clock.ts";
+import { Fifo } from "./fifo.ts";
+import type { WatchHub } from "./hub.ts";
+import { compareKeys, isOpenEnd } from "./key-range.ts";
+import { type EventsBody, fragmentResponse, NO_WATCH_ID } from "./responses.ts";
+import type { WatchSink } from "./sink.ts";
+import { COMPACTED, SYNCED, UNSYNCED, Watcher } from "./watcher.ts";
+
+/** What a create request asks for, as far as permission goes. Borrowed bytes. */
+export interface WatchedKeys {
+  /** An empty key has become the zero byte already. */
+  readonly key: Uint8Array;
+  /** As sent. */
+  readonly rangeEnd: Uint8Array;
+}
+
+/** The reason to refuse a create request, as sent to the client, or undefined when it is allowed. */
+export type Authorize = (keys: WatchedKeys) => string | undefined;
+
+const COMPACTED_REASON = "etcdserver: mvcc: required revision has been compacted";
+const EMPTY_RANGE_REASON = "mvcc: watcher range is empty";
+const DUPLICATE_ID_REASON = "mvcc: duplicate watch ID provided on the WatchStream";
+
+/** Responses to requests that may wait for a full sink before no more requests are taken. */
+const MAX_WAITING_CONTROLS = 16;
+const NO_PUT = 0;
+const NO_DELETE = 1;
+const ZERO_KEY = new Uint8Array(1);
+const INTERNAL = 13;
+
+/**
+ * One `Watch` call with its watchers. All responses go through one queue, the sink; while the sink is full no event is
+ * kept for it: watchers remember where they are and read history later.
+ */
+export class WatchStream {
+  private readonly hub: WatchHub;
+  private readonly sink: WatchSink;
+  private readonly authorize: Authorize | undefined;
+  private readonly progressPeriodMs: number;
+  private readonly watchers = new Map<bigint, Watcher>();
+  private nextId = 0n;
+  private readonly controls = new Fifo<Uint8Array>();
+  private readonly waitingRequests = new Fifo<Uint8Array>();
+  private readingPaused = false;
+  private closed = false;
+  private ticker: Timer | undefined = undefined;
+  /** When the last tick was due, or the opening of the stream. */
+  private nextTickMs: number;
+  /** Events in the message that filled the sink. */
+  private pendingEvents = 0;
+  /** The greatest start revision seen since it was last computed. */
+  private greatestStart = 0;
+  private progressAsked = false;
+  private tickMissed = false;
+
+  /** Nothing but responses to requests may be added: the sink is full or gone. Read by the hub and the catch-up. */
+  full = false;
+  /** Watchers behind the current revision, waiting for their turn to read history. Owned by the catch-up. */
+  readonly behind = new Fifo<Watcher>();
+  /** Whether the catch-up knows of this stream. */
+  scheduled = false;
+  /** Watchers that are not synced; the compacted ones count. */
+  unsyncedCount = 0;
+
+  /** Made by `WatchHub.openStream`. */
+  constructor(hub: WatchHub, sink: WatchSink, authorize: Authorize | undefined, progressPeriodMs: number) {
+    this.hub = hub;
+    this.sink = sink;
+    this.authorize = authorize;
+    this.progressPeriodMs = progressPeriodMs;
+    this.nextTickMs = hub.clock.nowMs();
+  }
+
+  /** Handles one encoded `WatchRequest`, borrowed for the call. Malformed bytes end the stream. */
+  receive(request: Uint8Array): void {
+    if (this.closed) return;
+    if (this.readingPaused) this.waitingRequests.push(request.slice());
+    else this.handle(request);
+  }
+
+  /** The sink has room again. */
+  drained(): void {
+    if (this.closed) return;
+    this.hub.metrics.pendingEvents -= this.pendingEvents;
+    this.pendingEvents = 0;
+    this.full = false;
+    this.flushControls();
+    if (this.readingPaused) this.handleWaiting();
+    if (!this.full) this.hub.catchUp.schedule(this);
+  }
+
+  /** Releases all watchers; nothing is sent afterwards. For when the call is over. Idempotent. */
+  close(): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.full = true;
+    this.ticker?.cancel();
+    this.hub.release(this);
+  }
+
+  /** Ends the call with a gRPC status, for example when the leader is lost. */
+  fail(code: number, message: string): void {
+    if (this.closed) return;
+    this.close();
+    this.sink.end(code, message);
+  }
+
+  /** For the hub: what `close` leaves behind is dropped here, outside of any delivery. */
+  dropWatchers(): void {
+    for (const watcher of this.watchers.values()) this.hub.unregister(watcher);
+    this.watchers.clear();
+    this.controls.clear();
+    this.waitingRequests.clear();
+    this.behind.clear();
+    this.hub.metrics.pendingEvents -= this.pendingEvents;
+    this.pendingEvents = 0;
+  }
+
+  /** For the hub: every watcher that has not been cancelled reads history from where it is. */
+  allBehind(deliveredRevision: number): void {
+    for (const watcher of this.watchers.values()) {
+      if (watcher.state !== SYNCED) continue;
+      watcher.next = Math.max(watcher.next, deliveredRevision + 1);
+      this.fallBehind(watcher);
+    }
+    this.hub.catchUp.schedule(this);
+  }
+
+  /** For the hub: the watcher goes on by reading history from its `next`. */
+  fallBehind(watcher: Watcher): void {
+    watcher.state = UNSYNCED;
+    this.unsyncedCount += 1;
+    this.hub.metrics.slowWatchers += 1;
+    this.behind.push(watcher);
+  }
+
+  /** For the catch-up: the watcher has been handed everything up to the current revision. */
+  becomeSynced(watcher: Watcher): void {
+    watcher.state = SYNCED;
+    this.unsyncedCount -= 1;
+    this.hub.metrics.slowWatchers -= 1;
+  }
+
+  /** For the catch-up: the history from the watcher's `next` on is no longer there. */
+  cancelCompacted(watcher: Watcher, compactRevision: number): void {
+    this.hub.forget(watcher);
+    watcher.state = COMPACTED;
+    this.hub.metrics.slowWatchers -= 1;
+    this.post(this.hub.responses.compacted(watcher.id, compactRevision), 0);
+  }
+
+  /** For the hub: one response with events, whole. Not while `full`. */
+  sendShared(watcher: Watcher, body: EventsBody): void {
+    watcher.progressDue = false;
+    this.post(body.message(watcher), body.events.length);
+  }
+
+  /** For the hub and the catch-up: one response with events, in fragments where that was asked for. */
+  sendEvents(watcher: Watcher, header: Uint8Array, events: readonly Uint8Array[]): void {
+    watcher.progressDue = false;
+    const limit = watcher.options.fragment ? this.hub.fragmentBytes : Number.POSITIVE_INFINITY;
+    const messages = fragmentResponse(header, watcher.id, events, limit);
+    // The parts of a response follow one another even when the sink fills up meanwhile: clients join neighbours only.
+    for (let i = 0; i < messages.length; i++) this.post(messages[i]!, i === 0 ? events.length : 0);
+  }
+
+  /** For the hub: everything applied has been delivered; do what had to wait for it. */
+  backlogDelivered(): void {
+    if (this.closed) return;
+    if (this.tickMissed) {
+      this.tickMissed = false;
+      this.notifyProgress();
+    }
+    if (this.progressAsked) {
+      this.progressAsked = false;
+      this.answerProgress();
+    }
+  }
+
+  private handle(bytes: Uint8Array): void {
+    let request: ReturnType<typeof decodeWatchRequest>;
+    try {
+      request = decodeWatchRequest(bytes);
+    } catch (error) {
+      const text = error instanceof Error ? error.message : String(error);
+      this.fail(INTERNAL, `grpc: failed to unmarshal the received message: ${text}`);
+      return;
+    }
+    if (request.kind === 1) this.create(request.create);
+    else if (request.kind === 2) this.cancel(request.watchId);
+    else if (request.kind === 3) this.answerProgress();
+  }
+
+  /** The order of the checks is visible to clients. */
+  private create(request: CreateRequest): void {
+    const { hub } = this;
+    const key = request.key.length === 0 ? ZERO_KEY : request.key;
+    const { rangeEnd, startRevision } = request;
+    if (startRevision < 0) {
+      this.refuse(COMPACTED_REASON);
+      return;
+    }
+    // The bytes as sent: a single zero byte asks for everything, and permission for one key must not pass for that.
+    const denied = this.authorize?.({ key, rangeEnd });
+    if (denied !== undefined) {
+      this.refuse(denied);
+      return;
+    }
+    if (rangeEnd.length > 0 && !isOpenEnd(rangeEnd) && compareKeys(key, rangeEnd) >= 0) {
+      this.refuse(EMPTY_RANGE_REASON);
+      return;
+    }
+    if (request.watchId !== 0n && this.watchers.has(request.watchId)) {
+      this.refuse(DUPLICATE_ID_REASON);
+      return;
+    }
+    const id = request.watchId !== 0n ? request.watchId : this.chooseId();
+
+    const current = hub.source.currentRevision;
+    const fromNow = startRevision === 0 || startRevision > current;
+    const watcher = new Watcher(
+      this,
+      id,
+      hub.index.rangeOf(key, rangeEnd),
+      fromNow ? Math.max(current + 1, startRevision) : startRevision,
+      {
+        startRevision,
+        progressNotify: request.progressNotify,
+        prevKv: request.prevKv,
+        fragment: request.fragment,
+        noPut: request.filters.includes(NO_PUT),
+        noDelete: request.filters.includes(NO_DELETE),
+      },
+    );
+    this.watchers.set(id, watcher);
+    this.greatestStart = Math.max(this.greatestStart, startRevision);
+    hub.register(watcher);
+    this.respond(hub.responses.created(current, id));
+    if (!fromNow) {
+      this.fallBehind(watcher);
+      hub.catchUp.schedule(this);
+    }
+    if (request.progressNotify && this.ticker === undefined) this.startTicker();
+  }
+
+  private refuse(reason: string): void {
+    this.respond(this.hub.responses.refused(this.hub.source.currentRevision, reason));
+  }
+
+  private chooseId(): bigint {
+    while (this.watchers.has(this.nextId)) this.nextId += 1n;
+    const id = this.nextId;
+    this.nextId += 1n;
+    return id;
+  }
+
+  private cancel(id: bigint): void {
+    const watcher = this.watchers.get(id);
+    if (watcher === undefined) return;
+    this.watchers.delete(id);
+    if (watcher.state !== SYNCED) this.unsyncedCount -= 1;
+    this.hub.unregister(watcher);
+    this.respond(this.hub.responses.canceled(this.hub.source.currentRevision, id));
+  }
+
+  /** One answer for the whole stream, or none: whoever asked asks again. */
+  private answerProgress(): void {
+    const { hub } = this;
+    if (this.watchers.size === 0 || this.unsyncedCount > 0 || this.full) return;
+    if (hub.hasBacklog) {
+      this.progressAsked = true;
+      hub.whenDelivered(this);
+      return;
+    }
+    const current = hub.source.currentRevision;
+    if (this.greatestStart > current) {
+      // It may belong to a watcher that has been cancelled since.
+      this.greatestStart = 0;
+      for (const { options } of this.watchers.values()) {
+        if (options.startRevision > this.greatestStart) this.greatestStart = options.startRevision;
+      }
+      if (this.greatestStart > current) return;
+    }
+    this.post(hub.responses.progress(current, NO_WATCH_ID), 0);
+  }
+
+  /** Ticks come at a fixed period from the opening of the stream, whenever the first watcher asked for them. */
+  private startTicker(): void {
+    const nowMs = this.hub.clock.nowMs();
+    // Counted on from the last tick: a timer that fires a little early must not give a second tick for one period.
+    this.nextTickMs += this.progressPeriodMs;
+    if (this.nextTickMs <= nowMs) {
+      this.nextTickMs += Math.ceil((nowMs - this.nextTickMs) / this.progressPeriodMs) * this.progressPeriodMs;
+    }
+    this.ticker = this.hub.clock.setTimer(this.nextTickMs - nowMs, () => this.tick());
+  }
+
+  private tick(): void {
+    if (this.closed) return;
+    this.startTicker();
+    if (this.hub.hasBacklog) {
+      this.tickMissed = true;
+      this.hub.whenDelivered(this);
+      return;
+    }
+    this.notifyProgress();
+  }
+
+  private notifyProgress(): void {
+    const current = this.hub.source.currentRevision;
+    for (const watcher of this.watchers.values()) {
+      if (!watcher.options.progressNotify) continue;
+      const { progressDue } = watcher;
+      watcher.progressDue = true;
+      if (!progressDue || this.full) continue;
+      if (watcher.state !== SYNCED || watcher.options.startRevision > current) continue;
+      this.post(this.hub.responses.progress(current, watcher.id), 0);
+    }
+  }
+
+  /** A response to a request is never dropped: it waits for room, and then no request is taken for long. */
+  private respond(message: Uint8Array): void {
+    if (this.closed) return;
+    if (!this.full) {
+      this.post(message, 0);
+      return;
+    }
+    this.controls.push(message);
+    if (this.controls.length < MAX_WAITING_CONTROLS || this.readingPaused) return;
+    this.readingPaused = true;
+    this.sink.pauseReading();
+  }
+
+  private flushControls(): void {
+    while (!this.full) {
+      const message = this.controls.shift();
+      if (message === undefined) return;
+      this.post(message, 0);
+    }
+  }
+
+  private handleWaiting(): void {
+    while (!this.closed && this.controls.length < MAX_WAITING_CONTROLS) {
+      const request = this.waitingRequests.shift();
+      if (request === undefined) {
+        this.readingPaused = false;
+        this.sink.resumeReading();
+        return;
+      }
+      this.handle(request);
+    }
+  }
+
+  private post(message: Uint8Array, events: number): void {
+    if (this.closed) return;
+    const { metrics, beforeSend } = this.hub;
+    if (beforeSend !== undefined) beforeSend();
+    metrics.eventsTotal += events;
+    if (this.sink.send(message)) return;
+    this.full = true;
+    this.pendingEvents += events;
+    metrics.pendingEvents += events;
+  }
+}
+
+type CreateRequest = Extract<ReturnType<typeof decodeWatchRequest>, { kind: 1 }>["create"];
