@@ -13,7 +13,7 @@ export const ETCD_VERSION = "3.7.3";
 const repositoryRoot = path.resolve(import.meta.dirname, "..");
 
 /** Built programs and other things that take long to make; ignored by git. */
-export const cacheDir = process.env["QUORATE_CACHE_DIR"] ?? path.join(repositoryRoot, ".cache");
+export const cacheDir = process.env.QUORATE_CACHE_DIR ?? path.join(repositoryRoot, ".cache");
 
 export interface EtcdPrograms {
   readonly version: string;
@@ -38,7 +38,7 @@ function executable(file: string): boolean {
 
 /** The first executable of that name in PATH. */
 export function which(program: string): string | undefined {
-  for (const dir of (process.env["PATH"] ?? "").split(path.delimiter)) {
+  for (const dir of (process.env.PATH ?? "").split(path.delimiter)) {
     if (dir !== "" && executable(path.join(dir, program))) return path.join(dir, program);
   }
   return undefined;
@@ -61,7 +61,7 @@ function programsIn(dir: string): EtcdPrograms | undefined {
 
 /** Finds the programs, building them when they are not in the cache (about a minute, once). */
 export function realEtcd(log: (line: string) => void = () => {}): Found<EtcdPrograms> {
-  const given = process.env["QUORATE_ETCD_DIR"];
+  const given = process.env.QUORATE_ETCD_DIR;
   if (given !== undefined && given !== "") {
     const programs = programsIn(given);
     return programs === undefined

@@ -18,19 +18,41 @@ interface Suite {
 export const SUITES: Readonly<Record<string, Suite>> = {
   etcdctl: { file: "test/interop/etcdctl.suite.ts", what: "etcdctl 3.7 and Debian's 3.4" },
   etcd3: { file: "test/interop/etcd3.suite.ts", what: "the npm client etcd3" },
-  "go-client": { file: "test/interop/go-client.suite.ts", what: "Go's clientv3 3.7 and its concurrency package" },
+  "go-client": {
+    file: "test/interop/go-client.suite.ts",
+    what: "Go's clientv3 3.7 and its concurrency package",
+  },
   "grpc-js": { file: "test/interop/grpc-js.suite.ts", what: "the protocol as seen by @grpc/grpc-js" },
-  differential: { file: "test/differential/differential.suite.ts", what: "random operations against a real etcd" },
+  differential: {
+    file: "test/differential/differential.suite.ts",
+    what: "random operations against a real etcd",
+  },
   crash: { file: "test/crash/kill.suite.ts", what: "kill -9 at random moments under load" },
-  "lossy-disk": { file: "test/crash/lossy-disk.suite.ts", what: "power cuts: unsynced writes dropped and torn", onlyOurs: true },
-  corruption: { file: "test/crash/corruption.suite.ts", what: "flipped bytes in WAL and backend", onlyOurs: true },
-  failpoints: { file: "test/crash/failpoints.suite.ts", what: "a panic at every failpoint under load", onlyOurs: true },
+  "lossy-disk": {
+    file: "test/crash/lossy-disk.suite.ts",
+    what: "power cuts: unsynced writes dropped and torn",
+    onlyOurs: true,
+  },
+  corruption: {
+    file: "test/crash/corruption.suite.ts",
+    what: "flipped bytes in WAL and backend",
+    onlyOurs: true,
+  },
+  failpoints: {
+    file: "test/crash/failpoints.suite.ts",
+    what: "a panic at every failpoint under load",
+    onlyOurs: true,
+  },
 };
 
 if (import.meta.main) {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { target: { type: "string" }, reporter: { type: "string", default: "spec" }, help: { type: "boolean" } },
+    options: {
+      target: { type: "string" },
+      reporter: { type: "string", default: "spec" },
+      help: { type: "boolean" },
+    },
     args: process.argv.slice(2).filter((_, i, all) => !all.includes("--") || i < all.indexOf("--")),
   });
   const rest = process.argv.includes("--") ? process.argv.slice(process.argv.indexOf("--") + 1) : [];
@@ -38,7 +60,9 @@ if (import.meta.main) {
   const unknown = names.filter((name) => SUITES[name] === undefined);
   if (values.help === true || names.length === 0 || unknown.length > 0) {
     if (unknown.length > 0) console.error(`unknown suite: ${unknown.join(", ")}`);
-    console.error("usage: node scripts/run-suite.ts NAME... [--target quorate|etcd|COMMAND] [-- ARGUMENTS]\n");
+    console.error(
+      "usage: node scripts/run-suite.ts NAME... [--target quorate|etcd|COMMAND] [-- ARGUMENTS]\n",
+    );
     for (const [name, suite] of Object.entries(SUITES)) console.error(`  ${name.padEnd(14)}${suite.what}`);
     process.exit(values.help === true ? 0 : 2);
   }
@@ -49,7 +73,12 @@ if (import.meta.main) {
     const suite = SUITES[name]!;
     const run = spawnSync(
       process.execPath,
-      ["--disable-warning=ExperimentalWarning", "--test", `--test-reporter=${values.reporter}`, path.join(repositoryRoot, suite.file)],
+      [
+        "--disable-warning=ExperimentalWarning",
+        "--test",
+        `--test-reporter=${values.reporter}`,
+        path.join(repositoryRoot, suite.file),
+      ],
       { cwd: repositoryRoot, env, stdio: "inherit" },
     );
     if (run.status !== 0) failed = true;

@@ -11,10 +11,13 @@ const repositoryRoot = path.resolve(import.meta.dirname, "..");
 const wanted = process.argv.slice(2).filter((argument) => !argument.startsWith("--"));
 const options = process.argv.slice(2).filter((argument) => argument.startsWith("--"));
 
-const files = globSync(["packages/*/src/**/*.test.ts", "packages/*/test/**/*.test.ts", "scripts/**/*.test.ts"], {
-  cwd: repositoryRoot,
-  exclude: (name) => name.split(path.sep).includes("node_modules"),
-})
+const files = globSync(
+  ["packages/*/src/**/*.test.ts", "packages/*/test/**/*.test.ts", "scripts/**/*.test.ts"],
+  {
+    cwd: repositoryRoot,
+    exclude: (name) => name.split(path.sep).includes("node_modules"),
+  },
+)
   .filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part)))
   .sort();
 
@@ -26,7 +29,13 @@ if (files.length === 0) {
 const concurrency = Math.max(1, Math.min(4, availableParallelism()));
 const run = spawnSync(
   process.execPath,
-  ["--disable-warning=ExperimentalWarning", "--test", `--test-concurrency=${concurrency}`, ...options, ...files],
+  [
+    "--disable-warning=ExperimentalWarning",
+    "--test",
+    `--test-concurrency=${concurrency}`,
+    ...options,
+    ...files,
+  ],
   { cwd: repositoryRoot, stdio: "inherit" },
 );
 process.exit(run.status ?? 1);

@@ -21,7 +21,8 @@ const DECIDING = ["consensus", "apply", "mvcc", "watch", "lease", "alarm", "clus
 
 const FORBIDDEN_MODULES =
   /^node:(fs|net|tls|http|https|http2|dgram|dns|child_process|worker_threads|timers|perf_hooks|os)(\/|$)|^(lmdb|ws|pino|prom-client)$/;
-const FORBIDDEN_CALLS = /\b(Date\.now|new Date\(|performance\.now|Math\.random|setTimeout|setInterval|setImmediate|randomBytes|randomInt|randomUUID|process\.(env|hrtime))\b/;
+const FORBIDDEN_CALLS =
+  /\b(Date\.now|new Date\(|performance\.now|Math\.random|setTimeout|setInterval|setImmediate|randomBytes|randomInt|randomUUID|process\.(env|hrtime))\b/;
 
 /** Which folders of server/src a folder may import from; a folder that is not listed is free (the shell). */
 const FOLDERS: Record<string, readonly string[]> = {
@@ -45,7 +46,8 @@ test("a package imports only the packages under it, and only through their expor
     for (const file of sources(path.join(ROOT, "packages", name, "src"))) {
       for (const specifier of importsOf(file)) {
         const other = /^@quorate\/([^/]+)/.exec(specifier)?.[1];
-        if (other !== undefined && other !== name && !allowed.includes(other)) wrong.push(`${relative(file)}: ${specifier}`);
+        if (other !== undefined && other !== name && !allowed.includes(other))
+          wrong.push(`${relative(file)}: ${specifier}`);
         if (specifier.startsWith(".") && !inside(file, specifier, path.join(ROOT, "packages", name))) {
           wrong.push(`${relative(file)}: ${specifier} leaves its package`);
         }

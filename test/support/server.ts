@@ -30,10 +30,10 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
 
 /** A folder that is removed when the process ends. `QUORATE_TMP_DIR` chooses the disk. */
 export function temporaryDir(prefix: string): string {
-  const base = process.env["QUORATE_TMP_DIR"] ?? tmpdir();
+  const base = process.env.QUORATE_TMP_DIR ?? tmpdir();
   mkdirSync(base, { recursive: true });
   const dir = mkdtempSync(path.join(base, `quorate-${prefix}-`));
-  if (process.env["QUORATE_KEEP_DIRS"] === undefined) temporaryDirs.add(dir);
+  if (process.env.QUORATE_KEEP_DIRS === undefined) temporaryDirs.add(dir);
   return dir;
 }
 

@@ -13,7 +13,7 @@ export interface Target {
 }
 
 export function target(): Target {
-  const wanted = process.env["QUORATE_TARGET"] ?? "quorate";
+  const wanted = process.env.QUORATE_TARGET ?? "quorate";
   if (wanted === "quorate") return { name: "quorate", command: [path.join(repositoryRoot, "bin/etcd")] };
   if (wanted === "etcd") {
     const etcd = realEtcd();

@@ -55,7 +55,7 @@ func TestKvErrorsAreEtcdErrors(t *testing.T) {
 	}{
 		{"empty key", func() error { _, err := c.Put(ctx, "", "v"); return err }, rpctypes.ErrEmptyKey},
 		{"unknown lease", func() error { _, err := c.Put(ctx, p, "v", clientv3.WithLease(4711)); return err }, rpctypes.ErrLeaseNotFound},
-		{"future revision", func() error { _, err := c.Get(ctx, p, clientv3.WithRev(1 << 50)); return err }, rpctypes.ErrFutureRev},
+		{"future revision", func() error { _, err := c.Get(ctx, p, clientv3.WithRev(1<<50)); return err }, rpctypes.ErrFutureRev},
 		{"future compaction", func() error { _, err := c.Compact(ctx, 1<<50); return err }, rpctypes.ErrFutureRev},
 		{"duplicate key in a txn", func() error {
 			_, err := c.Txn(ctx).Then(clientv3.OpPut(p, "1"), clientv3.OpPut(p, "2")).Commit()
