@@ -1,0 +1,157 @@
+import type { Disk } from "../seams/disk.ts";
+import { WalError } from "./errors.ts";
+import { decodeEntry, decodeHardState, decodeMetadata, decodeSnapshot } from "./messages.ts";
+import { FieldReader, MalformedMessage } from "./protobuf.ts";
+import { type SegmentName, segmentsAmong, segmentsFrom } from "./segment-name.ts";
+import { type RecordView, readSegment } from "./segment-reader.ts";
+import { type Entry, type HardState, RecordType, type WalMetadata } from "./types.ts";
+
+/** The log position a reader starts from: that of a valid snapshot record (0, 0 at the beginning). */
+export interface WalStart {
+  readonly index: number;
+  readonly term: number;
+}
+
+export interface WalContent {
+  /** undefined only of a log without any record. */
+  readonly metadata: WalMetadata | undefined;
+  /** All zero when the log holds none. */
+  readonly hardState: HardState;
+  /** Those after `start.index`, without gaps. Their data are views of larger buffers, kept while any is kept. */
+  readonly entries: Entry[];
+  /** How the log ends when a write was torn; it must be repaired before it is continued. */
+  readonly torn: WalError | undefined;
+}
+
+/** What is needed to continue a log. */
+export interface WalTail {
+  readonly segments: readonly SegmentName[];
+  /** Behind the last whole record of the last segment. */
+  readonly offset: number;
+  readonly crc: number;
+  readonly metadataBytes: Uint8Array;
+}
+
+/**
+ * Reads a log from `start` on, verifying every record. A torn end is reported, not repaired; everything else that is
+ * wrong is a `WalError`.
+ */
+export async function readWal(
+  disk: Disk,
+  directory: string,
+  start: WalStart,
+): Promise<{ content: WalContent; tail: WalTail }> {
+  const segments = segmentsFrom(await listSegments(disk, directory), start.index, directory);
+  const collector = new Collector(start);
+  let crc = 0;
+  let offset = 0;
+  let torn: WalError | undefined;
+  for (const segment of segments) {
+    const path = `${directory}/${segment.name}`;
+    collector.path = path;
+    const file = await disk.open(path, "read");
+    try {
+      const isLast = segment === segments.at(-1);
+      ({ crc, offset, torn } = await readSegment(file, { crc, isLast, onRecord: collector.onRecord }));
+    } finally {
+      await file.close();
+    }
+  }
+  if (torn === undefined && !collector.snapshotFound) {
+    throw new WalError("SNAPSHOT_NOT_FOUND", "wal: snapshot not found", { file: directory });
+  }
+  const { metadata, hardState, entries } = collector;
+  return {
+    content: { metadata, hardState, entries, torn },
+    tail: { segments, offset, crc, metadataBytes: collector.metadataBytes ?? new Uint8Array(0) },
+  };
+}
+
+export async function listSegments(disk: Disk, directory: string): Promise<SegmentName[]> {
+  return segmentsAmong(await disk.list(directory));
+}
+
+class Collector {
+  path = "";
+  metadata: WalMetadata | undefined;
+  metadataBytes: Uint8Array | undefined;
+  hardState: HardState = { term: 0, vote: 0n, commit: 0 };
+  readonly entries: Entry[] = [];
+  snapshotFound = false;
+  readonly #start: WalStart;
+  readonly #fields = new FieldReader();
+
+  constructor(start: WalStart) {
+    this.#start = start;
+  }
+
+  readonly onRecord = (record: RecordView): void => {
+    try {
+      this.#collect(record);
+    } catch (error) {
+      // The CRC was right, so somebody wrote this: it is no message of a version we know.
+      if (!(error instanceof MalformedMessage)) throw error;
+      throw this.#error(record, "MALFORMED_RECORD", "wal: malformed record", error.message);
+    }
+  };
+
+  #collect(record: RecordView): void {
+    const { bytes, dataStart, dataEnd } = record;
+    switch (record.type) {
+      case RecordType.entry:
+        this.#entry(record);
+        break;
+      case RecordType.state:
+        this.hardState = decodeHardState(this.#fields.reset(bytes, dataStart, dataEnd));
+        break;
+      case RecordType.metadata: {
+        const data = bytes.slice(dataStart, dataEnd);
+        if (this.metadataBytes !== undefined && !equal(data, this.metadataBytes)) {
+          throw this.#error(record, "CONFLICTING_METADATA", "wal: conflicting metadata found");
+        }
+        this.metadataBytes = data;
+        this.metadata = decodeMetadata(data);
+        break;
+      }
+      case RecordType.crc:
+        break;
+      case RecordType.snapshot: {
+        const snapshot = decodeSnapshot(this.#fields.reset(bytes, dataStart, dataEnd), bytes);
+        if (snapshot.index !== this.#start.index) break;
+        if (snapshot.term !== this.#start.term) {
+          throw this.#error(record, "SNAPSHOT_MISMATCH", "wal: snapshot mismatch");
+        }
+        this.snapshotFound = true;
+        break;
+      }
+      default:
+        throw this.#error(record, "UNEXPECTED_BLOCK_TYPE", `unexpected block type ${record.type}`);
+    }
+  }
+
+  #entry(record: RecordView): void {
+    const entry = decodeEntry(
+      this.#fields.reset(record.bytes, record.dataStart, record.dataEnd),
+      record.bytes,
+    );
+    if (entry.index <= this.#start.index) return;
+    const position = entry.index - this.#start.index - 1;
+    if (position > this.entries.length) {
+      const detail =
+        `snapshot[Index: ${this.#start.index}, Term: ${this.#start.term}], ` +
+        `current entry[Index: ${entry.index}, Term: ${entry.term}], len(ents): ${this.entries.length}`;
+      throw this.#error(record, "OUT_OF_RANGE", "wal: slice bounds out of range", detail);
+    }
+    // A new leader's entries replace the uncommitted ones of an older leader.
+    this.entries.length = position;
+    this.entries.push(entry);
+  }
+
+  #error(record: RecordView, code: WalError["code"], text: string, detail?: string): WalError {
+    return new WalError(code, text, { file: this.path, offset: record.offset }, detail);
+  }
+}
+
+function equal(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+}

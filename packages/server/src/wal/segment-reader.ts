@@ -1,0 +1,202 @@
+import type { DiskFile } from "../seams/disk.ts";
+import { crc32cOf } from "./crc32c.ts";
+import { WalError } from "./errors.ts";
+import { FieldReader, MalformedMessage } from "./protobuf.ts";
+import { contradictsItself, isTorn } from "./torn.ts";
+import { RecordType } from "./types.ts";
+
+/** Read at a time: memory stays modest, and the loop gets its turn after each. */
+const CHUNK_BYTES = 256 * 1024;
+/** Length field and head of a record: enough to see whether they agree. */
+const HEAD_BYTES = 32;
+const PAD_FLAG = 0x80;
+
+/** One record. The object is the reader's own and changes with the next record. */
+export interface RecordView {
+  type: number;
+  /** Running CRC after this record, as it stands in the record. */
+  crc: number;
+  /** The data is `bytes[dataStart, dataEnd)`; views of `bytes` may be kept. */
+  bytes: Uint8Array;
+  dataStart: number;
+  dataEnd: number;
+  /** Where the frame begins in the file. */
+  offset: number;
+}
+
+export interface SegmentReading {
+  /** The running CRC so far; 0 accepts the segment's first crc record whatever it says. */
+  readonly crc: number;
+  /** Only in the last segment can a write have been torn. */
+  readonly isLast: boolean;
+  /** May throw; it is not caught. */
+  readonly onRecord: (record: RecordView) => void;
+}
+
+export interface SegmentEnd {
+  /** Behind the last whole record. */
+  readonly offset: number;
+  readonly crc: number;
+  /** How the segment ends, when not at its end of data: a write that was torn (`UNEXPECTED_EOF`). */
+  readonly torn: WalError | undefined;
+}
+
+/**
+ * Reads the records of one segment up to its end of data: the end of the file, or a zero length field. Everything is
+ * checked before it is used, lengths against the file's size before anything of that length is read. Throws
+ * `WalError` with file and offset for anything but whole records and, in the last segment, a torn end.
+ */
+export async function readSegment(file: DiskFile, reading: SegmentReading): Promise<SegmentEnd> {
+  const scan = new SegmentScan(file.path, await file.size(), reading);
+  for (;;) {
+    const needed = scan.readBuffered();
+    if (needed === 0) return { offset: scan.offset, crc: scan.crc, torn: scan.torn };
+    const chunk = new Uint8Array(Math.min(Math.max(needed, CHUNK_BYTES), scan.size - scan.offset));
+    const count = await file.read(chunk, scan.offset);
+    if (count < needed) throw scan.error("UNEXPECTED_EOF", "unexpected EOF", "the file has shrunk");
+    scan.refill(chunk, count);
+  }
+}
+
+class SegmentScan {
+  readonly size: number;
+  offset = 0;
+  crc: number;
+  torn: WalError | undefined;
+  readonly #path: string;
+  readonly #reading: SegmentReading;
+  #chunk: Uint8Array = new Uint8Array(0);
+  #chunkLength = 0;
+  /** Where `offset` lies in the chunk. */
+  #at = 0;
+  readonly #fields = new FieldReader();
+  readonly #record: RecordView;
+
+  constructor(path: string, size: number, reading: SegmentReading) {
+    this.#path = path;
+    this.size = size;
+    this.crc = reading.crc;
+    this.#reading = reading;
+    this.#record = { type: 0, crc: 0, bytes: this.#chunk, dataStart: 0, dataEnd: 0, offset: 0 };
+  }
+
+  refill(chunk: Uint8Array, length: number): void {
+    this.#chunk = chunk;
+    this.#chunkLength = length;
+    this.#at = 0;
+  }
+
+  /** Reads on until the end (0) or until more bytes, counted from `offset`, are needed (their number). */
+  readBuffered(): number {
+    for (;;) {
+      const left = this.size - this.offset;
+      if (left === 0) return 0;
+      if (left < 8) return this.#end("a length field is cut off");
+      if (this.#chunkLength - this.#at < 8) return 8;
+      const chunk = this.#chunk;
+      const at = this.#at;
+      const low = readU32(chunk, at);
+      const high = readU32(chunk, at + 4);
+      if (low === 0 && high === 0) return 0;
+      const recordBytes = (high & 0xff_ffff) * 2 ** 32 + low;
+      const flags = high >>> 24;
+      const pad = -low & 7;
+      if (flags !== (pad === 0 ? 0 : PAD_FLAG | pad)) {
+        throw this.error("MALFORMED_RECORD", "wal: malformed record", "length field and padding disagree");
+      }
+      const frameBytes = 8 + recordBytes + pad;
+      if (frameBytes > left) {
+        if (this.#chunkLength - at < Math.min(left, HEAD_BYTES)) return Math.min(left, HEAD_BYTES);
+        return this.#overrun(recordBytes, pad, left);
+      }
+      if (this.#chunkLength - at < frameBytes) return frameBytes;
+      if (!this.#take(at + 8, at + 8 + recordBytes)) return 0;
+      this.offset += frameBytes;
+      this.#at = at + frameBytes;
+    }
+  }
+
+  error(
+    code: "MALFORMED_RECORD" | "CRC_MISMATCH" | "UNEXPECTED_EOF",
+    text: string,
+    detail: string,
+  ): WalError {
+    return new WalError(code, text, { file: this.#path, offset: this.offset }, detail);
+  }
+
+  /** Checks one record and hands it on; false when it was torn. */
+  #take(start: number, end: number): boolean {
+    const record = this.#record;
+    const chunk = this.#chunk;
+    let malformed: string | undefined;
+    try {
+      this.#parse(start, end);
+    } catch (error) {
+      if (!(error instanceof MalformedMessage)) throw error;
+      malformed = error.message;
+    }
+    if (malformed === undefined && record.type === RecordType.crc) {
+      if (this.crc !== 0 && record.crc !== this.crc) throw this.#mismatch(record.crc, this.crc);
+      this.crc = record.crc;
+    } else {
+      const crc = malformed === undefined ? crc32cOf(chunk, record.dataStart, record.dataEnd, this.crc) : 0;
+      if (malformed !== undefined || crc !== record.crc) {
+        if (this.#reading.isLast && isTorn(chunk, start, end, this.offset + 8)) {
+          this.#end(malformed ?? "a record is torn");
+          return false;
+        }
+        if (malformed !== undefined) throw this.error("MALFORMED_RECORD", "wal: malformed record", malformed);
+        throw this.#mismatch(record.crc, crc);
+      }
+      this.crc = crc;
+    }
+    record.offset = this.offset;
+    this.#reading.onRecord(record);
+    return true;
+  }
+
+  #parse(start: number, end: number): void {
+    const record = this.#record;
+    const fields = this.#fields.reset(this.#chunk, start, end);
+    record.type = 0;
+    record.crc = 0;
+    record.bytes = this.#chunk;
+    record.dataStart = start;
+    record.dataEnd = start;
+    while (fields.next()) {
+      if (fields.field === 1) record.type = fields.varint();
+      else if (fields.field === 2) record.crc = fields.varint();
+      else if (fields.field === 3) {
+        record.dataStart = fields.valueStart();
+        record.dataEnd = fields.valueEnd;
+      } else fields.skip();
+    }
+  }
+
+  /** The record claims to go beyond the end of the file. */
+  #overrun(recordBytes: number, pad: number, left: number): 0 {
+    const detail =
+      `[wal] max entry size limit exceeded when reading "${this.#path}", recBytes: ${recordBytes}, ` +
+      `fileSize(${this.size}) - offset(${this.offset}) - padBytes(${pad}) = entryLimit(${left - pad})`;
+    if (contradictsItself(this.#chunk, this.#at + 8, this.#chunkLength, this.offset + 8, recordBytes)) {
+      throw this.error("MALFORMED_RECORD", "wal: malformed record", detail);
+    }
+    return this.#end(detail);
+  }
+
+  #end(detail: string): 0 {
+    const error = this.error("UNEXPECTED_EOF", "unexpected EOF", detail);
+    if (!this.#reading.isLast) throw error;
+    this.torn = error;
+    return 0;
+  }
+
+  #mismatch(expected: number, computed: number): WalError {
+    const detail = `expected: ${expected.toString(16)} computed: ${computed.toString(16)}`;
+    return this.error("CRC_MISMATCH", "walpb: crc mismatch", detail);
+  }
+}
+
+function readU32(bytes: Uint8Array, at: number): number {
+  return (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0;
+}
