@@ -15,8 +15,30 @@ export interface RevisionRecord {
   readonly main: number;
   readonly sub: number;
   readonly tombstone: boolean;
-  /** Encoded `mvccpb.KeyValue`; of a tombstone, one with only the key. Borrowed until the scan's next step. */
+  /**
+   * Encoded `mvccpb.KeyValue`; of a tombstone, one with only the key. Borrowed until the scan's next step, and no
+   * longer than this turn of the loop.
+   */
   readonly record: Uint8Array;
+}
+
+/** Called with a record as the bytes from `start` to `end` of `bytes`, all borrowed until it returns. */
+export type RevisionVisitor = (
+  main: number,
+  sub: number,
+  tombstone: boolean,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+) => void;
+
+/** A scan of table `key`; both ways of stepping it move the same position. Holds nothing open: just drop it. */
+export interface RevisionScan extends IterableIterator<RevisionRecord> {
+  /**
+   * The fast way, without an object a record: visits up to `limit` records and returns how many there were; fewer
+   * than `limit` means that the scan is at its end. About 0.3 µs a record of 300 bytes, checksum included.
+   */
+  visit(limit: number, visitor: RevisionVisitor): number;
 }
 
 /**
@@ -31,19 +53,23 @@ export interface Backend {
   readonly sizeBytes: number;
   readonly sizeInUseBytes: number;
 
-  /** Takes ownership of `record`. `main`/`sub` ascend strictly from call to call. */
+  /** Bytes of writes that are in memory only: what a caller that writes without waiting must bound. */
+  readonly backlogBytes: number;
+
+  /** Copies `record`. `main`/`sub` ascend strictly from call to call, and are above `lastRevision()`. */
   putRevision(main: number, sub: number, tombstone: boolean, record: Uint8Array): void;
   /** Borrowed until the next call on this backend; undefined if there is no such record. */
   getRevision(main: number, sub: number): Uint8Array | undefined;
   /** As `getRevision`, for a tombstone's record. */
   getTombstone(main: number, sub: number): Uint8Array | undefined;
+  /** `tombstone` tells which of the two the record is; deleting what is not there does nothing. */
   deleteRevision(main: number, sub: number, tombstone: boolean): void;
   /**
    * Records with `fromMain <= main <= toMain` in (main, sub) order, committed and pending ones as one.
    * A scan may be held over turns of the loop; it then sees a mixture of old and new only for records written or
    * deleted after it began, and never skips or repeats one that was there all the time.
    */
-  scanRevisions(fromMain: number, toMain: number): IterableIterator<RevisionRecord>;
+  scanRevisions(fromMain: number, toMain: number): RevisionScan;
   /** The newest record's (main, sub), or undefined when the table is empty. */
   lastRevision(): { main: number; sub: number } | undefined;
 
@@ -55,17 +81,23 @@ export interface Backend {
   /** All entries in ascending key order, owned copies. For small tables. */
   entries(table: Table): [key: Uint8Array, value: Uint8Array][];
 
-  /** Sets what the next commit records as the last entry reflected in the tables; never decreases. */
+  /**
+   * Sets what the next commit records as the last entry reflected in the tables; never decreases. Begins an entry:
+   * nothing is committed until `entryApplied()` or `commit()`.
+   */
   setConsistentIndex(index: number, term: number): void;
   /** As recorded in memory (may be ahead of the file); 0 when unknown. */
   readonly consistentIndex: number;
   readonly consistentTerm: number;
 
-  /** Marks the end of one entry's effects: a due commit may happen here and nowhere else. */
+  /**
+   * Marks the end of one entry's effects. A due commit happens here, or later while no entry is half applied; whoever
+   * writes outside of an entry calls `commit()` after it.
+   */
   entryApplied(): void;
-  /** Commits what is pending now, as one transaction. Not yet durable. */
+  /** Seals what is pending now: it becomes one transaction, as soon as the one before it is durable. */
   commit(): void;
-  /** Resolves when everything committed so far is durable. */
+  /** Resolves when everything for which `commit()` was called so far is durable. Rejects when that failed. */
   flushed(): Promise<void>;
   /** Rewrites the database without free space while reads and writes go on. */
   defragment(): Promise<void>;

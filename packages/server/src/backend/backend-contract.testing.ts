@@ -1,0 +1,360 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Backend, RevisionRecord, Table } from "../seams/backend.ts";
+import type { Clock, Timer } from "../seams/clock.ts";
+
+const text = new TextEncoder();
+export const bytes = (value: string): Uint8Array => text.encode(value);
+export const string = (value: Uint8Array | undefined): string | undefined =>
+  value === undefined ? undefined : Buffer.from(value).toString();
+
+/** A clock that stands still until it is told to go on. */
+export class TestClock implements Clock {
+  #nowMs = 0;
+  readonly #timers = new Map<number, { atMs: number; callback: () => void }>();
+  #nextId = 0;
+
+  nowMs(): number {
+    return this.#nowMs;
+  }
+
+  wallMs(): number {
+    return this.#nowMs;
+  }
+
+  setTimer(delayMs: number, callback: () => void): Timer {
+    const id = this.#nextId++;
+    this.#timers.set(id, { atMs: this.#nowMs + delayMs, callback });
+    return { cancel: () => this.#timers.delete(id) };
+  }
+
+  soon(callback: () => void): void {
+    setImmediate(callback);
+  }
+
+  advance(ms: number): void {
+    const untilMs = this.#nowMs + ms;
+    for (;;) {
+      const due = [...this.#timers].filter(([, timer]) => timer.atMs <= untilMs);
+      if (due.length === 0) break;
+      const [id, timer] = due.reduce((a, b) => (b[1].atMs < a[1].atMs ? b : a));
+      this.#timers.delete(id);
+      this.#nowMs = Math.max(this.#nowMs, timer.atMs);
+      timer.callback();
+    }
+    this.#nowMs = untilMs;
+  }
+}
+
+export interface Subject {
+  /** A fresh backend. */
+  open(clock: TestClock): Promise<Backend>;
+  /** What a crash leaves of `backend`. Only what was flushed is promised to be there. */
+  crash(backend: Backend): Promise<Backend>;
+  /** Waits until all that was committed is durable; virtual clocks are moved. */
+  settle(backend: Backend, clock: TestClock): Promise<void>;
+}
+
+export function scanned(backend: Backend, fromMain = 0, toMain = Number.MAX_SAFE_INTEGER): string[] {
+  return [...mapped(backend.scanRevisions(fromMain, toMain))];
+}
+
+function* mapped(scan: Iterable<RevisionRecord>): Iterable<string> {
+  for (const { main, sub, tombstone, record } of scan) {
+    yield `${main}.${sub}${tombstone ? "t" : ""}=${string(record)}`;
+  }
+}
+
+/** What every backend must do. */
+export function backendContract(name: string, subject: Subject): void {
+  const contract = (title: string, body: (backend: Backend, clock: TestClock) => Promise<void> | void) =>
+    test(`${name}: ${title}`, async () => {
+      const clock = new TestClock();
+      const backend = await subject.open(clock);
+      try {
+        await body(backend, clock);
+      } finally {
+        await backend.close();
+      }
+    });
+  const table: Table = "lease";
+
+  contract("a write is seen by the next read, before and after its commit", async (backend, clock) => {
+    const check = () => {
+      assert.equal(string(backend.getRevision(2, 0)), "two");
+      assert.equal(backend.getTombstone(2, 0), undefined);
+      assert.equal(string(backend.getTombstone(3, 1)), "gone");
+      assert.equal(backend.getRevision(3, 1), undefined);
+      assert.equal(backend.getRevision(3, 0), undefined);
+      assert.deepEqual(backend.lastRevision(), { main: 3, sub: 1 });
+      assert.deepEqual(scanned(backend), ["2.0=two", "3.1t=gone"]);
+      assert.equal(string(backend.get(table, bytes("a"))), "1");
+      assert.equal(backend.get("alarm", bytes("a")), undefined);
+    };
+    backend.putRevision(2, 0, false, bytes("two"));
+    backend.putRevision(3, 1, true, bytes("gone"));
+    backend.put(table, bytes("a"), bytes("1"));
+    check();
+    backend.commit();
+    check();
+    await subject.settle(backend, clock);
+    check();
+  });
+
+  contract("a deletion hides a record at once, wherever the record is", async (backend, clock) => {
+    for (const state of ["pending", "committing", "committed"]) {
+      const main = (backend.lastRevision()?.main ?? 1) + 1;
+      backend.putRevision(main, 0, false, bytes("x"));
+      backend.putRevision(main, 1, true, bytes("y"));
+      backend.putRevision(main, 2, false, bytes("kept"));
+      if (state !== "pending") backend.commit();
+      if (state === "committed") await subject.settle(backend, clock);
+      backend.deleteRevision(main, 0, true); // not there in this form
+      assert.equal(string(backend.getRevision(main, 0)), "x", state);
+      backend.deleteRevision(main, 0, false);
+      backend.deleteRevision(main, 1, true);
+      const check = () => {
+        assert.equal(backend.getRevision(main, 0), undefined, state);
+        assert.equal(backend.getTombstone(main, 1), undefined, state);
+        assert.deepEqual(scanned(backend, main, main), [`${main}.2=kept`], state);
+      };
+      check();
+      backend.commit();
+      check();
+      await subject.settle(backend, clock);
+      check();
+    }
+  });
+
+  contract("the last revision steps back over deleted records", async (backend, clock) => {
+    for (let main = 2; main < 6; main++) backend.putRevision(main, 0, false, bytes("x"));
+    backend.commit();
+    await subject.settle(backend, clock);
+    backend.putRevision(6, 0, false, bytes("x"));
+    backend.deleteRevision(6, 0, false);
+    backend.deleteRevision(5, 0, false);
+    backend.deleteRevision(4, 0, false);
+    assert.deepEqual(backend.lastRevision(), { main: 3, sub: 0 });
+    backend.deleteRevision(3, 0, false);
+    backend.deleteRevision(2, 0, false);
+    assert.equal(backend.lastRevision(), undefined);
+    backend.commit();
+    await subject.settle(backend, clock);
+    assert.equal(backend.lastRevision(), undefined);
+  });
+
+  contract("entries come in ascending order of their bytes, each once", async (backend, clock) => {
+    for (const key of ["b", "a", "\u00ff", "ab", "c"]) backend.put(table, bytes(key), bytes(`1${key}`));
+    backend.commit();
+    await subject.settle(backend, clock);
+    backend.put(table, bytes("b"), bytes("2b"));
+    backend.commit();
+    backend.delete(table, bytes("a"));
+    backend.put(table, bytes("0"), bytes("3"));
+    const want = [
+      ["0", "3"],
+      ["ab", "1ab"],
+      ["b", "2b"],
+      ["c", "1c"],
+      ["\u00ff", "1\u00ff"],
+    ];
+    const found = () => backend.entries(table).map(([key, value]) => [string(key), string(value)]);
+    assert.deepEqual(found(), want);
+    backend.commit();
+    await subject.settle(backend, clock);
+    assert.deepEqual(found(), want);
+  });
+
+  contract("keys of any length and an empty value can be stored", async (backend, clock) => {
+    const keys = [0, 1, 1000, 1024, 1025, 5000].map((length) => new Uint8Array(length).fill(7));
+    for (const key of keys) backend.put("authUsers", key, bytes(`${key.length}`));
+    backend.put("alarm", bytes("k"), new Uint8Array(0));
+    backend.commit();
+    await subject.settle(backend, clock);
+    for (const key of keys) assert.equal(string(backend.get("authUsers", key)), `${key.length}`);
+    assert.deepEqual(
+      backend.entries("authUsers").map(([key]) => key.length),
+      keys.map((key) => key.length),
+    );
+    assert.equal(backend.get("alarm", bytes("k"))?.length, 0);
+  });
+
+  contract("records of any size come back as they were", async (backend, clock) => {
+    const sizes = [0, 1, 3, 4, 300, 1340, 1341, 2000, 4000, 4096, 5000, 70_000, 1_600_000];
+    const record = (size: number) => Uint8Array.from({ length: size }, (_, i) => (i * 31 + size) & 255);
+    sizes.forEach((size, i) => {
+      backend.putRevision(i + 2, 0, false, record(size));
+    });
+    backend.commit();
+    await subject.settle(backend, clock);
+    sizes.forEach((size, i) => {
+      const found = backend.getRevision(i + 2, 0);
+      assert.ok(found !== undefined && Buffer.compare(found, record(size)) === 0, `size ${size}`);
+    });
+    const seen: number[] = [];
+    backend.scanRevisions(0, 1000).visit(1000, (_main, _sub, _tombstone, content, start, end) => {
+      assert.equal(Buffer.compare(content.subarray(start, end), record(end - start)), 0);
+      seen.push(end - start);
+    });
+    assert.deepEqual(seen, sizes);
+  });
+
+  contract("a crash leaves the last durable commit, whole, with its index", async (backend, clock) => {
+    backend.setConsistentIndex(7, 2);
+    backend.putRevision(2, 0, false, bytes("a"));
+    backend.put("meta", bytes("k"), bytes("v"));
+    backend.entryApplied();
+    backend.commit();
+    await subject.settle(backend, clock);
+    backend.setConsistentIndex(8, 3);
+    backend.putRevision(3, 0, false, bytes("b"));
+    backend.delete("meta", bytes("k"));
+    backend.entryApplied();
+    const again = await subject.crash(backend);
+    assert.equal(again.consistentIndex, 7);
+    assert.equal(again.consistentTerm, 2);
+    assert.deepEqual(scanned(again), ["2.0=a"]);
+    assert.equal(string(again.get("meta", bytes("k"))), "v");
+    again.setConsistentIndex(8, 3);
+    again.putRevision(3, 0, false, bytes("b"));
+    again.entryApplied();
+    assert.deepEqual(scanned(again), ["2.0=a", "3.0=b"]);
+    await again.close();
+  });
+
+  contract("an interval that ends inside an entry commits after the entry", async (backend, clock) => {
+    backend.setConsistentIndex(1, 1);
+    backend.putRevision(2, 0, false, bytes("a"));
+    backend.entryApplied();
+    backend.setConsistentIndex(2, 1);
+    backend.putRevision(3, 0, false, bytes("b"));
+    clock.advance(1000);
+    await subject.settle(backend, clock);
+    const half = await subject.crash(backend);
+    assert.equal(half.consistentIndex, 0, "nothing may be in the file yet");
+    half.setConsistentIndex(1, 1);
+    half.putRevision(2, 0, false, bytes("a"));
+    half.entryApplied();
+    half.setConsistentIndex(2, 1);
+    half.putRevision(3, 0, false, bytes("b"));
+    clock.advance(1000);
+    half.entryApplied();
+    await subject.settle(half, clock);
+    const whole = await subject.crash(half);
+    assert.equal(whole.consistentIndex, 2);
+    assert.deepEqual(scanned(whole), ["2.0=a", "3.0=b"]);
+    await whole.close();
+  });
+
+  contract("the interval commits when no entry is under way", async (backend, clock) => {
+    backend.setConsistentIndex(5, 1);
+    backend.putRevision(2, 0, false, bytes("a"));
+    backend.entryApplied();
+    clock.advance(1000);
+    await subject.settle(backend, clock);
+    const again = await subject.crash(backend);
+    assert.equal(again.consistentIndex, 5);
+    assert.deepEqual(scanned(again), ["2.0=a"]);
+    await again.close();
+  });
+
+  contract("the 10,000th write makes the next end of an entry commit", async (backend, clock) => {
+    for (let i = 0; i < 10_000; i++) {
+      backend.setConsistentIndex(i + 1, 1);
+      backend.putRevision(i + 2, 0, false, bytes("a"));
+      backend.entryApplied();
+    }
+    await subject.settle(backend, clock);
+    const again = await subject.crash(backend);
+    assert.equal(again.consistentIndex, 10_000);
+    assert.deepEqual(again.lastRevision(), { main: 10_001, sub: 0 });
+    await again.close();
+  });
+
+  contract("a scan goes on over commits without skipping or repeating a record", async (backend, clock) => {
+    for (let main = 2; main < 102; main++) backend.putRevision(main, 0, false, bytes(`${main}`));
+    backend.commit();
+    await subject.settle(backend, clock);
+    for (let main = 102; main < 202; main++) backend.putRevision(main, 0, false, bytes(`${main}`));
+    const scan = backend.scanRevisions(10, 190);
+    const seen: number[] = [];
+    for (let step = 0; ; step++) {
+      const { value, done } = scan.next();
+      if (done === true) break;
+      assert.equal(string(value.record), `${value.main}`);
+      seen.push(value.main);
+      if (step % 10 === 0) {
+        backend.commit();
+        await subject.settle(backend, clock);
+      } else if (step % 10 === 3) {
+        backend.commit();
+      } else if (step % 10 === 5) {
+        backend.putRevision(300 + step, 0, false, bytes("new"));
+      }
+    }
+    assert.deepEqual(
+      seen,
+      Array.from({ length: 181 }, (_, i) => i + 10),
+    );
+  });
+
+  contract("a scan can be visited in slices", async (backend, clock) => {
+    for (let main = 2; main < 1002; main++) backend.putRevision(main, 0, main % 3 === 0, bytes(`${main}`));
+    backend.commit();
+    await subject.settle(backend, clock);
+    for (let main = 1002; main < 1102; main++) backend.putRevision(main, 0, false, bytes(`${main}`));
+    const scan = backend.scanRevisions(0, 2000);
+    let next = 2;
+    const slices: number[] = [];
+    for (;;) {
+      const visited = scan.visit(300, (main, sub, tombstone, content, start, end) => {
+        assert.equal(main, next++);
+        assert.equal(sub, 0);
+        assert.equal(tombstone, main < 1002 && main % 3 === 0);
+        assert.equal(string(content.subarray(start, end)), `${main}`);
+      });
+      slices.push(visited);
+      if (visited < 300) break;
+    }
+    assert.deepEqual(slices, [300, 300, 300, 200]);
+    assert.equal(
+      scan.visit(10, () => assert.fail("at its end")),
+      0,
+    );
+  });
+
+  contract("defragmenting keeps the content and gives space back", async (backend, clock) => {
+    const record = new Uint8Array(1000).fill(1);
+    for (let main = 2; main < 2002; main++) backend.putRevision(main, 0, false, record);
+    backend.put(table, bytes("k"), bytes("v"));
+    backend.setConsistentIndex(99, 4);
+    backend.commit();
+    await subject.settle(backend, clock);
+    for (let main = 2; main < 1900; main++) backend.deleteRevision(main, 0, false);
+    backend.commit();
+    await subject.settle(backend, clock);
+    const before = backend.sizeBytes;
+    assert.ok(backend.sizeInUseBytes < before / 2);
+    const content = scanned(backend);
+    await backend.defragment();
+    assert.ok(backend.sizeBytes < before / 2, `${backend.sizeBytes} of ${before}`);
+    assert.deepEqual(scanned(backend), content);
+    assert.equal(string(backend.get(table, bytes("k"))), "v");
+    const again = await subject.crash(backend);
+    assert.deepEqual(scanned(again), content);
+    assert.equal(again.consistentIndex, 99);
+    await again.close();
+  });
+
+  contract("closing keeps everything, and twice is once", async (backend) => {
+    backend.setConsistentIndex(3, 1);
+    backend.putRevision(2, 0, false, bytes("a"));
+    backend.entryApplied();
+    await backend.close();
+    await backend.close();
+    const again = await subject.crash(backend);
+    assert.deepEqual(scanned(again), ["2.0=a"]);
+    assert.equal(again.consistentIndex, 3);
+    await again.close();
+  });
+}

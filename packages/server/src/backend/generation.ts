@@ -1,0 +1,57 @@
+import type { Table } from "../seams/backend.ts";
+import { Arena, type ChunkPool } from "./arena.ts";
+import { DeletedRevisions } from "./deleted-revisions.ts";
+import { PendingRevisions } from "./pending-revisions.ts";
+import { PendingTables } from "./pending-tables.ts";
+
+/**
+ * What is written between two commits. At most two exist at a time: one that is being written by the loop and one
+ * that is being committed.
+ */
+export class Generation {
+  readonly arena: Arena;
+  readonly revisions: PendingRevisions;
+  readonly deleted = new DeletedRevisions();
+  readonly tables = new PendingTables();
+  /** Bytes of records and entries that wait here. */
+  bytes = 0;
+  /** Changes that wait here. */
+  writes = 0;
+  /** As of the end of this generation. */
+  consistentIndex = 0;
+  consistentTerm = 0;
+
+  constructor(pool: ChunkPool) {
+    this.arena = new Arena(pool);
+    this.revisions = new PendingRevisions(this.arena);
+  }
+
+  putRevision(main: number, sub: number, tombstone: boolean, record: Uint8Array): void {
+    this.revisions.append(main, sub, tombstone, record);
+    this.bytes += record.length;
+    this.writes++;
+  }
+
+  deleteRevision(main: number, sub: number, tombstone: boolean): void {
+    const ordinal = this.revisions.find(main, sub);
+    if (ordinal < 0) this.deleted.add(main, sub, tombstone);
+    else if (this.revisions.isTombstone(ordinal) === tombstone) this.revisions.kill(ordinal);
+    this.writes++;
+  }
+
+  setEntry(table: Table, key: Uint8Array, value: Uint8Array | undefined): void {
+    this.tables.set(table, key, value);
+    this.bytes += key.length + (value?.length ?? 0);
+    this.writes++;
+  }
+
+  /** Empties it for reuse; views of its records are invalid from now on. */
+  clear(): void {
+    this.revisions.clear();
+    this.deleted.clear();
+    this.tables.clear();
+    this.arena.release();
+    this.bytes = 0;
+    this.writes = 0;
+  }
+}

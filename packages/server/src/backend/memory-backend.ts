@@ -1,0 +1,242 @@
+import { assert } from "../assert.ts";
+import type { Backend, RevisionRecord, RevisionScan, RevisionVisitor, Table } from "../seams/backend.ts";
+import type { Clock } from "../seams/clock.ts";
+import { type CommitLimits, CommitSchedule, DEFAULT_COMMIT_LIMITS } from "./commit-schedule.ts";
+import { type MemoryChange, MemoryState } from "./memory-state.ts";
+
+export interface MemoryBackendOptions extends Partial<CommitLimits> {
+  readonly clock: Clock;
+  /** Milliseconds from a commit to its being durable. Default 1. */
+  readonly flushMs?: number;
+  /** What a crashed backend left. */
+  readonly state?: MemoryState;
+}
+
+/** A backend without a disk, for the simulator and for tests: it forgets in a crash what a disk would forget. */
+export class MemoryBackend implements Backend {
+  readonly #options: MemoryBackendOptions;
+  readonly #clock: Clock;
+  readonly #schedule: CommitSchedule;
+  /** With everything that was written. */
+  readonly #live: MemoryState;
+  /** What a crash would leave. */
+  readonly #durable: MemoryState;
+  #pending: MemoryChange[] = [];
+  #pendingBytes = 0;
+  #sealedIndex = 0;
+  #sealed: MemoryChange[] = [];
+  #flushing = false;
+  #sizeBytes = 0;
+  #waiting: (() => void)[] = [];
+  #open = true;
+  #changes = 0;
+
+  constructor(options: MemoryBackendOptions) {
+    this.#options = options;
+    this.#clock = options.clock;
+    this.#durable = options.state ?? new MemoryState();
+    this.#live = this.#durable.clone();
+    this.#sizeBytes = this.#live.inUseBytes;
+    this.#sealedIndex = this.#live.consistentIndex;
+    this.#schedule = new CommitSchedule(options.clock, { ...DEFAULT_COMMIT_LIMITS, ...options }, () =>
+      this.commit(),
+    );
+  }
+
+  /** The backend that a restart finds after this one lost its power. This one must not be used again. */
+  crash(): MemoryBackend {
+    this.#open = false;
+    this.#schedule.close();
+    const { state: _, ...options } = this.#options;
+    return new MemoryBackend({ ...options, state: this.#durable });
+  }
+
+  get sizeBytes(): number {
+    return this.#sizeBytes;
+  }
+
+  get sizeInUseBytes(): number {
+    return this.#live.inUseBytes;
+  }
+
+  get backlogBytes(): number {
+    return this.#pendingBytes;
+  }
+
+  putRevision(main: number, sub: number, tombstone: boolean, record: Uint8Array): void {
+    const last = this.lastRevision();
+    assert(last === undefined || last.main < main || (last.main === main && last.sub < sub), "ascending");
+    this.#change({ kind: "putRevision", main, sub, tombstone, record: record.slice() }, record.length);
+  }
+
+  getRevision(main: number, sub: number): Uint8Array | undefined {
+    return this.#find(main, sub, false);
+  }
+
+  getTombstone(main: number, sub: number): Uint8Array | undefined {
+    return this.#find(main, sub, true);
+  }
+
+  deleteRevision(main: number, sub: number, tombstone: boolean): void {
+    this.#change({ kind: "deleteRevision", main, sub, tombstone }, 0);
+  }
+
+  scanRevisions(fromMain: number, toMain: number): RevisionScan {
+    return new MemoryScan(this.#live, fromMain, toMain, () => this.#changes);
+  }
+
+  lastRevision(): { main: number; sub: number } | undefined {
+    const last = this.#live.mains.length - 1;
+    return last < 0 ? undefined : { main: this.#live.mains[last]!, sub: this.#live.subs[last]! };
+  }
+
+  get(table: Table, key: Uint8Array): Uint8Array | undefined {
+    return this.#live.get(table, key)?.slice();
+  }
+
+  put(table: Table, key: Uint8Array, value: Uint8Array): void {
+    this.#change({ kind: "set", table, key, value }, key.length + value.length);
+  }
+
+  delete(table: Table, key: Uint8Array): void {
+    this.#change({ kind: "set", table, key, value: undefined }, key.length);
+  }
+
+  entries(table: Table): [key: Uint8Array, value: Uint8Array][] {
+    const entries = [...(this.#live.tables.get(table)?.values() ?? [])];
+    entries.sort(([a], [b]) => Buffer.compare(a, b));
+    return entries.map(([key, value]) => [key.slice(), value.slice()]);
+  }
+
+  setConsistentIndex(index: number, term: number): void {
+    assert(index >= this.#live.consistentIndex, "the consistent index never decreases");
+    this.#live.consistentIndex = index;
+    this.#live.consistentTerm = term;
+    this.#schedule.entryBegun();
+  }
+
+  get consistentIndex(): number {
+    return this.#live.consistentIndex;
+  }
+
+  get consistentTerm(): number {
+    return this.#live.consistentTerm;
+  }
+
+  entryApplied(): void {
+    this.#schedule.entryApplied();
+  }
+
+  commit(): void {
+    assert(this.#open, "backend in use");
+    this.#schedule.committing();
+    this.#sizeBytes = Math.max(this.#sizeBytes, this.#live.inUseBytes);
+    for (const change of this.#pending) this.#sealed.push(change);
+    this.#pending = [];
+    this.#pendingBytes = 0;
+    const { consistentIndex: index, consistentTerm: term } = this.#live;
+    if (index !== this.#sealedIndex) this.#sealed.push({ kind: "index", index, term });
+    this.#sealedIndex = index;
+    if (this.#sealed.length > 0) this.#flush();
+  }
+
+  flushed(): Promise<void> {
+    if (!this.#flushing) return Promise.resolve();
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  async defragment(): Promise<void> {
+    await this.flushed();
+    this.#sizeBytes = this.#live.inUseBytes;
+  }
+
+  async close(): Promise<void> {
+    if (!this.#open) return;
+    this.commit();
+    this.#schedule.close();
+    for (const change of this.#sealed) this.#durable.apply(change);
+    this.#sealed = [];
+    this.#open = false;
+    this.#finish();
+  }
+
+  #find(main: number, sub: number, tombstone: boolean): Uint8Array | undefined {
+    const at = this.#live.find(main, sub);
+    return at >= 0 && this.#live.tombstones[at] === tombstone ? this.#live.records[at] : undefined;
+  }
+
+  #change(change: MemoryChange, bytes: number): void {
+    assert(this.#open, "backend in use");
+    this.#live.apply(change);
+    this.#changes++;
+    this.#pending.push(change);
+    this.#pendingBytes += bytes;
+    this.#schedule.wrote(this.#pending.length, this.#pendingBytes);
+  }
+
+  #flush(): void {
+    if (this.#flushing) return;
+    this.#flushing = true;
+    this.#clock.setTimer(this.#options.flushMs ?? 1, () => {
+      if (!this.#open) return;
+      const sealed = this.#sealed;
+      this.#sealed = [];
+      for (const change of sealed) this.#durable.apply(change);
+      this.#finish();
+    });
+  }
+
+  #finish(): void {
+    this.#flushing = false;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const resolve of waiting) resolve();
+    if (this.#open && this.#sealed.length > 0) this.#flush();
+  }
+}
+
+class MemoryScan implements RevisionScan {
+  readonly #state: MemoryState;
+  readonly #toMain: number;
+  readonly #changes: () => number;
+  #nextMain: number;
+  #nextSub = 0;
+  #at = 0;
+  #seenChanges = -1;
+
+  constructor(state: MemoryState, fromMain: number, toMain: number, changes: () => number) {
+    this.#state = state;
+    this.#nextMain = fromMain;
+    this.#toMain = toMain;
+    this.#changes = changes;
+  }
+
+  [Symbol.iterator](): this {
+    return this;
+  }
+
+  next(): IteratorResult<RevisionRecord, undefined> {
+    let found: RevisionRecord | undefined;
+    this.visit(1, (main, sub, tombstone, record) => {
+      found = { main, sub, tombstone, record };
+    });
+    return found === undefined ? { done: true, value: undefined } : { done: false, value: found };
+  }
+
+  visit(limit: number, visitor: RevisionVisitor): number {
+    const state = this.#state;
+    for (let count = 0; count < limit; count++) {
+      if (this.#seenChanges !== this.#changes()) {
+        this.#seenChanges = this.#changes();
+        this.#at = state.lowerBound(this.#nextMain, this.#nextSub);
+      }
+      const at = this.#at;
+      if (at >= state.mains.length || state.mains[at]! > this.#toMain) return count;
+      this.#at = at + 1;
+      this.#nextMain = state.mains[at]!;
+      this.#nextSub = state.subs[at]! + 1;
+      state.visit(at, visitor);
+    }
+    return limit;
+  }
+}
