@@ -1,0 +1,93 @@
+import { LeaseError } from "./errors.ts";
+
+/** What the database keeps of a lease. */
+export interface LeaseRecord {
+  readonly id: bigint;
+  readonly ttlSeconds: number;
+  /** What was left at the last checkpoint; 0 when there was none. */
+  readonly remainingTtlSeconds: number;
+}
+
+/** The key in table `lease`: 8 bytes, big-endian two's complement. */
+export function encodeLeaseKey(id: bigint): Uint8Array {
+  const key = new Uint8Array(8);
+  new DataView(key.buffer).setBigInt64(0, id);
+  return key;
+}
+
+/** Canonical `leasepb.Lease`: ID = 1, TTL = 2, RemainingTTL = 3, zero fields absent. */
+export function encodeLeaseRecord(record: LeaseRecord): Uint8Array {
+  const bytes: number[] = [];
+  writeField(bytes, 0x08, record.id);
+  writeField(bytes, 0x10, BigInt(record.ttlSeconds));
+  writeField(bytes, 0x18, BigInt(record.remainingTtlSeconds));
+  return Uint8Array.from(bytes);
+}
+
+/** Throws LEASE_RECORD_CORRUPT when the entry is not a lease under its own id. */
+export function decodeLeaseRecord(key: Uint8Array, value: Uint8Array): LeaseRecord {
+  if (key.length !== 8) throw new LeaseError("LEASE_RECORD_CORRUPT", `key of ${key.length} bytes`);
+  const named = new DataView(key.buffer, key.byteOffset, 8).getBigInt64(0);
+  const fields = [0n, 0n, 0n, 0n];
+  let at = 0;
+  while (at < value.length) {
+    const [tag, afterTag] = readVarint(value, at);
+    const field = Number(tag >> 3n);
+    const wireType = Number(tag & 7n);
+    if (field === 0 || wireType !== 0) {
+      if (field >= 1 && field <= 3) throw new LeaseError("LEASE_RECORD_CORRUPT", "wrong wire type");
+      at = skip(value, afterTag, field, wireType);
+      continue;
+    }
+    const [number, afterNumber] = readVarint(value, afterTag);
+    if (field <= 3) fields[field] = BigInt.asIntN(64, number);
+    at = afterNumber;
+  }
+  if (fields[1] !== named) throw new LeaseError("LEASE_RECORD_CORRUPT", "key and id differ");
+  return {
+    id: named,
+    ttlSeconds: toSeconds(fields[2]!),
+    remainingTtlSeconds: toSeconds(fields[3]!),
+  };
+}
+
+function toSeconds(value: bigint): number {
+  const seconds = Number(value);
+  if (!Number.isSafeInteger(seconds)) throw new LeaseError("LEASE_RECORD_CORRUPT", "seconds beyond 2^53");
+  return seconds;
+}
+
+function writeField(bytes: number[], tag: number, value: bigint): void {
+  if (value === 0n) return;
+  bytes.push(tag);
+  let rest = BigInt.asUintN(64, value);
+  while (rest >= 128n) {
+    bytes.push(Number(rest & 127n) | 128);
+    rest >>= 7n;
+  }
+  bytes.push(Number(rest));
+}
+
+function readVarint(bytes: Uint8Array, start: number): [value: bigint, end: number] {
+  let value = 0n;
+  for (let i = 0; i < 10; i++) {
+    const byte = bytes[start + i];
+    if (byte === undefined) break;
+    value |= BigInt(byte & 127) << BigInt(7 * i);
+    if (byte < 128) return [BigInt.asUintN(64, value), start + i + 1];
+  }
+  throw new LeaseError("LEASE_RECORD_CORRUPT", "bad varint");
+}
+
+/** Steps over a field that this version does not know. */
+function skip(bytes: Uint8Array, start: number, field: number, wireType: number): number {
+  let end = -1;
+  if (wireType === 1) end = start + 8;
+  else if (wireType === 5) end = start + 4;
+  else if (wireType === 2) {
+    const [length, after] = readVarint(bytes, start);
+    end = length <= BigInt(bytes.length) ? after + Number(length) : -1;
+  }
+  if (field === 0 || end < 0 || end > bytes.length) throw new LeaseError("LEASE_RECORD_CORRUPT", "bad field");
+  return end;
+}

@@ -1,0 +1,468 @@
+import type { Backend } from "../seams/backend.ts";
+import type { Clock, Timer } from "../seams/clock.ts";
+import { DeadlineHeap } from "./deadline-heap.ts";
+import { LeaseError } from "./errors.ts";
+import { KeyAttachments } from "./key-attachments.ts";
+import { decodeLeaseRecord, encodeLeaseKey, encodeLeaseRecord } from "./lease-record.ts";
+import { LeaseTable, NONE } from "./lease-table.ts";
+import { LeaseMetrics } from "./metrics.ts";
+import { MAXIMUM_TTL_SECONDS } from "./minimum-ttl.ts";
+import { DeadlineSpread } from "./promotion.ts";
+
+export interface LeaseCheckpoint {
+  readonly id: bigint;
+  readonly remainingTtlSeconds: number;
+}
+
+export interface LeaseStatus {
+  /** Whole seconds left, truncated toward zero; negative when the deadline passed a second ago or more. */
+  readonly ttlSeconds: number;
+  readonly grantedTtlSeconds: number;
+  /** Copies, in no particular order; empty unless asked for. */
+  readonly keys: readonly Uint8Array[];
+}
+
+/** What the lessor asks of the rest of the leader. */
+export interface LeaseProposals {
+  /**
+   * Takes a batch of expired leases, oldest deadline first, to revoke them through raft. May drop it: a lease that still
+   * exists after the request timeout is proposed again.
+   */
+  proposeRevoke(ids: readonly bigint[]): void;
+  /** Proposes checkpoints, at most 500. Resolves when they have been applied. Failures are left to the next time. */
+  proposeCheckpoint(checkpoints: readonly LeaseCheckpoint[]): Promise<void>;
+}
+
+export interface LessorOptions {
+  readonly clock: Clock;
+  readonly backend: Backend;
+  readonly proposals: LeaseProposals;
+  readonly minimumTtlSeconds: number;
+  readonly electionTimeoutMs: number;
+  readonly requestTimeoutMs: number;
+  /** Whether this leader proposes checkpoints (feature `LeaseCheckpoint`). */
+  readonly checkpoints: boolean;
+  /** Default 300 s. */
+  readonly checkpointIntervalMs?: number;
+  /** A chance integer of 32 bits that makes hash collisions of keys hard to arrange. */
+  readonly hashSeed: number;
+}
+
+const SCAN_PERIOD_MS = 500;
+const EXPIRED_PER_SCAN = 500;
+const CHECKPOINTS_PER_SCAN = 500;
+/** Slots worked through between two breaths of the loop; about a millisecond. */
+const SLOTS_PER_SLICE = 16_384;
+
+interface Promotion {
+  readonly atMs: number;
+  readonly spread: DeadlineSpread;
+  counted: boolean;
+  nextSlot: number;
+}
+
+interface Waiter {
+  resolve(ttlSeconds: number): void;
+  reject(error: LeaseError): void;
+}
+
+/**
+ * The leases of a member. That a lease exists and which keys are attached to it is replicated state and changes only
+ * through the `apply…`, `attach` and `detach` methods, which depend on nothing but their arguments. When a lease ends is
+ * known to the leader alone (from `promote` to `demote`), in monotonic time, in memory; a deadline that has passed
+ * changes nothing until the revoke it leads to has been applied.
+ */
+export class Lessor {
+  readonly metrics = new LeaseMetrics();
+
+  private readonly options: LessorOptions;
+  private readonly checkpointIntervalMs: number;
+  private readonly table = new LeaseTable();
+  private readonly attachments: KeyAttachments;
+  private readonly expiries = new DeadlineHeap();
+  private readonly checkpoints = new DeadlineHeap();
+  private readonly waiters = new Map<bigint, Waiter[]>();
+  private primary = false;
+  private promotion: Promotion | undefined = undefined;
+  private timer: Timer | undefined = undefined;
+
+  constructor(options: LessorOptions) {
+    this.options = options;
+    this.checkpointIntervalMs = options.checkpointIntervalMs ?? 300_000;
+    this.attachments = new KeyAttachments(this.table, options.hashSeed);
+  }
+
+  /** How many leases there are. */
+  get size(): number {
+    return this.table.size;
+  }
+
+  /** How many keys are attached to leases. */
+  get attachedKeys(): number {
+    return this.attachments.size;
+  }
+
+  /** Whether deadlines are held here. */
+  get isPrimary(): boolean {
+    return this.primary;
+  }
+
+  has(id: bigint): boolean {
+    return this.table.find(id) !== NONE;
+  }
+
+  // What committed entries do.
+
+  /**
+   * Returns the TTL in seconds, raised to the minimum. Throws LEASE_NOT_FOUND for id 0, LEASE_TTL_TOO_LARGE, LEASE_EXISTS,
+   * in this order.
+   */
+  applyGrant(id: bigint, ttlSeconds: number): number {
+    if (id === 0n) throw new LeaseError("LEASE_NOT_FOUND");
+    if (ttlSeconds > MAXIMUM_TTL_SECONDS) throw new LeaseError("LEASE_TTL_TOO_LARGE");
+    if (this.has(id)) throw new LeaseError("LEASE_EXISTS");
+    const ttl = this.atLeastMinimum(ttlSeconds);
+    const slot = this.table.add(id, ttl);
+    this.persist(slot);
+    if (this.primary) {
+      this.reserve();
+      this.setDeadline(slot, this.options.clock.nowMs() + ttl * 1000);
+      this.scheduleCheckpoint(slot);
+    }
+    this.metrics.granted += 1;
+    this.metrics.observeTtl(ttl);
+    return ttl;
+  }
+
+  /**
+   * Removes the lease and its record. Returns the keys that were attached, sorted as unsigned bytes: the caller deletes
+   * them in this order, in one revision, before the entry ends. They are no longer attached. Owned by the caller.
+   * Renewals that wait for this are told once the caller's turn is over. Throws LEASE_NOT_FOUND.
+   */
+  applyRevoke(id: bigint): Uint8Array[] {
+    const slot = this.slotOf(id);
+    const keys = this.attachments.keysOf(slot).sort(compareBytes);
+    this.attachments.detachAll(slot);
+    this.expiries.remove(slot);
+    this.checkpoints.remove(slot);
+    this.table.remove(slot);
+    this.options.backend.delete("lease", encodeLeaseKey(id));
+    this.metrics.revoked += 1;
+    const waiters = this.waiters.get(id);
+    this.waiters.delete(id);
+    if (waiters !== undefined) for (const waiter of waiters) waiter.reject(new LeaseError("LEASE_NOT_FOUND"));
+    return keys;
+  }
+
+  /**
+   * Notes what was left of a lease; it counts from the next promotion on. `persist` is true from cluster version 3.6 on
+   * and with feature `LeaseCheckpointPersist`. Nothing happens when there is no such lease.
+   */
+  applyCheckpoint(id: bigint, remainingTtlSeconds: number, persist: boolean): void {
+    const slot = this.table.find(id);
+    if (slot === NONE) return;
+    this.table.remainingTtl[slot] = remainingTtlSeconds;
+    if (persist) this.persist(slot);
+    if (this.primary) this.scheduleCheckpoint(slot);
+  }
+
+  /**
+   * Attaches `key` to lease `id`, and to no other; 0n detaches. `key` is borrowed. Throws LEASE_NOT_FOUND; whoever writes
+   * more than one key asks `has` for all leases before the first write.
+   */
+  attach(key: Uint8Array, id: bigint): void {
+    if (id === 0n) this.attachments.detach(key);
+    else this.attachments.attach(key, this.slotOf(id));
+  }
+
+  /** Nearly free as long as no key has a lease. `key` is borrowed. */
+  detach(key: Uint8Array): void {
+    this.attachments.detach(key);
+  }
+
+  // Questions.
+
+  /** The lease a key is attached to, or 0n. `key` is borrowed. */
+  leaseOf(key: Uint8Array): bigint {
+    const slot = this.attachments.leaseOf(key);
+    return slot === NONE ? 0n : this.table.idOf(slot);
+  }
+
+  /** Copies of the attached keys in no particular order; empty when there is no such lease. */
+  keysOf(id: bigint): Uint8Array[] {
+    const slot = this.table.find(id);
+    return slot === NONE ? [] : this.attachments.keysOf(slot);
+  }
+
+  /** Undefined when there is no such lease. Throws NOT_PRIMARY_LESSOR when there is and this is not the lessor. */
+  timeToLive(id: bigint, withKeys: boolean): LeaseStatus | undefined {
+    const slot = this.table.find(id);
+    if (slot === NONE) return undefined;
+    if (!this.primary) throw new LeaseError("NOT_PRIMARY_LESSOR");
+    const leftMs = this.deadlineOf(slot) - this.options.clock.nowMs();
+    return {
+      // Adding 0 makes a plain zero of a negative one.
+      ttlSeconds: Math.trunc(leftMs / 1000) + 0,
+      grantedTtlSeconds: this.table.ttl[slot]!,
+      keys: withKeys ? this.attachments.keysOf(slot) : [],
+    };
+  }
+
+  /** All ids, on the lessor in the order of their deadlines. Gathered in slices: what comes and goes meanwhile may be in it. */
+  async leases(): Promise<bigint[]> {
+    const { table } = this;
+    const order = new DeadlineHeap();
+    for (let slot = 0; slot < table.usedSlots; slot++) {
+      if (slot > 0 && slot % SLOTS_PER_SLICE === 0) await this.breath();
+      if (!table.isLive(slot)) continue;
+      order.reserve(table.capacity);
+      order.set(slot, this.primary ? this.deadlineOf(slot) : 0);
+    }
+    const ids: bigint[] = [];
+    for (let slot = order.first(); slot !== NONE; slot = order.first()) {
+      if (ids.length > 0 && ids.length % (SLOTS_PER_SLICE / 4) === 0) await this.breath();
+      order.remove(slot);
+      if (table.isLive(slot)) ids.push(table.idOf(slot));
+    }
+    return ids;
+  }
+
+  // Time, on the leader.
+
+  /**
+   * Makes this member the lessor, once it is leader and has applied all entries of former terms. Every lease gets its full
+   * TTL (or what the last checkpoint left) and an election timeout more, in which the former leader may have renewed it.
+   */
+  promote(): void {
+    if (this.primary) return;
+    this.primary = true;
+    this.reserve();
+    const atMs = this.options.clock.nowMs();
+    this.promotion = { atMs, spread: new DeadlineSpread(), counted: false, nextSlot: 0 };
+    this.continuePromotion(this.promotion);
+    this.armScan();
+  }
+
+  /** Forgets all deadlines. Renewals that wait end with NOT_PRIMARY_LESSOR. Idempotent. */
+  demote(): void {
+    if (!this.primary) return;
+    this.primary = false;
+    this.promotion = undefined;
+    this.timer?.cancel();
+    this.timer = undefined;
+    this.expiries.clear();
+    this.checkpoints.clear();
+    this.table.deadline.fill(Number.POSITIVE_INFINITY);
+    const waiting = [...this.waiters.values()];
+    this.waiters.clear();
+    for (const waiters of waiting) {
+      for (const waiter of waiters) waiter.reject(new LeaseError("NOT_PRIMARY_LESSOR"));
+    }
+  }
+
+  /**
+   * Gives the lease its full TTL again; returns that TTL in seconds, usually at once. The answer takes time when the
+   * deadline has passed, for an expired lease is never revived: it is LEASE_NOT_FOUND when the revoke has been applied, or
+   * NOT_PRIMARY_LESSOR at a demotion; and when a checkpoint has to be undone first. Throws or rejects with the same.
+   */
+  renew(id: bigint): number | Promise<number> {
+    if (!this.primary) throw new LeaseError("NOT_PRIMARY_LESSOR");
+    const slot = this.slotOf(id);
+    if (this.deadlineOf(slot) <= this.options.clock.nowMs()) return this.untilRevoked(id);
+    if (this.options.checkpoints && this.table.remainingTtl[slot]! > 0) return this.renewCheckpointed(id);
+    return this.extend(slot);
+  }
+
+  // Start, snapshot, stop.
+
+  /**
+   * Replaces all leases by those of table `lease`, without deadlines and without keys; `restoreAttachment` follows for each
+   * key. Throws LEASE_RECORD_CORRUPT, and then the member must not go on.
+   */
+  restore(records: Iterable<readonly [key: Uint8Array, value: Uint8Array]>): void {
+    this.demote();
+    this.attachments.clear();
+    this.table.clear();
+    for (const [key, value] of records) {
+      const record = decodeLeaseRecord(key, value);
+      const slot = this.table.add(record.id, this.atLeastMinimum(record.ttlSeconds));
+      this.table.remainingTtl[slot] = record.remainingTtlSeconds;
+    }
+  }
+
+  /**
+   * Attaches a live key to the lease in its record while the store is being loaded. False when there is no such lease:
+   * to be logged, the key stays without one. `key` is borrowed.
+   */
+  restoreAttachment(key: Uint8Array, id: bigint): boolean {
+    const slot = this.table.find(id);
+    if (slot === NONE) return false;
+    this.attachments.attach(key, slot);
+    return true;
+  }
+
+  private slotOf(id: bigint): number {
+    const slot = this.table.find(id);
+    if (slot === NONE) throw new LeaseError("LEASE_NOT_FOUND");
+    return slot;
+  }
+
+  private atLeastMinimum(ttlSeconds: number): number {
+    return Math.max(ttlSeconds, this.options.minimumTtlSeconds, 1);
+  }
+
+  private persist(slot: number): void {
+    const record = {
+      id: this.table.idOf(slot),
+      ttlSeconds: this.table.ttl[slot]!,
+      remainingTtlSeconds: this.table.remainingTtl[slot]!,
+    };
+    this.options.backend.put("lease", encodeLeaseKey(record.id), encodeLeaseRecord(record));
+  }
+
+  private reserve(): void {
+    this.expiries.reserve(this.table.capacity);
+    if (this.options.checkpoints) this.checkpoints.reserve(this.table.capacity);
+  }
+
+  private setDeadline(slot: number, deadlineMs: number): void {
+    this.table.deadline[slot] = deadlineMs;
+    this.expiries.set(slot, deadlineMs);
+  }
+
+  /** On the lessor. A lease that the promotion has not come to yet is served first. */
+  private deadlineOf(slot: number): number {
+    const deadlineMs = this.table.deadline[slot]!;
+    if (deadlineMs !== Number.POSITIVE_INFINITY || this.promotion === undefined) return deadlineMs;
+    this.setPromotedDeadline(slot, this.promotion.atMs, this.startTtl(slot));
+    return this.table.deadline[slot]!;
+  }
+
+  /** The seconds a lease begins with at a promotion. */
+  private startTtl(slot: number): number {
+    const remaining = this.table.remainingTtl[slot]!;
+    return remaining > 0 ? remaining : this.table.ttl[slot]!;
+  }
+
+  private setPromotedDeadline(slot: number, atMs: number, seconds: number): void {
+    this.setDeadline(slot, atMs + this.options.electionTimeoutMs + seconds * 1000);
+    this.scheduleCheckpoint(slot);
+  }
+
+  /** One slice: first all leases are counted, then they get their deadlines. */
+  private continuePromotion(promotion: Promotion): void {
+    if (this.promotion !== promotion) return;
+    const { table } = this;
+    let budget = SLOTS_PER_SLICE;
+    for (;;) {
+      if (promotion.nextSlot >= table.usedSlots) {
+        if (promotion.counted) {
+          this.promotion = undefined;
+          return;
+        }
+        promotion.spread.plan();
+        promotion.counted = true;
+        promotion.nextSlot = 0;
+      }
+      const end = Math.min(promotion.nextSlot + budget, table.usedSlots);
+      budget -= end - promotion.nextSlot;
+      for (let slot = promotion.nextSlot; slot < end; slot++) {
+        if (!table.isLive(slot) || table.deadline[slot] !== Number.POSITIVE_INFINITY) continue;
+        const seconds = this.startTtl(slot);
+        if (!promotion.counted) promotion.spread.count(seconds);
+        else this.setPromotedDeadline(slot, promotion.atMs, promotion.spread.place(seconds));
+      }
+      promotion.nextSlot = end;
+      if (budget > 0) continue;
+      this.options.clock.soon(() => this.continuePromotion(promotion));
+      return;
+    }
+  }
+
+  private extend(slot: number): number {
+    const ttl = this.table.ttl[slot]!;
+    this.setDeadline(slot, this.options.clock.nowMs() + ttl * 1000);
+    this.metrics.renewed += 1;
+    return ttl;
+  }
+
+  private untilRevoked(id: bigint): Promise<number> {
+    return new Promise((resolve, reject) => {
+      const waiters = this.waiters.get(id);
+      if (waiters === undefined) this.waiters.set(id, [{ resolve, reject }]);
+      else waiters.push({ resolve, reject });
+    });
+  }
+
+  private async renewCheckpointed(id: bigint): Promise<number> {
+    try {
+      await this.options.proposals.proposeCheckpoint([{ id, remainingTtlSeconds: 0 }]);
+    } catch {
+      // The renewal is right without it: only a later leader would begin with less than the full TTL.
+    }
+    if (!this.primary) throw new LeaseError("NOT_PRIMARY_LESSOR");
+    // It may have been revoked meanwhile.
+    return this.extend(this.slotOf(id));
+  }
+
+  private armScan(): void {
+    this.timer = this.options.clock.setTimer(SCAN_PERIOD_MS, () => {
+      this.armScan();
+      this.proposeExpired();
+      if (this.primary) this.proposeCheckpoints();
+    });
+  }
+
+  private proposeExpired(): void {
+    const nowMs = this.options.clock.nowMs();
+    const ids: bigint[] = [];
+    while (ids.length < EXPIRED_PER_SCAN) {
+      const slot = this.expiries.first();
+      if (slot === NONE || this.expiries.timeOf(slot) > nowMs) break;
+      ids.push(this.table.idOf(slot));
+      // The revoke may fail; if the lease still exists by then, it is proposed again.
+      this.expiries.set(slot, nowMs + this.options.requestTimeoutMs);
+    }
+    if (ids.length > 0) this.options.proposals.proposeRevoke(ids);
+  }
+
+  private scheduleCheckpoint(slot: number): void {
+    if (!this.options.checkpoints) return;
+    if (this.startTtl(slot) * 1000 <= this.checkpointIntervalMs) return;
+    this.checkpoints.set(slot, this.options.clock.nowMs() + this.checkpointIntervalMs);
+  }
+
+  private proposeCheckpoints(): void {
+    const nowMs = this.options.clock.nowMs();
+    const due: LeaseCheckpoint[] = [];
+    while (due.length < CHECKPOINTS_PER_SCAN) {
+      const slot = this.checkpoints.first();
+      if (slot === NONE || this.checkpoints.timeOf(slot) > nowMs) break;
+      this.checkpoints.remove(slot);
+      const leftMs = this.table.deadline[slot]! - nowMs;
+      if (leftMs <= 0) continue;
+      const remainingTtlSeconds = Math.ceil(leftMs / 1000);
+      if (remainingTtlSeconds >= this.table.ttl[slot]!) {
+        // Just renewed. It is looked at again, so that a later leader does not begin from the start.
+        this.scheduleCheckpoint(slot);
+        continue;
+      }
+      due.push({ id: this.table.idOf(slot), remainingTtlSeconds });
+    }
+    if (due.length > 0) this.options.proposals.proposeCheckpoint(due).catch(() => {});
+  }
+
+  private breath(): Promise<void> {
+    return new Promise((resolve) => this.options.clock.soon(resolve));
+  }
+}
+
+/** Unsigned bytewise; the database's hash depends on it. */
+function compareBytes(a: Uint8Array, b: Uint8Array): number {
+  const shorter = Math.min(a.length, b.length);
+  for (let i = 0; i < shorter; i++) {
+    const difference = a[i]! - b[i]!;
+    if (difference !== 0) return difference;
+  }
+  return a.length - b.length;
+}
