@@ -1,0 +1,33 @@
+/** The points where a crash or a stall can be asked for, called and meant as etcd's. */
+export const FAILPOINT_NAMES = [
+  // Around making a Ready durable, and before its messages leave.
+  "raftBeforeSave",
+  "raftAfterSave",
+  "raftBeforeLeaderSend",
+  "raftBeforeFollowerSend",
+  // Around a commit of the backend and the start of its next transaction.
+  "beforeCommit",
+  "afterCommit",
+  "beforeStartDBTxn",
+  "afterStartDBTxn",
+  "beforeWritebackBuf",
+  "afterWritebackBuf",
+  "commitBeforePreCommitHook",
+  "commitAfterPreCommitHook",
+  // Around the steps of a compaction.
+  "compactBeforeCommitBatch",
+  "compactAfterCommitBatch",
+  "compactBeforeCommitScheduledCompact",
+  "compactAfterCommitScheduledCompact",
+  "compactBeforeSetFinishedCompact",
+  "compactAfterSetFinishedCompact",
+  "beforeSendWatchResponse",
+  "defragBeforeCopy",
+  "defragBeforeRename",
+] as const;
+
+export type FailpointName = (typeof FAILPOINT_NAMES)[number];
+
+export function isFailpointName(name: string): name is FailpointName {
+  return (FAILPOINT_NAMES as readonly string[]).includes(name);
+}
