@@ -1,0 +1,35 @@
+/**
+ * An echo server for measuring the transport alone: `node echo-server.ts [port]`. On SIGUSR2, and on `GET /` over
+ * HTTP/1.1, it reports requests, CPU time and CPU per request since the last report.
+ */
+import http from "node:http";
+import process from "node:process";
+import { GrpcServer, serve } from "@quorate/rpc";
+
+const server = new GrpcServer();
+let requests = 0;
+let cpu = process.cpuUsage();
+
+server.unary("/etcdserverpb.KV/Put", (message, call) => {
+  requests++;
+  call.reply(message.slice());
+});
+
+function report(): string {
+  const used = process.cpuUsage(cpu);
+  const microseconds = used.user + used.system;
+  const line = JSON.stringify({
+    requests,
+    cpuSeconds: microseconds / 1e6,
+    userMicrosPerRequest: requests === 0 ? 0 : used.user / requests,
+    systemMicrosPerRequest: requests === 0 ? 0 : used.system / requests,
+    residentMiB: Math.round(process.memoryUsage.rss() / 1_048_576),
+  });
+  requests = 0;
+  cpu = process.cpuUsage();
+  return line;
+}
+
+const admin = http.createServer((_request, response) => response.end(`${report()}\n`));
+const listener = await serve({ port: Number(process.argv[2] ?? 0), grpc: server, http: admin });
+console.log(JSON.stringify(listener.address));

@@ -1,0 +1,253 @@
+import type { Http2Connection } from "../http2/connection.ts";
+import { HIGH_WATER_BYTES } from "../http2/connection.ts";
+import { FLAG_END_HEADERS, FRAME_DATA, FRAME_HEADER_LENGTH } from "../http2/protocol.ts";
+import { DRAIN_OWED, END_QUEUED, GONE, Http2Stream, LOCAL_CLOSED, READING_PAUSED } from "../http2/stream.ts";
+import { deflate, INFLATE_FAILED, INFLATED_TOO_LARGE, type InflateResult, inflate } from "./compression.ts";
+import { MessageReader, PREFIX_LENGTH, readLength } from "./message-reader.ts";
+import { Code } from "./status.ts";
+
+/** What is held back while the handler does not want to read. */
+interface HeldInput {
+  readonly chunks: Uint8Array[];
+  endStream: boolean;
+}
+
+/** The encodings a message may have. */
+export type MessageEncoding = "identity" | "gzip";
+
+/** A stream that carries gRPC messages: what server and client calls have in common. */
+export abstract class GrpcStream extends Http2Stream {
+  /** Messages delivered and messages sent, for metrics. */
+  receivedMessages = 0;
+  sentMessages = 0;
+  /** Messages we send are compressed. */
+  compressing = false;
+  #reader: MessageReader | undefined = undefined;
+  #held: HeldInput | undefined = undefined;
+  #inflating = false;
+  #delivering = false;
+  #pausedByCaller = false;
+
+  constructor(connection: Http2Connection, id: number) {
+    super(connection, id);
+    this.prefixLength = PREFIX_LENGTH;
+  }
+
+  /** A whole message; `message` is borrowed for the call. */
+  abstract deliverMessage(message: Uint8Array): void;
+  /** The peer's last message has been delivered. */
+  abstract deliverEnd(): void;
+  /** The peer's octets are no valid messages. */
+  abstract failReceiving(code: number, details: string): void;
+  /** Messages received from now on are of no interest. */
+  abstract get receivingEnded(): boolean;
+  abstract get receiveEncoding(): MessageEncoding;
+  abstract get maxReceiveBytes(): number;
+
+  override onData(bytes: Uint8Array, start: number, end: number, endStream: boolean): void {
+    if (this.#held !== undefined || this.#delivering || (this.state & READING_PAUSED) !== 0) {
+      return this.#hold(bytes, start, end, endStream);
+    }
+    this.#process(bytes, start, end, endStream);
+  }
+
+  #process(bytes: Uint8Array, start: number, end: number, endStream: boolean): void {
+    let position = start;
+    while (position < end && !this.receivingEnded) {
+      if ((this.state & READING_PAUSED) !== 0 || this.#inflating)
+        return this.#hold(bytes, position, end, endStream);
+      if (this.#reader === undefined || this.#reader.empty) {
+        const left = end - position - PREFIX_LENGTH;
+        if (left >= 0 && bytes[position] === 0) {
+          const length = readLength(bytes, position);
+          if (length <= left && length <= this.maxReceiveBytes) {
+            position += PREFIX_LENGTH;
+            const message = new Uint8Array(bytes.buffer, bytes.byteOffset + position, length);
+            position += length;
+            this.receivedMessages++;
+            this.deliverMessage(message);
+            continue;
+          }
+        }
+      }
+      position = this.#assemble(bytes, position, end);
+    }
+    if (!endStream || this.receivingEnded) return;
+    if (this.#inflating || (this.state & READING_PAUSED) !== 0) return this.#hold(bytes, end, end, true);
+    if (this.#reader !== undefined && !this.#reader.empty) {
+      return this.failReceiving(Code.INTERNAL, "unexpected EOF");
+    }
+    this.deliverEnd();
+  }
+
+  #assemble(bytes: Uint8Array, start: number, end: number): number {
+    this.#reader ??= new MessageReader();
+    const reader = this.#reader;
+    let position = start;
+    if (!reader.started) {
+      position = reader.readPrefix(bytes, position, end);
+      if (!reader.started) return position;
+      if (!this.#checkPrefix(reader)) return end;
+    }
+    position = reader.readBody(bytes, position, end);
+    if (!reader.complete) return position;
+    const compressed = reader.flag === 1;
+    const message = reader.take();
+    if (compressed) {
+      this.#inflate(message);
+    } else {
+      this.receivedMessages++;
+      this.deliverMessage(message);
+    }
+    return position;
+  }
+
+  #checkPrefix(reader: MessageReader): boolean {
+    if (reader.flag > 1) {
+      this.failReceiving(Code.INTERNAL, `grpc: received unexpected payload format ${reader.flag}`);
+    } else if (reader.flag === 1 && this.receiveEncoding === "identity") {
+      this.failReceiving(Code.INTERNAL, "grpc: compressed flag set with identity or empty encoding");
+    } else if (reader.length > this.maxReceiveBytes) {
+      this.failReceiving(
+        Code.RESOURCE_EXHAUSTED,
+        `grpc: received message larger than max (${reader.length} vs. ${this.maxReceiveBytes})`,
+      );
+    } else {
+      return true;
+    }
+    return false;
+  }
+
+  #inflate(message: Uint8Array): void {
+    const result = inflate(message, this.maxReceiveBytes, (later) => {
+      this.#inflating = false;
+      if ((this.state & GONE) !== 0 || this.receivingEnded) return;
+      this.#deliverInflated(later);
+      this.#releaseHeld();
+    });
+    if (result === undefined) this.#inflating = true;
+    else this.#deliverInflated(result);
+  }
+
+  #deliverInflated(result: InflateResult): void {
+    if (result === INFLATED_TOO_LARGE) {
+      const limit = this.maxReceiveBytes;
+      this.failReceiving(
+        Code.RESOURCE_EXHAUSTED,
+        `grpc: received message after decompression larger than max ${limit}`,
+      );
+    } else if (result === INFLATE_FAILED) {
+      this.failReceiving(Code.INTERNAL, "grpc: failed to decompress the received message");
+    } else {
+      this.receivedMessages++;
+      this.deliverMessage(result);
+    }
+  }
+
+  #hold(bytes: Uint8Array, start: number, end: number, endStream: boolean): void {
+    // Only the peer's window bounds this, and its updates are withheld as long as we hold.
+    this.state |= READING_PAUSED;
+    this.#held ??= { chunks: [], endStream: false };
+    if (end > start) {
+      this.#held.chunks.push(bytes.slice(start, end));
+      this.connection.hold(end - start);
+    }
+    if (endStream) this.#held.endStream = true;
+  }
+
+  /** Stops delivering messages, and with the window used up also the peer's sending. */
+  override pauseReading(): void {
+    this.#pausedByCaller = true;
+    super.pauseReading();
+  }
+
+  override resumeReading(): void {
+    this.#pausedByCaller = false;
+    this.#releaseHeld();
+  }
+
+  #releaseHeld(): void {
+    if (this.#pausedByCaller || this.#inflating || this.#delivering) return;
+    this.#delivering = true;
+    this.state &= ~READING_PAUSED;
+    const held = this.#held;
+    this.#held = undefined;
+    if (held !== undefined) {
+      for (let i = 0; i < held.chunks.length; i++) {
+        const chunk = held.chunks[i]!;
+        const last = i === held.chunks.length - 1;
+        this.connection.hold(-chunk.length);
+        // After a new pause the rest goes back to where it came from, behind what is there.
+        if (this.#held === undefined) this.#process(chunk, 0, chunk.length, last && held.endStream);
+        else this.#hold(chunk, 0, chunk.length, last && held.endStream);
+      }
+      if (held.chunks.length === 0 && held.endStream) this.#process(NOTHING, 0, 0, true);
+    }
+    this.#delivering = false;
+    if (this.#held === undefined || !this.#pausedByCaller) this.connection.returnStreamCredit(this);
+  }
+
+  /** Gives up what was held when the call has ended. */
+  dropHeld(): void {
+    if (this.#held === undefined) return;
+    for (const chunk of this.#held.chunks) this.connection.hold(-chunk.length);
+    this.#held = undefined;
+  }
+
+  /**
+   * Sends a message and takes ownership of it. Small ones are copied into the output at once; what the windows do not
+   * allow yet is queued. Returns false when the caller should wait for `onWritable`.
+   */
+  sendMessage(message: Uint8Array): boolean {
+    this.sentMessages++;
+    const payload = this.compressing ? deflate(message) : message;
+    const count = payload.length + PREFIX_LENGTH;
+    const { connection } = this;
+    if (!connection.canSendDirectly(this, count)) {
+      this.enqueue(payload);
+      if (this.queuedBytes < HIGH_WATER_BYTES) return true;
+      this.state |= DRAIN_OWED;
+      return false;
+    }
+    const { output } = connection;
+    output.reserve(FRAME_HEADER_LENGTH + count);
+    connection.writeFrameHeader(count, FRAME_DATA, 0, this.id);
+    writeMessage(output.bytes, output.length, payload, this.prefixFlag);
+    output.length += count;
+    connection.sendWindow -= count;
+    this.sendWindow -= count;
+    return true;
+  }
+
+  /** Turns on gzip for the messages sent from now on. */
+  startCompressing(): void {
+    this.compressing = true;
+    this.prefixFlag = 1;
+  }
+
+  /** We have nothing more to say, or it is all queued. */
+  get sendingEnded(): boolean {
+    return (this.state & (GONE | LOCAL_CLOSED | END_QUEUED)) !== 0;
+  }
+}
+
+const NOTHING = new Uint8Array(0);
+
+/** HEADERS flags of a block that fits one frame. */
+export const WHOLE_BLOCK = FLAG_END_HEADERS;
+
+/** Stores prefix and message; `bytes` must have room. */
+export function writeMessage(bytes: Uint8Array, offset: number, message: Uint8Array, flag: number): void {
+  const length = message.length;
+  bytes[offset] = flag;
+  bytes[offset + 1] = length >>> 24;
+  bytes[offset + 2] = length >>> 16;
+  bytes[offset + 3] = length >>> 8;
+  bytes[offset + 4] = length;
+  if (length <= 48) {
+    // A call into the engine costs more than copying this little.
+    for (let i = 0; i < length; i++) bytes[offset + 5 + i] = message[i]!;
+  } else {
+    bytes.set(message, offset + 5);
+  }
+}

@@ -1,0 +1,44 @@
+import { Buffer } from "node:buffer";
+import { type HeaderField, isValidName } from "../hpack/field.ts";
+
+/** Metadata to send: a binary value needs a name that ends in `-bin`, a text value printable ASCII. */
+export type MetadataInput = Readonly<Record<string, string | Uint8Array | readonly (string | Uint8Array)[]>>;
+
+/** Checks a piece of metadata and returns the header value to send. Throws TypeError on what gRPC does not allow. */
+export function metadataValue(name: string, value: string | Uint8Array): string {
+  if (!isValidName(name) || name.startsWith("grpc-")) throw new TypeError(`invalid metadata name "${name}"`);
+  if (name.endsWith("-bin")) {
+    return Buffer.from(value).toString("base64").replaceAll("=", "");
+  }
+  if (typeof value !== "string" || !/^[ -~]*$/.test(value)) {
+    throw new TypeError(`metadata "${name}" is not printable ASCII`);
+  }
+  return value.trim();
+}
+
+/** Decodes a `-bin` value, padded or not. */
+export function decodeBinary(value: string): Uint8Array {
+  return Buffer.from(value, "base64");
+}
+
+/** All values of a name in the order received. A `-bin` header may hold several, joined by commas. */
+export function valuesOf(fields: readonly HeaderField[], name: string): readonly string[] {
+  const values: string[] = [];
+  for (const field of fields) {
+    if (field.name !== name) continue;
+    if (name.endsWith("-bin")) values.push(...field.value.split(","));
+    else values.push(field.value);
+  }
+  return values;
+}
+
+/** Collects what is metadata: everything but pseudo-headers and gRPC's and HTTP's own fields. */
+export function toMetadata(fields: readonly HeaderField[]): ReadonlyMap<string, readonly string[]> {
+  const metadata = new Map<string, readonly string[]>();
+  for (const { name } of fields) {
+    if (name.startsWith(":") || name.startsWith("grpc-status") || name === "grpc-message") continue;
+    if (name === "content-type" || name === "te" || metadata.has(name)) continue;
+    metadata.set(name, valuesOf(fields, name));
+  }
+  return metadata;
+}

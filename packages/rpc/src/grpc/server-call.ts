@@ -1,0 +1,380 @@
+import type { TLSSocket } from "node:tls";
+import { DO_NOT_INDEX, INDEX_FIELD } from "../hpack/encoder.ts";
+import type { HeaderBlock } from "../http2/header-block.ts";
+import {
+  FLAG_END_HEADERS,
+  FLAG_END_STREAM,
+  FRAME_DATA,
+  FRAME_HEADER_LENGTH,
+  FRAME_HEADERS,
+  NO_ERROR,
+} from "../http2/protocol.ts";
+import {
+  type AbortOrigin,
+  END_QUEUED,
+  GONE,
+  HEADERS_SENT,
+  LOCAL_CLOSED,
+  REMOTE_CLOSED,
+} from "../http2/stream.ts";
+import type { Route } from "../server/grpc-server.ts";
+import type { ServerConnection } from "../server/server-connection.ts";
+import type { CallHead } from "./call-head.ts";
+import type { Deadline, Expiring } from "./deadlines.ts";
+import { GrpcStream, type MessageEncoding, writeMessage } from "./grpc-stream.ts";
+import { PREFIX_LENGTH } from "./message-reader.ts";
+import { decodeBinary, metadataValue, valuesOf } from "./metadata.ts";
+import { percentEncode } from "./percent-encoding.ts";
+import { Code, GrpcError } from "./status.ts";
+
+/** Why a call ended before the handler ended it. */
+export type CancelReason = "canceled" | "deadline" | "disconnected";
+
+/** Where a call comes from. */
+export interface Peer {
+  readonly address: string;
+  readonly port: number;
+  /** Present on TLS: certificates are asked of it. */
+  readonly tls?: TLSSocket;
+}
+
+/**
+ * A call as its handler sees it. A handler may answer at once or much later; after the call has ended, whoever ended it,
+ * every method does nothing. Message arrays given to `reply` and `send` belong to the call from then on.
+ */
+export interface ServerCall {
+  readonly path: string;
+  /** On the server's clock (by default `performance.now()`); Infinity when the client set no deadline. */
+  readonly deadlineMs: number;
+  readonly peer: Peer;
+  /** The first value of a text header; names are lower case. */
+  metadata(name: string): string | undefined;
+  metadataValues(name: string): readonly string[];
+  /** The first value of a `-bin` header, decoded. */
+  binaryMetadata(name: string): Uint8Array | undefined;
+  /** Adds to the response header, before it is sent. Throws TypeError on an invalid name or value. */
+  setHeader(name: string, value: string | Uint8Array): void;
+  setTrailer(name: string, value: string | Uint8Array): void;
+  /** Compresses the responses with gzip if the client accepts that. Call it before anything is sent. */
+  useGzip(): boolean;
+  /** Answers a unary call: header, message, OK. */
+  reply(message: Uint8Array): void;
+  /** Ends the call with a status other than OK. */
+  fail(code: number, message: string): void;
+  /** Sends a message of a stream. False: the peer is slow, wait for `onDrain`. */
+  send(message: Uint8Array): boolean;
+  sendHeaders(): void;
+  /** Ends a stream with OK after what was sent. */
+  end(): void;
+  /** Withholds window updates and messages until `resumeReading`. */
+  pauseReading(): void;
+  resumeReading(): void;
+  /** `message` is borrowed: it is overwritten after the call. */
+  onMessage?: ((message: Uint8Array) => void) | undefined;
+  onHalfClose?: (() => void) | undefined;
+  onDrain?: (() => void) | undefined;
+  /** At most once, and never after the call was ended by us. */
+  onCancel?: ((reason: CancelReason) => void) | undefined;
+  readonly ended: boolean;
+  /** Octets accepted by `send` or `reply` that are not on their way yet. */
+  readonly queuedBytes: number;
+  readonly receivedMessages: number;
+  readonly sentMessages: number;
+  /** For interceptors and handlers; rpc never looks at it. */
+  userData: unknown;
+}
+
+/** {@link ServerCall} on its HTTP/2 stream: one object a call. */
+export class ServerCallStream extends GrpcStream implements ServerCall, Expiring {
+  readonly block: HeaderBlock;
+  readonly head: CallHead<Route>;
+  readonly owner: ServerConnection;
+  ended = false;
+  deadlineMs = Number.POSITIVE_INFINITY;
+  userData: unknown = undefined;
+  onMessage: ((message: Uint8Array) => void) | undefined = undefined;
+  onHalfClose: (() => void) | undefined = undefined;
+  onDrain: (() => void) | undefined = undefined;
+  onCancel: ((reason: CancelReason) => void) | undefined = undefined;
+  #deadline: Deadline | undefined = undefined;
+  #headers: [string, string][] | undefined = undefined;
+  #trailers: [string, string][] | undefined = undefined;
+  #status: number = Code.OK;
+  #statusMessage = "";
+
+  constructor(owner: ServerConnection, id: number, block: HeaderBlock, head: CallHead<Route>) {
+    super(owner.connection, id);
+    this.owner = owner;
+    this.block = block;
+    this.head = head;
+  }
+
+  get path(): string {
+    return this.block.path;
+  }
+
+  get peer(): Peer {
+    return this.owner.peer;
+  }
+
+  // ---- What the client sent ----
+
+  metadata(name: string): string | undefined {
+    return this.block.get(name);
+  }
+
+  metadataValues(name: string): readonly string[] {
+    return valuesOf(this.block.fields, name);
+  }
+
+  binaryMetadata(name: string): Uint8Array | undefined {
+    const value = valuesOf(this.block.fields, name)[0];
+    return value === undefined ? undefined : decodeBinary(value);
+  }
+
+  get receivingEnded(): boolean {
+    return this.ended;
+  }
+
+  get receiveEncoding(): MessageEncoding {
+    return this.head.encoding;
+  }
+
+  get maxReceiveBytes(): number {
+    return this.owner.server.maxReceiveMessageBytes;
+  }
+
+  setDeadline(atMs: number): void {
+    this.deadlineMs = atMs;
+    this.#deadline = this.owner.server.deadlines.add(atMs, this);
+  }
+
+  onDeadline(): void {
+    this.#deadline = undefined;
+    this.#cancel("deadline");
+    this.fail(Code.DEADLINE_EXCEEDED, "context deadline exceeded");
+  }
+
+  deliverMessage(message: Uint8Array): void {
+    try {
+      const unary = this.head.route!.unary;
+      if (unary === undefined) this.onMessage?.(message);
+      else if (this.receivedMessages === 1) unary(message, this);
+      else this.fail(Code.INTERNAL, "unary call with more than one request message");
+    } catch (error) {
+      this.failWith(error);
+    }
+  }
+
+  deliverEnd(): void {
+    try {
+      if (this.head.route!.unary === undefined) this.onHalfClose?.();
+      else if (this.receivedMessages === 0) this.fail(Code.INTERNAL, "unary call without a request message");
+    } catch (error) {
+      this.failWith(error);
+    }
+  }
+
+  failReceiving(code: number, details: string): void {
+    this.fail(code, details);
+  }
+
+  override onHeaders(): void {
+    // Trailers of a client carry nothing in gRPC, but they end its side.
+    if (!this.ended) this.onData(NOTHING, 0, 0, true);
+  }
+
+  override onAbort(_code: number, origin: AbortOrigin): void {
+    if (this.ended) return;
+    this.#cancel(origin === "disconnected" ? "disconnected" : "canceled");
+    this.#finish(Code.CANCELLED);
+  }
+
+  override onWritable(): void {
+    if (this.ended) return;
+    try {
+      this.onDrain?.();
+    } catch (error) {
+      this.failWith(error);
+    }
+  }
+
+  #cancel(reason: CancelReason): void {
+    const { onCancel } = this;
+    if (onCancel === undefined) return;
+    this.onCancel = undefined;
+    try {
+      onCancel(reason);
+    } catch (error) {
+      this.owner.server.reportHandlerError(error, this.path);
+    }
+  }
+
+  /** A handler threw: its GrpcError is the status, anything else is a defect and becomes UNKNOWN. */
+  failWith(error: unknown): void {
+    if (error instanceof GrpcError) return this.fail(error.code, error.details);
+    this.owner.server.reportHandlerError(error, this.path);
+    this.fail(Code.UNKNOWN, error instanceof Error ? error.message : String(error));
+  }
+
+  // ---- What we answer ----
+
+  setHeader(name: string, value: string | Uint8Array): void {
+    this.#headers ??= [];
+    this.#headers.push([name, metadataValue(name, value)]);
+  }
+
+  setTrailer(name: string, value: string | Uint8Array): void {
+    this.#trailers ??= [];
+    this.#trailers.push([name, metadataValue(name, value)]);
+  }
+
+  useGzip(): boolean {
+    if (!this.head.acceptsGzip || (this.state & HEADERS_SENT) !== 0) return false;
+    this.#headers ??= [];
+    this.#headers.push(["grpc-encoding", "gzip"]);
+    this.startCompressing();
+    return true;
+  }
+
+  reply(message: Uint8Array): void {
+    if (this.ended) return;
+    const { connection, owner } = this;
+    const count = message.length + PREFIX_LENGTH;
+    if (
+      this.#headers !== undefined ||
+      this.#trailers !== undefined ||
+      (this.state & HEADERS_SENT) !== 0 ||
+      !connection.canSendDirectly(this, count)
+    ) {
+      this.send(message);
+      this.end();
+      return;
+    }
+    // Header, message and trailers go into the output in one piece.
+    const header = owner.encodedHeader();
+    const trailers = owner.encodedTrailers();
+    const { output } = connection;
+    output.reserve(3 * FRAME_HEADER_LENGTH + header.length + trailers.length + count);
+    connection.writeFrameHeader(header.length, FRAME_HEADERS, FLAG_END_HEADERS, this.id);
+    const { bytes } = output;
+    for (let i = 0; i < header.length; i++) bytes[output.length + i] = header[i]!;
+    output.length += header.length;
+    connection.writeFrameHeader(count, FRAME_DATA, 0, this.id);
+    writeMessage(bytes, output.length, message, 0);
+    output.length += count;
+    connection.writeFrameHeader(trailers.length, FRAME_HEADERS, FLAG_END_HEADERS | FLAG_END_STREAM, this.id);
+    for (let i = 0; i < trailers.length; i++) bytes[output.length + i] = trailers[i]!;
+    output.length += trailers.length;
+    connection.sendWindow -= count;
+    this.sentMessages = 1;
+    this.state |= HEADERS_SENT;
+    owner.keepalive.onSent();
+    this.#finish(Code.OK);
+    connection.closeLocal(this);
+  }
+
+  send(message: Uint8Array): boolean {
+    if (this.ended) return false;
+    if ((this.state & HEADERS_SENT) === 0) this.sendHeaders();
+    this.owner.keepalive.onSent();
+    return this.sendMessage(message);
+  }
+
+  sendHeaders(): void {
+    if (this.ended || (this.state & HEADERS_SENT) !== 0) return;
+    const { owner } = this;
+    if (this.#headers === undefined) {
+      this.connection.writeHeaderBlock(this, owner.encodedHeader(), false);
+    } else {
+      const { encoder } = this.connection;
+      encoder.begin();
+      encoder.field(":status", "200", INDEX_FIELD);
+      encoder.field("content-type", "application/grpc", INDEX_FIELD);
+      for (const [name, value] of this.#headers) encoder.field(name, value, DO_NOT_INDEX);
+      this.connection.writeHeaderBlock(this, encoder.end(), false);
+    }
+    this.state |= HEADERS_SENT;
+    owner.keepalive.onSent();
+  }
+
+  end(): void {
+    if (this.ended) return;
+    this.sendHeaders();
+    this.#endWith(Code.OK, "");
+  }
+
+  fail(code: number, message: string): void {
+    if (this.ended) return;
+    this.#endWith(code, message);
+  }
+
+  /** Answers with an HTTP status other than 200, as gRPC does for requests that are not gRPC. */
+  reject(httpStatus: number, code: number, message: string): void {
+    const { encoder } = this.connection;
+    encoder.begin();
+    encoder.field(":status", String(httpStatus), INDEX_FIELD);
+    encoder.field("content-type", "application/grpc", INDEX_FIELD);
+    encoder.field("grpc-status", String(code), DO_NOT_INDEX);
+    encoder.field("grpc-message", percentEncode(message), DO_NOT_INDEX);
+    this.#finish(code);
+    this.connection.writeHeaderBlock(this, encoder.end(), true);
+  }
+
+  #endWith(code: number, message: string): void {
+    this.#status = code;
+    this.#statusMessage = message;
+    this.#finish(code);
+    // A failing call does not wait for its queue: what was not sent yet is dropped.
+    if (code !== Code.OK && this.queuedBytes > 0 && !this.#midMessage()) this.dropQueue();
+    if (this.queuedBytes > 0) this.queueEnd(true);
+    else this.writeTrailers();
+  }
+
+  /** Part of a message is already on its way, so its rest must follow. */
+  #midMessage(): boolean {
+    return this.segmentOffset > 0;
+  }
+
+  override writeTrailers(): void {
+    if ((this.state & (GONE | LOCAL_CLOSED)) !== 0) return;
+    const { connection, owner } = this;
+    owner.keepalive.onSent();
+    if (this.#status === Code.OK && this.#trailers === undefined && (this.state & HEADERS_SENT) !== 0) {
+      return connection.writeHeaderBlock(this, owner.encodedTrailers(), true);
+    }
+    const { encoder } = connection;
+    encoder.begin();
+    if ((this.state & HEADERS_SENT) === 0) {
+      encoder.field(":status", "200", INDEX_FIELD);
+      encoder.field("content-type", "application/grpc", INDEX_FIELD);
+      for (const [name, value] of this.#headers ?? []) encoder.field(name, value, DO_NOT_INDEX);
+    }
+    encoder.field("grpc-status", String(this.#status), this.#status === Code.OK ? INDEX_FIELD : DO_NOT_INDEX);
+    if (this.#statusMessage !== "") {
+      encoder.field("grpc-message", percentEncode(this.#statusMessage), DO_NOT_INDEX);
+    }
+    for (const [name, value] of this.#trailers ?? []) encoder.field(name, value, DO_NOT_INDEX);
+    this.state |= HEADERS_SENT;
+    connection.writeHeaderBlock(this, encoder.end(), true);
+  }
+
+  /** The call is over for the handler and the metrics; its last octets may still be waiting for the windows. */
+  #finish(code: number): void {
+    this.ended = true;
+    if (this.#deadline !== undefined) {
+      this.owner.server.deadlines.cancel(this.#deadline);
+      this.#deadline = undefined;
+    }
+    this.dropHeld();
+    const { observer } = this.owner.server;
+    if (observer !== undefined) observer.onCallEnd(this, code);
+  }
+
+  /** Ends a stream that was answered while the client was still sending. */
+  stopReceiving(): void {
+    if ((this.state & (REMOTE_CLOSED | GONE | END_QUEUED)) === 0) this.reset(NO_ERROR);
+  }
+}
+
+const NOTHING = new Uint8Array(0);

@@ -1,0 +1,43 @@
+/** What a peer may do to us. Sizes in octets, rates a second; every field has a default in {@link DEFAULT_LIMITS}. */
+export interface ConnectionLimits {
+  /** Concurrent streams the peer may open; more are refused. 2^32 - 1 (etcd's default) announces no limit. */
+  readonly maxConcurrentStreams: number;
+  /** Decoded header list, counted as in RFC 9113 section 6.5.2. A larger one ends the stream. */
+  readonly maxHeaderListBytes: number;
+  /** Encoded header block over HEADERS and CONTINUATION. A larger one ends the connection. */
+  readonly maxHeaderBlockBytes: number;
+  /** CONTINUATION frames a block may take. More end the connection. */
+  readonly maxContinuationFrames: number;
+  /** The window we give a stream. */
+  readonly streamWindowBytes: number;
+  /** The window we give the connection. */
+  readonly connectionWindowBytes: number;
+  /** Octets that paused streams may hold before the connection's window is withheld too. */
+  readonly maxHeldBytes: number;
+  /** Response octets queued on a connection beyond which new calls are refused. */
+  readonly maxQueuedBytes: number;
+  /** Output that a transport which does not drain may pile up before the connection is cut. */
+  readonly maxBlockedOutputBytes: number;
+  /** Streams reset before they were answered, by the peer or for its mistakes: burst and rate. */
+  readonly resetBurst: number;
+  readonly resetsPerSecond: number;
+  /** Frames that move nothing forward (PING, SETTINGS, PRIORITY, empty DATA, tiny window updates): burst and rate. */
+  readonly idleFrameBurst: number;
+  readonly idleFramesPerSecond: number;
+}
+
+export const DEFAULT_LIMITS: ConnectionLimits = Object.freeze({
+  maxConcurrentStreams: 0xffff_ffff,
+  maxHeaderListBytes: 65_536,
+  maxHeaderBlockBytes: 65_536,
+  maxContinuationFrames: 32,
+  streamWindowBytes: 1_048_576,
+  connectionWindowBytes: 1_048_576,
+  maxHeldBytes: 4_194_304,
+  maxQueuedBytes: 67_108_864,
+  maxBlockedOutputBytes: 1_048_576,
+  resetBurst: 1000,
+  resetsPerSecond: 200,
+  idleFrameBurst: 4000,
+  idleFramesPerSecond: 1000,
+});

@@ -1,0 +1,161 @@
+import type { Http2Connection } from "./connection.ts";
+import type { HeaderBlock } from "./header-block.ts";
+import { CANCEL } from "./protocol.ts";
+
+/** The peer has sent END_STREAM. */
+export const REMOTE_CLOSED = 1;
+/** We have sent END_STREAM. */
+export const LOCAL_CLOSED = 2;
+/** The stream is gone from its connection: finished, reset or lost. */
+export const GONE = 4;
+/** Nothing more will be queued: after the queue comes the end. */
+export const END_QUEUED = 8;
+/** In the connection's ready list. */
+export const READY = 16;
+/** Told to wait: `onDrain` is owed once the queue is short again. */
+export const DRAIN_OWED = 32;
+/** Window updates are withheld. */
+export const READING_PAUSED = 64;
+/** The server has sent its response header. */
+export const HEADERS_SENT = 128;
+/** The client has received the response header. */
+export const HEADERS_RECEIVED = 256;
+/** The stream's end is a block of trailers, written by `writeTrailers`. */
+export const END_WITH_TRAILERS = 512;
+
+const NO_SEGMENTS: Uint8Array[] = [];
+
+/**
+ * One HTTP/2 stream; the layers above extend it, so that a call is one object. Everything here is the connection's
+ * bookkeeping: windows, and the octets waiting for them.
+ */
+export abstract class Http2Stream {
+  readonly connection: Http2Connection;
+  readonly id: number;
+  /** Bits of the constants above. */
+  state = 0;
+  /** Octets of DATA we may send. May be negative after the peer shrank its initial window. */
+  sendWindow: number;
+  /** Octets of DATA the peer may still send. */
+  receiveWindow: number;
+  /** Octets received and not yet returned with a WINDOW_UPDATE. */
+  unreturnedBytes = 0;
+  /** Octets of body still to come according to `content-length`; -1 when it was not given. */
+  remainingBody = -1;
+
+  /** Segments waiting to be sent; the first one from `segmentOffset` on. Owned by the stream. */
+  segments: Uint8Array[] = NO_SEGMENTS;
+  firstSegment = 0;
+  segmentOffset = 0;
+  /** Octets waiting, prefixes included. */
+  queuedBytes = 0;
+  /** Octets written before each segment: 5 for gRPC messages, 0 for plain bodies. */
+  prefixLength = 0;
+  /** The first octet of the prefix (gRPC's compressed flag). */
+  prefixFlag = 0;
+
+  previousReady: Http2Stream | undefined = undefined;
+  nextReady: Http2Stream | undefined = undefined;
+
+  constructor(connection: Http2Connection, id: number) {
+    this.connection = connection;
+    this.id = id;
+    this.sendWindow = connection.initialSendWindow;
+    this.receiveWindow = connection.initialReceiveWindow;
+  }
+
+  /** Trailers (on a server); response header, informational header or trailers (on a client). */
+  abstract onHeaders(block: HeaderBlock, endStream: boolean): void;
+  /** `bytes[start, end)` is borrowed: it is overwritten after the call. May be empty when `endStream`. */
+  abstract onData(bytes: Uint8Array, start: number, end: number, endStream: boolean): void;
+  /** The stream has ended abnormally: by the peer's RST_STREAM, our own stream error, or loss of the connection. */
+  abstract onAbort(code: number, origin: AbortOrigin): void;
+  /** The queue has fallen under the low-water mark after the stream was told to wait. */
+  abstract onWritable(): void;
+  /** Writes the trailers that end the stream; called once the queue is empty if END_WITH_TRAILERS is set. */
+  abstract writeTrailers(): void;
+
+  /** Queues a segment and takes ownership of it. */
+  enqueue(segment: Uint8Array): void {
+    if (this.segments === NO_SEGMENTS) this.segments = [];
+    this.segments.push(segment);
+    const bytes = segment.length + this.prefixLength;
+    this.queuedBytes += bytes;
+    this.connection.queuedBytes += bytes;
+    if ((this.state & READY) === 0) this.connection.makeReady(this);
+  }
+
+  /** Nothing follows what is queued. */
+  queueEnd(withTrailers: boolean): void {
+    this.state |= withTrailers ? END_QUEUED | END_WITH_TRAILERS : END_QUEUED;
+    if ((this.state & READY) === 0) this.connection.makeReady(this);
+  }
+
+  /** Forgets what was queued. */
+  dropQueue(): void {
+    this.connection.queuedBytes -= this.queuedBytes;
+    this.queuedBytes = 0;
+    this.segments = NO_SEGMENTS;
+    this.firstSegment = 0;
+    this.segmentOffset = 0;
+  }
+
+  /** Copies the next `count` queued octets to `target` at `offset`; there must be as many. */
+  copyQueued(target: Uint8Array, offset: number, count: number): void {
+    this.queuedBytes -= count;
+    this.connection.queuedBytes -= count;
+    const prefixLength = this.prefixLength;
+    while (count > 0) {
+      const segment = this.segments[this.firstSegment]!;
+      while (this.segmentOffset < prefixLength && count > 0) {
+        target[offset++] =
+          this.segmentOffset === 0 ? this.prefixFlag : lengthOctet(segment.length, this.segmentOffset);
+        this.segmentOffset++;
+        count--;
+      }
+      const position = this.segmentOffset - prefixLength;
+      const part = Math.min(count, segment.length - position);
+      if (part > 0) {
+        target.set(part === segment.length ? segment : segment.subarray(position, position + part), offset);
+        offset += part;
+        count -= part;
+        this.segmentOffset += part;
+      }
+      if (this.segmentOffset === prefixLength + segment.length) this.#dropFirstSegment();
+    }
+  }
+
+  pauseReading(): void {
+    this.state |= READING_PAUSED;
+  }
+
+  resumeReading(): void {
+    if ((this.state & READING_PAUSED) === 0) return;
+    this.state &= ~READING_PAUSED;
+    this.connection.returnStreamCredit(this);
+  }
+
+  /** Abandons the stream with RST_STREAM; nothing is called back. */
+  reset(code: number = CANCEL): void {
+    if ((this.state & GONE) === 0) this.connection.resetStream(this, code);
+  }
+
+  #dropFirstSegment(): void {
+    this.segmentOffset = 0;
+    this.firstSegment++;
+    if (this.firstSegment === this.segments.length) {
+      this.segments = NO_SEGMENTS;
+      this.firstSegment = 0;
+    } else if (this.firstSegment >= 64 && this.firstSegment * 2 >= this.segments.length) {
+      this.segments.splice(0, this.firstSegment);
+      this.firstSegment = 0;
+    }
+  }
+}
+
+/** Who ended a stream early. */
+export type AbortOrigin = "peer" | "local" | "disconnected" | "goaway";
+
+function lengthOctet(length: number, index: number): number {
+  return (length >>> (8 * (4 - index))) & 0xff;
+}

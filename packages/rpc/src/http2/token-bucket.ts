@@ -1,0 +1,32 @@
+/**
+ * Bounds how often a peer may do something that costs us work but moves nothing forward. A full bucket allows a burst;
+ * it is read against the clock only when it has run empty, so well-behaved peers cost one subtraction.
+ */
+export class TokenBucket {
+  readonly #burst: number;
+  readonly #perSecond: number;
+  readonly #nowMs: () => number;
+  #tokens: number;
+  #filledMs: number;
+
+  constructor(burst: number, perSecond: number, nowMs: () => number) {
+    this.#burst = burst;
+    this.#perSecond = perSecond;
+    this.#nowMs = nowMs;
+    this.#tokens = burst;
+    this.#filledMs = nowMs();
+  }
+
+  /** Takes a token; false when the peer has exceeded its rate. */
+  take(): boolean {
+    if (this.#tokens < 1) {
+      const nowMs = this.#nowMs();
+      const refill = ((nowMs - this.#filledMs) * this.#perSecond) / 1000;
+      this.#tokens = Math.min(this.#burst, this.#tokens + refill);
+      this.#filledMs = nowMs;
+      if (this.#tokens < 1) return false;
+    }
+    this.#tokens -= 1;
+    return true;
+  }
+}

@@ -1,0 +1,19 @@
+export type { RpcClock } from "./grpc/deadlines.ts";
+export type { HttpExchange, HttpHeaders } from "./grpc/http-exchange.ts";
+export type { ServerKeepaliveOptions } from "./grpc/keepalive.ts";
+export type { MetadataInput } from "./grpc/metadata.ts";
+export type { CancelReason, Peer, ServerCall } from "./grpc/server-call.ts";
+export { Code, codeName, GrpcError, type GrpcStatus } from "./grpc/status.ts";
+export type { HeaderField } from "./hpack/field.ts";
+export type { ConnectionLimits } from "./http2/limits.ts";
+export { DEFAULT_LIMITS } from "./http2/limits.ts";
+export { flushAll } from "./net/flush-queue.ts";
+export { Listener, type ListenOptions, serve } from "./net/listener.ts";
+export {
+  type CallObserver,
+  GrpcServer,
+  type GrpcServerOptions,
+  type Route,
+  type StreamHandler,
+  type UnaryHandler,
+} from "./server/grpc-server.ts";

@@ -1,0 +1,34 @@
+/** Something with output that waits for the end of the turn. */
+export interface Flushable {
+  flush(): void;
+}
+
+let waiting: Flushable[] = [];
+let scheduled = false;
+
+/** Flushes `item` once at the end of this turn of the event loop. The caller makes sure that it queues once. */
+export function scheduleFlush(item: Flushable): void {
+  waiting.push(item);
+  if (scheduled) return;
+  scheduled = true;
+  setImmediate(onImmediate);
+}
+
+/** Flushes everything that waits now, e.g. after a batch of replies. */
+export function flushAll(): void {
+  // A flush may call handlers that produce more; those get their turn too, but not forever.
+  for (let round = 0; round < 4 && waiting.length > 0; round++) {
+    const batch = waiting;
+    waiting = [];
+    for (let i = 0; i < batch.length; i++) batch[i]!.flush();
+  }
+}
+
+function onImmediate(): void {
+  scheduled = false;
+  flushAll();
+  if (waiting.length > 0 && !scheduled) {
+    scheduled = true;
+    setImmediate(onImmediate);
+  }
+}

@@ -1,0 +1,186 @@
+import { Buffer } from "node:buffer";
+import type { Server as HttpServer } from "node:http";
+import net from "node:net";
+import tls from "node:tls";
+import { CLIENT_PREFACE } from "../http2/protocol.ts";
+import type { GrpcServer } from "../server/grpc-server.ts";
+
+const TLS_HANDSHAKE_RECORD = 0x16;
+const TCP_KEEPALIVE_MS = 30_000;
+const TLS_HANDSHAKE_TIMEOUT_MS = 10_000;
+
+export interface ListenOptions {
+  /** TCP: host and port (0: any free port). */
+  readonly host?: string;
+  readonly port?: number;
+  /** A unix socket instead; the caller removes a stale file first. */
+  readonly path?: string;
+  /** Serve TLS. */
+  readonly tls?: tls.TlsOptions;
+  /** Serve plaintext. Default: when there is no `tls`. With both, one port speaks both. */
+  readonly plaintext?: boolean;
+  readonly grpc?: GrpcServer;
+  /** Gets the connections that speak HTTP/1.x. Without it they are closed. */
+  readonly http?: HttpServer;
+  /** Judges a TLS connection after the handshake, e.g. by its certificate; a text refuses it. */
+  readonly checkTls?: (socket: tls.TLSSocket) => string | undefined;
+  /** A handshake that failed or was refused. */
+  readonly onRejected?: (error: Error, remoteAddress: string) => void;
+}
+
+/** A listening socket that tells HTTP/2 from HTTP/1.x, by ALPN on TLS and by the first octets otherwise. */
+export class Listener {
+  readonly #options: ListenOptions;
+  readonly #server: net.Server;
+  readonly #tlsServer: tls.Server | undefined;
+  readonly #sockets = new Set<net.Socket>();
+
+  constructor(options: ListenOptions) {
+    this.#options = options;
+    const { tls: tlsOptions } = options;
+    const plaintext = options.plaintext ?? tlsOptions === undefined;
+    const common = { noDelay: true, keepAlive: true, keepAliveInitialDelay: TCP_KEEPALIVE_MS };
+    if (tlsOptions !== undefined) {
+      this.#tlsServer = tls.createServer(
+        {
+          ALPNProtocols: ["h2", "http/1.1"],
+          handshakeTimeout: TLS_HANDSHAKE_TIMEOUT_MS,
+          ...common,
+          ...tlsOptions,
+        },
+        (socket) => this.#onSecure(socket),
+      );
+      this.#tlsServer.on("tlsClientError", (error, socket) => this.#reject(error, socket));
+    }
+    if (this.#tlsServer !== undefined && !plaintext) {
+      this.#server = this.#tlsServer;
+      this.#server.on("connection", (socket: net.Socket) => this.#track(socket));
+    } else {
+      this.#server = net.createServer(common, (socket) => {
+        this.#track(socket);
+        this.#sniff(socket);
+      });
+    }
+  }
+
+  /** The TLS server, to give it new certificates (`setSecureContext`). */
+  get tlsServer(): tls.Server | undefined {
+    return this.#tlsServer;
+  }
+
+  /** Where it listens: an address, or the path of a unix socket. */
+  get address(): net.AddressInfo | string {
+    return this.#server.address() ?? "";
+  }
+
+  /** Resolves when connections are accepted; rejects when the address cannot be had. */
+  listen(): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const { host, port, path } = this.#options;
+    this.#server.once("error", reject);
+    const listening = () => {
+      this.#server.off("error", reject);
+      this.#server.on("error", () => {}); // accept errors such as EMFILE: the next connection may succeed
+      resolve();
+    };
+    if (path !== undefined) this.#server.listen({ path, backlog: 4096 }, listening);
+    else this.#server.listen({ host: host ?? "127.0.0.1", port: port ?? 0, backlog: 4096 }, listening);
+    return promise;
+  }
+
+  /** Accepts no more connections; those that are served go on. */
+  stopListening(): void {
+    if (this.#server.listening) this.#server.close();
+  }
+
+  /** Stops listening and cuts every connection that came through this listener. */
+  close(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    if (this.#server.listening) this.#server.close(() => resolve());
+    else resolve();
+    for (const socket of this.#sockets) socket.destroy();
+    return promise;
+  }
+
+  #track(socket: net.Socket): void {
+    this.#sockets.add(socket);
+    socket.on("close", () => this.#sockets.delete(socket));
+    socket.on("error", destroyThis);
+  }
+
+  #onSecure(socket: tls.TLSSocket): void {
+    const refusal = this.#options.checkTls?.(socket);
+    if (refusal !== undefined) {
+      this.#reject(new Error(refusal), socket);
+      return;
+    }
+    socket.setNoDelay(true);
+    socket.on("error", destroyThis);
+    if (socket.alpnProtocol === "h2") this.#serveHttp2(socket);
+    else if (socket.alpnProtocol === "http/1.1") this.#serveHttp1(socket);
+    else this.#sniff(socket);
+  }
+
+  #reject(error: Error, socket: net.Socket): void {
+    this.#options.onRejected?.(error, socket.remoteAddress ?? "");
+    socket.destroy();
+  }
+
+  /** Reads until the first octets tell the protocol. */
+  #sniff(socket: net.Socket): void {
+    const timer = setTimeout(() => socket.destroy(), TLS_HANDSHAKE_TIMEOUT_MS);
+    timer.unref();
+    const stop = () => {
+      clearTimeout(timer);
+      socket.off("readable", onReadable);
+      socket.off("end", onEnd);
+      socket.off("close", stop);
+    };
+    const onEnd = () => socket.destroy();
+    let start: Buffer = Buffer.alloc(0);
+    const onReadable = () => {
+      const chunk = socket.read() as Buffer | null;
+      if (chunk === null) return;
+      start = start.length === 0 ? chunk : Buffer.concat([start, chunk]);
+      const protocol = this.#recognize(start, socket instanceof tls.TLSSocket);
+      if (protocol === undefined) return;
+      stop();
+      socket.unshift(start);
+      if (protocol === "tls") this.#tlsServer?.emit("connection", socket);
+      else if (protocol === "http2") this.#serveHttp2(socket);
+      else this.#serveHttp1(socket);
+    };
+    socket.on("readable", onReadable);
+    socket.on("end", onEnd);
+    socket.on("close", stop);
+  }
+
+  #recognize(chunk: Uint8Array, inTls: boolean): "tls" | "http1" | "http2" | undefined {
+    if (chunk[0] === TLS_HANDSHAKE_RECORD && !inTls && this.#tlsServer !== undefined) return "tls";
+    const length = Math.min(chunk.length, CLIENT_PREFACE.length);
+    for (let i = 0; i < length; i++) if (chunk[i] !== CLIENT_PREFACE[i]) return "http1";
+    // Four octets (`PRI `) already tell: no HTTP/1 method is called that.
+    return length >= 4 ? "http2" : undefined;
+  }
+
+  #serveHttp2(socket: net.Socket): void {
+    if (this.#options.grpc === undefined) socket.destroy();
+    else this.#options.grpc.accept(socket);
+  }
+
+  #serveHttp1(socket: net.Socket): void {
+    if (this.#options.http === undefined) socket.destroy();
+    else this.#options.http.emit("connection", socket);
+  }
+}
+
+/** Listens and serves; resolves when connections are accepted. */
+export async function serve(options: ListenOptions): Promise<Listener> {
+  const listener = new Listener(options);
+  await listener.listen();
+  return listener;
+}
+
+function destroyThis(this: net.Socket): void {
+  this.destroy();
+}

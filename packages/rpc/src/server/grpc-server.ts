@@ -1,0 +1,148 @@
+import type { Socket } from "node:net";
+import { TLSSocket } from "node:tls";
+import { DeadlineWheel, type RpcClock, SYSTEM_CLOCK } from "../grpc/deadlines.ts";
+import type { HttpExchange } from "../grpc/http-exchange.ts";
+import { DEFAULT_SERVER_KEEPALIVE, type ServerKeepaliveOptions } from "../grpc/keepalive.ts";
+import type { ServerCall } from "../grpc/server-call.ts";
+import { type ConnectionLimits, DEFAULT_LIMITS } from "../http2/limits.ts";
+import { flushAll } from "../net/flush-queue.ts";
+import { ServerConnection } from "./server-connection.ts";
+
+/** Handles a unary call. `message` is borrowed: it is valid only until the handler returns. */
+export type UnaryHandler = (message: Uint8Array, call: ServerCall) => void;
+/** Handles a call of any streaming kind: sets the call's callbacks. */
+export type StreamHandler = (call: ServerCall) => void;
+
+/** A registered method: exactly one of the handlers is present. */
+export interface Route {
+  readonly path: string;
+  readonly kind: "unary" | "stream";
+  readonly unary: UnaryHandler | undefined;
+  readonly stream: StreamHandler | undefined;
+}
+
+/** Sees every call begin and end, also those that no handler sees; for metrics. Must not throw. */
+export interface CallObserver {
+  onCallStart(call: ServerCall, kind: "unary" | "stream" | "unknown"): void;
+  /** `code` is the gRPC status. The call's message counts are final. */
+  onCallEnd(call: ServerCall, code: number): void;
+}
+
+export interface GrpcServerOptions {
+  /** The largest message taken, decompressed. Default 4 MiB. */
+  readonly maxReceiveMessageBytes?: number;
+  /** Concurrent calls a connection may have. Default: no limit. */
+  readonly maxConcurrentStreams?: number;
+  readonly keepalive?: ServerKeepaliveOptions;
+  readonly limits?: Partial<ConnectionLimits>;
+  /** HTTP/2 requests that are not gRPC. Without it they get gRPC's answer, 415. */
+  readonly onHttpRequest?: (exchange: HttpExchange) => void;
+  readonly observer?: CallObserver;
+  /** What a handler threw other than a GrpcError. Default: ignored; the call has failed with UNKNOWN. */
+  readonly onHandlerError?: (error: unknown, path: string) => void;
+  readonly clock?: RpcClock;
+}
+
+/** A gRPC server: methods, and the connections that call them. Listening is the business of `serve`. */
+export class GrpcServer {
+  readonly maxReceiveMessageBytes: number;
+  readonly limits: ConnectionLimits;
+  readonly keepalive: Required<ServerKeepaliveOptions>;
+  readonly onHttpRequest: ((exchange: HttpExchange) => void) | undefined;
+  readonly observer: CallObserver | undefined;
+  readonly clock: RpcClock;
+  readonly deadlines: DeadlineWheel;
+  readonly routes = new Map<string, Route>();
+  readonly services = new Set<string>();
+  readonly #onHandlerError: ((error: unknown, path: string) => void) | undefined;
+  readonly #connections = new Set<ServerConnection>();
+  #stopping = false;
+  #onDrained: (() => void) | undefined = undefined;
+
+  constructor(options: GrpcServerOptions = {}) {
+    this.maxReceiveMessageBytes = options.maxReceiveMessageBytes ?? 4_194_304;
+    this.limits = Object.freeze({
+      ...DEFAULT_LIMITS,
+      ...options.limits,
+      ...(options.maxConcurrentStreams === undefined
+        ? {}
+        : { maxConcurrentStreams: options.maxConcurrentStreams }),
+    });
+    this.keepalive = Object.freeze({ ...DEFAULT_SERVER_KEEPALIVE, ...options.keepalive });
+    this.onHttpRequest = options.onHttpRequest;
+    this.observer = options.observer;
+    this.#onHandlerError = options.onHandlerError;
+    this.clock = options.clock ?? SYSTEM_CLOCK;
+    this.deadlines = new DeadlineWheel(this.clock);
+  }
+
+  /** Registers a unary method, e.g. `/etcdserverpb.KV/Put`. Register before the first connection. */
+  unary(path: string, handler: UnaryHandler): void {
+    this.#register({ path, kind: "unary", unary: handler, stream: undefined });
+  }
+
+  /** Registers a method of any streaming kind. */
+  stream(path: string, handler: StreamHandler): void {
+    this.#register({ path, kind: "stream", unary: undefined, stream: handler });
+  }
+
+  /** Serves HTTP/2 on a connected socket, TLS or not; what was already read must have been unshifted. */
+  accept(socket: Socket): void {
+    if (this.#stopping) {
+      socket.destroy();
+      return;
+    }
+    const peer = {
+      address: socket.remoteAddress ?? "",
+      port: socket.remotePort ?? 0,
+      ...(socket instanceof TLSSocket ? { tls: socket } : {}),
+    };
+    this.#connections.add(new ServerConnection(this, socket, peer));
+  }
+
+  /** Connections being served. */
+  get connectionCount(): number {
+    return this.#connections.size;
+  }
+
+  /** Sends at once what would be sent at the end of this turn of the event loop. */
+  flush(): void {
+    flushAll();
+  }
+
+  /** Takes no new calls, lets the open ones end for up to `graceMs`, then cuts what is left. */
+  async shutdown(graceMs: number): Promise<void> {
+    this.#stopping = true;
+    for (const { connection } of this.#connections) connection.drain();
+    if (this.#connections.size > 0) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#onDrained = resolve;
+      // Not the injected clock's timer: it must keep the process alive until the calls have ended.
+      const timer = setTimeout(resolve, graceMs);
+      await promise;
+      clearTimeout(timer);
+    }
+    this.close();
+  }
+
+  /** Cuts every connection. */
+  close(): void {
+    this.#stopping = true;
+    for (const connection of [...this.#connections]) connection.destroy();
+  }
+
+  onConnectionClosed(connection: ServerConnection): void {
+    this.#connections.delete(connection);
+    if (this.#connections.size === 0) this.#onDrained?.();
+  }
+
+  reportHandlerError(error: unknown, path: string): void {
+    this.#onHandlerError?.(error, path);
+  }
+
+  #register(route: Route): void {
+    if (this.routes.has(route.path)) throw new Error(`${route.path} is registered twice`);
+    this.routes.set(route.path, route);
+    this.services.add(route.path.slice(1, route.path.lastIndexOf("/")));
+  }
+}

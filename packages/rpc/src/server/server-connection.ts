@@ -1,0 +1,176 @@
+import { type CallHead, readCallHead } from "../grpc/call-head.ts";
+import { HttpExchangeStream } from "../grpc/http-exchange.ts";
+import { PingEnforcement, Pinger } from "../grpc/keepalive.ts";
+import { type Peer, ServerCallStream } from "../grpc/server-call.ts";
+import { INDEX_FIELD } from "../hpack/encoder.ts";
+import { type ConnectionHandler, Http2Connection } from "../http2/connection.ts";
+import type { HeaderBlock } from "../http2/header-block.ts";
+import { ENHANCE_YOUR_CALM } from "../http2/protocol.ts";
+import type { Http2Stream } from "../http2/stream.ts";
+import { scheduleFlush } from "../net/flush-queue.ts";
+import { SocketTransport, type TransportSocket } from "../net/socket-transport.ts";
+import type { GrpcServer, Route } from "./grpc-server.ts";
+
+const NOTHING: Uint8Array = new Uint8Array(0);
+const KEEPALIVE_PING = new TextEncoder().encode("keepaliv");
+/** How long a client may take from the connection to its first SETTINGS. */
+const HANDSHAKE_TIMEOUT_MS = 10_000;
+
+/** One client of a server: the HTTP/2 connection, its socket, and what its calls share. */
+export class ServerConnection implements ConnectionHandler {
+  readonly server: GrpcServer;
+  readonly connection: Http2Connection;
+  readonly transport: SocketTransport;
+  readonly peer: Peer;
+  readonly keepalive: PingEnforcement;
+  #header: Uint8Array = NOTHING;
+  #headerGeneration = -1;
+  #trailers: Uint8Array = NOTHING;
+  #trailersGeneration = -1;
+  readonly #pinger: Pinger | undefined;
+  #cancelTimer: (() => void) | undefined = undefined;
+  #ready = false;
+
+  constructor(server: GrpcServer, socket: TransportSocket, peer: Peer) {
+    this.server = server;
+    this.peer = peer;
+    const { clock, keepalive } = server;
+    this.keepalive = new PingEnforcement(keepalive.minTimeMs, keepalive.permitWithoutStream);
+    this.connection = new Http2Connection({
+      role: "server",
+      limits: server.limits,
+      handler: this,
+      nowMs: () => clock.nowMs(),
+    });
+    this.#pinger = Number.isFinite(keepalive.intervalMs)
+      ? new Pinger(keepalive.intervalMs, keepalive.timeoutMs, clock.nowMs())
+      : undefined;
+    this.transport = new SocketTransport(socket, this.connection, {
+      onReceived: () => this.#pinger?.onReceived(clock.nowMs()),
+      onClosed: () => this.#onClosed(),
+    });
+    this.#cancelTimer = clock.setTimer(HANDSHAKE_TIMEOUT_MS, () => this.#onHandshakeTimer());
+    this.connection.start();
+  }
+
+  /**
+   * The block of a plain response header, to be sent now: encoding may have put fields into the table. Once the table is
+   * warm, encoding changes nothing any more and the same octets serve every call.
+   */
+  encodedHeader(): Uint8Array {
+    const { encoder } = this.connection;
+    const generation = encoder.generation;
+    if (generation === this.#headerGeneration) return this.#header;
+    encoder.begin();
+    encoder.field(":status", "200", INDEX_FIELD);
+    encoder.field("content-type", "application/grpc", INDEX_FIELD);
+    const block = encoder.end().slice();
+    if (generation === encoder.generation) {
+      this.#header = block;
+      this.#headerGeneration = generation;
+    }
+    return block;
+  }
+
+  /** The block of the trailers of a call that ended with OK, to be sent now. */
+  encodedTrailers(): Uint8Array {
+    const { encoder } = this.connection;
+    const generation = encoder.generation;
+    if (generation === this.#trailersGeneration) return this.#trailers;
+    encoder.begin();
+    encoder.field("grpc-status", "0", INDEX_FIELD);
+    const block = encoder.end().slice();
+    if (generation === encoder.generation) {
+      this.#trailers = block;
+      this.#trailersGeneration = generation;
+    }
+    return block;
+  }
+
+  onOutput(): void {
+    scheduleFlush(this.transport);
+  }
+
+  onReady(): void {
+    this.#ready = true;
+    this.#cancelTimer?.();
+    this.#armPinger();
+  }
+
+  onRequest(connection: Http2Connection, id: number, block: HeaderBlock, endStream: boolean): Http2Stream {
+    const { server } = this;
+    const head = (block.derived ??= readCallHead(block, server.routes, server.services)) as CallHead<Route>;
+    if (!head.isGrpc && server.onHttpRequest !== undefined) {
+      const exchange = new HttpExchangeStream(this, id, block);
+      connection.addStream(exchange, block, endStream);
+      exchange.start(server.onHttpRequest, endStream);
+      return exchange;
+    }
+    const call = new ServerCallStream(this, id, block, head);
+    connection.addStream(call, block, endStream);
+    this.#startCall(call, head, endStream);
+    return call;
+  }
+
+  #startCall(call: ServerCallStream, head: CallHead<Route>, endStream: boolean): void {
+    const { server } = this;
+    if (server.observer !== undefined) server.observer.onCallStart(call, head.route?.kind ?? "unknown");
+    const { rejection } = head;
+    if (rejection !== undefined) {
+      if (rejection.httpStatus !== 200) call.reject(rejection.httpStatus, rejection.code, rejection.message);
+      else call.fail(rejection.code, rejection.message);
+      return;
+    }
+    if (head.timeoutMs !== Number.POSITIVE_INFINITY) call.setDeadline(server.clock.nowMs() + head.timeoutMs);
+    const { stream } = head.route!;
+    if (stream !== undefined) {
+      try {
+        stream(call);
+      } catch (error) {
+        call.failWith(error);
+      }
+    }
+    if (endStream && !call.ended) call.onData(NOTHING, 0, 0, true);
+  }
+
+  onPing(connection: Http2Connection): void {
+    if (this.keepalive.onPing(this.server.clock.nowMs(), connection.streams.size > 0)) {
+      connection.fail(ENHANCE_YOUR_CALM, "too_many_pings");
+    }
+  }
+
+  onPingAck(): void {}
+
+  onGoAway(): void {
+    // A client that says goodbye finishes its calls and closes; there is nothing to do.
+  }
+
+  onStreamGone(): void {}
+
+  /** Ends the connection at once. */
+  destroy(): void {
+    this.transport.destroy();
+  }
+
+  #onHandshakeTimer(): void {
+    if (!this.#ready) this.destroy();
+  }
+
+  #armPinger(): void {
+    const pinger = this.#pinger;
+    if (pinger === undefined) return;
+    const { clock } = this.server;
+    this.#cancelTimer = clock.setTimer(pinger.dueMs - clock.nowMs(), () => {
+      const action = pinger.step(clock.nowMs(), true);
+      if (action === "dead") return this.destroy();
+      if (action === "ping") this.connection.ping(KEEPALIVE_PING);
+      this.#armPinger();
+    });
+  }
+
+  #onClosed(): void {
+    this.#cancelTimer?.();
+    this.connection.transportClosed();
+    this.server.onConnectionClosed(this);
+  }
+}
