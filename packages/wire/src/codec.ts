@@ -6,6 +6,7 @@ import {
   type MessageShape,
   toBinary,
 } from "@bufbuild/protobuf";
+import { conform } from "./conform.ts";
 import { WireError } from "./hot/wire-error.ts";
 
 /**
@@ -25,12 +26,13 @@ export function encode<Schema extends DescMessage>(
 }
 
 /**
- * Byte fields are views on `bytes`. Unknown fields are dropped. Throws WireError when `bytes` are not such a message;
+ * Accepts what an etcd member accepts (see conform.ts). Byte fields are views on `bytes`. Unknown fields are dropped. Throws WireError when `bytes` are not such a message;
  * nothing else is thrown.
  */
 export function decode<Schema extends DescMessage>(schema: Schema, bytes: Uint8Array): MessageShape<Schema> {
+  const conforming = conform(schema, bytes, MAX_DEPTH);
   try {
-    return fromBinary(schema, bytes, READ_OPTIONS);
+    return fromBinary(schema, conforming, READ_OPTIONS);
   } catch (error) {
     throw new WireError(error instanceof Error ? error.message : String(error));
   }

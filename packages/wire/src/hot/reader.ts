@@ -253,5 +253,11 @@ export function addOccurrence(before: Occurrences | undefined, next: Uint8Array)
 
 /** The bytes of the merged message. A single occurrence stays a view. */
 export function joinOccurrences(occurrences: Occurrences): Uint8Array {
-  return Array.isArray(occurrences) ? Buffer.concat(occurrences) : occurrences;
+  return Array.isArray(occurrences) ? concatBytes(occurrences) : occurrences;
+}
+
+/** Owned bytes, of the plain type that everything here returns (Buffer.concat's is another). */
+export function concatBytes(parts: readonly Uint8Array[]): Uint8Array {
+  const all = Buffer.concat(parts);
+  return new Uint8Array(all.buffer, all.byteOffset, all.length);
 }
