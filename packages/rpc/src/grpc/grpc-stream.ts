@@ -46,7 +46,8 @@ export abstract class GrpcStream extends Http2Stream {
 
   override onData(bytes: Uint8Array, start: number, end: number, endStream: boolean): void {
     if (this.#held !== undefined || this.#delivering || (this.state & READING_PAUSED) !== 0) {
-      return this.#hold(bytes, start, end, endStream);
+      this.#hold(bytes, start, end, endStream);
+      return;
     }
     this.#process(bytes, start, end, endStream);
   }
@@ -54,8 +55,10 @@ export abstract class GrpcStream extends Http2Stream {
   #process(bytes: Uint8Array, start: number, end: number, endStream: boolean): void {
     let position = start;
     while (position < end && !this.receivingEnded) {
-      if ((this.state & READING_PAUSED) !== 0 || this.#inflating)
-        return this.#hold(bytes, position, end, endStream);
+      if ((this.state & READING_PAUSED) !== 0 || this.#inflating) {
+        this.#hold(bytes, position, end, endStream);
+        return;
+      }
       if (this.#reader === undefined || this.#reader.empty) {
         const left = end - position - PREFIX_LENGTH;
         if (left >= 0 && bytes[position] === 0) {
@@ -73,9 +76,13 @@ export abstract class GrpcStream extends Http2Stream {
       position = this.#assemble(bytes, position, end);
     }
     if (!endStream || this.receivingEnded) return;
-    if (this.#inflating || (this.state & READING_PAUSED) !== 0) return this.#hold(bytes, end, end, true);
+    if (this.#inflating || (this.state & READING_PAUSED) !== 0) {
+      this.#hold(bytes, end, end, true);
+      return;
+    }
     if (this.#reader !== undefined && !this.#reader.empty) {
-      return this.failReceiving(Code.INTERNAL, "unexpected EOF");
+      this.failReceiving(Code.INTERNAL, "unexpected EOF");
+      return;
     }
     this.deliverEnd();
   }

@@ -20,11 +20,11 @@ export function percentDecode(text: string): string {
   if (!text.includes("%")) return text;
   const octets: number[] = [];
   for (let i = 0; i < text.length; i++) {
-    const escape = text.charCodeAt(i) === 0x25 ? /^[0-9a-fA-F]{2}/.exec(text.slice(i + 1, i + 3)) : null;
-    if (escape === null) {
+    const digits = text.charCodeAt(i) === 0x25 ? /^[0-9a-fA-F]{2}/.exec(text.slice(i + 1, i + 3)) : null;
+    if (digits === null) {
       octets.push(text.charCodeAt(i) & 0xff);
     } else {
-      octets.push(Number.parseInt(escape[0], 16));
+      octets.push(Number.parseInt(digits[0], 16));
       i += 2;
     }
   }

@@ -212,7 +212,10 @@ export class ServerCallStream extends GrpcStream implements ServerCall, Expiring
 
   /** A handler threw: its GrpcError is the status, anything else is a defect and becomes UNKNOWN. */
   failWith(error: unknown): void {
-    if (error instanceof GrpcError) return this.fail(error.code, error.details);
+    if (error instanceof GrpcError) {
+      this.fail(error.code, error.details);
+      return;
+    }
     this.owner.server.reportHandlerError(error, this.path);
     this.fail(Code.UNKNOWN, error instanceof Error ? error.message : String(error));
   }
@@ -341,7 +344,8 @@ export class ServerCallStream extends GrpcStream implements ServerCall, Expiring
     const { connection, owner } = this;
     owner.keepalive.onSent();
     if (this.#status === Code.OK && this.#trailers === undefined && (this.state & HEADERS_SENT) !== 0) {
-      return connection.writeHeaderBlock(this, owner.encodedTrailers(), true);
+      connection.writeHeaderBlock(this, owner.encodedTrailers(), true);
+      return;
     }
     const { encoder } = connection;
     encoder.begin();

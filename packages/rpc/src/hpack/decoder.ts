@@ -53,7 +53,7 @@ export class HpackDecoder {
       const first = this.#block[this.#position]!;
       let field: HeaderField;
       if (first >= 0x80) {
-        const index = (first & 0x7f) < 0x7f ? (this.#position++, first & 0x7f) : this.#integer(7);
+        const index = this.#integer(7);
         if (index === 0 || index > STATIC_TABLE_LENGTH + table.length) return DECODE_FAILED;
         field =
           index <= STATIC_TABLE_LENGTH ? STATIC_TABLE[index]! : table.get(index - STATIC_TABLE_LENGTH - 1);

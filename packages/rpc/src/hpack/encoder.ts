@@ -58,11 +58,15 @@ export class HpackEncoder {
   field(name: string, value: string, indexing: number): void {
     const key = `${name}\0${value}`;
     const staticIndex = STATIC_FIELD_INDEX.get(key);
-    if (staticIndex !== undefined) return this.#integer(staticIndex, 7, 0x80);
+    if (staticIndex !== undefined) {
+      this.#integer(staticIndex, 7, 0x80);
+      return;
+    }
     if (indexing === INDEX_FIELD) {
       const insertion = this.#insertionOf.get(key);
       if (insertion !== undefined) {
-        return this.#integer(STATIC_TABLE_LENGTH + (this.#insertions - insertion), 7, 0x80);
+        this.#integer(STATIC_TABLE_LENGTH + (this.#insertions - insertion), 7, 0x80);
+        return;
       }
       const size = name.length + value.length + 32;
       // A field that takes most of the table would evict what every call needs.

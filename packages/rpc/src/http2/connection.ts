@@ -181,7 +181,10 @@ export class Http2Connection {
     if (this.#partialLength > 0) position = this.#completePartial(bytes, position, end);
     while (end - position >= h2.FRAME_HEADER_LENGTH && !this.finished) {
       const length = (bytes[position]! << 16) | (bytes[position + 1]! << 8) | bytes[position + 2]!;
-      if (length > h2.DEFAULT_MAX_FRAME_SIZE) return this.fail(h2.FRAME_SIZE_ERROR, "frame too large");
+      if (length > h2.DEFAULT_MAX_FRAME_SIZE) {
+        this.fail(h2.FRAME_SIZE_ERROR, "frame too large");
+        return;
+      }
       const next = position + h2.FRAME_HEADER_LENGTH + length;
       if (next > end) break;
       this.#receiveFrame(bytes, position, length);
@@ -253,63 +256,95 @@ export class Http2Connection {
     const id = readUint31(bytes, position + 5);
     const payload = position + h2.FRAME_HEADER_LENGTH;
     if (this.#blockStreamId !== 0 && (type !== h2.FRAME_CONTINUATION || id !== this.#blockStreamId)) {
-      return this.fail(h2.PROTOCOL_ERROR, "header block interrupted");
+      this.fail(h2.PROTOCOL_ERROR, "header block interrupted");
+      return;
     }
     if (!this.#settingsReceived && type !== h2.FRAME_SETTINGS) {
-      return this.fail(h2.PROTOCOL_ERROR, "first frame is not SETTINGS");
+      this.fail(h2.PROTOCOL_ERROR, "first frame is not SETTINGS");
+      return;
     }
     switch (type) {
       case h2.FRAME_DATA:
-        return this.#receiveData(bytes, payload, length, flags, id);
+        this.#receiveData(bytes, payload, length, flags, id);
+        return;
       case h2.FRAME_HEADERS:
-        return this.#receiveHeaders(bytes, payload, length, flags, id);
+        this.#receiveHeaders(bytes, payload, length, flags, id);
+        return;
       case h2.FRAME_WINDOW_UPDATE:
-        return this.#receiveWindowUpdate(bytes, payload, length, id);
+        this.#receiveWindowUpdate(bytes, payload, length, id);
+        return;
       case h2.FRAME_RST_STREAM:
-        return this.#receiveReset(bytes, payload, length, id);
+        this.#receiveReset(bytes, payload, length, id);
+        return;
       case h2.FRAME_PING:
-        return this.#receivePing(bytes, payload, length, flags, id);
+        this.#receivePing(bytes, payload, length, flags, id);
+        return;
       case h2.FRAME_SETTINGS:
-        return this.#receiveSettings(bytes, payload, length, flags, id);
+        this.#receiveSettings(bytes, payload, length, flags, id);
+        return;
       case h2.FRAME_CONTINUATION:
-        return this.#receiveContinuation(bytes, payload, length, flags, id);
+        this.#receiveContinuation(bytes, payload, length, flags, id);
+        return;
       case h2.FRAME_GOAWAY:
-        return this.#receiveGoAway(bytes, payload, length, id);
+        this.#receiveGoAway(bytes, payload, length, id);
+        return;
       case h2.FRAME_PRIORITY:
-        return this.#receivePriority(bytes, payload, length, id);
+        this.#receivePriority(bytes, payload, length, id);
+        return;
       case h2.FRAME_PUSH_PROMISE:
-        return this.fail(h2.PROTOCOL_ERROR, "PUSH_PROMISE is not enabled");
+        this.fail(h2.PROTOCOL_ERROR, "PUSH_PROMISE is not enabled");
+        return;
       default:
         // Unknown frame types are ignored (RFC 9113 section 4.1), but not without end.
-        return this.#countIdleFrame();
+        this.#countIdleFrame();
+        return;
     }
   }
 
   #receiveData(bytes: Uint8Array, payload: number, length: number, flags: number, id: number): void {
-    if (id === 0) return this.fail(h2.PROTOCOL_ERROR, "DATA on stream 0");
+    if (id === 0) {
+      this.fail(h2.PROTOCOL_ERROR, "DATA on stream 0");
+      return;
+    }
     let start = payload;
     let end = payload + length;
     if ((flags & h2.FLAG_PADDED) !== 0) {
-      if (length === 0 || bytes[payload]! >= length) return this.fail(h2.PROTOCOL_ERROR, "padding too long");
+      if (length === 0 || bytes[payload]! >= length) {
+        this.fail(h2.PROTOCOL_ERROR, "padding too long");
+        return;
+      }
       start++;
       end -= bytes[payload]!;
     }
     // Flow control counts the whole payload, on every stream, whatever becomes of it.
     this.#receiveWindow -= length;
-    if (this.#receiveWindow < 0) return this.fail(h2.FLOW_CONTROL_ERROR, "connection window exceeded");
+    if (this.#receiveWindow < 0) {
+      this.fail(h2.FLOW_CONTROL_ERROR, "connection window exceeded");
+      return;
+    }
     this.#unreturnedBytes += length;
     if (this.#unreturnedBytes * 2 >= this.limits.connectionWindowBytes) this.#returnConnectionCredit();
 
     const endStream = (flags & h2.FLAG_END_STREAM) !== 0;
     const stream = this.streams.get(id);
-    if (stream === undefined) return this.#receiveOnUnknownStream(id);
-    if ((stream.state & REMOTE_CLOSED) !== 0) return this.#streamError(stream, h2.STREAM_CLOSED);
+    if (stream === undefined) {
+      this.#receiveOnUnknownStream(id);
+      return;
+    }
+    if ((stream.state & REMOTE_CLOSED) !== 0) {
+      this.#streamError(stream, h2.STREAM_CLOSED);
+      return;
+    }
     stream.receiveWindow -= length;
-    if (stream.receiveWindow < 0) return this.#streamError(stream, h2.FLOW_CONTROL_ERROR);
+    if (stream.receiveWindow < 0) {
+      this.#streamError(stream, h2.FLOW_CONTROL_ERROR);
+      return;
+    }
     if (stream.remainingBody >= 0) {
       stream.remainingBody -= end - start;
       if (stream.remainingBody < 0 || (endStream && stream.remainingBody > 0)) {
-        return this.#streamError(stream, h2.PROTOCOL_ERROR);
+        this.#streamError(stream, h2.PROTOCOL_ERROR);
+        return;
       }
     }
     if (endStream) {
@@ -328,25 +363,38 @@ export class Http2Connection {
   }
 
   #receiveHeaders(bytes: Uint8Array, payload: number, length: number, flags: number, id: number): void {
-    if (id === 0) return this.fail(h2.PROTOCOL_ERROR, "HEADERS on stream 0");
+    if (id === 0) {
+      this.fail(h2.PROTOCOL_ERROR, "HEADERS on stream 0");
+      return;
+    }
     let start = payload;
     let end = payload + length;
     let dependency = 0;
     if ((flags & (h2.FLAG_PADDED | h2.FLAG_PRIORITY)) !== 0) {
       if ((flags & h2.FLAG_PADDED) !== 0) {
-        if (length === 0) return this.fail(h2.FRAME_SIZE_ERROR, "HEADERS too short");
+        if (length === 0) {
+          this.fail(h2.FRAME_SIZE_ERROR, "HEADERS too short");
+          return;
+        }
         end -= bytes[payload]!;
         start++;
       }
       if ((flags & h2.FLAG_PRIORITY) !== 0) {
-        if (start + 5 > payload + length) return this.fail(h2.FRAME_SIZE_ERROR, "HEADERS too short");
+        if (start + 5 > payload + length) {
+          this.fail(h2.FRAME_SIZE_ERROR, "HEADERS too short");
+          return;
+        }
         dependency = readUint31(bytes, start);
         start += 5;
       }
-      if (end < start) return this.fail(h2.PROTOCOL_ERROR, "padding too long");
+      if (end < start) {
+        this.fail(h2.PROTOCOL_ERROR, "padding too long");
+        return;
+      }
     }
     if ((flags & h2.FLAG_END_HEADERS) !== 0) {
-      return this.#receiveBlock(bytes, start, end, flags, id, dependency);
+      this.#receiveBlock(bytes, start, end, flags, id, dependency);
+      return;
     }
     this.#blockStreamId = id;
     this.#blockFlags = flags;
@@ -357,10 +405,14 @@ export class Http2Connection {
   }
 
   #receiveContinuation(bytes: Uint8Array, payload: number, length: number, flags: number, id: number): void {
-    if (this.#blockStreamId === 0 || id === 0) return this.fail(h2.PROTOCOL_ERROR, "unexpected CONTINUATION");
+    if (this.#blockStreamId === 0 || id === 0) {
+      this.fail(h2.PROTOCOL_ERROR, "unexpected CONTINUATION");
+      return;
+    }
     this.#continuations++;
     if (this.#continuations > this.limits.maxContinuationFrames) {
-      return this.fail(h2.ENHANCE_YOUR_CALM, "too many CONTINUATION frames");
+      this.fail(h2.ENHANCE_YOUR_CALM, "too many CONTINUATION frames");
+      return;
     }
     this.#appendToBlock(bytes, payload, payload + length);
     if (this.finished || (flags & h2.FLAG_END_HEADERS) === 0) return;
@@ -372,8 +424,10 @@ export class Http2Connection {
 
   #appendToBlock(bytes: Uint8Array, start: number, end: number): void {
     const length = this.#blockLength + end - start;
-    if (length > this.limits.maxHeaderBlockBytes)
-      return this.fail(h2.ENHANCE_YOUR_CALM, "header block too large");
+    if (length > this.limits.maxHeaderBlockBytes) {
+      this.fail(h2.ENHANCE_YOUR_CALM, "header block too large");
+      return;
+    }
     if (length > this.#block.length) {
       const larger = new Uint8Array(Math.max(length, this.#block.length * 2));
       larger.set(this.#block.subarray(0, this.#blockLength));
@@ -398,7 +452,10 @@ export class Http2Connection {
     if (block === undefined) {
       const fields: HeaderField[] = [];
       const verdict = decoder.decode(bytes, start, end, fields);
-      if (verdict === DECODE_FAILED) return this.fail(h2.COMPRESSION_ERROR, "invalid header block");
+      if (verdict === DECODE_FAILED) {
+        this.fail(h2.COMPRESSION_ERROR, "invalid header block");
+        return;
+      }
       block = new HeaderBlock(fields, verdict === DECODED_TOO_LARGE);
       if (decoder.table.generation === generation) {
         this.#headerCache.add(bytes, start, end - start, generation, block);
@@ -406,19 +463,31 @@ export class Http2Connection {
     }
     const endStream = (flags & h2.FLAG_END_STREAM) !== 0;
     if (id > this.lastPeerStreamId && this.isServer && (id & 1) === 1) {
-      return this.#receiveRequest(block, id, endStream, dependency);
+      this.#receiveRequest(block, id, endStream, dependency);
+      return;
     }
     const stream = this.streams.get(id);
-    if (stream === undefined) return this.#receiveOnUnknownStream(id);
-    if ((stream.state & REMOTE_CLOSED) !== 0) return this.#streamError(stream, h2.STREAM_CLOSED);
+    if (stream === undefined) {
+      this.#receiveOnUnknownStream(id);
+      return;
+    }
+    if ((stream.state & REMOTE_CLOSED) !== 0) {
+      this.#streamError(stream, h2.STREAM_CLOSED);
+      return;
+    }
     if (dependency === id || block.tooLarge) {
-      return this.#streamError(stream, block.tooLarge ? h2.ENHANCE_YOUR_CALM : h2.PROTOCOL_ERROR);
+      this.#streamError(stream, block.tooLarge ? h2.ENHANCE_YOUR_CALM : h2.PROTOCOL_ERROR);
+      return;
     }
     if (this.isServer ? !(endStream && block.validTrailers) : !(block.validResponse || block.validTrailers)) {
-      return this.#streamError(stream, h2.PROTOCOL_ERROR);
+      this.#streamError(stream, h2.PROTOCOL_ERROR);
+      return;
     }
     if (endStream) {
-      if (stream.remainingBody > 0) return this.#streamError(stream, h2.PROTOCOL_ERROR);
+      if (stream.remainingBody > 0) {
+        this.#streamError(stream, h2.PROTOCOL_ERROR);
+        return;
+      }
       stream.state |= REMOTE_CLOSED;
     }
     stream.onHeaders(block, endStream);
@@ -429,16 +498,27 @@ export class Http2Connection {
     if (id > this.#acceptUpTo) return; // the peer learns from the GOAWAY that this was never processed
     this.lastPeerStreamId = id;
     if (!block.validRequest || block.tooLarge || dependency === id) {
-      if (!this.#resets.take()) return this.fail(h2.ENHANCE_YOUR_CALM, "too many stream errors");
-      return this.#writeReset(id, block.tooLarge ? h2.ENHANCE_YOUR_CALM : h2.PROTOCOL_ERROR);
+      if (!this.#resets.take()) {
+        this.fail(h2.ENHANCE_YOUR_CALM, "too many stream errors");
+        return;
+      }
+      this.#writeReset(id, block.tooLarge ? h2.ENHANCE_YOUR_CALM : h2.PROTOCOL_ERROR);
+      return;
     }
-    if (endStream && block.contentLength > 0) return this.#writeReset(id, h2.PROTOCOL_ERROR);
+    if (endStream && block.contentLength > 0) {
+      this.#writeReset(id, h2.PROTOCOL_ERROR);
+      return;
+    }
     if (
       this.streams.size >= this.limits.maxConcurrentStreams ||
       this.queuedBytes > this.limits.maxQueuedBytes
     ) {
-      if (!this.#resets.take()) return this.fail(h2.ENHANCE_YOUR_CALM, "too many refused streams");
-      return this.#writeReset(id, h2.REFUSED_STREAM);
+      if (!this.#resets.take()) {
+        this.fail(h2.ENHANCE_YOUR_CALM, "too many refused streams");
+        return;
+      }
+      this.#writeReset(id, h2.REFUSED_STREAM);
+      return;
     }
     const stream = this.handler.onRequest(this, id, block, endStream);
     if ((stream.state & GONE) !== 0) return; // answered, or the connection ended, while it was being made
@@ -454,8 +534,14 @@ export class Http2Connection {
 
   /** DATA or HEADERS for a stream that is not open: idle, closed, or reset by us a moment ago. */
   #receiveOnUnknownStream(id: number): void {
-    if (this.#isIdle(id)) return this.fail(h2.PROTOCOL_ERROR, "frame on an idle stream");
-    if (this.#resetIds.includes(id) || id > this.#acceptUpTo) return this.#countIdleFrame();
+    if (this.#isIdle(id)) {
+      this.fail(h2.PROTOCOL_ERROR, "frame on an idle stream");
+      return;
+    }
+    if (this.#resetIds.includes(id) || id > this.#acceptUpTo) {
+      this.#countIdleFrame();
+      return;
+    }
     this.fail(h2.STREAM_CLOSED, "frame on a closed stream");
   }
 
@@ -466,33 +552,59 @@ export class Http2Connection {
   }
 
   #receiveReset(bytes: Uint8Array, payload: number, length: number, id: number): void {
-    if (length !== 4) return this.fail(h2.FRAME_SIZE_ERROR, "RST_STREAM of a wrong size");
-    if (id === 0 || this.#isIdle(id)) return this.fail(h2.PROTOCOL_ERROR, "RST_STREAM on an idle stream");
+    if (length !== 4) {
+      this.fail(h2.FRAME_SIZE_ERROR, "RST_STREAM of a wrong size");
+      return;
+    }
+    if (id === 0 || this.#isIdle(id)) {
+      this.fail(h2.PROTOCOL_ERROR, "RST_STREAM on an idle stream");
+      return;
+    }
     const stream = this.streams.get(id);
-    if (stream === undefined) return this.#countIdleFrame();
+    if (stream === undefined) {
+      this.#countIdleFrame();
+      return;
+    }
     const unanswered = this.isServer && (stream.state & HEADERS_SENT) === 0;
-    if (unanswered && !this.#resets.take()) return this.fail(h2.ENHANCE_YOUR_CALM, "too many resets");
+    if (unanswered && !this.#resets.take()) {
+      this.fail(h2.ENHANCE_YOUR_CALM, "too many resets");
+      return;
+    }
     this.#abort(stream, readUint32(bytes, payload), "peer");
   }
 
   #receiveWindowUpdate(bytes: Uint8Array, payload: number, length: number, id: number): void {
-    if (length !== 4) return this.fail(h2.FRAME_SIZE_ERROR, "WINDOW_UPDATE of a wrong size");
+    if (length !== 4) {
+      this.fail(h2.FRAME_SIZE_ERROR, "WINDOW_UPDATE of a wrong size");
+      return;
+    }
     const increment = readUint31(bytes, payload);
     if (id === 0) {
-      if (increment === 0) return this.fail(h2.PROTOCOL_ERROR, "window increment 0");
+      if (increment === 0) {
+        this.fail(h2.PROTOCOL_ERROR, "window increment 0");
+        return;
+      }
       if (this.sendWindow + increment > h2.LARGEST_WINDOW_SIZE) {
-        return this.fail(h2.FLOW_CONTROL_ERROR, "connection window overflow");
+        this.fail(h2.FLOW_CONTROL_ERROR, "connection window overflow");
+        return;
       }
       const wasShut = this.sendWindow <= 0;
       this.sendWindow += increment;
       if (wasShut && this.#readyHead !== undefined) this.requestFlush();
     } else {
-      if (this.#isIdle(id)) return this.fail(h2.PROTOCOL_ERROR, "WINDOW_UPDATE on an idle stream");
+      if (this.#isIdle(id)) {
+        this.fail(h2.PROTOCOL_ERROR, "WINDOW_UPDATE on an idle stream");
+        return;
+      }
       const stream = this.streams.get(id);
       if (stream === undefined) return;
-      if (increment === 0) return this.#streamError(stream, h2.PROTOCOL_ERROR);
+      if (increment === 0) {
+        this.#streamError(stream, h2.PROTOCOL_ERROR);
+        return;
+      }
       if (stream.sendWindow + increment > h2.LARGEST_WINDOW_SIZE) {
-        return this.#streamError(stream, h2.FLOW_CONTROL_ERROR);
+        this.#streamError(stream, h2.FLOW_CONTROL_ERROR);
+        return;
       }
       stream.sendWindow += increment;
       if (stream.queuedBytes > 0 && stream.sendWindow > 0) this.makeReady(stream);
@@ -501,19 +613,35 @@ export class Http2Connection {
   }
 
   #receiveSettings(bytes: Uint8Array, payload: number, length: number, flags: number, id: number): void {
-    if (id !== 0) return this.fail(h2.PROTOCOL_ERROR, "SETTINGS on a stream");
-    if ((flags & h2.FLAG_ACK) !== 0) {
-      if (length !== 0) return this.fail(h2.FRAME_SIZE_ERROR, "SETTINGS acknowledgement with a payload");
-      if (!this.#settingsReceived) return this.fail(h2.PROTOCOL_ERROR, "first frame is not SETTINGS");
-      return this.#countIdleFrame();
+    if (id !== 0) {
+      this.fail(h2.PROTOCOL_ERROR, "SETTINGS on a stream");
+      return;
     }
-    if (length % 6 !== 0) return this.fail(h2.FRAME_SIZE_ERROR, "SETTINGS of a wrong size");
+    if ((flags & h2.FLAG_ACK) !== 0) {
+      if (length !== 0) {
+        this.fail(h2.FRAME_SIZE_ERROR, "SETTINGS acknowledgement with a payload");
+        return;
+      }
+      if (!this.#settingsReceived) {
+        this.fail(h2.PROTOCOL_ERROR, "first frame is not SETTINGS");
+        return;
+      }
+      this.#countIdleFrame();
+      return;
+    }
+    if (length % 6 !== 0) {
+      this.fail(h2.FRAME_SIZE_ERROR, "SETTINGS of a wrong size");
+      return;
+    }
     for (let position = payload; position < payload + length; position += 6) {
       this.#applySetting((bytes[position]! << 8) | bytes[position + 1]!, readUint32(bytes, position + 2));
       if (this.finished) return;
     }
     this.writeFrameHeader(0, h2.FRAME_SETTINGS, h2.FLAG_ACK, 0);
-    if (this.#settingsReceived) return this.#countIdleFrame();
+    if (this.#settingsReceived) {
+      this.#countIdleFrame();
+      return;
+    }
     this.#settingsReceived = true;
     this.handler.onReady(this);
   }
@@ -534,7 +662,8 @@ export class Http2Connection {
         break;
       case h2.SETTINGS_MAX_FRAME_SIZE:
         if (value < h2.DEFAULT_MAX_FRAME_SIZE || value > h2.LARGEST_MAX_FRAME_SIZE) {
-          return this.fail(h2.PROTOCOL_ERROR, "invalid MAX_FRAME_SIZE");
+          this.fail(h2.PROTOCOL_ERROR, "invalid MAX_FRAME_SIZE");
+          return;
         }
         // Larger frames would let one stream hold the connection for longer; small ones cost 0.05 %.
         this.peerMaxFrameSize = h2.DEFAULT_MAX_FRAME_SIZE;
@@ -546,26 +675,37 @@ export class Http2Connection {
   }
 
   #setInitialSendWindow(value: number): void {
-    if (value > h2.LARGEST_WINDOW_SIZE)
-      return this.fail(h2.FLOW_CONTROL_ERROR, "invalid INITIAL_WINDOW_SIZE");
+    if (value > h2.LARGEST_WINDOW_SIZE) {
+      this.fail(h2.FLOW_CONTROL_ERROR, "invalid INITIAL_WINDOW_SIZE");
+      return;
+    }
     const change = value - this.initialSendWindow;
     this.initialSendWindow = value;
     if (change === 0) return;
     for (const stream of this.streams.toArray()) {
       stream.sendWindow += change;
-      if (stream.sendWindow > h2.LARGEST_WINDOW_SIZE)
-        return this.fail(h2.FLOW_CONTROL_ERROR, "window overflow");
+      if (stream.sendWindow > h2.LARGEST_WINDOW_SIZE) {
+        this.fail(h2.FLOW_CONTROL_ERROR, "window overflow");
+        return;
+      }
       if (stream.queuedBytes > 0 && stream.sendWindow > 0) this.makeReady(stream);
     }
   }
 
   #receivePing(bytes: Uint8Array, payload: number, length: number, flags: number, id: number): void {
-    if (id !== 0) return this.fail(h2.PROTOCOL_ERROR, "PING on a stream");
-    if (length !== 8) return this.fail(h2.FRAME_SIZE_ERROR, "PING of a wrong size");
+    if (id !== 0) {
+      this.fail(h2.PROTOCOL_ERROR, "PING on a stream");
+      return;
+    }
+    if (length !== 8) {
+      this.fail(h2.FRAME_SIZE_ERROR, "PING of a wrong size");
+      return;
+    }
     const data = bytes.slice(payload, payload + 8);
     if ((flags & h2.FLAG_ACK) !== 0) {
       if (this.#draining && data.every((octet, i) => octet === DRAIN_PING[i])) this.#finishDraining();
-      return this.handler.onPingAck(this, data);
+      this.handler.onPingAck(this, data);
+      return;
     }
     this.#countIdleFrame();
     if (this.finished) return;
@@ -574,8 +714,14 @@ export class Http2Connection {
   }
 
   #receiveGoAway(bytes: Uint8Array, payload: number, length: number, id: number): void {
-    if (id !== 0) return this.fail(h2.PROTOCOL_ERROR, "GOAWAY on a stream");
-    if (length < 8) return this.fail(h2.FRAME_SIZE_ERROR, "GOAWAY of a wrong size");
+    if (id !== 0) {
+      this.fail(h2.PROTOCOL_ERROR, "GOAWAY on a stream");
+      return;
+    }
+    if (length < 8) {
+      this.fail(h2.FRAME_SIZE_ERROR, "GOAWAY of a wrong size");
+      return;
+    }
     this.#countIdleFrame();
     if (this.finished) return;
     const lastStreamId = readUint31(bytes, payload);
@@ -591,13 +737,20 @@ export class Http2Connection {
   }
 
   #receivePriority(bytes: Uint8Array, payload: number, length: number, id: number): void {
-    if (id === 0) return this.fail(h2.PROTOCOL_ERROR, "PRIORITY on stream 0");
+    if (id === 0) {
+      this.fail(h2.PROTOCOL_ERROR, "PRIORITY on stream 0");
+      return;
+    }
     if (length !== 5 || readUint31(bytes, payload) === id) {
       const code = length !== 5 ? h2.FRAME_SIZE_ERROR : h2.PROTOCOL_ERROR;
       const stream = this.streams.get(id);
-      if (stream !== undefined) return this.#streamError(stream, code);
+      if (stream !== undefined) {
+        this.#streamError(stream, code);
+        return;
+      }
       // RST_STREAM must not be sent for an idle stream.
-      return this.#isIdle(id) ? this.fail(code, "invalid PRIORITY") : this.#countIdleFrame();
+      this.#isIdle(id) ? this.fail(code, "invalid PRIORITY") : this.#countIdleFrame();
+      return;
     }
     // Priorities are deprecated (RFC 9113 section 5.3): nothing follows from them.
     this.#countIdleFrame();
@@ -760,13 +913,20 @@ export class Http2Connection {
       const ends =
         count === stream.queuedBytes && (stream.state & (END_QUEUED | END_WITH_TRAILERS)) === END_QUEUED;
       this.#writeData(stream, count, ends);
-      if (ends) return this.closeLocal(stream);
+      if (ends) {
+        this.closeLocal(stream);
+        return;
+      }
     }
     if (stream.queuedBytes === 0 && (stream.state & END_QUEUED) !== 0) {
       if ((stream.state & LOCAL_CLOSED) !== 0) return;
-      if ((stream.state & END_WITH_TRAILERS) !== 0) return stream.writeTrailers();
+      if ((stream.state & END_WITH_TRAILERS) !== 0) {
+        stream.writeTrailers();
+        return;
+      }
       this.writeFrameHeader(0, h2.FRAME_DATA, h2.FLAG_END_STREAM, stream.id);
-      return this.closeLocal(stream);
+      this.closeLocal(stream);
+      return;
     }
     if (stream.queuedBytes > 0 && stream.sendWindow > 0) this.makeReady(stream);
     if ((stream.state & DRAIN_OWED) !== 0 && stream.queuedBytes <= LOW_WATER_BYTES) {
@@ -836,7 +996,10 @@ export class Http2Connection {
 
   /** The peer broke the rules on one stream; too many such streams end the connection. */
   #streamError(stream: Http2Stream, code: number): void {
-    if (!this.#resets.take()) return this.fail(h2.ENHANCE_YOUR_CALM, "too many stream errors");
+    if (!this.#resets.take()) {
+      this.fail(h2.ENHANCE_YOUR_CALM, "too many stream errors");
+      return;
+    }
     this.#writeReset(stream.id, code);
     this.#abort(stream, code, "local");
   }

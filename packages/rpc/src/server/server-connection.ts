@@ -99,7 +99,8 @@ export class ServerConnection implements ConnectionHandler {
 
   onRequest(connection: Http2Connection, id: number, block: HeaderBlock, endStream: boolean): Http2Stream {
     const { server } = this;
-    const head = (block.derived ??= readCallHead(block, server.routes, server.services)) as CallHead<Route>;
+    block.derived ??= readCallHead(block, server.routes, server.services);
+    const head = block.derived as CallHead<Route>;
     if (!head.isGrpc && server.onHttpRequest !== undefined) {
       const exchange = new HttpExchangeStream(this, id, block);
       connection.addStream(exchange, block, endStream);
