@@ -1,3 +1,4 @@
+import { failpoints } from "../failpoints/index.ts";
 import type { Clock } from "../seams/clock.ts";
 import type { Random } from "../seams/random.ts";
 import { CatchUp } from "./catch-up.ts";
@@ -22,9 +23,13 @@ export interface WatchHubOptions {
   readonly fragmentBytes: number;
   /** Milliseconds between progress notices; a stream adds up to a tenth of it. */
   readonly progressIntervalMs: number;
-  /** Called before each message is handed to a sink. For failpoints. */
-  readonly beforeSend?: () => void;
+  /** Asked before each message with events or progress: milliseconds to hold its stream up. Default: the failpoint. */
+  readonly beforeSend?: () => number;
 }
+
+/** Undefined in a process without failpoints. */
+const failpointBeforeSend =
+  failpoints === undefined ? undefined : () => failpoints!.hitSync("beforeSendWatchResponse");
 
 /** Messages a turn of the loop may produce before the rest waits for the next turn; about two milliseconds. */
 const MESSAGES_PER_TURN = 4096;
@@ -51,7 +56,7 @@ export class WatchHub {
   readonly source: WatchSource;
   readonly clock: Clock;
   readonly fragmentBytes: number;
-  readonly beforeSend: (() => void) | undefined;
+  readonly beforeSend: (() => number) | undefined;
   readonly responses: ControlResponses;
   readonly index = new WatcherIndex();
   readonly recent: RecentChanges;
@@ -77,7 +82,7 @@ export class WatchHub {
     this.random = options.random;
     this.fragmentBytes = options.fragmentBytes;
     this.progressIntervalMs = options.progressIntervalMs;
-    this.beforeSend = options.beforeSend;
+    this.beforeSend = options.beforeSend ?? failpointBeforeSend;
     this.responses = new ControlResponses(options.headers, options.raftTerm);
     this.delivered = options.source.currentRevision;
     this.recent = new RecentChanges(this.delivered + 1, RECENT_TRANSACTIONS, RECENT_BYTES);

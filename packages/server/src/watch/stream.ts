@@ -54,7 +54,11 @@ export class WatchStream {
   private progressAsked = false;
   private tickMissed = false;
 
-  /** Nothing but responses to requests may be added: the sink is full or gone. Read by the hub and the catch-up. */
+  /** A failpoint holds the stream up; messages that have to follow wait here. */
+  private held: Uint8Array[] | undefined = undefined;
+  private sinkFull = false;
+
+  /** No event may be added: the sink is full or gone. Read by the hub and the catch-up. */
   full = false;
   /** Watchers behind the current revision, waiting for their turn to read history. Owned by the catch-up. */
   readonly behind = new Fifo<Watcher>();
@@ -84,10 +88,8 @@ export class WatchStream {
     if (this.closed) return;
     this.hub.metrics.pendingEvents -= this.pendingEvents;
     this.pendingEvents = 0;
-    this.full = false;
-    this.flushControls();
-    if (this.readingPaused) this.handleWaiting();
-    if (!this.full) this.hub.catchUp.schedule(this);
+    this.sinkFull = false;
+    if (this.held === undefined) this.goOn();
   }
 
   /** Releases all watchers; nothing is sent afterwards. For when the call is over. Idempotent. */
@@ -323,7 +325,7 @@ export class WatchStream {
   private respond(message: Uint8Array): void {
     if (this.closed) return;
     if (!this.full) {
-      this.post(message, 0);
+      this.put(message, 0);
       return;
     }
     this.controls.push(message);
@@ -336,7 +338,7 @@ export class WatchStream {
     while (!this.full) {
       const message = this.controls.shift();
       if (message === undefined) return;
-      this.post(message, 0);
+      this.put(message, 0);
     }
   }
 
@@ -352,15 +354,46 @@ export class WatchStream {
     }
   }
 
+  private goOn(): void {
+    this.full = false;
+    this.flushControls();
+    if (this.readingPaused) this.handleWaiting();
+    if (!this.full) this.hub.catchUp.schedule(this);
+  }
+
+  /** A message with events, or one that says there are none to wait for. */
   private post(message: Uint8Array, events: number): void {
     if (this.closed) return;
     const { metrics, beforeSend } = this.hub;
-    if (beforeSend !== undefined) beforeSend();
     metrics.eventsTotal += events;
+    if (this.held !== undefined) {
+      this.held.push(message);
+      return;
+    }
+    const waitMs = beforeSend === undefined ? 0 : beforeSend();
+    if (waitMs > 0) {
+      this.held = [message];
+      this.full = true;
+      this.hub.clock.setTimer(waitMs, () => this.sendHeld());
+      return;
+    }
+    this.put(message, events);
+  }
+
+  private sendHeld(): void {
+    const messages = this.held ?? [];
+    this.held = undefined;
+    if (this.closed) return;
+    for (const message of messages) this.put(message, 0);
+    if (!this.sinkFull) this.goOn();
+  }
+
+  private put(message: Uint8Array, events: number): void {
     if (this.sink.send(message)) return;
     this.full = true;
+    this.sinkFull = true;
     this.pendingEvents += events;
-    metrics.pendingEvents += events;
+    this.hub.metrics.pendingEvents += events;
   }
 }
 

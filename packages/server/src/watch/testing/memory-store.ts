@@ -1,0 +1,128 @@
+import { decodeKeyValue, encodeKeyValue, encodeTombstone } from "@quorate/wire/hot";
+import { rangeHolds } from "../key-range.ts";
+import type { Change, HistoryScan, WatchSource } from "../source.ts";
+
+export type Operation =
+  | { put: string | Uint8Array; value?: string | Uint8Array; lease?: bigint }
+  | { delete: string | Uint8Array };
+
+interface Held {
+  readonly change: Change;
+  readonly name: string;
+}
+
+/** The store in its simplest form: a list of all changes. */
+export class MemoryStore implements WatchSource {
+  currentRevision = 1;
+  compactRevision = -1;
+  onChanges: (main: number, changes: readonly Change[]) => void = () => {};
+  private changes: Held[] = [];
+  openScans = 0;
+
+  /** One write transaction. Deletes of absent keys change nothing. */
+  write(...operations: Operation[]): number {
+    const main = this.currentRevision + 1;
+    const made: Change[] = [];
+    for (const operation of operations) {
+      const change = this.apply(operation, main, made.length);
+      if (change === undefined) continue;
+      made.push(change);
+      this.changes.push({ change, name: nameOf(change.key) });
+    }
+    if (made.length === 0) return this.currentRevision;
+    this.currentRevision = main;
+    this.onChanges(main, made);
+    return main;
+  }
+
+  put(key: string, value = "v"): number {
+    return this.write({ put: key, value });
+  }
+
+  delete(key: string): number {
+    return this.write({ delete: key });
+  }
+
+  /** Keeps, of each key, what a read at `revision` or later can see, and tombstones at `revision` itself. */
+  compact(revision: number): void {
+    this.compactRevision = revision;
+    const newest = new Map<string, Held>();
+    for (const held of this.changes) if (held.change.main <= revision) newest.set(held.name, held);
+    this.changes = this.changes.filter(
+      (held) =>
+        held.change.main > revision ||
+        (newest.get(held.name) === held && (!held.change.deleted || held.change.main === revision)),
+    );
+  }
+
+  getAt(key: Uint8Array, revision: number): Uint8Array | undefined {
+    if (revision < this.compactRevision) return undefined;
+    const name = nameOf(key);
+    const last = this.changes.findLast((held) => held.name === name && held.change.main <= revision);
+    return last === undefined || last.change.deleted ? undefined : last.change.record;
+  }
+
+  openHistory(key: Uint8Array, rangeEnd: Uint8Array, fromMain: number, toMain: number): HistoryScan {
+    let position = fromMain - 1;
+    let open = true;
+    this.openScans += 1;
+    return {
+      get position() {
+        return position;
+      },
+      advance: (maxRecords: number, into: Change[]) => {
+        const next = this.changes.filter(({ change }) => change.main > position && change.main <= toMain);
+        const upTo =
+          next.length <= maxRecords ? toMain : Math.max(next[maxRecords - 1]!.change.main, position + 1);
+        for (const { change } of next) {
+          if (change.main <= upTo && rangeHolds(key, rangeEnd, change.key)) into.push(change);
+        }
+        position = upTo;
+      },
+      close: () => {
+        if (open) this.openScans -= 1;
+        open = false;
+      },
+    };
+  }
+
+  /** Takes over everything of another store, as the installation of a snapshot does. */
+  replaceBy(other: MemoryStore): void {
+    this.changes = [...other.changes];
+    this.currentRevision = other.currentRevision;
+    this.compactRevision = other.compactRevision;
+  }
+
+  /** All changes that a compaction has left, in order. */
+  history(): Change[] {
+    return this.changes.map(({ change }) => change);
+  }
+
+  private apply(operation: Operation, main: number, sub: number): Change | undefined {
+    const key = bytesOf("put" in operation ? operation.put : operation.delete);
+    const name = nameOf(key);
+    const last = this.changes.findLast((held) => held.name === name);
+    const live = last !== undefined && !last.change.deleted ? decodeKeyValue(last.change.record) : undefined;
+    if ("delete" in operation) {
+      if (live === undefined) return undefined;
+      return { key, main, sub, deleted: true, record: encodeTombstone(key) };
+    }
+    const record = encodeKeyValue(
+      key,
+      live?.createRevision ?? main,
+      main,
+      (live?.version ?? 0) + 1,
+      bytesOf(operation.value ?? "v"),
+      operation.lease ?? 0n,
+    );
+    return { key, main, sub, deleted: false, record };
+  }
+}
+
+export function bytesOf(value: string | Uint8Array): Uint8Array {
+  return typeof value === "string" ? new Uint8Array(Buffer.from(value)) : value;
+}
+
+export function nameOf(key: Uint8Array): string {
+  return Buffer.from(key).toString("latin1");
+}
