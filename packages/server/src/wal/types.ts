@@ -1,26 +1,6 @@
-/** One entry of the replicated log. `data` is shared and never written to. */
-export interface Entry {
-  type: 0 | 1 | 2;
-  term: number;
-  index: number;
-  data: Uint8Array;
-  /** The type is written although it is 0. */
-  typeIsExplicit?: true;
-}
+import type { ConfState } from "@quorate/raft";
 
-export interface HardState {
-  term: number;
-  vote: bigint;
-  commit: number;
-}
-
-export interface ConfState {
-  voters: bigint[];
-  learners: bigint[];
-  votersOutgoing: bigint[];
-  learnersNext: bigint[];
-  autoLeave: boolean;
-}
+export { type ConfState, type Entry, type HardState, NO_DATA } from "@quorate/raft";
 
 /** Whose log it is: written at the head of every segment. */
 export interface WalMetadata {
@@ -34,9 +14,6 @@ export interface WalSnapshot {
   readonly term: number;
   readonly confState?: ConfState;
 }
-
-/** Stands for absent data. */
-export const NO_DATA: Uint8Array = new Uint8Array(0);
 
 /** The types of a record; the numbers are the format's. */
 export const RecordType = { metadata: 1, entry: 2, state: 3, crc: 4, snapshot: 5 } as const;
