@@ -87,15 +87,17 @@ export class RawNode {
 
   /**
    * Proposes one entry for each of `datas`, which become consecutive entries of the log, and takes ownership of them
-   * (the array itself stays the caller's). Either all are taken or none: then it throws PROPOSAL_DROPPED.
+   * (the array itself stays the caller's). Either all are taken or none: then it throws PROPOSAL_DROPPED. Returns the
+   * index of the first when this node is the leader, 0 when it has forwarded them (or there are none).
    */
-  proposeBatch(datas: readonly Uint8Array[]): void {
-    if (datas.length === 0) return;
+  proposeBatch(datas: readonly Uint8Array[]): number {
+    if (datas.length === 0) return 0;
     const entries = new Array<Entry>(datas.length);
     for (let i = 0; i < datas.length; i++) {
       entries[i] = { type: EntryType.EntryNormal, term: 0, index: 0, data: datas[i]! };
     }
     this.#propose(entries);
+    return entries[0]!.index;
   }
 
   /**
