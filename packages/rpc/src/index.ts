@@ -1,3 +1,5 @@
+export type { CallOptions, CallReceiver, ClientCall, ClientStream } from "./client/client-call.ts";
+export { type ClientKeepaliveOptions, GrpcClient, type GrpcClientOptions } from "./client/grpc-client.ts";
 export type { RpcClock } from "./grpc/deadlines.ts";
 export type { HttpExchange, HttpHeaders } from "./grpc/http-exchange.ts";
 export type { ServerKeepaliveOptions } from "./grpc/keepalive.ts";

@@ -16,6 +16,16 @@ export function metadataValue(name: string, value: string | Uint8Array): string 
   return value.trim();
 }
 
+/** Checks and encodes metadata to header fields; throws TypeError as {@link metadataValue} does. */
+export function encodeMetadata(metadata: MetadataInput | undefined): [string, string][] {
+  const fields: [string, string][] = [];
+  for (const [name, value] of Object.entries(metadata ?? {})) {
+    const values = typeof value === "string" || value instanceof Uint8Array ? [value] : value;
+    for (const item of values) fields.push([name.toLowerCase(), metadataValue(name.toLowerCase(), item)]);
+  }
+  return fields;
+}
+
 /** Decodes a `-bin` value, padded or not. */
 export function decodeBinary(value: string): Uint8Array {
   return Buffer.from(value, "base64");

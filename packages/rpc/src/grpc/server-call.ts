@@ -7,16 +7,8 @@ import {
   FRAME_DATA,
   FRAME_HEADER_LENGTH,
   FRAME_HEADERS,
-  NO_ERROR,
 } from "../http2/protocol.ts";
-import {
-  type AbortOrigin,
-  END_QUEUED,
-  GONE,
-  HEADERS_SENT,
-  LOCAL_CLOSED,
-  REMOTE_CLOSED,
-} from "../http2/stream.ts";
+import { type AbortOrigin, GONE, HEADERS_SENT, LOCAL_CLOSED } from "../http2/stream.ts";
 import type { Route } from "../server/grpc-server.ts";
 import type { ServerConnection } from "../server/server-connection.ts";
 import type { CallHead } from "./call-head.ts";
@@ -373,11 +365,6 @@ export class ServerCallStream extends GrpcStream implements ServerCall, Expiring
     this.dropHeld();
     const { observer } = this.owner.server;
     if (observer !== undefined) observer.onCallEnd(this, code);
-  }
-
-  /** Ends a stream that was answered while the client was still sending. */
-  stopReceiving(): void {
-    if ((this.state & (REMOTE_CLOSED | GONE | END_QUEUED)) === 0) this.reset(NO_ERROR);
   }
 }
 

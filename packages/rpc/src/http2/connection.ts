@@ -53,7 +53,7 @@ export const LOW_WATER_BYTES = 16_384;
 /** Filled output chunks (64 KiB each) after which messages queue on their streams, where they take turns. */
 const DIRECT_CHUNKS = 4;
 /** How many of our own resets are remembered, to ignore what the peer sent before it knew. */
-const REMEMBERED_RESETS = 128;
+const REMEMBERED_RESETS = 1024;
 const WINDOW_UPDATE_WORTH_IT = 64;
 const EMPTY = new Uint8Array(0);
 
@@ -128,8 +128,9 @@ export class Http2Connection {
   #readyTail: Http2Stream | undefined = undefined;
   #pumping = false;
 
-  readonly #resetIds: number[] = [];
-  #oldestResetId = 0;
+  readonly #resetIds = new Set<number>();
+  /** Answered in this turn while the client has not ended its side. */
+  readonly #answeredEarly: Http2Stream[] = [];
 
   constructor(options: ConnectionOptions) {
     const { limits } = options;
@@ -538,11 +539,9 @@ export class Http2Connection {
       this.fail(h2.PROTOCOL_ERROR, "frame on an idle stream");
       return;
     }
-    if (this.#resetIds.includes(id) || id > this.#acceptUpTo) {
-      this.#countIdleFrame();
-      return;
-    }
-    this.fail(h2.STREAM_CLOSED, "frame on a closed stream");
+    this.#countIdleFrame();
+    if (this.finished || this.#resetIds.has(id) || id > this.#acceptUpTo) return;
+    this.#writeReset(id, h2.STREAM_CLOSED);
   }
 
   #isIdle(id: number): boolean {
@@ -849,6 +848,7 @@ export class Http2Connection {
   closeLocal(stream: Http2Stream): void {
     stream.state |= LOCAL_CLOSED;
     if ((stream.state & REMOTE_CLOSED) !== 0) this.#remove(stream);
+    else if (this.isServer) this.#answeredEarly.push(stream);
   }
 
   /** Puts a stream that has something to send, or to end, at the end of the round. */
@@ -879,6 +879,7 @@ export class Http2Connection {
    * or nothing is left. Returns true when more could follow at once.
    */
   pump(limit: number): boolean {
+    if (this.#answeredEarly.length > 0) this.#stopEarlyAnswered();
     this.#pumping = true;
     while (this.#readyHead !== undefined && this.output.size < limit) {
       const stream = this.#readyHead;
@@ -887,6 +888,15 @@ export class Http2Connection {
     }
     this.#pumping = false;
     return this.#readyHead !== undefined && (this.sendWindow > 0 || this.output.size >= limit);
+  }
+
+  /**
+   * Frees streams whose answer is complete while the client could still send. Some clients end their side in a frame of
+   * its own; waiting for the end of the turn lets it arrive.
+   */
+  #stopEarlyAnswered(): void {
+    for (const stream of this.#answeredEarly) stream.reset(h2.NO_ERROR);
+    this.#answeredEarly.length = 0;
   }
 
   /** With the connection's window shut, streams that have nothing left but their end can still go on. */
@@ -953,12 +963,13 @@ export class Http2Connection {
   #writeReset(id: number, code: number): void {
     this.writeFrameHeader(4, h2.FRAME_RST_STREAM, 0, id);
     this.#writeUint32(code);
-    if (this.#resetIds.length < REMEMBERED_RESETS) {
-      this.#resetIds.push(id);
-    } else {
-      this.#resetIds[this.#oldestResetId] = id;
-      this.#oldestResetId = (this.#oldestResetId + 1) % REMEMBERED_RESETS;
+    if (this.#resetIds.size >= REMEMBERED_RESETS) {
+      for (const oldest of this.#resetIds) {
+        this.#resetIds.delete(oldest);
+        break;
+      }
     }
+    this.#resetIds.add(id);
   }
 
   #writePing(data: Uint8Array, flags: number): void {

@@ -31,7 +31,8 @@ const NO_SEGMENTS: Uint8Array[] = [];
  */
 export abstract class Http2Stream {
   readonly connection: Http2Connection;
-  readonly id: number;
+  /** 0 until a client's call is allowed to start. */
+  id: number;
   /** Bits of the constants above. */
   state = 0;
   /** Octets of DATA we may send. May be negative after the peer shrank its initial window. */
