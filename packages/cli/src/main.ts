@@ -1,1 +1,6 @@
-console.log(process.argv.slice(2), process.version);
+import { enableCompileCache } from "node:module";
+
+// Stripped and compiled sources are kept between starts: most of the time from `exec` to serving is loading code.
+enableCompileCache();
+const { run } = await import("./run.ts");
+await run(process.argv.slice(2));

@@ -136,6 +136,18 @@ export class WatchHub {
     this.waiting.add(stream);
   }
 
+  /** While nobody watches, the store need not make changes for us: see `hasListener`. */
+  hasListener(): boolean {
+    return !this.index.isEmpty;
+  }
+
+  /** To be called before a range is looked up for a new watcher: what nobody watched was not told of. */
+  skipUnwatched(): void {
+    if (!this.index.isEmpty) return;
+    this.delivered = this.source.currentRevision;
+    this.recent.reset(this.delivered + 1);
+  }
+
   register(watcher: Watcher): void {
     this.index.add(watcher);
     this.metrics.watchers += 1;
@@ -206,7 +218,7 @@ export class WatchHub {
           body = plain;
         }
         watcher.next = main + 1;
-        stream.sendShared(watcher, body);
+        stream.sendBody(watcher, body);
         sent += 1;
       }
     }
@@ -216,25 +228,44 @@ export class WatchHub {
   private deliverMany(main: number, events: readonly WatchEvent[]): void {
     const { touched } = this;
     this.match(main, events);
+    // Watchers that match the same changes share a body.
+    const bodies = new Map<string, EventsBody>();
     for (let t = 0; t < touched.length; t++) {
       const watcher = touched[t]!;
       const matched = watcher.matched!;
       watcher.matched = undefined;
-      const { stream, options } = watcher;
+      const { stream } = watcher;
       if (stream.full) {
         watcher.next = main;
         stream.fallBehind(watcher);
         continue;
       }
       watcher.next = main + 1;
-      const encoded: Uint8Array[] = [];
-      for (let i = 0; i < matched.length; i++) {
-        encoded.push(options.prevKv ? matched[i]!.bytesWithPrevious(this.source) : matched[i]!.bytes());
-      }
-      stream.sendEvents(watcher, this.responses.header(main), encoded);
+      stream.sendBody(watcher, this.bodyOf(main, matched, watcher.options.prevKv, bodies));
     }
     if (touched.length > 0) this.countMessages(touched.length);
     touched.length = 0;
+  }
+
+  private bodyOf(
+    main: number,
+    events: readonly WatchEvent[],
+    prevKv: boolean,
+    bodies: Map<string, EventsBody>,
+  ): EventsBody {
+    const first = events[0]!.change.sub;
+    const last = events[events.length - 1]!.change.sub;
+    // Without gaps the ends tell which events they are.
+    const name = last - first + 1 === events.length ? `${first}-${last}${prevKv ? "+" : ""}` : undefined;
+    const known = name === undefined ? undefined : bodies.get(name);
+    if (known !== undefined) return known;
+    const encoded: Uint8Array[] = [];
+    for (let i = 0; i < events.length; i++) {
+      encoded.push(prevKv ? events[i]!.bytesWithPrevious(this.source) : events[i]!.bytes());
+    }
+    const body = new EventsBody(this.responses.header(main), encoded);
+    if (name !== undefined) bodies.set(name, body);
+    return body;
   }
 
   /** Leaves the watchers concerned in `touched`, each with its events in `matched`. */

@@ -60,8 +60,8 @@ export class WatchStream {
 
   /** No event may be added: the sink is full or gone. Read by the hub and the catch-up. */
   full = false;
-  /** Watchers behind the current revision, waiting for their turn to read history. Owned by the catch-up. */
-  readonly behind = new Fifo<Watcher>();
+  /** Watchers behind the current revision, waiting for their turn to read history; some may no longer be. */
+  private readonly behind = new Fifo<Watcher>();
   /** Whether the catch-up knows of this stream. */
   scheduled = false;
   /** Watchers that are not synced; the compacted ones count. */
@@ -134,7 +134,28 @@ export class WatchStream {
     watcher.state = UNSYNCED;
     this.unsyncedCount += 1;
     this.hub.metrics.slowWatchers += 1;
+    this.queueBehind(watcher);
+  }
+
+  /** For the catch-up: the watcher waits for its turn to read history. */
+  queueBehind(watcher: Watcher): void {
+    if (watcher.queued) return;
+    watcher.queued = true;
     this.behind.push(watcher);
+  }
+
+  /** For the catch-up: the next watcher to read history, if any. */
+  takeBehind(): Watcher | undefined {
+    for (;;) {
+      const watcher = this.behind.shift();
+      if (watcher === undefined) return undefined;
+      watcher.queued = false;
+      if (watcher.state === UNSYNCED) return watcher;
+    }
+  }
+
+  get hasBehind(): boolean {
+    return this.behind.length > 0;
   }
 
   /** For the catch-up: the watcher has been handed everything up to the current revision. */
@@ -152,19 +173,16 @@ export class WatchStream {
     this.post(this.hub.responses.compacted(watcher.id, compactRevision), 0);
   }
 
-  /** For the hub: one response with events, whole. Not while `full`. */
-  sendShared(watcher: Watcher, body: EventsBody): void {
+  /** For the hub and the catch-up: one response with events, in fragments where that was asked for. Not while `full`. */
+  sendBody(watcher: Watcher, body: EventsBody): void {
     watcher.progressDue = false;
-    this.post(body.message(watcher), body.events.length);
-  }
-
-  /** For the hub and the catch-up: one response with events, in fragments where that was asked for. */
-  sendEvents(watcher: Watcher, header: Uint8Array, events: readonly Uint8Array[]): void {
-    watcher.progressDue = false;
-    const limit = watcher.options.fragment ? this.hub.fragmentBytes : Number.POSITIVE_INFINITY;
-    const messages = fragmentResponse(header, watcher.id, events, limit);
+    if (!watcher.options.fragment || body.events.length < 2) {
+      this.post(body.message(watcher), body.events.length);
+      return;
+    }
+    const messages = fragmentResponse(body.header, watcher.id, body.events, this.hub.fragmentBytes);
     // The parts of a response follow one another even when the sink fills up meanwhile: clients join neighbours only.
-    for (let i = 0; i < messages.length; i++) this.post(messages[i]!, i === 0 ? events.length : 0);
+    for (let i = 0; i < messages.length; i++) this.post(messages[i]!, i === 0 ? body.events.length : 0);
   }
 
   /** For the hub: everything applied has been delivered; do what had to wait for it. */
@@ -219,6 +237,7 @@ export class WatchStream {
     }
     const id = request.watchId !== 0n ? request.watchId : this.chooseId();
 
+    hub.skipUnwatched();
     const current = hub.source.currentRevision;
     const fromNow = startRevision === 0 || startRevision > current;
     const watcher = new Watcher(

@@ -85,19 +85,19 @@ export function encodePutResponse(header: Uint8Array, prevKv: Uint8Array | undef
   return out;
 }
 
-/** `kvs` are records; `count` is that of all matching keys. */
+/** `kvs` are records; `count` is that of all matching keys. Chunks of a stream but the last have no header. */
 export function encodeRangeResponse(
-  header: Uint8Array,
+  header: Uint8Array | undefined,
   kvs: readonly Uint8Array[],
   more: boolean,
   count: number,
 ): Uint8Array {
-  let size = 1 + bytesSize(header);
+  let size = header === undefined ? 0 : 1 + bytesSize(header);
   for (let i = 0; i < kvs.length; i++) size += 1 + bytesSize(kvs[i]!);
   if (more) size += 2;
   if (count !== 0) size += 1 + varintSize(count);
   const out = messageSlab.allocate(size);
-  let pos = writeHeader(out, header);
+  let pos = header === undefined ? 0 : writeHeader(out, header);
   for (let i = 0; i < kvs.length; i++) {
     out[pos] = 0x12;
     pos = writeBytes(out, pos + 1, kvs[i]!);

@@ -1,0 +1,27 @@
+import { decode, encode } from "@quorate/wire";
+import {
+  HealthCheckRequestSchema,
+  HealthCheckResponse_ServingStatus as ServingStatus,
+  HealthCheckResponseSchema,
+} from "@quorate/wire/health";
+import { Code } from "../errors.ts";
+import type { Services } from "./services.ts";
+
+/** `grpc.health.v1.Health`: serving from the moment that the member takes requests; only the empty name is known. */
+export function addHealthService(services: Services): void {
+  const status = (service: string) => (service === "" ? ServingStatus.SERVING : ServingStatus.SERVICE_UNKNOWN);
+
+  services.addUnary("/grpc.health.v1.Health/Check", (message, call) => {
+    const { service } = decode(HealthCheckRequestSchema, message);
+    if (service !== "") call.fail(Code.NOT_FOUND, "unknown service");
+    else call.reply(encode(HealthCheckResponseSchema, { status: ServingStatus.SERVING }));
+  });
+
+  services.addStream("/grpc.health.v1.Health/Watch", (call) => {
+    call.onMessage = (message) => {
+      // The status never changes while the member lives: one answer, and then the stream stays open.
+      const { service } = decode(HealthCheckRequestSchema, message);
+      call.send(encode(HealthCheckResponseSchema, { status: status(service) }));
+    };
+  });
+}

@@ -1,0 +1,65 @@
+import type { ServerCall } from "@quorate/rpc";
+import { decodeRangeRequest, encodeRangeResponse, type RangeRequest } from "@quorate/wire/hot";
+import type { Reader } from "../../consensus/read-index.ts";
+import { checkRange } from "../../mvcc/txn/check.ts";
+import { type ApiContext, headerBytes } from "../context.ts";
+import { failCall } from "../services.ts";
+
+/** `KV.Range`. Hot: linearizable reads of one turn share one round of read index. */
+export function handleRange(context: ApiContext, message: Uint8Array, call: ServerCall): void {
+  const request = decodeRangeRequest(message);
+  checkRange(request);
+  if (request.serializable) {
+    answer(context, request, call);
+    return;
+  }
+  // The message is borrowed and the read happens later: only now are the few bytes worth a copy.
+  request.key = request.key.slice();
+  if (request.rangeEnd.length > 0) request.rangeEnd = request.rangeEnd.slice();
+  context.consensus.read(new RangeRead(context, request, call));
+}
+
+class RangeRead implements Reader {
+  readonly #context: ApiContext;
+  readonly #request: RangeRequest;
+  readonly #call: ServerCall;
+
+  constructor(context: ApiContext, request: RangeRequest, call: ServerCall) {
+    this.#context = context;
+    this.#request = request;
+    this.#call = call;
+  }
+  ready(): void {
+    if (this.#call.ended) return;
+    try {
+      answer(this.#context, this.#request, this.#call);
+    } catch (error) {
+      failCall(this.#call, error);
+    }
+  }
+  fail(error: Error): void {
+    failCall(this.#call, error);
+  }
+}
+
+function answer(context: ApiContext, request: RangeRequest, call: ServerCall): void {
+  // Long ones are read in slices, so that they do not hold up the loop.
+  if (!context.store.isSmallRange(request)) {
+    void answerInSlices(context, request, call);
+    return;
+  }
+  const { revision, kvs, more, count } = context.store.range(request);
+  call.reply(encodeRangeResponse(headerBytes(context, revision), kvs, more, count));
+}
+
+async function answerInSlices(context: ApiContext, request: RangeRequest, call: ServerCall): Promise<void> {
+  try {
+    const owned = { ...request, key: request.key.slice(), rangeEnd: request.rangeEnd.slice() };
+    const cancellation = new AbortController();
+    call.onCancel = () => cancellation.abort();
+    const { revision, kvs, more, count } = await context.store.rangeSliced(owned, cancellation.signal);
+    if (!call.ended) call.reply(encodeRangeResponse(headerBytes(context, revision), kvs, more, count));
+  } catch (error) {
+    failCall(call, error);
+  }
+}

@@ -1,0 +1,75 @@
+import type { ServerCall } from "@quorate/rpc";
+import { decodeTxnRequest, encodeInternalRequest, encodeTxnResponse, InternalField, type TxnRequest } from "@quorate/wire/hot";
+import type { Applier } from "../../apply/applier.ts";
+import { txnCost } from "../../apply/quota.ts";
+import { Proposal } from "../../consensus/proposal.ts";
+import { isRefusal } from "../../errors.ts";
+import { checkTxn, isReadOnlyTxn, isSerializableTxn } from "../../mvcc/txn/check.ts";
+import { executeReadOnlyTxn, type TxnOutcome } from "../../mvcc/txn/execute.ts";
+import { type ApiContext, headerBytes } from "../context.ts";
+import { failForSpace } from "../no-space.ts";
+import { checkProposal } from "../propose.ts";
+import { failCall } from "../services.ts";
+
+/** `KV.Txn`: one that only reads is served here like a range, any other goes through the log. */
+export function handleTxn(context: ApiContext, message: Uint8Array, call: ServerCall): void {
+  const owned = message.slice();
+  const request = decodeTxnRequest(owned);
+  if (!context.quota.fits(txnCost(request))) {
+    failForSpace(context, call);
+    return;
+  }
+  checkTxn(request, context.config.maxTxnOps);
+  if (isReadOnlyTxn(request)) {
+    read(context, request, call);
+    return;
+  }
+  const data = encodeInternalRequest(InternalField.txn, owned, context.ids.next(), "", 0);
+  checkProposal(context, data);
+  context.consensus.propose(new TxnProposal(data, request, context, call));
+}
+
+function read(context: ApiContext, request: TxnRequest, call: ServerCall): void {
+  const answer = () => {
+    if (call.ended) return;
+    try {
+      reply(context, executeReadOnlyTxn(context.store, request), call);
+    } catch (error) {
+      failCall(call, error);
+    }
+  };
+  if (isSerializableTxn(request)) answer();
+  else context.consensus.read({ ready: answer, fail: (error) => failCall(call, error) });
+}
+
+class TxnProposal extends Proposal {
+  readonly #request: TxnRequest;
+  readonly #context: ApiContext;
+  readonly #call: ServerCall;
+
+  constructor(data: Uint8Array, request: TxnRequest, context: ApiContext, call: ServerCall) {
+    super(data);
+    this.#request = request;
+    this.#context = context;
+    this.#call = call;
+  }
+
+  override apply(applier: Applier): void {
+    try {
+      const { outcome, overQuota } = applier.txn(this.#request);
+      if (overQuota) failForSpace(this.#context, this.#call);
+      else reply(this.#context, outcome, this.#call);
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      failCall(this.#call, error);
+    }
+  }
+
+  override fail(error: Error): void {
+    failCall(this.#call, error);
+  }
+}
+
+function reply(context: ApiContext, outcome: TxnOutcome, call: ServerCall): void {
+  call.reply(encodeTxnResponse(headerBytes(context, outcome.revision), outcome.succeeded, outcome.responses));
+}

@@ -1,0 +1,108 @@
+import { decode, encode } from "@quorate/wire";
+import {
+  AlarmRequestSchema,
+  AlarmResponseSchema,
+  DefragmentResponseSchema,
+  HashKVRequestSchema,
+  HashKVResponseSchema,
+  HashResponseSchema,
+  MoveLeaderRequestSchema,
+  StatusResponseSchema,
+} from "@quorate/wire/etcdserverpb";
+import { InternalField } from "@quorate/wire/hot";
+import { type Alarm, AlarmType } from "../alarm/alarm-store.ts";
+import { saturate } from "../apply/int64.ts";
+import { RequestError } from "../errors.ts";
+import { COMPATIBLE_VERSION } from "../version.ts";
+import type { ApiContext } from "./context.ts";
+import { propose } from "./propose.ts";
+import type { Services } from "./services.ts";
+
+const DEFAULT_QUOTA_BYTES = 2 ** 31;
+
+/** `etcdserverpb.Maintenance`, as far as one member can answer. */
+export function addMaintenanceService(services: Services, context: ApiContext): void {
+  const { alarms, backend, consensus, store } = context;
+
+  services.addAsync("/etcdserverpb.Maintenance/Status", async () => {
+    const storageVersion = backend.get("meta", Buffer.from("storageVersion"));
+    const errors = consensus.leader === 0n ? ["etcdserver: no leader"] : [];
+    for (const alarm of alarms.list(AlarmType.NONE)) errors.push(alarmText(alarm));
+    return encode(StatusResponseSchema, {
+      header: fullHeader(context),
+      version: COMPATIBLE_VERSION,
+      dbSize: BigInt(backend.sizeBytes),
+      leader: consensus.leader,
+      raftIndex: BigInt(consensus.committedIndex),
+      raftTerm: BigInt(consensus.appliedTerm),
+      raftAppliedIndex: BigInt(consensus.appliedIndex),
+      errors,
+      dbSizeInUse: BigInt(backend.sizeInUseBytes),
+      storageVersion: storageVersion === undefined ? "" : Buffer.from(storageVersion).toString(),
+      dbSizeQuota: BigInt(Number.isFinite(context.quota.limitBytes) ? context.quota.limitBytes : DEFAULT_QUOTA_BYTES),
+      downgradeInfo: {},
+    });
+  });
+
+  services.addAsync("/etcdserverpb.Maintenance/Alarm", async (message) => {
+    const request = decode(AlarmRequestSchema, message);
+    const result = await propose(context, InternalField.alarm, message, (applier) =>
+      applier.alarm(request.action, request.memberID, request.alarm),
+    );
+    return encode(AlarmResponseSchema, {
+      header: fullHeader(context),
+      alarms: result.map((alarm) => ({ memberID: alarm.memberId, alarm: alarm.type })),
+    });
+  });
+
+  services.addAsync("/etcdserverpb.Maintenance/HashKV", async (message) => {
+    const request = decode(HashKVRequestSchema, message);
+    const result = await store.hashKv(saturate(request.revision));
+    return encode(HashKVResponseSchema, {
+      header: { ...fullHeader(context), revision: BigInt(result.currentRevision) },
+      hash: result.hash,
+      compactRevision: BigInt(result.compactRevision),
+      hashRevision: BigInt(result.hashRevision),
+    });
+  });
+
+  services.addAsync("/etcdserverpb.Maintenance/Hash", async () => {
+    const hash = await store.hashAll();
+    return encode(HashResponseSchema, { header: fullHeader(context), hash });
+  });
+
+  services.addAsync("/etcdserverpb.Maintenance/Defragment", async () => {
+    const startedMs = context.clock.nowMs();
+    const before = backend.sizeBytes;
+    context.log.info("starting defragmentation", { sizeBytes: before });
+    await backend.defragment();
+    context.log.info("finished defragmentation", {
+      sizeBytesBefore: before,
+      sizeBytes: backend.sizeBytes,
+      tookMs: Math.round(context.clock.nowMs() - startedMs),
+    });
+    return encode(DefragmentResponseSchema, {});
+  });
+
+  services.addAsync("/etcdserverpb.Maintenance/MoveLeader", async (message) => {
+    decode(MoveLeaderRequestSchema, message);
+    if (!consensus.isLeader) throw new RequestError("NOT_LEADER");
+    // A cluster of one has nobody to hand leadership to but the leader itself.
+    throw new RequestError("BAD_LEADER_TRANSFEREE");
+  });
+}
+
+function fullHeader(context: ApiContext) {
+  return {
+    clusterId: context.membership.clusterId,
+    memberId: context.membership.localId,
+    revision: BigInt(context.store.currentRevision),
+    raftTerm: BigInt(context.consensus.appliedTerm),
+  };
+}
+
+/** As Go prints the message: what `Status` reports for each active alarm. */
+function alarmText(alarm: Alarm): string {
+  const name = alarm.type === AlarmType.NOSPACE ? "NOSPACE" : alarm.type === AlarmType.CORRUPT ? "CORRUPT" : alarm.type;
+  return `memberID:${alarm.memberId} alarm:${name}`;
+}

@@ -1,0 +1,63 @@
+import { encodeInternalRequest } from "@quorate/wire/hot";
+import type { Applier } from "../apply/applier.ts";
+import { Proposal } from "../consensus/proposal.ts";
+import { isRefusal, RequestError } from "../errors.ts";
+import type { ApiContext } from "./context.ts";
+
+/** Refuses what may not be proposed: in etcd's order, backpressure before size. */
+export function checkProposal(context: ApiContext, data: Uint8Array): void {
+  if (context.consensus.overloaded) throw new RequestError("TOO_MANY_REQUESTS");
+  if (data.length > context.config.maxRequestBytes) throw new RequestError("REQUEST_TOO_LARGE");
+}
+
+/**
+ * Sends one operation through the log and resolves with what applying it gave. For operations off the hot path.
+ * `field` is the operation's number in `InternalRaftRequest`, `request` its encoded message (copied).
+ */
+export function propose<Result>(
+  context: ApiContext,
+  field: number,
+  request: Uint8Array,
+  apply: (applier: Applier) => Result,
+): Promise<Result> {
+  const data = encodeInternalRequest(field, request, context.ids.next(), "", 0);
+  checkProposal(context, data);
+  return new Promise((resolve, reject) => {
+    context.consensus.propose(new PromiseProposal(data, apply, resolve, reject));
+  });
+}
+
+class PromiseProposal<Result> extends Proposal {
+  readonly #apply: (applier: Applier) => Result;
+  readonly #resolve: (result: Result) => void;
+  readonly #reject: (error: Error) => void;
+
+  constructor(
+    data: Uint8Array,
+    apply: (applier: Applier) => Result,
+    resolve: (result: Result) => void,
+    reject: (error: Error) => void,
+  ) {
+    super(data);
+    this.#apply = apply;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  override apply(applier: Applier): void {
+    let result: Result;
+    try {
+      result = this.#apply(applier);
+    } catch (error) {
+      // Refusals are results; a broken invariant must reach the loop, which stops the member.
+      if (!isRefusal(error)) throw error;
+      this.#reject(error);
+      return;
+    }
+    this.#resolve(result);
+  }
+
+  override fail(error: Error): void {
+    this.#reject(error);
+  }
+}

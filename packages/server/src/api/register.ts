@@ -1,0 +1,21 @@
+import type { LeaderMonitor } from "../watch/leader-monitor.ts";
+import { addClusterService } from "./cluster-service.ts";
+import type { ApiContext } from "./context.ts";
+import { addHealthService } from "./health-service.ts";
+import { addKvService } from "./kv/service.ts";
+import { addLeaseService } from "./lease-service.ts";
+import { addMaintenanceService } from "./maintenance-service.ts";
+import { Services } from "./services.ts";
+import { addWatchService } from "./watch-service.ts";
+
+/** All services of a member. */
+export function createServices(context: ApiContext, leaderMonitor: LeaderMonitor): Services {
+  const services = new Services(context);
+  addKvService(services, context);
+  addWatchService(services, context, leaderMonitor);
+  addLeaseService(services, context, leaderMonitor);
+  addMaintenanceService(services, context);
+  addClusterService(services, context);
+  addHealthService(services);
+  return services;
+}

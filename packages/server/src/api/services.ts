@@ -1,0 +1,105 @@
+import type { ServerCall } from "@quorate/rpc";
+import { Code, type FailureCode, FAILURES, statusOf } from "../errors.ts";
+import type { ApiContext } from "./context.ts";
+
+/** `message` is borrowed: valid only during the call. */
+export type UnaryHandler = (message: Uint8Array, call: ServerCall) => void;
+export type StreamHandler = (call: ServerCall) => void;
+
+/** All methods of a member by their full path; the gRPC server and the JSON gateway serve the same ones. */
+export class Services {
+  readonly unary = new Map<string, UnaryHandler>();
+  readonly streams = new Map<string, StreamHandler>();
+  readonly #context: ApiContext;
+
+  constructor(context: ApiContext) {
+    this.#context = context;
+  }
+
+  /** A unary method. What `handle` throws becomes the call's status. */
+  addUnary(path: string, handle: UnaryHandler): void {
+    const context = this.#context;
+    this.unary.set(path, (message, call) => {
+      const refusal = refusalOf(context, call);
+      if (refusal !== undefined) {
+        refuse(call, refusal);
+        return;
+      }
+      try {
+        handle(message, call);
+      } catch (error) {
+        failCall(call, error);
+      }
+    });
+  }
+
+  /** As `addUnary`, for methods off the hot path that answer later; the promise's value is the encoded response. */
+  addAsync(path: string, handle: (message: Uint8Array, call: ServerCall) => Promise<Uint8Array>): void {
+    this.addUnary(path, (message, call) => {
+      handle(message, call).then(
+        (response) => call.reply(response),
+        (error: unknown) => failCall(call, error),
+      );
+    });
+  }
+
+  /** A streaming method of any kind. */
+  addStream(path: string, handle: StreamHandler): void {
+    const context = this.#context;
+    this.streams.set(path, (call) => {
+      const refusal = refusalOf(context, call);
+      if (refusal !== undefined) {
+        refuse(call, refusal);
+        return;
+      }
+      try {
+        handle(call);
+      } catch (error) {
+        failCall(call, error);
+      }
+    });
+  }
+}
+
+export function failCall(call: ServerCall, error: unknown): void {
+  if (call.ended) return;
+  if (isWireError(error)) {
+    call.fail(Code.INTERNAL, `grpc: error unmarshalling request: ${(error as Error).message}`);
+    return;
+  }
+  const [code, message] = statusOf(error);
+  call.fail(code, message);
+}
+
+function refuse(call: ServerCall, failure: FailureCode): void {
+  const [code, message] = FAILURES[failure];
+  call.fail(code, message);
+}
+
+/** The checks that come before any method, in etcd's order. */
+function refusalOf(context: ApiContext, call: ServerCall): FailureCode | undefined {
+  if (context.membership.version === undefined) return "NOT_CAPABLE";
+  const clientVersion = call.metadata("client-api-version");
+  if (clientVersion !== undefined && !isUtf8(clientVersion)) return "INVALID_CLIENT_API_VERSION";
+  if (context.consensus.leader === 0n && call.metadata("hasleader") === "true") return "NO_LEADER";
+  return undefined;
+}
+
+/** Metadata arrives as one character a byte. */
+function isUtf8(latin1: string): boolean {
+  for (let i = 0; i < latin1.length; i++) {
+    if (latin1.charCodeAt(i) > 0x7f) {
+      try {
+        new TextDecoder("utf-8", { fatal: true }).decode(Buffer.from(latin1, "latin1"));
+        return true;
+      } catch {
+        return false;
+      }
+    }
+  }
+  return true;
+}
+
+function isWireError(error: unknown): boolean {
+  return error instanceof Error && (error.name === "WireError" || error.name === "FieldError");
+}

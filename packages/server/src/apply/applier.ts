@@ -1,0 +1,168 @@
+import {
+  decodeKeyValue,
+  type DeleteRangeRequest,
+  type PutRequest,
+  type TxnRequest,
+} from "@quorate/wire/hot";
+import type { Alarm, AlarmStore } from "../alarm/alarm-store.ts";
+import type { Membership } from "../cluster/membership.ts";
+import { RequestError } from "../errors.ts";
+import type { Lessor } from "../lease/lessor.ts";
+import { KvError } from "../mvcc/errors.ts";
+import type { CompactionHandle, MvccStore } from "../mvcc/store.ts";
+import { executeTxn, type TxnOutcome } from "../mvcc/txn/execute.ts";
+import type { Backend } from "../seams/backend.ts";
+import { LEASE_GRANT_COST_BYTES, putCost, type Quota, txnCost } from "./quota.ts";
+
+export interface PutOutcome {
+  readonly revision: number;
+  /** The previous record, if asked for and there was one; owned. */
+  readonly prevKv: Uint8Array | undefined;
+  /** The write happened, but this member is over its quota: the caller is told so. */
+  readonly overQuota: boolean;
+}
+
+export interface DeleteOutcome {
+  readonly revision: number;
+  readonly deleted: number;
+  /** In ascending key order; owned. Empty unless asked for. */
+  readonly prevKvs: readonly Uint8Array[];
+}
+
+/** What entries change. The applier is the only writer of it. */
+export interface ReplicatedState {
+  readonly store: MvccStore;
+  readonly lessor: Lessor;
+  readonly alarms: AlarmStore;
+  readonly membership: Membership;
+  readonly backend: Backend;
+  readonly quota: Quota;
+}
+
+/**
+ * Executes committed operations: one entry, one change of the replicated state. Every method does the same on every
+ * member; what it throws (`KvError`, `LeaseError`, `RequestError`) is a result like any other and leaves no trace.
+ */
+export class Applier {
+  readonly #state: ReplicatedState;
+
+  constructor(state: ReplicatedState) {
+    this.#state = state;
+  }
+
+  put(request: PutRequest): PutOutcome {
+    const { store, lessor, quota } = this.#state;
+    const cost = putCost(request);
+    this.#refuseUnderAlarms(cost);
+    if (request.lease !== 0n && !lessor.has(request.lease)) throw new KvError("LEASE_NOT_FOUND");
+    let { value, lease } = request;
+    let prevKv: Uint8Array | undefined;
+    if (request.prevKv || request.ignoreValue || request.ignoreLease) {
+      prevKv = store.latestRecord(request.key)?.slice();
+      if (request.ignoreValue || request.ignoreLease) {
+        if (prevKv === undefined) throw new KvError("KEY_NOT_FOUND");
+        const old = decodeKeyValue(prevKv);
+        if (request.ignoreValue) value = old.value;
+        if (request.ignoreLease) lease = old.lease;
+      }
+    }
+    const txn = store.beginWrite();
+    const wasLeased = txn.put(request.key, value, lease);
+    if (wasLeased || lease !== 0n) lessor.attach(request.key, lease);
+    const revision = txn.end();
+    return { revision, prevKv: request.prevKv ? prevKv : undefined, overQuota: !quota.fits(cost) };
+  }
+
+  deleteRange(request: DeleteRangeRequest): DeleteOutcome {
+    this.#refuseIfCorrupt();
+    const { store, lessor } = this.#state;
+    const txn = store.beginWrite();
+    const prevKvs: Uint8Array[] = [];
+    const deleted = txn.deleteRange(
+      request.key,
+      request.rangeEnd,
+      request.prevKv ? prevKvs : undefined,
+      (attached) => lessor.detach(attached),
+    );
+    return { revision: txn.end(), deleted, prevKvs };
+  }
+
+  txn(request: TxnRequest): { outcome: TxnOutcome; overQuota: boolean } {
+    const { store, lessor, quota } = this.#state;
+    const cost = txnCost(request);
+    this.#refuseUnderAlarms(cost);
+    const outcome = executeTxn(store, request, {
+      leaseExists: (lease) => lessor.has(lease),
+      onPut: (key, lease) => this.#attach(key, lease),
+      onDelete: (key) => lessor.detach(key),
+    });
+    return { outcome, overQuota: !quota.fits(cost) };
+  }
+
+  /** The state from which reads are refused changes here; the physical part goes on in the background. */
+  compact(revision: number): CompactionHandle {
+    this.#refuseIfCorrupt();
+    return this.#state.store.compact(revision);
+  }
+
+  /** The TTL in the outcome is the granted one, raised to this member's minimum. */
+  leaseGrant(id: bigint, ttlSeconds: number): { ttlSeconds: number; overQuota: boolean } {
+    this.#refuseUnderAlarms(LEASE_GRANT_COST_BYTES);
+    const granted = this.#state.lessor.applyGrant(id, ttlSeconds);
+    return { ttlSeconds: granted, overQuota: !this.#state.quota.fits(LEASE_GRANT_COST_BYTES) };
+  }
+
+  /** Deletes the lease and its keys in one transaction; returns the revision afterwards. */
+  leaseRevoke(id: bigint): number {
+    this.#refuseIfCorrupt();
+    const { store, lessor } = this.#state;
+    const keys = lessor.applyRevoke(id);
+    const txn = store.beginWrite();
+    for (const key of keys) txn.deleteRange(key, NO_RANGE_END);
+    return txn.end();
+  }
+
+  leaseCheckpoint(checkpoints: readonly { id: bigint; remainingTtlSeconds: number }[]): void {
+    const { lessor, membership } = this.#state;
+    // All members decide alike: by the version that the cluster has agreed on, not by their own.
+    const persist = membership.isVersionAtLeast(3, 6);
+    for (const { id, remainingTtlSeconds } of checkpoints) lessor.applyCheckpoint(id, remainingTtlSeconds, persist);
+  }
+
+  alarm(action: number, memberId: bigint, type: number): readonly Alarm[] {
+    const { alarms } = this.#state;
+    if (action === AlarmAction.GET) return alarms.list(type);
+    if (action === AlarmAction.ACTIVATE) return alarms.activate(memberId, type);
+    return action === AlarmAction.DEACTIVATE ? alarms.deactivate(memberId, type) : [];
+  }
+
+  clusterVersion(version: string): void {
+    const { membership, backend } = this.#state;
+    membership.applyVersion(version);
+    backend.put("meta", Buffer.from("storageVersion"), Buffer.from(version));
+  }
+
+  memberAttributes(id: bigint, name: string, clientUrls: readonly string[]): void {
+    this.#state.membership.applyAttributes(id, name, clientUrls);
+  }
+
+  #attach(key: Uint8Array, lease: bigint): void {
+    if (lease !== 0n) this.#state.lessor.attach(key, lease);
+    else this.#state.lessor.detach(key);
+  }
+
+  #refuseIfCorrupt(): void {
+    if (this.#state.alarms.corrupt) throw new RequestError("CORRUPT");
+  }
+
+  #refuseUnderAlarms(costBytes: number): void {
+    this.#refuseIfCorrupt();
+    if (this.#state.alarms.noSpace && costBytes > 0) throw new RequestError("NO_SPACE");
+  }
+}
+
+/** `etcdserverpb.AlarmRequest.AlarmAction`. */
+export const AlarmAction = { GET: 0, ACTIVATE: 1, DEACTIVATE: 2 } as const;
+
+const NO_RANGE_END = new Uint8Array(0);
+

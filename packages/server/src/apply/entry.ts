@@ -1,0 +1,76 @@
+import { decode } from "@quorate/wire";
+import {
+  AlarmRequestSchema,
+  CompactionRequestSchema,
+  LeaseCheckpointRequestSchema,
+  LeaseGrantRequestSchema,
+  LeaseRevokeRequestSchema,
+} from "@quorate/wire/etcdserverpb";
+import {
+  decodeDeleteRangeRequest,
+  decodeInternalRequest,
+  decodePutRequest,
+  decodeTxnRequest,
+  InternalField,
+} from "@quorate/wire/hot";
+import { ClusterMemberAttrSetRequestSchema, ClusterVersionSetRequestSchema } from "@quorate/wire/membershippb";
+import type { Applier } from "./applier.ts";
+import { saturate } from "./int64.ts";
+
+/**
+ * Executes an entry that nobody on this member waits for: one that another member proposed, or that is replayed from
+ * the log. Throws what the applier throws for refusals, and `WireError` for a payload that is none.
+ */
+export function applyEncoded(applier: Applier, data: Uint8Array): void {
+  const { field, body } = decodeInternalRequest(data);
+  switch (field) {
+    case InternalField.put:
+      applier.put(decodePutRequest(body));
+      break;
+    case InternalField.deleteRange:
+      applier.deleteRange(decodeDeleteRangeRequest(body));
+      break;
+    case InternalField.txn:
+      applier.txn(decodeTxnRequest(body));
+      break;
+    case InternalField.compaction:
+      applier.compact(saturate(decode(CompactionRequestSchema, body).revision));
+      break;
+    case InternalField.leaseGrant: {
+      const request = decode(LeaseGrantRequestSchema, body);
+      applier.leaseGrant(request.ID, saturate(request.TTL));
+      break;
+    }
+    case InternalField.leaseRevoke:
+      applier.leaseRevoke(decode(LeaseRevokeRequestSchema, body).ID);
+      break;
+    case InternalField.leaseCheckpoint:
+      applier.leaseCheckpoint(
+        decode(LeaseCheckpointRequestSchema, body).checkpoints.map((checkpoint) => ({
+          id: checkpoint.ID,
+          remainingTtlSeconds: saturate(checkpoint.remainingTTL),
+        })),
+      );
+      break;
+    case InternalField.alarm: {
+      const request = decode(AlarmRequestSchema, body);
+      applier.alarm(request.action, request.memberID, request.alarm);
+      break;
+    }
+    case InternalField.clusterVersionSet:
+      applier.clusterVersion(decode(ClusterVersionSetRequestSchema, body).ver);
+      break;
+    case InternalField.clusterMemberAttrSet: {
+      const request = decode(ClusterMemberAttrSetRequestSchema, body);
+      const attributes = request.memberAttributes;
+      applier.memberAttributes(request.memberID, attributes?.name ?? "", attributes?.clientUrls ?? []);
+      break;
+    }
+    case InternalField.range:
+    case InternalField.downgradeVersionTest:
+      // Without a waiting caller a read has no effect; the test operation never has one.
+      break;
+    default:
+      throw new Error(`log entry with an operation that this release does not know (field ${field})`);
+  }
+}

@@ -1,0 +1,297 @@
+import { ConfigError } from "./errors.ts";
+import { FLAGS } from "./flag-table.ts";
+import { type FlagValue, type ParsedFlags, urlProblem } from "./parse-flags.ts";
+
+export type LogLevel = "debug" | "info" | "warn" | "error" | "panic" | "fatal";
+
+export interface ClientTls {
+  readonly certFile: string;
+  readonly keyFile: string;
+  readonly trustedCaFile: string;
+  /** A client must present a certificate that the CA signed. */
+  readonly requireClientCertificate: boolean;
+  readonly minVersion: "TLSv1.2" | "TLSv1.3";
+  readonly maxVersion: "TLSv1.2" | "TLSv1.3" | undefined;
+}
+
+/** All that a member needs to know, after every rule has been checked. Times in milliseconds, sizes in bytes. */
+export interface ServerConfig {
+  readonly name: string;
+  readonly dataDir: string;
+  readonly walDir: string;
+  readonly listenClientUrls: readonly string[];
+  readonly advertiseClientUrls: readonly string[];
+  readonly listenPeerUrls: readonly string[];
+  readonly initialAdvertisePeerUrls: readonly string[];
+  readonly initialCluster: readonly InitialMember[];
+  readonly initialClusterState: "new" | "existing";
+  readonly initialClusterToken: string;
+  readonly heartbeatMs: number;
+  readonly electionTicks: number;
+  readonly initialElectionTickAdvance: boolean;
+  readonly preVote: boolean;
+  readonly snapshotCount: number;
+  readonly snapshotCatchupEntries: number;
+  readonly maxSnapshotFiles: number;
+  readonly maxWalFiles: number;
+  /** Infinity when the quota is off. */
+  readonly quotaBackendBytes: number;
+  readonly backendBatchMs: number;
+  readonly backendBatchLimit: number;
+  readonly maxTxnOps: number;
+  readonly maxRequestBytes: number;
+  readonly maxConcurrentStreams: number;
+  readonly keepaliveMinTimeMs: number;
+  readonly keepaliveIntervalMs: number;
+  readonly keepaliveTimeoutMs: number;
+  readonly enableGateway: boolean;
+  readonly clientTls: ClientTls | undefined;
+  readonly corsOrigins: readonly string[];
+  readonly hostWhitelist: readonly string[];
+  readonly logLevel: LogLevel;
+  readonly logFormat: "json" | "console";
+  readonly logOutputs: readonly string[];
+  readonly warningApplyMs: number;
+  readonly warningUnaryRequestMs: number;
+  readonly compactionBatchLimit: number;
+  readonly compactionSleepMs: number;
+  readonly watchProgressNotifyMs: number;
+  readonly unsafeNoFsync: boolean;
+  /** What the operator should know although the start goes on; one line each. */
+  readonly warnings: readonly string[];
+}
+
+export interface InitialMember {
+  readonly name: string;
+  readonly peerUrls: readonly string[];
+}
+
+const GIB = 2 ** 30;
+const DEFAULT_QUOTA_BYTES = 2 * GIB;
+const LARGE_QUOTA_BYTES = 8 * GIB;
+const MAX_ELECTION_MS = 50_000;
+const MIN_PROGRESS_NOTIFY_MS = 100;
+const TLS_VERSIONS = ["TLS1.2", "TLS1.3"];
+
+/** Applies every rule that spans flags (operations.md 4). Throws `ConfigError`. */
+export function makeServerConfig(parsed: ParsedFlags): ServerConfig {
+  const read = new FlagReader(parsed);
+  const warnings = checkSupport(parsed);
+  checkLogging(read);
+  checkListenUrls(read);
+
+  const heartbeatMs = read.number("heartbeat-interval");
+  const electionMs = read.number("election-timeout");
+  const initialClusterState = read.string("initial-cluster-state");
+  if (initialClusterState !== "new" && initialClusterState !== "existing") {
+    throw new ConfigError(`unexpected clusterState "${initialClusterState}"`);
+  }
+  if (heartbeatMs <= 0) throw new ConfigError("--heartbeat-interval must be >0 (set to 0ms)");
+  if (electionMs <= 0) throw new ConfigError("--election-timeout must be >0 (set to 0ms)");
+  if (electionMs < 5 * heartbeatMs) {
+    throw new ConfigError(
+      `--election-timeout[${electionMs}ms] should be at least as 5 times as --heartbeat-interval[${heartbeatMs}ms]`,
+    );
+  }
+  if (electionMs > MAX_ELECTION_MS) {
+    throw new ConfigError(`--election-timeout[${electionMs}ms] is too long, and should be set less than ${MAX_ELECTION_MS}ms`);
+  }
+  if (parsed.explicit.has("listen-client-urls") && !parsed.explicit.has("advertise-client-urls")) {
+    throw new ConfigError("--advertise-client-urls is required when --listen-client-urls is set explicitly");
+  }
+
+  const quota = read.number("quota-backend-bytes");
+  if (quota > LARGE_QUOTA_BYTES) warnings.push(`quota-backend-bytes ${quota} is above the recommended maximum of 8 GiB`);
+  const progressNotifyMs = read.number("watch-progress-notify-interval");
+  if (progressNotifyMs > 0 && progressNotifyMs < MIN_PROGRESS_NOTIFY_MS) {
+    warnings.push("watch-progress-notify-interval was raised to its minimum of 100ms");
+  }
+
+  const name = read.string("name");
+  const dataDir = read.string("data-dir") || `${name}.etcd`;
+  const advertisePeerUrls = read.list("initial-advertise-peer-urls");
+  return Object.freeze({
+    name,
+    dataDir,
+    walDir: read.string("wal-dir") || `${dataDir}/member/wal`,
+    listenClientUrls: read.list("listen-client-urls"),
+    advertiseClientUrls: read.list("advertise-client-urls"),
+    listenPeerUrls: read.list("listen-peer-urls"),
+    initialAdvertisePeerUrls: advertisePeerUrls,
+    initialCluster: parseInitialCluster(read.string("initial-cluster"), name, advertisePeerUrls),
+    initialClusterState,
+    initialClusterToken: read.string("initial-cluster-token"),
+    heartbeatMs,
+    electionTicks: Math.floor(electionMs / heartbeatMs),
+    initialElectionTickAdvance: read.boolean("initial-election-tick-advance"),
+    preVote: read.boolean("pre-vote"),
+    snapshotCount: read.number("snapshot-count") || 10_000,
+    snapshotCatchupEntries: read.number("snapshot-catchup-entries") || 5_000,
+    maxSnapshotFiles: read.number("max-snapshots"),
+    maxWalFiles: read.number("max-wals"),
+    quotaBackendBytes: quota === 0 ? DEFAULT_QUOTA_BYTES : quota < 0 ? Number.POSITIVE_INFINITY : quota,
+    backendBatchMs: read.number("backend-batch-interval") || 100,
+    backendBatchLimit: read.number("backend-batch-limit") || 10_000,
+    maxTxnOps: read.number("max-txn-ops"),
+    maxRequestBytes: read.number("max-request-bytes"),
+    maxConcurrentStreams: Math.min(read.number("max-concurrent-streams"), 2 ** 31 - 1),
+    keepaliveMinTimeMs: read.number("grpc-keepalive-min-time"),
+    keepaliveIntervalMs: read.number("grpc-keepalive-interval"),
+    keepaliveTimeoutMs: read.number("grpc-keepalive-timeout"),
+    enableGateway: read.boolean("enable-grpc-gateway"),
+    clientTls: clientTls(read, warnings),
+    corsOrigins: read.list("cors"),
+    hostWhitelist: read.list("host-whitelist"),
+    logLevel: read.string("log-level") as LogLevel,
+    logFormat: read.string("log-format") as "json" | "console",
+    logOutputs: read.list("log-outputs"),
+    warningApplyMs: read.number("warning-apply-duration"),
+    warningUnaryRequestMs: read.number("warning-unary-request-duration") || 300,
+    compactionBatchLimit: read.number("compaction-batch-limit") || 1_000,
+    compactionSleepMs: read.number("compaction-sleep-interval") || 10,
+    watchProgressNotifyMs: progressNotifyMs <= 0 ? 600_000 : Math.max(progressNotifyMs, MIN_PROGRESS_NOTIFY_MS),
+    unsafeNoFsync: read.boolean("unsafe-no-fsync"),
+    warnings: Object.freeze(warnings),
+  });
+}
+
+class FlagReader {
+  readonly #parsed: ParsedFlags;
+  constructor(parsed: ParsedFlags) {
+    this.#parsed = parsed;
+  }
+  string(name: string): string {
+    return this.#parsed.values.get(name) as string;
+  }
+  number(name: string): number {
+    return this.#parsed.values.get(name) as number;
+  }
+  boolean(name: string): boolean {
+    return this.#parsed.values.get(name) as boolean;
+  }
+  list(name: string): readonly string[] {
+    return this.#parsed.values.get(name) as readonly string[];
+  }
+}
+
+/** Refuses flags whose missing effect would be unsafe; returns a warning for each that merely has none. */
+function checkSupport(parsed: ParsedFlags): string[] {
+  const warnings = parsed.unrecognizedVariables.map((variable) => `unrecognized environment variable ${variable}`);
+  for (const name of parsed.explicit) {
+    const definition = FLAGS.get(name)!;
+    if (definition.support === "supported" || isDefault(parsed.values.get(name)!, definition.defaultText)) continue;
+    if (definition.support === "refused") {
+      throw new ConfigError(`--${name} is not supported by this release; start without it`);
+    }
+    warnings.push(`--${name} is accepted for compatibility and has no effect`);
+  }
+  return warnings;
+}
+
+function isDefault(value: FlagValue, defaultText: string): boolean {
+  return (Array.isArray(value) ? value.join(",") : String(value)) === defaultText;
+}
+
+function checkLogging(read: FlagReader): void {
+  const logger = read.string("logger");
+  if (logger === "capnslog") throw new ConfigError("--logger=capnslog is removed in v3.5");
+  if (logger !== "zap") throw new ConfigError(`unknown logger option "${logger}"`);
+  const format = read.string("log-format");
+  if (format !== "json" && format !== "console") {
+    throw new ConfigError(`unknown log format: ${format}, supported values json, console`);
+  }
+  const outputs = read.list("log-outputs");
+  if (outputs.includes("default") && outputs.length > 1) {
+    throw new ConfigError('multi logoutput for "default" is not supported yet');
+  }
+  if (outputs.includes("systemd/journal")) throw new ConfigError("can't find journal (this release does not write to it)");
+  const level = read.string("log-level");
+  if (!["debug", "info", "warn", "error", "dpanic", "panic", "fatal"].includes(level)) {
+    throw new ConfigError(`unrecognized level: "${level}" (one of debug, info, warn, error, panic, fatal)`, 2);
+  }
+}
+
+function checkListenUrls(read: FlagReader): void {
+  for (const name of ["listen-peer-urls", "listen-client-urls"]) {
+    for (const url of read.list(name)) {
+      const host = hostOf(url);
+      if (host === undefined || host === "localhost" || isIp(host)) continue;
+      throw new ConfigError(`expected IP in URL for binding (${url})`);
+    }
+  }
+  for (const [name, form] of [
+    ["initial-advertise-peer-urls", '"host:port"'],
+    ["advertise-client-urls", 'in the format "host:port", "unix:/path/to/socket" or "unixs:/path/to/socket"'],
+  ] as const) {
+    for (const url of read.list(name)) {
+      if (hostOf(url) === "") {
+        throw new ConfigError(`--${name} "${read.list(name).join(",")}" must be ${form} (unexpected empty host (${url}))`);
+      }
+    }
+  }
+}
+
+/** The host of an http(s) URL without brackets; undefined for unix sockets. */
+function hostOf(url: string): string | undefined {
+  const match = /^https?:\/\/(\[[^\]]*\]|[^:/]*)/.exec(url);
+  return match?.[1]!.replace(/^\[|\]$/g, "");
+}
+
+function isIp(host: string): boolean {
+  return /^\d{1,3}(?:\.\d{1,3}){3}$/.test(host) || /^[0-9a-fA-F:.%]+$/.test(host);
+}
+
+function clientTls(read: FlagReader, warnings: string[]): ClientTls | undefined {
+  const certFile = read.string("cert-file");
+  const keyFile = read.string("key-file");
+  const trustedCaFile = read.string("trusted-ca-file");
+  const clientCertAuth = read.boolean("client-cert-auth");
+  const minVersion = read.string("tls-min-version") || "TLS1.2";
+  const maxVersion = read.string("tls-max-version");
+  for (const version of [minVersion, maxVersion]) {
+    if (version !== "" && !TLS_VERSIONS.includes(version)) {
+      throw new ConfigError(`unexpected TLS version "${version}" (must be one of: TLS1.2, TLS1.3)`);
+    }
+  }
+  if (minVersion === "TLS1.3" && maxVersion === "TLS1.2") {
+    throw new ConfigError("min version (TLS1.3) is greater than max version (TLS1.2)");
+  }
+  const secureUrl = read.list("listen-client-urls").find((url) => /^(https|unixs):/.test(url));
+  if ((certFile === "") !== (keyFile === "")) {
+    throw new ConfigError(`KeyFile and CertFile must both be present[key: ${keyFile}, cert: ${certFile}]`);
+  }
+  if (secureUrl === undefined) {
+    if (certFile !== "" || clientCertAuth) {
+      warnings.push("TLS files or client certificates are configured, but every client URL is plaintext");
+    }
+    return undefined;
+  }
+  if (certFile === "") {
+    throw new ConfigError(
+      `TLS key/cert (--cert-file, --key-file) must be provided for client url ${secureUrl} with HTTPS scheme`,
+    );
+  }
+  return Object.freeze({
+    certFile,
+    keyFile,
+    trustedCaFile,
+    requireClientCertificate: clientCertAuth || trustedCaFile !== "",
+    minVersion: minVersion === "TLS1.3" ? "TLSv1.3" : "TLSv1.2",
+    maxVersion: maxVersion === "" ? undefined : maxVersion === "TLS1.3" ? "TLSv1.3" : "TLSv1.2",
+  });
+}
+
+function parseInitialCluster(text: string, name: string, advertisePeerUrls: readonly string[]): readonly InitialMember[] {
+  if (text === "") return [{ name, peerUrls: advertisePeerUrls }];
+  const byName = new Map<string, string[]>();
+  for (const item of text.split(",").map((part) => part.trim())) {
+    if (item === "") continue;
+    const equals = item.indexOf("=");
+    const url = equals < 0 ? "" : item.slice(equals + 1);
+    const why = url === "" ? `URL scheme must be http, https, unix, or unixs: ${item}` : urlProblem(url);
+    if (why !== undefined) throw new ConfigError(`invalid --initial-cluster: ${why}`);
+    const memberName = item.slice(0, equals);
+    byName.set(memberName, [...(byName.get(memberName) ?? []), url].sort());
+  }
+  return [...byName].map(([memberName, peerUrls]) => ({ name: memberName, peerUrls }));
+}

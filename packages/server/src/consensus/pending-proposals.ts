@@ -1,0 +1,84 @@
+import type { Entry } from "@quorate/raft";
+import { RequestError } from "../errors.ts";
+import type { Proposal } from "./proposal.ts";
+
+/**
+ * The proposals that raft has accepted, in log order. A leader gives a batch consecutive indexes, so the caller of a
+ * committed entry is found by comparing heads: no table of request IDs on the way of a write.
+ */
+export class PendingProposals {
+  readonly #timeoutMs: number;
+  #queue: Proposal[] = [];
+  #head = 0;
+
+  constructor(timeoutMs: number) {
+    this.#timeoutMs = timeoutMs;
+  }
+
+  /** `proposals[i]` became the entry at `firstIndex + i` of `term`. */
+  accepted(proposals: readonly Proposal[], firstIndex: number, term: number): void {
+    for (let i = 0; i < proposals.length; i++) {
+      const proposal = proposals[i]!;
+      proposal.index = firstIndex + i;
+      proposal.term = term;
+      this.#queue.push(proposal);
+    }
+  }
+
+  /** The caller that waits for `entry`, if it is one of this member. Removes it. */
+  take(entry: Entry): Proposal | undefined {
+    while (this.#head < this.#queue.length) {
+      const proposal = this.#queue[this.#head]!;
+      if (proposal.index > entry.index) return undefined;
+      this.#advance();
+      if (proposal.settled) continue;
+      if (proposal.index === entry.index && proposal.term === entry.term) {
+        proposal.settled = true;
+        return proposal;
+      }
+      // Another leader put another entry in its place: it was not applied and never will be from here. etcd lets
+      // the caller run into its timeout; so do we not, for the outcome is known.
+      proposal.settled = true;
+      proposal.fail(new RequestError("LEADER_CHANGED"));
+    }
+    return undefined;
+  }
+
+  /** Fails everyone who has waited for too long; returns those of `incoming` (not yet accepted) that may go on. */
+  expire(nowMs: number, incoming: Proposal[]): Proposal[] {
+    const limitMs = nowMs - this.#timeoutMs;
+    for (let i = this.#head; i < this.#queue.length && this.#queue[i]!.startedMs < limitMs; i++) {
+      const proposal = this.#queue[i]!;
+      if (proposal.settled) continue;
+      proposal.settled = true;
+      proposal.fail(new RequestError("TIMEOUT"));
+    }
+    if (incoming.length === 0 || incoming[0]!.startedMs >= limitMs) return incoming;
+    for (const proposal of incoming) {
+      if (proposal.startedMs < limitMs) proposal.fail(new RequestError("DEADLINE_EXCEEDED"));
+    }
+    return incoming.filter((proposal) => proposal.startedMs >= limitMs);
+  }
+
+  failAll(error: Error): void {
+    for (let i = this.#head; i < this.#queue.length; i++) {
+      const proposal = this.#queue[i]!;
+      if (!proposal.settled) proposal.fail(error);
+      proposal.settled = true;
+    }
+    this.#queue = [];
+    this.#head = 0;
+  }
+
+  #advance(): void {
+    this.#queue[this.#head] = undefined as unknown as Proposal;
+    this.#head++;
+    if (this.#head === this.#queue.length) {
+      this.#queue.length = 0;
+      this.#head = 0;
+    } else if (this.#head >= 4096 && this.#head * 2 > this.#queue.length) {
+      this.#queue.splice(0, this.#head);
+      this.#head = 0;
+    }
+  }
+}

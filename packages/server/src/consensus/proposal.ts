@@ -1,0 +1,24 @@
+import type { Applier } from "../apply/applier.ts";
+
+/**
+ * A request on its way through the log, waited for by this member. `apply` runs when its entry is committed here and
+ * answers the caller; `fail` ends it in any other way. Exactly one of them is called, once.
+ */
+export abstract class Proposal {
+  /** The entry's payload (an encoded `InternalRaftRequest`); owned by the log once proposed. */
+  readonly data: Uint8Array;
+  /** Monotonic milliseconds at which it was handed over; set by consensus. */
+  startedMs = 0;
+  /** The log index it was given, 0 while raft has not accepted it. */
+  index = 0;
+  term = 0;
+  settled = false;
+
+  constructor(data: Uint8Array) {
+    this.data = data;
+  }
+
+  /** Executes the entry's operation on the state and answers. Never throws for what a client did. */
+  abstract apply(applier: Applier): void;
+  abstract fail(error: Error): void;
+}

@@ -1,0 +1,99 @@
+/** gRPC status codes, by the names that gRPC gives them. */
+export const Code = {
+  OK: 0,
+  CANCELED: 1,
+  UNKNOWN: 2,
+  INVALID_ARGUMENT: 3,
+  DEADLINE_EXCEEDED: 4,
+  NOT_FOUND: 5,
+  PERMISSION_DENIED: 7,
+  RESOURCE_EXHAUSTED: 8,
+  FAILED_PRECONDITION: 9,
+  OUT_OF_RANGE: 11,
+  UNIMPLEMENTED: 12,
+  INTERNAL: 13,
+  UNAVAILABLE: 14,
+  DATA_LOSS: 15,
+  UNAUTHENTICATED: 16,
+} as const;
+
+/** Every failure that a client can be told of: our code, the gRPC status and etcd's text, byte for byte. */
+export const FAILURES = {
+  KEY_NOT_PROVIDED: [Code.INVALID_ARGUMENT, "etcdserver: key is not provided"],
+  KEY_NOT_FOUND: [Code.INVALID_ARGUMENT, "etcdserver: key not found"],
+  VALUE_PROVIDED: [Code.INVALID_ARGUMENT, "etcdserver: value is provided"],
+  LEASE_PROVIDED: [Code.INVALID_ARGUMENT, "etcdserver: lease is provided"],
+  TOO_MANY_OPS: [Code.INVALID_ARGUMENT, "etcdserver: too many operations in txn request"],
+  DUPLICATE_KEY: [Code.INVALID_ARGUMENT, "etcdserver: duplicate key given in txn request"],
+  INVALID_CLIENT_API_VERSION: [Code.INVALID_ARGUMENT, "etcdserver: invalid client api version"],
+  INVALID_SORT_OPTION: [Code.INVALID_ARGUMENT, "etcdserver: invalid sort option"],
+  REQUEST_TOO_LARGE: [Code.INVALID_ARGUMENT, "etcdserver: request is too large"],
+  COMPACTED: [Code.OUT_OF_RANGE, "etcdserver: mvcc: required revision has been compacted"],
+  FUTURE_REVISION: [Code.OUT_OF_RANGE, "etcdserver: mvcc: required revision is a future revision"],
+  NO_SPACE: [Code.RESOURCE_EXHAUSTED, "etcdserver: mvcc: database space exceeded"],
+  LEASE_NOT_FOUND: [Code.NOT_FOUND, "etcdserver: requested lease not found"],
+  LEASE_EXISTS: [Code.FAILED_PRECONDITION, "etcdserver: lease already exists"],
+  LEASE_TTL_TOO_LARGE: [Code.OUT_OF_RANGE, "etcdserver: too large lease TTL"],
+  NOT_PRIMARY_LESSOR: [Code.UNKNOWN, "not a primary lessor"],
+  WATCH_CANCELED: [Code.CANCELED, "etcdserver: watch canceled"],
+  MEMBER_NOT_FOUND: [Code.NOT_FOUND, "etcdserver: member not found"],
+  NO_LEADER: [Code.UNAVAILABLE, "etcdserver: no leader"],
+  NOT_LEADER: [Code.FAILED_PRECONDITION, "etcdserver: not leader"],
+  LEADER_CHANGED: [Code.UNAVAILABLE, "etcdserver: leader changed"],
+  BAD_LEADER_TRANSFEREE: [Code.FAILED_PRECONDITION, "etcdserver: bad leader transferee"],
+  NOT_CAPABLE: [Code.FAILED_PRECONDITION, "etcdserver: not capable"],
+  STOPPED: [Code.UNAVAILABLE, "etcdserver: server stopped"],
+  TIMEOUT: [Code.UNAVAILABLE, "etcdserver: request timed out"],
+  TIMEOUT_LEADER_FAILED: [
+    Code.UNAVAILABLE,
+    "etcdserver: request timed out, possibly due to previous leader failure",
+  ],
+  TIMEOUT_CONNECTION_LOST: [
+    Code.UNAVAILABLE,
+    "etcdserver: request timed out, possibly due to connection lost",
+  ],
+  TIMEOUT_APPLIED_INDEX: [
+    Code.UNAVAILABLE,
+    "etcdserver: request timed out, waiting for the applied index took too long",
+  ],
+  CORRUPT: [Code.DATA_LOSS, "etcdserver: corrupt cluster"],
+  CANCELED: [Code.CANCELED, "etcdserver: request canceled"],
+  DEADLINE_EXCEEDED: [Code.DEADLINE_EXCEEDED, "context deadline exceeded"],
+  // These two are declared with other codes in etcd, but reach clients as Unknown.
+  TOO_MANY_REQUESTS: [Code.UNKNOWN, "etcdserver: too many requests"],
+  PROPOSAL_DROPPED: [Code.UNKNOWN, "raft proposal dropped"],
+  STREAM_CUSTOM_SORT: [Code.UNIMPLEMENTED, "RangeStream does not support custom sort orders"],
+  STREAM_FILTERS: [Code.UNIMPLEMENTED, "RangeStream does not support revision filters"],
+  UNKNOWN_METHOD: [Code.UNKNOWN, "etcdserver: unknown method"],
+} as const satisfies Record<string, readonly [code: number, message: string]>;
+
+export type FailureCode = keyof typeof FAILURES;
+
+/** A request that was refused or did not come through; `failure` is the stable code, `message` etcd's text. */
+export class RequestError extends Error {
+  readonly failure: FailureCode;
+  constructor(failure: FailureCode) {
+    super(FAILURES[failure][1]);
+    this.name = "RequestError";
+    this.failure = failure;
+  }
+  get code(): number {
+    return FAILURES[this.failure][0];
+  }
+}
+
+/** The gRPC status of any error; what we do not know is `Unknown` with its own text, as in etcd. */
+export function statusOf(error: unknown): readonly [code: number, message: string] {
+  if (error instanceof Error && "code" in error && typeof error.code === "string" && error.code in FAILURES) {
+    return FAILURES[error.code as FailureCode];
+  }
+  if (error instanceof RequestError) return FAILURES[error.failure];
+  return [Code.UNKNOWN, error instanceof Error ? error.message : String(error)];
+}
+
+/** Whether applying refused the request as every member would, as opposed to having failed. */
+export function isRefusal(error: unknown): error is Error {
+  return (
+    error instanceof RequestError || (error instanceof Error && (error.name === "KvError" || error.name === "LeaseError"))
+  );
+}

@@ -1,0 +1,112 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { AlarmType } from "../alarm/alarm-store.ts";
+import { methodNotAllowed } from "./plain-text.ts";
+
+/** What health probes ask of a member. */
+export interface HealthSource {
+  /** Types of the active alarms, of any member. */
+  activeAlarms(): readonly number[];
+  hasLeader(): boolean;
+  isLearner(): boolean;
+  /** Reads one key of the store; rejects when it cannot be served. */
+  probe(serializable: boolean): Promise<void>;
+  /** Result of one `/livez` or `/readyz` check, and of one `/health` request, for the metrics. */
+  checked(type: "livez" | "readyz", name: string, ok: boolean): void;
+  healthAnswered(ok: boolean): void;
+}
+
+type Check = (source: HealthSource) => Promise<void>;
+
+const CHECKS: Record<string, Check> = {
+  data_corruption: async (source) => {
+    if (source.activeAlarms().includes(AlarmType.CORRUPT)) throw new Error("alarm activated: CORRUPT");
+  },
+  serializable_read: (source) => source.probe(true),
+  linearizable_read: (source) => source.probe(false),
+  non_learner: async (source) => {
+    if (source.isLearner()) throw new Error("not supported for learner");
+  },
+};
+
+const ROOTS: Record<"livez" | "readyz", readonly string[]> = {
+  livez: ["serializable_read"],
+  readyz: ["data_corruption", "serializable_read", "linearizable_read", "non_learner"],
+};
+
+const ALARM_NAMES: Record<number, string> = { [AlarmType.NOSPACE]: "NOSPACE", [AlarmType.CORRUPT]: "CORRUPT" };
+
+/** Serves `/health`, `/livez[/check]` and `/readyz[/check]`; false when the path is none of them. */
+export function handleHealth(source: HealthSource, url: URL, req: IncomingMessage, res: ServerResponse): boolean {
+  const [, root, check, ...more] = url.pathname.split("/");
+  if (more.length > 0) return false;
+  if (root === "health" && check === undefined) {
+    if (req.method !== "GET") methodNotAllowed(res);
+    else void answerHealth(source, url, res);
+    return true;
+  }
+  if (root !== "livez" && root !== "readyz") return false;
+  const names = ROOTS[root];
+  if (check !== undefined && !names.includes(check)) return false;
+  if (req.method !== "GET") methodNotAllowed(res);
+  else void answerChecks(source, root, check === undefined ? names : [check], check === undefined, url, res);
+  return true;
+}
+
+async function answerHealth(source: HealthSource, url: URL, res: ServerResponse): Promise<void> {
+  const reason = await unhealthyReason(source, url);
+  source.healthAnswered(reason === "");
+  if (reason === "") {
+    res.writeHead(200, { "content-type": "text/plain; charset=utf-8" });
+    res.end('{"health":"true","reason":""}');
+    return;
+  }
+  res.writeHead(503, { "content-type": "text/plain; charset=utf-8", "x-content-type-options": "nosniff" });
+  res.end(`${JSON.stringify({ health: "false", reason })}\n`);
+}
+
+async function unhealthyReason(source: HealthSource, url: URL): Promise<string> {
+  const excluded = new Set(url.searchParams.getAll("exclude"));
+  for (const type of source.activeAlarms()) {
+    const name = ALARM_NAMES[type] ?? "UNKNOWN";
+    if (!excluded.has(name)) return `ALARM ${name}`;
+  }
+  const serializable = url.searchParams.get("serializable") === "true";
+  if (!serializable && !source.hasLeader()) return "RAFT NO LEADER";
+  try {
+    await source.probe(serializable);
+    return "";
+  } catch (error) {
+    return `RANGE ERROR:${(error as Error).message}`;
+  }
+}
+
+async function answerChecks(
+  source: HealthSource,
+  root: "livez" | "readyz",
+  names: readonly string[],
+  isRoot: boolean,
+  url: URL,
+  res: ServerResponse,
+): Promise<void> {
+  const excluded = new Set(isRoot ? url.searchParams.getAll("exclude") : []);
+  const lines: string[] = [];
+  let failed = false;
+  for (const name of names) {
+    if (excluded.has(name)) continue;
+    try {
+      await CHECKS[name]!(source);
+      lines.push(`[+]${name} ok\n`);
+      source.checked(root, name, true);
+    } catch (error) {
+      failed = true;
+      lines.push(`[-]${name} failed: ${(error as Error).message}\n`);
+      source.checked(root, name, false);
+    }
+  }
+  res.writeHead(failed ? 503 : 200, {
+    "content-type": "text/plain; charset=utf-8",
+    "x-content-type-options": "nosniff",
+  });
+  if (failed) res.end(`${lines.join("")}\n`);
+  else res.end(`${url.searchParams.has("verbose") ? lines.join("") : ""}ok\n`);
+}

@@ -1,0 +1,26 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { COMPATIBLE_VERSION } from "../version.ts";
+import { methodNotAllowed } from "./plain-text.ts";
+
+/** `undefined` while not decided (cluster) or not readable (storage). */
+export interface VersionSource {
+  clusterVersion(): string | undefined;
+  storageVersion(): string | undefined;
+}
+
+export function handleVersion(source: VersionSource, url: URL, req: IncomingMessage, res: ServerResponse): boolean {
+  if (url.pathname !== "/version") return false;
+  if (req.method !== "GET") {
+    methodNotAllowed(res);
+    return true;
+  }
+  res.writeHead(200, { "content-type": "application/json" });
+  res.end(
+    JSON.stringify({
+      etcdserver: COMPATIBLE_VERSION,
+      etcdcluster: source.clusterVersion() ?? "not_decided",
+      storage: source.storageVersion() ?? "unknown",
+    }),
+  );
+  return true;
+}

@@ -1,0 +1,140 @@
+import { readFileSync, rmSync } from "node:fs";
+import type { Server as HttpServer } from "node:http";
+import net from "node:net";
+import type { TlsOptions } from "node:tls";
+import { type GrpcServer, type Listener, type ListenOptions, serve } from "@quorate/rpc";
+import { ConfigError } from "../config/errors.ts";
+import type { ClientTls, ServerConfig } from "../config/server-config.ts";
+import type { Logger } from "../telemetry/logger.ts";
+
+interface BindAddress {
+  readonly url: string;
+  readonly secure: boolean;
+  readonly host?: string;
+  readonly port?: number;
+  readonly path?: string;
+  /** `localhost` has two addresses; a machine may lack the second. */
+  readonly optional: boolean;
+}
+
+/** The listeners of one kind of traffic, and the URLs at which they can be reached. */
+export interface OpenListeners {
+  readonly listeners: readonly Listener[];
+  readonly urls: readonly string[];
+}
+
+/** Fails with one clear line when an address is taken, before any data has been touched. */
+export async function checkAddressesFree(config: ServerConfig): Promise<void> {
+  for (const address of [...config.listenPeerUrls, ...config.listenClientUrls].flatMap(bindAddresses)) {
+    if (address.path !== undefined || address.port === 0) continue;
+    const server = net.createServer();
+    try {
+      await new Promise<void>((resolve, reject) => {
+        server.once("error", reject);
+        server.listen({ host: address.host, port: address.port, exclusive: true }, resolve);
+      });
+      await new Promise((resolve) => server.close(resolve));
+    } catch (error) {
+      if (!isMissingAddress(error, address)) throw cannotListen(address, error);
+    }
+  }
+}
+
+export async function openClientListeners(
+  config: ServerConfig,
+  grpc: GrpcServer,
+  http: HttpServer,
+  log: Logger,
+): Promise<OpenListeners> {
+  const tls = config.clientTls === undefined ? undefined : tlsOptions(config.clientTls);
+  const onRejected = (error: Error, remoteAddress: string) => {
+    log.warn("rejected connection on client endpoint", { "remote-addr": remoteAddress, error: error.message });
+  };
+  return open(config.listenClientUrls, { grpc, http, onRejected }, tls);
+}
+
+/** Peers get their version and membership here; there is no gRPC. */
+export async function openPeerListeners(config: ServerConfig, http: HttpServer): Promise<OpenListeners> {
+  return open(config.listenPeerUrls, { http }, undefined);
+}
+
+async function open(
+  listenUrls: readonly string[],
+  options: ListenOptions,
+  tls: TlsOptions | undefined,
+): Promise<OpenListeners> {
+  const listeners: Listener[] = [];
+  const urls: string[] = [];
+  try {
+    for (const url of listenUrls) {
+      let chosenPort: number | undefined;
+      for (const address of bindAddresses(url)) {
+        if (address.secure && tls === undefined) throw new ConfigError(`no TLS certificate is configured for ${url}`);
+        if (address.path !== undefined) rmSync(address.path, { force: true });
+        try {
+          const port = chosenPort ?? address.port;
+          const listener = await serve({
+            ...options,
+            ...(address.path === undefined ? { host: address.host!, port: port! } : { path: address.path }),
+            ...(address.secure && tls !== undefined ? { tls } : {}),
+          });
+          listeners.push(listener);
+          if (typeof listener.address !== "string") chosenPort = listener.address.port;
+        } catch (error) {
+          if (!isMissingAddress(error, address)) throw cannotListen(address, error);
+        }
+      }
+      urls.push(chosenPort === undefined ? url : url.replace(/:\d+$/, `:${chosenPort}`));
+    }
+  } catch (error) {
+    await Promise.all(listeners.map((listener) => listener.close()));
+    throw error;
+  }
+  return { listeners, urls };
+}
+
+function bindAddresses(url: string): BindAddress[] {
+  const secure = url.startsWith("https:") || url.startsWith("unixs:");
+  if (/^unixs?:/.test(url)) return [{ url, secure, path: url.replace(/^unixs?:\/\//, ""), optional: false }];
+  const { hostname, port } = new URL(url);
+  const number = Number(port === "" ? (secure ? 443 : 80) : port);
+  if (hostname === "localhost") {
+    return [
+      { url, secure, host: "127.0.0.1", port: number, optional: false },
+      { url, secure, host: "::1", port: number, optional: true },
+    ];
+  }
+  return [{ url, secure, host: hostname.replace(/^\[|\]$/g, ""), port: number, optional: false }];
+}
+
+function isMissingAddress(error: unknown, address: BindAddress): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return address.optional && (code === "EADDRNOTAVAIL" || code === "EAFNOSUPPORT" || code === "EINVAL");
+}
+
+function cannotListen(address: BindAddress, error: unknown): Error {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === "EADDRINUSE") {
+    return new ConfigError(`cannot listen on ${address.url}: the address is already in use; stop the other process or choose another port`);
+  }
+  return error instanceof ConfigError ? error : new ConfigError(`cannot listen on ${address.url}: ${message}`);
+}
+
+function tlsOptions(config: ClientTls): TlsOptions {
+  const read = (path: string, flag: string) => {
+    try {
+      return readFileSync(path);
+    } catch (error) {
+      throw new ConfigError(`cannot read --${flag}: ${(error as Error).message}`);
+    }
+  };
+  return {
+    cert: read(config.certFile, "cert-file"),
+    key: read(config.keyFile, "key-file"),
+    ...(config.trustedCaFile === "" ? {} : { ca: read(config.trustedCaFile, "trusted-ca-file") }),
+    requestCert: config.requireClientCertificate,
+    rejectUnauthorized: config.requireClientCertificate,
+    minVersion: config.minVersion,
+    ...(config.maxVersion === undefined ? {} : { maxVersion: config.maxVersion }),
+  };
+}
