@@ -1,0 +1,265 @@
+import { NO_BYTES, successorOf } from "./bytes.ts";
+import { KvError } from "./errors.ts";
+import type { FifoLock } from "./fifo-lock.ts";
+import { KvHasher } from "./kv-hasher.ts";
+import { decodeRevisionMain, encodeRevision, recordKey } from "./record.ts";
+import { Slicer } from "./slicer.ts";
+import type { StoreState } from "./store-state.ts";
+import type { StoredHashes } from "./stored-hashes.ts";
+
+const SCHEDULED = Buffer.from("scheduledCompactRev");
+const FINISHED = Buffer.from("finishedCompactRev");
+/** Records, and keys of the index, between two looks at the clock. */
+const STEP = 64;
+
+export interface CompactionSettings {
+  /** Records looked at between two commits. */
+  readonly batchLimit: number;
+  /** Pause after each batch. */
+  readonly sleepMs: number;
+}
+
+/** Places where tests make a member fail or wait; etcd's names. */
+export type CompactionFailpoint =
+  | "compactBeforeCommitScheduledCompact"
+  | "compactAfterCommitScheduledCompact"
+  | "compactBeforeCommitBatch"
+  | "compactAfterCommitBatch"
+  | "compactBeforeSetFinishedCompact"
+  | "compactAfterSetFinishedCompact";
+
+/** What of `Failpoints` is used here. */
+export interface CompactionFailpoints {
+  hit(name: CompactionFailpoint): Promise<unknown>;
+  hitSync(name: CompactionFailpoint): unknown;
+}
+
+export interface CompactionHandle {
+  /** Resolves when the records are gone (not yet durably); rejects with STOPPED when the store was closed before. */
+  readonly done: Promise<void>;
+}
+
+/** The two revisions of table `meta`, -1 for one that is not there. */
+export function readCompactRevisions(state: Pick<StoreState, "backend">): {
+  scheduled: number;
+  finished: number;
+} {
+  const read = (key: Uint8Array): number => {
+    const bytes = state.backend.get("meta", key);
+    return bytes === undefined ? -1 : (decodeRevisionMain(bytes) ?? -1);
+  };
+  return { scheduled: read(SCHEDULED), finished: read(FINISHED) };
+}
+
+/**
+ * Forgets history. The decision is immediate: from then on reads below it fail. What is unreadable then goes in the
+ * background, one compaction after the other, in batches: from the index what changed since the last compaction, from
+ * the table by a pass over all records up to the revision, which computes the hash that peers compare on the way.
+ */
+export class Compactor {
+  readonly #state: StoreState;
+  readonly #settings: CompactionSettings;
+  readonly #lock: FifoLock;
+  readonly #hashes: StoredHashes;
+  readonly #failpoints: CompactionFailpoints | undefined;
+  #queue: Promise<void> = Promise.resolve();
+  /** Raised when the background work under way is not wanted any more. */
+  #generation = 0;
+
+  constructor(
+    state: StoreState,
+    settings: CompactionSettings,
+    lock: FifoLock,
+    hashes: StoredHashes,
+    failpoints: CompactionFailpoints | undefined,
+  ) {
+    this.#state = state;
+    this.#settings = settings;
+    this.#lock = lock;
+    this.#hashes = hashes;
+    this.#failpoints = failpoints;
+  }
+
+  /** Throws COMPACTED or FUTURE_REVISION. */
+  compact(revision: number): CompactionHandle {
+    const state = this.#state;
+    if (revision <= state.compactRevision) throw new KvError("COMPACTED");
+    if (revision > state.currentRevision) throw new KvError("FUTURE_REVISION");
+    const previous = readCompactRevisions(state);
+    const previousRevision = state.compactRevision;
+    state.compactRevision = revision;
+    state.backend.put("meta", SCHEDULED.slice(), encodeRevision(revision, 0));
+    this.#failpoints?.hitSync("compactBeforeCommitScheduledCompact");
+    state.backend.commit();
+    this.#failpoints?.hitSync("compactAfterCommitScheduledCompact");
+    return this.#schedule(revision, previousRevision, previous.scheduled === previous.finished);
+  }
+
+  /** Goes on with a compaction that was decided before a restart. Its hash would not be comparable. */
+  resume(revision: number, previousRevision: number): CompactionHandle {
+    return this.#schedule(revision, previousRevision, false);
+  }
+
+  /** Resolves when nothing is left to do in the background. */
+  drained(): Promise<void> {
+    return this.#queue;
+  }
+
+  /** Stops what runs in the background; it is found unfinished by the next restore. */
+  abandon(): void {
+    this.#generation += 1;
+  }
+
+  #schedule(revision: number, previousRevision: number, keepHash: boolean): CompactionHandle {
+    const generation = this.#generation;
+    const done = this.#queue.then(() => this.#run(revision, previousRevision, keepHash, generation));
+    this.#queue = done.catch(() => {});
+    return { done };
+  }
+
+  async #run(
+    revision: number,
+    previousRevision: number,
+    keepHash: boolean,
+    generation: number,
+  ): Promise<void> {
+    const state = this.#state;
+    const checkWanted = (): void => {
+      if (generation !== this.#generation) throw new KvError("STOPPED");
+    };
+    await this.#locked(async () => {
+      checkWanted();
+      const slicer = new Slicer(state.clock);
+      state.index.beginCompaction(revision);
+      while (!state.index.compactStep(STEP)) {
+        if (!slicer.due()) continue;
+        await slicer.pause();
+        checkWanted();
+      }
+    });
+    const pass = new CompactionPass(state, revision, previousRevision);
+    for (;;) {
+      let finished = false;
+      await this.#locked(async () => {
+        checkWanted();
+        finished = await pass.batch(this.#settings.batchLimit, checkWanted);
+        if (finished) {
+          await this.#failpoints?.hit("compactBeforeSetFinishedCompact");
+          state.backend.put("meta", FINISHED.slice(), encodeRevision(revision, 0));
+        } else if (!pass.dirty) {
+          return;
+        }
+        await this.#failpoints?.hit("compactBeforeCommitBatch");
+        state.backend.commit();
+        pass.dirty = false;
+        await this.#failpoints?.hit("compactAfterCommitBatch");
+        if (finished) await this.#failpoints?.hit("compactAfterSetFinishedCompact");
+      });
+      if (finished) break;
+      await new Promise<void>((resolve) => state.clock.setTimer(this.#settings.sleepMs, resolve));
+      checkWanted();
+    }
+    state.counters.lastCompactionWallMs = state.clock.wallMs();
+    if (keepHash) {
+      this.#hashes.add({
+        hash: pass.digest(),
+        compactRevision: previousRevision,
+        hashRevision: revision,
+      });
+    }
+  }
+
+  async #locked(work: () => Promise<void>): Promise<void> {
+    await this.#lock.acquire();
+    try {
+      await work();
+    } finally {
+      this.#lock.release();
+    }
+  }
+}
+
+/** The pass over the records up to a compaction's revision. The index has been compacted before. */
+class CompactionPass {
+  /** Whether records were removed since this was last set to false. */
+  dirty = false;
+  readonly #state: StoreState;
+  readonly #revision: number;
+  readonly #previousRevision: number;
+  readonly #hasher = new KvHasher("key");
+  readonly #scan;
+  readonly #visit;
+  #doomed: { main: number; sub: number; tombstone: boolean }[] = [];
+  /** Whether any record stays: if not, etcd hashes all of them. */
+  #keepsAny: boolean | undefined;
+
+  constructor(state: StoreState, revision: number, previousRevision: number) {
+    this.#state = state;
+    this.#revision = revision;
+    this.#previousRevision = previousRevision;
+    this.#scan = state.backend.scanRevisions(0, revision);
+    this.#visit = (
+      main: number,
+      sub: number,
+      tombstone: boolean,
+      bytes: Uint8Array,
+      start: number,
+      end: number,
+    ): void => this.#look(main, sub, tombstone, bytes, start, end);
+  }
+
+  /** True when the pass is at its end. */
+  async batch(limit: number, checkWanted: () => void): Promise<boolean> {
+    const slicer = new Slicer(this.#state.clock);
+    if (this.#keepsAny === undefined && this.#previousRevision >= 0) {
+      this.#keepsAny = await isAnythingKept(this.#state, this.#revision, slicer);
+      checkWanted();
+    }
+    let atEnd = false;
+    for (let left = limit; left > 0 && !atEnd; ) {
+      const step = Math.min(STEP, left);
+      atEnd = this.#scan.visit(step, this.#visit) < step;
+      left -= step;
+      if (slicer.due() && !atEnd) {
+        await slicer.pause();
+        checkWanted();
+      }
+    }
+    const { backend, counters } = this.#state;
+    for (const { main, sub, tombstone } of this.#doomed) backend.deleteRevision(main, sub, tombstone);
+    if (this.#doomed.length > 0) this.dirty = true;
+    counters.compactedRecords += this.#doomed.length;
+    this.#doomed = [];
+    return atEnd;
+  }
+
+  digest(): number {
+    return this.#hasher.digest();
+  }
+
+  #look(main: number, sub: number, tombstone: boolean, bytes: Uint8Array, start: number, end: number): void {
+    const kept = this.#state.index.isKept(recordKey(bytes, start, end), main, sub, this.#revision);
+    if (!kept) this.#doomed.push({ main, sub, tombstone });
+    if (main <= this.#previousRevision) {
+      if (!kept && this.#keepsAny) return;
+      if (tombstone && main === this.#previousRevision) return;
+    }
+    this.#hasher.addRecord(main, sub, tombstone, bytes, start, end);
+  }
+}
+
+/** Whether a compaction at `at` leaves any record at or below it. */
+async function isAnythingKept(state: StoreState, at: number, slicer: Slicer): Promise<boolean> {
+  const { index } = state;
+  let walk = index.walk(NO_BYTES, undefined);
+  for (let i = 1; walk.leaf !== undefined; walk.next(), i++) {
+    if (index.hasRevisionKeptAt(walk.id(), at)) return true;
+    if (i % STEP === 0 && slicer.due()) {
+      const resumeAt = successorOf(index.entries.borrowKey(walk.id()));
+      await slicer.pause();
+      walk = index.walk(resumeAt, undefined);
+      if (walk.leaf === undefined) return false;
+    }
+  }
+  return false;
+}

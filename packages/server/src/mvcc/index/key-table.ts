@@ -1,0 +1,113 @@
+import type { EntryTable } from "./entry-table.ts";
+import { hashKey } from "./key-hash.ts";
+
+const SLOTS = 512;
+const SLOT_MASK = SLOTS - 1;
+const SPLIT_AT = 420;
+
+/** Slots are pairs (id + 1, hash); a free slot has 0 first. Linear probing. */
+interface Segment {
+  readonly slots: Int32Array;
+  used: number;
+  /** How many leading bits of the hash the keys of this segment share. */
+  readonly depth: number;
+}
+
+/**
+ * Hash table from key to entry id. It grows by splitting one segment of 512 slots at a time (extendible hashing), so no
+ * insertion ever pays for the whole table. Hashes are kept, so a split reads no keys.
+ */
+export class KeyTable {
+  #entries: EntryTable;
+  #seed0: number;
+  #seed1: number;
+  #directory: Segment[] = [newSegment(1), newSegment(1)];
+  /** The directory is indexed by the leading 32 - shift bits of the hash. */
+  #shift = 31;
+
+  constructor(entries: EntryTable, seed0: number, seed1: number) {
+    this.#entries = entries;
+    this.#seed0 = seed0;
+    this.#seed1 = seed1;
+  }
+
+  hash(key: Uint8Array): number {
+    return hashKey(key, this.#seed0, this.#seed1);
+  }
+
+  /** The id of `key`, or -1. */
+  find(key: Uint8Array, hash: number): number {
+    const slots = this.#directory[hash >>> this.#shift]!.slots;
+    let at = (hash & SLOT_MASK) << 1;
+    for (;;) {
+      const stored = slots[at]!;
+      if (stored === 0) return -1;
+      if (slots[at + 1] === hash && this.#entries.keyEquals(stored - 1, key)) return stored - 1;
+      at = (at + 2) & (2 * SLOTS - 1);
+    }
+  }
+
+  /** The key must not be in the table. */
+  insert(id: number, hash: number): void {
+    let segment = this.#directory[hash >>> this.#shift]!;
+    while (segment.used >= SPLIT_AT) {
+      this.#split(segment, hash);
+      segment = this.#directory[hash >>> this.#shift]!;
+    }
+    place(segment, id + 1, hash);
+  }
+
+  /** The key must be in the table. */
+  remove(id: number, hash: number): void {
+    const segment = this.#directory[hash >>> this.#shift]!;
+    const slots = segment.slots;
+    let slot = hash & SLOT_MASK;
+    while (slots[slot << 1] !== id + 1) slot = (slot + 1) & SLOT_MASK;
+    // Close the gap: move back what would not be found any more across it.
+    let gap = slot;
+    for (;;) {
+      slot = (slot + 1) & SLOT_MASK;
+      if (slots[slot << 1] === 0) break;
+      const home = slots[(slot << 1) + 1]! & SLOT_MASK;
+      if (((slot - home) & SLOT_MASK) < ((slot - gap) & SLOT_MASK)) continue;
+      slots[gap << 1] = slots[slot << 1]!;
+      slots[(gap << 1) + 1] = slots[(slot << 1) + 1]!;
+      gap = slot;
+    }
+    slots[gap << 1] = 0;
+    segment.used -= 1;
+  }
+
+  #split(segment: Segment, hash: number): void {
+    const depth = segment.depth + 1;
+    if (depth > 32 - this.#shift) {
+      this.#directory = this.#directory.flatMap((each) => [each, each]);
+      this.#shift -= 1;
+    }
+    const zero = newSegment(depth);
+    const one = newSegment(depth);
+    for (let at = 0; at < 2 * SLOTS; at += 2) {
+      const stored = segment.slots[at]!;
+      if (stored === 0) continue;
+      const storedHash = segment.slots[at + 1]!;
+      place(((storedHash >>> (32 - depth)) & 1) === 0 ? zero : one, stored, storedHash);
+    }
+    // The directory slots of this segment are neighbours: they share the segment's leading bits.
+    const width = 1 << (32 - this.#shift - segment.depth);
+    const first = (hash >>> this.#shift) & ~(width - 1);
+    for (let i = 0; i < width; i++) this.#directory[first + i] = i < width / 2 ? zero : one;
+  }
+}
+
+function newSegment(depth: number): Segment {
+  return { slots: new Int32Array(2 * SLOTS), used: 0, depth };
+}
+
+function place(segment: Segment, stored: number, hash: number): void {
+  const slots = segment.slots;
+  let at = (hash & SLOT_MASK) << 1;
+  while (slots[at] !== 0) at = (at + 2) & (2 * SLOTS - 1);
+  slots[at] = stored;
+  slots[at + 1] = hash;
+  segment.used += 1;
+}

@@ -1,0 +1,59 @@
+import { crc32c } from "@node-rs/crc32";
+import { writeRevision } from "./record.ts";
+
+const BUFFER_BYTES = 64 * 1024;
+const TOMBSTONE_MARK = 0x74;
+
+/**
+ * A running CRC-32C over records as they lie in table `key`: the record's key in etcd's form, then its bytes. Small
+ * records are gathered first, since a call of the checksum costs more than a record does.
+ */
+export class KvHasher {
+  readonly #buffer = new Uint8Array(BUFFER_BYTES);
+  #used = 0;
+  #crc = 0;
+
+  /** `prefix` is hashed first: the bucket's name. */
+  constructor(prefix: string) {
+    this.addBytes(Buffer.from(prefix));
+  }
+
+  /** The record is borrowed. */
+  addRecord(
+    main: number,
+    sub: number,
+    tombstone: boolean,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): void {
+    if (this.#used + 18 > BUFFER_BYTES) this.#flush();
+    writeRevision(this.#buffer, this.#used, main, sub);
+    this.#used += 17;
+    if (tombstone) this.#buffer[this.#used++] = TOMBSTONE_MARK;
+    this.addBytes(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end));
+  }
+
+  /** Borrowed. */
+  addBytes(bytes: Uint8Array): void {
+    if (this.#used + bytes.length > BUFFER_BYTES) this.#flush();
+    if (bytes.length > BUFFER_BYTES) {
+      this.#crc = crc32c(bytes, this.#crc);
+      return;
+    }
+    this.#buffer.set(bytes, this.#used);
+    this.#used += bytes.length;
+  }
+
+  /** An unsigned 32-bit number. */
+  digest(): number {
+    this.#flush();
+    return this.#crc >>> 0;
+  }
+
+  #flush(): void {
+    if (this.#used === 0) return;
+    this.#crc = crc32c(this.#buffer.subarray(0, this.#used), this.#crc);
+    this.#used = 0;
+  }
+}

@@ -1,0 +1,74 @@
+import type { RangeRequest } from "@quorate/wire/hot";
+import { successorOf } from "./bytes.ts";
+import { readChunk, readRange } from "./range.ts";
+import { recordKey } from "./record.ts";
+import type { StoreState } from "./store-state.ts";
+
+/** The keys of the first chunk; later chunks grow and shrink towards the message size that is asked for. */
+const FIRST_KEYS = 10;
+/** About what header, count and framing add to a response. */
+const OVERHEAD_BYTES = 32;
+
+export interface RangeChunk {
+  /** Encoded `mvccpb.KeyValue`s. Borrowed until the next chunk is asked for or the store is called. */
+  readonly kvs: readonly Uint8Array[];
+  /** Set in the last chunk only, where header, `more` and `count` go out. */
+  readonly last: { readonly revision: number; readonly more: boolean; readonly count: number } | undefined;
+}
+
+/**
+ * A range in chunks, all read at one revision. Throws what `range` throws, COMPACTED also between chunks. There is always
+ * at least one chunk.
+ */
+export function* rangeStream(
+  state: StoreState,
+  request: RangeRequest,
+  maxRequestBytes: number,
+): Generator<RangeChunk, void, undefined> {
+  state.counters.ranges += 1;
+  if (request.countOnly) {
+    const { count, revision } = readRange(state, request);
+    yield { kvs: [], last: { revision, more: false, count } };
+    return;
+  }
+  // Any sort target is admitted with the order NONE; pagination by key is what gives every key once.
+  const paged: RangeRequest = { ...request, sortOrder: 0, sortTarget: 0 };
+  const total = request.limit === 0 ? Number.POSITIVE_INFINITY : request.limit;
+  let limit = Math.min(FIRST_KEYS, total);
+  let sent = 0;
+  let pinned = -1;
+  for (;;) {
+    paged.limit = limit;
+    const chunk = readChunk(state, paged);
+    if (pinned < 0) {
+      pinned = chunk.revision;
+      if (request.revision <= 0) paged.revision = pinned;
+    }
+    const { kvs, more } = chunk;
+    sent += kvs.length;
+    if (!more || sent === total) {
+      let count = sent;
+      if (more) {
+        const rest = {
+          ...paged,
+          key: successorOf(recordKey(kvs[kvs.length - 1]!)),
+          countOnly: true,
+          limit: 0,
+        };
+        count += readRange(state, rest).count;
+      }
+      // A stream of one chunk is what the unary range answers, order included.
+      const sorted = request.sortTarget !== 0 && sent === kvs.length;
+      const answer = sorted ? readChunk(state, { ...paged, sortTarget: request.sortTarget }).kvs : kvs;
+      yield { kvs: answer, last: { revision: pinned, more, count } };
+      return;
+    }
+    paged.key = successorOf(recordKey(kvs[kvs.length - 1]!));
+    let bytes = OVERHEAD_BYTES;
+    for (const kv of kvs) bytes += kv.length + (kv.length < 0x80 ? 2 : kv.length < 0x4000 ? 3 : 5);
+    yield { kvs, last: undefined };
+    if (bytes < Math.floor(maxRequestBytes / 2)) limit *= 2;
+    else if (bytes > 2 * maxRequestBytes) limit = Math.floor(limit / 2);
+    limit = Math.min(Math.max(limit, 1), total - sent);
+  }
+}

@@ -1,0 +1,69 @@
+/** The key's place in the record that `recordKey` looked at last. */
+export let keyStart = 0;
+export let keyEnd = 0;
+
+/**
+ * Finds the key in a stored record without decoding the rest: all records we write begin with it. Returns false for a
+ * record without a key (an empty one, made by a restore with a revision bump).
+ */
+export function locateKey(bytes: Uint8Array, start: number, end: number): boolean {
+  if (end - start < 2 || bytes[start] !== 0x0a) return false;
+  let at = start + 1;
+  let length = 0;
+  let shift = 0;
+  for (;;) {
+    const byte = bytes[at++]!;
+    length |= (byte & 0x7f) << shift;
+    if (byte < 0x80) break;
+    shift += 7;
+    if (at >= end || shift > 28) return false;
+  }
+  if (length <= 0 || at + length > end) return false;
+  keyStart = at;
+  keyEnd = at + length;
+  return true;
+}
+
+/** The key of a stored record, as a view on it. */
+export function recordKey(bytes: Uint8Array, start = 0, end: number = bytes.length): Uint8Array {
+  if (!locateKey(bytes, start, end)) return new Uint8Array(0);
+  return new Uint8Array(bytes.buffer, bytes.byteOffset + keyStart, keyEnd - keyStart);
+}
+
+/** 17 bytes, the form in which table `meta` keeps revisions. */
+export function encodeRevision(main: number, sub: number): Uint8Array {
+  const bytes = new Uint8Array(17);
+  writeRevision(bytes, 0, main, sub);
+  return bytes;
+}
+
+/** The main revision of 17 bytes from table `meta`; undefined if they are not one. */
+export function decodeRevisionMain(bytes: Uint8Array): number | undefined {
+  if (bytes.length < 17) return undefined;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const main = view.getUint32(0) * 2 ** 32 + view.getUint32(4);
+  return Number.isSafeInteger(main) ? main : undefined;
+}
+
+/** Writes 17 bytes of a record's key in etcd's form. */
+export function writeRevision(into: Uint8Array, start: number, main: number, sub: number): void {
+  const high = Math.floor(main / 2 ** 32);
+  into[start] = high >>> 24;
+  into[start + 1] = high >>> 16;
+  into[start + 2] = high >>> 8;
+  into[start + 3] = high;
+  into[start + 4] = main >>> 24;
+  into[start + 5] = main >>> 16;
+  into[start + 6] = main >>> 8;
+  into[start + 7] = main;
+  into[start + 8] = 0x5f;
+  const subHigh = Math.floor(sub / 2 ** 32);
+  into[start + 9] = subHigh >>> 24;
+  into[start + 10] = subHigh >>> 16;
+  into[start + 11] = subHigh >>> 8;
+  into[start + 12] = subHigh;
+  into[start + 13] = sub >>> 24;
+  into[start + 14] = sub >>> 16;
+  into[start + 15] = sub >>> 8;
+  into[start + 16] = sub;
+}

@@ -1,0 +1,43 @@
+import type { Backend } from "../seams/backend.ts";
+import type { Clock } from "../seams/clock.ts";
+import type { KeyIndex } from "./index/key-index.ts";
+
+/** What the parts of the store share. */
+export interface StoreState {
+  backend: Backend;
+  readonly clock: Clock;
+  index: KeyIndex;
+  /** The newest revision that readers see. */
+  currentRevision: number;
+  /** Reads below it fail; -1 when the store was never compacted. */
+  compactRevision: number;
+  /** Main revision of the newest change in the index: of the open transaction's, else `currentRevision`. */
+  latestMain: number;
+  readonly counters: StoreCounters;
+}
+
+/** Numbers for metrics, since the process started unless said otherwise. */
+export interface StoreCounters {
+  ranges: number;
+  puts: number;
+  deletes: number;
+  txns: number;
+  /** Records removed by compactions. */
+  compactedRecords: number;
+  /** Bytes of keys and values put. */
+  putBytes: number;
+  /** Wall-clock milliseconds at the end of the last compaction, 0 when there was none. */
+  lastCompactionWallMs: number;
+}
+
+export function newCounters(): StoreCounters {
+  return {
+    ranges: 0,
+    puts: 0,
+    deletes: 0,
+    txns: 0,
+    compactedRecords: 0,
+    putBytes: 0,
+    lastCompactionWallMs: 0,
+  };
+}

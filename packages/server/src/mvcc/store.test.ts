@@ -1,0 +1,408 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { RangeRequest } from "@quorate/wire/hot";
+import type { WatchSource } from "../watch/source.ts";
+import { KvError, type KvFailureCode } from "./errors.ts";
+import type { MvccStore } from "./store.ts";
+import {
+  ALL,
+  bytes,
+  describe,
+  memoryBackend,
+  openStore,
+  put,
+  rangeRequest,
+  remove,
+  tableContent,
+  text,
+} from "./testing.ts";
+import { checkRange, checkRangeStream } from "./txn/check.ts";
+
+function failsWith(code: KvFailureCode) {
+  return (error: unknown): boolean => error instanceof KvError && error.code === code;
+}
+
+async function rangeStore(): Promise<MvccStore> {
+  const store = await openStore(memoryBackend());
+  for (const [key, value] of [
+    ["c", "1"],
+    ["b", "2"],
+    ["a", "3"],
+    ["c", "4"],
+    ["c", "5"],
+    ["a", "6"],
+  ] as const) {
+    put(store, key, value);
+  }
+  return store;
+}
+
+test("the store is what watchers read from", async () => {
+  const source: WatchSource = await openStore(memoryBackend());
+  assert.equal(source.currentRevision, 1);
+  assert.equal(source.compactRevision, -1);
+});
+
+const A = "a(4,7,2)=6";
+const B = "b(3,3,1)=2";
+const C = "c(2,6,3)=5";
+const rangeCases: {
+  name: string;
+  request: Partial<RangeRequest>;
+  want: { kvs: string[]; more?: boolean; count?: number } | KvFailureCode;
+}[] = [
+  { name: "the whole store comes in key order", request: ALL, want: { kvs: [A, B, C] } },
+  {
+    name: "a target without an order sorts the first limit+1 keys only: version",
+    request: { ...ALL, sortTarget: 1, limit: 1 },
+    want: { kvs: [B], more: true },
+  },
+  {
+    name: "a target without an order sorts the first limit+1 keys only: create revision",
+    request: { ...ALL, sortTarget: 2, limit: 1 },
+    want: { kvs: [B], more: true },
+  },
+  {
+    name: "with an explicit order the whole range is sorted",
+    request: { ...ALL, sortTarget: 2, sortOrder: 1, limit: 1 },
+    want: { kvs: [C], more: true },
+  },
+  { name: "descending versions", request: { ...ALL, sortTarget: 1, sortOrder: 2 }, want: { kvs: [C, A, B] } },
+  { name: "descending keys", request: { ...ALL, sortOrder: 2 }, want: { kvs: [C, B, A] } },
+  { name: "ascending values", request: { ...ALL, sortTarget: 4, sortOrder: 1 }, want: { kvs: [B, C, A] } },
+  {
+    name: "descending mod revisions",
+    request: { ...ALL, sortTarget: 3, sortOrder: 2 },
+    want: { kvs: [A, C, B] },
+  },
+  {
+    name: "the count ignores limit and filters, more is decided after filtering",
+    request: { ...ALL, minModRevision: 4, limit: 1 },
+    want: { kvs: [A], more: true },
+  },
+  {
+    name: "an unsatisfiable filter leaves the count",
+    request: { ...ALL, minModRevision: 100, limit: 1 },
+    want: { kvs: [] },
+  },
+  {
+    name: "a maximal create revision is a filter",
+    request: { ...ALL, maxCreateRevision: 3 },
+    want: { kvs: [B, C] },
+  },
+  { name: "a negative bound is a bound", request: { ...ALL, maxModRevision: -1 }, want: { kvs: [] } },
+  {
+    name: "counting ignores limit and filters",
+    request: { ...ALL, countOnly: true, limit: 1, minModRevision: 100 },
+    want: { kvs: [] },
+  },
+  {
+    name: "keys only leaves out values",
+    request: { ...ALL, keysOnly: true, limit: 1 },
+    want: { kvs: ["a(4,7,2)="], more: true },
+  },
+  { name: "a negative limit is none", request: { ...ALL, limit: -3 }, want: { kvs: [A, B, C] } },
+  {
+    name: "the largest limit does not overflow",
+    request: { ...ALL, limit: Number.MAX_SAFE_INTEGER },
+    want: { kvs: [A, B, C] },
+  },
+  {
+    name: "a negative revision is the current one",
+    request: { ...ALL, revision: -5 },
+    want: { kvs: [A, B, C] },
+  },
+  {
+    name: "a revision above the current one fails",
+    request: { ...ALL, revision: 50 },
+    want: "FUTURE_REVISION",
+  },
+  { name: "nothing exists at revision 1", request: { ...ALL, revision: 1 }, want: { kvs: [], count: 0 } },
+  {
+    name: "an older revision shows older records",
+    request: { ...ALL, revision: 5 },
+    want: { kvs: ["a(4,4,1)=3", B, "c(2,5,2)=4"] },
+  },
+  {
+    name: "an older revision with keys only",
+    request: { ...ALL, revision: 5, keysOnly: true, limit: 1 },
+    want: { kvs: ["a(4,4,1)="], more: true },
+  },
+  {
+    name: "an older revision sorted by version",
+    request: { ...ALL, revision: 5, sortTarget: 1, sortOrder: 2 },
+    want: { kvs: ["c(2,5,2)=4", "a(4,4,1)=3", B] },
+  },
+  {
+    name: "an interval that ends where it starts is empty",
+    request: { key: bytes("c"), rangeEnd: bytes("c") },
+    want: { kvs: [], count: 0 },
+  },
+  {
+    name: "an inverted interval is empty",
+    request: { key: bytes("d"), rangeEnd: bytes("b") },
+    want: { kvs: [], count: 0 },
+  },
+  { name: "one key", request: { key: bytes("b") }, want: { kvs: [B], count: 1 } },
+  {
+    name: "one key that is filtered still counts",
+    request: { key: bytes("b"), minModRevision: 4 },
+    want: { kvs: [], count: 1 },
+  },
+  { name: "one key that is not there", request: { key: bytes("bb") }, want: { kvs: [], count: 0 } },
+  {
+    name: "from a key on",
+    request: { key: bytes("b"), rangeEnd: bytes("\0") },
+    want: { kvs: [B, C], count: 2 },
+  },
+  {
+    name: "a half-open interval",
+    request: { key: bytes("a"), rangeEnd: bytes("c") },
+    want: { kvs: [A, B], count: 2 },
+  },
+];
+for (const { name, request, want } of rangeCases) {
+  test(`range: ${name}`, async () => {
+    const store = await rangeStore();
+    if (typeof want === "string") {
+      assert.throws(() => store.range(rangeRequest(request)), failsWith(want));
+      await assert.rejects(() => store.rangeSliced(rangeRequest(request)), failsWith(want));
+      return;
+    }
+    for (const result of [
+      store.range(rangeRequest(request)),
+      await store.rangeSliced(rangeRequest(request)),
+    ]) {
+      assert.deepEqual(result.kvs.map(describe), want.kvs);
+      assert.equal(result.more, want.more ?? false);
+      assert.equal(result.count, want.count ?? 3);
+      assert.equal(result.revision, 7);
+    }
+  });
+}
+
+test("sort options outside the enum are refused, after the key", () => {
+  const sortOrder = rangeRequest({ key: bytes("a"), sortOrder: 3 });
+  assert.throws(() => checkRange(sortOrder), failsWith("INVALID_SORT_OPTION"));
+  assert.throws(
+    () => checkRange(rangeRequest({ key: bytes("a"), sortTarget: 5 })),
+    failsWith("INVALID_SORT_OPTION"),
+  );
+  assert.throws(() => checkRange(rangeRequest({ sortTarget: 5 })), failsWith("KEY_NOT_PROVIDED"));
+});
+
+const streamCases = [
+  { name: "without a limit", keys: 25, limit: 0, chunks: [10, 15], more: false, count: 25 },
+  { name: "with a limit that is just enough", keys: 25, limit: 25, chunks: [10, 15], more: false, count: 25 },
+  { name: "with a large limit", keys: 25, limit: 100, chunks: [10, 15], more: false, count: 25 },
+  { name: "with a limit below the first chunk", keys: 25, limit: 5, chunks: [5], more: true, count: 25 },
+  { name: "with a limit of the first chunk", keys: 25, limit: 10, chunks: [10], more: true, count: 25 },
+  { name: "with a limit in the second chunk", keys: 25, limit: 12, chunks: [10, 2], more: true, count: 25 },
+  {
+    name: "of many keys doubles its chunks",
+    keys: 100,
+    limit: 0,
+    chunks: [10, 20, 40, 30],
+    more: false,
+    count: 100,
+  },
+  { name: "of nothing has one chunk", keys: 0, limit: 0, chunks: [0], more: false, count: 0 },
+  { name: "with a negative limit has one chunk", keys: 25, limit: -1, chunks: [25], more: false, count: 25 },
+];
+for (const { name, keys, limit, chunks, more, count } of streamCases) {
+  test(`a range stream ${name}`, async () => {
+    const store = await openStore(memoryBackend());
+    for (let i = 0; i < keys; i++) put(store, `k${String(i).padStart(3, "0")}`, "v");
+    const seen: string[] = [];
+    const sizes: number[] = [];
+    for (const chunk of store.rangeStream(rangeRequest({ ...ALL, limit }), 1_572_864)) {
+      sizes.push(chunk.kvs.length);
+      seen.push(...chunk.kvs.map(describe));
+      // Not seen by what follows.
+      if (chunk.last === undefined) put(store, "k000x", "late");
+      else assert.deepEqual(chunk.last, { revision: keys + 1, more, count });
+    }
+    assert.deepEqual(sizes, chunks);
+    const unary = store.range(rangeRequest({ ...ALL, limit, revision: keys + 1 }));
+    assert.deepEqual(seen, unary.kvs.map(describe));
+  });
+}
+
+test("a range stream shrinks its chunks to the message size", async () => {
+  const store = await openStore(memoryBackend());
+  const value = "x".repeat(4096);
+  for (let i = 0; i < 20; i++) put(store, `k${String(i).padStart(3, "0")}`, value);
+  const sizes: number[] = [];
+  for (const chunk of store.rangeStream(rangeRequest(ALL), 1536)) sizes.push(chunk.kvs.length);
+  assert.deepEqual(sizes, [10, 5, 2, 1, 1, 1]);
+});
+
+test("a compaction ends a range stream", async () => {
+  const store = await openStore(memoryBackend());
+  for (let i = 0; i < 30; i++) put(store, `k${i}`, "v");
+  const chunks = store.rangeStream(rangeRequest(ALL), 1_572_864);
+  chunks.next();
+  put(store, "k", "v");
+  const { done } = store.compact(store.currentRevision);
+  assert.throws(() => chunks.next(), failsWith("COMPACTED"));
+  await done;
+});
+
+test("a range stream admits only what it can page through", () => {
+  assert.throws(
+    () => checkRangeStream(rangeRequest({ ...ALL, sortOrder: 2 })),
+    failsWith("STREAM_CUSTOM_SORT"),
+  );
+  assert.throws(
+    () => checkRangeStream(rangeRequest({ ...ALL, sortOrder: 1, sortTarget: 2 })),
+    failsWith("STREAM_CUSTOM_SORT"),
+  );
+  assert.throws(
+    () => checkRangeStream(rangeRequest({ ...ALL, minModRevision: 1 })),
+    failsWith("STREAM_FILTERS"),
+  );
+  checkRangeStream(rangeRequest({ ...ALL, sortTarget: 4 }));
+});
+
+test("deleting a range and recreating its keys starts new lives", async () => {
+  const store = await openStore(memoryBackend());
+  put(store, "a", "1");
+  put(store, "b", "1");
+  put(store, "c", "1");
+  assert.equal(remove(store, "a", "c"), 5);
+  assert.equal(remove(store, "a", "c"), 5);
+  put(store, "a", "2");
+  const kvs = store.range(rangeRequest(ALL)).kvs.map(describe);
+  assert.deepEqual(kvs, ["a(6,6,1)=2", "c(4,4,1)=1"]);
+  assert.equal(store.keyCount, 2);
+});
+
+test("compaction is decided at once and refuses what it has decided already", async () => {
+  const store = await openStore(memoryBackend());
+  for (let i = 0; i < 6; i++) put(store, "k", String(i));
+  await store.compact(0).done;
+  assert.throws(() => store.compact(0), failsWith("COMPACTED"));
+  assert.throws(() => store.compact(-1), failsWith("COMPACTED"));
+  assert.throws(() => store.compact(8), failsWith("FUTURE_REVISION"));
+  const { done } = store.compact(5);
+  assert.equal(store.compactRevision, 5);
+  assert.throws(() => store.compact(5), failsWith("COMPACTED"));
+  assert.throws(() => store.range(rangeRequest({ ...ALL, revision: 4 })), failsWith("COMPACTED"));
+  assert.deepEqual(store.range(rangeRequest({ ...ALL, revision: 5 })).kvs.map(describe), ["k(2,5,4)=3"]);
+  assert.equal(store.range(rangeRequest({ ...ALL, revision: -5 })).count, 1);
+  assert.equal(store.getAt(bytes("k"), 4), undefined);
+  assert.equal(describe(store.getAt(bytes("k"), 5)!), "k(2,5,4)=3");
+  await done;
+  assert.deepEqual(store.range(rangeRequest({ ...ALL, revision: 5 })).kvs.map(describe), ["k(2,5,4)=3"]);
+});
+
+test("a revision does not go back when the newest change was a tombstone that is compacted", async () => {
+  const backend = memoryBackend();
+  const store = await openStore(backend);
+  put(store, "a", "1");
+  remove(store, "a");
+  await store.compact(3).done;
+  assert.deepEqual(tableContent(backend), ["3.0t a"]);
+  put(store, "b", "1");
+  remove(store, "b");
+  await store.compact(5).done;
+  await store.close();
+  const reopened = await openStore(backend);
+  assert.equal(reopened.currentRevision, 5);
+  assert.equal(reopened.compactRevision, 5);
+  assert.equal(put(reopened, "c", "1"), 6);
+});
+
+test("an interrupted compaction goes on after a restart and its hash is not kept", async () => {
+  const backend = memoryBackend();
+  const store = await openStore(backend, { compactionBatchLimit: 3 });
+  for (let i = 0; i < 20; i++) put(store, `k${i % 3}`, String(i));
+  store.compact(18).done.catch(() => {});
+  await store.close();
+  const reopened = await openStore(backend);
+  assert.equal(reopened.compactRevision, 18);
+  await reopened.compactionsDone();
+  assert.deepEqual(
+    tableContent(backend).map((each) => each.split(" ")[0]),
+    ["16.0", "17.0", "18.0", "19.0", "20.0", "21.0"],
+  );
+  assert.equal((await reopened.hashKv(18)).compactRevision, 18);
+});
+
+test("leases of the newest records are told at a restart", async () => {
+  const backend = memoryBackend();
+  const store = await openStore(backend);
+  put(store, "a", "1", 7n);
+  put(store, "b", "1", 7n);
+  put(store, "c", "1", -1n);
+  put(store, "b", "2");
+  put(store, "d", "1", 9n);
+  remove(store, "d");
+  const told: string[] = [];
+  await openStore(backend).then((reopened) =>
+    reopened.restore((key, lease) => told.push(`${text(key)}=${lease}`)),
+  );
+  assert.deepEqual(told, ["a=7", "c=-1"]);
+});
+
+test("a put tells whether the key was attached to a lease, a delete names the keys that were", async () => {
+  const store = await openStore(memoryBackend());
+  const txn = store.beginWrite();
+  assert.equal(txn.put(bytes("a"), bytes("1"), 5n), false);
+  assert.equal(txn.put(bytes("a"), bytes("1"), 5n), true);
+  assert.equal(txn.put(bytes("a"), bytes("1"), 0n), true);
+  assert.equal(txn.put(bytes("a"), bytes("1"), 6n), false);
+  txn.put(bytes("b"), bytes("1"), 0n);
+  const detached: string[] = [];
+  txn.deleteRange(bytes("a"), bytes("\0"), undefined, (key) => detached.push(text(key)));
+  txn.end();
+  assert.deepEqual(detached, ["a"]);
+});
+
+test("a large range is consistent while writes and compactions go on", async () => {
+  const store = await openStore(memoryBackend());
+  for (let i = 0; i < 3000; i++) put(store, `k${String(i).padStart(5, "0")}`, "v");
+  const wanted = store.range(rangeRequest(ALL)).kvs.map(describe);
+  const reading = store.rangeSliced(rangeRequest(ALL));
+  for (let i = 0; i < 3000; i += 2) put(store, `k${String(i).padStart(5, "0")}`, "w");
+  remove(store, "k01", "k02");
+  await store.compact(3001).done;
+  for (let i = 0; i < 100; i++) put(store, `k0${i}`, "new");
+  assert.deepEqual((await reading).kvs.map(describe), wanted);
+
+  const doomed = store.rangeSliced(rangeRequest(ALL));
+  put(store, "k", "v");
+  const { done } = store.compact(store.currentRevision);
+  await assert.rejects(doomed, failsWith("COMPACTED"));
+  await done;
+});
+
+test("a large range ends when its caller goes away", async () => {
+  const store = await openStore(memoryBackend());
+  for (let i = 0; i < 3000; i++) put(store, `k${i}`, "v");
+  const controller = new AbortController();
+  const reading = store.rangeSliced(rangeRequest(ALL), controller.signal);
+  controller.abort();
+  await assert.rejects(reading, failsWith("CANCELED"));
+});
+
+test("listeners are told each revision's changes, owned", async () => {
+  const store = await openStore(memoryBackend());
+  const told: string[] = [];
+  store.setListener({
+    hasListener: () => true,
+    onChanges: (main, changes) => {
+      assert.equal(store.currentRevision, main);
+      for (const { key, sub, deleted, record } of changes) {
+        told.push(`${main}.${sub} ${text(key)} ${deleted ? "deleted" : describe(record)}`);
+      }
+    },
+  });
+  put(store, "a", "1");
+  const txn = store.beginWrite();
+  txn.put(bytes("b"), bytes("2"), 0n);
+  txn.deleteRange(bytes("a"), bytes(""));
+  txn.end();
+  remove(store, "zzz");
+  assert.deepEqual(told, ["2.0 a a(2,2,1)=1", "3.0 b b(3,3,1)=2", "3.1 a deleted"]);
+});

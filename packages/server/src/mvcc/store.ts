@@ -1,0 +1,293 @@
+import type { RangeRequest } from "@quorate/wire/hot";
+import { failpoints } from "../failpoints/index.ts";
+import type { Backend } from "../seams/backend.ts";
+import type { Clock } from "../seams/clock.ts";
+import type { Random } from "../seams/random.ts";
+import type { ChangeListener } from "./change.ts";
+import { type CompactionFailpoints, type CompactionHandle, Compactor } from "./compaction.ts";
+import { KvError } from "./errors.ts";
+import { FifoLock } from "./fifo-lock.ts";
+import { hashAll, hashKv } from "./hash-kv.ts";
+import { type HistoryScan, openHistory } from "./history.ts";
+import { type FoundRevision, KeyIndex } from "./index/key-index.ts";
+import { isFromKey } from "./key-range.ts";
+import { type RangeResult, readRange, readRangeSliced, recordOf } from "./range.ts";
+import { type RangeChunk, rangeStream } from "./range-stream.ts";
+import { restoreState } from "./restore.ts";
+import { newCounters, type StoreCounters, type StoreState } from "./store-state.ts";
+import { type KvHash, StoredHashes } from "./stored-hashes.ts";
+import { latestRecord, WriteTxn } from "./write-txn.ts";
+
+export type { Change, ChangeListener } from "./change.ts";
+export type { CompactionHandle } from "./compaction.ts";
+export type { HistoryScan } from "./history.ts";
+export type { RangeResult } from "./range.ts";
+export type { RangeChunk } from "./range-stream.ts";
+export type { KvHash } from "./stored-hashes.ts";
+export type { WriteTxn } from "./write-txn.ts";
+
+export interface MvccStoreOptions {
+  readonly backend: Backend;
+  readonly clock: Clock;
+  /** Seeds the index's hash; without it the seed is fixed, which is only good for tests. */
+  readonly random?: Random;
+  /** Records that a compaction looks at between two commits. Default 1000. */
+  readonly compactionBatchLimit?: number;
+  /** Milliseconds that a compaction pauses after each batch. Default 10. */
+  readonly compactionSleepMs?: number;
+  /** Default: those of the process. */
+  readonly failpoints?: CompactionFailpoints;
+}
+
+/** The latest state of a key, without its value. */
+export interface KeyState {
+  readonly createRevision: number;
+  readonly modRevision: number;
+  readonly modSub: number;
+  readonly version: number;
+}
+
+/** Keys that a range may return and still be read in one go: about a millisecond with records of usual size. */
+const SMALL_RANGE_KEYS = 500;
+
+const found: FoundRevision = { main: 0, sub: 0 };
+
+/**
+ * The multi-version store: keys and their revisions over a backend, with the index in memory. Everything but the
+ * methods that return promises is done when it returns. One writer; readers see whole transactions only.
+ */
+export class MvccStore {
+  /** For the parts of this folder. */
+  readonly state: StoreState;
+  readonly #seeds: readonly [number, number];
+  readonly #lock = new FifoLock();
+  readonly #hashes = new StoredHashes();
+  readonly #compactor: Compactor;
+  readonly #txn: WriteTxn;
+  #listener: ChangeListener | undefined;
+
+  /** Empty: call `restore` before anything else. */
+  constructor(options: MvccStoreOptions) {
+    const { backend, clock, random, compactionBatchLimit = 1000, compactionSleepMs = 10 } = options;
+    this.#seeds =
+      random === undefined
+        ? [0x5bd1_e995, 0x1b87_3593]
+        : [random.below(2 ** 31) | 0, random.below(2 ** 31) | 0];
+    this.state = {
+      backend,
+      clock,
+      index: new KeyIndex(this.#seeds[0], this.#seeds[1]),
+      currentRevision: 1,
+      compactRevision: -1,
+      latestMain: 1,
+      counters: newCounters(),
+    };
+    this.#txn = new WriteTxn(this.state, () => this.#listener);
+    this.#compactor = new Compactor(
+      this.state,
+      { batchLimit: compactionBatchLimit, sleepMs: compactionSleepMs },
+      this.#lock,
+      this.#hashes,
+      options.failpoints ?? failpoints,
+    );
+  }
+
+  /** Constructs and restores. */
+  static async open(
+    options: MvccStoreOptions,
+    onLease?: (key: Uint8Array, lease: bigint) => void,
+  ): Promise<MvccStore> {
+    const store = new MvccStore(options);
+    await store.restore(onLease);
+    return store;
+  }
+
+  /**
+   * Takes over what the backend holds; with `backend`, what another one holds, which replaces the present one. Works in
+   * slices; until it resolves the store is as before and must not be written. `onLease` is told the lease of every live
+   * key that has one; its key is borrowed until it returns. An unfinished compaction goes on in the background.
+   */
+  async restore(onLease?: (key: Uint8Array, lease: bigint) => void, backend?: Backend): Promise<void> {
+    const { state } = this;
+    const from = backend ?? state.backend;
+    this.#compactor.abandon();
+    const restored = await restoreState(from, state.clock, this.#seeds, onLease);
+    state.backend = from;
+    state.index = restored.index;
+    state.currentRevision = restored.currentRevision;
+    state.latestMain = restored.currentRevision;
+    state.compactRevision = restored.compactRevision;
+    const { unfinished } = restored;
+    if (unfinished !== undefined) {
+      this.#compactor.resume(unfinished.revision, unfinished.previousRevision).done.catch(() => {});
+    }
+  }
+
+  /** The newest revision; 1 in a fresh store. */
+  get currentRevision(): number {
+    return this.state.currentRevision;
+  }
+
+  /** The compacted revision, -1 if there is none. It is raised before the first record is removed. */
+  get compactRevision(): number {
+    return this.state.compactRevision;
+  }
+
+  /** Live keys. */
+  get keyCount(): number {
+    return this.state.index.liveCount;
+  }
+
+  get counters(): Readonly<StoreCounters> {
+    return this.state.counters;
+  }
+
+  /** Who is told of changes; undefined for nobody. */
+  setListener(listener: ChangeListener | undefined): void {
+    this.#listener = listener;
+  }
+
+  /**
+   * Reads a key or an interval. Throws COMPACTED and FUTURE_REVISION; other checks of the request are `checkRange`'s.
+   */
+  range(request: RangeRequest): RangeResult {
+    return readRange(this.state, request);
+  }
+
+  /**
+   * As `range`, in slices, at the revision that is current now whatever is written meanwhile. Rejects with COMPACTED when
+   * a compaction passes that revision before the end, with CANCELED when the signal is aborted. Records are owned.
+   */
+  rangeSliced(request: RangeRequest, signal?: AbortSignal): Promise<RangeResult> {
+    return readRangeSliced(this.state, request, signal);
+  }
+
+  /** Whether `range` is quick for this request, so that `rangeSliced` is not worth its promise. */
+  isSmallRange(request: RangeRequest): boolean {
+    if (request.rangeEnd.length === 0) return true;
+    const { index } = this.state;
+    const ordered = request.sortOrder !== 0;
+    if (
+      request.revision <= 0 &&
+      (request.countOnly || (request.limit > 0 && request.limit <= SMALL_RANGE_KEYS))
+    ) {
+      if (request.countOnly || !ordered) return true;
+    }
+    const end = isFromKey(request.rangeEnd) ? undefined : request.rangeEnd;
+    return (
+      index.countLive(request.key, end) <= SMALL_RANGE_KEYS && index.entryCount <= 100 * SMALL_RANGE_KEYS
+    );
+  }
+
+  /**
+   * The chunks of a RangeStream (the request has passed `checkRangeStream`). Each chunk is read when it is asked for;
+   * its records are borrowed until then.
+   */
+  rangeStream(request: RangeRequest, maxRequestBytes: number): Generator<RangeChunk, void, undefined> {
+    return rangeStream(this.state, request, maxRequestBytes);
+  }
+
+  /** The latest state of a live key. */
+  get(key: Uint8Array): KeyState | undefined {
+    const { index } = this.state;
+    const id = index.findLive(key);
+    if (id < 0) return undefined;
+    const { entries } = index;
+    return {
+      createRevision: entries.createMain(id),
+      modRevision: entries.modMain(id),
+      modSub: entries.modSub(id),
+      version: entries.version(id),
+    };
+  }
+
+  /** The record of a live key; borrowed until the next call on the store or backend. */
+  latestRecord(key: Uint8Array): Uint8Array | undefined {
+    return latestRecord(this.state, key);
+  }
+
+  /**
+   * The record of a key as of `revision`; undefined when it did not exist then or the revision was compacted. Borrowed
+   * until the next call on the store or backend.
+   */
+  getAt(key: Uint8Array, revision: number): Uint8Array | undefined {
+    const { state } = this;
+    if (revision < state.compactRevision) return undefined;
+    const id = state.index.find(key);
+    if (id < 0 || !state.index.findAt(id, revision, found)) return undefined;
+    return recordOf(state, found.main, found.sub);
+  }
+
+  /** Begins the changes of one entry. The transaction must end in the same turn of the loop. */
+  beginWrite(): WriteTxn {
+    return this.#txn.begin();
+  }
+
+  /**
+   * Opens a pass over the changes with `fromMain <= main <= toMain`. A pass may be held over turns of the loop; what a
+   * compaction removes meanwhile may be missing from it, so whoever holds it compares `position` with `compactRevision`
+   * before each step. `key` and `rangeEnd` stay unchanged while it is open. For a key, or a range of few keys, it costs
+   * what these keys have changed, else what the store has.
+   */
+  openHistory(key: Uint8Array, rangeEnd: Uint8Array, fromMain: number, toMain: number): HistoryScan {
+    return openHistory(this.state, key, rangeEnd, fromMain, toMain);
+  }
+
+  /** Forgets history below `revision`. Throws COMPACTED or FUTURE_REVISION. */
+  compact(revision: number): CompactionHandle {
+    return this.#compactor.compact(revision);
+  }
+
+  /** Resolves when no compaction has anything left to do. */
+  compactionsDone(): Promise<void> {
+    return this.#compactor.drained();
+  }
+
+  /**
+   * HashKV at `revision`, 0 for the current one. Rejects with COMPACTED or FUTURE_REVISION. After a compaction at this
+   * very revision the answer is the hash that the compaction computed, with the compacted revision before it.
+   */
+  async hashKv(revision: number): Promise<KvHash & { readonly currentRevision: number }> {
+    const stored = this.#hashes.get(revision);
+    if (stored !== undefined) return { ...stored, currentRevision: this.currentRevision };
+    return this.#hashNow(revision);
+  }
+
+  /** As `hashKv`, never from what a compaction stored. */
+  async #hashNow(revision: number): Promise<KvHash & { readonly currentRevision: number }> {
+    await this.#lock.acquire();
+    try {
+      const { currentRevision } = this.state;
+      return { ...(await hashKv(this.state, revision)), currentRevision };
+    } finally {
+      this.#lock.release();
+    }
+  }
+
+  /** The hashes that compactions computed, newest first, for checks between members. */
+  storedHashes(): KvHash[] {
+    return this.#hashes.list();
+  }
+
+  /** Maintenance.Hash: over the content of all tables. */
+  async hashAll(): Promise<number> {
+    await this.#lock.acquire();
+    try {
+      return await hashAll(this.state);
+    } finally {
+      this.#lock.release();
+    }
+  }
+
+  /** Stops background work; the next restore finds a compaction under way unfinished. Resolves when nothing runs. */
+  async close(): Promise<void> {
+    this.#compactor.abandon();
+    await this.#compactor.drained();
+  }
+
+  /** Checks the index's invariants; for tests. */
+  check(): void {
+    this.state.index.check();
+    if (this.state.currentRevision < this.state.compactRevision) throw new KvError("COMPACTED");
+  }
+}

@@ -1,0 +1,85 @@
+import type { DeleteRangeRequest, PutRequest, RangeRequest, RequestOp, TxnRequest } from "@quorate/wire/hot";
+import { KvError } from "../errors.ts";
+import { SortOrder, SortTarget } from "../range.ts";
+import { checkOverlap } from "./overlap.ts";
+import { checkPoison } from "./poison.ts";
+
+/** What the API checks of a request before anything else; each throws `KvError`. The order of checks is etcd's. */
+export function checkRange(request: RangeRequest): void {
+  if (request.key.length === 0) throw new KvError("KEY_NOT_PROVIDED");
+  if (request.sortOrder < SortOrder.NONE || request.sortOrder > SortOrder.DESCEND) {
+    throw new KvError("INVALID_SORT_OPTION");
+  }
+  if (request.sortTarget < SortTarget.KEY || request.sortTarget > SortTarget.VALUE) {
+    throw new KvError("INVALID_SORT_OPTION");
+  }
+}
+
+export function checkRangeStream(request: RangeRequest): void {
+  checkRange(request);
+  const { sortOrder, sortTarget } = request;
+  if (sortOrder === SortOrder.DESCEND || (sortOrder === SortOrder.ASCEND && sortTarget !== SortTarget.KEY)) {
+    throw new KvError("STREAM_CUSTOM_SORT");
+  }
+  if (
+    request.minModRevision !== 0 ||
+    request.maxModRevision !== 0 ||
+    request.minCreateRevision !== 0 ||
+    request.maxCreateRevision !== 0
+  ) {
+    throw new KvError("STREAM_FILTERS");
+  }
+}
+
+export function checkPut(request: PutRequest): void {
+  if (request.key.length === 0) throw new KvError("KEY_NOT_PROVIDED");
+  if (request.ignoreValue && request.value.length > 0) throw new KvError("VALUE_PROVIDED");
+  if (request.ignoreLease && request.lease !== 0n) throw new KvError("LEASE_PROVIDED");
+}
+
+export function checkDeleteRange(request: DeleteRangeRequest): void {
+  if (request.key.length === 0) throw new KvError("KEY_NOT_PROVIDED");
+}
+
+/** `maxOps` bounds the sum of the levels' sizes along every path of nested transactions. */
+export function checkTxn(request: TxnRequest, maxOps: number): void {
+  checkStructure(request, maxOps);
+  checkOverlap(request);
+  checkPoison(request);
+}
+
+function checkStructure(txn: TxnRequest, budget: number): void {
+  const size = Math.max(txn.compare.length, txn.success.length, txn.failure.length);
+  if (size > budget) throw new KvError("TOO_MANY_OPS");
+  for (const compare of txn.compare) {
+    if (compare.key.length === 0) throw new KvError("KEY_NOT_PROVIDED");
+  }
+  for (const op of txn.success) checkOp(op, budget - size);
+  for (const op of txn.failure) checkOp(op, budget - size);
+}
+
+function checkOp(op: RequestOp, budget: number): void {
+  switch (op.kind) {
+    case 1:
+      return checkRange(op.range);
+    case 2:
+      return checkPut(op.put);
+    case 3:
+      return checkDeleteRange(op.deleteRange);
+    case 4:
+      return checkStructure(op.txn, budget);
+    default:
+      throw new KvError("KEY_NOT_FOUND");
+  }
+}
+
+/** Whether a transaction only reads, so that it is served by this member without an entry. */
+export function isReadOnlyTxn(txn: TxnRequest): boolean {
+  return txn.success.every((op) => op.kind === 1) && txn.failure.every((op) => op.kind === 1);
+}
+
+/** Whether a read-only transaction does without a read index. One without any operation does. */
+export function isSerializableTxn(txn: TxnRequest): boolean {
+  const serializable = (op: RequestOp): boolean => op.kind === 1 && op.range.serializable;
+  return txn.success.every(serializable) && txn.failure.every(serializable);
+}

@@ -1,0 +1,146 @@
+import { encodeKeyValue, encodeTombstone, type RangeRequest } from "@quorate/wire/hot";
+import { assert } from "../assert.ts";
+import type { Change, ChangeListener } from "./change.ts";
+import type { FoundRevision } from "./index/key-index.ts";
+import { isFromKey } from "./key-range.ts";
+import { type RangeResult, readRange, recordOf } from "./range.ts";
+import { recordKey } from "./record.ts";
+import type { StoreState } from "./store-state.ts";
+
+const found: FoundRevision = { main: 0, sub: 0 };
+
+/**
+ * The changes of one entry: one new main revision if there is any change, sub-revisions in the order of the calls.
+ * Reads inside see the changes so far; readers outside see nothing before `end`. There is no abort: whoever writes has
+ * checked before that it will go through.
+ */
+export class WriteTxn {
+  readonly #state: StoreState;
+  readonly #listener: () => ChangeListener | undefined;
+  #open = false;
+  #main = 0;
+  #sub = 0;
+  #changes: Change[] | undefined;
+
+  constructor(state: StoreState, listener: () => ChangeListener | undefined) {
+    this.#state = state;
+    this.#listener = listener;
+  }
+
+  /** For the store: begins the next transaction. */
+  begin(): this {
+    assert(!this.#open, "one write transaction at a time");
+    this.#open = true;
+    this.#main = this.#state.currentRevision + 1;
+    this.#sub = 0;
+    this.#changes = this.#listener()?.hasListener() ? [] : undefined;
+    return this;
+  }
+
+  /** The revision for headers inside the transaction: the new one once there is a change. */
+  get revision(): number {
+    return this.#state.latestMain;
+  }
+
+  /** `key` and `value` are borrowed. Returns whether the key was attached to a lease before. */
+  put(key: Uint8Array, value: Uint8Array, lease: bigint): boolean {
+    const { index, backend, counters } = this.#state;
+    const main = this.#main;
+    const sub = this.#sub++;
+    const { entries } = index;
+    const id = index.put(key, main, sub, lease !== 0n);
+    const wasLeased = index.lastPutReplacedLease;
+    const record = encodeKeyValue(key, entries.createMain(id), main, entries.version(id), value, lease);
+    backend.putRevision(main, sub, false, record);
+    this.#state.latestMain = main;
+    counters.puts += 1;
+    counters.putBytes += key.length + value.length;
+    if (this.#changes !== undefined) this.#addChange(sub, false, record);
+    return wasLeased;
+  }
+
+  /**
+   * Deletes the live keys of an interval in ascending order and returns their number. `prevKvs`, if given, receives an
+   * owned copy of each deleted record; `onDetach` is called for each key that was attached to a lease, with a key that
+   * is borrowed until it returns.
+   */
+  deleteRange(
+    key: Uint8Array,
+    rangeEnd: Uint8Array,
+    prevKvs?: Uint8Array[],
+    onDetach?: (key: Uint8Array) => void,
+  ): number {
+    const { index } = this.#state;
+    if (rangeEnd.length === 0) {
+      const id = index.findLive(key);
+      if (id < 0) return 0;
+      this.#deleteKey(key, id, prevKvs, onDetach);
+      return 1;
+    }
+    const ids: number[] = [];
+    const walk = index.walk(key, isFromKey(rangeEnd) ? undefined : rangeEnd);
+    for (; walk.leaf !== undefined; walk.next()) if (!walk.isDeleted()) ids.push(walk.id());
+    for (const id of ids) this.#deleteKey(index.entries.borrowKey(id), id, prevKvs, onDetach);
+    return ids.length;
+  }
+
+  /** As `MvccStore.range`, seeing this transaction's changes when no revision is asked for. */
+  range(request: RangeRequest): RangeResult {
+    return readRange(this.#state, request);
+  }
+
+  /** The record of a live key as this transaction sees it; borrowed until the next call on the store or backend. */
+  latestRecord(key: Uint8Array): Uint8Array | undefined {
+    return latestRecord(this.#state, key);
+  }
+
+  /** Publishes the changes; returns the store's revision: the new one, or the old one when nothing changed. */
+  end(): number {
+    assert(this.#open, "a write transaction ends once");
+    this.#open = false;
+    const state = this.#state;
+    if (this.#sub === 0) return state.currentRevision;
+    state.currentRevision = this.#main;
+    state.counters.txns += 1;
+    const changes = this.#changes;
+    if (changes !== undefined) {
+      this.#changes = undefined;
+      this.#listener()?.onChanges(this.#main, changes);
+    }
+    return this.#main;
+  }
+
+  #deleteKey(
+    key: Uint8Array,
+    id: number,
+    prevKvs: Uint8Array[] | undefined,
+    onDetach: ((key: Uint8Array) => void) | undefined,
+  ): void {
+    const { index, backend, counters } = this.#state;
+    if (prevKvs !== undefined) {
+      index.findAt(id, this.#main, found);
+      prevKvs.push(recordOf(this.#state, found.main, found.sub).slice());
+    }
+    const wasLeased = index.entries.isLeased(id);
+    const sub = this.#sub++;
+    index.tombstone(key, id, this.#main, sub);
+    const record = encodeTombstone(key);
+    backend.putRevision(this.#main, sub, true, record);
+    this.#state.latestMain = this.#main;
+    counters.deletes += 1;
+    if (wasLeased && onDetach !== undefined) onDetach(key);
+    if (this.#changes !== undefined) this.#addChange(sub, true, record);
+  }
+
+  #addChange(sub: number, deleted: boolean, record: Uint8Array): void {
+    this.#changes!.push({ key: recordKey(record), main: this.#main, sub, deleted, record });
+  }
+}
+
+/** The record of a key as of the newest change; borrowed until the next call on the backend. */
+export function latestRecord(state: StoreState, key: Uint8Array): Uint8Array | undefined {
+  const id = state.index.findLive(key);
+  if (id < 0) return undefined;
+  const { entries } = state.index;
+  return recordOf(state, entries.modMain(id), entries.modSub(id));
+}
