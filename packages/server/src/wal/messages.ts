@@ -30,14 +30,21 @@ export function encodeHardState(state: HardState): Uint8Array {
   return new FieldWriter().varint(1, state.term).varint64(2, state.vote).varint(3, state.commit).finish();
 }
 
+/**
+ * Refuses anything but all three fields. Every version writes them all, and the CRC of a record does not cover its
+ * type: an entry or metadata whose type was damaged must not pass for a state.
+ */
 export function decodeHardState(reader: FieldReader): HardState {
   const state: HardState = { term: 0, vote: 0n, commit: 0 };
+  let seen = 0;
   while (reader.next()) {
     if (reader.field === 1) state.term = reader.varint();
     else if (reader.field === 2) state.vote = reader.varint64();
     else if (reader.field === 3) state.commit = reader.varint();
-    else reader.skip();
+    else throw new MalformedMessage(`hard state with field ${reader.field}`);
+    seen |= 1 << reader.field;
   }
+  if (seen !== 0b1110) throw new MalformedMessage("hard state without term, vote or commit");
   return state;
 }
 

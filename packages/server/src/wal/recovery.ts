@@ -97,6 +97,19 @@ class Collector {
 
   #collect(record: RecordView): void {
     const { bytes, dataStart, dataEnd } = record;
+    // A CRC does not cover the type of its record, but each segment begins with these two.
+    if (
+      this.metadata === undefined &&
+      record.type !== RecordType.crc &&
+      record.type !== RecordType.metadata
+    ) {
+      throw this.#error(
+        record,
+        "MALFORMED_RECORD",
+        "wal: malformed record",
+        `type ${record.type} before the metadata`,
+      );
+    }
     switch (record.type) {
       case RecordType.entry:
         this.#entry(record);

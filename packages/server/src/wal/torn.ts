@@ -26,7 +26,8 @@ export function isTorn(bytes: Uint8Array, start: number, end: number, position: 
 
 /**
  * Whether the beginning of a record says another length than its frame. A length field never straddles sectors, so
- * it and what follows in its sector were written together: if these disagree, one of them was damaged later.
+ * tearing leaves it whole or zero, and the same goes for what follows in its sector; the next sector has the rest of
+ * the beginning unless it is zero. If they disagree, one of them was damaged later.
  * `end` is where the record or what is known of it ends; `recordBytes` is the frame's word.
  */
 export function contradictsItself(
@@ -36,8 +37,9 @@ export function contradictsItself(
   position: number,
   recordBytes: number,
 ): boolean {
-  const sectorLeft = -position & (SECTOR_BYTES - 1);
-  const limit = Math.min(end, start + sectorLeft);
+  const nextSector = Math.min(end, start + (-position & (SECTOR_BYTES - 1)));
+  const nextIsMissing = isZero(bytes, nextSector, Math.min(end, nextSector + SECTOR_BYTES));
+  const limit = nextIsMissing ? nextSector : end;
   let at = start;
   if (at + 3 > limit) return false;
   // Every writer orders the fields so: type, crc, then the data if any.
