@@ -61,6 +61,11 @@ export class CommitSchedule {
     if (this.#due) this.#commit();
   }
 
+  /** As `entryApplied`, for a caller that commits itself. */
+  entryEnded(): void {
+    this.#insideEntry = false;
+  }
+
   /** A commit of all that was pending has begun. */
   committing(): void {
     this.#insideEntry = false;

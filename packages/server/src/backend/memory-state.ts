@@ -93,7 +93,10 @@ export class MemoryState {
 
   #set(table: Table, key: Uint8Array, value: Uint8Array | undefined): void {
     let entries = this.tables.get(table);
-    if (entries === undefined) this.tables.set(table, (entries = new Map()));
+    if (entries === undefined) {
+      entries = new Map();
+      this.tables.set(table, entries);
+    }
     const name = keyString(key);
     const old = entries.get(name);
     if (old !== undefined) this.usedBytes -= old[0].length + old[1].length + RECORD_OVERHEAD_BYTES;

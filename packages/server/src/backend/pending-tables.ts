@@ -12,7 +12,10 @@ export class PendingTables {
 
   set(table: Table, key: Uint8Array, value: Uint8Array | undefined): void {
     let entries = this.#tables.get(table);
-    if (entries === undefined) this.#tables.set(table, (entries = new Map()));
+    if (entries === undefined) {
+      entries = new Map();
+      this.#tables.set(table, entries);
+    }
     entries.set(keyString(key), { key, value });
   }
 

@@ -1,0 +1,144 @@
+import { rmSync } from "node:fs";
+import { failpoints } from "../failpoints/index.ts";
+import type { Clock } from "../seams/clock.ts";
+import { ChunkPool } from "./arena.ts";
+import { Committer } from "./committer.ts";
+import type { DeletedRevisions } from "./deleted-revisions.ts";
+import { Generation } from "./generation.ts";
+import { LmdbFile } from "./lmdb-file.ts";
+import { LmdbScan, type ScanSource } from "./lmdb-scan.ts";
+import { TREE_NAMES } from "./snapshot-reader.ts";
+
+/** Records copied before the loop gets its turn: about a millisecond. */
+const SLICE = 2_000;
+/** Bytes after which a slice ends early, for large records. */
+const SLICE_BYTES = 1 << 20;
+const BATCH_WRITES = 10_000;
+const BATCH_BYTES = 4 << 20;
+
+/**
+ * Copies the committed content of one database file into a new one, in order and so without holes, a slice at a time
+ * while commits to the old one go on. Revisions only come at the end, where the copy gets to in any case; what is
+ * deleted behind its back is told to it at the end.
+ */
+export class Defragmentation {
+  readonly target: LmdbFile;
+  readonly #clock: Clock;
+  readonly #scan: LmdbScan;
+  readonly #source: LmdbFile;
+  readonly #committer = new Committer();
+  readonly #pool = new ChunkPool();
+  #filling: Generation;
+  #spare: Generation | undefined;
+  #writing: Promise<void> = Promise.resolve();
+
+  /** `epoch` as in `ScanSource`; `source` is not closed while the copy goes on. */
+  static async begin(
+    source: LmdbFile,
+    path: string,
+    clock: Clock,
+    epoch: () => number,
+  ): Promise<Defragmentation> {
+    await failpoints?.hit("defragBeforeCopy");
+    return new Defragmentation(source, await LmdbFile.open(path), clock, epoch);
+  }
+
+  private constructor(source: LmdbFile, target: LmdbFile, clock: Clock, epoch: () => number) {
+    this.target = target;
+    this.#clock = clock;
+    this.#source = source;
+    const scanSource: ScanSource = {
+      reader: source.reader,
+      generations: [],
+      get epoch() {
+        return epoch();
+      },
+    };
+    this.#scan = new LmdbScan(scanSource, 0, Number.MAX_SAFE_INTEGER);
+    this.#filling = new Generation(this.#pool);
+  }
+
+  /** Copies all revisions that are committed when it ends. May be called again for those that came after. */
+  async copyRevisions(abandoned: () => boolean): Promise<void> {
+    for (;;) {
+      if (abandoned()) throw new Error("defragmentation abandoned: the backend closes");
+      let bytes = 0;
+      let visited = 0;
+      while (visited < SLICE && bytes < SLICE_BYTES) {
+        const count = this.#scan.visit(100, (main, sub, tombstone, content, start, end) => {
+          bytes += end - start;
+          this.#filling.putRevision(main, sub, tombstone, content.subarray(start, end));
+        });
+        visited += count;
+        if (count < 100) return;
+      }
+      if (this.#filling.writes >= BATCH_WRITES || this.#filling.bytes >= BATCH_BYTES) await this.#write();
+      await this.#turn();
+    }
+  }
+
+  /** With no commit under way: the other tables, and what was deleted since the copy began. Makes all of it durable. */
+  async finish(deleted: DeletedRevisions): Promise<void> {
+    deleted.forEach((main, sub, tombstone) => {
+      this.#filling.deleteRevision(main, sub, tombstone);
+    });
+    for (const table of TREE_NAMES) {
+      if (table === "key") continue;
+      let from: Uint8Array | undefined = new Uint8Array(0);
+      while (from !== undefined) {
+        from = this.#source.reader.visitEntries(table, from, SLICE / 4, (key, value) => {
+          this.#filling.setEntry(table, key, value);
+        });
+        if (this.#filling.writes >= BATCH_WRITES) await this.#write();
+        await this.#turn();
+      }
+    }
+    await this.#write();
+    await this.#writing;
+    this.target.reader.renew();
+    for (const table of TREE_NAMES) {
+      const copied = this.target.reader.snapshot.trees.get(table)?.entries;
+      if (copied !== this.#source.reader.snapshot.trees.get(table)?.entries) {
+        throw new Error(`defragmentation failed: the copy of table ${table} has ${copied} entries`);
+      }
+    }
+    await failpoints?.hit("defragBeforeRename");
+  }
+
+  /** Gives the copy up. */
+  async abandon(): Promise<void> {
+    await this.#writing.catch(() => {});
+    await this.target.close();
+  }
+
+  /** Waits for the transaction before, and begins the next with what is filled in. */
+  async #write(): Promise<void> {
+    await this.#writing;
+    const generation = this.#filling;
+    if (generation.writes === 0) return;
+    this.#filling = this.#spare ?? new Generation(this.#pool);
+    this.#spare = undefined;
+    this.#writing = new Promise((resolve, reject) => {
+      this.#committer.commit(this.target.environment, generation, (error) => {
+        if (error !== undefined) {
+          reject(error);
+          return;
+        }
+        generation.clear();
+        this.#spare = generation;
+        resolve();
+      });
+    });
+    // Whoever writes next hears of it.
+    this.#writing.catch(() => {});
+  }
+
+  #turn(): Promise<void> {
+    return new Promise((resolve) => this.#clock.soon(resolve));
+  }
+}
+
+/** Removes an unfinished copy. */
+export function removeCopy(path: string): void {
+  for (const name of [path, `${path}-lock`]) rmSync(name, { force: true });
+}

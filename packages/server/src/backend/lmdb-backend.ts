@@ -1,0 +1,425 @@
+import { mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { open } from "node:fs/promises";
+import path from "node:path";
+import { assert } from "../assert.ts";
+import type { Backend, RevisionScan, Table } from "../seams/backend.ts";
+import type { Clock } from "../seams/clock.ts";
+import { ChunkPool } from "./arena.ts";
+import { type CommitLimits, CommitSchedule, DEFAULT_COMMIT_LIMITS } from "./commit-schedule.ts";
+import { Committer } from "./committer.ts";
+import { Defragmentation, removeCopy } from "./defragmentation.ts";
+import { DeletedRevisions } from "./deleted-revisions.ts";
+import { Generation } from "./generation.ts";
+import { LmdbFile } from "./lmdb-file.ts";
+import { LmdbScan } from "./lmdb-scan.ts";
+
+export interface LmdbBackendOptions extends Partial<CommitLimits> {
+  /** The database file, `member/snap/db`; its directory is made if missing. LMDB keeps a `db-lock` beside it. */
+  readonly path: string;
+  readonly clock: Clock;
+  /**
+   * A commit or flush failed (full disk, I/O error): what was written since the last one is in memory only and will
+   * not be committed any more. The member must stop. Called once.
+   */
+  readonly onFatal: (error: Error) => void;
+}
+
+const META: Table = "meta";
+const INDEX_KEY = Buffer.from("consistent_index");
+const TERM_KEY = Buffer.from("term");
+
+/** Tables in an LMDB file, behind a memory of what is not committed yet. */
+export class LmdbBackend implements Backend {
+  readonly path: string;
+  readonly #options: LmdbBackendOptions;
+  readonly #schedule: CommitSchedule;
+  readonly #pool = new ChunkPool();
+  readonly #committer: Committer;
+  #file: LmdbFile;
+  #active: Generation;
+  /** Being committed. */
+  #sealed: Generation | undefined;
+  /** Cleared, for the next swap. */
+  #spare: Generation | undefined;
+  /** Oldest first: the sealed one if there is one, and the active one. */
+  #generations: Generation[];
+  #epoch = 0;
+  #consistentIndex = 0;
+  #consistentTerm = 0;
+  #committedIndex = 0;
+  /** The newest revision ever written. */
+  #lastMain = -1;
+  #lastSub = -1;
+  /** `commit()` was called while another commit was under way. */
+  #commitWanted = false;
+  /** The file is about to be replaced: commits wait, writes go on in memory. */
+  #commitsHeld = false;
+  #defragmenting: Promise<void> | undefined;
+  /** Revisions deleted since a defragmentation began. */
+  #deletedMeanwhile: DeletedRevisions | undefined;
+  #onCommitDone: (() => void) | undefined;
+  #defragmentations = 0;
+  #closing = false;
+  #waiting: { resolve: () => void; reject: (error: Error) => void }[] = [];
+  #failure: Error | undefined;
+  #closed: Promise<void> | undefined;
+
+  /** Opens the database, or creates it. Throws `BackendCorruptionError` when the file is damaged. */
+  static async open(options: LmdbBackendOptions): Promise<LmdbBackend> {
+    const directory = path.dirname(options.path);
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    for (const name of readdirSync(directory)) {
+      if (name.startsWith(temporaryPrefix(options.path))) rmSync(path.join(directory, name), { force: true });
+    }
+    return new LmdbBackend(options, await LmdbFile.open(options.path));
+  }
+
+  private constructor(options: LmdbBackendOptions, file: LmdbFile) {
+    this.path = options.path;
+    this.#options = options;
+    this.#file = file;
+    this.#committer = new Committer();
+    this.#active = new Generation(this.#pool);
+    this.#generations = [this.#active];
+    this.#consistentIndex = readUint64(this.#file.reader.get(META, INDEX_KEY));
+    this.#consistentTerm = readUint64(this.#file.reader.get(META, TERM_KEY));
+    this.#committedIndex = this.#consistentIndex;
+    const last = this.#file.reader.lastRevision();
+    if (last !== undefined) {
+      this.#lastMain = last.main;
+      this.#lastSub = last.sub;
+    }
+    const limits = { ...DEFAULT_COMMIT_LIMITS, ...options };
+    this.#schedule = new CommitSchedule(options.clock, limits, () => this.#startCommit());
+  }
+
+  get sizeBytes(): number {
+    return this.#file.reader.snapshot.sizeBytes;
+  }
+
+  get sizeInUseBytes(): number {
+    return this.#file.reader.snapshot.sizeInUseBytes;
+  }
+
+  get backlogBytes(): number {
+    return this.#active.bytes + (this.#sealed?.bytes ?? 0);
+  }
+
+  putRevision(main: number, sub: number, tombstone: boolean, record: Uint8Array): void {
+    assert(main > this.#lastMain || (main === this.#lastMain && sub > this.#lastSub), "revisions ascend");
+    this.#lastMain = main;
+    this.#lastSub = sub;
+    const active = this.#active;
+    active.putRevision(main, sub, tombstone, record);
+    this.#schedule.wrote(active.writes, active.bytes);
+  }
+
+  getRevision(main: number, sub: number): Uint8Array | undefined {
+    return this.#find(main, sub, false);
+  }
+
+  getTombstone(main: number, sub: number): Uint8Array | undefined {
+    return this.#find(main, sub, true);
+  }
+
+  deleteRevision(main: number, sub: number, tombstone: boolean): void {
+    const active = this.#active;
+    active.deleteRevision(main, sub, tombstone);
+    this.#deletedMeanwhile?.add(main, sub, tombstone);
+    this.#schedule.wrote(active.writes, active.bytes);
+  }
+
+  scanRevisions(fromMain: number, toMain: number): RevisionScan {
+    return new LmdbScan(this.#scanSource, fromMain, toMain);
+  }
+
+  lastRevision(): { main: number; sub: number } | undefined {
+    for (let g = this.#generations.length - 1; g >= 0; g--) {
+      const revisions = this.#generations[g]!.revisions;
+      for (let i = revisions.count - 1; i >= 0; i--) {
+        const main = revisions.mainAt(i);
+        const sub = revisions.subAt(i);
+        if (!revisions.isDead(i) && !this.#isDeleted(main, sub, revisions.isTombstone(i), g + 1))
+          return { main, sub };
+      }
+    }
+    let last = this.#file.reader.lastRevision();
+    while (last !== undefined && this.#isDeleted(last.main, last.sub, last.tombstone, 0)) {
+      last = this.#file.reader.lastRevision(last);
+    }
+    return last === undefined ? undefined : { main: last.main, sub: last.sub };
+  }
+
+  get(table: Table, key: Uint8Array): Uint8Array | undefined {
+    for (let g = this.#generations.length - 1; g >= 0; g--) {
+      const entry = this.#generations[g]!.tables.get(table, key);
+      if (entry !== undefined) return entry.value?.slice();
+    }
+    return this.#file.reader.get(table, key);
+  }
+
+  put(table: Table, key: Uint8Array, value: Uint8Array): void {
+    this.#setEntry(table, key, value);
+  }
+
+  delete(table: Table, key: Uint8Array): void {
+    this.#setEntry(table, key, undefined);
+  }
+
+  entries(table: Table): [key: Uint8Array, value: Uint8Array][] {
+    const entries = new Map<string, [Uint8Array, Uint8Array]>();
+    for (const entry of this.#file.reader.entries(table)) entries.set(keyText(entry[0]), entry);
+    for (const generation of this.#generations) {
+      for (const { key, value } of generation.tables.of(table)) {
+        if (value === undefined) entries.delete(keyText(key));
+        else entries.set(keyText(key), [key.slice(), value.slice()]);
+      }
+    }
+    return [...entries.values()].sort(([a], [b]) => Buffer.compare(a, b));
+  }
+
+  setConsistentIndex(index: number, term: number): void {
+    assert(index >= this.#consistentIndex, "the consistent index never decreases");
+    this.#consistentIndex = index;
+    this.#consistentTerm = term;
+    this.#schedule.entryBegun();
+  }
+
+  get consistentIndex(): number {
+    return this.#consistentIndex;
+  }
+
+  get consistentTerm(): number {
+    return this.#consistentTerm;
+  }
+
+  entryApplied(): void {
+    this.#schedule.entryApplied();
+    if (this.#commitWanted) this.#goOn();
+  }
+
+  commit(): void {
+    this.#schedule.entryEnded();
+    this.#startCommit();
+  }
+
+  flushed(): Promise<void> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    if (this.#sealed === undefined && !this.#commitWanted) return Promise.resolve();
+    return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
+  }
+
+  defragment(): Promise<void> {
+    this.#defragmenting ??= this.#defragment().finally(() => {
+      this.#defragmenting = undefined;
+    });
+    return this.#defragmenting;
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  readonly #scanSource = (() => {
+    const backend = this;
+    return {
+      get reader() {
+        return backend.#file.reader;
+      },
+      get generations() {
+        return backend.#generations;
+      },
+      get epoch() {
+        return backend.#epoch;
+      },
+    };
+  })();
+
+  #find(main: number, sub: number, tombstone: boolean): Uint8Array | undefined {
+    for (let g = this.#generations.length - 1; g >= 0; g--) {
+      const generation = this.#generations[g]!;
+      const ordinal = generation.revisions.find(main, sub);
+      if (ordinal >= 0) {
+        const found =
+          !generation.revisions.isDead(ordinal) && generation.revisions.isTombstone(ordinal) === tombstone;
+        return found ? generation.revisions.recordAt(ordinal) : undefined;
+      }
+      if (generation.deleted.has(main, sub, tombstone)) return undefined;
+    }
+    const reader = this.#file.reader;
+    if (!reader.findRevision(main, sub, tombstone)) return undefined;
+    return reader.recordBytes.subarray(reader.recordStart, reader.recordEnd);
+  }
+
+  #isDeleted(main: number, sub: number, tombstone: boolean, fromGeneration: number): boolean {
+    for (let g = fromGeneration; g < this.#generations.length; g++) {
+      if (this.#generations[g]!.deleted.has(main, sub, tombstone)) return true;
+    }
+    return false;
+  }
+
+  #setEntry(table: Table, key: Uint8Array, value: Uint8Array | undefined): void {
+    this.#active.setEntry(table, key, value);
+    this.#schedule.wrote(this.#active.writes, this.#active.bytes);
+  }
+
+  /** Commits what is pending, now or after the commit that is under way. */
+  #startCommit(): void {
+    if (this.#failure !== undefined) return;
+    if (this.#sealed !== undefined || this.#commitsHeld) {
+      this.#commitWanted = true;
+      return;
+    }
+    this.#commitWanted = false;
+    this.#schedule.committing();
+    const indexMoved = this.#consistentIndex !== this.#committedIndex;
+    if (this.#active.writes === 0 && !indexMoved) return;
+    const sealed = this.#active;
+    if (indexMoved) {
+      sealed.setEntry(META, INDEX_KEY, uint64(this.#consistentIndex));
+      if (this.#consistentTerm > 0) sealed.setEntry(META, TERM_KEY, uint64(this.#consistentTerm));
+    }
+    const index = this.#consistentIndex;
+    this.#sealed = sealed;
+    this.#active = this.#spare ?? new Generation(this.#pool);
+    this.#spare = undefined;
+    this.#generations = [sealed, this.#active];
+    this.#epoch++;
+    this.#committer.commit(this.#file.environment, sealed, (error) => this.#committed(index, error));
+  }
+
+  #committed(index: number, error: Error | undefined): void {
+    if (error !== undefined) {
+      this.#fail(error);
+      return;
+    }
+    this.#committedIndex = index;
+    const sealed = this.#sealed!;
+    this.#file.reader.renew();
+    this.#sealed = undefined;
+    this.#generations = [this.#active];
+    this.#epoch++;
+    sealed.clear();
+    this.#spare = sealed;
+    this.#onCommitDone?.();
+    this.#onCommitDone = undefined;
+    this.#goOn();
+  }
+
+  /** After a commit, or when commits are no longer held: the next one if it is wanted and allowed. */
+  #goOn(): void {
+    if ((this.#commitWanted || this.#schedule.due) && this.#schedule.allowed) this.#startCommit();
+    if (this.#sealed === undefined && !this.#commitWanted) this.#settle();
+  }
+
+  #settle(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const { resolve } of waiting) resolve();
+  }
+
+  #fail(error: Error): void {
+    this.#failure = error;
+    this.#schedule.close();
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const { reject } of waiting) reject(error);
+    this.#onCommitDone?.();
+    this.#options.onFatal(error);
+  }
+
+  async #defragment(): Promise<void> {
+    const name = `${temporaryPrefix(this.path)}${process.pid}.${this.#defragmentations++}`;
+    const copyPath = path.join(path.dirname(this.path), name);
+    let copy: Defragmentation | undefined;
+    let renamed = false;
+    const deleted = new DeletedRevisions();
+    for (const generation of this.#generations) {
+      generation.deleted.forEach((main, sub, tombstone) => {
+        deleted.add(main, sub, tombstone);
+      });
+    }
+    this.#deletedMeanwhile = deleted;
+    try {
+      copy = await Defragmentation.begin(this.#file, copyPath, this.#options.clock, () => this.#epoch);
+      await copy.copyRevisions(() => this.#closing);
+      this.#commitsHeld = true;
+      await this.#commitDone();
+      await copy.copyRevisions(() => this.#closing);
+      await copy.finish(deleted);
+      renameSync(copyPath, this.path);
+      renamed = true;
+      // Before the first commit to the new file: it would be lost if the name came to mean the old one again.
+      await syncDirectory(path.dirname(this.path));
+      removeCopy(copyPath);
+      const old = this.#file;
+      this.#file = copy.target;
+      this.#file.reader.file.path = this.path;
+      this.#epoch++;
+      await old.close();
+    } catch (error) {
+      if (renamed) this.#fail(error instanceof Error ? error : new Error(String(error)));
+      else {
+        await copy?.abandon();
+        removeCopy(copyPath);
+      }
+      throw error;
+    } finally {
+      this.#deletedMeanwhile = undefined;
+      this.#commitsHeld = false;
+      this.#goOn();
+    }
+  }
+
+  /** Resolves when no commit is under way; rejects when the last one failed. */
+  async #commitDone(): Promise<void> {
+    if (this.#sealed !== undefined && this.#failure === undefined) {
+      await new Promise<void>((resolve) => {
+        this.#onCommitDone = resolve;
+      });
+    }
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  async #close(): Promise<void> {
+    this.#closing = true;
+    // What failed has been reported; closing goes on.
+    await this.#defragmenting?.catch(() => {});
+    this.commit();
+    await this.flushed().catch(() => {});
+    this.#schedule.close();
+    await this.#file.close();
+  }
+}
+
+async function syncDirectory(directory: string): Promise<void> {
+  const handle = await open(directory, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** How the names of unfinished copies begin. */
+function temporaryPrefix(file: string): string {
+  return `${path.basename(file)}.tmp.`;
+}
+
+function keyText(key: Uint8Array): string {
+  return Buffer.from(key.buffer, key.byteOffset, key.length).toString("latin1");
+}
+
+function uint64(value: number): Uint8Array {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigUInt64BE(BigInt(value));
+  return bytes;
+}
+
+function readUint64(bytes: Uint8Array | undefined): number {
+  if (bytes === undefined || bytes.length !== 8) return 0;
+  const value = Number(new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0));
+  assert(Number.isSafeInteger(value), "index beyond 2^53");
+  return value;
+}

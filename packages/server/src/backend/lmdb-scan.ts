@@ -1,0 +1,127 @@
+import type { RevisionRecord, RevisionScan, RevisionVisitor } from "../seams/backend.ts";
+import type { Generation } from "./generation.ts";
+import { NODE_HEADER_BYTES } from "./lmdb-format.ts";
+import { newPage, type Page } from "./page-file.ts";
+import { mainOf, subOf, TOMBSTONE_KEY_BYTES } from "./revision-key.ts";
+import type { SnapshotReader } from "./snapshot-reader.ts";
+
+/** What a scan needs of its backend. */
+export interface ScanSource {
+  readonly reader: SnapshotReader;
+  /** Oldest first; what is in one is newer than the file and than the generations before. */
+  readonly generations: readonly Generation[];
+  /** Changes whenever a generation becomes part of the file. */
+  readonly epoch: number;
+}
+
+/**
+ * Records of the file and then of the generations behind it, one by one. It keeps only its position and a copy of one
+ * leaf, so commits may happen at any time.
+ */
+export class LmdbScan implements RevisionScan {
+  readonly #source: ScanSource;
+  readonly #toMain: number;
+  #nextMain: number;
+  #nextSub = 0;
+  readonly #page: Page = newPage();
+  #index = 0;
+  /** Of `#page` and `#fileDone`: a commit may have freed what an older leaf refers to. */
+  #epoch = -1;
+  /** The file has no record at or above the position. */
+  #fileDone = false;
+
+  constructor(source: ScanSource, fromMain: number, toMain: number) {
+    this.#source = source;
+    this.#nextMain = Math.max(0, fromMain);
+    this.#toMain = toMain;
+  }
+
+  [Symbol.iterator](): this {
+    return this;
+  }
+
+  next(): IteratorResult<RevisionRecord, undefined> {
+    let found: RevisionRecord | undefined;
+    this.visit(1, (main, sub, tombstone, bytes, start, end) => {
+      found = { main, sub, tombstone, record: bytes.subarray(start, end) };
+    });
+    return found === undefined ? { done: true, value: undefined } : { done: false, value: found };
+  }
+
+  visit(limit: number, visitor: RevisionVisitor): number {
+    let count = 0;
+    while (count < limit) {
+      const source = this.#source;
+      if (this.#epoch !== source.epoch) {
+        this.#epoch = source.epoch;
+        this.#fileDone = false;
+        this.#page.nodes = 0;
+        this.#index = 0;
+      }
+      if (this.#index >= this.#page.nodes && !this.#fileDone) this.#refill();
+      if (this.#index < this.#page.nodes) {
+        const visited = this.#visitStored(visitor);
+        if (visited < 0) return count;
+        count += visited;
+      } else {
+        if (!this.#visitPending(visitor)) return count;
+        count++;
+      }
+    }
+    return count;
+  }
+
+  /** Reads the leaf with the next record of the file. */
+  #refill(): void {
+    const index = this.#source.reader.seekLeaf(this.#nextMain, this.#nextSub, this.#page);
+    this.#fileDone = index < 0;
+    if (this.#fileDone) this.#page.nodes = 0;
+    this.#index = Math.max(0, index);
+  }
+
+  /** Visits the next record of the leaf: 1, 0 if it is deleted, -1 at the scan's end. */
+  #visitStored(visitor: RevisionVisitor): number {
+    const page = this.#page;
+    const { reader, generations } = this.#source;
+    const at = reader.file.node(page, this.#index);
+    reader.checkRevisionKey(page, at);
+    const key = at + NODE_HEADER_BYTES;
+    const main = mainOf(page.view, key);
+    const sub = subOf(page.view, key);
+    const tombstone = page.view.getUint16(at + 6, true) === TOMBSTONE_KEY_BYTES;
+    if (main < this.#nextMain || (main === this.#nextMain && sub < this.#nextSub)) {
+      reader.file.corrupt(page.pgno, at, "revisions out of order");
+    }
+    if (main > this.#toMain) return -1;
+    this.#index++;
+    this.#nextMain = main;
+    this.#nextSub = sub + 1;
+    for (const generation of generations) {
+      if (generation.deleted.has(main, sub, tombstone)) return 0;
+    }
+    reader.readRecord(page, at, main, sub, tombstone);
+    visitor(main, sub, tombstone, reader.recordBytes, reader.recordStart, reader.recordEnd);
+    return 1;
+  }
+
+  #visitPending(visitor: RevisionVisitor): boolean {
+    const { generations } = this.#source;
+    for (let g = 0; g < generations.length; g++) {
+      const revisions = generations[g]!.revisions;
+      for (let i = revisions.lowerBound(this.#nextMain, this.#nextSub); i < revisions.count; i++) {
+        if (revisions.isDead(i)) continue;
+        const main = revisions.mainAt(i);
+        const sub = revisions.subAt(i);
+        if (main > this.#toMain) return false;
+        const tombstone = revisions.isTombstone(i);
+        if (g + 1 < generations.length && generations[g + 1]!.deleted.has(main, sub, tombstone)) continue;
+        this.#nextMain = main;
+        this.#nextSub = sub + 1;
+        const start = revisions.startAt(i);
+        visitor(main, sub, tombstone, revisions.chunkAt(i).bytes, start, start + revisions.lengthAt(i));
+        return true;
+      }
+    }
+    return false;
+  }
+}

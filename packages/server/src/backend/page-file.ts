@@ -1,0 +1,165 @@
+import { readSync } from "node:fs";
+import { BackendCorruptionError } from "./corruption.ts";
+import {
+  NODE_BIG,
+  NODE_HEADER_BYTES,
+  PAGE_BRANCH,
+  PAGE_BYTES,
+  PAGE_HEADER_BYTES,
+  PAGE_LEAF,
+  PAGE_OVERFLOW,
+  readNumber,
+} from "./lmdb-format.ts";
+
+/** Slots are found by the low bits of the page number. 4 MiB hold the branches above a million records. */
+const BRANCH_SLOTS = 1024;
+const LEAF_SLOTS = 64;
+
+/** A page in memory. `nodes` is the number of its nodes; `pgno` -1: nothing read yet. */
+export interface Page {
+  pgno: number;
+  nodes: number;
+  epoch: number;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly view: DataView;
+}
+
+export function newPage(): Page {
+  const buffer = new ArrayBuffer(PAGE_BYTES);
+  return { pgno: -1, nodes: 0, epoch: -1, bytes: new Uint8Array(buffer), view: new DataView(buffer) };
+}
+
+/**
+ * Reads pages of the database file, and believes nothing it reads: every number is checked before it is used, so a
+ * damaged file ends in a `BackendCorruptionError` and never in a wrong answer or a crash. We read with `pread` and not
+ * through LMDB because that is as fast, keeps the map of the file out of our resident memory, and because LMDB trusts
+ * its pages.
+ */
+export class PageFile {
+  /** For reports. */
+  path: string;
+  readonly fd: number;
+  /** Pages of the snapshot that is read; all page numbers are below. */
+  pageCount = 0;
+  readonly #branches: (Page | undefined)[] = new Array(BRANCH_SLOTS);
+  readonly #leaves: (Page | undefined)[] = new Array(LEAF_SLOTS);
+  #epoch = 0;
+
+  /** `fd` stays the caller's to close. */
+  constructor(path: string, fd: number) {
+    this.path = path;
+    this.fd = fd;
+  }
+
+  /** A commit is visible: pages may have been written anew. Borrowed pages keep their old content until reused. */
+  invalidate(): void {
+    this.#epoch++;
+  }
+
+  /** Borrowed until the next read through the cache. `level` counts from 0 at the root of a tree of `depth` levels. */
+  cached(pgno: number, level: number, depth: number): Page {
+    const leaf = level === depth - 1;
+    const slots = leaf ? this.#leaves : this.#branches;
+    const index = pgno & (slots.length - 1);
+    let slot = slots[index];
+    if (slot === undefined) {
+      slot = newPage();
+      slots[index] = slot;
+    }
+    if (slot.pgno === pgno && slot.epoch === this.#epoch) return slot;
+    this.read(pgno, leaf, slot);
+    slot.epoch = this.#epoch;
+    return slot;
+  }
+
+  /** Reads a page of a tree into `page`. */
+  read(pgno: number, leaf: boolean, page: Page): void {
+    page.pgno = -1;
+    this.checkNumber(pgno, 0);
+    const offset = pgno * PAGE_BYTES;
+    if (readSync(this.fd, page.bytes, 0, PAGE_BYTES, offset) !== PAGE_BYTES)
+      this.corrupt(pgno, 0, "file ends");
+    const view = page.view;
+    if (view.getUint32(0, true) + view.getUint32(4, true) * 0x1_0000_0000 !== pgno) {
+      this.corrupt(pgno, 0, "page number does not match");
+    }
+    if (view.getUint16(18, true) !== (leaf ? PAGE_LEAF : PAGE_BRANCH)) {
+      this.corrupt(pgno, 18, leaf ? "not a leaf page" : "not a branch page");
+    }
+    const lower = view.getUint16(20, true);
+    const upper = view.getUint16(22, true);
+    if (lower === 0 || lower % 2 !== 0 || lower > upper || upper > PAGE_BYTES - PAGE_HEADER_BYTES) {
+      this.corrupt(pgno, 20, "bounds of the free space");
+    }
+    page.nodes = lower / 2;
+    page.pgno = pgno;
+  }
+
+  /** Offset in the page of node `index`, whose header and key are inside the page. */
+  node(page: Page, index: number): number {
+    const at = page.view.getUint16(PAGE_HEADER_BYTES + index * 2, true) + PAGE_HEADER_BYTES;
+    if (at < PAGE_HEADER_BYTES + page.nodes * 2 || at + NODE_HEADER_BYTES > PAGE_BYTES) {
+      this.corrupt(page.pgno, PAGE_HEADER_BYTES + index * 2, "node outside of the page");
+    }
+    if (at + NODE_HEADER_BYTES + page.view.getUint16(at + 6, true) > PAGE_BYTES) {
+      this.corrupt(page.pgno, at, "key outside of the page");
+    }
+    return at;
+  }
+
+  /** Page number of the child under node `index` of a branch page. */
+  child(page: Page, index: number): number {
+    const at = this.node(page, index);
+    const pgno = page.view.getUint32(at, true) + page.view.getUint16(at + 4, true) * 0x1_0000_0000;
+    if (pgno < 2 || pgno >= this.pageCount) this.corrupt(page.pgno, at, `child page ${pgno}`);
+    return pgno;
+  }
+
+  /** Length of the data of a leaf node at `at`; whether it lies in the page or in an overflow run. */
+  dataLength(page: Page, at: number): number {
+    const length = page.view.getUint32(at, true);
+    if (!this.isBig(page, at)) {
+      const end = at + NODE_HEADER_BYTES + page.view.getUint16(at + 6, true) + length;
+      if (end > PAGE_BYTES) this.corrupt(page.pgno, at, "data outside of the page");
+    }
+    return length;
+  }
+
+  isBig(page: Page, at: number): boolean {
+    return (page.view.getUint16(at + 4, true) & NODE_BIG) !== 0;
+  }
+
+  /** First page and number of pages of the overflow run that holds the data of the node at `at`. */
+  overflow(page: Page, at: number): { pgno: number; pages: number } {
+    const from = at + NODE_HEADER_BYTES + page.view.getUint16(at + 6, true);
+    if (from + 24 > PAGE_BYTES) this.corrupt(page.pgno, at, "overflow address outside of the page");
+    const pgno = readNumber(page.view, from);
+    const pages = readNumber(page.view, from + 16);
+    const wanted = Math.ceil((PAGE_HEADER_BYTES + page.view.getUint32(at, true)) / PAGE_BYTES);
+    if (pages !== wanted || pgno < 2 || !(pgno + pages <= this.pageCount)) {
+      this.corrupt(page.pgno, from, `overflow run of ${pages} pages at page ${pgno}`);
+    }
+    return { pgno, pages };
+  }
+
+  /** The data of a node that is in an overflow run, in memory of its own, with the page header before it. */
+  readOverflow(page: Page, at: number): Uint8Array<ArrayBuffer> {
+    const { pgno, pages } = this.overflow(page, at);
+    const length = PAGE_HEADER_BYTES + page.view.getUint32(at, true);
+    const bytes = new Uint8Array(length);
+    if (readSync(this.fd, bytes, 0, length, pgno * PAGE_BYTES) !== length) this.corrupt(pgno, 0, "file ends");
+    const view = new DataView(bytes.buffer);
+    if (readNumber(view, 0) !== pgno) this.corrupt(pgno, 0, "page number does not match");
+    if (view.getUint16(18, true) !== PAGE_OVERFLOW) this.corrupt(pgno, 18, "not an overflow page");
+    if (view.getUint32(20, true) !== pages) this.corrupt(pgno, 20, "length of the overflow run");
+    return bytes;
+  }
+
+  checkNumber(pgno: number, fromPage: number): void {
+    if (!(pgno >= 2 && pgno < this.pageCount)) this.corrupt(fromPage, 0, `page number ${pgno}`);
+  }
+
+  corrupt(pgno: number, offset: number, what: string): never {
+    throw new BackendCorruptionError(this.path, pgno * PAGE_BYTES + offset, what);
+  }
+}

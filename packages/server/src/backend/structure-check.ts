@@ -1,0 +1,218 @@
+import { closeSync, fstatSync, openSync } from "node:fs";
+import { compareNode, KeyTarget } from "./key-target.ts";
+import {
+  type Meta,
+  NODE_HEADER_BYTES,
+  PAGE_BYTES,
+  PAGE_HEADER_BYTES,
+  readNumber,
+  restoredMeta,
+  type Tree,
+} from "./lmdb-format.ts";
+import { newPage, type Page, type PageFile } from "./page-file.ts";
+import { readMetaPages, SnapshotReader, TREE_NAMES } from "./snapshot-reader.ts";
+
+/** More levels than any file can have. */
+const MAX_DEPTH = 32;
+
+/**
+ * Checks a database file before LMDB opens it, because LMDB believes its pages, and can end the process or overwrite
+ * live pages when they are wrong. Reads the metas, every branch page, all tables but `key`, and the list of free
+ * pages; each page must be what its parent says, its keys in order and between its parent's, no page used twice. The
+ * leaves of table `key` are only accounted for: whoever scans it (a start does) checks them and every record.
+ * Throws `BackendCorruptionError`. Returns the transaction that LMDB will go back to, undefined for an empty file.
+ */
+export function checkStructure(path: string): number | undefined {
+  const fd = openSync(path, "r");
+  try {
+    if (fstatSync(fd).size === 0) return undefined;
+    const reader = new SnapshotReader(path, fd);
+    const meta = restoredMeta(readMetaPages(reader.file));
+    new StructureCheck(reader, meta).run();
+    return meta.txnId;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+class StructureCheck {
+  readonly #reader: SnapshotReader;
+  readonly #file: PageFile;
+  readonly #meta: Meta;
+  /** One bit a page. */
+  #used = new Uint8Array(0);
+
+  constructor(reader: SnapshotReader, meta: Meta) {
+    this.#reader = reader;
+    this.#file = reader.file;
+    this.#meta = meta;
+  }
+
+  run(): void {
+    const { free, main, lastPage, pageBytes, txnId } = this.#meta;
+    const file = this.#file;
+    if (pageBytes !== PAGE_BYTES) file.corrupt(0, PAGE_HEADER_BYTES, `pages of ${pageBytes} bytes`);
+    // LMDB refers to pages by 48 bits; a file of our page size ends long before.
+    if (!(lastPage >= 1 && lastPage < 2 ** 40)) file.corrupt(0, 0, `last page ${lastPage}`);
+    if (!Number.isSafeInteger(txnId)) file.corrupt(0, 0, "transaction number");
+    const size = fstatSync(file.fd).size;
+    if ((lastPage + 1) * PAGE_BYTES > size + 2 ** 30)
+      file.corrupt(0, 0, `last page ${lastPage}, beyond the file`);
+    file.pageCount = lastPage + 1;
+    this.#used = new Uint8Array((lastPage >>> 3) + 1);
+    this.#use(0, 0, 2);
+    this.#checkNewestRoot(main);
+    this.#walk(main, "main", () => {});
+    this.#walk(free, "free", (page, at) => this.#useFreePages(page, at));
+    this.#reader.use(this.#meta);
+    for (const name of TREE_NAMES) {
+      const tree = this.#reader.snapshot.trees.get(name);
+      if (tree === undefined) continue;
+      if (tree.flags !== 0) file.corrupt(Math.max(0, main.root), 0, `flags of table ${name}`);
+      if (name === "key") this.#walk(tree, name, undefined);
+      else {
+        this.#walk(tree, name, (page, at) => this.#useOverflow(page, at));
+        this.#reader.entries(name);
+      }
+    }
+  }
+
+  /** Every transaction writes the root of all tables anew, so its page must name the meta's transaction. */
+  #checkNewestRoot(main: Tree): void {
+    if (main.root < 0) return;
+    const page = newPage();
+    this.#file.read(main.root, main.depth === 1, page);
+    const txnId = readNumber(page.view, 8);
+    // Going back after a crash leaves a second copy of the meta, numbered one lower.
+    if (txnId !== this.#meta.txnId && txnId !== this.#meta.txnId + 1) {
+      this.#file.corrupt(
+        main.root,
+        8,
+        `root of transaction ${txnId} in meta of transaction ${this.#meta.txnId}`,
+      );
+    }
+  }
+
+  /** Visits the nodes of all leaves; without `visit`, the leaves are not read. */
+  #walk(tree: Tree, name: string, visit: ((page: Page, at: number) => void) | undefined): void {
+    if (tree.root < 0) {
+      if (tree.depth !== 0 || tree.entries !== 0) this.#file.corrupt(0, 0, `empty tree ${name}`);
+      return;
+    }
+    if (tree.depth < 1 || tree.depth > MAX_DEPTH) this.#file.corrupt(0, 0, `depth of tree ${name}`);
+    const counted = this.#walkPage(tree, tree.root, 0, 0, undefined, undefined, visit, name === "free");
+    if (visit !== undefined && counted !== tree.entries) {
+      this.#file.corrupt(tree.root, 0, `tree ${name} has ${counted} entries, not ${tree.entries}`);
+    }
+  }
+
+  #walkPage(
+    tree: Tree,
+    pgno: number,
+    parent: number,
+    level: number,
+    low: KeyTarget | undefined,
+    high: KeyTarget | undefined,
+    visit: ((page: Page, at: number) => void) | undefined,
+    integerKeys: boolean,
+  ): number {
+    this.#use(parent, pgno, 1);
+    const leaf = level === tree.depth - 1;
+    if (leaf && visit === undefined) return 0;
+    const page = newPage();
+    this.#file.read(pgno, leaf, page);
+    const first = leaf ? 0 : 1;
+    const keys: KeyTarget[] = [];
+    for (let i = 0; i < page.nodes; i++) {
+      const at = this.#file.node(page, i);
+      const key = new KeyTarget();
+      key.copyFrom(page, at);
+      keys.push(key);
+      if (i < first) continue;
+      const below = i > first ? keys[i - 1] : low;
+      if (below !== undefined && !ordered(page, at, below, integerKeys, i > first)) {
+        this.#file.corrupt(pgno, at, "keys out of order");
+      }
+      if (high !== undefined && compareKeys(page, at, high, integerKeys) >= 0) {
+        this.#file.corrupt(pgno, at, "keys above the page's separator");
+      }
+    }
+    if (leaf) {
+      for (let i = 0; i < page.nodes; i++) visit!(page, this.#file.node(page, i));
+      return page.nodes;
+    }
+    let counted = 0;
+    for (let i = 0; i < page.nodes; i++) {
+      const child = this.#file.child(page, i);
+      counted += this.#walkPage(
+        tree,
+        child,
+        pgno,
+        level + 1,
+        i === 0 ? low : keys[i],
+        i + 1 < page.nodes ? keys[i + 1] : high,
+        visit,
+        integerKeys,
+      );
+    }
+    return counted;
+  }
+
+  #useOverflow(page: Page, at: number): void {
+    this.#file.dataLength(page, at);
+    if (!this.#file.isBig(page, at)) return;
+    const { pgno, pages } = this.#file.overflow(page, at);
+    this.#use(page.pgno, pgno, pages);
+  }
+
+  /**
+   * A record of the list of free pages: how many words follow, then page numbers, downwards. A negative word says
+   * that the next one begins a run of that length, a zero is a gap.
+   */
+  #useFreePages(page: Page, at: number): void {
+    this.#useOverflow(page, at);
+    const file = this.#file;
+    const length = file.dataLength(page, at);
+    let view = page.view;
+    let start = at + NODE_HEADER_BYTES + page.view.getUint16(at + 6, true);
+    if (file.isBig(page, at)) {
+      view = new DataView(file.readOverflow(page, at).buffer);
+      start = PAGE_HEADER_BYTES;
+    }
+    if (page.view.getUint16(at + 6, true) !== 8 || length < 8)
+      file.corrupt(page.pgno, at, "list of free pages");
+    const words = readNumber(view, start);
+    if (!((words + 1) * 8 <= length)) file.corrupt(page.pgno, at, "length of the list of free pages");
+    let run = 1;
+    for (let i = 1; i <= words; i++) {
+      const word = Number(view.getBigInt64(start + i * 8, true));
+      if (word < 0) run = -word;
+      else if (word > 0) {
+        this.#use(page.pgno, word, run);
+        run = 1;
+      }
+    }
+  }
+
+  #use(parent: number, pgno: number, pages: number): void {
+    if (!(pgno >= 0 && pages >= 1 && pgno + pages <= this.#file.pageCount)) {
+      this.#file.corrupt(parent, 0, `refers to ${pages} pages at page ${pgno}`);
+    }
+    for (let i = pgno; i < pgno + pages; i++) {
+      if ((this.#used[i >>> 3]! & (1 << (i & 7))) !== 0)
+        this.#file.corrupt(parent, 0, `page ${i} is used twice`);
+      this.#used[i >>> 3]! |= 1 << (i & 7);
+    }
+  }
+}
+
+/** Whether the node's key is above `below`, or equal to it where that is a separator (`strictly` false). */
+function ordered(page: Page, at: number, below: KeyTarget, integerKeys: boolean, strictly: boolean): boolean {
+  const order = compareKeys(page, at, below, integerKeys);
+  return strictly ? order > 0 : order >= 0;
+}
+
+function compareKeys(page: Page, at: number, other: KeyTarget, integerKeys: boolean): number {
+  if (!integerKeys) return compareNode(page, at, other);
+  return readNumber(page.view, at + NODE_HEADER_BYTES) - readNumber(other.view, 0);
+}
