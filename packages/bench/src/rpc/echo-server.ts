@@ -1,18 +1,21 @@
 /**
- * An echo server for measuring the transport alone: `node echo-server.ts [port]`. On SIGUSR2, and on `GET /` over
- * HTTP/1.1, it reports requests, CPU time and CPU per request since the last report.
+ * An echo server for measuring the transport alone: `node echo-server.ts [port]`. On `GET /` over HTTP/1.1 it reports
+ * requests, CPU time and CPU per request since the last report.
  */
 import http from "node:http";
 import process from "node:process";
 import { GrpcServer, serve } from "@quorate/rpc";
 
 const server = new GrpcServer();
+// A put answers with its header: about thirty octets.
+const REPLY = new Uint8Array(30).fill(1);
 let requests = 0;
 let cpu = process.cpuUsage();
 
 server.unary("/etcdserverpb.KV/Put", (message, call) => {
   requests++;
-  call.reply(message.slice());
+  if (message.length === 0) throw new Error("empty");
+  call.reply(REPLY);
 });
 
 function report(): string {
@@ -33,3 +36,4 @@ function report(): string {
 const admin = http.createServer((_request, response) => response.end(`${report()}\n`));
 const listener = await serve({ port: Number(process.argv[2] ?? 0), grpc: server, http: admin });
 console.log(JSON.stringify(listener.address));
+process.on("SIGTERM", () => process.exit(0)); // lets --cpu-prof write its file

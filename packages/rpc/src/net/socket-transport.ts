@@ -1,17 +1,15 @@
-import { Buffer } from "node:buffer";
+import type { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 import type { Http2Connection } from "../http2/connection.ts";
 import { releaseChunk } from "../http2/output-buffer.ts";
 import type { Flushable } from "./flush-queue.ts";
-
-export type TransportSocket = Socket;
+import { RawSocket, type RawSocketEvents } from "./raw-socket.ts";
 
 /** How much is moved into the output at a time, and the most that one connection sends in one turn. */
 const PUMP_BYTES = 131_072;
 const TURN_BYTES = 1_048_576;
 /** A closed connection's last octets (a GOAWAY) get this long to leave. */
 const LINGER_MS = 1000;
-const NOTHING = Buffer.alloc(0);
 
 export interface TransportCallbacks {
   /** Octets have arrived; called before the connection sees them. */
@@ -21,31 +19,28 @@ export interface TransportCallbacks {
 }
 
 /** The thin shell between a socket and the connection's state machine. */
-export class SocketTransport implements Flushable {
-  readonly #socket: Socket;
+export class SocketTransport implements Flushable, RawSocketEvents {
+  readonly #socket: RawSocket;
   readonly #connection: Http2Connection;
   readonly #callbacks: TransportCallbacks;
   /** Chunks that the socket may still read. */
   #inFlight: Buffer[] = [];
   #closing = false;
-  readonly #onUnblocked = (): void => this.#unblock();
 
+  /** Takes the socket over; what was already read from it must have been unshifted. */
   constructor(socket: Socket, connection: Http2Connection, callbacks: TransportCallbacks) {
-    this.#socket = socket;
     this.#connection = connection;
     this.#callbacks = callbacks;
-    socket.on("data", (chunk: Buffer) => this.receive(chunk, chunk.length));
-    socket.on("end", () => this.destroy());
-    socket.on("error", () => this.destroy());
-    socket.on("close", () => this.#onClose());
+    this.#socket = new RawSocket(socket, this);
   }
 
-  receive(bytes: Uint8Array, length: number): void {
-    if (this.#connection.finished) return;
+  onRead(bytes: Uint8Array, length: number): void {
+    const connection = this.#connection;
+    if (connection.finished) return;
     this.#callbacks.onReceived();
-    this.#connection.receive(bytes, 0, length);
-    const { output, limits } = this.#connection;
-    if (this.#connection.transportBlocked && output.size > limits.maxBlockedOutputBytes) this.destroy();
+    connection.receive(bytes, 0, length);
+    if (connection.transportBlocked && connection.output.size > connection.limits.maxBlockedOutputBytes)
+      this.destroy();
   }
 
   /** Sends what the connection has, as far as the socket takes it. */
@@ -67,47 +62,40 @@ export class SocketTransport implements Flushable {
   }
 
   #writeOutput(): number {
-    const socket = this.#socket;
     const { output } = this.#connection;
-    const { bytes, length, fullChunks, fullLengths } = output;
-    let sent = length;
-    for (let i = 0; i < fullChunks.length; i++) {
-      const chunk = fullChunks[i]!;
-      socket.write(chunk.subarray(0, fullLengths[i]!));
-      this.#inFlight.push(chunk);
-      sent += fullLengths[i]!;
+    let sent = 0;
+    for (let i = 0; i < output.fullChunks.length; i++) {
+      sent += output.fullLengths[i]!;
+      this.#writeChunk(output.fullChunks[i]!, output.fullLengths[i]!);
     }
-    if (length > 0) {
-      socket.write(length === bytes.length ? bytes : bytes.subarray(0, length));
-      this.#inFlight.push(bytes);
+    if (output.length > 0) {
+      sent += output.length;
+      this.#writeChunk(output.bytes, output.length);
     }
     output.detach();
-    // The kernel usually takes everything at once; then the chunks are free again.
-    if (socket.writableLength === 0) this.#releaseChunks();
-    else this.#block();
     return sent;
   }
 
-  #releaseChunks(): void {
-    for (let i = 0; i < this.#inFlight.length; i++) releaseChunk(this.#inFlight[i]!);
-    this.#inFlight.length = 0;
+  #writeChunk(chunk: Buffer, length: number): void {
+    // The kernel usually takes everything at once; then the chunk is free again.
+    if (this.#socket.write(length === chunk.length ? chunk : chunk.subarray(0, length))) {
+      releaseChunk(chunk);
+    } else {
+      this.#inFlight.push(chunk);
+      this.#connection.transportBlocked = true;
+    }
   }
 
-  #block(): void {
-    this.#connection.transportBlocked = true;
-    // An empty write queues behind the others: its callback says that they are gone, and only blocked sockets pay for it.
-    this.#socket.write(NOTHING, this.#onUnblocked);
-  }
-
-  #unblock(): void {
+  onWritten(): void {
     if (this.#connection.disconnected) return;
-    this.#releaseChunks();
+    for (const chunk of this.#inFlight) releaseChunk(chunk);
+    this.#inFlight.length = 0;
     this.#connection.transportBlocked = false;
     this.flush();
   }
 
   #closeGently(): void {
-    if (this.#closing) return;
+    if (this.#closing || this.#connection.transportBlocked) return;
     this.#closing = true;
     this.#socket.end();
     setTimeout(() => this.destroy(), LINGER_MS).unref();
@@ -118,7 +106,7 @@ export class SocketTransport implements Flushable {
     this.#socket.destroy();
   }
 
-  #onClose(): void {
+  onClose(): void {
     // Chunks in flight are not released: a cancelled write may still hold them.
     this.#inFlight = [];
     this.#callbacks.onClosed();

@@ -1,3 +1,4 @@
+import type { Socket } from "node:net";
 import { type CallHead, readCallHead } from "../grpc/call-head.ts";
 import { HttpExchangeStream } from "../grpc/http-exchange.ts";
 import { PingEnforcement, Pinger } from "../grpc/keepalive.ts";
@@ -8,7 +9,7 @@ import type { HeaderBlock } from "../http2/header-block.ts";
 import { ENHANCE_YOUR_CALM } from "../http2/protocol.ts";
 import type { Http2Stream } from "../http2/stream.ts";
 import { scheduleFlush } from "../net/flush-queue.ts";
-import { SocketTransport, type TransportSocket } from "../net/socket-transport.ts";
+import { SocketTransport } from "../net/socket-transport.ts";
 import type { GrpcServer, Route } from "./grpc-server.ts";
 
 const NOTHING: Uint8Array = new Uint8Array(0);
@@ -31,7 +32,7 @@ export class ServerConnection implements ConnectionHandler {
   #cancelTimer: (() => void) | undefined = undefined;
   #ready = false;
 
-  constructor(server: GrpcServer, socket: TransportSocket, peer: Peer) {
+  constructor(server: GrpcServer, socket: Socket, peer: Peer) {
     this.server = server;
     this.peer = peer;
     const { clock, keepalive } = server;
