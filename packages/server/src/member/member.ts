@@ -139,7 +139,7 @@ export class Member implements AsyncDisposable {
     const { config } = this;
     this.#failpointServer = await openFailpointServer();
     await checkAddressesFree(config);
-    this.#storage = await openStorage(config, this.#disk, (directory) => this.#openBackend(directory), this.#log);
+    this.#storage = await openStorage(config, this.#disk, (path) => this.#openBackend(path), this.#log);
     const services = this.#build(this.#storage);
     await this.#restoreState(this.#storage);
     this.#startTicking();
@@ -159,9 +159,9 @@ export class Member implements AsyncDisposable {
     }
   }
 
-  #openBackend(directory: string): Promise<Backend> {
+  #openBackend(path: string): Promise<Backend> {
     return LmdbBackend.open({
-      directory,
+      path,
       clock: this.#clock,
       batchLimit: this.config.backendBatchLimit,
       batchIntervalMs: this.config.backendBatchMs,

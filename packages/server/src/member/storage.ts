@@ -41,7 +41,7 @@ export function storagePaths(config: ServerConfig): StoragePaths {
 export async function openStorage(
   config: ServerConfig,
   disk: Disk,
-  openBackend: (directory: string) => Promise<Backend>,
+  openBackend: (path: string) => Promise<Backend>,
   log: Logger,
 ): Promise<MemberStorage> {
   const paths = storagePaths(config);
@@ -66,7 +66,7 @@ async function create(
   config: ServerConfig,
   paths: StoragePaths,
   disk: Disk,
-  openBackend: (directory: string) => Promise<Backend>,
+  openBackend: (path: string) => Promise<Backend>,
   lock: DiskLock,
   log: Logger,
 ): Promise<MemberStorage> {
@@ -76,7 +76,7 @@ async function create(
     config.initialCluster.map((member) => memberId(member.peerUrls, config.initialClusterToken)),
   );
   log.info("bootstrapping a new member", { memberId: formatId(localId), clusterId: formatId(cluster) });
-  const backend = await openBackend(paths.snap);
+  const backend = await openBackend(paths.database);
   const wal = await Wal.create(disk, paths.wal, { nodeId: localId, clusterId: cluster });
   const membership = new Membership(backend, cluster, localId);
   membership.restore();
@@ -97,12 +97,12 @@ async function create(
 async function reopen(
   paths: StoragePaths,
   disk: Disk,
-  openBackend: (directory: string) => Promise<Backend>,
+  openBackend: (path: string) => Promise<Backend>,
   lock: DiskLock,
   log: Logger,
 ): Promise<MemberStorage> {
   const snapshot = (await lastValidSnapshot(disk, paths.wal)) ?? { index: 0, term: 0 };
-  const backend = await openBackend(paths.snap);
+  const backend = await openBackend(paths.database);
   const appliedIndex = backend.consistentIndex;
   if (appliedIndex < snapshot.index) {
     throw new Error(
