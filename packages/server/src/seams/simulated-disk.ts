@@ -127,37 +127,38 @@ class Mount implements Disk {
     }
   }
 
-  async rename(from: string, to: string): Promise<void> {
-    await this.operate("rename", from);
-    if (directoryOf(from) !== directoryOf(to))
-      throw new DiskError("IO", from, `${from}: renamed across directories`);
-    const parent = findDirectory(this.#root, directoryOf(from));
-    if (parent.get(baseName(from)) === undefined) throw notFound(from);
-    parent.rename(baseName(from), baseName(to));
+  rename(from: string, to: string): Promise<void> {
+    return this.operate("rename", from, () => {
+      if (directoryOf(from) !== directoryOf(to))
+        throw new DiskError("IO", from, `${from}: renamed across directories`);
+      const parent = findDirectory(this.#root, directoryOf(from));
+      if (parent.get(baseName(from)) === undefined) throw notFound(from);
+      parent.rename(baseName(from), baseName(to));
+    });
   }
 
-  async remove(path: string): Promise<void> {
-    await this.operate("remove", path);
-    if (find(this.#root, path) !== undefined) {
+  remove(path: string): Promise<void> {
+    return this.operate("remove", path, () => {
+      if (find(this.#root, path) === undefined) return;
       findDirectory(this.#root, directoryOf(path)).set(baseName(path), undefined);
-    }
+    });
   }
 
-  async syncDirectory(directory: string): Promise<void> {
-    await this.operate("syncDirectory", directory);
-    findDirectory(this.#root, directory).sync();
+  syncDirectory(directory: string): Promise<void> {
+    return this.operate("syncDirectory", directory, () => findDirectory(this.#root, directory).sync());
   }
 
-  async open(path: string, mode: OpenMode): Promise<DiskFile> {
-    await this.operate("open", path);
-    let node = find(this.#root, path);
-    if (node === undefined) {
-      if (mode === "read") throw notFound(path);
-      node = new FileNode();
-      findDirectory(this.#root, directoryOf(path)).set(baseName(path), node);
-    }
-    if (node instanceof DirectoryNode) throw new DiskError("IO", path, `${path}: is a directory`);
-    return new SimulatedFile(path, mode, node, this, this.#options.random);
+  open(path: string, mode: OpenMode): Promise<DiskFile> {
+    return this.operate("open", path, () => {
+      let node = find(this.#root, path);
+      if (node === undefined) {
+        if (mode === "read") throw notFound(path);
+        node = new FileNode();
+        findDirectory(this.#root, directoryOf(path)).set(baseName(path), node);
+      }
+      if (node instanceof DirectoryNode) throw new DiskError("IO", path, `${path}: is a directory`);
+      return new SimulatedFile(path, mode, node, this, this.#options.random);
+    });
   }
 
   async lock(path: string): Promise<DiskLock> {
@@ -172,8 +173,8 @@ class Mount implements Disk {
     };
   }
 
-  /** Injects faults, and passes time for what waits for the medium. */
-  async operate(operation: DiskOperation, path: string): Promise<void> {
+  /** Injects faults, passes time for what waits for the medium, then does it, unless the power failed meanwhile. */
+  async operate<Result>(operation: DiskOperation, path: string, effect: () => Result): Promise<Result> {
     this.#assertAlive(path);
     const fault = this.#options.fault?.(operation, path);
     if (fault === "CRASH") this.#crash();
@@ -183,6 +184,7 @@ class Mount implements Disk {
       await new Promise<void>((resolve) => schedule(resolve, operation, path));
     }
     this.#assertAlive(path);
+    return effect();
   }
 
   assertSpace(path: string, node: FileNode, length: number, position: number): void {
@@ -216,14 +218,12 @@ class SimulatedFile implements DiskFile {
     this.#random = random;
   }
 
-  async size(): Promise<number> {
-    await this.#begin("read");
-    return this.#node.size;
+  size(): Promise<number> {
+    return this.#operate("read", () => this.#node.size);
   }
 
-  async read(target: Uint8Array, position: number): Promise<number> {
-    await this.#begin("read");
-    return this.#node.read(target, position);
+  read(target: Uint8Array, position: number): Promise<number> {
+    return this.#operate("read", () => this.#node.read(target, position));
   }
 
   async write(bytes: Uint8Array, position: number): Promise<void> {
@@ -231,7 +231,7 @@ class SimulatedFile implements DiskFile {
     this.#mount.assertSpace(this.path, this.#node, bytes.length, position);
     // The medium may get any part of it from now on, whatever becomes of this call.
     const mark = this.#node.write(bytes, position);
-    await this.#begin("write");
+    await this.#operate("write", () => {});
     if (this.#mode === "durable") await this.#sync(mark);
   }
 
@@ -242,8 +242,7 @@ class SimulatedFile implements DiskFile {
 
   async truncate(size: number): Promise<void> {
     this.#assertWritable();
-    await this.#begin("truncate");
-    this.#node.truncate(size);
+    await this.#operate("truncate", () => this.#node.truncate(size));
   }
 
   async close(): Promise<void> {
@@ -252,17 +251,16 @@ class SimulatedFile implements DiskFile {
 
   async #sync(mark: number): Promise<void> {
     try {
-      await this.#begin("sync");
+      await this.#operate("sync", () => this.#node.sync(mark));
     } catch (error) {
       if (error instanceof DiskError && error.code !== "CRASHED") this.#node.loseSomeWrites(this.#random);
       throw error;
     }
-    this.#node.sync(mark);
   }
 
-  async #begin(operation: DiskOperation): Promise<void> {
-    if (this.#closed) throw new DiskError("IO", this.path, `${this.path}: closed`);
-    await this.#mount.operate(operation, this.path);
+  #operate<Result>(operation: DiskOperation, effect: () => Result): Promise<Result> {
+    if (this.#closed) return Promise.reject(new DiskError("IO", this.path, `${this.path}: closed`));
+    return this.#mount.operate(operation, this.path, effect);
   }
 
   #assertWritable(): void {
