@@ -1,0 +1,104 @@
+/** The two servers that are compared: fresh data directories on one disk, and only the measured one runs. */
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import { debianEtcd, realEtcd } from "../../../scripts/real-etcd.ts";
+import { Etcd } from "../../../test/support/grpc.ts";
+import { Server } from "../../../test/support/server.ts";
+import type { Target } from "./generators.ts";
+
+const repositoryRoot = path.resolve(import.meta.dirname, "../../..");
+
+export type ContenderName = "etcd" | "quorate";
+
+/** Long runs write gigabytes between two compactions; the default quota of 2 GiB is not what is measured. */
+const ARGS = ["--quota-backend-bytes", String(16 * 2 ** 30)];
+
+export class Contender {
+  readonly name: ContenderName;
+  readonly server: Server;
+  #stopped = false;
+
+  private constructor(name: ContenderName, server: Server) {
+    this.name = name;
+    this.server = server;
+  }
+
+  static async create(name: ContenderName, command: readonly string[]): Promise<Contender> {
+    return new Contender(
+      name,
+      await Server.create({ command, args: ARGS, startTimeoutMs: 120_000, env: { ETCD_LOG_LEVEL: "warn" } }),
+    );
+  }
+
+  async start(): Promise<void> {
+    await this.server.start();
+  }
+
+  get target(): Target {
+    return { port: this.server.clientPort, pid: this.server.pid };
+  }
+
+  /** The other one must not take a share of the machine: it is stopped as a whole. */
+  suspend(): void {
+    if (this.#stopped) return;
+    this.server.pause();
+    this.#stopped = true;
+  }
+
+  resume(): void {
+    if (!this.#stopped) return;
+    this.server.resume();
+    this.#stopped = false;
+  }
+
+  async withClient<T>(work: (client: Etcd) => Promise<T>): Promise<T> {
+    const client = new Etcd(this.server.endpoint);
+    try {
+      return await work(client);
+    } finally {
+      client.close();
+    }
+  }
+
+  /** Throws old revisions away, so that neither store grows without end. */
+  async compact(): Promise<void> {
+    await this.withClient(async (client) => {
+      const { header } = await client.range({ key: "x", count_only: true });
+      await client.compact({ revision: header!.revision, physical: true }, { deadlineMs: 120_000 });
+    });
+  }
+
+  async metrics(): Promise<string> {
+    return await (await fetch(`http://${this.server.endpoint}/metrics`)).text();
+  }
+
+  async end(): Promise<void> {
+    this.resume();
+    await this.server[Symbol.asyncDispose]();
+  }
+}
+
+export interface Commands {
+  readonly etcd: readonly string[];
+  readonly quorate: readonly string[];
+  /** For the report. */
+  readonly etcdName: string;
+}
+
+/** `--against` or a real etcd: built from Go modules, or else Debian's. */
+export function findCommands(against: string | undefined): Commands {
+  const quorate = [path.join(repositoryRoot, "bin/etcd")];
+  if (against !== undefined) return { etcd: against.split(" "), quorate, etcdName: against };
+  const built = realEtcd((line) => console.error(line));
+  if ("found" in built) return { etcd: [built.found.etcd], quorate, etcdName: `etcd ${built.found.version}` };
+  const debian = debianEtcd();
+  if ("found" in debian) return { etcd: [debian.found], quorate, etcdName: "Debian's etcd" };
+  throw new Error(`nothing to compare with: ${built.missing}; ${debian.missing}`);
+}
+
+/** What the machine is, for the head of a report. */
+export function machine(): string {
+  const cpu = /model name\s*: (.*)/.exec(readFileSync("/proc/cpuinfo", "latin1"))?.[1] ?? "unknown CPU";
+  const cores = readFileSync("/proc/cpuinfo", "latin1").match(/^processor/gm)?.length ?? 0;
+  return `${cores} x ${cpu}`;
+}

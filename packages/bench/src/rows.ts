@@ -1,0 +1,97 @@
+/** What is measured: one row is an operation in one shape of load, taken by one generator. */
+
+export type GeneratorName = "native" | "h2load" | "go" | "quorate";
+
+export type OperationName =
+  | "put"
+  | "range"
+  | "range-serializable"
+  | "range-100"
+  | "range-10000"
+  | "txn"
+  | "watch"
+  | "watch-latency"
+  | "lease-grant"
+  | "keepalive";
+
+export interface Row {
+  readonly operation: OperationName;
+  readonly connections: number;
+  readonly streams: number;
+  readonly generator: GeneratorName;
+  /** The ratio of throughputs to etcd that this row must reach. */
+  readonly atLeast: number;
+}
+
+export const KEYS = 100_000;
+export const LEASES = 10_000;
+export const KEY_BYTES = 32;
+export const VALUE_BYTES = 256;
+
+interface Shape {
+  readonly connections: number;
+  readonly streams: number;
+  readonly put: number;
+  readonly range: number;
+}
+
+const SHAPES: readonly Shape[] = [
+  { connections: 1, streams: 1, put: 1.2, range: 1 },
+  { connections: 10, streams: 10, put: 2, range: 1 },
+  { connections: 10, streams: 100, put: 4, range: 4 },
+  { connections: 100, streams: 1, put: 1.7, range: 2 },
+  { connections: 1000, streams: 1, put: 2, range: 1 },
+];
+
+function shaped(
+  generator: GeneratorName,
+  operation: OperationName,
+  atLeast: (shape: Shape) => number,
+): Row[] {
+  return SHAPES.map((shape) => ({
+    operation,
+    connections: shape.connections,
+    streams: shape.streams,
+    generator,
+    atLeast: atLeast(shape),
+  }));
+}
+
+function single(operation: OperationName, connections: number, streams: number, atLeast: number): Row {
+  return { operation, connections, streams, generator: "native", atLeast };
+}
+
+/** Every row, the ones that decide first; the last ones show that no client is slower than with etcd. */
+export const ROWS: readonly Row[] = [
+  ...shaped("native", "put", ({ put }) => put),
+  ...shaped("native", "range", ({ range }) => range),
+  ...shaped("native", "range-serializable", ({ range }) => range),
+  single("range-100", 10, 1, 1),
+  single("range-10000", 4, 1, 2),
+  single("txn", 10, 10, 1),
+  single("txn", 10, 100, 1),
+  single("watch", 10, 100, 3),
+  single("watch-latency", 10, 100, 1),
+  single("lease-grant", 10, 10, 1),
+  single("keepalive", 10, 10, 1),
+  ...shaped("h2load", "put", ({ put }) => put),
+  ...shaped("h2load", "range", ({ range }) => range),
+  ...(["go", "quorate"] as const).flatMap((generator) => [
+    ...shaped(generator, "put", () => 1),
+    ...shaped(generator, "range", () => 1),
+  ]),
+];
+
+export function rowName(row: Row): string {
+  return `${row.generator} ${row.operation} ${row.connections}x${row.streams}`;
+}
+
+/** Rows whose name contains one of the comma-separated parts; all words of a part must occur. */
+export function selectRows(filter: string | undefined): readonly Row[] {
+  if (filter === undefined) return ROWS;
+  const parts = filter.split(",").map((part) => part.trim().split(/\s+/));
+  return ROWS.filter((row) => {
+    const words = rowName(row).split(" ");
+    return parts.some((part) => part.every((word) => words.includes(word)));
+  });
+}
