@@ -4,7 +4,7 @@ export const NO_BYTES: Uint8Array = new Uint8Array(0);
 
 /** Negative, zero or positive. Bytes before `from` are known to be equal in both. */
 export function compareBytes(a: Uint8Array, b: Uint8Array, from = 0): number {
-  const length = a.length < b.length ? a.length : b.length;
+  const length = Math.min(a.length, b.length);
   for (let i = from; i < length; i++) {
     const difference = a[i]! - b[i]!;
     if (difference !== 0) return difference;
@@ -17,7 +17,7 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
 }
 
 export function commonPrefixLength(a: Uint8Array, b: Uint8Array): number {
-  const length = a.length < b.length ? a.length : b.length;
+  const length = Math.min(a.length, b.length);
   let i = 0;
   while (i < length && a[i] === b[i]) i++;
   return i;

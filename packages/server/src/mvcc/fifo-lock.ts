@@ -3,11 +3,11 @@ export class FifoLock {
   #held = false;
   readonly #waiting: (() => void)[] = [];
 
-  async acquire(): Promise<void> {
-    if (this.#held) {
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    }
+  /** Undefined when the caller holds the lock at once, else resolves when it does. */
+  acquire(): Promise<void> | undefined {
+    if (this.#held) return new Promise<void>((resolve) => this.#waiting.push(resolve));
     this.#held = true;
+    return undefined;
   }
 
   release(): void {

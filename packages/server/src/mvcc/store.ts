@@ -255,7 +255,8 @@ export class MvccStore {
 
   /** As `hashKv`, never from what a compaction stored. */
   async #hashNow(revision: number): Promise<KvHash & { readonly currentRevision: number }> {
-    await this.#lock.acquire();
+    const waiting = this.#lock.acquire();
+    if (waiting !== undefined) await waiting;
     try {
       const { currentRevision } = this.state;
       return { ...(await hashKv(this.state, revision)), currentRevision };
@@ -271,7 +272,8 @@ export class MvccStore {
 
   /** Maintenance.Hash: over the content of all tables. */
   async hashAll(): Promise<number> {
-    await this.#lock.acquire();
+    const waiting = this.#lock.acquire();
+    if (waiting !== undefined) await waiting;
     try {
       return await hashAll(this.state);
     } finally {

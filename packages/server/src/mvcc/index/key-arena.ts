@@ -91,7 +91,7 @@ export class KeyArena {
       length = (length & 0x7f) | (chunk[at]! << 7);
       if (chunk[at++]! >= 0x80) length = (length & 0x3fff) | (chunk[at++]! << 14);
     }
-    const end = length < key.length ? length : key.length;
+    const end = Math.min(length, key.length);
     for (let i = from; i < end; i++) {
       const difference = chunk[at + i]! - key[i]!;
       if (difference !== 0) return difference;

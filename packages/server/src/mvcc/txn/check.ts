@@ -61,13 +61,17 @@ function checkStructure(txn: TxnRequest, budget: number): void {
 function checkOp(op: RequestOp, budget: number): void {
   switch (op.kind) {
     case 1:
-      return checkRange(op.range);
+      checkRange(op.range);
+      break;
     case 2:
-      return checkPut(op.put);
+      checkPut(op.put);
+      break;
     case 3:
-      return checkDeleteRange(op.deleteRange);
+      checkDeleteRange(op.deleteRange);
+      break;
     case 4:
-      return checkStructure(op.txn, budget);
+      checkStructure(op.txn, budget);
+      break;
     default:
       throw new KvError("KEY_NOT_FOUND");
   }

@@ -1,0 +1,303 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { compareBytes } from "../bytes.ts";
+import { KeyIndex } from "./key-index.ts";
+
+const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, "latin1"));
+const KEY = bytes("k");
+type Revision = readonly [main: number, sub: number, tombstone?: "t"];
+
+function indexOf(revisions: readonly Revision[]): KeyIndex {
+  const index = new KeyIndex();
+  for (const [main, sub, tombstone] of revisions) {
+    if (tombstone === undefined) index.put(KEY, main, sub, false);
+    else index.tombstone(KEY, index.findLive(KEY), main, sub);
+  }
+  return index;
+}
+
+function finish(index: KeyIndex, compactMain: number): void {
+  index.beginCompaction(compactMain);
+  while (!index.compactStep(1));
+}
+
+function revisionsOf(index: KeyIndex): string {
+  const id = index.find(KEY);
+  if (id < 0) return "gone";
+  const seen: string[] = [];
+  index.visitRevisionsFrom(id, 0, (main, sub, tombstone) => {
+    seen.push(`${main}${sub > 0 ? `.${sub}` : ""}${tombstone ? "t" : ""}`);
+    return true;
+  });
+  return seen.join(" ");
+}
+
+const LIFE: Revision[] = [
+  [2, 0],
+  [4, 0],
+  [6, 0, "t"],
+  [8, 0],
+  [10, 0],
+  [12, 0, "t"],
+  [14, 0],
+  [15, 1],
+  [16, 0, "t"],
+];
+const ALL = "2 4 6t 8 10 12t 14 15.1 16t";
+const compactions = [
+  { at: 1, kept: "", hashed: "", left: ALL },
+  { at: 2, kept: "2", hashed: "2", left: ALL },
+  { at: 3, kept: "2", hashed: "2", left: ALL },
+  { at: 4, kept: "4", hashed: "4", left: "4 6t 8 10 12t 14 15.1 16t" },
+  { at: 5, kept: "4", hashed: "4", left: "4 6t 8 10 12t 14 15.1 16t" },
+  { at: 6, kept: "6t", hashed: "", left: "6t 8 10 12t 14 15.1 16t" },
+  { at: 7, kept: "", hashed: "", left: "8 10 12t 14 15.1 16t" },
+  { at: 10, kept: "10", hashed: "10", left: "10 12t 14 15.1 16t" },
+  { at: 11, kept: "10", hashed: "10", left: "10 12t 14 15.1 16t" },
+  { at: 12, kept: "12t", hashed: "", left: "12t 14 15.1 16t" },
+  { at: 15, kept: "15.1", hashed: "15.1", left: "15.1 16t" },
+  { at: 16, kept: "16t", hashed: "", left: "16t" },
+  { at: 17, kept: "", hashed: "", left: "gone" },
+];
+for (const { at, kept, hashed, left } of compactions) {
+  test(`a compaction at ${at} keeps "${kept}", a hash there covers "${hashed}"`, () => {
+    const index = indexOf(LIFE);
+    const name = ([main, sub, tombstone]: Revision) => `${main}${sub > 0 ? `.${sub}` : ""}${tombstone ?? ""}`;
+    const through = LIFE.filter(([main]) => main <= at);
+    const seenKept = () =>
+      through
+        .filter(([main, sub]) => index.isKept(KEY, main, sub, at))
+        .map(name)
+        .join(" ");
+    assert.equal(seenKept(), kept);
+    const visible = () =>
+      through
+        .filter(([main, sub]) => index.isVisible(KEY, main, sub, at))
+        .map(name)
+        .join(" ");
+    assert.equal(visible(), hashed);
+    finish(index, at);
+    assert.equal(revisionsOf(index), left);
+    assert.equal(seenKept(), kept);
+    assert.equal(visible(), hashed);
+    index.check();
+  });
+}
+
+for (const { name, life, at, left } of [
+  {
+    name: "deleted and written again by one transaction: the tombstone and the newest record stay",
+    life: [
+      [2, 0],
+      [3, 0, "t"],
+      [3, 1],
+    ] as Revision[],
+    at: 3,
+    left: "3t 3.1",
+  },
+  {
+    name: "deleted, written and deleted by one transaction",
+    life: [
+      [2, 0],
+      [3, 0, "t"],
+      [3, 1],
+      [3, 2, "t"],
+    ] as Revision[],
+    at: 3,
+    left: "3t 3.2t",
+  },
+  {
+    name: "written and deleted by one transaction: the tombstone stays",
+    life: [
+      [3, 0],
+      [3, 1, "t"],
+      [5, 0],
+    ] as Revision[],
+    at: 3,
+    left: "3.1t 5",
+  },
+  {
+    name: "deleted and written again by one transaction, with later changes",
+    life: [
+      [2, 0],
+      [3, 0, "t"],
+      [3, 1],
+      [3, 2],
+      [4, 0],
+    ] as Revision[],
+    at: 3,
+    left: "3t 3.2 4",
+  },
+]) {
+  test(`compaction of a key ${name}`, () => {
+    const index = indexOf(life);
+    finish(index, at);
+    assert.equal(revisionsOf(index), left);
+  });
+}
+
+test("a key with very many revisions is found at each of them, and shrinks again", () => {
+  const index = new KeyIndex();
+  for (let main = 2; main <= 10_001; main++) index.put(KEY, main, 0, false);
+  const id = index.find(KEY);
+  assert.equal(index.entries.version(id), 10_000);
+  const found = { main: 0, sub: 0 };
+  for (const at of [2, 3, 500, 513, 514, 9_999, 10_000, 10_001, 20_000]) {
+    assert.equal(index.findAt(id, at, found), true);
+    assert.equal(found.main, Math.min(at, 10_001));
+  }
+  finish(index, 5_000);
+  assert.equal(index.findAt(id, 4_999, found), false);
+  assert.equal(index.findAt(id, 5_000, found) && found.main, 5_000);
+  finish(index, 9_995);
+  assert.equal(revisionsOf(index), "9995 9996 9997 9998 9999 10000 10001");
+  finish(index, 10_001);
+  assert.equal(revisionsOf(index), "10001");
+  assert.equal(index.changedCount, 0);
+});
+
+test("hostile keys: empty, long, very long, all 0xff, prefixes of each other", () => {
+  const index = new KeyIndex();
+  const keys = [
+    new Uint8Array(0),
+    bytes("\0"),
+    bytes("\0\0"),
+    bytes("a"),
+    bytes("a\0"),
+    bytes("aa"),
+    new Uint8Array(127).fill(97),
+    new Uint8Array(128).fill(97),
+    new Uint8Array(20_000).fill(97),
+    new Uint8Array(65_535).fill(97),
+    new Uint8Array(65_536).fill(97),
+    new Uint8Array(2 ** 20).fill(97),
+    bytes("\xff"),
+    bytes("\xff\xff"),
+    new Uint8Array(300).fill(255),
+  ];
+  keys.forEach((key, i) => {
+    index.put(key, i + 2, 0, false);
+  });
+  index.check();
+  const walked: Uint8Array[] = [];
+  for (const walk = index.walk(new Uint8Array(0), undefined); walk.leaf !== undefined; walk.next()) {
+    walked.push(index.entries.borrowKey(walk.id()));
+  }
+  assert.deepEqual(walked, keys.toSorted(compareBytes));
+  keys.forEach((key, i) => {
+    assert.equal(index.entries.modMain(index.findLive(key)), i + 2);
+    index.tombstone(key, index.findLive(key), 100 + i, 0);
+  });
+  finish(index, 200);
+  assert.equal(index.entryCount, 0);
+  keys.forEach((key, i) => {
+    index.put(key, i + 300, 0, false);
+  });
+  index.check();
+});
+
+/** A small generator, so that a failure names the seed of one long run. */
+function randomOf(seed: number): (limit: number) => number {
+  let state = seed | 1;
+  return (limit) => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return (state >>> 0) % limit;
+  };
+}
+
+test("a large index agrees with a sorted list while keys come, go and are compacted", () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1 }), fc.constantFrom(300, 3_000, 60_000), (seed, space) => {
+      const below = randomOf(seed);
+      const index = new KeyIndex(seed, 7);
+      const live = new Map<string, number>();
+      const keyOf = (i: number) =>
+        i % 3 === 0 ? `/registry/pods/${i}` : i % 3 === 1 ? `${i}`.padStart(30, "0") : `${i}`;
+      let main = 2;
+      for (let round = 0; round < 6; round++) {
+        for (let i = 0; i < 4_000; i++, main++) {
+          const key = keyOf(below(space));
+          const id = index.findLive(bytes(key));
+          assert.equal(id >= 0, live.has(key));
+          if (id >= 0 && below(10) < (round % 2 === 0 ? 3 : 8)) {
+            index.tombstone(bytes(key), id, main, 0);
+            live.delete(key);
+          } else if (id >= 0 || round % 2 === 0) {
+            index.put(bytes(key), main, 0, false);
+            live.set(key, main);
+          }
+        }
+        const sorted = [...live.keys()].sort();
+        assert.equal(index.liveCount, sorted.length);
+        for (let i = 0; i < 20; i++) {
+          const [start, end] = [keyOf(below(space)), keyOf(below(space))];
+          const wanted = sorted.filter((key) => key >= start && key < end).length;
+          assert.equal(index.countLive(bytes(start), bytes(end)), wanted);
+          assert.equal(index.countAt(bytes(start), bytes(end), main), wanted);
+        }
+        if (round > 0) {
+          index.beginCompaction(main - below(3_000));
+          while (!index.compactStep(100)) index.put(bytes(keyOf(below(space))), main, 0, false);
+          live.clear();
+          for (const walk = index.walk(new Uint8Array(0), undefined); walk.leaf !== undefined; walk.next()) {
+            if (!walk.isDeleted())
+              live.set(Buffer.from(index.entries.borrowKey(walk.id())).toString("latin1"), 0);
+          }
+          main += 1;
+        }
+        index.check();
+      }
+      for (const key of live.keys()) index.tombstone(bytes(key), index.find(bytes(key)), main++, 0);
+      finish(index, main);
+      assert.equal(index.entryCount, 0);
+      index.check();
+    }),
+    { numRuns: 6 },
+  );
+});
+
+test("an index rebuilt from records in revision order is the index that was", () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1 }), fc.constantFrom(10, 1_000, 20_000), (seed, space) => {
+      const below = randomOf(seed);
+      const built = new KeyIndex();
+      const rebuilt = new KeyIndex();
+      for (let main = 2; main < 6_000; main++) {
+        const key = bytes(`/registry/${below(space)}`);
+        const id = built.findLive(key);
+        if (id >= 0 && below(4) === 0) {
+          built.tombstone(key, id, main, 0);
+          rebuilt.restoreTombstone(key, main, 0);
+        } else {
+          const put = built.put(key, main, 0, false);
+          rebuilt.restorePut(key, main, 0, built.entries.createMain(put), built.entries.version(put), false);
+        }
+      }
+      rebuilt.finishRestore();
+      rebuilt.check();
+      const all = (index: KeyIndex) => {
+        const lines: string[] = [];
+        for (const walk = index.walk(new Uint8Array(0), undefined); walk.leaf !== undefined; walk.next()) {
+          const revisions: number[] = [];
+          index.visitRevisions(walk.id(), (main) => revisions.push(main) > 0);
+          lines.push(
+            `${Buffer.from(index.entries.borrowKey(walk.id()))} ${revisions} ${index.entries.version(walk.id())}`,
+          );
+        }
+        return lines;
+      };
+      assert.deepEqual(all(rebuilt), all(built));
+      for (const at of [2, 1_000, 3_000, 6_000]) {
+        assert.equal(
+          rebuilt.countAt(bytes("/registry/2"), bytes("/registry/7"), at),
+          built.countAt(bytes("/registry/2"), bytes("/registry/7"), at),
+        );
+      }
+      assert.equal(rebuilt.changedCount, built.changedCount);
+    }),
+    { numRuns: 20 },
+  );
+});

@@ -1,0 +1,427 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { decodeKeyValue, type RequestOp, type TxnRequest } from "@quorate/wire/hot";
+import { KvError, type KvFailureCode } from "../errors.ts";
+import type { MvccStore } from "../store.ts";
+import {
+  ALL,
+  bytes,
+  compare,
+  describe,
+  memoryBackend,
+  op,
+  openStore,
+  put,
+  rangeRequest,
+  remove,
+  text,
+  txnRequest,
+} from "../testing.ts";
+import { checkTxn, isReadOnlyTxn, isSerializableTxn } from "./check.ts";
+import { executeReadOnlyTxn, executeTxn, type TxnLeases } from "./execute.ts";
+import { describeResponses } from "./response-text.ts";
+
+const LEASES: TxnLeases = { leaseExists: (lease) => lease === 5n, onPut: () => {}, onDelete: () => {} };
+const MAX_OPS = 8;
+
+async function smallStore(): Promise<MvccStore> {
+  const store = await openStore(memoryBackend());
+  for (const [key, value] of [
+    ["c", "1"],
+    ["b", "2"],
+    ["a", "3"],
+    ["c", "4"],
+    ["c", "5"],
+    ["a", "6"],
+  ] as const) {
+    put(store, key, value);
+  }
+  return store;
+}
+
+function run(store: MvccStore, request: Partial<TxnRequest>): string {
+  const txn = txnRequest(request);
+  checkTxn(txn, MAX_OPS);
+  const { revision, succeeded, responses } = executeTxn(store, txn, LEASES);
+  return `${revision} ${succeeded ? "yes" : "no"} ${describeResponses(responses)}`.trim();
+}
+
+function fails(run: () => unknown, code: KvFailureCode, name?: string): void {
+  assert.throws(run, (error) => error instanceof KvError && error.code === code, name);
+}
+
+test("transactions in order", async () => {
+  const store = await smallStore();
+  assert.equal(
+    run(store, { success: [op.range("a", "", { revision: -1 })] }),
+    "7 yes range@7 a(4,7,2)=6 count 1",
+  );
+  fails(() => run(store, { success: [op.range("a", "", { revision: -2 })] }), "COMPACTED");
+  assert.equal(run(store, { success: [op.delete("b", "\0"), op.put("bb", "n")] }), "8 yes delete@8 2; put@8");
+  assert.deepEqual(store.range(rangeRequest(ALL)).kvs.map(describe), ["a(4,7,2)=6", "bb(8,8,1)=n"]);
+  assert.equal(
+    run(store, { success: [op.put("zz", "n"), op.delete("bb", "\0", { prevKv: true })] }),
+    "9 yes put@9; delete@9 2 bb(8,8,1)=n zz(9,9,1)=n",
+  );
+  assert.equal(
+    run(store, { success: [op.txn({ success: [op.put("q")] }), op.txn({ success: [op.delete("q")] })] }),
+    "10 yes txn yes [put@10]; txn yes [delete@10 1]",
+  );
+  fails(
+    () =>
+      run(store, { success: [op.txn({ success: [op.delete("q")] }), op.txn({ success: [op.put("q")] })] }),
+    "DUPLICATE_KEY",
+  );
+  assert.equal(
+    run(store, { success: [op.txn({ success: [op.put("q")], failure: [op.delete("q")] })] }),
+    "11 yes txn yes [put@11]",
+  );
+  fails(() => run(store, { success: [op.put("w"), op.put("w"), op.range("")] }), "KEY_NOT_PROVIDED");
+  fails(() => run(store, { compare: Array.from({ length: 9 }, () => compare("", {})) }), "TOO_MANY_OPS");
+  fails(() => run(store, { success: [op.none] }), "KEY_NOT_FOUND");
+  assert.equal(run(store, {}), "11 yes");
+  assert.equal(
+    run(store, {
+      success: [
+        op.range("r"),
+        op.put("r", "1"),
+        op.range("r"),
+        op.put("s", "1", { prevKv: true }),
+        op.delete("none"),
+        op.range("r", "t"),
+      ],
+    }),
+    "12 yes range@11 count 0; put@12; range@12 r(12,12,1)=1 count 1; put@12; delete@12 0; " +
+      "range@12 r(12,12,1)=1 s(12,12,1)=1 count 2",
+  );
+  assert.equal(run(store, { success: [op.delete("missing")] }), "12 yes delete@12 0");
+  assert.equal(
+    run(store, { success: [op.put("r", "NEW"), op.range("r", "", { revision: 12 })] }),
+    "13 yes put@13; range@13 r(12,12,1)=1 count 1",
+  );
+  fails(
+    () => run(store, { success: [op.put("r", "3"), op.range("r", "", { revision: 14 })] }),
+    "FUTURE_REVISION",
+  );
+  assert.equal(describe(store.latestRecord(bytes("r"))!), "r(12,13,2)=NEW");
+  await store.compact(5).done;
+  fails(() => run(store, { success: [op.range("a", "", { revision: -1 })] }), "COMPACTED");
+  store.check();
+});
+
+function nested(levels: number): RequestOp[] {
+  return levels === 0 ? [op.put("deep")] : [op.txn({ success: nested(levels - 1) })];
+}
+
+const puts = (count: number): RequestOp[] => Array.from({ length: count }, (_, i) => op.put(`p${i}`));
+
+const limitCases: { name: string; txn: Partial<TxnRequest>; want: "ok" | KvFailureCode }[] = [
+  { name: "seven levels around a put", txn: { success: nested(7) }, want: "ok" },
+  { name: "eight levels around a put", txn: { success: nested(8) }, want: "TOO_MANY_OPS" },
+  {
+    name: "six puts and a nested put",
+    txn: { success: [...puts(6), op.txn({ success: [op.put("q")] })] },
+    want: "ok",
+  },
+  {
+    name: "seven puts and a nested put",
+    txn: { success: [...puts(7), op.txn({ success: [op.put("q")] })] },
+    want: "TOO_MANY_OPS",
+  },
+  {
+    name: "seven puts and an empty nested transaction",
+    txn: { success: [...puts(7), op.txn({})] },
+    want: "ok",
+  },
+  {
+    name: "an unknown lease in the branch not taken",
+    txn: { failure: [op.put("k", "", { lease: 99n })] },
+    want: "ok",
+  },
+  {
+    name: "an unknown lease in the branch taken",
+    txn: { success: [op.put("k", "", { lease: 99n })] },
+    want: "LEASE_NOT_FOUND",
+  },
+  {
+    name: "an unknown lease comes before a missing key",
+    txn: { success: [op.put("k", "", { lease: 77n, ignoreValue: true })] },
+    want: "LEASE_NOT_FOUND",
+  },
+  {
+    name: "keeping the value of a missing key",
+    txn: { success: [op.put("k", "", { ignoreValue: true })] },
+    want: "KEY_NOT_FOUND",
+  },
+  {
+    name: "a value beside ignore_value",
+    txn: { success: [op.put("k", "v", { ignoreValue: true })] },
+    want: "VALUE_PROVIDED",
+  },
+  {
+    name: "a lease beside ignore_lease",
+    txn: { success: [op.put("k", "v", { ignoreLease: true, lease: 5n })] },
+    want: "LEASE_PROVIDED",
+  },
+  {
+    name: "keeping the value of a key that a from-key delete has deleted",
+    txn: { success: [op.delete("a", "\0"), op.put("b", "", { ignoreValue: true })] },
+    want: "DUPLICATE_KEY",
+  },
+  {
+    name: "keeping the value of a key before a from-key delete",
+    txn: { success: [op.put("b", "", { ignoreValue: true }), op.delete("a", "\0")] },
+    want: "ok",
+  },
+  {
+    name: "a nested from-key delete, then a nested put that keeps the lease",
+    txn: {
+      success: [
+        op.txn({ failure: [op.delete("a", "\0")] }),
+        op.txn({ success: [op.put("b", "x", { ignoreLease: true })] }),
+      ],
+    },
+    want: "DUPLICATE_KEY",
+  },
+];
+for (const { name, txn, want } of limitCases) {
+  test(`${name}: ${want}`, async () => {
+    const store = await smallStore();
+    const before = store.currentRevision;
+    if (want === "ok") {
+      run(store, txn);
+    } else {
+      fails(() => run(store, txn), want);
+      assert.equal(store.currentRevision, before);
+    }
+  });
+}
+
+test("a poisonous entry that comes through the log fails as a whole", async () => {
+  const store = await smallStore();
+  const poison = txnRequest({
+    success: [op.put("x"), op.delete("a", "\0"), op.put("b", "", { ignoreValue: true })],
+  });
+  fails(() => executeTxn(store, poison, LEASES), "KEY_NOT_FOUND");
+  assert.equal(store.currentRevision, 7);
+  const healed = txnRequest({
+    success: [op.delete("a", "\0"), op.put("b", "v"), op.put("b", "", { ignoreValue: true })],
+  });
+  executeTxn(store, healed, LEASES);
+  assert.equal(describe(store.latestRecord(bytes("b"))!), "b(8,8,2)=v");
+});
+
+// All in one success list; K is "abc".
+const K = "abc";
+const duplicateCases: { ops: RequestOp[]; refused: boolean; name: string }[] = [
+  { name: "put, put", ops: [op.put(K), op.put(K)], refused: true },
+  { name: "put, delete of it", ops: [op.put(K), op.delete(K)], refused: true },
+  { name: "delete of it, put", ops: [op.delete(K), op.put(K)], refused: true },
+  { name: "put, delete of a range with it", ops: [op.put(K), op.delete("a", "b")], refused: true },
+  {
+    name: "put, nested delete of a range with it",
+    ops: [op.put(K), op.txn({ success: [op.delete("a", "b")] })],
+    refused: true,
+  },
+  {
+    name: "delete of a range, nested put in it",
+    ops: [op.delete("a", "b"), op.txn({ success: [op.put(K)] })],
+    refused: true,
+  },
+  {
+    name: "both branches put, twice",
+    ops: [
+      op.txn({ success: [op.put(K)], failure: [op.put(K)] }),
+      op.txn({ success: [op.put(K)], failure: [op.put(K)] }),
+    ],
+    refused: true,
+  },
+  {
+    name: "delete of a range that ends before, both branches put",
+    ops: [op.delete("abb", "abc"), op.txn({ success: [op.put(K)], failure: [op.put(K)] })],
+    refused: false,
+  },
+  {
+    name: "nested deletes only",
+    ops: [op.txn({ success: [op.delete(K)] }), op.txn({ success: [op.delete(K)], failure: [op.delete(K)] })],
+    refused: false,
+  },
+  {
+    name: "deletes only",
+    ops: [op.delete(K), op.delete("a", "b"), op.delete(K), op.delete("a", "b")],
+    refused: false,
+  },
+  {
+    name: "put, delete of a range that ends before",
+    ops: [op.put(K), op.delete("abb", "abc")],
+    refused: false,
+  },
+  {
+    name: "a from-key delete conflicts with nothing",
+    ops: [op.delete("a", "\0"), op.put(K)],
+    refused: false,
+  },
+  {
+    name: "a put in one nested transaction, then its deletion in the next",
+    ops: [op.txn({ success: [op.put(K)] }), op.txn({ success: [op.delete("a", "b")] })],
+    refused: false,
+  },
+];
+for (const { name, ops, refused } of duplicateCases) {
+  test(`${name}: ${refused ? "refused" : "allowed"}`, () => {
+    const check = () => checkTxn(txnRequest({ success: ops }), 128);
+    if (refused) fails(check, "DUPLICATE_KEY");
+    else check();
+    const inFailure = () => checkTxn(txnRequest({ failure: ops }), 128);
+    if (refused) fails(inFailure, "DUPLICATE_KEY");
+    else inFailure();
+  });
+}
+
+const EQUAL = 0;
+const GREATER = 1;
+const LESS = 2;
+const NOT_EQUAL = 3;
+const compareCases: { name: string; compare: Parameters<typeof compare>; want: boolean }[] = [
+  { name: "the version", compare: ["a", { target: 0, operand: 4, number: 2 }], want: true },
+  {
+    name: "an operand for another target counts as zero",
+    compare: ["a", { target: 0, operand: 5, number: 2 }],
+    want: false,
+  },
+  {
+    name: "the value of a missing key differs from none",
+    compare: ["m", { result: NOT_EQUAL, target: 3, operand: 7, value: bytes("x") }],
+    want: false,
+  },
+  { name: "the version of a missing key is 0", compare: ["m", { target: 0, operand: 4 }], want: true },
+  { name: "the lease of a missing key is 0", compare: ["m", { target: 4, operand: 8 }], want: true },
+  { name: "an unset operand is zero", compare: ["m", { target: 1, result: EQUAL }], want: true },
+  {
+    name: "a value greater",
+    compare: ["a", { result: GREATER, target: 3, operand: 7, value: bytes("5") }],
+    want: true,
+  },
+  { name: "a value against an unset operand", compare: ["a", { result: GREATER, target: 3 }], want: true },
+  {
+    name: "every key of the range below",
+    compare: ["a", { rangeEnd: bytes("\0"), result: LESS, target: 1, operand: 5, number: 5 }],
+    want: true,
+  },
+  {
+    name: "one key of the range not below",
+    compare: ["a", { rangeEnd: bytes("\0"), result: LESS, target: 1, operand: 5, number: 4 }],
+    want: false,
+  },
+  {
+    name: "an empty range is a missing key",
+    compare: ["x", { rangeEnd: bytes("y"), target: 2, operand: 6, number: 0 }],
+    want: true,
+  },
+  {
+    name: "an unknown target differs by nothing",
+    compare: ["a", { target: 9, operand: 4, number: 8 }],
+    want: true,
+  },
+  { name: "an unknown target is never less", compare: ["a", { target: 9, result: LESS }], want: false },
+  {
+    name: "an unknown result always holds",
+    compare: ["a", { result: 9, operand: 4, number: 77 }],
+    want: true,
+  },
+  {
+    name: "a lease as a signed number",
+    compare: ["L", { result: LESS, target: 4, operand: 8, lease: 0n }],
+    want: true,
+  },
+  {
+    name: "the lease of a key without one",
+    compare: ["a", { result: EQUAL, target: 4, operand: 8, lease: 0n }],
+    want: true,
+  },
+];
+for (const { name, compare: fields, want } of compareCases) {
+  test(`compare: ${name} ${want ? "holds" : "does not hold"}`, async () => {
+    const store = await smallStore();
+    put(store, "L", "v", -9n);
+    assert.equal(executeReadOnlyTxn(store, txnRequest({ compare: [compare(...fields)] })).succeeded, want);
+  });
+}
+
+test("nested compares see the state before the transaction, nested ranges what it did", async () => {
+  const store = await smallStore();
+  const inner = op.txn({
+    compare: [compare("n", { target: 0, operand: 4, number: 0 })],
+    success: [op.range("n")],
+    failure: [op.put("never")],
+  });
+  assert.equal(
+    run(store, { success: [op.put("n", "1"), inner] }),
+    "8 yes put@8; txn yes [range@8 n(8,8,1)=1 count 1]",
+  );
+});
+
+test("a put keeps value and lease when asked to, and reports the old record", async () => {
+  const store = await openStore(memoryBackend());
+  put(store, "k", "old", 5n);
+  const attached: string[] = [];
+  const leases: TxnLeases = { ...LEASES, onPut: (key, lease) => attached.push(`${text(key)}=${lease}`) };
+  const keepValue = txnRequest({ success: [op.put("k", "", { ignoreValue: true, prevKv: true })] });
+  const { responses } = executeTxn(store, keepValue, leases);
+  assert.equal(describeResponses(responses), "put@3 k(2,2,1)=old");
+  assert.equal(decodeKeyValue(store.latestRecord(bytes("k"))!).lease, 0n);
+  executeTxn(store, txnRequest({ success: [op.put("k", "", { lease: 5n, ignoreValue: true })] }), leases);
+  executeTxn(store, txnRequest({ success: [op.put("k", "new", { ignoreLease: true })] }), leases);
+  assert.equal(decodeKeyValue(store.latestRecord(bytes("k"))!).lease, 5n);
+  assert.deepEqual(attached, ["k=0", "k=5", "k=5"]);
+});
+
+test("a transaction reads only when all its operations are ranges", () => {
+  assert.equal(isReadOnlyTxn(txnRequest({})), true);
+  assert.equal(isSerializableTxn(txnRequest({})), true);
+  assert.equal(isReadOnlyTxn(txnRequest({ success: [op.range("a")] })), true);
+  assert.equal(isSerializableTxn(txnRequest({ success: [op.range("a")] })), false);
+  assert.equal(isSerializableTxn(txnRequest({ failure: [op.range("a", "", { serializable: true })] })), true);
+  assert.equal(isReadOnlyTxn(txnRequest({ success: [op.txn({ success: [op.range("a")] })] })), false);
+  assert.equal(isReadOnlyTxn(txnRequest({ failure: [op.put("a")] })), false);
+});
+
+test("a read-only transaction fails on its revisions like any other", async () => {
+  const store = await smallStore();
+  fails(
+    () => executeReadOnlyTxn(store, txnRequest({ success: [op.range("a", "", { revision: 8 })] })),
+    "FUTURE_REVISION",
+  );
+  const { revision, responses } = executeReadOnlyTxn(
+    store,
+    txnRequest({ success: [op.range("a", "", { revision: 4 }), op.range("b", "\0", { limit: 1 })] }),
+  );
+  assert.equal(revision, 7);
+  assert.equal(describeResponses(responses), "range@7 a(4,4,1)=3 count 1; range@7 b(3,3,1)=2 more count 2");
+});
+
+test("a key deleted and written again by one transaction survives the compaction at its revision", async () => {
+  const backend = memoryBackend();
+  const store = await openStore(backend);
+  put(store, "k", "1");
+  run(store, { success: [op.delete("k", "\0"), op.put("k", "2")] });
+  run(store, { success: [op.txn({ success: [op.put("q")] }), op.txn({ success: [op.delete("q")] })] });
+  await store.compact(3).done;
+  assert.equal(describe(store.latestRecord(bytes("k"))!), "k(3,3,1)=2");
+  const before = (await store.hashKv(0)).hash;
+  const reopened = await openStore(backend);
+  assert.equal((await reopened.hashKv(0)).hash, before);
+  assert.equal(describe(reopened.latestRecord(bytes("k"))!), "k(3,3,1)=2");
+  assert.equal(remove(reopened, "k"), 5);
+  await reopened.compact(5).done;
+  reopened.check();
+  assert.equal(reopened.keyCount, 0);
+});
+
+test("very many operations are checked in reasonable time", () => {
+  const list: RequestOp[] = [];
+  for (let i = 0; i < 20_000; i++) {
+    list.push(op.txn({ success: [op.put(`p${i}`)] }), op.txn({ success: [op.delete(`d${i}`, `d${i}x`)] }));
+  }
+  checkTxn(txnRequest({ success: list }), 1_000_000);
+});
