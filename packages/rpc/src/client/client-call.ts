@@ -285,7 +285,7 @@ export class ClientCall extends GrpcStream implements ClientStream, Expiring {
     this.ended = true;
     if (this.#deadline !== undefined) this.client.deadlines.cancel(this.#deadline);
     if (this.#onSignal !== undefined) this.options?.signal?.removeEventListener("abort", this.#onSignal);
-    this.dropHeld();
+    this.dropInput();
     this.receiver.onEnd?.(status);
   }
 }

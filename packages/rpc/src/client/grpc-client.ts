@@ -122,6 +122,9 @@ export class GrpcClient implements ConnectionHandler {
     this.#pinger = Number.isFinite(timeMs) ? new Pinger(timeMs, timeoutMs, clock.nowMs()) : undefined;
     this.#transport = new SocketTransport(socket, this.connection, {
       onReceived: () => this.#pinger?.onReceived(clock.nowMs()),
+      onFault: (error) => {
+        this.#reason ||= `a callback threw: ${error}`;
+      },
       onClosed: () => this.#onClosed(),
     });
     this.connection.start();
@@ -278,8 +281,6 @@ export class GrpcClient implements ConnectionHandler {
   }
 
   onPing(): void {}
-
-  onPingAck(): void {}
 
   onGoAway(_connection: Http2Connection, _lastStreamId: number, code: number, debugData: string): void {
     const text = debugData === "" ? "" : `: ${debugData}`;

@@ -1,6 +1,6 @@
 import type { Http2Connection } from "../http2/connection.ts";
-import { HIGH_WATER_BYTES } from "../http2/connection.ts";
-import { FLAG_END_HEADERS, FRAME_DATA, FRAME_HEADER_LENGTH } from "../http2/protocol.ts";
+import { FRAME_DATA, FRAME_HEADER_LENGTH } from "../http2/protocol.ts";
+import { HIGH_WATER_BYTES } from "../http2/send-scheduler.ts";
 import { DRAIN_OWED, END_QUEUED, GONE, Http2Stream, LOCAL_CLOSED, READING_PAUSED } from "../http2/stream.ts";
 import { deflate, INFLATE_FAILED, INFLATED_TOO_LARGE, type InflateResult, inflate } from "./compression.ts";
 import { MessageReader, PREFIX_LENGTH, readLength } from "./message-reader.ts";
@@ -96,8 +96,17 @@ export abstract class GrpcStream extends Http2Stream {
       if (!reader.started) return position;
       if (!this.#checkPrefix(reader)) return end;
     }
+    const allocated = reader.allocated;
     position = reader.readBody(bytes, position, end);
+    if (!this.connection.holdAssembly(reader.allocated - allocated)) {
+      this.failReceiving(
+        Code.RESOURCE_EXHAUSTED,
+        "too many octets of unfinished messages on this connection",
+      );
+      return end;
+    }
     if (!reader.complete) return position;
+    this.connection.holdAssembly(-reader.allocated);
     const compressed = reader.flag === 1;
     const message = reader.take();
     if (compressed) {
@@ -194,8 +203,12 @@ export abstract class GrpcStream extends Http2Stream {
     if (this.#held === undefined || !this.#pausedByCaller) this.connection.returnStreamCredit(this);
   }
 
-  /** Gives up what was held when the call has ended. */
-  dropHeld(): void {
+  /** Gives up what was received and not delivered, when the call has ended. */
+  dropInput(): void {
+    if (this.#reader !== undefined) {
+      this.connection.holdAssembly(-this.#reader.allocated);
+      this.#reader = undefined;
+    }
     if (this.#held === undefined) return;
     for (const chunk of this.#held.chunks) this.connection.hold(-chunk.length);
     this.#held = undefined;
@@ -239,9 +252,6 @@ export abstract class GrpcStream extends Http2Stream {
 }
 
 const NOTHING = new Uint8Array(0);
-
-/** HEADERS flags of a block that fits one frame. */
-export const WHOLE_BLOCK = FLAG_END_HEADERS;
 
 /** Stores prefix and message; `bytes` must have room. */
 export function writeMessage(bytes: Uint8Array, offset: number, message: Uint8Array, flag: number): void {

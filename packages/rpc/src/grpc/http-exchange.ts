@@ -1,9 +1,9 @@
 import { Buffer } from "node:buffer";
 import { DO_NOT_INDEX, INDEX_FIELD } from "../hpack/encoder.ts";
 import { type HeaderField, isValidName, isValidValue } from "../hpack/field.ts";
-import { HIGH_WATER_BYTES } from "../http2/connection.ts";
 import type { HeaderBlock } from "../http2/header-block.ts";
 import { INTERNAL_ERROR } from "../http2/protocol.ts";
+import { HIGH_WATER_BYTES } from "../http2/send-scheduler.ts";
 import { DRAIN_OWED, HEADERS_SENT, Http2Stream } from "../http2/stream.ts";
 import type { ServerConnection } from "../server/server-connection.ts";
 import type { Peer } from "./server-call.ts";

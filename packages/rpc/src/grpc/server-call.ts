@@ -362,7 +362,7 @@ export class ServerCallStream extends GrpcStream implements ServerCall, Expiring
       this.owner.server.deadlines.cancel(this.#deadline);
       this.#deadline = undefined;
     }
-    this.dropHeld();
+    this.dropInput();
     const { observer } = this.owner.server;
     if (observer !== undefined) observer.onCallEnd(this, code);
   }

@@ -14,6 +14,8 @@ export interface ConnectionLimits {
   readonly connectionWindowBytes: number;
   /** Octets that paused streams may hold before the connection's window is withheld too. */
   readonly maxHeldBytes: number;
+  /** Octets that messages in the making may take on a connection; more fail the call that needs them. */
+  readonly maxAssemblyBytes: number;
   /** Response octets queued on a connection beyond which new calls are refused. */
   readonly maxQueuedBytes: number;
   /** Output that a transport which does not drain may pile up before the connection is cut. */
@@ -34,10 +36,11 @@ export const DEFAULT_LIMITS: ConnectionLimits = Object.freeze({
   streamWindowBytes: 1_048_576,
   connectionWindowBytes: 1_048_576,
   maxHeldBytes: 4_194_304,
+  maxAssemblyBytes: 67_108_864,
   maxQueuedBytes: 67_108_864,
   maxBlockedOutputBytes: 1_048_576,
-  resetBurst: 1000,
-  resetsPerSecond: 200,
-  idleFrameBurst: 4000,
-  idleFramesPerSecond: 1000,
+  resetBurst: 10_000,
+  resetsPerSecond: 2000,
+  idleFrameBurst: 10_000,
+  idleFramesPerSecond: 10_000,
 });

@@ -14,6 +14,8 @@ const LINGER_MS = 1000;
 export interface TransportCallbacks {
   /** Octets have arrived; called before the connection sees them. */
   onReceived(): void;
+  /** Something threw that must not: a defect here or in a callback. The connection is cut. */
+  onFault(error: unknown): void;
   /** The socket is closed; called once. */
   onClosed(): void;
 }
@@ -25,7 +27,7 @@ export class SocketTransport implements Flushable, RawSocketEvents {
   readonly #callbacks: TransportCallbacks;
   /** Chunks that the socket may still read. */
   #inFlight: Buffer[] = [];
-  #closing = false;
+  #lingering = false;
 
   /** Takes the socket over; what was already read from it must have been unshifted. */
   constructor(socket: Socket, connection: Http2Connection, callbacks: TransportCallbacks) {
@@ -38,7 +40,11 @@ export class SocketTransport implements Flushable, RawSocketEvents {
     const connection = this.#connection;
     if (connection.finished) return;
     this.#callbacks.onReceived();
-    connection.receive(bytes, 0, length);
+    try {
+      connection.receive(bytes, 0, length);
+    } catch (error) {
+      this.#fault(error);
+    }
     if (connection.transportBlocked && connection.output.size > connection.limits.maxBlockedOutputBytes)
       this.destroy();
   }
@@ -47,10 +53,11 @@ export class SocketTransport implements Flushable, RawSocketEvents {
   flush(): void {
     const connection = this.#connection;
     connection.flushPending = false;
+    if (connection.finished) this.#linger();
     if (connection.transportBlocked || connection.disconnected) return;
     let sent = 0;
     for (;;) {
-      const more = connection.pump(PUMP_BYTES);
+      const more = this.#pump();
       sent += this.#writeOutput();
       if (connection.transportBlocked || !more) break;
       if (sent >= TURN_BYTES) {
@@ -58,7 +65,22 @@ export class SocketTransport implements Flushable, RawSocketEvents {
         break;
       }
     }
-    if (connection.finished) this.#closeGently();
+    if (connection.finished && !connection.transportBlocked) this.#socket.end();
+  }
+
+  #pump(): boolean {
+    try {
+      return this.#connection.pump(PUMP_BYTES);
+    } catch (error) {
+      this.#fault(error);
+      return false;
+    }
+  }
+
+  /** One connection is lost, the others and the process go on. */
+  #fault(error: unknown): void {
+    this.#callbacks.onFault(error);
+    this.destroy();
   }
 
   #writeOutput(): number {
@@ -94,10 +116,10 @@ export class SocketTransport implements Flushable, RawSocketEvents {
     this.flush();
   }
 
-  #closeGently(): void {
-    if (this.#closing || this.#connection.transportBlocked) return;
-    this.#closing = true;
-    this.#socket.end();
+  /** The last octets leave if the peer takes them soon. */
+  #linger(): void {
+    if (this.#lingering) return;
+    this.#lingering = true;
     setTimeout(() => this.destroy(), LINGER_MS).unref();
   }
 

@@ -48,6 +48,7 @@ export class ServerConnection implements ConnectionHandler {
       : undefined;
     this.transport = new SocketTransport(socket, this.connection, {
       onReceived: () => this.#pinger?.onReceived(clock.nowMs()),
+      onFault: (error) => server.reportHandlerError(error, ""),
       onClosed: () => this.#onClosed(),
     });
     this.#cancelTimer = clock.setTimer(HANDSHAKE_TIMEOUT_MS, () => this.#onHandshakeTimer());
@@ -140,8 +141,6 @@ export class ServerConnection implements ConnectionHandler {
       connection.fail(ENHANCE_YOUR_CALM, "too_many_pings");
     }
   }
-
-  onPingAck(): void {}
 
   onGoAway(): void {
     // A client that says goodbye finishes its calls and closes; there is nothing to do.
