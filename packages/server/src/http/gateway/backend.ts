@@ -1,0 +1,33 @@
+/**
+ * What the gateway runs against: this member's RPCs, called in the process. A call is to be treated as a gRPC call from
+ * a loopback client that presented no certificate: same checks, limits, metrics and errors.
+ */
+export interface GatewayBackend {
+  /**
+   * Starts a call. `path` is gRPC's, `metadata` has lower-case names (binary values as latin1 strings), `deadlineMs` is
+   * relative, or Infinity. Callbacks may fire before this returns.
+   */
+  start(path: string, metadata: Map<string, string[]>, deadlineMs: number, sink: GatewaySink): GatewayCall;
+}
+
+export interface GatewaySink {
+  /** An encoded response message; borrowed until this returns. */
+  onMessage(bytes: Uint8Array): void;
+  /** The last callback of a call. `code` is gRPC's, 0 for success. */
+  onEnd(code: number, message: string): void;
+}
+
+export interface GatewayCall {
+  /** Gives the message away: the caller does not touch it again. */
+  send(message: Uint8Array): void;
+  /** The request has no more messages. */
+  halfClose(): void;
+  /** Ends the call from the client's side; no callback follows. Idempotent, and allowed after the end. */
+  cancel(): void;
+  /**
+   * The reader is slow: no more messages, please, until `resume`. A backend without these is cut off from a client that
+   * lets more than `MAX_UNSENT_BYTES` pile up.
+   */
+  pause?(): void;
+  resume?(): void;
+}

@@ -1,0 +1,38 @@
+/**
+ * One HTTP request and its response as the gateway sees them: the least that HTTP/1.1, HTTP/2 and the websocket bridge
+ * have in common.
+ */
+export interface GatewayRequest {
+  readonly method: string;
+  /** Path and query, as sent. */
+  readonly target: string;
+  /** Names and values in turn, in the order and case in which they came. */
+  readonly rawHeaders: readonly string[];
+  /** IP address without a port; empty for an inner request. */
+  readonly remoteAddress: string;
+  /** Starts reading. Callbacks may fire before this returns; none after `onEnd` or `stopReading`. */
+  readBody(onData: (chunk: Uint8Array) => void, onEnd: () => void): void;
+  /** The rest of the body is of no interest: let it pass and vanish. */
+  stopReading(): void;
+}
+
+export interface GatewayResponse {
+  /** Once, before anything is written. */
+  head(status: number, headers: readonly (readonly [name: string, value: string])[]): void;
+  /** Hands `text` on at once. Returns false when the client reads too slowly; then `onDrain` will be called. */
+  write(text: string): boolean;
+  end(text?: string): void;
+  /** Breaks the exchange off, so that the client does not take what it got for all there is. */
+  abort(): void;
+  /** Set once by the gateway. `onClose`: the client has gone before `end`. */
+  listen(onDrain: () => void, onClose: () => void): void;
+}
+
+/** The values of a header, whatever its case. */
+export function headerValues(rawHeaders: readonly string[], lowerCaseName: string): string[] {
+  const values: string[] = [];
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    if (rawHeaders[i]!.toLowerCase() === lowerCaseName) values.push(rawHeaders[i + 1]!);
+  }
+  return values;
+}

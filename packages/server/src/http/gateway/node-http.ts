@@ -1,0 +1,73 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
+import { TLSSocket } from "node:tls";
+import type { AccessRequest } from "./access.ts";
+import type { GatewayRequest, GatewayResponse } from "./exchange.ts";
+
+/** A request of node:http as the gateway sees it. */
+export function gatewayRequest(req: IncomingMessage): GatewayRequest {
+  // A broken connection is reported by the response's close; without a listener it would be thrown.
+  req.on("error", ignore);
+  return {
+    method: req.method ?? "",
+    target: req.url ?? "/",
+    rawHeaders: req.rawHeaders,
+    remoteAddress: plainAddress(req.socket.remoteAddress),
+    readBody: (onData, onEnd) => {
+      req.on("data", onData);
+      req.on("end", onEnd);
+    },
+    stopReading: () => {
+      req.removeAllListeners("data");
+      req.removeAllListeners("end");
+      req.resume();
+    },
+  };
+}
+
+function ignore(): void {}
+
+/** IPv4 addresses on a dual-stack socket come as IPv6 ones. */
+function plainAddress(address: string | undefined): string {
+  return address?.replace(/^::ffff:(?=[0-9.]+$)/, "") ?? "";
+}
+
+/** A response of node:http as the gateway sees it. Headers set before stay. */
+export function gatewayResponse(res: ServerResponse): GatewayResponse {
+  res.on("error", ignore);
+  return {
+    head: (status, headers) => {
+      for (const [name, value] of headers) res.setHeader(name, value);
+      res.writeHead(status);
+    },
+    write: (text) => res.write(text),
+    end: (text) => {
+      if (text === undefined) res.end();
+      else res.end(text);
+    },
+    abort: () => res.destroy(),
+    listen: (onDrain, onClose) => {
+      res.on("drain", onDrain);
+      res.on("close", () => {
+        if (!res.writableFinished) onClose();
+      });
+    },
+  };
+}
+
+/** What the access rules ask of a request. */
+export function accessRequest(req: IncomingMessage, socket: Duplex): AccessRequest {
+  return {
+    method: req.method ?? "",
+    target: req.url ?? "/",
+    rawHeaders: req.rawHeaders,
+    isSecure: socket instanceof TLSSocket,
+    clientCommonName: clientCommonName(socket),
+  };
+}
+
+function clientCommonName(socket: Duplex): string {
+  if (!(socket instanceof TLSSocket) || !socket.authorized) return "";
+  const name: string | string[] | undefined = socket.getPeerCertificate().subject?.CN;
+  return (Array.isArray(name) ? name[0] : name) ?? "";
+}

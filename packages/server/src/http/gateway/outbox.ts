@@ -1,0 +1,125 @@
+import type { Clock } from "../../seams/clock.ts";
+import type { GatewayCall } from "./backend.ts";
+import type { GatewayResponse } from "./exchange.ts";
+
+/** Bytes of messages beyond which the backend is asked to pause, and to which they must fall before it goes on. */
+const PAUSE_BYTES = 1024 * 1024;
+const RESUME_BYTES = 256 * 1024;
+/** Beyond this the client is cut off: it does not read, and the backend could not be made to wait. */
+export const MAX_UNSENT_BYTES = 64 * 1024 * 1024;
+/** Characters that are written before other work gets its turn. */
+const SLICE_CHARS = 256 * 1024;
+
+interface Item {
+  readonly pieces: Iterator<string>;
+  readonly bytes: number;
+}
+
+/**
+ * What goes to the client, in order, as fast as it reads: texts that are made piece by piece, when they can be written.
+ */
+export class Outbox {
+  readonly #response: GatewayResponse;
+  readonly #clock: Pick<Clock, "soon">;
+  readonly #items: Item[] = [];
+  #unsentBytes = 0;
+  #blocked = false;
+  #scheduled = false;
+  #ending = false;
+  #closed = false;
+  #paused: GatewayCall | undefined;
+
+  constructor(response: GatewayResponse, clock: Pick<Clock, "soon">) {
+    this.#response = response;
+    this.#clock = clock;
+  }
+
+  /** True when nothing waits, so that a text written now goes straight on. */
+  get isIdle(): boolean {
+    return !this.#blocked && this.#items.length === 0;
+  }
+
+  /**
+   * Adds a text made from a message of `bytes` bytes. `call` is paused while too much waits. Returns false when the
+   * limit is passed: the exchange has been broken off.
+   */
+  add(pieces: Iterator<string>, bytes: number, call: GatewayCall | undefined): boolean {
+    if (this.#closed || this.#ending) return true;
+    this.#items.push({ pieces, bytes });
+    this.#unsentBytes += bytes;
+    this.#pump();
+    if (this.#unsentBytes > MAX_UNSENT_BYTES) {
+      this.close();
+      this.#response.abort();
+      return false;
+    }
+    if (this.#unsentBytes > PAUSE_BYTES && this.#paused === undefined && call?.pause !== undefined) {
+      this.#paused = call;
+      call.pause();
+    }
+    return true;
+  }
+
+  /** Ends the response after what waits. */
+  end(): void {
+    this.#ending = true;
+    this.#pump();
+  }
+
+  /** The client has gone. */
+  close(): void {
+    this.#closed = true;
+    this.#items.length = 0;
+  }
+
+  drained(): void {
+    this.#blocked = false;
+    this.#pump();
+  }
+
+  #pump(): void {
+    if (this.#scheduled) return;
+    let chars = 0;
+    while (!this.#blocked && !this.#closed) {
+      const item = this.#items[0];
+      if (item === undefined) break;
+      if (chars > SLICE_CHARS) {
+        this.#scheduled = true;
+        this.#clock.soon(() => {
+          this.#scheduled = false;
+          this.#pump();
+        });
+        return;
+      }
+      const piece = this.#next(item);
+      if (piece !== undefined) {
+        chars += piece.length;
+        if (!this.#response.write(piece)) this.#blocked = true;
+      }
+    }
+    if (this.#paused !== undefined && this.#unsentBytes <= RESUME_BYTES) {
+      const call = this.#paused;
+      this.#paused = undefined;
+      call.resume?.();
+    }
+    if (this.#ending && !this.#closed && this.#items.length === 0) {
+      this.#closed = true;
+      this.#response.end();
+    }
+  }
+
+  #next(item: Item): string | undefined {
+    try {
+      const { done, value } = item.pieces.next();
+      if (done !== true) return value;
+    } catch {
+      // A message of ours that does not decode; the client must not take what it got for the whole.
+      this.close();
+      this.#response.abort();
+      return undefined;
+    }
+    this.#items.shift();
+    this.#unsentBytes -= item.bytes;
+    return undefined;
+  }
+}

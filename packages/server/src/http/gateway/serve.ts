@@ -1,0 +1,334 @@
+import type { Method } from "@quorate/wire";
+import type { Clock, Timer } from "../../seams/clock.ts";
+import type { GatewayBackend, GatewayCall } from "./backend.ts";
+import { type GatewayRequest, type GatewayResponse, headerValues } from "./exchange.ts";
+import { JsonMappingError } from "./json-reader.ts";
+import { JsonScanner, JsonSyntaxError, ValueTooLong } from "./json-scanner.ts";
+import { jsonToMessage } from "./json-to-message.ts";
+import { escapeForStream, messageToJson } from "./message-to-json.ts";
+import { metadataOf, timeoutOf } from "./metadata.ts";
+import { Outbox } from "./outbox.ts";
+import { cleanPath, methodAt, pathOf, withoutBeta } from "./routes.ts";
+import { Code, GatewayError, httpStatusOf, statusJson } from "./status.ts";
+
+export interface ServeContext {
+  readonly backend: GatewayBackend;
+  readonly clock: Clock;
+  /** Longest request message in bytes that gRPC accepts. */
+  readonly maxMessageBytes: number;
+  /** Exchanges under way. */
+  readonly active: Set<Exchange>;
+}
+
+/** Base64 makes a third more of bytes; whitespace and escapes may make any number of them, so there is a limit. */
+const JSON_BYTES_PER_MESSAGE_BYTE = 2;
+const JSON_BYTES_BESIDES = 1024 * 1024;
+
+const JSON_TYPE = ["Content-Type", "application/json"] as const;
+const GRPC_TYPE = ["Grpc-Metadata-Content-Type", "application/grpc"] as const;
+const EMPTY = new Uint8Array(0);
+
+/** Answers one request under `/v3/`. */
+export function serve(context: ServeContext, request: GatewayRequest, response: GatewayResponse): void {
+  const target = withoutBeta(request.target);
+  const path = pathOf(target);
+  const cleaned = cleanPath(path);
+  if (cleaned !== path) {
+    request.stopReading();
+    response.head(307, [["Location", cleaned + target.slice(path.length)]]);
+    response.end();
+    return;
+  }
+  try {
+    const method = methodAt(path);
+    if (method === undefined) throw new GatewayError(Code.NOT_FOUND, "Not Found");
+    if (methodOf(request) !== "POST") throw new GatewayError(Code.UNIMPLEMENTED, "Method Not Allowed");
+    const deadlineMs = timeoutOf(request);
+    const metadata = metadataOf(request);
+    new Exchange(context, request, response, method, metadata, deadlineMs).begin();
+  } catch (error) {
+    if (!(error instanceof GatewayError)) throw error;
+    request.stopReading();
+    answerError(response, error.code, error.message);
+  }
+}
+
+/** Forms may carry another method in a header. */
+function methodOf({ method, rawHeaders }: GatewayRequest): string {
+  if (method !== "POST") return method;
+  const override = headerValues(rawHeaders, "x-http-method-override")[0];
+  const isForm = headerValues(rawHeaders, "content-type")[0] === "application/x-www-form-urlencoded";
+  return isForm && override ? override.toUpperCase() : method;
+}
+
+function answerError(response: GatewayResponse, code: number, message: string): void {
+  const body = statusJson(code, message);
+  const headers: [string, string][] = [[...JSON_TYPE], ["Content-Length", String(Buffer.byteLength(body))]];
+  if (code === Code.UNAUTHENTICATED)
+    headers.push(["WWW-Authenticate", message.replace(/[^\x20-\x7e]/g, "?")]);
+  response.head(httpStatusOf(code), headers);
+  response.end(body);
+}
+
+/** A request that has become an RPC. */
+export class Exchange {
+  readonly #context: ServeContext;
+  readonly #request: GatewayRequest;
+  readonly #response: GatewayResponse;
+  readonly #method: Method;
+  readonly #metadata: Map<string, string[]>;
+  readonly #deadlineMs: number;
+  readonly #startedMs: number;
+  readonly #scanner: JsonScanner;
+  readonly #outbox: Outbox;
+  #timer: Timer | undefined;
+  #call: GatewayCall | undefined;
+  /** The only request message of a method that takes one. */
+  #message: Uint8Array | undefined;
+  #requestIsOver = false;
+  /** The only response message of a method that gives one; owned. */
+  #reply: Uint8Array | undefined;
+  #headSent = false;
+  #over = false;
+
+  constructor(
+    context: ServeContext,
+    request: GatewayRequest,
+    response: GatewayResponse,
+    method: Method,
+    metadata: Map<string, string[]>,
+    deadlineMs: number,
+  ) {
+    this.#context = context;
+    this.#request = request;
+    this.#response = response;
+    this.#method = method;
+    this.#metadata = metadata;
+    this.#deadlineMs = deadlineMs;
+    this.#startedMs = context.clock.nowMs();
+    this.#scanner = new JsonScanner(
+      context.maxMessageBytes * JSON_BYTES_PER_MESSAGE_BYTE + JSON_BYTES_BESIDES,
+    );
+    this.#outbox = new Outbox(response, context.clock);
+  }
+
+  begin(): void {
+    this.#context.active.add(this);
+    this.#response.listen(
+      () => this.#outbox.drained(),
+      () => this.#clientGone(),
+    );
+    if (this.#method.clientStreaming) this.#startCall();
+    if (this.#over) return;
+    if (Number.isFinite(this.#deadlineMs)) {
+      const { clock } = this.#context;
+      this.#timer = clock.setTimer(Math.max(this.#deadlineMs, 0), () => this.#deadlinePassed());
+    }
+    this.#request.readBody(
+      (chunk) => this.#read(chunk),
+      () => this.#bodyEnded(),
+    );
+  }
+
+  /** The member stops. */
+  shutDown(): void {
+    this.#call?.cancel();
+    this.#finish(Code.UNAVAILABLE, "etcdserver: server stopped");
+  }
+
+  #read(chunk: Uint8Array): void {
+    let pos = 0;
+    while (pos < chunk.length && !this.#requestIsOver) {
+      try {
+        const found = this.#scanner.next(chunk, pos);
+        if (found === undefined) return;
+        pos = found.end;
+        this.#take(found.value);
+      } catch (error) {
+        this.#requestFailed(error);
+      }
+    }
+  }
+
+  #bodyEnded(): void {
+    if (!this.#requestIsOver) {
+      try {
+        const value = this.#scanner.finish();
+        if (value !== undefined) this.#take(value);
+      } catch (error) {
+        this.#requestFailed(error);
+      }
+    }
+    if (this.#over) return;
+    if (this.#method.clientStreaming) {
+      this.#closeRequest();
+      return;
+    }
+    // Any of these may be the end of it.
+    this.#startCall();
+    if (!this.#over) this.#call?.send(this.#message ?? EMPTY);
+    if (!this.#over) this.#call?.halfClose();
+  }
+
+  /** A whole JSON value of the body. */
+  #take(value: Uint8Array): void {
+    const message = jsonToMessage(this.#method.request, value);
+    const limit = this.#context.maxMessageBytes;
+    if (message.length > limit) throw tooLarge(message.length, limit);
+    if (this.#method.clientStreaming) {
+      this.#call?.send(message);
+    } else {
+      // Whatever follows the first value is read and means nothing.
+      this.#message = message;
+      this.#requestIsOver = true;
+    }
+  }
+
+  #requestFailed(error: unknown): void {
+    this.#requestIsOver = true;
+    const limit = this.#context.maxMessageBytes;
+    const failure = error instanceof ValueTooLong ? tooLarge(error.bytes, limit) : error;
+    if (failure instanceof GatewayError) {
+      this.#call?.cancel();
+      this.#finish(failure.code, failure.message);
+    } else if (failure instanceof JsonSyntaxError || failure instanceof JsonMappingError) {
+      // A stream of requests ends at what is no request, as if the client had no more to say.
+      if (this.#method.clientStreaming) this.#closeRequest();
+      else this.#refuse(Code.INVALID_ARGUMENT, failure.message);
+    } else {
+      // Not meant to happen; it concerns nobody but this client.
+      this.#call?.cancel();
+      this.#finish(Code.INTERNAL, "the request could not be mapped to a message");
+    }
+  }
+
+  #closeRequest(): void {
+    this.#requestIsOver = true;
+    this.#call?.halfClose();
+  }
+
+  /** Afterwards there is a call, or the exchange is over. */
+  #startCall(): void {
+    const { backend, clock } = this.#context;
+    const remainingMs = this.#deadlineMs - (clock.nowMs() - this.#startedMs);
+    // Less than the time that a call takes at best.
+    if (remainingMs < 0.01) {
+      this.#refuse(Code.DEADLINE_EXCEEDED, "context deadline exceeded");
+      return;
+    }
+    const call = backend.start(this.#method.path, this.#metadata, remainingMs, {
+      onMessage: (bytes) => this.#receive(bytes),
+      onEnd: (code, message) => this.#finish(code, message),
+    });
+    this.#call = call;
+    if (this.#over) call.cancel();
+  }
+
+  #receive(bytes: Uint8Array): void {
+    if (this.#over) return;
+    if (!this.#method.serverStreaming) {
+      this.#reply = bytes.slice();
+      return;
+    }
+    this.#sendHead(200, [JSON_TYPE, GRPC_TYPE]);
+    // Borrowed: a text that is made later needs its own bytes.
+    const pieces = this.#outbox.isIdle ? this.#lineAtOnce(bytes) : this.#line(bytes.slice());
+    if (!this.#outbox.add(pieces, bytes.length, this.#call)) this.#clientGone();
+  }
+
+  /** Small lines are made now, without a copy of the message. */
+  #lineAtOnce(bytes: Uint8Array): Iterator<string> {
+    if (bytes.length > 16 * 1024) return this.#line(bytes.slice());
+    let text = "";
+    for (const piece of this.#line(bytes)) text += piece;
+    return [text].values();
+  }
+
+  *#line(bytes: Uint8Array): Generator<string, void, undefined> {
+    let start = '{"result":';
+    for (const piece of messageToJson(this.#method.response, bytes)) {
+      yield start + escapeForStream(piece);
+      start = "";
+    }
+    yield "}\n";
+  }
+
+  #deadlinePassed(): void {
+    this.#call?.cancel();
+    this.#finish(Code.DEADLINE_EXCEEDED, "context deadline exceeded");
+  }
+
+  /** The end of the call, whoever ended it. */
+  #finish(code: number, message: string): void {
+    if (this.#over) return;
+    if (!this.#method.serverStreaming) {
+      if (code === Code.OK && this.#reply === undefined) {
+        this.#refuse(Code.INTERNAL, "the call ended without a message");
+      } else if (code === Code.OK) {
+        this.#answer(this.#reply ?? EMPTY);
+      } else {
+        this.#refuse(code, message);
+      }
+      return;
+    }
+    this.#close();
+    if (code !== Code.OK) {
+      const headers: (readonly [string, string])[] = [JSON_TYPE];
+      this.#sendHead(httpStatusOf(code), headers);
+      const line = `{"error":${escapeForStream(statusJson(code, message))}}\n`;
+      this.#outbox.add([line].values(), 0, undefined);
+    }
+    this.#sendHead(200, [JSON_TYPE]);
+    this.#outbox.end();
+  }
+
+  #answer(reply: Uint8Array): void {
+    this.#close();
+    const pieces = messageToJson(this.#method.response, reply);
+    const first = pieces.next().value ?? "{}";
+    const second = pieces.next();
+    if (second.done === true) {
+      this.#sendHead(200, [JSON_TYPE, GRPC_TYPE, ["Content-Length", String(Buffer.byteLength(first))]]);
+      this.#response.end(first);
+      return;
+    }
+    this.#sendHead(200, [JSON_TYPE, GRPC_TYPE]);
+    this.#outbox.add([first, second.value].values(), 0, undefined);
+    this.#outbox.add(pieces, 0, undefined);
+    this.#outbox.end();
+  }
+
+  #sendHead(status: number, headers: readonly (readonly [string, string])[]): void {
+    if (this.#headSent) return;
+    this.#headSent = true;
+    this.#response.head(status, headers);
+  }
+
+  /** An error outside of a stream. */
+  #refuse(code: number, message: string): void {
+    this.#close();
+    this.#headSent = true;
+    answerError(this.#response, code, message);
+  }
+
+  #clientGone(): void {
+    this.#outbox.close();
+    this.#close();
+    this.#call?.cancel();
+  }
+
+  #close(): void {
+    this.#over = true;
+    this.#requestIsOver = true;
+    this.#timer?.cancel();
+    this.#context.active.delete(this);
+    this.#request.stopReading();
+  }
+}
+
+function tooLarge(bytes: number, limit: number): GatewayError {
+  return new GatewayError(
+    Code.RESOURCE_EXHAUSTED,
+    `grpc: received message larger than max (${bytes} vs. ${limit})`,
+  );
+}

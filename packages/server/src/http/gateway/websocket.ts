@@ -1,0 +1,216 @@
+import { Buffer } from "node:buffer";
+import { type IncomingMessage, STATUS_CODES } from "node:http";
+import { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import { type RawData, type WebSocket, WebSocketServer } from "ws";
+import { type GatewayRequest, type GatewayResponse, headerValues } from "./exchange.ts";
+
+/** Characters that may wait in the websocket before the gateway is told to wait. */
+const HIGH_WATER_BYTES = 256 * 1024;
+
+type Serve = (request: GatewayRequest, response: GatewayResponse) => void;
+
+/**
+ * Bridges websockets to requests: the messages of the client are the lines of a request's body, the lines of the
+ * response are messages to the client. Meant for bidirectional streams from browsers.
+ */
+export class WebsocketBridge {
+  readonly #serve: Serve;
+  readonly #server: WebSocketServer;
+  readonly #sockets = new Set<WebSocket>();
+
+  constructor(serve: Serve, maxMessageBytes: number) {
+    this.#serve = serve;
+    this.#server = new WebSocketServer({
+      noServer: true,
+      clientTracking: false,
+      perMessageDeflate: false,
+      maxPayload: maxMessageBytes,
+    });
+    this.#server.on("headers", (headers, req) => {
+      if (protocolOf(req).startsWith("Bearer")) headers.push("Sec-WebSocket-Protocol: Bearer");
+    });
+  }
+
+  accept(req: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const refusal = refusalOf(req);
+    if (refusal !== undefined) {
+      answerRaw(socket, refusal, [["Sec-WebSocket-Version", "13"]], `${STATUS_CODES[refusal]}\n`);
+      return;
+    }
+    // Protocols are not negotiated: the header carries a token, in characters that no protocol's name may have.
+    const protocol = protocolOf(req);
+    delete req.headers["sec-websocket-protocol"];
+    this.#server.handleUpgrade(req, socket, head, (client) => this.#bridge(client, socket, req, protocol));
+  }
+
+  /** Ends all connections. */
+  close(): void {
+    for (const client of this.#sockets) client.terminate();
+    this.#server.close();
+  }
+
+  #bridge(client: WebSocket, socket: Duplex, req: IncomingMessage, protocol: string): void {
+    this.#sockets.add(client);
+    const inner = new BridgedExchange(client, socket);
+    client.on("close", () => this.#sockets.delete(client));
+    this.#serve(inner.request(req, protocol), inner);
+  }
+}
+
+function protocolOf(req: IncomingMessage): string {
+  return headerValues(req.rawHeaders, "sec-websocket-protocol")[0] ?? "";
+}
+
+function refusalOf(req: IncomingMessage): number | undefined {
+  if (req.method !== "GET") return 405;
+  if (req.headers["sec-websocket-version"] !== "13") return 400;
+  const key = req.headers["sec-websocket-key"];
+  return key === undefined || !/^[A-Za-z0-9+/]{22}==$/.test(key) ? 400 : undefined;
+}
+
+/** One websocket as a request and its response. */
+class BridgedExchange implements GatewayResponse {
+  readonly #client: WebSocket;
+  readonly #socket: Duplex;
+  #onData: ((chunk: Uint8Array) => void) | undefined;
+  #onDrain: (() => void) | undefined;
+  #onClose: (() => void) | undefined;
+  /** Pieces of a line whose end has not come yet. */
+  #line: string[] = [];
+  #unsentBytes = 0;
+  #ended = false;
+
+  constructor(client: WebSocket, socket: Duplex) {
+    this.#client = client;
+    this.#socket = socket;
+    client.on("message", (data) => this.#onData?.(Buffer.concat([bytesOf(data), NEWLINE])));
+    client.on("error", () => client.terminate());
+    client.on("close", () => {
+      if (!this.#ended) this.#onClose?.();
+    });
+  }
+
+  request(req: IncomingMessage, protocol: string): GatewayRequest {
+    return {
+      method: "POST",
+      target: req.url ?? "/",
+      rawHeaders: innerHeaders(req, protocol),
+      remoteAddress: "",
+      readBody: (onData) => {
+        // A websocket has no end of the request that is not also the end of everything.
+        this.#onData = onData;
+      },
+      stopReading: () => {
+        this.#onData = undefined;
+      },
+    };
+  }
+
+  head(): void {
+    // Status and headers have no place in a websocket.
+  }
+
+  write(text: string): boolean {
+    let start = 0;
+    for (let end = text.indexOf("\n"); end >= 0; end = text.indexOf("\n", start)) {
+      this.#line.push(text.slice(start, end));
+      this.#send(this.#line.join(""));
+      this.#line = [];
+      start = end + 1;
+    }
+    this.#line.push(text.slice(start));
+    return this.#unsentBytes <= HIGH_WATER_BYTES;
+  }
+
+  end(text = ""): void {
+    this.write(`${text}\n`);
+    this.#ended = true;
+    if (this.#unsentBytes === 0) this.#closeSocket();
+  }
+
+  abort(): void {
+    this.#client.terminate();
+  }
+
+  listen(onDrain: () => void, onClose: () => void): void {
+    this.#onDrain = onDrain;
+    this.#onClose = onClose;
+    if (this.#client.readyState >= this.#client.CLOSING) onClose();
+  }
+
+  #send(line: string): void {
+    if (line === "") return;
+    const bytes = Buffer.from(line);
+    this.#unsentBytes += bytes.length;
+    this.#client.send(bytes, { binary: false }, () => this.#sent(bytes.length));
+  }
+
+  #sent(bytes: number): void {
+    const wasHigh = this.#unsentBytes > HIGH_WATER_BYTES;
+    this.#unsentBytes -= bytes;
+    if (this.#ended && this.#unsentBytes === 0) this.#closeSocket();
+    else if (wasHigh && this.#unsentBytes <= HIGH_WATER_BYTES) this.#onDrain?.();
+  }
+
+  /** etcd closes the connection without a word. What is on its way still arrives. */
+  #closeSocket(): void {
+    if (this.#socket instanceof Socket) this.#socket.destroySoon();
+    else this.#socket.end(() => this.#socket.destroy());
+  }
+}
+
+const NEWLINE = Buffer.from("\n");
+
+function bytesOf(data: RawData): Uint8Array {
+  if (Array.isArray(data)) return Buffer.concat(data);
+  return data instanceof ArrayBuffer ? new Uint8Array(data) : data;
+}
+
+/** The inner request has only what browsers cannot set themselves, and the token. */
+function innerHeaders(req: IncomingMessage, protocol: string): string[] {
+  const headers: string[] = [];
+  for (const name of ["Origin", "Referer"]) {
+    const value = headerValues(req.rawHeaders, name.toLowerCase())[0];
+    if (value !== undefined) headers.push(name, value);
+  }
+  const cookie = tokenCookie(req);
+  if (cookie !== undefined) headers.push("Authorization", `Bearer ${cookie}`);
+  else if (protocol !== "") headers.push("Authorization", bearerOf(protocol));
+  return headers;
+}
+
+function tokenCookie(req: IncomingMessage): string | undefined {
+  for (const pair of headerValues(req.rawHeaders, "cookie").join(";").split(";")) {
+    const match = /^\s*token=("?)(.*)\1\s*$/.exec(pair);
+    if (match !== null) return match[2];
+  }
+  return undefined;
+}
+
+/** `Bearer, TOKEN` as a browser sends it, with or without the blank; anything else is no token. */
+function bearerOf(protocol: string): string {
+  const start = protocol.indexOf("Bearer,");
+  return start < 0 ? "" : `Bearer ${protocol.slice(start + "Bearer,".length).trim()}`;
+}
+
+/** An answer on a connection that was to become something else. */
+export function answerRaw(
+  socket: Duplex,
+  status: number,
+  headers: readonly (readonly [string, string])[],
+  text: string,
+): void {
+  const lines = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}`,
+    ...headers.map(([name, value]) => `${name}: ${value}`),
+    "Content-Type: text/plain; charset=utf-8",
+    "X-Content-Type-Options: nosniff",
+    `Content-Length: ${Buffer.byteLength(text)}`,
+    "Connection: close",
+    "",
+    text,
+  ];
+  socket.on("error", () => socket.destroy());
+  socket.end(lines.join("\r\n"), () => socket.destroy());
+}
