@@ -26,6 +26,7 @@ export class CommitSchedule {
   #timer: Timer | undefined;
   #due = false;
   #insideEntry = false;
+  #holds = 0;
 
   /** `commit` is called when a commit is due and allowed; it may find that it has nothing to do. */
   constructor(clock: Clock, limits: CommitLimits, commit: () => void) {
@@ -36,7 +37,7 @@ export class CommitSchedule {
 
   /** No entry is half applied now. */
   get allowed(): boolean {
-    return !this.#insideEntry;
+    return !this.#insideEntry && this.#holds === 0;
   }
 
   get due(): boolean {
@@ -58,7 +59,22 @@ export class CommitSchedule {
 
   entryApplied(): void {
     this.#insideEntry = false;
-    if (this.#due) this.#commit();
+    if (this.#due && this.#holds === 0) this.#commit();
+  }
+
+  /** Changes since the last `entryApplied` or commit. */
+  get changed(): boolean {
+    return this.#insideEntry;
+  }
+
+  /** No commit until as many calls of `release`. */
+  hold(): void {
+    this.#holds++;
+  }
+
+  release(): void {
+    this.#holds--;
+    if (this.#due && this.allowed) this.#commit();
   }
 
   /** As `entryApplied`, for a caller that commits itself. */
@@ -83,6 +99,6 @@ export class CommitSchedule {
   #intervalOver(): void {
     this.#timer = undefined;
     this.#due = true;
-    if (!this.#insideEntry) this.#commit();
+    if (this.allowed) this.#commit();
   }
 }

@@ -2,9 +2,11 @@ import { mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { open } from "node:fs/promises";
 import path from "node:path";
 import { assert } from "../assert.ts";
+import { failpoints } from "../failpoints/index.ts";
 import type { Backend, RevisionScan, Table } from "../seams/backend.ts";
 import type { Clock } from "../seams/clock.ts";
 import { ChunkPool } from "./arena.ts";
+import { commitWithFailpoints, writeBackWithFailpoints } from "./commit-failpoints.ts";
 import { type CommitLimits, CommitSchedule, DEFAULT_COMMIT_LIMITS } from "./commit-schedule.ts";
 import { Committer } from "./committer.ts";
 import { Defragmentation, removeCopy } from "./defragmentation.ts";
@@ -194,6 +196,9 @@ export class LmdbBackend implements Backend {
   }
 
   entryApplied(): void {
+    if (failpoints !== undefined && this.#schedule.changed) {
+      writeBackWithFailpoints(failpoints, this.#options.clock, this.#schedule);
+    }
     this.#schedule.entryApplied();
     if (this.#commitWanted) this.#goOn();
   }
@@ -276,17 +281,27 @@ export class LmdbBackend implements Backend {
     const indexMoved = this.#consistentIndex !== this.#committedIndex;
     if (this.#active.writes === 0 && !indexMoved) return;
     const sealed = this.#active;
-    if (indexMoved) {
-      sealed.setEntry(META, INDEX_KEY, uint64(this.#consistentIndex));
-      if (this.#consistentTerm > 0) sealed.setEntry(META, TERM_KEY, uint64(this.#consistentTerm));
-    }
     const index = this.#consistentIndex;
+    const term = this.#consistentTerm;
     this.#sealed = sealed;
     this.#active = this.#spare ?? new Generation(this.#pool);
     this.#spare = undefined;
     this.#generations = [sealed, this.#active];
     this.#epoch++;
-    this.#committer.commit(this.#file.environment, sealed, (error) => this.#committed(index, error));
+    const setIndex = () => {
+      if (!indexMoved) return;
+      sealed.setEntry(META, INDEX_KEY, uint64(index));
+      if (term > 0) sealed.setEntry(META, TERM_KEY, uint64(term));
+    };
+    const execute = (done: (error?: Error) => void) =>
+      this.#committer.commit(this.#file.environment, sealed, done);
+    if (failpoints === undefined) {
+      setIndex();
+      execute((error) => this.#committed(index, error));
+    } else {
+      const executed = () => new Promise<Error | undefined>(execute);
+      commitWithFailpoints(failpoints, setIndex, executed).then((error) => this.#committed(index, error));
+    }
   }
 
   #committed(index: number, error: Error | undefined): void {

@@ -11,6 +11,7 @@ import {
   readNumber,
 } from "./lmdb-format.ts";
 
+const OVERFLOW_ADDRESS_BYTES = 24;
 /** Slots are found by the low bits of the page number. 4 MiB hold the branches above a million records. */
 const BRANCH_SLOTS = 1024;
 const LEAF_SLOTS = 64;
@@ -93,18 +94,29 @@ export class PageFile {
     }
     page.nodes = lower / 2;
     page.pgno = pgno;
+    this.#checkFill(page, leaf, upper);
   }
 
-  /** Offset in the page of node `index`, whose header and key are inside the page. */
+  /** LMDB leaves no holes between nodes, so their sizes tell whether one was lost with a damaged count. */
+  #checkFill(page: Page, leaf: boolean, upper: number): void {
+    const { view, pgno } = page;
+    let filled = PAGE_HEADER_BYTES + upper;
+    for (let i = 0; i < page.nodes; i++) {
+      const at = view.getUint16(PAGE_HEADER_BYTES + i * 2, true) + PAGE_HEADER_BYTES;
+      if (at < PAGE_HEADER_BYTES + upper || at + NODE_HEADER_BYTES > PAGE_BYTES) {
+        this.corrupt(pgno, PAGE_HEADER_BYTES + i * 2, "node outside of the page");
+      }
+      let size = NODE_HEADER_BYTES + view.getUint16(at + 6, true);
+      if (leaf) size += this.isBig(page, at) ? OVERFLOW_ADDRESS_BYTES : view.getUint32(at, true);
+      if (at + size > PAGE_BYTES) this.corrupt(pgno, at, "key or data outside of the page");
+      filled += size + (size & 1);
+    }
+    if (filled !== PAGE_BYTES) this.corrupt(pgno, 20, "nodes do not fill the page's used part");
+  }
+
+  /** Offset in the page of node `index`. */
   node(page: Page, index: number): number {
-    const at = page.view.getUint16(PAGE_HEADER_BYTES + index * 2, true) + PAGE_HEADER_BYTES;
-    if (at < PAGE_HEADER_BYTES + page.nodes * 2 || at + NODE_HEADER_BYTES > PAGE_BYTES) {
-      this.corrupt(page.pgno, PAGE_HEADER_BYTES + index * 2, "node outside of the page");
-    }
-    if (at + NODE_HEADER_BYTES + page.view.getUint16(at + 6, true) > PAGE_BYTES) {
-      this.corrupt(page.pgno, at, "key outside of the page");
-    }
-    return at;
+    return page.view.getUint16(PAGE_HEADER_BYTES + index * 2, true) + PAGE_HEADER_BYTES;
   }
 
   /** Page number of the child under node `index` of a branch page. */
@@ -115,14 +127,9 @@ export class PageFile {
     return pgno;
   }
 
-  /** Length of the data of a leaf node at `at`; whether it lies in the page or in an overflow run. */
+  /** Length of the data of the leaf node at `at`, which is in the page or, when it is big, in an overflow run. */
   dataLength(page: Page, at: number): number {
-    const length = page.view.getUint32(at, true);
-    if (!this.isBig(page, at)) {
-      const end = at + NODE_HEADER_BYTES + page.view.getUint16(at + 6, true) + length;
-      if (end > PAGE_BYTES) this.corrupt(page.pgno, at, "data outside of the page");
-    }
-    return length;
+    return page.view.getUint32(at, true);
   }
 
   isBig(page: Page, at: number): boolean {
@@ -132,7 +139,6 @@ export class PageFile {
   /** First page and number of pages of the overflow run that holds the data of the node at `at`. */
   overflow(page: Page, at: number): { pgno: number; pages: number } {
     const from = at + NODE_HEADER_BYTES + page.view.getUint16(at + 6, true);
-    if (from + 24 > PAGE_BYTES) this.corrupt(page.pgno, at, "overflow address outside of the page");
     const pgno = readNumber(page.view, from);
     const pages = readNumber(page.view, from + 16);
     const wanted = Math.ceil((PAGE_HEADER_BYTES + page.view.getUint32(at, true)) / PAGE_BYTES);

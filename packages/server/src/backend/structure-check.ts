@@ -159,7 +159,6 @@ class StructureCheck {
   }
 
   #useOverflow(page: Page, at: number): void {
-    this.#file.dataLength(page, at);
     if (!this.#file.isBig(page, at)) return;
     const { pgno, pages } = this.#file.overflow(page, at);
     this.#use(page.pgno, pgno, pages);

@@ -1,0 +1,124 @@
+import { strict as assert } from "node:assert";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { after, test } from "node:test";
+import { realClock } from "../seams/real-clock.ts";
+import { BackendCorruptionError } from "./corruption.ts";
+import { applyEntry, EntryModel, numbers } from "./entry-model.testing.ts";
+import { LmdbBackend } from "./lmdb-backend.ts";
+
+const root = mkdtempSync(path.join(tmpdir(), "quorate-corrupt-"));
+after(() => rmSync(root, { recursive: true, force: true }));
+const FLIPS = Number(process.env.QUORATE_FLIPS ?? 300);
+const seed = Number(process.env.QUORATE_SEED ?? Date.now() % 1_000_000);
+const ENTRIES = 1200;
+
+const open = (file: string) =>
+  LmdbBackend.open({
+    path: file,
+    clock: realClock,
+    onFatal: (error) => {
+      throw error;
+    },
+  });
+
+function write(backend: LmdbBackend, from: number, to: number): void {
+  for (let index = from; index <= to; index++) {
+    backend.setConsistentIndex(index, 1);
+    applyEntry(index, backend);
+    backend.entryApplied();
+  }
+}
+
+/** A database with branch pages, overflow pages and free pages. */
+async function sound(): Promise<Buffer> {
+  const file = path.join(root, "sound", "db");
+  rmSync(path.dirname(file), { recursive: true, force: true });
+  const backend = await open(file);
+  for (let index = 1; index <= ENTRIES; index += 100) {
+    write(backend, index, index + 99);
+    backend.commit();
+    await backend.flushed();
+  }
+  await backend.close();
+  return readFileSync(file);
+}
+
+/** Opens the file, reads everything, writes on; how it went. */
+async function use(file: string, model: EntryModel): Promise<"reported" | "harmless"> {
+  let backend: LmdbBackend | undefined;
+  try {
+    backend = await open(file);
+    assert.equal(backend.consistentIndex, model.index);
+    model.check(backend);
+    for (let at = 0; at < model.state.mains.length; at += 7) {
+      const main = model.state.mains[at]!;
+      const sub = model.state.subs[at]!;
+      const found: Uint8Array | undefined = model.state.tombstones[at]
+        ? backend.getTombstone(main, sub)
+        : backend.getRevision(main, sub);
+      assert.equal(Buffer.compare(found!, model.state.records[at]!), 0);
+    }
+    write(backend, model.index + 1, model.index + 20);
+    backend.commit();
+    await backend.flushed();
+    const later = new EntryModel();
+    later.advance(model.index + 20);
+    later.check(backend);
+    return "harmless";
+  } catch (error) {
+    if (!(error instanceof BackendCorruptionError)) throw error;
+    assert.equal(error.path, file);
+    assert.ok(error.offset >= 0 && error.message.includes(file) && error.message.includes(`${error.offset}`));
+    return "reported";
+  } finally {
+    await backend?.close();
+  }
+}
+
+test(`flipped bits are reported with file and offset, or change nothing (seed ${seed})`, async () => {
+  const image = await sound();
+  const model = new EntryModel();
+  model.advance(ENTRIES);
+  const random = numbers(seed);
+  const outcomes = { reported: 0, harmless: 0 };
+  const directory = path.join(root, "flipped");
+  for (let i = 0; i < FLIPS; i++) {
+    // Every third one in the first bytes of a page, where the structure is.
+    const page = random(image.length / 4096) * 4096;
+    const at = i % 3 === 0 ? page + random(64) : page + random(4096);
+    const damaged = Buffer.from(image);
+    damaged[at]! ^= 1 << random(8);
+    rmSync(directory, { recursive: true, force: true });
+    mkdirSync(directory);
+    const file = path.join(directory, "db");
+    writeFileSync(file, damaged);
+    try {
+      outcomes[await use(file, model)]++;
+    } catch (error) {
+      throw new Error(`bit flipped at ${at}`, { cause: error });
+    }
+  }
+  assert.ok(outcomes.reported > FLIPS / 4, JSON.stringify(outcomes));
+});
+
+test("a file cut short or overwritten with zeros or noise is reported", async () => {
+  const image = await sound();
+  const model = new EntryModel();
+  model.advance(ENTRIES);
+  const random = numbers(seed);
+  const directory = path.join(root, "mangled");
+  for (let i = 0; i < 40; i++) {
+    let damaged = Buffer.from(image);
+    const at = random(image.length / 512) * 512;
+    if (i % 4 === 0) damaged = damaged.subarray(0, at);
+    else for (let j = at; j < at + 512; j++) damaged[j] = i % 4 === 1 ? 0 : random(256);
+    rmSync(directory, { recursive: true, force: true });
+    mkdirSync(directory);
+    const file = path.join(directory, "db");
+    writeFileSync(file, damaged);
+    if (damaged.length === 0) continue;
+    await use(file, model);
+  }
+});

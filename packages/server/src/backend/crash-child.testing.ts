@@ -1,0 +1,41 @@
+import { realClock } from "../seams/real-clock.ts";
+import { applyEntry, numbers } from "./entry-model.testing.ts";
+import { LmdbBackend } from "./lmdb-backend.ts";
+
+// Writes entries as fast as it can until it is killed, and tells its parent up to which index they are durable.
+const [file, seed] = process.argv.slice(2);
+const random = numbers(Number(seed));
+const backend = await LmdbBackend.open({
+  path: file!,
+  clock: realClock,
+  batchLimit: 500,
+  batchIntervalMs: 5,
+  onFatal: (error) => {
+    throw error;
+  },
+});
+const tell = (message: object) => new Promise((resolve) => process.send!(message, resolve));
+await tell({ opened: backend.consistentIndex });
+let index = backend.consistentIndex;
+for (;;) {
+  for (let i = random(200); i >= 0; i--) {
+    index++;
+    backend.setConsistentIndex(index, 1);
+    applyEntry(index, backend);
+    backend.entryApplied();
+  }
+  const step = random(10);
+  if (step === 0) backend.commit();
+  if (step === 1 || backend.backlogBytes > 4_000_000) {
+    backend.commit();
+    const durable = index;
+    await backend.flushed();
+    await tell({ durable });
+  }
+  if (step === 2) {
+    backend.defragment().catch((error: unknown) => {
+      throw error;
+    });
+  }
+  await new Promise((resolve) => setImmediate(resolve));
+}

@@ -1,0 +1,120 @@
+import { strict as assert } from "node:assert";
+import { fork } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { after, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { realClock } from "../seams/real-clock.ts";
+import { applyEntry, EntryModel, numbers } from "./entry-model.testing.ts";
+import { LmdbBackend } from "./lmdb-backend.ts";
+import { type Meta, readMetas } from "./lmdb-format.ts";
+
+const root = mkdtempSync(path.join(tmpdir(), "quorate-crash-"));
+after(() => rmSync(root, { recursive: true, force: true }));
+const KILLS = Number(process.env.QUORATE_KILLS ?? 6);
+const seed = Number(process.env.QUORATE_SEED ?? Date.now() % 1_000_000);
+
+const open = (file: string) =>
+  LmdbBackend.open({
+    path: file,
+    clock: realClock,
+    onFatal: (error) => {
+      throw error;
+    },
+  });
+
+/** Lets a process write until it is killed; the index that it called durable last. */
+async function writeAndKill(file: string, childSeed: number, afterMs: number): Promise<number> {
+  const child = fork(
+    fileURLToPath(new URL("./crash-child.testing.ts", import.meta.url)),
+    [file, `${childSeed}`],
+    {
+      stdio: ["ignore", "inherit", "inherit", "ipc"],
+    },
+  );
+  let durable = 0;
+  child.on("message", (message: { opened?: number; durable?: number }) => {
+    if (message.opened !== undefined) setTimeout(() => child.kill("SIGKILL"), afterMs);
+    durable = message.durable ?? durable;
+  });
+  const signal = await new Promise((resolve) => child.on("exit", (_code, name) => resolve(name)));
+  assert.equal(signal, "SIGKILL", "the process did not end by itself");
+  return durable;
+}
+
+test(`a killed process leaves the state after some entry, and loses nothing durable (seed ${seed})`, async () => {
+  const file = path.join(root, "killed", "db");
+  const random = numbers(seed);
+  const model = new EntryModel();
+  for (let kill = 0; kill < KILLS; kill++) {
+    const durable = await writeAndKill(file, seed + kill, 5 + random(120));
+    const backend = await open(file);
+    assert.ok(
+      backend.consistentIndex >= durable,
+      `index ${backend.consistentIndex} after durable ${durable}`,
+    );
+    model.advance(backend.consistentIndex);
+    model.check(backend);
+    await backend.close();
+  }
+  assert.ok(model.index > 0);
+});
+
+function metasOf(bytes: Buffer): [Meta, Meta, Meta | undefined] {
+  return readMetas(new DataView(bytes.buffer, bytes.byteOffset, bytes.length));
+}
+
+test(`a machine crash that tears unflushed writes leaves the last flushed state (seed ${seed})`, async () => {
+  const directory = path.join(root, "torn");
+  const file = path.join(directory, "db");
+  const random = numbers(seed);
+  const model = new EntryModel();
+  const backend = await open(file);
+  let index = 0;
+  let torn = 0;
+  for (let round = 0; round < 40 && torn < 4; round++) {
+    const flushed = readFileSync(file);
+    const flushedIndex = backend.consistentIndex;
+    for (let i = 100 + random(500); i > 0; i--) {
+      index++;
+      backend.setConsistentIndex(index, 1);
+      applyEntry(index, backend);
+      backend.entryApplied();
+    }
+    backend.commit();
+    const until = performance.now() + random(8);
+    while (performance.now() < until) await new Promise((resolve) => setImmediate(resolve));
+    const before = readFileSync(file).subarray(0, 8192);
+    const written = readFileSync(file);
+    const stillUnflushed = [before, written, readFileSync(file)].every(
+      (bytes) => metasOf(bytes)[2]?.txnId === metasOf(flushed)[2]?.txnId,
+    );
+    if (stillUnflushed && Buffer.compare(flushed, written) !== 0) {
+      torn++;
+      const crashed = path.join(directory, `crash${torn}`);
+      mkdirSync(crashed);
+      writeFileSync(path.join(crashed, "db"), tear(flushed, written, random));
+      const after = await open(path.join(crashed, "db"));
+      assert.equal(after.consistentIndex, flushedIndex);
+      model.advance(flushedIndex);
+      model.check(after);
+      await after.close();
+    }
+    await backend.flushed();
+  }
+  await backend.close();
+  assert.ok(torn > 0, "no image was taken between a write and its flush");
+});
+
+/** A file of which every sector that differs is the old one or the new one. */
+function tear(flushed: Buffer, written: Buffer, random: (limit: number) => number): Buffer {
+  const image = Buffer.from(written);
+  for (let at = 0; at < image.length; at += 512) {
+    if (random(2) === 0) continue;
+    const end = Math.min(at + 512, image.length);
+    image.fill(0, at, end);
+    if (at < flushed.length) flushed.copy(image, at, at, end);
+  }
+  return image;
+}
