@@ -1,10 +1,11 @@
 import { Fifo } from "./fifo.ts";
 import type { WatchHub } from "./hub.ts";
 import { rangeHolds } from "./key-range.ts";
+import { EventsBody } from "./responses.ts";
 import type { Change, HistoryScan } from "./source.ts";
 import type { WatchStream } from "./stream.ts";
 import { WatchEvent } from "./watch-event.ts";
-import { UNSYNCED, type Watcher } from "./watcher.ts";
+import { UNSYNCED, type Watcher, type WatcherOptions } from "./watcher.ts";
 
 /** Distinct revisions in one response of a watcher that reads history. */
 const BATCH_REVISIONS = 1000;
@@ -14,10 +15,16 @@ const BATCH_BYTES = 32 * 1024 * 1024;
 const MAX_JOBS = 4;
 const SLICE_MS = 2;
 const RECORDS_PER_STEP = 256;
+/** A batch is shared until this much has been encoded for it. */
+const SHARED_BYTES = 4 * 1024 * 1024;
 
 /** One watcher whose next batch is being read. */
 interface Job {
   readonly watcher: Watcher;
+  /** The watcher's `next` when the job began. */
+  readonly from: number;
+  /** Everything before this revision has been read. */
+  next: number;
   readonly events: WatchEvent[];
   /** The distinct revisions of `events`. */
   revisions: number;
@@ -48,7 +55,7 @@ export class CatchUp {
 
   /** Takes up the stream if it has watchers behind and room. */
   schedule(stream: WatchStream): void {
-    if (stream.scheduled || stream.full || stream.behind.length === 0) return;
+    if (stream.scheduled || stream.full || !stream.hasBehind) return;
     stream.scheduled = true;
     this.waiting.push(stream);
     this.arm();
@@ -83,11 +90,13 @@ export class CatchUp {
     while (this.jobs.length < MAX_JOBS) {
       const stream = this.waiting.shift();
       if (stream === undefined) return;
-      const watcher = stream.full ? undefined : stream.behind.shift();
+      const watcher = stream.full ? undefined : stream.takeBehind();
       if (watcher === undefined) stream.scheduled = false;
       else {
         this.jobs.push({
           watcher,
+          from: watcher.next,
+          next: watcher.next,
           events: [],
           revisions: 0,
           lastRevision: -1,
@@ -109,10 +118,9 @@ export class CatchUp {
       return true;
     }
     const { currentRevision, compactRevision } = hub.source;
-    const next = job.scan === undefined ? watcher.next : job.scan.position + 1;
-    if (next < compactRevision) {
+    if (job.next < compactRevision) {
       // What was read before the compaction is complete and goes out first.
-      if (job.events.length > 0) this.finish(job, next);
+      if (job.events.length > 0) this.finish(job, job.next);
       else {
         stream.cancelCompacted(watcher, compactRevision);
         this.release(job);
@@ -120,24 +128,32 @@ export class CatchUp {
       return true;
     }
     if (job.scan === undefined) {
-      if (next >= hub.recent.firstRevision || next > currentRevision) {
-        this.finish(job, this.readRecent(job, next) ?? currentRevision + 1);
+      if (job.next >= hub.recent.firstRevision || job.next > currentRevision) {
+        this.finish(job, this.readRecent(job) ?? currentRevision + 1);
         return true;
       }
-      job.to = currentRevision;
-      job.scan = hub.source.openHistory(watcher.range.key, watcher.range.rangeEnd, next, currentRevision);
+      const { key, rangeEnd } = watcher.range;
+      job.to = Math.min(currentRevision, hub.recent.firstRevision - 1);
+      job.scan = hub.source.openHistory(key, rangeEnd, job.next, job.to);
     }
     const cut = this.readHistory(job, job.scan);
-    if (cut === undefined && job.scan.position < job.to) return false;
-    this.finish(job, cut ?? job.to + 1);
-    return true;
+    if (cut !== undefined) {
+      this.finish(job, cut);
+      return true;
+    }
+    job.next = job.scan.position + 1;
+    if (job.next > job.to) {
+      job.scan.close();
+      job.scan = undefined;
+    }
+    return false;
   }
 
   /** Returns the first revision that no longer fits, if any. */
-  private readRecent(job: Job, from: number): number | undefined {
+  private readRecent(job: Job): number | undefined {
     const { recent } = this.hub;
     const { key, rangeEnd } = job.watcher.range;
-    for (let i = recent.indexOf(from); i < recent.length; i++) {
+    for (let i = recent.indexOf(job.next); i < recent.length; i++) {
       const { main, events } = recent.at(i);
       for (let e = 0; e < events.length; e++) {
         const event = events[e]!;
@@ -168,23 +184,45 @@ export class CatchUp {
   private finish(job: Job, next: number): void {
     const { hub } = this;
     const { watcher, events } = job;
-    const { stream, options } = watcher;
+    const { options } = watcher;
     const encoded: Uint8Array[] = [];
     for (let i = 0; i < events.length; i++) {
       const event = events[i]!;
       if (event.change.deleted ? options.noDelete : options.noPut) continue;
       encoded.push(options.prevKv ? event.bytesWithPrevious(hub.source) : event.bytes());
     }
-    const { currentRevision } = hub.source;
-    watcher.next = Math.max(watcher.next, next);
-    if (watcher.next > currentRevision) stream.becomeSynced(watcher);
-    else stream.behind.push(watcher);
-    if (encoded.length > 0) stream.sendEvents(watcher, hub.responses.header(currentRevision), encoded);
+    const body = new EventsBody(hub.responses.header(hub.source.currentRevision), encoded);
+    this.hand(watcher, body, next);
+    this.shareBatch(job, body, next);
     this.release(job);
   }
 
+  /**
+   * A crowd that fell behind together reads history once: whoever watches the same range in the same way from the same
+   * revision, and has room, gets the batch too.
+   */
+  private shareBatch(job: Job, body: EventsBody, next: number): void {
+    const { watcher, from } = job;
+    const { watchers } = watcher.range;
+    if (watcher.options.fragment) return;
+    for (let i = 0; i < watchers.length && body.encodedBytes < SHARED_BYTES; i++) {
+      const other = watchers[i]!;
+      if (other.state !== UNSYNCED || other.next !== from || !other.queued || other.stream.full) continue;
+      if (!alike(watcher.options, other.options)) continue;
+      this.hand(other, body, next);
+    }
+  }
+
+  private hand(watcher: Watcher, body: EventsBody, next: number): void {
+    const { stream } = watcher;
+    watcher.next = Math.max(watcher.next, next);
+    if (watcher.next > this.hub.source.currentRevision) stream.becomeSynced(watcher);
+    else stream.queueBehind(watcher);
+    if (body.events.length > 0) stream.sendBody(watcher, body);
+  }
+
   private giveUp(job: Job): void {
-    if (job.watcher.state === UNSYNCED) job.watcher.stream.behind.push(job.watcher);
+    if (job.watcher.state === UNSYNCED) job.watcher.stream.queueBehind(job.watcher);
     this.release(job);
   }
 
@@ -195,6 +233,10 @@ export class CatchUp {
     stream.scheduled = false;
     this.schedule(stream);
   }
+}
+
+function alike(a: WatcherOptions, b: WatcherOptions): boolean {
+  return a.prevKv === b.prevKv && a.noPut === b.noPut && a.noDelete === b.noDelete && !b.fragment;
 }
 
 /** Adds an event to the batch unless its revision no longer fits. A revision is never cut. */

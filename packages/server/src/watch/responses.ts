@@ -64,6 +64,8 @@ export class EventsBody {
   readonly header: Uint8Array;
   /** Encoded `mvccpb.Event`s. */
   readonly events: readonly Uint8Array[];
+  /** The total of the messages made. */
+  encodedBytes = 0;
   private readonly messages: (Uint8Array | undefined)[] = [];
 
   constructor(header: Uint8Array, events: readonly Uint8Array[]) {
@@ -84,7 +86,9 @@ export class EventsBody {
   }
 
   private encode(watchId: bigint): Uint8Array {
-    return encodeWatchResponse(this.header, watchId, false, false, 0, "", false, this.events);
+    const message = encodeWatchResponse(this.header, watchId, false, false, 0, "", false, this.events);
+    this.encodedBytes += message.length;
+    return message;
   }
 }
 

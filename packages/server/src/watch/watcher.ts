@@ -46,6 +46,8 @@ export class Watcher {
   state: WatcherState = SYNCED;
   /** The smallest revision this watcher may still deliver. */
   next: number;
+  /** Whether it is in its stream's queue of watchers that are behind. */
+  queued = false;
   /** Whether the next tick of the stream asks for a progress notice. */
   progressDue: boolean;
   /** Events of the transaction that is being delivered; `undefined` outside of a delivery. */

@@ -17,6 +17,7 @@ export class MemoryStore implements WatchSource {
   compactRevision = -1;
   onChanges: (main: number, changes: readonly Change[]) => void = () => {};
   private changes: Held[] = [];
+  private last = new Map<string, Held>();
   openScans = 0;
 
   /** One write transaction. Deletes of absent keys change nothing. */
@@ -27,7 +28,9 @@ export class MemoryStore implements WatchSource {
       const change = this.apply(operation, main, made.length);
       if (change === undefined) continue;
       made.push(change);
-      this.changes.push({ change, name: nameOf(change.key) });
+      const held = { change, name: nameOf(change.key) };
+      this.changes.push(held);
+      this.last.set(held.name, held);
     }
     if (made.length === 0) return this.currentRevision;
     this.currentRevision = main;
@@ -58,7 +61,9 @@ export class MemoryStore implements WatchSource {
   getAt(key: Uint8Array, revision: number): Uint8Array | undefined {
     if (revision < this.compactRevision) return undefined;
     const name = nameOf(key);
-    const last = this.changes.findLast((held) => held.name === name && held.change.main <= revision);
+    let i = indexAfter(this.changes, revision) - 1;
+    while (i >= 0 && this.changes[i]!.name !== name) i -= 1;
+    const last = this.changes[i];
     return last === undefined || last.change.deleted ? undefined : last.change.record;
   }
 
@@ -71,11 +76,14 @@ export class MemoryStore implements WatchSource {
         return position;
       },
       advance: (maxRecords: number, into: Change[]) => {
-        const next = this.changes.filter(({ change }) => change.main > position && change.main <= toMain);
-        const upTo =
-          next.length <= maxRecords ? toMain : Math.max(next[maxRecords - 1]!.change.main, position + 1);
-        for (const { change } of next) {
-          if (change.main <= upTo && rangeHolds(key, rangeEnd, change.key)) into.push(change);
+        const first = indexAfter(this.changes, position);
+        const end = indexAfter(this.changes, toMain);
+        const last = this.changes[first + maxRecords - 1];
+        const upTo = first + maxRecords >= end || last === undefined ? toMain : last.change.main;
+        for (let i = first; i < end; i++) {
+          const { change } = this.changes[i]!;
+          if (change.main > upTo) break;
+          if (rangeHolds(key, rangeEnd, change.key)) into.push(change);
         }
         position = upTo;
       },
@@ -89,6 +97,7 @@ export class MemoryStore implements WatchSource {
   /** Takes over everything of another store, as the installation of a snapshot does. */
   replaceBy(other: MemoryStore): void {
     this.changes = [...other.changes];
+    this.last = new Map(other.last);
     this.currentRevision = other.currentRevision;
     this.compactRevision = other.compactRevision;
   }
@@ -101,7 +110,7 @@ export class MemoryStore implements WatchSource {
   private apply(operation: Operation, main: number, sub: number): Change | undefined {
     const key = bytesOf("put" in operation ? operation.put : operation.delete);
     const name = nameOf(key);
-    const last = this.changes.findLast((held) => held.name === name);
+    const last = this.last.get(name);
     const live = last !== undefined && !last.change.deleted ? decodeKeyValue(last.change.record) : undefined;
     if ("delete" in operation) {
       if (live === undefined) return undefined;
@@ -125,4 +134,16 @@ export function bytesOf(value: string | Uint8Array): Uint8Array {
 
 export function nameOf(key: Uint8Array): string {
   return Buffer.from(key).toString("latin1");
+}
+
+/** The index of the first change with a greater revision. */
+function indexAfter(changes: readonly Held[], revision: number): number {
+  let low = 0;
+  let high = changes.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (changes[middle]!.change.main <= revision) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }

@@ -1,0 +1,214 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { Harness, lineOf } from "./testing/harness.ts";
+import { MemoryStore } from "./testing/memory-store.ts";
+
+test("watchers with the same id on different streams are sent the same bytes", () => {
+  const harness = new Harness();
+  const clients = [harness.open(), harness.open(), harness.open()];
+  for (const client of clients) {
+    client.create({ key: "foo" });
+    client.create({ key: "f", end: "g" });
+    client.sink.take();
+  }
+  harness.store.put("foo");
+  const sent = clients.map(({ sink }) => sink.take());
+  for (const messages of sent) {
+    assert.equal(messages.length, 2);
+    assert.equal(messages[0], sent[0]![0]);
+    assert.equal(messages[1], sent[0]![1]);
+  }
+});
+
+test("a slow client costs no memory and misses nothing (W16)", () => {
+  const harness = new Harness();
+  const client = harness.open();
+  client.sink.capacity = 10;
+  client.create({ key: "foo" });
+  for (let i = 0; i < 3000; i++) {
+    harness.store.put("foo");
+    if (i % 100 === 0) harness.clock.settle();
+  }
+  harness.clock.settle();
+  assert.equal(client.sink.messages.length, 10);
+  assert.equal(harness.hub.metrics.slowWatchers, 1);
+  assert.equal(harness.hub.metrics.pendingEvents, 1);
+  const seen = client.read();
+  const revisions = seen.flatMap(({ events }) => events.map(({ mod }) => mod));
+  assert.deepEqual(
+    revisions,
+    Array.from({ length: 3000 }, (_, i) => i + 2),
+  );
+  assert.ok(seen.every(({ events }) => events.length <= 1000));
+  assert.equal(harness.hub.metrics.slowWatchers, 0);
+  assert.equal(harness.hub.metrics.pendingEvents, 0);
+  assert.equal(harness.hub.metrics.eventsTotal, 3000);
+});
+
+test("a slow client that a compaction overtakes gets a gapless beginning and then the cancel (W16)", () => {
+  const harness = new Harness();
+  const client = harness.open();
+  client.sink.capacity = 10;
+  client.create({ key: "foo" });
+  for (let i = 0; i < 100; i++) harness.store.put("foo");
+  harness.store.compact(101);
+  const seen = client.read();
+  assert.deepEqual(
+    seen.slice(1, -1).flatMap(({ events }) => events.map(({ mod }) => mod)),
+    Array.from({ length: 9 }, (_, i) => i + 2),
+  );
+  assert.equal(lineOf(seen.at(-1)!), "H(0) 0 canceled compacted 101");
+});
+
+test("a compaction during a long read of history sends what was complete and then cancels", () => {
+  const harness = new Harness();
+  for (let i = 0; i < 900; i++) harness.store.put(i % 2 === 0 ? "foo" : "bar");
+  harness.clock.costOfLookMs = 3;
+  const client = harness.open();
+  client.create({ key: "foo", start: 2 });
+  harness.clock.runTurn();
+  harness.store.compact(800);
+  const seen = client.read();
+  assert.deepEqual(
+    seen[1]!.events.map(({ mod }) => mod),
+    Array.from({ length: 128 }, (_, i) => 2 * i + 2),
+  );
+  assert.deepEqual(seen.slice(2).map(lineOf), ["H(0) 0 canceled compacted 800"]);
+});
+
+test("a long read of history yields, and watchers get new changes meanwhile", () => {
+  const harness = new Harness();
+  for (let i = 0; i < 2000; i++) harness.store.put("foo");
+  harness.clock.costOfLookMs = 3;
+  const client = harness.open();
+  client.create({ key: "foo", start: 1 });
+  client.create({ key: "bar" });
+  assert.equal(harness.clock.runTurn(), true);
+  harness.store.put("bar");
+  harness.store.put("foo");
+  const seen = client.read();
+  assert.deepEqual(seen.slice(0, 3).map(lineOf), [
+    "H(2001) 0 created",
+    "H(2001) 1 created",
+    "H(2002) 1 [PUT bar@2002]",
+  ]);
+  assert.deepEqual(
+    seen.slice(3).flatMap(({ events }) => events.map(({ mod }) => mod)),
+    [...Array.from({ length: 2000 }, (_, i) => i + 2), 2003],
+  );
+});
+
+test("more messages than a turn may have wait for the next turn, in order", () => {
+  const harness = new Harness();
+  const clients = Array.from({ length: 3000 }, () => harness.open());
+  for (const client of clients) client.create({ key: "foo" });
+  for (let i = 0; i < 5; i++) harness.store.put("foo");
+  assert.equal(clients[0]!.sink.messages.length, 3);
+  clients[0]!.progress();
+  assert.equal(harness.hub.hasBacklog, true);
+  clients[0]!.create({ key: "foo" });
+  harness.clock.settle();
+  assert.deepEqual(clients[0]!.lines(), [
+    "H(1) 0 created",
+    "H(2) 0 [PUT foo@2]",
+    "H(3) 0 [PUT foo@3]",
+    "H(6) 1 created",
+    "H(4) 0 [PUT foo@4]",
+    "H(5) 0 [PUT foo@5]",
+    "H(6) 0 [PUT foo@6]",
+    "H(6) -1",
+  ]);
+  assert.ok(clients.every(({ sink }) => sink.messages.length === 6 || sink.messages.length === 0));
+});
+
+test("when delivery does not keep up with the writes at all, watchers read history and miss nothing", () => {
+  const harness = new Harness();
+  const clients = Array.from({ length: 4200 }, () => harness.open());
+  for (const client of clients) client.create({ key: "foo" });
+  // Far beyond what is kept for the next turn.
+  for (let i = 0; i < 20_000; i++) harness.store.put(i % 100 === 0 ? "foo" : "bar");
+  for (const client of [clients[0]!, clients.at(-1)!]) {
+    const revisions = client.read().flatMap(({ events }) => events.map(({ mod }) => mod));
+    assert.deepEqual(
+      revisions,
+      Array.from({ length: 200 }, (_, i) => 100 * i + 2),
+    );
+  }
+  assert.equal(harness.hub.metrics.slowWatchers, 0);
+});
+
+test("streams survive the installation of a snapshot, each watcher where it was (W17)", () => {
+  const harness = new Harness();
+  const follower = harness.store;
+  const leader = new MemoryStore();
+  const both = (key: string) => {
+    leader.put(key);
+    follower.put(key);
+  };
+  const client = harness.open();
+  client.create({ key: "foo" });
+  client.create({ key: "foo", start: 500 });
+  client.create({ key: "foo", start: 1 });
+  for (let i = 0; i < 3; i++) both("foo");
+  client.read();
+  for (let i = 0; i < 100; i++) leader.put("foo");
+  follower.replaceBy(leader);
+  harness.hub.storeReplaced();
+  const seen = client.read();
+  for (const id of [0n, 2n]) {
+    assert.deepEqual(
+      seen.filter((response) => response.id === id).flatMap(({ events }) => events.map(({ mod }) => mod)),
+      Array.from({ length: 100 }, (_, i) => i + 5),
+    );
+  }
+  assert.equal(seen.filter(({ id }) => id === 1n).length, 0);
+  both("foo");
+  client.progress();
+  assert.deepEqual(client.lines(), ["H(105) 0 [PUT foo@105]", "H(105) 2 [PUT foo@105]"]);
+  while (follower.currentRevision < 501) both("foo");
+  const future = client.read().filter(({ id }) => id === 1n);
+  assert.deepEqual(future.map(lineOf), ["H(500) 1 [PUT foo@500]", "H(501) 1 [PUT foo@501]"]);
+});
+
+test("a snapshot that is compacted beyond a watcher's position cancels it, but not one from the future", () => {
+  const harness = new Harness();
+  const leader = new MemoryStore();
+  harness.store.put("foo");
+  const client = harness.open();
+  client.create({ key: "foo", start: 1 });
+  client.create({ key: "foo", start: 400 });
+  client.read();
+  for (let i = 0; i < 300; i++) leader.put("foo");
+  leader.compact(200);
+  harness.store.replaceBy(leader);
+  harness.hub.storeReplaced();
+  assert.deepEqual(client.lines(), ["H(0) 0 canceled compacted 200"]);
+});
+
+test("a sink that dies while it is sent to does not disturb the others", () => {
+  const harness = new Harness();
+  const clients = [harness.open(), harness.open(), harness.open()];
+  for (const client of clients) for (let i = 0; i < 3; i++) client.create({ key: "foo" });
+  clients[1]!.sink.onSend = () => clients[1]!.stream.close();
+  harness.store.put("foo");
+  harness.store.put("foo");
+  assert.deepEqual(
+    clients.map(({ sink }) => sink.messages.length),
+    [9, 4, 9],
+  );
+  assert.equal(harness.hub.metrics.watchers, 6);
+  assert.equal(harness.hub.metrics.streams, 2);
+});
+
+test("changes that nobody watches are not kept", () => {
+  const harness = new Harness();
+  for (let i = 0; i < 10; i++) harness.store.put("foo");
+  assert.equal(harness.hub.recent.length, 0);
+  const client = harness.open();
+  client.create({ key: "bar" });
+  for (let i = 0; i < 10; i++) harness.store.put("foo");
+  assert.equal(harness.hub.recent.length, 10);
+  client.cancel(0);
+  harness.store.put("foo");
+  assert.equal(harness.hub.recent.length, 0);
+});
