@@ -129,7 +129,11 @@ export class Http2Connection extends SendScheduler implements FrameSink {
 
   /** Takes `bytes[start, end)`, which is only borrowed. */
   receive(bytes: Uint8Array, start: number, end: number): void {
-    if (!this.finished) this.#frames.receive(bytes, start, end);
+    if (this.finished) return;
+    // Handlers get views of these bytes and may `slice` them to keep them: of a Buffer that would be no copy.
+    const plain =
+      bytes.constructor === Uint8Array ? bytes : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
+    this.#frames.receive(plain, start, end);
   }
 
   onBadPreface(): void {

@@ -34,7 +34,8 @@ export class HeaderCache {
 
   add(bytes: Uint8Array, start: number, length: number, generation: number, block: HeaderBlock): void {
     if (length > LONGEST_BLOCK || block.tooLarge) return;
-    const entry = { bytes: bytes.slice(start, start + length), generation, block };
+    // A copy whatever `bytes` is: a Buffer's own `slice` would be a view of memory that is read into again.
+    const entry = { bytes: Uint8Array.prototype.slice.call(bytes, start, start + length), generation, block };
     if (this.#entries.length < SLOTS) {
       this.#entries.push(entry);
     } else {
