@@ -29,9 +29,10 @@ export function storageAppend(r: Raft, ready: Ready): Message | undefined {
     m.commit = hardState.commit;
   }
   if (!isEmptySnapshot(snapshot)) m.snapshot = snapshot;
+  // A copy: the node's own list goes on growing.
   m.responses = needsAppendResponse(r, snapshot)
     ? [...r.messagesAfterAppend, appendResponse(r, snapshot)]
-    : r.messagesAfterAppend;
+    : [...r.messagesAfterAppend];
   return m;
 }
 

@@ -140,6 +140,18 @@ export function describeConfState(state: ConfState): string {
   );
 }
 
+/** The same in protobuf's text format, where a log line has it so. */
+export function protoTextOf(state: ConfState): string {
+  const ids = (name: string, list: readonly NodeId[]) => list.map((id) => `${name}:${id} `).join("");
+  return (
+    ids("voters", state.voters) +
+    ids("learners", state.learners) +
+    ids("voters_outgoing", state.votersOutgoing) +
+    ids("learners_next", state.learnersNext) +
+    `auto_leave:${state.autoLeave}`
+  );
+}
+
 export function describeSnapshot({ metadata }: Snapshot): string {
   const { index, term, confState } = metadata;
   return `Index:${index} Term:${term} ConfState:${describeConfState(confState)}`;

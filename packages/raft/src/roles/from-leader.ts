@@ -1,6 +1,6 @@
 import { assert } from "../assert.ts";
 import { confStatesEqual, restoreConfig } from "../confchange/restore.ts";
-import { describeConfState } from "../format/describe.ts";
+import { protoTextOf } from "../format/describe.ts";
 import { hex } from "../format/hex.ts";
 import { LogLevel } from "../logger.ts";
 import { switchToConfig } from "../membership.ts";
@@ -85,7 +85,7 @@ function restore(r: Raft, snapshot: Snapshot): boolean {
   if (!isMember) {
     if (r.logs(LogLevel.Warn)) {
       r.warn(
-        `${hex(r.id)} attempted to restore snapshot but it is not in the ConfState ${describeConfState(confState)}; ` +
+        `${hex(r.id)} attempted to restore snapshot but it is not in the ConfState ${protoTextOf(confState)}; ` +
           "should never happen",
       );
     }

@@ -33,6 +33,7 @@ export function addNodes(env: Environment, directive: Directive): void {
       maxSizePerMsg: NO_LIMIT,
       maxInflightMsgs: 2 ** 31 - 1,
       ...options,
+      ...env.nodeDefaults,
       id: BigInt(env.nodes.length + 1),
       // Files set timeouts themselves where they matter.
       random: { below: () => 0 },

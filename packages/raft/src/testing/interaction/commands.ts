@@ -14,12 +14,13 @@ import {
   valuesOf,
 } from "../datadriven.ts";
 import { addNodes } from "./add-nodes.ts";
+import { type Command, node, nodeAt } from "./command.ts";
 import { CommandError, type EnvNode } from "./env-node.ts";
 import { Environment, type Recipient } from "./environment.ts";
+import { EXTRA_COMMANDS } from "./extra-commands.ts";
 
 /** A handler for the commands of one interaction file. */
-export function interactionHandler(): DirectiveHandler {
-  const env = new Environment();
+export function interactionHandler(env = new Environment()): DirectiveHandler {
   return (directive) => {
     env.output.take();
     try {
@@ -35,12 +36,10 @@ export function interactionHandler(): DirectiveHandler {
 }
 
 function run(env: Environment, directive: Directive): void {
-  const command = COMMANDS.get(directive.command);
+  const command = COMMANDS.get(directive.command) ?? EXTRA_COMMANDS.get(directive.command);
   if (command === undefined) throw new CommandError("unknown command");
   command(env, directive);
 }
-
-type Command = (env: Environment, directive: Directive) => void;
 
 const COMMANDS: ReadonlyMap<string, Command> = new Map<string, Command>([
   ["_breakpoint", () => {}],
@@ -72,16 +71,6 @@ const COMMANDS: ReadonlyMap<string, Command> = new Map<string, Command>([
   ["propose-conf-change", proposeConfChange],
   ["report-unreachable", reportUnreachable],
 ]);
-
-function nodeAt(env: Environment, directive: Directive, text: string): EnvNode {
-  const found = env.nodes[scanInt(directive, text) - 1];
-  if (found === undefined) throw new DataDrivenError(directive.position, `there is no node ${text}`);
-  return found;
-}
-
-function node(env: Environment, directive: Directive, argument: number): EnvNode {
-  return nodeAt(env, directive, directive.args[argument]?.key ?? "");
-}
 
 /** All arguments without a value are nodes. */
 function nodesOf(env: Environment, directive: Directive): EnvNode[] {

@@ -23,7 +23,7 @@ export class CommandError extends Error {}
 export class EnvNode {
   readonly id: NodeId;
   readonly config: Config;
-  readonly rawNode: RawNode;
+  rawNode: RawNode;
   readonly storage: MemoryStorage;
   /** The state after each applied entry. The application is a string that every entry's data is appended to. */
   readonly history: Snapshot[];
@@ -44,6 +44,14 @@ export class EnvNode {
       snapshot: () => this.newestSnapshot(),
     };
     this.config = resolveConfig({ ...config, storage: view });
+    this.rawNode = new RawNode(this.config);
+  }
+
+  /** Starts anew from storage. The application starts from its first snapshot, and gets all entries once more. */
+  restart(): void {
+    this.appendWork.length = 0;
+    this.applyWork.length = 0;
+    this.history.length = 1;
     this.rawNode = new RawNode(this.config);
   }
 

@@ -1,3 +1,4 @@
+import type { Config } from "../../config.ts";
 import { RaftError } from "../../errors.ts";
 import { describeEntries, describeMessage, describeReady } from "../../format/describe.ts";
 import { isLocalThread } from "../../message.ts";
@@ -15,12 +16,15 @@ export interface Recipient {
 export class Environment {
   readonly output = new Output();
   readonly nodes: EnvNode[] = [];
+  /** For nodes to come. */
+  readonly nodeDefaults: { -readonly [K in keyof Config]?: Config[K] } = {};
   /** On their way, in the order they were sent. */
   messages: Message[] = [];
 
   /** Returns undefined, or the text of an error. */
   setLogLevel(name: string): string | undefined {
-    const level = LEVEL_NAMES.indexOf(name.toUpperCase());
+    const names: readonly string[] = LEVEL_NAMES;
+    const level = names.indexOf(name.toUpperCase());
     if (level < 0) return `log levels must be either of [${LEVEL_NAMES.join(" ")}]`;
     this.output.level = level;
     return undefined;
@@ -148,6 +152,6 @@ export class Environment {
 }
 
 /** Between a member and itself or its threads nothing gets lost. */
-function isLocal(m: Message): boolean {
+export function isLocal(m: Message): boolean {
   return m.from === m.to || isLocalThread(m.from) || isLocalThread(m.to);
 }
