@@ -55,7 +55,7 @@ async function live(seed: number): Promise<{ crashes: number; repairs: number; c
     else setImmediate(done);
   };
   const simulated = new SimulatedDisk({ random, fault, schedule });
-  const options = { segmentBytes: 1000 + random.below(20_000) };
+  const options = { segmentBytes: 1000 + 8 * random.below(2500) };
   let records: Recorded[] = [];
   let syncedCount = 0;
   let created = false;
