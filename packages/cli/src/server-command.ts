@@ -3,8 +3,8 @@ import {
   createLogger,
   FLAG_SECTIONS,
   type Logger,
-  makeServerConfig,
   Member,
+  makeServerConfig,
   parseFlags,
   type ServerConfig,
 } from "@quorate/server";
@@ -98,8 +98,13 @@ function helpText(program: string): string {
       const value = kind === "bool" ? "" : ` '${defaultText}'`;
       const head = `  --${name}${value}`;
       const note =
-        support === "supported" ? "" : support === "inert" ? " (accepted, no effect yet)" : " (not supported yet)";
-      const start = head.length < FIRST_COLUMN ? head.padEnd(FIRST_COLUMN) : `${head}\n${" ".repeat(FIRST_COLUMN)}`;
+        support === "supported"
+          ? ""
+          : support === "inert"
+            ? " (accepted, no effect yet)"
+            : " (not supported yet)";
+      const start =
+        head.length < FIRST_COLUMN ? head.padEnd(FIRST_COLUMN) : `${head}\n${" ".repeat(FIRST_COLUMN)}`;
       lines.push(`${start}${help}${note}`);
     }
     lines.push("");

@@ -94,6 +94,7 @@ export function statusOf(error: unknown): readonly [code: number, message: strin
 /** Whether applying refused the request as every member would, as opposed to having failed. */
 export function isRefusal(error: unknown): error is Error {
   return (
-    error instanceof RequestError || (error instanceof Error && (error.name === "KvError" || error.name === "LeaseError"))
+    error instanceof RequestError ||
+    (error instanceof Error && (error.name === "KvError" || error.name === "LeaseError"))
   );
 }

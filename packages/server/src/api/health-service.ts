@@ -1,15 +1,16 @@
 import { decode, encode } from "@quorate/wire";
 import {
   HealthCheckRequestSchema,
-  HealthCheckResponse_ServingStatus as ServingStatus,
   HealthCheckResponseSchema,
+  HealthCheckResponse_ServingStatus as ServingStatus,
 } from "@quorate/wire/health";
 import { Code } from "../errors.ts";
 import type { Services } from "./services.ts";
 
 /** `grpc.health.v1.Health`: serving from the moment that the member takes requests; only the empty name is known. */
 export function addHealthService(services: Services): void {
-  const status = (service: string) => (service === "" ? ServingStatus.SERVING : ServingStatus.SERVICE_UNKNOWN);
+  const status = (service: string) =>
+    service === "" ? ServingStatus.SERVING : ServingStatus.SERVICE_UNKNOWN;
 
   services.addUnary("/grpc.health.v1.Health/Check", (message, call) => {
     const { service } = decode(HealthCheckRequestSchema, message);

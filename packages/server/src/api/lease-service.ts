@@ -12,8 +12,8 @@ import {
   LeaseTimeToLiveResponseSchema,
 } from "@quorate/wire/etcdserverpb";
 import { InternalField } from "@quorate/wire/hot";
-import { LEASE_GRANT_COST_BYTES } from "../apply/quota.ts";
 import { saturate } from "../apply/int64.ts";
+import { LEASE_GRANT_COST_BYTES } from "../apply/quota.ts";
 import { FAILURES, RequestError } from "../errors.ts";
 import { LeaseError } from "../lease/errors.ts";
 import type { LeaseStatus } from "../lease/lessor.ts";
@@ -45,7 +45,9 @@ export function addLeaseService(services: Services, context: ApiContext, leaderM
 
   services.addAsync("/etcdserverpb.Lease/LeaseRevoke", async (message) => {
     const { ID } = decode(LeaseRevokeRequestSchema, message);
-    const revision = await propose(context, InternalField.leaseRevoke, message, (applier) => applier.leaseRevoke(ID));
+    const revision = await propose(context, InternalField.leaseRevoke, message, (applier) =>
+      applier.leaseRevoke(ID),
+    );
     return encode(LeaseRevokeResponseSchema, { header: { ...header(context), revision: BigInt(revision) } });
   });
 
@@ -127,7 +129,11 @@ class KeepAliveStream {
         const ttlSeconds = await renew(this.#context, id);
         if (call.ended) break;
         call.send(
-          encode(LeaseKeepAliveResponseSchema, { header: answerHeader, ID: id, TTL: BigInt(ttlSeconds ?? 0) }),
+          encode(LeaseKeepAliveResponseSchema, {
+            header: answerHeader,
+            ID: id,
+            TTL: BigInt(ttlSeconds ?? 0),
+          }),
         );
       } catch (error) {
         this.#end(() => failCall(call, error));
@@ -162,13 +168,16 @@ function leaseStatus(context: ApiContext, id: bigint, withKeys: boolean): LeaseS
   try {
     return context.lessor.timeToLive(id, withKeys);
   } catch (error) {
-    if (error instanceof LeaseError && error.code === "NOT_PRIMARY_LESSOR") throw new RequestError("LEADER_CHANGED");
+    if (error instanceof LeaseError && error.code === "NOT_PRIMARY_LESSOR")
+      throw new RequestError("LEADER_CHANGED");
     throw error;
   }
 }
 
 /** After a pause of this process another member may lead: then only a read that a quorum confirms tells. */
-export async function ensureLeadership(context: Pick<ApiContext, "consensus" | "clock" | "config">): Promise<void> {
+export async function ensureLeadership(
+  context: Pick<ApiContext, "consensus" | "clock" | "config">,
+): Promise<void> {
   const { consensus, clock, config } = context;
   if (clock.nowMs() - consensus.lastTickMs <= ACTIVE_HEARTBEATS * config.heartbeatMs) return;
   await consensus.linearizable();

@@ -39,7 +39,9 @@ export function addMaintenanceService(services: Services, context: ApiContext): 
       errors,
       dbSizeInUse: BigInt(backend.sizeInUseBytes),
       storageVersion: storageVersion === undefined ? "" : Buffer.from(storageVersion).toString(),
-      dbSizeQuota: BigInt(Number.isFinite(context.quota.limitBytes) ? context.quota.limitBytes : DEFAULT_QUOTA_BYTES),
+      dbSizeQuota: BigInt(
+        Number.isFinite(context.quota.limitBytes) ? context.quota.limitBytes : DEFAULT_QUOTA_BYTES,
+      ),
       downgradeInfo: {},
     });
   });
@@ -103,6 +105,7 @@ function fullHeader(context: ApiContext) {
 
 /** As Go prints the message: what `Status` reports for each active alarm. */
 function alarmText(alarm: Alarm): string {
-  const name = alarm.type === AlarmType.NOSPACE ? "NOSPACE" : alarm.type === AlarmType.CORRUPT ? "CORRUPT" : alarm.type;
+  const name =
+    alarm.type === AlarmType.NOSPACE ? "NOSPACE" : alarm.type === AlarmType.CORRUPT ? "CORRUPT" : alarm.type;
   return `memberID:${alarm.memberId} alarm:${name}`;
 }

@@ -20,7 +20,11 @@ export async function raiseNoSpace(context: ApiContext): Promise<void> {
   const alreadyRaised = context.alarms.list(AlarmType.NOSPACE).some((alarm) => alarm.memberId === memberID);
   if (alreadyRaised) return;
   context.log.warn("backend is over its quota; raising an alarm", { sizeBytes: context.backend.sizeBytes });
-  const request = encode(AlarmRequestSchema, { action: AlarmAction.ACTIVATE, memberID, alarm: AlarmType.NOSPACE });
+  const request = encode(AlarmRequestSchema, {
+    action: AlarmAction.ACTIVATE,
+    memberID,
+    alarm: AlarmType.NOSPACE,
+  });
   await propose(context, InternalField.alarm, request, (applier) =>
     applier.alarm(AlarmAction.ACTIVATE, memberID, AlarmType.NOSPACE),
   );

@@ -1,5 +1,5 @@
 import type { ServerCall } from "@quorate/rpc";
-import { Code, type FailureCode, FAILURES, statusOf } from "../errors.ts";
+import { Code, FAILURES, type FailureCode, statusOf } from "../errors.ts";
 import type { ApiContext } from "./context.ts";
 
 /** `message` is borrowed: valid only during the call. */

@@ -1,9 +1,4 @@
-import {
-  decodeKeyValue,
-  type DeleteRangeRequest,
-  type PutRequest,
-  type TxnRequest,
-} from "@quorate/wire/hot";
+import { type DeleteRangeRequest, decodeKeyValue, type PutRequest, type TxnRequest } from "@quorate/wire/hot";
 import type { Alarm, AlarmStore } from "../alarm/alarm-store.ts";
 import type { Membership } from "../cluster/membership.ts";
 import { RequestError } from "../errors.ts";
@@ -126,7 +121,8 @@ export class Applier {
     const { lessor, membership } = this.#state;
     // All members decide alike: by the version that the cluster has agreed on, not by their own.
     const persist = membership.isVersionAtLeast(3, 6);
-    for (const { id, remainingTtlSeconds } of checkpoints) lessor.applyCheckpoint(id, remainingTtlSeconds, persist);
+    for (const { id, remainingTtlSeconds } of checkpoints)
+      lessor.applyCheckpoint(id, remainingTtlSeconds, persist);
   }
 
   alarm(action: number, memberId: bigint, type: number): readonly Alarm[] {
@@ -165,4 +161,3 @@ export class Applier {
 export const AlarmAction = { GET: 0, ACTIVATE: 1, DEACTIVATE: 2 } as const;
 
 const NO_RANGE_END = new Uint8Array(0);
-

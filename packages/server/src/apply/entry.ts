@@ -13,7 +13,10 @@ import {
   decodeTxnRequest,
   InternalField,
 } from "@quorate/wire/hot";
-import { ClusterMemberAttrSetRequestSchema, ClusterVersionSetRequestSchema } from "@quorate/wire/membershippb";
+import {
+  ClusterMemberAttrSetRequestSchema,
+  ClusterVersionSetRequestSchema,
+} from "@quorate/wire/membershippb";
 import type { Applier } from "./applier.ts";
 import { saturate } from "./int64.ts";
 

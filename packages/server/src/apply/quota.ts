@@ -35,6 +35,10 @@ export class Quota {
   }
 
   fits(costBytes: number): boolean {
-    return costBytes === 0 || this.limitBytes === Number.POSITIVE_INFINITY || this.#sizeBytes() + costBytes < this.limitBytes;
+    return (
+      costBytes === 0 ||
+      this.limitBytes === Number.POSITIVE_INFINITY ||
+      this.#sizeBytes() + costBytes < this.limitBytes
+    );
   }
 }

@@ -5,7 +5,8 @@ import { createHash } from "node:crypto";
  * added later, the time of that in Unix seconds. Never 0.
  */
 export function memberId(peerUrls: readonly string[], token: string, addedAtSeconds?: number): bigint {
-  const text = peerUrls.toSorted().join("") + token + (addedAtSeconds === undefined ? "" : String(addedAtSeconds));
+  const text =
+    peerUrls.toSorted().join("") + token + (addedAtSeconds === undefined ? "" : String(addedAtSeconds));
   return firstEightBytes(Buffer.from(text));
 }
 

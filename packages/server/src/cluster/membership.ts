@@ -119,10 +119,16 @@ export function encodeMember(member: ClusterMember): string {
 /** Throws `SyntaxError` when `text` is not a member's JSON. */
 export function decodeMember(text: string): ClusterMember {
   // IDs use all 64 bits: only the source text has them whole.
-  const raw = JSON.parse(text, function (this: unknown, key: string, value: unknown, context?: { source?: string }) {
+  const raw = JSON.parse(text, function (
+    this: unknown,
+    key: string,
+    value: unknown,
+    context?: { source?: string },
+  ) {
     return key === "id" && typeof value === "number" ? (context?.source ?? String(value)) : value;
   } as (key: string, value: unknown) => unknown) as Record<string, unknown>;
-  if (typeof raw.id !== "string" || !/^\d+$/.test(raw.id)) throw new SyntaxError("a member needs a numeric id");
+  if (typeof raw.id !== "string" || !/^\d+$/.test(raw.id))
+    throw new SyntaxError("a member needs a numeric id");
   return {
     id: BigInt(raw.id),
     peerUrls: strings(raw.peerURLs),

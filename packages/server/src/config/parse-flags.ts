@@ -18,7 +18,10 @@ export interface ParsedFlags {
  * Parses a command line as Go's flag package does (one or two dashes, `--f v` or `--f=v`, booleans only with `=`)
  * and then the `ETCD_*` variables. Throws `ConfigError`.
  */
-export function parseFlags(args: readonly string[], environment: Readonly<Record<string, string | undefined>>): ParsedFlags {
+export function parseFlags(
+  args: readonly string[],
+  environment: Readonly<Record<string, string | undefined>>,
+): ParsedFlags {
   const given = new Map<string, string>();
   let help = false;
   for (let i = 0; i < args.length; i++) {
@@ -29,7 +32,8 @@ export function parseFlags(args: readonly string[], environment: Readonly<Record
     }
     if (!arg.startsWith("-") || arg === "-") throw new ConfigError(`"${arg}" is not a valid flag`);
     const body = arg.replace(/^--?/, "");
-    if (body === "" || body.startsWith("-") || body.startsWith("=")) throw new ConfigError(`bad flag syntax: ${arg}`, 2);
+    if (body === "" || body.startsWith("-") || body.startsWith("="))
+      throw new ConfigError(`bad flag syntax: ${arg}`, 2);
     const equals = body.indexOf("=");
     const name = equals < 0 ? body : body.slice(0, equals);
     let text = equals < 0 ? undefined : body.slice(equals + 1);
@@ -59,7 +63,8 @@ export function parseFlags(args: readonly string[], environment: Readonly<Record
     if (!variable.startsWith("ETCD_") || text === undefined) continue;
     const name = byVariable.get(variable);
     if (name === undefined || name === "version") {
-      if (variable !== "ETCD_VERIFY" && variable !== "ETCD_UNSUPPORTED_ARCH") unrecognizedVariables.push(variable);
+      if (variable !== "ETCD_VERIFY" && variable !== "ETCD_UNSUPPORTED_ARCH")
+        unrecognizedVariables.push(variable);
       continue;
     }
     if (given.has(name)) {
@@ -68,7 +73,11 @@ export function parseFlags(args: readonly string[], environment: Readonly<Record
       );
     }
     if (text === "") continue;
-    parseValue(FLAGS.get(name)!, text, (why) => new ConfigError(`invalid value "${text}" for ${variable}: ${why}`));
+    parseValue(
+      FLAGS.get(name)!,
+      text,
+      (why) => new ConfigError(`invalid value "${text}" for ${variable}: ${why}`),
+    );
     given.set(name, text);
   }
 
@@ -99,7 +108,8 @@ function parseValue(definition: FlagDefinition, text: string, fail: (why: string
     case "uint": {
       const negative = text.startsWith("-");
       const digits = text.replace(/^[-+]/, "");
-      if (!/^(?:0[xX][0-9a-fA-F]+|0[bB][01]+|0[oO]?[0-7]+|[1-9][0-9]*|0)$/.test(digits)) throw fail("parse error");
+      if (!/^(?:0[xX][0-9a-fA-F]+|0[bB][01]+|0[oO]?[0-7]+|[1-9][0-9]*|0)$/.test(digits))
+        throw fail("parse error");
       if (negative && definition.kind === "uint") throw fail("parse error");
       const octal = /^0[0-7]+$/.test(digits) ? `0o${digits.slice(1)}` : digits;
       const value = Number(octal) * (negative ? -1 : 1);
@@ -135,7 +145,8 @@ export function urlProblem(url: string): string | undefined {
     return `URL scheme must be http, https, unix, or unixs: ${url}`;
   }
   if (scheme === "unix" || scheme === "unixs") return undefined;
-  if (!/^(?:\[[^\]]*\]|[^:[\]]*):\d{1,5}$/.test(match[2]!)) return `URL address does not have the form "host:port": ${url}`;
+  if (!/^(?:\[[^\]]*\]|[^:[\]]*):\d{1,5}$/.test(match[2]!))
+    return `URL address does not have the form "host:port": ${url}`;
   if (match[3] !== "") return `URL must not contain a path: ${url}`;
   return undefined;
 }

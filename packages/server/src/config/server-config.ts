@@ -94,14 +94,17 @@ export function makeServerConfig(parsed: ParsedFlags): ServerConfig {
     );
   }
   if (electionMs > MAX_ELECTION_MS) {
-    throw new ConfigError(`--election-timeout[${electionMs}ms] is too long, and should be set less than ${MAX_ELECTION_MS}ms`);
+    throw new ConfigError(
+      `--election-timeout[${electionMs}ms] is too long, and should be set less than ${MAX_ELECTION_MS}ms`,
+    );
   }
   if (parsed.explicit.has("listen-client-urls") && !parsed.explicit.has("advertise-client-urls")) {
     throw new ConfigError("--advertise-client-urls is required when --listen-client-urls is set explicitly");
   }
 
   const quota = read.number("quota-backend-bytes");
-  if (quota > LARGE_QUOTA_BYTES) warnings.push(`quota-backend-bytes ${quota} is above the recommended maximum of 8 GiB`);
+  if (quota > LARGE_QUOTA_BYTES)
+    warnings.push(`quota-backend-bytes ${quota} is above the recommended maximum of 8 GiB`);
   const progressNotifyMs = read.number("watch-progress-notify-interval");
   if (progressNotifyMs > 0 && progressNotifyMs < MIN_PROGRESS_NOTIFY_MS) {
     warnings.push("watch-progress-notify-interval was raised to its minimum of 100ms");
@@ -149,7 +152,8 @@ export function makeServerConfig(parsed: ParsedFlags): ServerConfig {
     warningUnaryRequestMs: read.number("warning-unary-request-duration") || 300,
     compactionBatchLimit: read.number("compaction-batch-limit") || 1_000,
     compactionSleepMs: read.number("compaction-sleep-interval") || 10,
-    watchProgressNotifyMs: progressNotifyMs <= 0 ? 600_000 : Math.max(progressNotifyMs, MIN_PROGRESS_NOTIFY_MS),
+    watchProgressNotifyMs:
+      progressNotifyMs <= 0 ? 600_000 : Math.max(progressNotifyMs, MIN_PROGRESS_NOTIFY_MS),
     unsafeNoFsync: read.boolean("unsafe-no-fsync"),
     warnings: Object.freeze(warnings),
   });
@@ -176,10 +180,13 @@ class FlagReader {
 
 /** Refuses flags whose missing effect would be unsafe; returns a warning for each that merely has none. */
 function checkSupport(parsed: ParsedFlags): string[] {
-  const warnings = parsed.unrecognizedVariables.map((variable) => `unrecognized environment variable ${variable}`);
+  const warnings = parsed.unrecognizedVariables.map(
+    (variable) => `unrecognized environment variable ${variable}`,
+  );
   for (const name of parsed.explicit) {
     const definition = FLAGS.get(name)!;
-    if (definition.support === "supported" || isDefault(parsed.values.get(name)!, definition.defaultText)) continue;
+    if (definition.support === "supported" || isDefault(parsed.values.get(name)!, definition.defaultText))
+      continue;
     if (definition.support === "refused") {
       throw new ConfigError(`--${name} is not supported by this release; start without it`);
     }
@@ -204,10 +211,14 @@ function checkLogging(read: FlagReader): void {
   if (outputs.includes("default") && outputs.length > 1) {
     throw new ConfigError('multi logoutput for "default" is not supported yet');
   }
-  if (outputs.includes("systemd/journal")) throw new ConfigError("can't find journal (this release does not write to it)");
+  if (outputs.includes("systemd/journal"))
+    throw new ConfigError("can't find journal (this release does not write to it)");
   const level = read.string("log-level");
   if (!["debug", "info", "warn", "error", "dpanic", "panic", "fatal"].includes(level)) {
-    throw new ConfigError(`unrecognized level: "${level}" (one of debug, info, warn, error, panic, fatal)`, 2);
+    throw new ConfigError(
+      `unrecognized level: "${level}" (one of debug, info, warn, error, panic, fatal)`,
+      2,
+    );
   }
 }
 
@@ -225,7 +236,9 @@ function checkListenUrls(read: FlagReader): void {
   ] as const) {
     for (const url of read.list(name)) {
       if (hostOf(url) === "") {
-        throw new ConfigError(`--${name} "${read.list(name).join(",")}" must be ${form} (unexpected empty host (${url}))`);
+        throw new ConfigError(
+          `--${name} "${read.list(name).join(",")}" must be ${form} (unexpected empty host (${url}))`,
+        );
       }
     }
   }
@@ -281,7 +294,11 @@ function clientTls(read: FlagReader, warnings: string[]): ClientTls | undefined 
   });
 }
 
-function parseInitialCluster(text: string, name: string, advertisePeerUrls: readonly string[]): readonly InitialMember[] {
+function parseInitialCluster(
+  text: string,
+  name: string,
+  advertisePeerUrls: readonly string[],
+): readonly InitialMember[] {
   if (text === "") return [{ name, peerUrls: advertisePeerUrls }];
   const byName = new Map<string, string[]>();
   for (const item of text.split(",").map((part) => part.trim())) {

@@ -1,6 +1,6 @@
 import {
-  EntryType,
   type Entry,
+  EntryType,
   isRaftError,
   LOCAL_APPEND_THREAD,
   LOCAL_APPLY_THREAD,
@@ -14,8 +14,8 @@ import type { RequestIds } from "../cluster/request-ids.ts";
 import { RequestError } from "../errors.ts";
 import type { Clock } from "../seams/clock.ts";
 import type { LogWriter } from "./log-writer.ts";
-import type { Proposal } from "./proposal.ts";
 import { PendingProposals } from "./pending-proposals.ts";
+import type { Proposal } from "./proposal.ts";
 import { type Reader, ReadIndexRounds } from "./read-index.ts";
 
 /** Entries that may be committed and not yet applied before proposals are refused. */

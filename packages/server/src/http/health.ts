@@ -33,10 +33,18 @@ const ROOTS: Record<"livez" | "readyz", readonly string[]> = {
   readyz: ["data_corruption", "serializable_read", "linearizable_read", "non_learner"],
 };
 
-const ALARM_NAMES: Record<number, string> = { [AlarmType.NOSPACE]: "NOSPACE", [AlarmType.CORRUPT]: "CORRUPT" };
+const ALARM_NAMES: Record<number, string> = {
+  [AlarmType.NOSPACE]: "NOSPACE",
+  [AlarmType.CORRUPT]: "CORRUPT",
+};
 
 /** Serves `/health`, `/livez[/check]` and `/readyz[/check]`; false when the path is none of them. */
-export function handleHealth(source: HealthSource, url: URL, req: IncomingMessage, res: ServerResponse): boolean {
+export function handleHealth(
+  source: HealthSource,
+  url: URL,
+  req: IncomingMessage,
+  res: ServerResponse,
+): boolean {
   const [, root, check, ...more] = url.pathname.split("/");
   if (more.length > 0) return false;
   if (root === "health" && check === undefined) {

@@ -1,8 +1,18 @@
 import type { ApiContext } from "../api/context.ts";
+import { localCalls } from "../api/local-calls.ts";
 import type { Services } from "../api/services.ts";
-import type { HttpGateway } from "./servers.ts";
+import { createGateway, type Gateway } from "./gateway/gateway.ts";
 
-/** The JSON gateway over this member's own services. */
-export function openGateway(_context: ApiContext, _services: Services): HttpGateway | undefined {
-  return undefined;
+/** The JSON gateway over this member's own services; with `--enable-grpc-gateway=false` only the access rules. */
+export function openGateway(context: ApiContext, services: Services): Gateway {
+  const { config, clock, maxReceiveBytes } = context;
+  return createGateway({
+    backend: config.enableGateway ? localCalls(services, clock, maxReceiveBytes) : undefined,
+    maxRequestBytes: config.maxRequestBytes,
+    clock,
+    cors: config.corsOrigins,
+    hostWhitelist: config.hostWhitelist,
+    clientCertAuth: config.clientTls?.requireClientCertificate ?? false,
+    isAuthEnabled: () => false,
+  });
 }

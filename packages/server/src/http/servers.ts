@@ -2,29 +2,19 @@ import http from "node:http";
 import { AlarmType } from "../alarm/alarm-store.ts";
 import type { ApiContext } from "../api/context.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
-import { handleHealth, type HealthSource } from "./health.ts";
+import type { Gateway } from "./gateway/gateway.ts";
+import { type HealthSource, handleHealth } from "./health.ts";
 import { notFound } from "./plain-text.ts";
 import { handleVersion, type VersionSource } from "./version.ts";
-
-/** What answers under `/v3/`; see `gateway/`. */
-export interface HttpGateway {
-  /** False when the request is none of the gateway's. */
-  handle(req: http.IncomingMessage, res: http.ServerResponse): boolean;
-  upgrade(req: http.IncomingMessage, socket: import("node:stream").Duplex, head: Buffer): boolean;
-}
 
 const HEADERS_TIMEOUT_MS = 300_000;
 
 /** The HTTP/1.1 side of the client port. It does not listen: connections are handed to it. */
-export function createClientHttpServer(
-  context: ApiContext,
-  gateway: HttpGateway | undefined,
-  metrics: Metrics,
-): http.Server {
+export function createClientHttpServer(context: ApiContext, gateway: Gateway, metrics: Metrics): http.Server {
   const health = healthSource(context, metrics);
   const version = versionSource(context);
   const server = http.createServer({ headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: 0 }, (req, res) => {
-    if (gateway?.handle(req, res)) return;
+    if (gateway.handle(req, res)) return;
     const url = parseUrl(req);
     if (url === undefined) notFound(res);
     else if (handleVersion(version, url, req, res) || handleHealth(health, url, req, res)) return;
@@ -33,7 +23,7 @@ export function createClientHttpServer(
   });
   server.on("upgrade", (req, socket, head) => {
     socket.on("error", () => socket.destroy());
-    if (!gateway?.upgrade(req, socket, head)) socket.destroy();
+    if (!gateway.upgrade(req, socket, head)) socket.destroy();
   });
   return server;
 }

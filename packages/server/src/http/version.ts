@@ -8,7 +8,12 @@ export interface VersionSource {
   storageVersion(): string | undefined;
 }
 
-export function handleVersion(source: VersionSource, url: URL, req: IncomingMessage, res: ServerResponse): boolean {
+export function handleVersion(
+  source: VersionSource,
+  url: URL,
+  req: IncomingMessage,
+  res: ServerResponse,
+): boolean {
   if (url.pathname !== "/version") return false;
   if (req.method !== "GET") {
     methodNotAllowed(res);

@@ -48,7 +48,10 @@ export async function openClientListeners(
 ): Promise<OpenListeners> {
   const tls = config.clientTls === undefined ? undefined : tlsOptions(config.clientTls);
   const onRejected = (error: Error, remoteAddress: string) => {
-    log.warn("rejected connection on client endpoint", { "remote-addr": remoteAddress, error: error.message });
+    log.warn("rejected connection on client endpoint", {
+      "remote-addr": remoteAddress,
+      error: error.message,
+    });
   };
   return open(config.listenClientUrls, { grpc, http, onRejected }, tls);
 }
@@ -69,7 +72,8 @@ async function open(
     for (const url of listenUrls) {
       let chosenPort: number | undefined;
       for (const address of bindAddresses(url)) {
-        if (address.secure && tls === undefined) throw new ConfigError(`no TLS certificate is configured for ${url}`);
+        if (address.secure && tls === undefined)
+          throw new ConfigError(`no TLS certificate is configured for ${url}`);
         if (address.path !== undefined) rmSync(address.path, { force: true });
         try {
           const port = chosenPort ?? address.port;
@@ -115,9 +119,13 @@ function isMissingAddress(error: unknown, address: BindAddress): boolean {
 function cannotListen(address: BindAddress, error: unknown): Error {
   const { code, message } = error as NodeJS.ErrnoException;
   if (code === "EADDRINUSE") {
-    return new ConfigError(`cannot listen on ${address.url}: the address is already in use; stop the other process or choose another port`);
+    return new ConfigError(
+      `cannot listen on ${address.url}: the address is already in use; stop the other process or choose another port`,
+    );
   }
-  return error instanceof ConfigError ? error : new ConfigError(`cannot listen on ${address.url}: ${message}`);
+  return error instanceof ConfigError
+    ? error
+    : new ConfigError(`cannot listen on ${address.url}: ${message}`);
 }
 
 function tlsOptions(config: ClientTls): TlsOptions {

@@ -4,7 +4,10 @@ import { GrpcServer } from "@quorate/rpc";
 import { encode } from "@quorate/wire";
 import { LeaseCheckpointRequestSchema, LeaseRevokeRequestSchema } from "@quorate/wire/etcdserverpb";
 import { HeaderEncoder, InternalField } from "@quorate/wire/hot";
-import { ClusterMemberAttrSetRequestSchema, ClusterVersionSetRequestSchema } from "@quorate/wire/membershippb";
+import {
+  ClusterMemberAttrSetRequestSchema,
+  ClusterVersionSetRequestSchema,
+} from "@quorate/wire/membershippb";
 import { AlarmStore } from "../alarm/alarm-store.ts";
 import type { ApiContext } from "../api/context.ts";
 import { ensureLeadership } from "../api/lease-service.ts";
@@ -12,19 +15,20 @@ import { propose } from "../api/propose.ts";
 import { createServices } from "../api/register.ts";
 import type { Services } from "../api/services.ts";
 import { Quota } from "../apply/quota.ts";
+import { LmdbBackend } from "../backend/lmdb-backend.ts";
 import { encodeMember } from "../cluster/membership.ts";
 import { RequestIds } from "../cluster/request-ids.ts";
 import type { ServerConfig } from "../config/server-config.ts";
 import { Consensus } from "../consensus/consensus.ts";
 import { LogWriter } from "../consensus/log-writer.ts";
 import { type FailpointServer, failpoints, openFailpointServer } from "../failpoints/index.ts";
+import type { Gateway } from "../http/gateway/gateway.ts";
 import { openGateway } from "../http/open-gateway.ts";
 import { createClientHttpServer, createPeerHttpServer } from "../http/servers.ts";
 import { Lessor } from "../lease/lessor.ts";
 import { minimumTtlSeconds } from "../lease/minimum-ttl.ts";
 import { RevokeQueue } from "../lease/revoke-queue.ts";
 import { MvccStore } from "../mvcc/store.ts";
-import { LmdbBackend } from "../backend/lmdb-backend.ts";
 import type { Backend } from "../seams/backend.ts";
 import type { Clock, Timer } from "../seams/clock.ts";
 import type { Disk } from "../seams/disk.ts";
@@ -34,12 +38,17 @@ import { RealDisk } from "../seams/real-disk.ts";
 import { realRandom } from "../seams/real-random.ts";
 import { purgeSnapFiles, saveSnapFile } from "../snapshot/snap-directory.ts";
 import { encodeV2Store } from "../snapshot/v2-store.ts";
-import { Metrics } from "../telemetry/metrics.ts";
 import { type Logger, silentLogger } from "../telemetry/logger.ts";
+import { Metrics } from "../telemetry/metrics.ts";
 import { CLUSTER_VERSION } from "../version.ts";
 import { WatchHub } from "../watch/hub.ts";
 import { LeaderMonitor } from "../watch/leader-monitor.ts";
-import { checkAddressesFree, type OpenListeners, openClientListeners, openPeerListeners } from "./listeners.ts";
+import {
+  checkAddressesFree,
+  type OpenListeners,
+  openClientListeners,
+  openPeerListeners,
+} from "./listeners.ts";
 import { LogCompaction } from "./log-compaction.ts";
 import { configFromOptions, isServerConfig, type MemberOptions } from "./options.ts";
 import { StateMachine } from "./state-machine.ts";
@@ -77,6 +86,7 @@ export class Member implements AsyncDisposable {
   #compaction!: LogCompaction;
   #context!: ApiContext;
   #metrics!: Metrics;
+  #gateway!: Gateway;
   #grpc!: GrpcServer;
   #http: HttpServer[] = [];
   #clients: OpenListeners = { listeners: [], urls: [] };
@@ -200,7 +210,9 @@ export class Member implements AsyncDisposable {
       },
       revoke: async (id) => {
         const request = encode(LeaseRevokeRequestSchema, { ID: id });
-        await propose(this.#context, InternalField.leaseRevoke, request, (applier) => applier.leaseRevoke(id));
+        await propose(this.#context, InternalField.leaseRevoke, request, (applier) =>
+          applier.leaseRevoke(id),
+        );
       },
       onFailure: (id, error) =>
         this.#log.warn("failed to revoke an expired lease", {
@@ -296,10 +308,14 @@ export class Member implements AsyncDisposable {
       raftTerm: () => this.#consensus.appliedTerm,
       fragmentBytes: config.maxRequestBytes + GRPC_OVERHEAD_BYTES,
       progressIntervalMs: config.watchProgressNotifyMs,
-      beforeSend: failpoints === undefined ? undefined : () => void failpoints?.hitSync("beforeSendWatchResponse"),
+      beforeSend: failpoints === undefined ? undefined : () => failpoints!.hitSync("beforeSendWatchResponse"),
     });
     store.setListener(watches);
-    this.#leaderMonitor = new LeaderMonitor(clock, this.#electionTimeoutMs, () => this.#consensus.leader !== 0n);
+    this.#leaderMonitor = new LeaderMonitor(
+      clock,
+      this.#electionTimeoutMs,
+      () => this.#consensus.leader !== 0n,
+    );
     this.#context = {
       config,
       consensus: this.#consensus,
@@ -419,8 +435,8 @@ export class Member implements AsyncDisposable {
     });
     for (const [path, handler] of services.unary) this.#grpc.unary(path, handler);
     for (const [path, handler] of services.streams) this.#grpc.stream(path, handler);
-    const gateway = config.enableGateway ? openGateway(this.#context, services) : undefined;
-    const clientHttp = createClientHttpServer(this.#context, gateway, this.#metrics);
+    this.#gateway = openGateway(this.#context, services);
+    const clientHttp = createClientHttpServer(this.#context, this.#gateway, this.#metrics);
     const peerHttp = createPeerHttpServer(this.#context);
     this.#http = [clientHttp, peerHttp];
     this.#peers = await openPeerListeners(config, peerHttp);
@@ -428,7 +444,10 @@ export class Member implements AsyncDisposable {
   }
 
   #onHandlerError(error: unknown, path: string): void {
-    this.#log.error("a request handler failed", { method: path, error: String((error as Error)?.stack ?? error) });
+    this.#log.error("a request handler failed", {
+      method: path,
+      error: String((error as Error)?.stack ?? error),
+    });
   }
 
   /** For members and tools of older releases, which find the membership there. */
@@ -460,9 +479,12 @@ export class Member implements AsyncDisposable {
 
   async #close(): Promise<void> {
     for (const listener of [...this.#clients.listeners, ...this.#peers.listeners]) listener.stopListening();
+    this.#gateway?.close();
     await this.#grpc?.shutdown(this.#requestTimeoutMs);
     for (const server of this.#http) server.closeAllConnections();
-    await Promise.all([...this.#clients.listeners, ...this.#peers.listeners].map((listener) => listener.close()));
+    await Promise.all(
+      [...this.#clients.listeners, ...this.#peers.listeners].map((listener) => listener.close()),
+    );
     this.#stopped = true;
     this.#ticker?.cancel();
     this.#leaderMonitor?.stop();

@@ -120,7 +120,10 @@ async function reopen(
   const raftLog = new MemoryStorage();
   const confState = confStateOf(membership);
   if (confState.voters.length > 0) {
-    raftLog.applySnapshot({ data: new Uint8Array(0), metadata: { index: snapshot.index, term: snapshot.term, confState } });
+    raftLog.applySnapshot({
+      data: new Uint8Array(0),
+      metadata: { index: snapshot.index, term: snapshot.term, confState },
+    });
   }
   raftLog.setHardState(content.hardState);
   raftLog.append(content.entries);
@@ -177,7 +180,9 @@ function ownInitialMember(config: ServerConfig): { readonly peerUrls: readonly s
     );
   }
   if (config.initialCluster.length > 1 || config.initialClusterState === "existing") {
-    throw new ConfigError("clusters of several members are not supported by this release; start a single new member");
+    throw new ConfigError(
+      "clusters of several members are not supported by this release; start a single new member",
+    );
   }
   return own;
 }

@@ -21,24 +21,50 @@ export class Metrics {
     this.#loopDelay.enable();
     collectDefaultMetrics({ register: this.#registry, eventLoopMonitoringPrecision: 1000 });
 
-    this.#gauge("etcd_server_has_leader", "Whether a leader is known.", () => (consensus.leader === 0n ? 0 : 1));
+    this.#gauge("etcd_server_has_leader", "Whether a leader is known.", () =>
+      consensus.leader === 0n ? 0 : 1,
+    );
     this.#gauge("etcd_server_is_leader", "Whether this member leads.", () => (consensus.isLeader ? 1 : 0));
-    this.#gauge("etcd_server_proposals_committed_total", "Last commit index.", () => consensus.committedIndex);
+    this.#gauge(
+      "etcd_server_proposals_committed_total",
+      "Last commit index.",
+      () => consensus.committedIndex,
+    );
     this.#gauge("etcd_server_proposals_applied_total", "Last applied index.", () => consensus.appliedIndex);
     this.#gauge("etcd_server_quota_backend_bytes", "Effective space quota.", () => context.quota.limitBytes);
     this.#gauge("etcd_mvcc_db_total_size_in_bytes", "Size of the database file.", () => backend.sizeBytes);
-    this.#gauge("etcd_mvcc_db_total_size_in_use_in_bytes", "The same without free pages.", () => backend.sizeInUseBytes);
+    this.#gauge(
+      "etcd_mvcc_db_total_size_in_use_in_bytes",
+      "The same without free pages.",
+      () => backend.sizeInUseBytes,
+    );
     this.#gauge("etcd_debugging_mvcc_current_revision", "Current revision.", () => store.currentRevision);
     this.#gauge("etcd_debugging_mvcc_compact_revision", "Compact revision.", () => store.compactRevision);
-    this.#gauge("etcd_debugging_mvcc_watch_stream_total", "Open watch streams.", () => watches.metrics.streams);
+    this.#gauge(
+      "etcd_debugging_mvcc_watch_stream_total",
+      "Open watch streams.",
+      () => watches.metrics.streams,
+    );
     this.#gauge("etcd_debugging_mvcc_watcher_total", "Watchers.", () => watches.metrics.watchers);
-    this.#gauge("etcd_debugging_mvcc_slow_watcher_total", "Watchers behind.", () => watches.metrics.slowWatchers);
-    this.#gauge("etcd_debugging_mvcc_pending_events_total", "Events not yet sent.", () => watches.metrics.pendingEvents);
+    this.#gauge(
+      "etcd_debugging_mvcc_slow_watcher_total",
+      "Watchers behind.",
+      () => watches.metrics.slowWatchers,
+    );
+    this.#gauge(
+      "etcd_debugging_mvcc_pending_events_total",
+      "Events not yet sent.",
+      () => watches.metrics.pendingEvents,
+    );
     this.#total("etcd_debugging_mvcc_events_total", "Events sent.", () => watches.metrics.eventsTotal);
     this.#total("etcd_debugging_lease_granted_total", "Leases granted.", () => lessor.metrics.granted);
     this.#total("etcd_debugging_lease_revoked_total", "Leases revoked.", () => lessor.metrics.revoked);
     this.#total("etcd_debugging_lease_renewed_total", "Renewals here.", () => lessor.metrics.renewed);
-    this.#total("etcd_debugging_server_lease_expired_total", "Leases expired here.", () => lessor.metrics.expired);
+    this.#total(
+      "etcd_debugging_server_lease_expired_total",
+      "Leases expired here.",
+      () => lessor.metrics.expired,
+    );
     new Gauge({
       name: "etcd_server_version",
       help: "Which version is running. 1 for 'server_version' label with current version.",

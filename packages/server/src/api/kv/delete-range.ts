@@ -5,7 +5,11 @@ import { type ApiContext, headerBytes } from "../context.ts";
 import { propose } from "../propose.ts";
 
 /** `KV.DeleteRange`. */
-export async function handleDeleteRange(context: ApiContext, message: Uint8Array, _call: ServerCall): Promise<Uint8Array> {
+export async function handleDeleteRange(
+  context: ApiContext,
+  message: Uint8Array,
+  _call: ServerCall,
+): Promise<Uint8Array> {
   const owned = message.slice();
   const request = decodeDeleteRangeRequest(owned);
   checkDeleteRange(request);

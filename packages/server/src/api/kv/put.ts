@@ -1,5 +1,11 @@
 import type { ServerCall } from "@quorate/rpc";
-import { decodePutRequest, encodeInternalRequest, encodePutResponse, InternalField, type PutRequest } from "@quorate/wire/hot";
+import {
+  decodePutRequest,
+  encodeInternalRequest,
+  encodePutResponse,
+  InternalField,
+  type PutRequest,
+} from "@quorate/wire/hot";
 import type { Applier } from "../../apply/applier.ts";
 import { putCost } from "../../apply/quota.ts";
 import { Proposal } from "../../consensus/proposal.ts";

@@ -1,7 +1,12 @@
 import type { ServerCall } from "@quorate/rpc";
-import { decodeRangeRequest, encodeRangeResponse, encodeRangeStreamResponse, type RangeRequest } from "@quorate/wire/hot";
-import { checkRangeStream } from "../../mvcc/txn/check.ts";
+import {
+  decodeRangeRequest,
+  encodeRangeResponse,
+  encodeRangeStreamResponse,
+  type RangeRequest,
+} from "@quorate/wire/hot";
 import type { RangeChunk } from "../../mvcc/store.ts";
+import { checkRangeStream } from "../../mvcc/txn/check.ts";
 import { type ApiContext, headerBytes } from "../context.ts";
 import { failCall } from "../services.ts";
 

@@ -1,5 +1,11 @@
 import type { ServerCall } from "@quorate/rpc";
-import { decodeTxnRequest, encodeInternalRequest, encodeTxnResponse, InternalField, type TxnRequest } from "@quorate/wire/hot";
+import {
+  decodeTxnRequest,
+  encodeInternalRequest,
+  encodeTxnResponse,
+  InternalField,
+  type TxnRequest,
+} from "@quorate/wire/hot";
 import type { Applier } from "../../apply/applier.ts";
 import { txnCost } from "../../apply/quota.ts";
 import { Proposal } from "../../consensus/proposal.ts";

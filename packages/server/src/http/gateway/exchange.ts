@@ -10,6 +10,8 @@ export interface GatewayRequest {
   readonly rawHeaders: readonly string[];
   /** IP address without a port; empty for an inner request. */
   readonly remoteAddress: string;
+  /** False when the body goes on for as long as the client listens: then its first value has to be enough. */
+  readonly bodyEnds: boolean;
   /** Starts reading. Callbacks may fire before this returns; none after `onEnd` or `stopReading`. */
   readBody(onData: (chunk: Uint8Array) => void, onEnd: () => void): void;
   /** The rest of the body is of no interest: let it pass and vanish. */

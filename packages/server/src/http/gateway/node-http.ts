@@ -13,6 +13,7 @@ export function gatewayRequest(req: IncomingMessage): GatewayRequest {
     target: req.url ?? "/",
     rawHeaders: req.rawHeaders,
     remoteAddress: plainAddress(req.socket.remoteAddress),
+    bodyEnds: true,
     readBody: (onData, onEnd) => {
       req.on("data", onData);
       req.on("end", onEnd);

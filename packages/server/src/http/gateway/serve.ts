@@ -160,10 +160,11 @@ export class Exchange {
       }
     }
     if (this.#over) return;
-    if (this.#method.clientStreaming) {
-      this.#closeRequest();
-      return;
-    }
+    if (this.#method.clientStreaming) this.#closeRequest();
+    else this.#callOnce();
+  }
+
+  #callOnce(): void {
     // Any of these may be the end of it.
     this.#startCall();
     if (!this.#over) this.#call?.send(this.#message ?? EMPTY);
@@ -181,6 +182,7 @@ export class Exchange {
       // Whatever follows the first value is read and means nothing.
       this.#message = message;
       this.#requestIsOver = true;
+      if (!this.#request.bodyEnds) this.#callOnce();
     }
   }
 

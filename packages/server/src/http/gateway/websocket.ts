@@ -97,8 +97,9 @@ class BridgedExchange implements GatewayResponse {
       target: req.url ?? "/",
       rawHeaders: innerHeaders(req, protocol),
       remoteAddress: "",
+      // A websocket has no end of the request that is not also the end of everything.
+      bodyEnds: false,
       readBody: (onData) => {
-        // A websocket has no end of the request that is not also the end of everything.
         this.#onData = onData;
       },
       stopReading: () => {

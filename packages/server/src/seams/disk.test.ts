@@ -1,0 +1,218 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import fs from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import test from "node:test";
+import { fileURLToPath } from "node:url";
+import { type Disk, readFile } from "./disk.ts";
+import type { Random } from "./random.ts";
+import { RealDisk } from "./real-disk.ts";
+import { SimulatedDisk } from "./simulated-disk.ts";
+
+/** Says the same numbers again and again, each modulo what is asked for. */
+function repeating(...numbers: number[]): Random {
+  let at = 0;
+  return { below: (limit) => numbers[at++ % numbers.length]! % limit };
+}
+
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+const textOf = (data: Uint8Array | undefined): string => new TextDecoder().decode(data);
+
+const disks: { name: string; open: (t: test.TestContext) => { disk: Disk; root: string } }[] = [
+  {
+    name: "the real disk",
+    open: (t) => {
+      const root = fs.mkdtempSync(path.join(os.tmpdir(), "quorate-disk-"));
+      t.after(() => fs.rmSync(root, { recursive: true, force: true }));
+      return { disk: new RealDisk(), root };
+    },
+  },
+  {
+    name: "the simulated disk",
+    open: () => ({ disk: new SimulatedDisk({ random: repeating(0) }).mount(), root: "root" }),
+  },
+];
+
+for (const { name, open } of disks) {
+  test(`${name} keeps files and directories`, async (t) => {
+    const { disk, root } = open(t);
+    await disk.makeDirectory(`${root}/a/b`);
+    await disk.makeDirectory(`${root}/a/b`);
+    for (const mode of ["write", "durable"] as const) {
+      const file = await disk.open(`${root}/a/${mode}`, mode);
+      await file.write(bytes("hello"), 3);
+      await file.sync();
+      assert.equal(await file.size(), 8);
+      const target = new Uint8Array(20).fill(1);
+      assert.equal(await file.read(target, 1), 7);
+      assert.deepEqual(target.subarray(0, 8), new Uint8Array([0, 0, ...bytes("hello"), 1]));
+      assert.equal(await file.read(target, 100), 0);
+      await file.truncate(4);
+      await file.truncate(6);
+      await file.close();
+      await file.close();
+      assert.equal(textOf(await readFile(disk, `${root}/a/${mode}`, 100)), "\0\0\0h\0\0");
+    }
+    await assert.rejects(readFile(disk, `${root}/a/write`, 5), { code: "IO" });
+    assert.deepEqual(await disk.list(`${root}/a`), ["b", "durable", "write"]);
+    await disk.rename(`${root}/a/write`, `${root}/a/durable`);
+    await disk.syncDirectory(`${root}/a`);
+    assert.equal(await disk.exists(`${root}/a/write`), false);
+    await disk.remove(`${root}/a`);
+    await disk.remove(`${root}/a`);
+    assert.equal(await disk.exists(`${root}/a`), false);
+  });
+
+  test(`${name} names what is missing`, async (t) => {
+    const { disk, root } = open(t);
+    const missing = { code: "NOT_FOUND", path: `${root}/none` };
+    await assert.rejects(disk.list(`${root}/none`), missing);
+    await assert.rejects(disk.open(`${root}/none`, "read"), missing);
+    await assert.rejects(disk.rename(`${root}/none`, `${root}/other`), { code: "NOT_FOUND" });
+  });
+
+  test(`${name} lets a lock be taken once, and again after its release`, async (t) => {
+    const { disk, root } = open(t);
+    await disk.makeDirectory(root);
+    const lock = await disk.lock(`${root}/lock`);
+    await assert.rejects(disk.lock(`${root}/lock`), { code: "LOCKED" });
+    await lock.release();
+    await lock.release();
+    await (await disk.lock(`${root}/lock`)).release();
+  });
+}
+
+test("another process is kept out for as long as the holder lives, and not longer", async (t) => {
+  const root = fs.mkdtempSync(path.join(os.tmpdir(), "quorate-lock-"));
+  t.after(() => fs.rmSync(root, { recursive: true, force: true }));
+  const module = fileURLToPath(new URL("./real-disk.ts", import.meta.url));
+  const lockPath = path.join(root, "lock");
+  // With the flock program and, as with an empty PATH, without it.
+  for (const PATH of [process.env.PATH ?? "", "/nonexistent"]) {
+    const script = `
+      import { RealDisk } from ${JSON.stringify(module)};
+      await new RealDisk().lock(${JSON.stringify(lockPath)});
+      console.log("locked");
+      setInterval(() => {}, 1000);`;
+    const holder = spawn(process.execPath, ["--input-type=module", "--eval", script], { env: { PATH } });
+    await once(holder.stdout, "data");
+    await assert.rejects(new RealDisk().lock(lockPath), (error: { code: string; message: string }) => {
+      assert.equal(error.code, "LOCKED");
+      assert.ok(error.message.includes(`process ${holder.pid}`), error.message);
+      return true;
+    });
+    holder.kill("SIGKILL");
+    await once(holder, "exit");
+    await (await new RealDisk().lock(lockPath)).release();
+  }
+});
+
+async function written(random: Random, synced: string, unsynced: string): Promise<SimulatedDisk> {
+  const simulated = new SimulatedDisk({ random });
+  const disk = simulated.mount();
+  await disk.makeDirectory("d");
+  await disk.syncDirectory(".");
+  const file = await disk.open("d/f", "write");
+  await disk.syncDirectory("d");
+  await file.write(bytes(synced), 0);
+  await file.sync();
+  await file.write(bytes(unsynced), synced.length);
+  return simulated;
+}
+
+test("a crash keeps what was synced and any of the sectors that were not", async () => {
+  const lost = await written(repeating(0), "synced", "not");
+  lost.crash();
+  assert.equal(textOf(lost.contents("d/f")).slice(0, 6), "synced");
+  const long = "x".repeat(2000);
+  const outcomes = new Set<string>();
+  for (let seed = 0; seed < 60; seed++) {
+    const simulated = await written(
+      repeating(seed, seed >> 1, 3 * seed, seed >> 2, 5 * seed + 1),
+      "synced",
+      long,
+    );
+    simulated.crash();
+    const text = textOf(simulated.contents("d/f"));
+    assert.equal(text.slice(0, 6), "synced");
+    // Per sector all or nothing.
+    const sectors = (text.slice(6).match(/x+|\0+/g) ?? []).map(
+      (run) => `${run[0] === "x" ? "x" : "0"}${run.length}`,
+    );
+    outcomes.add(sectors.join(" "));
+  }
+  assert.ok(outcomes.size > 3, [...outcomes].join("; "));
+});
+
+test("a durable write is there after a crash, and so is a name after a sync of its directory", async () => {
+  const simulated = new SimulatedDisk({ random: repeating(0) });
+  const disk = simulated.mount();
+  await disk.makeDirectory("d");
+  await disk.syncDirectory(".");
+  const file = await disk.open("d/kept", "durable");
+  await disk.syncDirectory("d");
+  await file.write(bytes("abc"), 0);
+  const other = await disk.open("d/forgotten", "durable");
+  await other.write(bytes("abc"), 0);
+  await disk.rename("d/kept", "d/renamed");
+  simulated.crash();
+  assert.deepEqual(await simulated.mount().list("d"), ["kept"]);
+  assert.equal(textOf(simulated.contents("d/kept")), "abc");
+});
+
+test("what was opened or mounted before a crash is dead", async () => {
+  const simulated = await written(repeating(0), "a", "b");
+  const disk = simulated.mount();
+  const file = await disk.open("d/f", "durable");
+  simulated.crash();
+  await assert.rejects(file.write(bytes("z"), 0), { code: "CRASHED" });
+  await assert.rejects(file.read(new Uint8Array(1), 0), { code: "CRASHED" });
+  await assert.rejects(disk.list("d"), { code: "CRASHED" });
+  assert.equal(textOf(simulated.contents("d/f")).slice(0, 1), "a");
+});
+
+test("a crash during a sync fails it", async () => {
+  let finish: (() => void) | undefined;
+  const simulated = new SimulatedDisk({
+    random: repeating(0),
+    schedule: (done) => {
+      finish = done;
+    },
+  });
+  const file = await simulated.mount().open("f", "write");
+  await file.write(bytes("abc"), 0);
+  const sync = file.sync();
+  simulated.crash();
+  finish?.();
+  await assert.rejects(sync, { code: "CRASHED" });
+});
+
+test("a failed sync loses writes for good, although they can still be read", async () => {
+  let fail = false;
+  const simulated = new SimulatedDisk({
+    random: repeating(0),
+    fault: (operation) => (fail && operation === "sync" ? "IO" : undefined),
+  });
+  const disk = simulated.mount();
+  const file = await disk.open("f", "write");
+  await disk.syncDirectory(".");
+  await file.write(bytes("abc"), 0);
+  fail = true;
+  await assert.rejects(file.sync(), { code: "IO" });
+  fail = false;
+  await file.sync();
+  assert.equal(textOf(simulated.contents("f")), "abc");
+  simulated.crash();
+  assert.equal(textOf(simulated.contents("f")).replaceAll("\0", ""), "");
+});
+
+test("a full disk refuses new blocks and takes writes to old ones", async () => {
+  const simulated = new SimulatedDisk({ random: repeating(0), capacityBytes: 8192 });
+  const file = await simulated.mount().open("f", "write");
+  await file.truncate(64_000_000);
+  await file.write(new Uint8Array(8192), 0);
+  await file.write(new Uint8Array(100), 4000);
+  await assert.rejects(file.write(new Uint8Array(100), 8150), { code: "FULL" });
+});
