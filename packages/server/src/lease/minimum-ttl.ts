@@ -6,11 +6,3 @@ export function minimumTtlSeconds(heartbeatMs: number, electionTimeoutMs: number
   const electionTicks = Math.floor(electionTimeoutMs / heartbeatMs);
   return Math.ceil((Math.floor((3 * electionTicks) / 2) * heartbeatMs) / 1000);
 }
-
-/** A lease id for a client that leaves the choice to the server: a request id without its top bit, never 0. */
-export function chooseLeaseId(nextRequestId: () => bigint): bigint {
-  for (;;) {
-    const id = BigInt.asUintN(63, nextRequestId());
-    if (id !== 0n) return id;
-  }
-}

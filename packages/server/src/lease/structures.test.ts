@@ -1,0 +1,177 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import fc from "fast-check";
+import { DeadlineHeap } from "./deadline-heap.ts";
+import { KeyAttachments } from "./key-attachments.ts";
+import { LeaseTable, NONE } from "./lease-table.ts";
+import { DeadlineSpread } from "./promotion.ts";
+
+test("the heap gives slots in the order of their times, whatever was moved and removed", () => {
+  const anyStep = fc.record({
+    slot: fc.nat(40),
+    time: fc.option(fc.nat(1000), { nil: undefined }),
+  });
+  fc.assert(
+    fc.property(fc.array(anyStep, { maxLength: 200 }), (steps) => {
+      const heap = new DeadlineHeap();
+      heap.reserve(10);
+      heap.reserve(41);
+      const model = new Map<number, number>();
+      for (const { slot, time } of steps) {
+        if (time === undefined) {
+          heap.remove(slot);
+          model.delete(slot);
+        } else {
+          heap.set(slot, time);
+          model.set(slot, time);
+        }
+        assert.equal(heap.size, model.size);
+        if (model.size > 0) assert.equal(heap.timeOf(heap.first()), Math.min(...model.values()));
+      }
+      const times: number[] = [];
+      for (let slot = heap.first(); slot !== -1; slot = heap.first()) {
+        assert.equal(heap.timeOf(slot), model.get(slot));
+        times.push(heap.timeOf(slot));
+        heap.remove(slot);
+      }
+      assert.deepEqual(
+        times,
+        [...model.values()].sort((a, b) => a - b),
+      );
+    }),
+  );
+});
+
+test("the table finds the leases that are there and no others", () => {
+  // Few different halves, so that ids share one of them.
+  const anyHalf = fc.constantFrom(0n, 1n, 2n, 0x7fff_ffffn, 0x8000_0000n, 0xffff_ffffn);
+  const anyId = fc.tuple(anyHalf, anyHalf).map(([high, low]) => BigInt.asIntN(64, (high << 32n) | low));
+  fc.assert(
+    fc.property(fc.array(fc.tuple(anyId, fc.boolean()), { maxLength: 200 }), (steps) => {
+      const table = new LeaseTable();
+      const model = new Map<bigint, number>();
+      for (const [id, add] of steps) {
+        const slot = table.find(id);
+        assert.equal(slot, model.get(id) ?? NONE);
+        if (add && slot === NONE) model.set(id, table.add(id, 5));
+        if (!add && slot !== NONE) {
+          table.remove(slot);
+          model.delete(id);
+        }
+      }
+      assert.equal(table.size, model.size);
+      for (const [id, slot] of model) {
+        assert.equal(table.find(id), slot);
+        assert.equal(table.idOf(slot), id);
+        assert.ok(table.isLive(slot));
+      }
+    }),
+  );
+});
+
+test("attachments are the same as two maps", () => {
+  const anyKey = fc.uint8Array({ maxLength: 20, min: 0, max: 2 });
+  const anyStep = fc.oneof(
+    {
+      weight: 6,
+      arbitrary: fc.record({ do: fc.constant("attach" as const), key: anyKey, lease: fc.nat(4) }),
+    },
+    {
+      weight: 3,
+      arbitrary: fc.record({ do: fc.constant("detach" as const), key: anyKey, lease: fc.nat(4) }),
+    },
+    { weight: 1, arbitrary: fc.record({ do: fc.constant("all" as const), key: anyKey, lease: fc.nat(4) }) },
+  );
+  fc.assert(
+    fc.property(fc.array(anyStep, { maxLength: 300 }), fc.integer(), (steps, seed) => {
+      const heads = { firstKey: new Int32Array(5).fill(NONE) };
+      const attachments = new KeyAttachments(heads, seed);
+      const model = new Map<string, number>();
+      for (const step of steps) {
+        const name = Buffer.from(step.key).toString("hex");
+        if (step.do === "attach") {
+          const borrowed = step.key.slice();
+          attachments.attach(borrowed, step.lease);
+          borrowed.fill(9);
+          model.set(name, step.lease);
+        } else if (step.do === "detach") {
+          attachments.detach(step.key);
+          model.delete(name);
+        } else {
+          attachments.detachAll(step.lease);
+          for (const [key, lease] of model) if (lease === step.lease) model.delete(key);
+        }
+        assert.equal(attachments.leaseOf(step.key), model.get(name) ?? NONE);
+        assert.equal(attachments.size, model.size);
+      }
+      for (let lease = 0; lease < 5; lease++) {
+        const keys = attachments.keysOf(lease).map((key) => Buffer.from(key).toString("hex"));
+        const want = [...model].filter(([, slot]) => slot === lease).map(([key]) => key);
+        assert.deepEqual(keys.sort(), want.sort());
+      }
+    }),
+  );
+});
+
+test("a key larger than a chunk is kept like any other", () => {
+  const heads = { firstKey: new Int32Array(1).fill(NONE) };
+  const attachments = new KeyAttachments(heads, 1);
+  const large = new Uint8Array(1_000_000).fill(7);
+  attachments.attach(Uint8Array.of(1), 0);
+  attachments.attach(large, 0);
+  attachments.attach(Uint8Array.of(2), 0);
+  assert.deepEqual(
+    attachments
+      .keysOf(0)
+      .map(({ length }) => length)
+      .sort((a, b) => a - b),
+    [1, 1, 1_000_000],
+  );
+  attachments.detach(large);
+  assert.equal(attachments.leaseOf(large), NONE);
+  attachments.attach(large, 0);
+  assert.equal(attachments.leaseOf(large), 0);
+});
+
+test("a few leases keep their time whatever they are", () => {
+  const spread = new DeadlineSpread();
+  for (let i = 0; i < 999; i++) spread.count(10);
+  spread.plan();
+  for (let i = 0; i < 999; i++) assert.equal(spread.place(10), 10);
+});
+
+test("spread deadlines are never earlier, and no more than 750 a second where they were moved", () => {
+  const anyGroups = fc.uniqueArray(
+    fc.record({ seconds: fc.integer({ min: 1, max: 30 }), count: fc.nat(4000) }),
+    {
+      selector: ({ seconds }) => seconds,
+      maxLength: 8,
+    },
+  );
+  fc.assert(
+    fc.property(anyGroups, (groups) => {
+      const spread = new DeadlineSpread();
+      for (const { seconds, count } of groups) for (let i = 0; i < count; i++) spread.count(seconds);
+      spread.plan();
+      const placed: number[] = [];
+      for (const { seconds, count } of groups) {
+        for (let i = 0; i < count; i++) {
+          const place = spread.place(seconds);
+          assert.ok(place >= seconds);
+          placed.push(place);
+        }
+      }
+      const total = placed.length;
+      if (total < 1000) return;
+      const perSecond = new Map<number, number>();
+      for (const place of placed) {
+        const second = Math.floor(place + 1e-9);
+        perSecond.set(second, (perSecond.get(second) ?? 0) + 1);
+      }
+      // A second may hold the end of one pile and a small group of its own.
+      for (const count of perSecond.values()) assert.ok(count <= 1501, `${count} in one second`);
+      assert.ok(Math.max(...placed, 0) <= 30 + total / 750 + 1);
+    }),
+    { numRuns: 30 },
+  );
+});
