@@ -301,3 +301,23 @@ test("an index rebuilt from records in revision order is the index that was", ()
     { numRuns: 20 },
   );
 });
+
+test("an index is rebuilt in order from keys that zero bytes, long prefixes and lengths tell apart", () => {
+  const keys: Uint8Array[] = [];
+  for (let zeros = 0; zeros < 40; zeros++) {
+    const stem = Uint8Array.of(120, ...new Array<number>(zeros).fill(0));
+    keys.push(stem, Uint8Array.of(...stem, 1), Uint8Array.of(...stem, 0xff, 0xff));
+  }
+  for (let i = 0; i < 300; i++) keys.push(bytes(`/registry/pods/namespace-of-tests/pod-${(i * 7919) % 300}`));
+  const distinct = [...new Map(keys.map((key) => [Buffer.from(key).toString("hex"), key])).values()];
+  distinct.sort(
+    (a, b) => ((a[a.length - 1]! * 31 + a.length * 7) % 101) - ((b[b.length - 1]! * 31 + b.length * 7) % 101),
+  );
+  const index = new KeyIndex();
+  distinct.forEach((key, i) => {
+    index.restorePut(key, i + 2, 0, i + 2, 1, false);
+  });
+  index.finishRestore();
+  index.check();
+  assert.equal(index.liveCount, distinct.length);
+});

@@ -26,6 +26,8 @@ export class KeyIndex {
   readonly #history = new RevisionHistory();
   /** Entries with a history or a tombstone: what a compaction has to look at. Each is listed once. */
   #changed: number[] = [];
+  /** Ids in the order of their coming, while the index is being rebuilt. */
+  #restored: number[] = [];
   #compaction: { readonly main: number; readonly ids: number[]; next: number } | undefined;
   /** Whether the key of the last `put` was attached to a lease before. */
   lastPutReplacedLease = false;
@@ -238,11 +240,6 @@ export class KeyIndex {
     for (; compaction.next < stop; compaction.next++)
       this.#compactKey(compaction.ids[compaction.next]!, compaction.main);
     if (stop < compaction.ids.length) return false;
-    const sparse = this.entries.keys.nextSparseChunk();
-    if (sparse >= 0) {
-      this.#evacuate(sparse);
-      return false;
-    }
     this.#compaction = undefined;
     return true;
   }
@@ -272,9 +269,9 @@ export class KeyIndex {
 
   finishRestore(): void {
     const entries = this.entries;
-    const ids = new Uint32Array(entries.idLimit);
-    for (let id = 0; id < ids.length; id++) {
-      ids[id] = id;
+    const ids = Uint32Array.from(this.#restored);
+    this.#restored = [];
+    for (const id of ids) {
       if (entries.history(id) !== 0 || entries.isDeleted(id)) this.#changed.push(id);
     }
     sortIds(entries, ids);
@@ -303,6 +300,7 @@ export class KeyIndex {
     if (id < 0) {
       id = this.entries.add(key);
       this.#table.insert(id, hash);
+      this.#restored.push(id);
     } else {
       const entries = this.entries;
       const deleted = entries.isDeleted(id);
@@ -338,15 +336,6 @@ export class KeyIndex {
       entries.remove(id);
     } else if (deleted || handle !== 0) {
       this.#changed.push(id);
-    }
-  }
-
-  #evacuate(chunk: number): void {
-    const entries = this.entries;
-    for (const place of entries.keys.placesOf(chunk)) {
-      const key = entries.keys.borrow(place);
-      const id = this.#table.find(key, this.#table.hash(key));
-      if (id >= 0 && entries.keyPlace(id) === place) entries.moveKey(id);
     }
   }
 

@@ -1,5 +1,5 @@
 import { assert } from "../../assert.ts";
-import { commonPrefixLength, compareBytes } from "../bytes.ts";
+import { commonPrefixLength, compareBytes, keyHead } from "../bytes.ts";
 import type { EntryTable } from "./entry-table.ts";
 import { INNER_CAPACITY, Inner, LEAF_CAPACITY, Leaf, liveOf } from "./tree-node.ts";
 
@@ -46,7 +46,7 @@ export class OrderTree {
       leaf = this.#descend(key);
     }
     const position = this.#positionIn(leaf, key);
-    leaf.insertAt(position, id, this.#entries.keyHead(id, leaf.prefixLength));
+    leaf.insertAt(position, id, keyHead(key, leaf.prefixLength));
     leaf.changedMain = main;
     this.#addToCounts(1);
   }
@@ -98,8 +98,9 @@ export class OrderTree {
     const perLeaf = Math.floor(LEAF_CAPACITY * 0.85);
     const leaves: Leaf[] = [];
     const separators: Uint8Array[] = [];
+    let leaf = this.#first;
+    let lower: Uint8Array | undefined;
     for (let start = 0; start < ids.length; start += perLeaf) {
-      const leaf = start === 0 ? this.#first : new Leaf();
       const end = Math.min(ids.length, start + perLeaf);
       for (let i = start; i < end; i++) {
         const id = ids[i]!;
@@ -108,14 +109,16 @@ export class OrderTree {
         if (!deleted) leaf.live += 1;
         leaf.changedMain = Math.max(leaf.changedMain, changedMain(id));
       }
-      if (start > 0) {
-        link(leaves[leaves.length - 1]!, leaf);
-        separators.push(this.#separator(ids[start - 1]!, ids[start]!));
-      }
+      // At once, while the keys are in cache: reading them is what takes the time.
+      const upper = end < ids.length ? this.#separator(ids[end - 1]!, ids[end]!) : undefined;
+      leaf.readHeads(this.#entries, sharedLength(lower, upper));
       leaves.push(leaf);
-    }
-    for (let i = 0; i < leaves.length; i++) {
-      leaves[i]!.setBounds(this.#entries, separators[i - 1], separators[i]);
+      if (upper === undefined) break;
+      separators.push(upper);
+      lower = upper;
+      const next = new Leaf();
+      link(leaf, next);
+      leaf = next;
     }
     this.#stack(leaves, separators);
   }
@@ -174,12 +177,13 @@ export class OrderTree {
     const at = appended ? leaf.count - 1 : leaf.count >>> 1;
     const right = new Leaf();
     const separator = this.#separator(leaf.idAt(at - 1), leaf.idAt(at));
+    right.prefixLength = leaf.prefixLength;
     leaf.moveTail(at, right);
     right.changedMain = leaf.changedMain;
     if (leaf.next !== undefined) link(right, leaf.next);
     link(leaf, right);
-    leaf.setBounds(entries, this.#lower, separator);
-    right.setBounds(entries, separator, this.#upper);
+    leaf.usePrefix(entries, sharedLength(this.#lower, separator));
+    right.usePrefix(entries, sharedLength(separator, this.#upper));
     this.#insertAbove(this.#depth - 1, leaf, separator, right, appended);
   }
 
@@ -237,6 +241,9 @@ export class OrderTree {
   }
 
   #absorb(parent: Inner, child: number, left: Leaf, right: Leaf): void {
+    const prefixLength = Math.min(left.prefixLength, right.prefixLength);
+    left.usePrefix(this.#entries, prefixLength);
+    right.usePrefix(this.#entries, prefixLength);
     right.moveTail(0, left);
     left.changedMain = Math.max(left.changedMain, right.changedMain);
     if (right.next !== undefined) link(left, right.next);
@@ -263,7 +270,7 @@ export class OrderTree {
     if (leaf.count === 0) return;
     const found = this.#descend(this.#entries.borrowKey(leaf.idAt(0)));
     assert(found === leaf, "a leaf is found by its keys");
-    leaf.setBounds(this.#entries, this.#lower, this.#upper);
+    leaf.usePrefix(this.#entries, sharedLength(this.#lower, this.#upper));
   }
 
   /** The shortest key above the key of `left` and not above that of `right`. */
@@ -296,7 +303,7 @@ export class OrderTree {
       nodes = parents;
       separators = above;
     }
-    this.#root = nodes[0] ?? this.#first;
+    if (nodes[0] !== undefined) this.#root = nodes[0];
   }
 
   #checkNode(
@@ -307,8 +314,7 @@ export class OrderTree {
   ): void {
     if (node.kind === 0) {
       let live = 0;
-      const shared = lower !== undefined && upper !== undefined ? commonPrefixLength(lower, upper) : 0;
-      assert(node.prefixLength <= shared, "the prefix is one that the bounds share");
+      assert(node.prefixLength <= sharedLength(lower, upper), "the prefix is one that the bounds share");
       for (let i = 0; i < node.count; i++) {
         const id = node.idAt(i);
         const key = this.#entries.borrowKey(id);
@@ -330,6 +336,11 @@ export class OrderTree {
       assert(node.live[i] === liveOf(child), "inner nodes know how many keys are live below");
     });
   }
+}
+
+/** The length of the prefix that all keys between two bounds share. */
+function sharedLength(lower: Uint8Array | undefined, upper: Uint8Array | undefined): number {
+  return lower === undefined || upper === undefined ? 0 : commonPrefixLength(lower, upper);
 }
 
 function link(left: Leaf, right: Leaf): void {

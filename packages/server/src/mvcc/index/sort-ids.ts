@@ -3,45 +3,86 @@ import type { EntryTable } from "./entry-table.ts";
 const SMALL = 12;
 
 /**
- * Sorts ids by their keys, for building the index at start. Radix by four bytes at a time: heads and ids are packed into
- * 64-bit integers, which the engine sorts natively; groups of equal heads go on behind the prefix that they share.
+ * Sorts ids by their keys, for building the index at start. Radix by eight bytes at a time: behind the prefix that all
+ * share, two heads of four bytes, each packed with a position into 64-bit integers that the engine sorts natively;
+ * groups of equal heads go on behind them. Keys are read in the order of ids, which is the order of memory.
  */
 export function sortIds(entries: EntryTable, ids: Uint32Array): void {
-  sortRange(entries, ids, 0, ids.length, 0);
-}
-
-function sortRange(entries: EntryTable, ids: Uint32Array, from: number, to: number, depth: number): void {
-  const stack = [from, to, depth];
+  const stack = [0, ids.length, 0];
   while (stack.length > 0) {
     const known = stack.pop()!;
     const end = stack.pop()!;
     const start = stack.pop()!;
-    const count = end - start;
-    if (count < 2) continue;
-    if (count <= SMALL) {
-      insertionSort(entries, ids, start, end, known);
-      continue;
-    }
-    const prefix = sharedPrefix(entries, ids, start, end, known);
-    const packed = new BigUint64Array(count);
-    const halves = new Uint32Array(packed.buffer);
-    for (let i = 0; i < count; i++) {
-      const id = ids[start + i]!;
-      halves[2 * i] = id;
-      halves[2 * i + 1] = entries.keyHead(id, prefix) ^ 0x8000_0000;
-    }
-    packed.sort();
-    let groupStart = 0;
-    for (let i = 0; i <= count; i++) {
-      if (i < count) ids[start + i] = halves[2 * i]!;
-      if (i === 0 || (i < count && halves[2 * i + 1] === halves[2 * groupStart + 1])) continue;
-      if (i - groupStart > 1) stack.push(start + groupStart, start + i, prefix);
-      groupStart = i;
-    }
+    if (end - start <= SMALL) insertionSort(entries, ids, start, end, known);
+    else sortByHeads(entries, ids, start, end, known, stack);
   }
 }
 
-/** At least `known`. Stops looking when there is nothing more to gain than the head that is read anyway. */
+function sortByHeads(
+  entries: EntryTable,
+  ids: Uint32Array,
+  start: number,
+  end: number,
+  known: number,
+  stack: number[],
+): void {
+  const count = end - start;
+  const prefix = sharedPrefix(entries, ids, start, end, known);
+  const packed = new BigUint64Array(count);
+  const halves = new Uint32Array(packed.buffer);
+  const first = new Uint32Array(count);
+  const second = new Uint32Array(count);
+  const before = ids.slice(start, end);
+  for (let i = 0; i < count; i++) {
+    const id = before[i]!;
+    first[i] = entries.keyHead(id, prefix) ^ 0x8000_0000;
+    second[i] = entries.keyHead(id, prefix + 4) ^ 0x8000_0000;
+    halves[2 * i] = i;
+    halves[2 * i + 1] = second[i]!;
+  }
+  packed.sort();
+  const bySecond = new Uint32Array(count);
+  for (let i = 0; i < count; i++) bySecond[i] = halves[2 * i]!;
+  for (let i = 0; i < count; i++) {
+    halves[2 * i] = i;
+    halves[2 * i + 1] = first[bySecond[i]!]!;
+  }
+  packed.sort();
+  let groupStart = 0;
+  let groupAt = -1;
+  for (let i = 0; i < count; i++) {
+    const at = bySecond[halves[2 * i]!]!;
+    ids[start + i] = before[at]!;
+    if (groupAt >= 0 && first[at] === first[groupAt] && second[at] === second[groupAt]) continue;
+    if (i - groupStart > 1) pushGroup(entries, ids, start + groupStart, start + i, prefix, stack);
+    groupStart = i;
+    groupAt = at;
+  }
+  if (count - groupStart > 1) pushGroup(entries, ids, start + groupStart, end, prefix, stack);
+}
+
+/** Keys with equal heads: the few that end within them differ in length only, the others share all of it. */
+function pushGroup(
+  entries: EntryTable,
+  ids: Uint32Array,
+  start: number,
+  end: number,
+  prefix: number,
+  stack: number[],
+): void {
+  const headEnd = prefix + 8;
+  let next = start;
+  for (let i = start; i < end; i++) {
+    const id = ids[i]!;
+    if (entries.keyLength(id) > headEnd) continue;
+    ids.copyWithin(next + 1, next, i);
+    ids[next++] = id;
+  }
+  insertionSort(entries, ids, start, next, prefix);
+  if (end - next > 1) stack.push(next, end, headEnd);
+}
+
+/** Of keys that share `known` bytes; at least that. */
 function sharedPrefix(
   entries: EntryTable,
   ids: Uint32Array,
@@ -49,14 +90,10 @@ function sharedPrefix(
   end: number,
   known: number,
 ): number {
-  const first = entries.borrowKey(ids[start]!);
+  const first = entries.borrowKey(ids[start]!).slice();
   let shared = first.length;
   for (let i = start + 1; i < end && shared > known; i++) {
-    const key = entries.borrowKey(ids[i]!);
-    const limit = Math.min(shared, key.length);
-    let at = known;
-    while (at < limit && key[at] === first[at]) at++;
-    shared = at;
+    shared = entries.commonPrefix(ids[i]!, first, known, shared);
   }
   return shared;
 }

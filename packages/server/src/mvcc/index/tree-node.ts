@@ -68,11 +68,12 @@ export class Leaf {
     }
   }
 
-  /** Moves everything from `position` on to the end of `to`. Heads are to be set again by `setBounds`. */
+  /** Moves everything from `position` on to the end of `to`, which is to have the same prefix length. */
   moveTail(position: number, to: Leaf): void {
     for (let i = position; i < this.count; i++) {
       const stored = this.words[i]!;
-      to.words[to.count++] = stored;
+      to.words[to.count] = stored;
+      to.words[LEAF_CAPACITY + to.count++] = this.words[LEAF_CAPACITY + i]!;
       if (stored >= 0) {
         to.live += 1;
         this.live -= 1;
@@ -93,11 +94,15 @@ export class Leaf {
     return stored < 0 ? ~stored : stored;
   }
 
-  /** To be called when the interval or the content changed: computes prefix and heads. */
-  setBounds(entries: EntryTable, lower: Uint8Array | undefined, upper: Uint8Array | undefined): void {
-    this.prefixLength = lower === undefined || upper === undefined ? 0 : commonPrefixLength(lower, upper);
+  /** To be called when the interval changed: all keys in it share `prefixLength` bytes now. */
+  usePrefix(entries: EntryTable, prefixLength: number): void {
+    if (prefixLength !== this.prefixLength) this.readHeads(entries, prefixLength);
+  }
+
+  readHeads(entries: EntryTable, prefixLength: number): void {
+    this.prefixLength = prefixLength;
     for (let i = 0; i < this.count; i++) {
-      this.words[LEAF_CAPACITY + i] = entries.keyHead(this.idAt(i), this.prefixLength);
+      this.words[LEAF_CAPACITY + i] = entries.keyHead(this.idAt(i), prefixLength);
     }
   }
 }
