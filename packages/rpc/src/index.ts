@@ -11,6 +11,7 @@ export type { ConnectionLimits } from "./http2/limits.ts";
 export { DEFAULT_LIMITS } from "./http2/limits.ts";
 export { flushAll } from "./net/flush-queue.ts";
 export { Listener, type ListenOptions, serve } from "./net/listener.ts";
+export type { OpenTransport, Transport, TransportCallbacks } from "./net/transport.ts";
 export {
   type CallObserver,
   GrpcServer,

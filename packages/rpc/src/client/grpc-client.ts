@@ -12,6 +12,7 @@ import { errorName } from "../http2/protocol.ts";
 import type { Http2Stream } from "../http2/stream.ts";
 import { scheduleFlush } from "../net/flush-queue.ts";
 import { SocketTransport } from "../net/socket-transport.ts";
+import type { OpenTransport, Transport } from "../net/transport.ts";
 import { type CallOptions, type CallReceiver, ClientCall, type ClientStream } from "./client-call.ts";
 
 /** Keepalive of a client, in milliseconds. */
@@ -55,7 +56,7 @@ export class GrpcClient implements ConnectionHandler {
   readonly closed: Promise<string>;
   /** Called once when no new call can be started: the server is going away, or the connection is closed. */
   onUnusable: ((reason: string) => void) | undefined = undefined;
-  readonly #transport: SocketTransport;
+  readonly #transport: Transport;
   readonly #clock: RpcClock;
   readonly #options: GrpcClientOptions;
   readonly #authority: string;
@@ -90,7 +91,9 @@ export class GrpcClient implements ConnectionHandler {
         failed(new Error("the server did not agree to HTTP/2 (ALPN)"));
         return;
       }
-      const client = new GrpcClient(socket, options);
+      const openTransport: OpenTransport = (connection, callbacks) =>
+        new SocketTransport(socket, connection, callbacks);
+      const client = new GrpcClient(openTransport, options);
       client.#onReady = () => {
         clearTimeout(timer);
         socket.off("error", failed);
@@ -101,7 +104,12 @@ export class GrpcClient implements ConnectionHandler {
     return promise;
   }
 
-  private constructor(socket: net.Socket, options: GrpcClientOptions) {
+  /** A client over any transport, e.g. a simulated one. Calls may start at once. */
+  static over(openTransport: OpenTransport, options: GrpcClientOptions = {}): GrpcClient {
+    return new GrpcClient(openTransport, options);
+  }
+
+  private constructor(openTransport: OpenTransport, options: GrpcClientOptions) {
     const clock = options.clock ?? SYSTEM_CLOCK;
     this.#clock = clock;
     this.#options = options;
@@ -120,7 +128,7 @@ export class GrpcClient implements ConnectionHandler {
     });
     const { timeMs = Number.POSITIVE_INFINITY, timeoutMs = 20_000 } = options.keepalive ?? {};
     this.#pinger = Number.isFinite(timeMs) ? new Pinger(timeMs, timeoutMs, clock.nowMs()) : undefined;
-    this.#transport = new SocketTransport(socket, this.connection, {
+    this.#transport = openTransport(this.connection, {
       onReceived: () => this.#pinger?.onReceived(clock.nowMs()),
       onFault: (error) => {
         this.#reason ||= `a callback threw: ${error}`;

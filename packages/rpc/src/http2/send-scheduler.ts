@@ -91,6 +91,9 @@ export abstract class SendScheduler extends FrameWriter {
     if (stream.queuedBytes > 0 && stream.sendWindow > 0) this.makeReady(stream);
   }
 
+  /** DATA frames written from queues so far: a peer may ping along with them to measure its bandwidth. */
+  dataFramesSent = 0;
+
   /**
    * Moves queued octets into the output, one frame a stream and round, until `limit` octets wait there, a window is shut
    * or nothing is left. Returns true when more could follow at once.
@@ -160,5 +163,6 @@ export abstract class SendScheduler extends FrameWriter {
     output.length += count;
     stream.sendWindow -= count;
     this.sendWindow -= count;
+    this.dataFramesSent++;
   }
 }

@@ -2,8 +2,8 @@ import type { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 import type { Http2Connection } from "../http2/connection.ts";
 import { releaseChunk } from "../http2/output-buffer.ts";
-import type { Flushable } from "./flush-queue.ts";
 import { RawSocket, type RawSocketEvents } from "./raw-socket.ts";
+import type { Transport, TransportCallbacks } from "./transport.ts";
 
 /** How much is moved into the output at a time, and the most that one connection sends in one turn. */
 const PUMP_BYTES = 131_072;
@@ -11,17 +11,8 @@ const TURN_BYTES = 1_048_576;
 /** A closed connection's last octets (a GOAWAY) get this long to leave. */
 const LINGER_MS = 1000;
 
-export interface TransportCallbacks {
-  /** Octets have arrived; called before the connection sees them. */
-  onReceived(): void;
-  /** Something threw that must not: a defect here or in a callback. The connection is cut. */
-  onFault(error: unknown): void;
-  /** The socket is closed; called once. */
-  onClosed(): void;
-}
-
 /** The thin shell between a socket and the connection's state machine. */
-export class SocketTransport implements Flushable, RawSocketEvents {
+export class SocketTransport implements Transport, RawSocketEvents {
   readonly #socket: RawSocket;
   readonly #connection: Http2Connection;
   readonly #callbacks: TransportCallbacks;

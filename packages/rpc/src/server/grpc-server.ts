@@ -3,9 +3,11 @@ import { TLSSocket } from "node:tls";
 import { DeadlineWheel, type RpcClock, SYSTEM_CLOCK } from "../grpc/deadlines.ts";
 import type { HttpExchange } from "../grpc/http-exchange.ts";
 import { DEFAULT_SERVER_KEEPALIVE, type ServerKeepaliveOptions } from "../grpc/keepalive.ts";
-import type { ServerCall } from "../grpc/server-call.ts";
+import type { Peer, ServerCall } from "../grpc/server-call.ts";
 import { type ConnectionLimits, DEFAULT_LIMITS } from "../http2/limits.ts";
 import { flushAll } from "../net/flush-queue.ts";
+import { SocketTransport } from "../net/socket-transport.ts";
+import type { OpenTransport } from "../net/transport.ts";
 import { ServerConnection } from "./server-connection.ts";
 
 /** Handles a unary call. `message` is borrowed: it is valid only until the handler returns. */
@@ -97,7 +99,12 @@ export class GrpcServer {
       port: socket.remotePort ?? 0,
       ...(socket instanceof TLSSocket ? { tls: socket } : {}),
     };
-    this.#connections.add(new ServerConnection(this, socket, peer));
+    this.attach((connection, callbacks) => new SocketTransport(socket, connection, callbacks), peer);
+  }
+
+  /** Serves HTTP/2 on any transport, e.g. a simulated one. */
+  attach(openTransport: OpenTransport, peer: Peer): void {
+    this.#connections.add(new ServerConnection(this, openTransport, peer));
   }
 
   /** Connections being served. */

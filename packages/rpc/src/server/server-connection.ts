@@ -1,4 +1,3 @@
-import type { Socket } from "node:net";
 import { type CallHead, readCallHead } from "../grpc/call-head.ts";
 import { HttpExchangeStream } from "../grpc/http-exchange.ts";
 import { PingEnforcement, Pinger } from "../grpc/keepalive.ts";
@@ -9,7 +8,7 @@ import type { HeaderBlock } from "../http2/header-block.ts";
 import { ENHANCE_YOUR_CALM } from "../http2/protocol.ts";
 import type { Http2Stream } from "../http2/stream.ts";
 import { scheduleFlush } from "../net/flush-queue.ts";
-import { SocketTransport } from "../net/socket-transport.ts";
+import type { OpenTransport, Transport } from "../net/transport.ts";
 import type { GrpcServer, Route } from "./grpc-server.ts";
 
 const NOTHING: Uint8Array = new Uint8Array(0);
@@ -21,18 +20,19 @@ const HANDSHAKE_TIMEOUT_MS = 10_000;
 export class ServerConnection implements ConnectionHandler {
   readonly server: GrpcServer;
   readonly connection: Http2Connection;
-  readonly transport: SocketTransport;
+  readonly transport: Transport;
   readonly peer: Peer;
   readonly keepalive: PingEnforcement;
   #header: Uint8Array = NOTHING;
   #headerGeneration = -1;
+  #framesAtLastPing = 0;
   #trailers: Uint8Array = NOTHING;
   #trailersGeneration = -1;
   readonly #pinger: Pinger | undefined;
   #cancelTimer: (() => void) | undefined = undefined;
   #ready = false;
 
-  constructor(server: GrpcServer, socket: Socket, peer: Peer) {
+  constructor(server: GrpcServer, openTransport: OpenTransport, peer: Peer) {
     this.server = server;
     this.peer = peer;
     const { clock, keepalive } = server;
@@ -46,7 +46,7 @@ export class ServerConnection implements ConnectionHandler {
     this.#pinger = Number.isFinite(keepalive.intervalMs)
       ? new Pinger(keepalive.intervalMs, keepalive.timeoutMs, clock.nowMs())
       : undefined;
-    this.transport = new SocketTransport(socket, this.connection, {
+    this.transport = openTransport(this.connection, {
       onReceived: () => this.#pinger?.onReceived(clock.nowMs()),
       onFault: (error) => server.reportHandlerError(error, ""),
       onClosed: () => this.#onClosed(),
@@ -137,6 +137,9 @@ export class ServerConnection implements ConnectionHandler {
   }
 
   onPing(connection: Http2Connection): void {
+    // The rest of a message that was sent long ago counts as sending, too.
+    if (connection.dataFramesSent !== this.#framesAtLastPing) this.keepalive.onSent();
+    this.#framesAtLastPing = connection.dataFramesSent;
     if (this.keepalive.onPing(this.server.clock.nowMs(), connection.streams.size > 0)) {
       connection.fail(ENHANCE_YOUR_CALM, "too_many_pings");
     }

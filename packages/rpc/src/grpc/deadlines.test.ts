@@ -1,0 +1,51 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { ManualClock } from "../testing/manual-clock.ts";
+import { DeadlineWheel } from "./deadlines.ts";
+
+test("a deadline fires once, not early and at most one tick late", () => {
+  fc.assert(
+    fc.property(
+      fc.array(
+        fc.record({
+          inMs: fc.integer({ min: 0, max: 20_000 }),
+          cancelAtMs: fc.integer({ min: 0, max: 30_000 }),
+        }),
+      ),
+      (plans) => {
+        const clock = new ManualClock();
+        const wheel = new DeadlineWheel(clock);
+        const startMs = clock.nowMs();
+        const firedMs: number[][] = plans.map(() => []);
+        const deadlines = plans.map(({ inMs }, i) =>
+          wheel.add(startMs + inMs, { onDeadline: () => firedMs[i]!.push(clock.nowMs() - startMs) }),
+        );
+        for (let step = 0; step < 3000; step++) {
+          clock.advance(10);
+          for (const [i, { cancelAtMs }] of plans.entries()) {
+            if (cancelAtMs <= clock.nowMs() - startMs) wheel.cancel(deadlines[i]!);
+          }
+        }
+        for (const [i, { inMs, cancelAtMs }] of plans.entries()) {
+          const fired = firedMs[i]!;
+          if (cancelAtMs > inMs + 20) assert.equal(fired.length, 1);
+          if (cancelAtMs + 10 < inMs) assert.equal(fired.length, 0);
+          for (const atMs of fired) assert.ok(atMs >= inMs && atMs <= inMs + 5, `${atMs} for ${inMs}`);
+        }
+      },
+    ),
+    { numRuns: 30 },
+  );
+});
+
+test("a deadline that is set while another fires is kept", () => {
+  const clock = new ManualClock();
+  const wheel = new DeadlineWheel(clock);
+  let second = 0;
+  wheel.add(clock.nowMs() + 10, {
+    onDeadline: () => void wheel.add(clock.nowMs() + 10, { onDeadline: () => second++ }),
+  });
+  clock.advance(100);
+  assert.equal(second, 1);
+});

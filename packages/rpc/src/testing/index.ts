@@ -1,0 +1,4 @@
+export { ManualClock } from "./manual-clock.ts";
+export { MemoryLink } from "./memory-link.ts";
+export { RawClient } from "./raw-client.ts";
+export * as rawFrames from "./raw-frames.ts";
