@@ -247,7 +247,7 @@ function checkListenUrls(read: FlagReader): void {
 /** The host of an http(s) URL without brackets; undefined for unix sockets. */
 function hostOf(url: string): string | undefined {
   const match = /^https?:\/\/(\[[^\]]*\]|[^:/]*)/.exec(url);
-  return match?.[1]!.replace(/^\[|\]$/g, "");
+  return match?.[1]?.replace(/^\[|\]$/g, "");
 }
 
 function isIp(host: string): boolean {

@@ -21,7 +21,7 @@ import { RequestIds } from "../cluster/request-ids.ts";
 import type { ServerConfig } from "../config/server-config.ts";
 import { Consensus } from "../consensus/consensus.ts";
 import { LogWriter } from "../consensus/log-writer.ts";
-import { type FailpointServer, failpoints, openFailpointServer } from "../failpoints/index.ts";
+import { type FailpointServer, openFailpointServer } from "../failpoints/index.ts";
 import type { Gateway } from "../http/gateway/gateway.ts";
 import { openGateway } from "../http/open-gateway.ts";
 import { createClientHttpServer, createPeerHttpServer } from "../http/servers.ts";
@@ -308,7 +308,6 @@ export class Member implements AsyncDisposable {
       raftTerm: () => this.#consensus.appliedTerm,
       fragmentBytes: config.maxRequestBytes + GRPC_OVERHEAD_BYTES,
       progressIntervalMs: config.watchProgressNotifyMs,
-      beforeSend: failpoints === undefined ? undefined : () => failpoints!.hitSync("beforeSendWatchResponse"),
     });
     store.setListener(watches);
     this.#leaderMonitor = new LeaderMonitor(
