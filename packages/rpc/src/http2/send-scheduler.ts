@@ -66,6 +66,14 @@ export abstract class SendScheduler extends FrameWriter {
     this.requestFlush();
   }
 
+  #makeReadyFirst(stream: Http2Stream): void {
+    stream.state |= READY;
+    stream.nextReady = this.#readyHead;
+    if (this.#readyHead === undefined) this.#readyTail = stream;
+    else this.#readyHead.previousReady = stream;
+    this.#readyHead = stream;
+  }
+
   protected unready(stream: Http2Stream): void {
     if ((stream.state & READY) === 0) return;
     stream.state &= ~READY;
@@ -121,10 +129,12 @@ export abstract class SendScheduler extends FrameWriter {
   /** Sends one frame of a ready stream, and its end when that is all. */
   #sendFrom(stream: Http2Stream): void {
     this.unready(stream);
+    let cutShort = false;
     if (stream.queuedBytes > 0) {
-      const largest = Math.min(h2.DEFAULT_MAX_FRAME_SIZE, this.sendWindow, stream.sendWindow);
-      const count = Math.min(stream.queuedBytes, largest);
-      if (count <= 0) return; // its own window is shut: a WINDOW_UPDATE makes it ready again
+      const turn = Math.min(stream.queuedBytes, h2.DEFAULT_MAX_FRAME_SIZE, stream.sendWindow);
+      if (turn <= 0) return; // its own window is shut: a WINDOW_UPDATE makes it ready again
+      const count = Math.min(turn, this.sendWindow);
+      cutShort = count < turn;
       const endFlags = stream.state & (END_QUEUED | END_WITH_TRAILERS);
       const ends = count === stream.queuedBytes && endFlags === END_QUEUED;
       this.#writeData(stream, count, ends);
@@ -134,7 +144,9 @@ export abstract class SendScheduler extends FrameWriter {
       }
     }
     if (stream.queuedBytes > 0) {
-      if (stream.sendWindow > 0) this.makeReady(stream);
+      // A turn that the connection's window cut short is not over, or the pattern of updates would favour some streams.
+      if (cutShort) this.#makeReadyFirst(stream);
+      else if (stream.sendWindow > 0) this.makeReady(stream);
     } else if ((stream.state & END_QUEUED) !== 0) {
       this.#sendEnd(stream);
       return;

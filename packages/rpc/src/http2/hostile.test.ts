@@ -1,0 +1,338 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { ServerCall } from "../grpc/server-call.ts";
+import { DO_NOT_INDEX, HpackEncoder, INDEX_FIELD } from "../hpack/encoder.ts";
+import { GrpcServer, type GrpcServerOptions } from "../server/grpc-server.ts";
+import { ManualClock } from "../testing/manual-clock.ts";
+import { RawClient } from "../testing/raw-client.ts";
+import * as raw from "../testing/raw-frames.ts";
+import * as h2 from "./protocol.ts";
+
+const PATH = "/test.Service/Call";
+
+function connected(options: GrpcServerOptions = {}, ...settings: [number, number][]) {
+  const clock = new ManualClock();
+  const server = new GrpcServer({ clock, ...options });
+  const calls: ServerCall[] = [];
+  let requests = 0;
+  server.unary("/test.Service/Echo", (message, call) => {
+    requests++;
+    call.reply(message.slice());
+  });
+  server.stream(PATH, (call) => void calls.push(call));
+  const peer = new RawClient();
+  server.attach(peer.open, { address: "test", port: 1 });
+  peer.greet(...settings);
+  return { clock, peer, calls, requestCount: () => requests };
+}
+
+/** Repeats `attack` until the server ends the connection; the number of rounds it took, at most `limit`. */
+function roundsUntilClosed(peer: RawClient, limit: number, attack: (round: number) => void): number {
+  let round = 0;
+  while (!peer.closed && round < limit) attack(round++);
+  return round;
+}
+
+function calm(peer: RawClient): void {
+  assert.equal(peer.goAway()?.code, h2.ENHANCE_YOUR_CALM);
+  assert.equal(peer.closed, true);
+}
+
+test("rapid reset ends the connection after the burst", () => {
+  const { peer } = connected();
+  const rounds = roundsUntilClosed(peer, 100_000, (n) =>
+    peer.send(raw.headers(1 + 2 * n, raw.grpcRequest(PATH)), raw.reset(1 + 2 * n)),
+  );
+  assert.ok(rounds <= 10_001);
+  calm(peer);
+});
+
+test("a client that cancels at a bearable rate is left alone", () => {
+  const { peer, clock } = connected({ limits: { resetBurst: 100, resetsPerSecond: 100 } });
+  for (let n = 0; n < 1000; n++) {
+    peer.send(raw.headers(1 + 2 * n, raw.grpcRequest(PATH)), raw.reset(1 + 2 * n));
+    clock.advance(10);
+  }
+  assert.equal(peer.goAway(), undefined);
+});
+
+test("making the server reset streams counts like resetting them", () => {
+  const { peer } = connected();
+  const rounds = roundsUntilClosed(peer, 100_000, (n) =>
+    peer.send(raw.headers(1 + 2 * n, raw.grpcRequest(PATH)), raw.windowUpdate(1 + 2 * n, 0)),
+  );
+  assert.ok(rounds <= 10_001);
+  calm(peer);
+});
+
+test("malformed requests count as well", () => {
+  const { peer } = connected();
+  const rounds = roundsUntilClosed(peer, 100_000, (n) =>
+    peer.send(raw.headers(1 + 2 * n, [["bad", "request"]])),
+  );
+  assert.ok(rounds <= 10_001);
+  calm(peer);
+});
+
+const floods: { name: string; frame: Uint8Array }[] = [
+  { name: "SETTINGS", frame: raw.settings([h2.SETTINGS_INITIAL_WINDOW_SIZE, 65_535]) },
+  { name: "SETTINGS acknowledgements", frame: raw.frame(h2.FRAME_SETTINGS, h2.FLAG_ACK, 0) },
+  { name: "PING acknowledgements", frame: raw.ping("pingpong", h2.FLAG_ACK) },
+  { name: "PRIORITY", frame: raw.frame(h2.FRAME_PRIORITY, 0, 1, new Uint8Array(5)) },
+  { name: "empty DATA", frame: raw.data(1, new Uint8Array(0)) },
+  {
+    name: "DATA that is all padding",
+    frame: raw.frame(h2.FRAME_DATA, h2.FLAG_PADDED, 1, Uint8Array.of(3, 0, 0, 0)),
+  },
+  { name: "window updates of one octet", frame: raw.windowUpdate(1, 1) },
+  { name: "frames of an unknown type", frame: raw.frame(0x77, 0, 0, new Uint8Array(3)) },
+  { name: "resets of a closed stream", frame: raw.reset(3) },
+  { name: "GOAWAY", frame: raw.frame(h2.FRAME_GOAWAY, 0, 0, raw.uint32(0, 0)) },
+];
+for (const { name, frame } of floods) {
+  test(`a flood of ${name} ends the connection`, () => {
+    const { peer } = connected();
+    peer.send(raw.headers(1, raw.grpcRequest(PATH)));
+    peer.send(raw.headers(3, raw.grpcRequest(PATH)), raw.reset(3));
+    const rounds = roundsUntilClosed(peer, 100_000, () => peer.send(frame));
+    assert.ok(rounds <= 10_010, `${rounds}`);
+    calm(peer);
+  });
+}
+
+test("a flood of PING with calls that are being answered ends the connection too", () => {
+  const { peer, calls } = connected();
+  peer.send(raw.headers(1, raw.grpcRequest(PATH)));
+  const rounds = roundsUntilClosed(peer, 100_000, () => {
+    calls[0]!.send(new Uint8Array(0)); // forgives the strikes
+    peer.send(raw.ping());
+  });
+  assert.ok(rounds <= 10_010);
+  calm(peer);
+});
+
+test("CONTINUATION frames are counted", () => {
+  const { peer } = connected();
+  const block = raw.block(raw.grpcRequest(PATH));
+  peer.send(raw.frame(h2.FRAME_HEADERS, 0, 1, block));
+  const rounds = roundsUntilClosed(peer, 1000, () => peer.send(raw.frame(h2.FRAME_CONTINUATION, 0, 1)));
+  assert.equal(rounds, 33);
+  calm(peer);
+});
+
+test("a header block over the limit ends the connection before it is decoded", () => {
+  const { peer } = connected();
+  peer.send(raw.frame(h2.FRAME_HEADERS, 0, 1, new Uint8Array(16_000)));
+  const rounds = roundsUntilClosed(peer, 100, () =>
+    peer.send(raw.frame(h2.FRAME_CONTINUATION, 0, 1, new Uint8Array(16_000))),
+  );
+  assert.equal(rounds, 4);
+  calm(peer);
+});
+
+test("a header list over the limit ends only its stream", () => {
+  const { peer, requestCount } = connected({ limits: { maxHeaderListBytes: 2000 } });
+  peer.send(raw.headers(1, raw.grpcRequest(PATH, [["x-large", "v".repeat(3000)]])));
+  assert.equal(peer.resetCode(1), h2.ENHANCE_YOUR_CALM);
+  peer.send(raw.headers(3, raw.grpcRequest("/test.Service/Echo")));
+  peer.send(raw.data(3, raw.grpcMessage(new Uint8Array(1)), true));
+  assert.equal(requestCount(), 1);
+});
+
+test("a bomb of references to one table entry ends only its stream", () => {
+  const { peer } = connected();
+  const encoder = new HpackEncoder();
+  encoder.begin();
+  for (const [name, value] of raw.grpcRequest(PATH)) encoder.field(name, value, DO_NOT_INDEX);
+  encoder.field("x-bomb", "b".repeat(2000), INDEX_FIELD);
+  peer.send(raw.frame(h2.FRAME_HEADERS, h2.FLAG_END_HEADERS, 1, encoder.end()));
+  peer.send(raw.frame(h2.FRAME_HEADERS, h2.FLAG_END_HEADERS, 3, new Uint8Array(16_000).fill(0xbe)));
+  assert.equal(peer.resetCode(3), h2.ENHANCE_YOUR_CALM);
+  assert.equal(peer.closed, false);
+});
+
+test("a table size over what we offered is a compression error", () => {
+  const { peer } = connected();
+  peer.send(raw.frame(h2.FRAME_HEADERS, h2.FLAG_END_HEADERS, 1, Uint8Array.of(0x3f, 0xe1, 0xff, 0x03)));
+  assert.equal(peer.goAway()?.code, h2.COMPRESSION_ERROR);
+});
+
+test("streams over the announced limit are refused, the others go on", () => {
+  const { peer, calls } = connected({ maxConcurrentStreams: 2 });
+  for (const id of [1, 3, 5]) peer.send(raw.headers(id, raw.grpcRequest(PATH)));
+  assert.equal(peer.resetCode(5), h2.REFUSED_STREAM);
+  calls[0]!.end();
+  peer.flush();
+  peer.send(raw.headers(7, raw.grpcRequest(PATH)));
+  assert.equal(calls.length, 3);
+});
+
+test("more DATA than the stream's window is an error of the stream", () => {
+  const { peer, calls } = connected({
+    limits: { streamWindowBytes: 20_000, connectionWindowBytes: 1_000_000 },
+  });
+  peer.send(raw.headers(1, raw.grpcRequest(PATH)));
+  calls[0]!.pauseReading();
+  peer.send(raw.data(1, new Uint8Array(16_000)), raw.data(1, new Uint8Array(16_000)));
+  assert.equal(peer.resetCode(1), h2.FLOW_CONTROL_ERROR);
+  assert.equal(peer.closed, false);
+});
+
+test("more DATA than the connection's window ends the connection", () => {
+  const { peer, calls } = connected({
+    limits: { streamWindowBytes: 1_000_000, connectionWindowBytes: 65_535, maxHeldBytes: 0 },
+  });
+  peer.send(raw.headers(1, raw.grpcRequest(PATH)));
+  calls[0]!.pauseReading();
+  roundsUntilClosed(peer, 10, () => peer.send(raw.data(1, new Uint8Array(16_000))));
+  assert.equal(peer.goAway()?.code, h2.FLOW_CONTROL_ERROR);
+});
+
+test("window overflow is an error of the stream or of the connection", () => {
+  const onStream = connected();
+  onStream.peer.send(raw.headers(1, raw.grpcRequest(PATH)), raw.windowUpdate(1, 0x7fff_ffff));
+  assert.equal(onStream.peer.resetCode(1), h2.FLOW_CONTROL_ERROR);
+  const onConnection = connected();
+  onConnection.peer.send(raw.windowUpdate(0, 0x7fff_ffff));
+  assert.equal(onConnection.peer.goAway()?.code, h2.FLOW_CONTROL_ERROR);
+  const bySettings = connected();
+  bySettings.peer.send(raw.headers(1, raw.grpcRequest(PATH)), raw.windowUpdate(1, 0x7000_0000));
+  bySettings.peer.send(raw.settings([h2.SETTINGS_INITIAL_WINDOW_SIZE, 0x7fff_ffff]));
+  assert.equal(bySettings.peer.goAway()?.code, h2.FLOW_CONTROL_ERROR);
+});
+
+test("paused calls hold a bounded amount for the connection, then its window is withheld", () => {
+  const { peer, calls } = connected({
+    limits: { streamWindowBytes: 65_535, connectionWindowBytes: 65_535, maxHeldBytes: 100_000 },
+  });
+  let sent = 0;
+  let id = 1;
+  const windowOf = () => 65_535 + sum(peer.of(h2.FRAME_WINDOW_UPDATE, 0)) - sent;
+  while (windowOf() >= 16_000 && id < 400) {
+    peer.send(raw.headers(id, raw.grpcRequest(PATH)));
+    calls.at(-1)!.pauseReading();
+    peer.send(raw.data(id, new Uint8Array(16_000)));
+    sent += 16_000;
+    id += 2;
+  }
+  assert.ok(sent <= 100_000 + 2 * 65_535, `${sent}`);
+  for (const call of calls) call.resumeReading();
+  peer.flush();
+  assert.ok(windowOf() >= 16_000);
+});
+
+test("messages in the making are bounded for the connection", () => {
+  const { peer } = connected({
+    maxReceiveMessageBytes: 1_000_000,
+    limits: { maxAssemblyBytes: 200_000, connectionWindowBytes: 10_000_000 },
+  });
+  const start = raw.grpcMessage(new Uint8Array(900_000)).subarray(0, 16_000);
+  for (let id = 1; id < 40; id += 2) peer.send(raw.headers(id, raw.grpcRequest(PATH)), raw.data(id, start));
+  const failed = peer.blocks.filter(({ fields }) => fields["grpc-status"] === "8");
+  assert.ok(failed.length >= 7 && failed.length < 20, `${failed.length}`);
+});
+
+test("a claimed length costs no memory before its octets come", () => {
+  const { peer } = connected({ limits: { maxAssemblyBytes: 1_000_000 } });
+  const claim = raw.grpcMessage(new Uint8Array(4_000_000)).subarray(0, 6);
+  for (let id = 1; id < 100; id += 2) peer.send(raw.headers(id, raw.grpcRequest(PATH)), raw.data(id, claim));
+  assert.equal(peer.blocks.length, 0);
+});
+
+test("a window of one octet is served one octet at a time", () => {
+  const { peer } = connected({}, [h2.SETTINGS_INITIAL_WINDOW_SIZE, 1]);
+  peer.send(raw.headers(1, raw.grpcRequest("/test.Service/Echo")));
+  peer.send(raw.data(1, raw.grpcMessage(new Uint8Array(3)), true));
+  assert.equal(peer.body(1).length, 1);
+  for (let i = 0; i < 7; i++) peer.send(raw.windowUpdate(1, 1));
+  assert.deepEqual(peer.body(1), raw.grpcMessage(new Uint8Array(3)));
+  assert.equal(peer.blocks.at(-1)?.fields["grpc-status"], "0");
+});
+
+test("a window made negative by SETTINGS is waited out", () => {
+  const { peer, calls } = connected({}, [h2.SETTINGS_INITIAL_WINDOW_SIZE, 100]);
+  peer.send(raw.headers(1, raw.grpcRequest(PATH)));
+  calls[0]!.send(new Uint8Array(195));
+  peer.flush();
+  assert.equal(peer.body(1).length, 100);
+  peer.send(raw.settings([h2.SETTINGS_INITIAL_WINDOW_SIZE, 0]));
+  peer.send(raw.windowUpdate(1, 100));
+  assert.equal(peer.body(1).length, 100);
+  peer.send(raw.windowUpdate(1, 64));
+  assert.equal(peer.body(1).length, 164);
+});
+
+test("a client that asks and never reads is refused new calls once enough is queued", () => {
+  const { peer, requestCount } = connected(
+    {
+      limits: { maxQueuedBytes: 500_000, connectionWindowBytes: 100_000_000 },
+    },
+    [h2.SETTINGS_INITIAL_WINDOW_SIZE, 0],
+  );
+  let id = 1;
+  while (peer.of(h2.FRAME_RST_STREAM).length === 0 && id < 1000) {
+    peer.send(raw.headers(id, raw.grpcRequest("/test.Service/Echo")));
+    peer.send(raw.data(id, raw.grpcMessage(new Uint8Array(10_000)), true));
+    id += 2;
+  }
+  assert.ok(requestCount() <= 51, `${requestCount()}`);
+  assert.equal(peer.resetCode(id - 2), h2.REFUSED_STREAM);
+});
+
+test("a stream to a client that does not read is told to wait, and told when to go on", () => {
+  const { peer, calls } = connected();
+  let drained = 0;
+  peer.send(raw.headers(1, raw.grpcRequest(PATH)));
+  const call = calls[0]!;
+  call.onDrain = () => drained++;
+  let sent = 0;
+  while (call.send(new Uint8Array(1000))) sent++;
+  assert.ok(sent > 60 && sent < 140, `${sent}`);
+  peer.flush();
+  assert.equal(drained, 0);
+  peer.send(raw.windowUpdate(0, 1_000_000), raw.windowUpdate(1, 1_000_000));
+  assert.equal(drained, 1);
+  assert.equal(call.queuedBytes, 0);
+});
+
+test("a transport that takes nothing does not make the output grow", () => {
+  const { peer, calls } = connected({}, [h2.SETTINGS_INITIAL_WINDOW_SIZE, 0x7fff_ffff]);
+  peer.send(raw.windowUpdate(0, 0x7000_0000), raw.headers(1, raw.grpcRequest(PATH)));
+  peer.blocked = true;
+  peer.flush();
+  let waits = 0;
+  for (let i = 0; i < 2000; i++) if (!calls[0]!.send(new Uint8Array(1000))) waits++;
+  assert.ok(peer.connection!.output.size <= 2 * 65_536, `${peer.connection!.output.size}`);
+  assert.ok(waits > 1800);
+  peer.blocked = false;
+  peer.connection!.transportBlocked = false;
+  peer.flush();
+  assert.equal(peer.body(1).length, 2000 * 1005);
+});
+
+test("a huge response does not hold up other streams", () => {
+  const { peer, calls } = connected({}, [h2.SETTINGS_INITIAL_WINDOW_SIZE, 0x7fff_ffff]);
+  peer.send(raw.windowUpdate(0, 0x7000_0000));
+  peer.send(raw.headers(1, raw.grpcRequest(PATH)), raw.headers(3, raw.grpcRequest(PATH)));
+  calls[0]!.send(new Uint8Array(3_000_000));
+  calls[1]!.send(new Uint8Array(100));
+  peer.flush();
+  const order = peer.of(h2.FRAME_DATA).map(({ id }) => id);
+  assert.ok(order.indexOf(3) <= 2, `event at frame ${order.indexOf(3)}`);
+  assert.ok(peer.of(h2.FRAME_DATA).every(({ payload }) => payload.length <= 16_384));
+});
+
+test("two large responses share the connection evenly", () => {
+  const { peer, calls } = connected({}, [h2.SETTINGS_INITIAL_WINDOW_SIZE, 0x7fff_ffff]);
+  peer.send(raw.headers(1, raw.grpcRequest(PATH)), raw.headers(3, raw.grpcRequest(PATH)));
+  calls[0]!.send(new Uint8Array(1_000_000));
+  calls[1]!.send(new Uint8Array(1_000_000));
+  peer.flush();
+  for (let i = 0; i < 20; i++) peer.send(raw.windowUpdate(0, 50_000));
+  const difference = Math.abs(peer.body(1).length - peer.body(3).length);
+  assert.ok(difference <= 2 * 16_384, `${difference}`);
+});
+
+function sum(updates: readonly { readonly payload: Uint8Array }[]): number {
+  return updates.reduce((total, { payload }) => total + new DataView(payload.buffer).getUint32(0), 0);
+}
