@@ -1,6 +1,5 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
 import { AlarmType } from "../alarm/alarm-store.ts";
-import { methodNotAllowed } from "./plain-text.ts";
+import { methodNotAllowed, type PlainRequest, type PlainResponse } from "./plain-text.ts";
 
 /** What health probes ask of a member. */
 export interface HealthSource {
@@ -42,8 +41,8 @@ const ALARM_NAMES: Record<number, string> = {
 export function handleHealth(
   source: HealthSource,
   url: URL,
-  req: IncomingMessage,
-  res: ServerResponse,
+  req: PlainRequest,
+  res: PlainResponse,
 ): boolean {
   const [, root, check, ...more] = url.pathname.split("/");
   if (more.length > 0) return false;
@@ -60,7 +59,7 @@ export function handleHealth(
   return true;
 }
 
-async function answerHealth(source: HealthSource, url: URL, res: ServerResponse): Promise<void> {
+async function answerHealth(source: HealthSource, url: URL, res: PlainResponse): Promise<void> {
   const reason = await unhealthyReason(source, url);
   source.healthAnswered(reason === "");
   if (reason === "") {
@@ -94,7 +93,7 @@ async function answerChecks(
   names: readonly string[],
   isRoot: boolean,
   url: URL,
-  res: ServerResponse,
+  res: PlainResponse,
 ): Promise<void> {
   const excluded = new Set(isRoot ? url.searchParams.getAll("exclude") : []);
   const lines: string[] = [];

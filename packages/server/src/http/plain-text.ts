@@ -1,13 +1,22 @@
-import type { ServerResponse } from "node:http";
+/** What the plain endpoints need of a request; node:http's and HTTP/2's both have it. */
+export interface PlainRequest {
+  readonly method?: string | undefined;
+}
+
+/** What the plain endpoints need of a response. */
+export interface PlainResponse {
+  writeHead(status: number, headers: Record<string, string>): unknown;
+  end(text: string): unknown;
+}
 
 const HEADERS = { "content-type": "text/plain; charset=utf-8", "x-content-type-options": "nosniff" };
 
-export function notFound(res: ServerResponse): void {
+export function notFound(res: PlainResponse): void {
   res.writeHead(404, HEADERS);
   res.end("404 page not found\n");
 }
 
-export function methodNotAllowed(res: ServerResponse): void {
+export function methodNotAllowed(res: PlainResponse): void {
   res.writeHead(405, { ...HEADERS, allow: "GET" });
   res.end("Method Not Allowed\n");
 }

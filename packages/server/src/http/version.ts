@@ -1,6 +1,5 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
 import { COMPATIBLE_VERSION } from "../version.ts";
-import { methodNotAllowed } from "./plain-text.ts";
+import { methodNotAllowed, type PlainRequest, type PlainResponse } from "./plain-text.ts";
 
 /** `undefined` while not decided (cluster) or not readable (storage). */
 export interface VersionSource {
@@ -11,8 +10,8 @@ export interface VersionSource {
 export function handleVersion(
   source: VersionSource,
   url: URL,
-  req: IncomingMessage,
-  res: ServerResponse,
+  req: PlainRequest,
+  res: PlainResponse,
 ): boolean {
   if (url.pathname !== "/version") return false;
   if (req.method !== "GET") {

@@ -24,7 +24,7 @@ import { LogWriter } from "../consensus/log-writer.ts";
 import { type FailpointServer, openFailpointServer } from "../failpoints/index.ts";
 import type { Gateway } from "../http/gateway/gateway.ts";
 import { openGateway } from "../http/open-gateway.ts";
-import { createClientHttpServer, createPeerHttpServer } from "../http/servers.ts";
+import { createClientHttp, createPeerHttpServer } from "../http/servers.ts";
 import { Lessor } from "../lease/lessor.ts";
 import { minimumTtlSeconds } from "../lease/minimum-ttl.ts";
 import { RevokeQueue } from "../lease/revoke-queue.ts";
@@ -422,6 +422,8 @@ export class Member implements AsyncDisposable {
 
   async #serve(services: Services): Promise<void> {
     const { config } = this;
+    this.#gateway = openGateway(this.#context, services);
+    const clientHttp = createClientHttp(this.#context, this.#gateway, this.#metrics);
     this.#grpc = new GrpcServer({
       maxReceiveMessageBytes: this.#context.maxReceiveBytes,
       maxConcurrentStreams: config.maxConcurrentStreams,
@@ -430,16 +432,15 @@ export class Member implements AsyncDisposable {
         timeoutMs: config.keepaliveTimeoutMs,
         minTimeMs: config.keepaliveMinTimeMs,
       },
+      onHttpRequest: (exchange) => clientHttp.onHttp2Request(exchange),
       onHandlerError: (error, path) => this.#onHandlerError(error, path),
     });
     for (const [path, handler] of services.unary) this.#grpc.unary(path, handler);
     for (const [path, handler] of services.streams) this.#grpc.stream(path, handler);
-    this.#gateway = openGateway(this.#context, services);
-    const clientHttp = createClientHttpServer(this.#context, this.#gateway, this.#metrics);
     const peerHttp = createPeerHttpServer(this.#context);
-    this.#http = [clientHttp, peerHttp];
+    this.#http = [clientHttp.server, peerHttp];
     this.#peers = await openPeerListeners(config, peerHttp);
-    this.#clients = await openClientListeners(config, this.#grpc, clientHttp, this.#log);
+    this.#clients = await openClientListeners(config, this.#grpc, clientHttp.server, this.#log);
   }
 
   #onHandlerError(error: unknown, path: string): void {

@@ -1,4 +1,3 @@
-import type { ServerResponse } from "node:http";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import type { ApiContext } from "../api/context.ts";
@@ -110,10 +109,13 @@ export class Metrics {
     this.#checks.inc({ type, name, status: ok ? "success" : "error" });
   }
 
-  async answer(res: ServerResponse): Promise<void> {
-    const text = await this.#registry.metrics();
-    res.writeHead(200, { "content-type": this.#registry.contentType });
-    res.end(text);
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+
+  /** The exposition in Prometheus's text format. */
+  exposition(): Promise<string> {
+    return this.#registry.metrics();
   }
 
   /** Starts the loop delay's statistics anew, so that a measurement can look at its own time only. */

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Clock } from "../../seams/clock.ts";
-import { type AccessOptions, admit } from "./access.ts";
+import { type AccessOptions, type AccessRequest, type Admission, admit } from "./access.ts";
 import type { GatewayBackend } from "./backend.ts";
 import type { GatewayRequest, GatewayResponse } from "./exchange.ts";
 import { accessRequest, gatewayRequest, gatewayResponse } from "./node-http.ts";
@@ -29,8 +29,10 @@ export interface Gateway {
   handle(req: IncomingMessage, res: ServerResponse): boolean;
   /** The same for the `upgrade` event. False: not a websocket of the gateway's; nothing has been written. */
   upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): boolean;
-  /** A request that came in some other way (HTTP/2), admitted and under `/v3/` or `/v3beta/`. */
-  serve(request: GatewayRequest, response: GatewayResponse): void;
+  /** The access rules, for a request that came in some other way (HTTP/2). */
+  admit(request: AccessRequest): Admission;
+  /** Such a request, once admitted; false when it is not the gateway's. */
+  serve(request: GatewayRequest, response: GatewayResponse): boolean;
   /** Cancels the calls under way and ends their responses. */
   close(): void;
 }
@@ -77,7 +79,12 @@ export function createGateway(options: GatewayOptions): Gateway {
       bridge.accept(req, socket, head);
       return true;
     },
-    serve: serveInner,
+    admit: (request) => admit(access, request),
+    serve(request, response) {
+      if (context === undefined || !isGatewayTarget(request.target)) return false;
+      serve(context, request, response);
+      return true;
+    },
     close() {
       for (const exchange of active) exchange.shutDown();
       bridge.close();

@@ -67,7 +67,8 @@ export function accessRequest(req: IncomingMessage, socket: Duplex): AccessReque
   };
 }
 
-function clientCommonName(socket: Duplex): string {
+/** The common name of a verified client certificate; empty without one. */
+export function clientCommonName(socket: Duplex | undefined): string {
   if (!(socket instanceof TLSSocket) || !socket.authorized) return "";
   const name: string | string[] | undefined = socket.getPeerCertificate().subject?.CN;
   return (Array.isArray(name) ? name[0] : name) ?? "";

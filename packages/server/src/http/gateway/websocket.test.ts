@@ -117,7 +117,7 @@ suite("websocket", () => {
 
   test("a request that cannot be read is one message with the error", async () => {
     const client = await new Client("/v3/kv/put").opened();
-    client.socket.send('{"key":"bad"}');
+    client.socket.send('{"key":"!"}');
     await until(() => client.closeCode !== undefined);
     assert.equal(client.got.length, 1);
     assert.equal(JSON.parse(client.got[0]!).code, 3);

@@ -1,0 +1,64 @@
+import { AlarmType } from "../alarm/alarm-store.ts";
+import type { ApiContext } from "../api/context.ts";
+import type { Metrics } from "../telemetry/metrics.ts";
+import { handleHealth, type HealthSource } from "./health.ts";
+import { notFound, type PlainRequest, type PlainResponse } from "./plain-text.ts";
+import { handleVersion, type VersionSource } from "./version.ts";
+
+/** Answers a request for a path that is not the gateway's. */
+export type PlainEndpoints = (target: string, req: PlainRequest, res: PlainResponse) => void;
+
+/** `/version`, `/health`, `/livez`, `/readyz` and `/metrics`. */
+export function clientEndpoints(context: ApiContext, metrics: Metrics): PlainEndpoints {
+  const health = healthSource(context, metrics);
+  const version = versionSource(context);
+  return (target, req, res) => {
+    const url = URL.parse(target, "http://localhost");
+    if (url === null) notFound(res);
+    else if (handleVersion(version, url, req, res) || handleHealth(health, url, req, res)) return;
+    else if (url.pathname === "/metrics") void answerMetrics(metrics, res);
+    else notFound(res);
+  };
+}
+
+/** What the peer port answers so far. */
+export function peerEndpoints(context: ApiContext): PlainEndpoints {
+  const version = versionSource(context);
+  return (target, req, res) => {
+    const url = URL.parse(target, "http://localhost");
+    if (url === null || !handleVersion(version, url, req, res)) notFound(res);
+  };
+}
+
+async function answerMetrics(metrics: Metrics, res: PlainResponse): Promise<void> {
+  const text = await metrics.exposition();
+  res.writeHead(200, { "content-type": metrics.contentType });
+  res.end(text);
+}
+
+function versionSource(context: ApiContext): VersionSource {
+  return {
+    clusterVersion: () => context.membership.version,
+    storageVersion: () => {
+      const stored = context.backend.get("meta", Buffer.from("storageVersion"));
+      return stored === undefined ? undefined : Buffer.from(stored).toString();
+    },
+  };
+}
+
+function healthSource(context: ApiContext, metrics: Metrics): HealthSource {
+  const { alarms, consensus, membership } = context;
+  return {
+    activeAlarms: () => alarms.list(AlarmType.NONE).map((alarm) => alarm.type),
+    hasLeader: () => consensus.leader !== 0n,
+    isLearner: () => membership.member(membership.localId)?.isLearner ?? false,
+    probe: async (serializable) => {
+      if (!serializable) await consensus.linearizable();
+      context.store.get(PROBE_KEY);
+    },
+    checked: (type, name, ok) => metrics.healthChecked(type, name, ok),
+    healthAnswered: (ok) => metrics.healthAnswered(ok),
+  };
+}
+
+const PROBE_KEY = Buffer.from("health");
