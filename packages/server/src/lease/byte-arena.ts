@@ -44,6 +44,13 @@ export class ByteArena {
     target.set(chunk.subarray(start, start + length), offset);
   }
 
+  clear(): void {
+    this.chunks.length = 0;
+    this.free.clear();
+    this.current = -1;
+    this.used = CHUNK_UNITS;
+  }
+
   private allocate(units: number): number {
     const address = this.free.get(units)?.pop();
     if (address !== undefined) return address;

@@ -1,13 +1,17 @@
+import { FloatColumn, IntColumn } from "./columns.ts";
+import { NONE } from "./slot-index.ts";
+
 /**
  * Slots (small non-negative integers) ordered by a time in milliseconds: a binary heap in typed arrays, 16 bytes a
  * slot. The earliest is found in one step; adding, moving and removing take O(log n).
  */
 export class DeadlineHeap {
-  /** Of each slot, its time; meaningful while it is in the heap. */
-  private times = new Float64Array(0);
-  /** Of each slot, its place in `order` plus one; 0 when it is not in the heap. */
-  private places = new Int32Array(0);
-  private order = new Int32Array(0);
+  /** By slot; meaningful while it is in the heap. */
+  private readonly times = new FloatColumn();
+  /** By slot, its place in `order` plus one; 0 when it is not in the heap. */
+  private readonly places = new IntColumn();
+  private readonly order = new IntColumn();
+  private capacity = 0;
   private count = 0;
 
   get size(): number {
@@ -16,89 +20,94 @@ export class DeadlineHeap {
 
   /** Makes room for slots below `capacity`. */
   reserve(capacity: number): void {
-    if (capacity <= this.places.length) return;
-    const { times, places, order } = this;
-    this.times = new Float64Array(capacity);
-    this.times.set(times);
-    this.places = new Int32Array(capacity);
-    this.places.set(places);
-    this.order = new Int32Array(capacity);
-    this.order.set(order);
+    if (capacity <= this.capacity) return;
+    this.times.reserve(capacity);
+    this.places.reserve(capacity);
+    this.order.reserve(capacity);
+    this.capacity = capacity;
   }
 
   has(slot: number): boolean {
-    return slot < this.places.length && this.places[slot] !== 0;
+    return slot < this.capacity && this.places.get(slot) !== 0;
   }
 
   /** Adds the slot or gives it another time. */
   set(slot: number, timeMs: number): void {
-    this.times[slot] = timeMs;
-    let place = this.places[slot]! - 1;
+    this.times.set(slot, timeMs);
+    let place = this.places.get(slot) - 1;
     if (place < 0) {
       place = this.count;
       this.count += 1;
     }
-    this.siftDown(this.siftUp(place, slot), slot);
+    this.siftDown(this.siftUp(place, slot, timeMs), slot, timeMs);
   }
 
   remove(slot: number): void {
     if (!this.has(slot)) return;
-    const place = this.places[slot]! - 1;
-    this.places[slot] = 0;
+    const place = this.places.get(slot) - 1;
+    this.places.set(slot, 0);
     this.count -= 1;
     if (place === this.count) return;
-    const last = this.order[this.count]!;
-    this.siftDown(this.siftUp(place, last), last);
+    const last = this.order.get(this.count);
+    const timeMs = this.times.get(last);
+    this.siftDown(this.siftUp(place, last, timeMs), last, timeMs);
   }
 
-  /** The slot with the earliest time, or -1. */
+  /** The slot with the earliest time, or `NONE`. */
   first(): number {
-    return this.count === 0 ? -1 : this.order[0]!;
+    return this.count === 0 ? NONE : this.order.get(0);
   }
 
   timeOf(slot: number): number {
-    return this.times[slot]!;
+    return this.times.get(slot);
   }
 
   clear(): void {
-    for (let i = 0; i < this.count; i++) this.places[this.order[i]!] = 0;
+    this.places.fill(0);
     this.count = 0;
   }
 
-  /** Both sifts put `slot` where it belongs and return its place. */
-  private siftUp(from: number, slot: number): number {
+  /** Both sifts put `slot` where it belongs, from `from` on, and return its place. */
+  private siftUp(from: number, slot: number, timeMs: number): number {
     const { times, order, places } = this;
-    const time = times[slot]!;
     let place = from;
     while (place > 0) {
       const parent = (place - 1) >> 1;
-      const above = order[parent]!;
-      if (times[above]! <= time) break;
-      order[place] = above;
-      places[above] = place + 1;
+      const above = order.get(parent);
+      if (times.get(above) <= timeMs) break;
+      order.set(place, above);
+      places.set(above, place + 1);
       place = parent;
     }
-    order[place] = slot;
-    places[slot] = place + 1;
+    order.set(place, slot);
+    places.set(slot, place + 1);
     return place;
   }
 
-  private siftDown(from: number, slot: number): number {
+  private siftDown(from: number, slot: number, timeMs: number): number {
     const { times, order, places, count } = this;
-    const time = times[slot]!;
     let place = from;
     for (;;) {
       let child = 2 * place + 1;
       if (child >= count) break;
-      if (child + 1 < count && times[order[child + 1]!]! < times[order[child]!]!) child += 1;
-      const below = order[child]!;
-      if (times[below]! >= time) break;
-      order[place] = below;
-      places[below] = place + 1;
+      let below = order.get(child);
+      let earliest = times.get(below);
+      if (child + 1 < count) {
+        const other = order.get(child + 1);
+        const time = times.get(other);
+        if (time < earliest) {
+          child += 1;
+          below = other;
+          earliest = time;
+        }
+      }
+      if (earliest >= timeMs) break;
+      order.set(place, below);
+      places.set(below, place + 1);
       place = child;
     }
-    order[place] = slot;
-    places[slot] = place + 1;
+    order.set(place, slot);
+    places.set(slot, place + 1);
     return place;
   }
 }

@@ -4,10 +4,11 @@ import { DeadlineHeap } from "./deadline-heap.ts";
 import { LeaseError } from "./errors.ts";
 import { KeyAttachments } from "./key-attachments.ts";
 import { decodeLeaseRecord, encodeLeaseKey, encodeLeaseRecord } from "./lease-record.ts";
-import { LeaseTable, NONE } from "./lease-table.ts";
+import { LeaseTable } from "./lease-table.ts";
 import { LeaseMetrics } from "./metrics.ts";
 import { MAXIMUM_TTL_SECONDS } from "./minimum-ttl.ts";
 import { DeadlineSpread } from "./promotion.ts";
+import { NONE } from "./slot-index.ts";
 
 export interface LeaseCheckpoint {
   readonly id: bigint;
@@ -89,7 +90,7 @@ export class Lessor {
   constructor(options: LessorOptions) {
     this.options = options;
     this.checkpointIntervalMs = options.checkpointIntervalMs ?? 300_000;
-    this.attachments = new KeyAttachments(this.table, options.hashSeed);
+    this.attachments = new KeyAttachments(this.table.firstKey, options.hashSeed);
   }
 
   /** How many leases there are. */
@@ -161,7 +162,7 @@ export class Lessor {
   applyCheckpoint(id: bigint, remainingTtlSeconds: number, persist: boolean): void {
     const slot = this.table.find(id);
     if (slot === NONE) return;
-    this.table.remainingTtl[slot] = remainingTtlSeconds;
+    this.table.remainingTtl.set(slot, remainingTtlSeconds);
     if (persist) this.persist(slot);
     if (this.primary) this.scheduleCheckpoint(slot);
   }
@@ -203,7 +204,7 @@ export class Lessor {
     return {
       // Adding 0 makes a plain zero of a negative one.
       ttlSeconds: Math.trunc(leftMs / 1000) + 0,
-      grantedTtlSeconds: this.table.ttl[slot]!,
+      grantedTtlSeconds: this.table.ttl.get(slot),
       keys: withKeys ? this.attachments.keysOf(slot) : [],
     };
   }
@@ -215,7 +216,7 @@ export class Lessor {
     for (let slot = 0; slot < table.usedSlots; slot++) {
       if (slot > 0 && slot % SLOTS_PER_SLICE === 0) await this.breath();
       if (!table.isLive(slot)) continue;
-      order.reserve(table.capacity);
+      order.reserve(table.usedSlots);
       order.set(slot, this.primary ? this.deadlineOf(slot) : 0);
     }
     const ids: bigint[] = [];
@@ -269,7 +270,7 @@ export class Lessor {
     if (!this.primary) throw new LeaseError("NOT_PRIMARY_LESSOR");
     const slot = this.slotOf(id);
     if (this.deadlineOf(slot) <= this.options.clock.nowMs()) return this.untilRevoked(id);
-    if (this.options.checkpoints && this.table.remainingTtl[slot]! > 0) return this.renewCheckpointed(id);
+    if (this.options.checkpoints && this.table.remainingTtl.get(slot) > 0) return this.renewCheckpointed(id);
     return this.extend(slot);
   }
 
@@ -286,7 +287,7 @@ export class Lessor {
     for (const [key, value] of records) {
       const record = decodeLeaseRecord(key, value);
       const slot = this.table.add(record.id, this.atLeastMinimum(record.ttlSeconds));
-      this.table.remainingTtl[slot] = record.remainingTtlSeconds;
+      this.table.remainingTtl.set(slot, record.remainingTtlSeconds);
     }
   }
 
@@ -314,34 +315,34 @@ export class Lessor {
   private persist(slot: number): void {
     const record = {
       id: this.table.idOf(slot),
-      ttlSeconds: this.table.ttl[slot]!,
-      remainingTtlSeconds: this.table.remainingTtl[slot]!,
+      ttlSeconds: this.table.ttl.get(slot),
+      remainingTtlSeconds: this.table.remainingTtl.get(slot),
     };
     this.options.backend.put("lease", encodeLeaseKey(record.id), encodeLeaseRecord(record));
   }
 
   private reserve(): void {
-    this.expiries.reserve(this.table.capacity);
-    if (this.options.checkpoints) this.checkpoints.reserve(this.table.capacity);
+    this.expiries.reserve(this.table.usedSlots);
+    if (this.options.checkpoints) this.checkpoints.reserve(this.table.usedSlots);
   }
 
   private setDeadline(slot: number, deadlineMs: number): void {
-    this.table.deadline[slot] = deadlineMs;
+    this.table.deadline.set(slot, deadlineMs);
     this.expiries.set(slot, deadlineMs);
   }
 
   /** On the lessor. A lease that the promotion has not come to yet is served first. */
   private deadlineOf(slot: number): number {
-    const deadlineMs = this.table.deadline[slot]!;
+    const deadlineMs = this.table.deadline.get(slot);
     if (deadlineMs !== Number.POSITIVE_INFINITY || this.promotion === undefined) return deadlineMs;
     this.setPromotedDeadline(slot, this.promotion.atMs, this.startTtl(slot));
-    return this.table.deadline[slot]!;
+    return this.table.deadline.get(slot);
   }
 
   /** The seconds a lease begins with at a promotion. */
   private startTtl(slot: number): number {
-    const remaining = this.table.remainingTtl[slot]!;
-    return remaining > 0 ? remaining : this.table.ttl[slot]!;
+    const remaining = this.table.remainingTtl.get(slot);
+    return remaining > 0 ? remaining : this.table.ttl.get(slot);
   }
 
   private setPromotedDeadline(slot: number, atMs: number, seconds: number): void {
@@ -367,7 +368,7 @@ export class Lessor {
       const end = Math.min(promotion.nextSlot + budget, table.usedSlots);
       budget -= end - promotion.nextSlot;
       for (let slot = promotion.nextSlot; slot < end; slot++) {
-        if (!table.isLive(slot) || table.deadline[slot] !== Number.POSITIVE_INFINITY) continue;
+        if (!table.isLive(slot) || table.deadline.get(slot) !== Number.POSITIVE_INFINITY) continue;
         const seconds = this.startTtl(slot);
         if (!promotion.counted) promotion.spread.count(seconds);
         else this.setPromotedDeadline(slot, promotion.atMs, promotion.spread.place(seconds));
@@ -380,7 +381,7 @@ export class Lessor {
   }
 
   private extend(slot: number): number {
-    const ttl = this.table.ttl[slot]!;
+    const ttl = this.table.ttl.get(slot);
     this.setDeadline(slot, this.options.clock.nowMs() + ttl * 1000);
     this.metrics.renewed += 1;
     return ttl;
@@ -439,10 +440,10 @@ export class Lessor {
       const slot = this.checkpoints.first();
       if (slot === NONE || this.checkpoints.timeOf(slot) > nowMs) break;
       this.checkpoints.remove(slot);
-      const leftMs = this.table.deadline[slot]! - nowMs;
+      const leftMs = this.table.deadline.get(slot) - nowMs;
       if (leftMs <= 0) continue;
       const remainingTtlSeconds = Math.ceil(leftMs / 1000);
-      if (remainingTtlSeconds >= this.table.ttl[slot]!) {
+      if (remainingTtlSeconds >= this.table.ttl.get(slot)) {
         // Just renewed. It is looked at again, so that a later leader does not begin from the start.
         this.scheduleCheckpoint(slot);
         continue;

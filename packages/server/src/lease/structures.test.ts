@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
+import { IntColumn } from "./columns.ts";
 import { DeadlineHeap } from "./deadline-heap.ts";
 import { KeyAttachments } from "./key-attachments.ts";
-import { LeaseTable, NONE } from "./lease-table.ts";
+import { LeaseTable } from "./lease-table.ts";
 import { DeadlineSpread } from "./promotion.ts";
+import { NONE } from "./slot-index.ts";
 
 test("the heap gives slots in the order of their times, whatever was moved and removed", () => {
   const anyStep = fc.record({
@@ -84,7 +86,7 @@ test("attachments are the same as two maps", () => {
   );
   fc.assert(
     fc.property(fc.array(anyStep, { maxLength: 300 }), fc.integer(), (steps, seed) => {
-      const heads = { firstKey: new Int32Array(5).fill(NONE) };
+      const heads = listHeads(5);
       const attachments = new KeyAttachments(heads, seed);
       const model = new Map<string, number>();
       for (const step of steps) {
@@ -114,7 +116,7 @@ test("attachments are the same as two maps", () => {
 });
 
 test("a key larger than a chunk is kept like any other", () => {
-  const heads = { firstKey: new Int32Array(1).fill(NONE) };
+  const heads = listHeads(1);
   const attachments = new KeyAttachments(heads, 1);
   const large = new Uint8Array(1_000_000).fill(7);
   attachments.attach(Uint8Array.of(1), 0);
@@ -175,3 +177,10 @@ test("spread deadlines are never earlier, and no more than 750 a second where th
     { numRuns: 30 },
   );
 });
+
+function listHeads(leases: number): IntColumn {
+  const heads = new IntColumn();
+  heads.reserve(leases);
+  heads.fill(NONE);
+  return heads;
+}
