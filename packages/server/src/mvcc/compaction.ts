@@ -62,6 +62,7 @@ export class Compactor {
   readonly #lock: FifoLock;
   readonly #hashes: StoredHashes;
   readonly #failpoints: CompactionFailpoints | undefined;
+  readonly #onFatal: (error: unknown) => void;
   #queue: Promise<void> = Promise.resolve();
   /** Raised when the background work under way is not wanted any more. */
   #generation = 0;
@@ -72,12 +73,14 @@ export class Compactor {
     lock: FifoLock,
     hashes: StoredHashes,
     failpoints: CompactionFailpoints | undefined,
+    onFatal: (error: unknown) => void,
   ) {
     this.#state = state;
     this.#settings = settings;
     this.#lock = lock;
     this.#hashes = hashes;
     this.#failpoints = failpoints;
+    this.#onFatal = onFatal;
   }
 
   /** Throws COMPACTED or FUTURE_REVISION. */
@@ -113,7 +116,9 @@ export class Compactor {
   #schedule(revision: number, previousRevision: number, keepHash: boolean): CompactionHandle {
     const generation = this.#generation;
     const done = this.#queue.then(() => this.#run(revision, previousRevision, keepHash, generation));
-    this.#queue = done.catch(() => {});
+    this.#queue = done.catch((error: unknown) => {
+      if (!(error instanceof KvError)) this.#onFatal(error);
+    });
     return { done };
   }
 

@@ -34,21 +34,12 @@ export function openHistory(
   fromMain: number,
   toMain: number,
 ): HistoryScan {
-  if (toMain - fromMain > FEW_RECORDS && hasFewKeys(state, key, rangeEnd)) {
+  const end = isFromKey(rangeEnd) ? undefined : rangeEnd;
+  const hasFewKeys = rangeEnd.length === 0 || state.index.hasFewEntries(key, end, FEW_KEYS);
+  if (toMain - fromMain > FEW_RECORDS && hasFewKeys) {
     return new IndexHistory(state, key, rangeEnd, fromMain, toMain);
   }
   return new TableHistory(state, key, rangeEnd, fromMain, toMain);
-}
-
-function hasFewKeys(state: StoreState, key: Uint8Array, rangeEnd: Uint8Array): boolean {
-  if (rangeEnd.length === 0) return true;
-  const walk = state.index.walk(key, isFromKey(rangeEnd) ? undefined : rangeEnd);
-  let keys = 0;
-  while (walk.leaf !== undefined && keys <= FEW_KEYS) {
-    keys += walk.stop() - walk.index;
-    walk.skipLeaf();
-  }
-  return keys <= FEW_KEYS;
 }
 
 /** Reads every record and picks. */

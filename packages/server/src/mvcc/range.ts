@@ -61,6 +61,7 @@ export async function readRangeSliced(
     return { ...result, kvs: result.kvs.map((kv) => kv.slice()) };
   }
   const steps = rangeSteps(state, request, at, true);
+  const { index } = state;
   let paused = false;
   for (;;) {
     const step = steps.next(paused);
@@ -68,6 +69,8 @@ export async function readRangeSliced(
     paused = slicer.due();
     if (!paused) continue;
     await slicer.pause();
+    // Another state came in its place (a snapshot, newer than ours): read that.
+    if (state.index !== index) return readRangeSliced(state, request, signal);
     if (at < state.compactRevision) throw new KvError("COMPACTED");
   }
 }
@@ -289,7 +292,7 @@ class Hits {
   }
 }
 
-function hasFilters(request: RangeRequest): boolean {
+export function hasFilters(request: RangeRequest): boolean {
   return (
     request.minModRevision !== 0 ||
     request.maxModRevision !== 0 ||

@@ -30,6 +30,54 @@ export function recordKey(bytes: Uint8Array, start = 0, end: number = bytes.leng
   return new Uint8Array(bytes.buffer, bytes.byteOffset + keyStart, keyEnd - keyStart);
 }
 
+/** What `readHeader` found besides the key. */
+export let createMain = 0;
+export let version = 0;
+export let leased = false;
+
+/**
+ * Reads the fields of a put's record that the index keeps, without objects for them: there may be millions. False when
+ * the record is not in the form in which it is written (canonical field order), and has to be decoded in full.
+ */
+export function readHeader(bytes: Uint8Array, start: number, end: number): boolean {
+  if (!locateKey(bytes, start, end)) return false;
+  createMain = 0;
+  version = 0;
+  leased = false;
+  position = keyEnd;
+  if (position < end && bytes[position] === 0x10) createMain = readVarint(bytes, position + 1, end);
+  if (position < end && bytes[position] === 0x18) readVarint(bytes, position + 1, end);
+  if (position < end && bytes[position] === 0x20) version = readVarint(bytes, position + 1, end);
+  if (position < end && bytes[position] === 0x2a) {
+    const length = readVarint(bytes, position + 1, end);
+    position += length;
+  }
+  if (position < end && bytes[position] === 0x30) {
+    leased = true;
+    do position++;
+    while (position < end && bytes[position]! >= 0x80);
+    position += 1;
+  }
+  return position === end && Number.isSafeInteger(createMain) && Number.isSafeInteger(version);
+}
+
+let position = 0;
+
+/** Sets `position` behind the varint. A negative or overlong one gives an unsafe number. */
+function readVarint(bytes: Uint8Array, start: number, end: number): number {
+  let at = start;
+  let value = 0;
+  let scale = 1;
+  while (at < end) {
+    const byte = bytes[at++]!;
+    value += (byte & 0x7f) * scale;
+    if (byte < 0x80) break;
+    scale *= 0x80;
+  }
+  position = at;
+  return value;
+}
+
 /** 17 bytes, the form in which table `meta` keeps revisions. */
 export function encodeRevision(main: number, sub: number): Uint8Array {
   const bytes = new Uint8Array(17);

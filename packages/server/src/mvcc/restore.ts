@@ -3,7 +3,7 @@ import type { Backend } from "../seams/backend.ts";
 import type { Clock } from "../seams/clock.ts";
 import { readCompactRevisions } from "./compaction.ts";
 import { KeyIndex } from "./index/key-index.ts";
-import { recordKey } from "./record.ts";
+import { createMain, keyEnd, keyStart, leased, readHeader, recordKey, version } from "./record.ts";
 import { Slicer } from "./slicer.ts";
 
 const STEP = 512;
@@ -44,10 +44,17 @@ export async function restoreState(
       if (leases.size > 0) leases.delete(id);
       return;
     }
-    const kv = decodeKeyValue(bytes.subarray(start, end));
-    const id = index.restorePut(kv.key, main, sub, kv.createRevision, kv.version, kv.lease !== 0n);
-    if (kv.lease !== 0n) leases.set(id, kv.lease);
-    else if (leases.size > 0) leases.delete(id);
+    // A record in another form than ours (empty, made by a restore with a revision bump) is decoded in full.
+    if (!readHeader(bytes, start, end) || leased) {
+      const kv = decodeKeyValue(bytes.subarray(start, end));
+      const id = index.restorePut(kv.key, main, sub, kv.createRevision, kv.version, kv.lease !== 0n);
+      if (kv.lease !== 0n) leases.set(id, kv.lease);
+      else leases.delete(id);
+      return;
+    }
+    const key = new Uint8Array(bytes.buffer, bytes.byteOffset + keyStart, keyEnd - keyStart);
+    const id = index.restorePut(key, main, sub, createMain, version, false);
+    if (leases.size > 0) leases.delete(id);
   };
   const slicer = new Slicer(clock);
   const scan = backend.scanRevisions(0, Number.MAX_SAFE_INTEGER);

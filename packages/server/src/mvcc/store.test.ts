@@ -406,3 +406,86 @@ test("listeners are told each revision's changes, owned", async () => {
   remove(store, "zzz");
   assert.deepEqual(told, ["2.0 a a(2,2,1)=1", "3.0 b b(3,3,1)=2", "3.1 a deleted"]);
 });
+
+test("a failure of background work is fatal", async () => {
+  const backend = memoryBackend();
+  const failed = new Promise<unknown>((resolve) => {
+    void openStore(backend, { onFatal: resolve }).then((store) => {
+      for (let i = 0; i < 5; i++) put(store, "k", String(i));
+      backend.deleteRevision = () => {
+        throw new Error("disk on fire");
+      };
+      store.compact(5).done.catch(() => {});
+    });
+  });
+  assert.match(String(await failed), /disk on fire/);
+});
+
+test("a failpoint stands at each edge of a compaction", async () => {
+  const hit: string[] = [];
+  const failpoints = {
+    hit: async (name: string) => hit.push(name),
+    hitSync: (name: string) => hit.push(name),
+  };
+  const store = await openStore(memoryBackend(), { failpoints, compactionBatchLimit: 3 });
+  for (let i = 0; i < 5; i++) put(store, "k", String(i));
+  await store.compact(6).done;
+  assert.deepEqual(hit, [
+    "compactBeforeCommitScheduledCompact",
+    "compactAfterCommitScheduledCompact",
+    "compactBeforeCommitBatch",
+    "compactAfterCommitBatch",
+    "compactBeforeSetFinishedCompact",
+    "compactBeforeCommitBatch",
+    "compactAfterCommitBatch",
+    "compactAfterSetFinishedCompact",
+  ]);
+});
+
+test("a store that a snapshot replaces answers the reads that were under way from the snapshot", async () => {
+  const store = await openStore(memoryBackend());
+  for (let i = 0; i < 2000; i++) put(store, `k${i}`, "old");
+  const snapshot = memoryBackend();
+  const other = await openStore(snapshot);
+  for (let i = 0; i < 3000; i++) put(other, "k", "new");
+  const reading = store.rangeSliced(rangeRequest(ALL));
+  const hashing = store.hashKv(0);
+  await store.restore(undefined, snapshot);
+  assert.equal((await hashing).hashRevision, 2001);
+  assert.equal(store.currentRevision, 3001);
+  const late = await reading;
+  assert.ok(late.count === 2000 || late.count === 1);
+  assert.deepEqual(store.range(rangeRequest(ALL)).kvs.map(describe), ["k(2,3001,3000)=new"]);
+});
+
+test("records that a restore with a revision bump leaves are taken as they are", async () => {
+  const backend = memoryBackend();
+  const store = await openStore(backend);
+  put(store, "a", "1");
+  backend.putRevision(1_000_000, 0, false, new Uint8Array(0));
+  const reopened = await openStore(backend);
+  assert.equal(reopened.currentRevision, 1_000_000);
+  assert.deepEqual(reopened.range(rangeRequest(ALL)).kvs.map(describe), ["a(2,2,1)=1"]);
+  const { hash } = await reopened.hashKv(0);
+  await reopened.compact(1_000_000).done;
+  assert.equal(tableContent(backend).length, 2);
+  assert.equal(reopened.storedHashes()[0]?.hash, hash);
+  reopened.check();
+});
+
+test("an interval is small when few keys have to be looked at", async () => {
+  const store = await openStore(memoryBackend());
+  for (let i = 0; i < 2000; i++) put(store, `k${String(i).padStart(4, "0")}`, "v");
+  const cases: [Partial<RangeRequest>, boolean][] = [
+    [{ key: bytes("k") }, true],
+    [ALL, false],
+    [{ ...ALL, countOnly: true }, true],
+    [{ ...ALL, countOnly: true, revision: 3 }, false],
+    [{ ...ALL, limit: 500 }, true],
+    [{ ...ALL, limit: 501 }, false],
+    [{ ...ALL, limit: 5, sortOrder: 2 }, false],
+    [{ ...ALL, limit: 5, minModRevision: 5 }, false],
+    [{ key: bytes("k0"), rangeEnd: bytes("k01") }, true],
+  ];
+  for (const [request, small] of cases) assert.equal(store.isSmallRange(rangeRequest(request)), small);
+});

@@ -11,7 +11,7 @@ import { hashAll, hashKv } from "./hash-kv.ts";
 import { type HistoryScan, openHistory } from "./history.ts";
 import { type FoundRevision, KeyIndex } from "./index/key-index.ts";
 import { isFromKey } from "./key-range.ts";
-import { type RangeResult, readRange, readRangeSliced, recordOf } from "./range.ts";
+import { hasFilters, type RangeResult, readRange, readRangeSliced, recordOf } from "./range.ts";
 import { type RangeChunk, rangeStream } from "./range-stream.ts";
 import { restoreState } from "./restore.ts";
 import { newCounters, type StoreCounters, type StoreState } from "./store-state.ts";
@@ -37,6 +37,8 @@ export interface MvccStoreOptions {
   readonly compactionSleepMs?: number;
   /** Default: those of the process. */
   readonly failpoints?: CompactionFailpoints;
+  /** Background work failed, so the state cannot be trusted: the member must stop. Default: an uncaught exception. */
+  readonly onFatal?: (error: unknown) => void;
 }
 
 /** The latest state of a key, without its value. */
@@ -89,6 +91,7 @@ export class MvccStore {
       this.#lock,
       this.#hashes,
       options.failpoints ?? failpoints,
+      options.onFatal ?? throwLater,
     );
   }
 
@@ -112,6 +115,10 @@ export class MvccStore {
     const from = backend ?? state.backend;
     this.#compactor.abandon();
     const restored = await restoreState(from, state.clock, this.#seeds, onLease);
+    // A hash under way ends on the old state.
+    const waiting = this.#lock.acquire();
+    if (waiting !== undefined) await waiting;
+    this.#lock.release();
     state.backend = from;
     state.index = restored.index;
     state.currentRevision = restored.currentRevision;
@@ -162,21 +169,20 @@ export class MvccStore {
     return readRangeSliced(this.state, request, signal);
   }
 
-  /** Whether `range` is quick for this request, so that `rangeSliced` is not worth its promise. */
+  /**
+   * Whether `range` is quick for this request, so that `rangeSliced` is not worth its promise. Counting at an older
+   * revision may have to look at every key.
+   */
   isSmallRange(request: RangeRequest): boolean {
-    if (request.rangeEnd.length === 0) return true;
-    const { index } = this.state;
-    const ordered = request.sortOrder !== 0;
-    if (
-      request.revision <= 0 &&
-      (request.countOnly || (request.limit > 0 && request.limit <= SMALL_RANGE_KEYS))
-    ) {
-      if (request.countOnly || !ordered) return true;
+    const { rangeEnd, limit } = request;
+    if (rangeEnd.length === 0) return true;
+    const { index, latestMain } = this.state;
+    if (request.revision <= 0 || request.revision === latestMain) {
+      if (request.countOnly) return true;
+      if (request.sortOrder === 0 && limit > 0 && limit <= SMALL_RANGE_KEYS && !hasFilters(request))
+        return true;
     }
-    const end = isFromKey(request.rangeEnd) ? undefined : request.rangeEnd;
-    return (
-      index.countLive(request.key, end) <= SMALL_RANGE_KEYS && index.entryCount <= 100 * SMALL_RANGE_KEYS
-    );
+    return index.hasFewEntries(request.key, isFromKey(rangeEnd) ? undefined : rangeEnd, SMALL_RANGE_KEYS);
   }
 
   /**
@@ -292,4 +298,10 @@ export class MvccStore {
     this.state.index.check();
     if (this.state.currentRevision < this.state.compactRevision) throw new KvError("COMPACTED");
   }
+}
+
+function throwLater(error: unknown): void {
+  queueMicrotask(() => {
+    throw error;
+  });
 }

@@ -203,6 +203,17 @@ export class KeyIndex {
     return new KeyWalk(empty ? undefined : this.#from.leaf, this.#from.index, this.#to.leaf, this.#to.index);
   }
 
+  /** Whether an interval has at most `limit` entries, deleted ones included. */
+  hasFewEntries(start: Uint8Array, end: Uint8Array | undefined, limit: number): boolean {
+    const walk = this.walk(start, end);
+    let entries = 0;
+    while (walk.leaf !== undefined && entries <= limit) {
+      entries += walk.stop() - walk.index;
+      walk.skipLeaf();
+    }
+    return entries <= limit;
+  }
+
   /** All revisions of a key from newest to oldest, until `visit` returns false. */
   visitRevisions(id: number, visit: (main: number, sub: number, tombstone: boolean) => boolean): void {
     const entries = this.entries;
