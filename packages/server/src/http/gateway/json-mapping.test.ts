@@ -445,3 +445,36 @@ test("a large response is written in pieces, one after the other", () => {
   assert.ok(pieces.length >= 5, `${pieces.length} pieces`);
   assert.deepEqual(JSON.parse(pieces.join("")), toJson(TxnResponseSchema, message, options));
 });
+
+test("any JSON at all is a message or a JsonMappingError", () => {
+  const names = [
+    "compare",
+    "success",
+    "request_put",
+    "request_txn",
+    "key",
+    "value",
+    "lease",
+    "version",
+    "result",
+  ];
+  const anyValue = fc.letrec((tie) => ({
+    value: fc.oneof(
+      { depthSize: "small" },
+      fc.constantFrom("YQ==", "!", "1", "EQUAL", "\ud800", "é"),
+      fc.constantFrom<unknown>(0, 1, -1, 1.5, 1e30, true, null),
+      fc.array(tie("value"), { maxLength: 3 }),
+      fc.dictionary(fc.constantFrom(...names), tie("value"), { maxKeys: 4 }),
+    ),
+  })).value;
+  fc.assert(
+    fc.property(anyValue, (value) => {
+      try {
+        jsonToMessage(TxnRequestSchema, bytes(JSON.stringify(value)));
+      } catch (error) {
+        assert.ok(error instanceof JsonMappingError, String(error));
+      }
+    }),
+    { numRuns: 500 },
+  );
+});

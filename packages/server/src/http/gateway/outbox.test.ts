@@ -1,0 +1,116 @@
+import assert from "node:assert/strict";
+import { suite, test } from "node:test";
+import type { GatewayCall } from "./backend.ts";
+import type { GatewayResponse } from "./exchange.ts";
+import { MAX_UNSENT_BYTES, Outbox } from "./outbox.ts";
+
+/** A client that reads only when the test says so, and a loop that turns only then. */
+class Harness {
+  readonly written: string[] = [];
+  readonly soon: (() => void)[] = [];
+  readsSlowly = false;
+  state: "open" | "ended" | "aborted" = "open";
+  readonly outbox: Outbox;
+
+  constructor() {
+    const response: GatewayResponse = {
+      head: () => {},
+      write: (text) => {
+        this.written.push(text);
+        return !this.readsSlowly;
+      },
+      end: () => {
+        this.state = "ended";
+      },
+      abort: () => {
+        this.state = "aborted";
+      },
+      listen: () => {},
+    };
+    this.outbox = new Outbox(response, { soon: (callback) => this.soon.push(callback) });
+  }
+}
+
+class CountingCall implements GatewayCall {
+  pauses = 0;
+  resumes = 0;
+  send(): void {}
+  halfClose(): void {}
+  cancel(): void {}
+  pause(): void {
+    this.pauses++;
+  }
+  resume(): void {
+    this.resumes++;
+  }
+}
+
+const MIB = 1024 * 1024;
+const pieces = (...texts: string[]): Iterator<string> => texts.values();
+
+suite("outbox", () => {
+  test("texts go out in order, and the end after them", () => {
+    const h = new Harness();
+    h.readsSlowly = true;
+    h.outbox.add(pieces("a", "b"), 1, undefined);
+    h.outbox.add(pieces("c"), 1, undefined);
+    h.outbox.end();
+    assert.deepEqual([h.written, h.state], [["a"], "open"]);
+    h.outbox.drained();
+    assert.deepEqual([h.written, h.state], [["a", "b"], "open"]);
+    h.readsSlowly = false;
+    h.outbox.drained();
+    assert.deepEqual([h.written, h.state], [["a", "b", "c"], "ended"]);
+  });
+
+  test("after much text other work gets a turn", () => {
+    const h = new Harness();
+    const large = "x".repeat(200_000);
+    h.outbox.add(pieces(large, large, large), 1, undefined);
+    assert.equal(h.written.length, 2);
+    h.outbox.end();
+    assert.equal(h.state, "open");
+    h.soon.shift()!();
+    assert.deepEqual([h.written.length, h.state], [3, "ended"]);
+  });
+
+  test("a call is paused while more than 1 MiB waits, and resumed at a quarter of it", () => {
+    const h = new Harness();
+    const call = new CountingCall();
+    h.readsSlowly = true;
+    for (let i = 0; i < 4; i++) h.outbox.add(pieces("x"), MIB / 2, call);
+    assert.deepEqual([call.pauses, call.resumes], [1, 0]);
+    for (let i = 0; i < 3; i++) {
+      h.outbox.drained();
+      assert.equal(call.resumes, 0);
+    }
+    h.readsSlowly = false;
+    h.outbox.drained();
+    assert.deepEqual([call.pauses, call.resumes], [1, 1]);
+  });
+
+  test("a client that reads nothing is cut off when the backend cannot wait", () => {
+    const h = new Harness();
+    h.readsSlowly = true;
+    let isOpen = true;
+    let bytes = 0;
+    while (isOpen) {
+      isOpen = h.outbox.add(pieces("x"), MIB, undefined);
+      bytes += MIB;
+    }
+    assert.equal(h.state, "aborted");
+    assert.ok(bytes <= MAX_UNSENT_BYTES + 2 * MIB);
+    h.outbox.drained();
+    assert.equal(h.written.length, 1);
+  });
+
+  test("a text that cannot be made breaks the response off", () => {
+    const h = new Harness();
+    const failing = (function* (): Generator<string, void, undefined> {
+      yield "{";
+      throw new Error("not a message");
+    })();
+    h.outbox.add(failing, 1, undefined);
+    assert.deepEqual([h.written, h.state], [["{"], "aborted"]);
+  });
+});
