@@ -103,6 +103,11 @@ export class Scenario {
     await this.etcd.compact({ revision, physical });
   }
 
+  /** A compaction that the caller has asked for itself. */
+  compacted(revision: number): void {
+    this.#compactRevision = Math.max(this.#compactRevision, revision);
+  }
+
   /** SIGKILL in the middle of everything. */
   async kill(): Promise<void> {
     await this.server.kill();
