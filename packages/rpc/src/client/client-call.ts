@@ -256,7 +256,8 @@ export class ClientCall extends GrpcStream implements ClientStream, Expiring {
   }
 
   override onAbort(code: number, origin: AbortOrigin): void {
-    if (this.ended) return;
+    // With the status here the call is complete: what is held back for a paused reader is still delivered.
+    if (this.ended || this.#status !== undefined) return;
     if (origin === "disconnected") this.finish(this.client.disconnectStatus());
     else
       this.finish({

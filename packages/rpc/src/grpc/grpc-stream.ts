@@ -137,7 +137,7 @@ export abstract class GrpcStream extends Http2Stream {
   #inflate(message: Uint8Array): void {
     const result = inflate(message, this.maxReceiveBytes, (later) => {
       this.#inflating = false;
-      if ((this.state & GONE) !== 0 || this.receivingEnded) return;
+      if (this.receivingEnded) return;
       this.#deliverInflated(later);
       this.#releaseHeld();
     });
