@@ -128,12 +128,13 @@ export class CatchUp {
       return true;
     }
     if (job.scan === undefined) {
-      if (job.next >= hub.recent.firstRevision || job.next > currentRevision) {
+      const recentFrom = Math.max(hub.recent.firstRevision, watcher.range.watchedFrom);
+      if (job.next >= recentFrom || job.next > currentRevision) {
         this.finish(job, this.readRecent(job) ?? currentRevision + 1);
         return true;
       }
       const { key, rangeEnd } = watcher.range;
-      job.to = Math.min(currentRevision, hub.recent.firstRevision - 1);
+      job.to = Math.min(currentRevision, recentFrom - 1);
       job.scan = hub.source.openHistory(key, rangeEnd, job.next, job.to);
     }
     const cut = this.readHistory(job, job.scan);

@@ -125,10 +125,14 @@ test("when delivery does not keep up with the writes at all, watchers read histo
   const harness = new Harness();
   const clients = Array.from({ length: 4200 }, () => harness.open());
   for (const client of clients) client.create({ key: "foo" });
+  clients[0]!.create({ key: "bar" });
   // Far beyond what is kept for the next turn.
   for (let i = 0; i < 20_000; i++) harness.store.put(i % 100 === 0 ? "foo" : "bar");
   for (const client of [clients[0]!, clients.at(-1)!]) {
-    const revisions = client.read().flatMap(({ events }) => events.map(({ mod }) => mod));
+    const revisions = client
+      .read()
+      .filter(({ id }) => id === 0n)
+      .flatMap(({ events }) => events.map(({ mod }) => mod));
     assert.deepEqual(
       revisions,
       Array.from({ length: 200 }, (_, i) => 100 * i + 2),
@@ -207,8 +211,19 @@ test("changes that nobody watches are not kept", () => {
   const client = harness.open();
   client.create({ key: "bar" });
   for (let i = 0; i < 10; i++) harness.store.put("foo");
-  assert.equal(harness.hub.recent.length, 10);
+  harness.store.write({ put: "foo" }, { put: "bar" });
+  assert.equal(harness.hub.recent.length, 1);
+  assert.equal(harness.hub.recent.at(0).events.length, 1);
+  const other = harness.open();
+  other.create({ key: "foo", start: 5 });
+  harness.store.put("foo");
+  const revisions = other.read().flatMap(({ events }) => events.map(({ mod }) => mod));
+  assert.deepEqual(
+    revisions,
+    Array.from({ length: 19 }, (_, i) => i + 5),
+  );
   client.cancel(0);
+  other.cancel(0);
   harness.store.put("foo");
   assert.equal(harness.hub.recent.length, 0);
 });

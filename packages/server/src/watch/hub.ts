@@ -109,12 +109,14 @@ export class WatchHub {
       this.delivered = main;
       return;
     }
-    const events: WatchEvent[] = [];
-    for (let i = 0; i < changes.length; i++) events.push(new WatchEvent(changes[i]!));
-    const entry = { main, events };
-    const waits = this.hasBacklog || this.turnMessages >= MESSAGES_PER_TURN;
+    const entry = this.watchedPart(main, changes);
+    const { hasBacklog } = this;
+    if (entry === undefined) {
+      if (!hasBacklog) this.delivered = main;
+      return;
+    }
     this.recent.push(entry);
-    if (!waits) this.deliver(entry);
+    if (!hasBacklog && this.turnMessages < MESSAGES_PER_TURN) this.deliver(entry, changes.length === 1);
     else if (this.recent.firstRevision > this.delivered + 1) this.everyoneReadsHistory(main);
   }
 
@@ -178,9 +180,25 @@ export class WatchHub {
     stream.dropWatchers();
   }
 
-  private deliver(entry: RevisionEvents): void {
+  /** Most changes are watched by nobody; they cost the look and nothing else. */
+  private watchedPart(main: number, changes: readonly Change[]): RevisionEvents | undefined {
+    const { ranges, index } = this;
+    let events: WatchEvent[] | undefined;
+    for (let i = 0; i < changes.length; i++) {
+      const change = changes[i]!;
+      ranges.length = 0;
+      index.collect(change.key, ranges);
+      if (ranges.length === 0) continue;
+      if (events === undefined) events = [new WatchEvent(change)];
+      else events.push(new WatchEvent(change));
+    }
+    return events === undefined ? undefined : { main, events };
+  }
+
+  /** `looked`: the only change's ranges lie in `ranges` already. */
+  private deliver(entry: RevisionEvents, looked: boolean): void {
     this.delivering = true;
-    if (entry.events.length === 1) this.deliverOne(entry.main, entry.events[0]!);
+    if (entry.events.length === 1) this.deliverOne(entry.main, entry.events[0]!, looked);
     else this.deliverMany(entry.main, entry.events);
     this.delivering = false;
     for (let i = 0; i < entry.events.length; i++) entry.events[i]!.forgetBytes();
@@ -189,14 +207,16 @@ export class WatchHub {
   }
 
   /** The hot case: one change, so each watcher concerned gets one response with one event. */
-  private deliverOne(main: number, event: WatchEvent): void {
+  private deliverOne(main: number, event: WatchEvent, looked: boolean): void {
     const { ranges } = this;
     const { deleted } = event.change;
     let plain: EventsBody | undefined;
     let full: EventsBody | undefined;
     let sent = 0;
-    ranges.length = 0;
-    this.index.collect(event.change.key, ranges);
+    if (!looked) {
+      ranges.length = 0;
+      this.index.collect(event.change.key, ranges);
+    }
     for (let r = 0; r < ranges.length; r++) {
       const { watchers } = ranges[r]!;
       for (let w = 0; w < watchers.length; w++) {
@@ -312,8 +332,10 @@ export class WatchHub {
     if (this.hasBacklog) {
       for (let i = this.recent.indexOf(this.delivered + 1); i < this.recent.length; i++) {
         if (this.turnMessages >= MESSAGES_PER_TURN) return;
-        this.deliver(this.recent.at(i));
+        this.deliver(this.recent.at(i), false);
       }
+      // What came meanwhile and is watched by nobody counts too.
+      this.delivered = this.source.currentRevision;
     }
     if (this.waiting.size === 0) return;
     const streams = [...this.waiting];

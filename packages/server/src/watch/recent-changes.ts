@@ -1,13 +1,13 @@
 import type { WatchEvent } from "./watch-event.ts";
 
-/** The changes of one write transaction. */
+/** The changes of one write transaction that somebody watches. */
 export interface RevisionEvents {
   readonly main: number;
   readonly events: readonly WatchEvent[];
 }
 
 /**
- * The youngest write transactions, held in memory within two limits: what waits for delivery, and what watchers that
+ * The youngest write transactions with watched changes, held in memory within two limits: what waits for delivery, and what watchers that
  * are only a little behind read instead of the store.
  */
 export class RecentChanges {
@@ -16,7 +16,7 @@ export class RecentChanges {
   private entries: (RevisionEvents | undefined)[] = [];
   private head = 0;
   private bytes = 0;
-  /** Every change from this main revision on is held here. */
+  /** Every change from this main revision on that was watched when it was made is held here. */
   firstRevision: number;
 
   constructor(firstRevision: number, maxTransactions: number, maxBytes: number) {

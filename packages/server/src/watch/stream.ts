@@ -243,7 +243,7 @@ export class WatchStream {
     const watcher = new Watcher(
       this,
       id,
-      hub.index.rangeOf(key, rangeEnd),
+      hub.index.rangeOf(key, rangeEnd, current),
       fromNow ? Math.max(current + 1, startRevision) : startRevision,
       {
         startRevision,

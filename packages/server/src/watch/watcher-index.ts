@@ -14,20 +14,23 @@ export class WatcherIndex {
     return this.single.size === 0 && this.ranges.size === 0;
   }
 
-  /** The entry of a range written as in requests; made when it is not there, with copies of the bytes. */
-  rangeOf(key: Uint8Array, rangeEnd: Uint8Array): WatchedRange {
+  /**
+   * The entry of a range written as in requests; made when it is not there, with copies of the bytes. A new one is told
+   * of changes after `currentRevision`.
+   */
+  rangeOf(key: Uint8Array, rangeEnd: Uint8Array, currentRevision: number): WatchedRange {
     if (rangeEnd.length === 0) {
       const name = nameOf(key);
       let range = this.single.get(name);
       if (range === undefined) {
-        range = new WatchedRange(key.slice(), NO_BYTES);
+        range = new WatchedRange(key.slice(), NO_BYTES, currentRevision + 1);
         this.single.set(name, range);
       }
       return range;
     }
     const known = this.ranges.get(key, exclusiveEnd(rangeEnd));
     if (known !== undefined) return known;
-    const range = new WatchedRange(key.slice(), rangeEnd.slice());
+    const range = new WatchedRange(key.slice(), rangeEnd.slice(), currentRevision + 1);
     this.ranges.set(range.key, exclusiveEnd(range.rangeEnd), range);
     return range;
   }

@@ -16,12 +16,15 @@ export class WatchedRange {
   /** As in requests: see `WatchSource`. Owned. */
   readonly key: Uint8Array;
   readonly rangeEnd: Uint8Array;
+  /** The hub's recent transactions hold what changed in this range from this revision on, as far as they go back. */
+  readonly watchedFrom: number;
   /** In no particular but a reproducible order. */
   readonly watchers: Watcher[] = [];
 
-  constructor(key: Uint8Array, rangeEnd: Uint8Array) {
+  constructor(key: Uint8Array, rangeEnd: Uint8Array, watchedFrom: number) {
     this.key = key;
     this.rangeEnd = rangeEnd;
+    this.watchedFrom = watchedFrom;
   }
 }
 
