@@ -125,7 +125,7 @@ for (const clean of [true, false]) {
             new RegExp(path.basename(file).replaceAll(".", "\\.")),
             `${where}: the file is not named:\n${text}`,
           );
-          assert.match(text, /offset|"at"/i, `${where}: no offset is named:\n${text}`);
+          assert.match(text, /(offset|position)\W*\d+/i, `${where}: no position is named:\n${text}`);
           refused += 1;
         }
         if (started) {
