@@ -1,0 +1,29 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Simulation } from "./simulation.ts";
+
+/** `RAFT_SIM_SEEDS=1000 node --test ...` for more, `RAFT_SIM_FIRST_SEED=n` to begin elsewhere. */
+const seedCount = Number(process.env.RAFT_SIM_SEEDS ?? 150);
+const firstSeed = Number(process.env.RAFT_SIM_FIRST_SEED ?? 1);
+
+test(`groups under faults stay safe and recover: seeds ${firstSeed} to ${firstSeed + seedCount - 1}`, () => {
+  let committed = 0;
+  for (let seed = firstSeed; seed < firstSeed + seedCount; seed++) {
+    const simulation = new Simulation({ seed });
+    simulation.run();
+    committed += simulation.checker.committedCount;
+  }
+  assert.ok(committed > 10 * seedCount, `only ${committed} entries were committed: the faults leave no room`);
+});
+
+test("a seed replays its run", () => {
+  const outcome = () => {
+    const simulation = new Simulation({ seed: 42 });
+    simulation.run();
+    return [...simulation.members.values()].map(({ node, application }) => ({
+      ...node.basicStatus(),
+      checksum: application.checksum,
+    }));
+  };
+  assert.deepEqual(outcome(), outcome());
+});
