@@ -97,6 +97,7 @@ test("another process is kept out for as long as the holder lives, and not longe
       console.log("locked");
       setInterval(() => {}, 1000);`;
     const holder = spawn(process.execPath, ["--input-type=module", "--eval", script], { env: { PATH } });
+    t.after(() => holder.kill("SIGKILL"));
     await once(holder.stdout, "data");
     await assert.rejects(new RealDisk().lock(lockPath), (error: { code: string; message: string }) => {
       assert.equal(error.code, "LOCKED");

@@ -29,7 +29,8 @@ export async function lockFile(path: string): Promise<DiskLock> {
     const holder = readHolder(fd);
     const outcome = await flock(fd);
     if (outcome === "held") throw refused(path, holder);
-    if (outcome === "absent" && isRunning(holder)) throw refused(path, holder);
+    // Also where the program took the lock: whoever wrote its ID into the file may have had to do without it.
+    if (isRunning(holder)) throw refused(path, holder);
     fs.ftruncateSync(fd, 0);
     fs.writeSync(fd, describeSelf(), 0);
   } catch (error) {
@@ -74,7 +75,8 @@ function readHolder(fd: number): string {
 function isRunning(holder: string): boolean {
   const pid = Number(holder.split(" ", 1)[0]);
   if (!Number.isSafeInteger(pid) || pid <= 0) return false;
-  if (holder === describeSelf()) return true;
+  // Locks of our own are known better.
+  if (pid === process.pid) return false;
   try {
     process.kill(pid, 0);
   } catch (error) {
