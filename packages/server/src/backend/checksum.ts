@@ -15,7 +15,7 @@ export function recordChecksum(
   let hash = mix(0x5155_4f52, main | 0);
   hash = mix(hash, (main / 0x1_0000_0000) | 0);
   hash = mix(hash, sub | 0);
-  hash = mix(hash, tombstone ? 1 : 0);
+  hash = mix(hash, ((sub / 0x1_0000_0000) | 0) * 2 + (tombstone ? 1 : 0));
   return bytesChecksum(view, start, end, hash);
 }
 

@@ -1,10 +1,11 @@
 import { strict as assert } from "node:assert";
 import { fork } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import type { FailpointName } from "../failpoints/index.ts";
 import { realClock } from "../seams/real-clock.ts";
 import { applyEntry, EntryModel, numbers } from "./entry-model.testing.ts";
 import { LmdbBackend } from "./lmdb-backend.ts";
@@ -24,18 +25,29 @@ const open = (file: string) =>
     },
   });
 
-/** Lets a process write until it is killed; the index that it called durable last. */
-async function writeAndKill(file: string, childSeed: number, afterMs: number): Promise<number> {
+/**
+ * Lets a process write until it is killed, or kills itself at a failpoint; the index that it called durable last.
+ */
+async function writeAndKill(
+  file: string,
+  childSeed: number,
+  afterMs: number,
+  failpoint?: string,
+): Promise<number> {
+  const { GOFAIL_FAILPOINTS: _, ...env } = process.env;
+  if (failpoint !== undefined) env.GOFAIL_FAILPOINTS = failpoint;
   const child = fork(
     fileURLToPath(new URL("./crash-child.testing.ts", import.meta.url)),
     [file, `${childSeed}`],
     {
-      stdio: ["ignore", "inherit", "inherit", "ipc"],
+      stdio: ["ignore", "inherit", failpoint === undefined ? "inherit" : "ignore", "ipc"],
+      env,
     },
   );
   let durable = 0;
   child.on("message", (message: { opened?: number; durable?: number }) => {
-    if (message.opened !== undefined) setTimeout(() => child.kill("SIGKILL"), afterMs);
+    if (message.opened !== undefined && failpoint === undefined)
+      setTimeout(() => child.kill("SIGKILL"), afterMs);
     durable = message.durable ?? durable;
   });
   const signal = await new Promise((resolve) => child.on("exit", (_code, name) => resolve(name)));
@@ -59,6 +71,39 @@ test(`a killed process leaves the state after some entry, and loses nothing dura
     await backend.close();
   }
   assert.ok(model.index > 0);
+});
+
+const FAILPOINTS: readonly FailpointName[] = [
+  "beforeCommit",
+  "afterCommit",
+  "beforeStartDBTxn",
+  "afterStartDBTxn",
+  "beforeWritebackBuf",
+  "afterWritebackBuf",
+  "commitBeforePreCommitHook",
+  "commitAfterPreCommitHook",
+  "defragBeforeCopy",
+  "defragBeforeRename",
+];
+
+test("a process that dies at a failpoint leaves the state after some entry", async () => {
+  const file = path.join(root, "failpoints", "db");
+  const model = new EntryModel();
+  for (const name of FAILPOINTS) {
+    // Some of them are passed once an entry: the first times nothing has been committed yet.
+    const skipped = name.includes("Writeback") ? 900 : 1;
+    const durable = await writeAndKill(file, seed, 0, `${name}=${skipped}*off->1*sleep(3)->panic`);
+    const backend = await open(file);
+    assert.ok(backend.consistentIndex >= durable, name);
+    model.advance(backend.consistentIndex);
+    model.check(backend);
+    assert.deepEqual(
+      readdirSync(path.dirname(file)).filter((entry) => entry.includes(".tmp.")),
+      [],
+      "unfinished copies are removed",
+    );
+    await backend.close();
+  }
 });
 
 function metasOf(bytes: Buffer): [Meta, Meta, Meta | undefined] {

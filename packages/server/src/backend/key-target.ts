@@ -22,6 +22,27 @@ export class KeyTarget {
   }
 }
 
+/** Compares the keys of two nodes of a page. */
+export function compareNodes(page: Page, at: number, other: number): number {
+  const { view, bytes } = page;
+  const length = view.getUint16(at + 6, true);
+  const otherLength = view.getUint16(other + 6, true);
+  const shorter = Math.min(length, otherLength);
+  const from = at + NODE_HEADER_BYTES;
+  const otherFrom = other + NODE_HEADER_BYTES;
+  let i = 0;
+  for (; i + 4 <= shorter; i += 4) {
+    const a = view.getUint32(from + i);
+    const b = view.getUint32(otherFrom + i);
+    if (a !== b) return a < b ? -1 : 1;
+  }
+  for (; i < shorter; i++) {
+    const difference = bytes[from + i]! - bytes[otherFrom + i]!;
+    if (difference !== 0) return difference;
+  }
+  return length - otherLength;
+}
+
 /** Compares the key of the node at `at` with the target, as LMDB does: by bytes, a prefix first. */
 export function compareNode(page: Page, at: number, target: KeyTarget): number {
   const length = page.view.getUint16(at + 6, true);

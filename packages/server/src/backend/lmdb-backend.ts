@@ -57,7 +57,7 @@ export class LmdbBackend implements Backend {
   /** The file is about to be replaced: commits wait, writes go on in memory. */
   #commitsHeld = false;
   #defragmenting: Promise<void> | undefined;
-  /** Revisions deleted since a defragmentation began. */
+  /** Revisions whose deletion became part of the file since a defragmentation began. */
   #deletedMeanwhile: DeletedRevisions | undefined;
   #onCommitDone: (() => void) | undefined;
   #defragmentations = 0;
@@ -127,7 +127,6 @@ export class LmdbBackend implements Backend {
   deleteRevision(main: number, sub: number, tombstone: boolean): void {
     const active = this.#active;
     active.deleteRevision(main, sub, tombstone);
-    this.#deletedMeanwhile?.add(main, sub, tombstone);
     this.#schedule.wrote(active.writes, active.bytes);
   }
 
@@ -281,6 +280,12 @@ export class LmdbBackend implements Backend {
     const indexMoved = this.#consistentIndex !== this.#committedIndex;
     if (this.#active.writes === 0 && !indexMoved) return;
     const sealed = this.#active;
+    const meanwhile = this.#deletedMeanwhile;
+    if (meanwhile !== undefined) {
+      sealed.deleted.forEach((main, sub, tombstone) => {
+        meanwhile.add(main, sub, tombstone);
+      });
+    }
     const index = this.#consistentIndex;
     const term = this.#consistentTerm;
     this.#sealed = sealed;
@@ -350,11 +355,9 @@ export class LmdbBackend implements Backend {
     let copy: Defragmentation | undefined;
     let renamed = false;
     const deleted = new DeletedRevisions();
-    for (const generation of this.#generations) {
-      generation.deleted.forEach((main, sub, tombstone) => {
-        deleted.add(main, sub, tombstone);
-      });
-    }
+    this.#sealed?.deleted.forEach((main, sub, tombstone) => {
+      deleted.add(main, sub, tombstone);
+    });
     this.#deletedMeanwhile = deleted;
     try {
       copy = await Defragmentation.begin(this.#file, copyPath, this.#options.clock, () => this.#epoch);

@@ -42,6 +42,8 @@ export class PageFile {
   readonly fd: number;
   /** Pages of the snapshot that is read; all page numbers are below. */
   pageCount = 0;
+  /** The transaction that made the snapshot; no page is newer. */
+  lastTxnId = 0;
   readonly #branches: (Page | undefined)[] = new Array(BRANCH_SLOTS);
   readonly #leaves: (Page | undefined)[] = new Array(LEAF_SLOTS);
   #epoch = 0;
@@ -84,6 +86,8 @@ export class PageFile {
     if (view.getUint32(0, true) + view.getUint32(4, true) * 0x1_0000_0000 !== pgno) {
       this.corrupt(pgno, 0, "page number does not match");
     }
+    // LMDB takes pages of a later transaction than its own for ones that it may write to in place.
+    if (readNumber(view, 8) > this.lastTxnId) this.corrupt(pgno, 8, "page of a later transaction");
     if (view.getUint16(18, true) !== (leaf ? PAGE_LEAF : PAGE_BRANCH)) {
       this.corrupt(pgno, 18, leaf ? "not a leaf page" : "not a branch page");
     }
@@ -156,6 +160,7 @@ export class PageFile {
     if (readSync(this.fd, bytes, 0, length, pgno * PAGE_BYTES) !== length) this.corrupt(pgno, 0, "file ends");
     const view = new DataView(bytes.buffer);
     if (readNumber(view, 0) !== pgno) this.corrupt(pgno, 0, "page number does not match");
+    if (readNumber(view, 8) > this.lastTxnId) this.corrupt(pgno, 8, "page of a later transaction");
     if (view.getUint16(18, true) !== PAGE_OVERFLOW) this.corrupt(pgno, 18, "not an overflow page");
     if (view.getUint32(20, true) !== pages) this.corrupt(pgno, 20, "length of the overflow run");
     return bytes;

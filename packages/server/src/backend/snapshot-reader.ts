@@ -85,6 +85,7 @@ export class SnapshotReader {
     const { file } = this;
     file.invalidate();
     file.pageCount = meta.lastPage + 1;
+    file.lastTxnId = meta.txnId + 1;
     const trees = new Map<TreeName, Tree>();
     let pages = META_PAGES + meta.free.pages + meta.main.pages;
     for (const name of TREE_NAMES) {
@@ -107,7 +108,10 @@ export class SnapshotReader {
     const target = this.#tree.target;
     target.length = writeRevisionKey(target.view, 0, main, sub, tombstone);
     const at = this.#tree.find(this.#keyTree);
-    if (at < 0) return false;
+    if (at < 0) {
+      if (this.#keyTree.root >= 0) this.#tree.checkLeaf(this.#tree.leaf!);
+      return false;
+    }
     this.readRecord(this.#tree.leaf!, at, main, sub, tombstone);
     return true;
   }
@@ -131,18 +135,18 @@ export class SnapshotReader {
 
   /**
    * Reads the leaf with the first record at or above (main, sub) into `page`, and returns the index of that record
-   * in it, or -1 if there is none. Checks that the leaf is within the bounds that its parents give.
+   * in it, or -1 if there is none. Checks the order of its keys.
    */
   seekLeaf(main: number, sub: number, page: Page): number {
     const tree = this.#tree;
     tree.target.length = writeRevisionKey(tree.target.view, 0, main, sub, false);
     if (!tree.seek(this.#keyTree, page)) return -1;
-    tree.checkLeafBounds(page);
+    tree.checkLeaf(page);
     if (tree.index < page.nodes) return tree.index;
     if (!tree.hasNext) return -1;
     tree.target.set(tree.next.bytes.subarray(0, tree.next.length));
     tree.seek(this.#keyTree, page);
-    tree.checkLeafBounds(page);
+    tree.checkLeaf(page);
     if (tree.index >= page.nodes) this.file.corrupt(page.pgno, 0, "a leaf below its separator");
     return tree.index;
   }

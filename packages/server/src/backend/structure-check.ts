@@ -59,6 +59,8 @@ class StructureCheck {
     if ((lastPage + 1) * PAGE_BYTES > size + 2 ** 30)
       file.corrupt(0, 0, `last page ${lastPage}, beyond the file`);
     file.pageCount = lastPage + 1;
+    // Going back after a crash leaves a second copy of the meta, numbered one lower.
+    file.lastTxnId = txnId + 1;
     this.#used = new Uint8Array((lastPage >>> 3) + 1);
     this.#use(0, 0, 2);
     this.#checkNewestRoot(main);
@@ -83,7 +85,6 @@ class StructureCheck {
     const page = newPage();
     this.#file.read(main.root, main.depth === 1, page);
     const txnId = readNumber(page.view, 8);
-    // Going back after a crash leaves a second copy of the meta, numbered one lower.
     if (txnId !== this.#meta.txnId && txnId !== this.#meta.txnId + 1) {
       this.#file.corrupt(
         main.root,

@@ -1,4 +1,4 @@
-import { compareNode, KeyTarget, MAX_KEY_BYTES } from "./key-target.ts";
+import { compareNode, compareNodes, KeyTarget, MAX_KEY_BYTES } from "./key-target.ts";
 import type { Tree } from "./lmdb-format.ts";
 import type { Page, PageFile } from "./page-file.ts";
 
@@ -111,14 +111,22 @@ export class TreeReader {
     return true;
   }
 
-  /** Checks that the keys of the leaf of the last `seek` lie between the separators around it. */
-  checkLeafBounds(leaf: Page): void {
+  /**
+   * Checks that the keys of the leaf of the last `seek` ascend and lie between the separators around it: in a leaf in
+   * disorder, a search misses records that are there.
+   */
+  checkLeaf(leaf: Page): void {
     const { file } = this;
     if (this.hasFirst && compareNode(leaf, file.node(leaf, 0), this.first) < 0) {
       file.corrupt(leaf.pgno, 0, "keys below the leaf's separator");
     }
     if (this.hasNext && compareNode(leaf, file.node(leaf, leaf.nodes - 1), this.next) >= 0) {
       file.corrupt(leaf.pgno, 0, "keys above the leaf's separator");
+    }
+    for (let i = 1; i < leaf.nodes; i++) {
+      const at = file.node(leaf, i);
+      if (compareNodes(leaf, file.node(leaf, i - 1), at) >= 0)
+        file.corrupt(leaf.pgno, at, "keys out of order");
     }
   }
 
