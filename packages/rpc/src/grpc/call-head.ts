@@ -22,7 +22,8 @@ export interface CallHead<Route> {
   /** Infinity when the client set none. */
   readonly timeoutMs: number;
   readonly encoding: "identity" | "gzip";
-  readonly acceptsGzip: boolean;
+  /** The `grpc-accept-encoding`, as sent. */
+  readonly acceptEncoding: string;
   readonly rejection: Rejection | undefined;
 }
 
@@ -32,65 +33,62 @@ export function readCallHead<Route>(
   routes: ReadonlyMap<string, Route>,
   services: ReadonlySet<string>,
 ): CallHead<Route> {
+  // Clients with deadlines send a new block for every call, so this is a hot path of its own.
   let contentType = "";
   let timeout: string | undefined;
   let encoding = "identity";
   let acceptEncoding = "";
-  for (const field of block.fields) {
+  const { fields } = block;
+  for (let i = 0; i < fields.length; i++) {
+    const field = fields[i]!;
     if (field.kind === FIELD_CONTENT_TYPE) contentType = field.value;
     else if (field.kind === FIELD_GRPC_TIMEOUT) timeout = field.value;
     else if (field.kind === FIELD_GRPC_ENCODING) encoding = field.value;
     else if (field.kind === FIELD_GRPC_ACCEPT_ENCODING) acceptEncoding = field.value;
   }
-  const timeoutMs = timeout === undefined ? Number.POSITIVE_INFINITY : parseTimeout(timeout);
+  const isGrpc = isGrpcContentType(contentType);
   const route = routes.get(block.path);
+  const timeoutMs = timeout === undefined ? Number.POSITIVE_INFINITY : parseTimeout(timeout);
+  let rejection: Rejection | undefined;
+  if (!isGrpc) {
+    const message = `invalid gRPC request content-type ${JSON.stringify(contentType)}`;
+    rejection = { httpStatus: 415, code: Code.INVALID_ARGUMENT, message };
+  } else if (block.method !== "POST") {
+    const message = `Received a HEADERS frame with :method ${JSON.stringify(block.method)} which should be POST`;
+    rejection = { httpStatus: 405, code: Code.INTERNAL, message };
+  } else if (timeoutMs === undefined) {
+    const message = `malformed grpc-timeout: ${JSON.stringify(timeout)}`;
+    rejection = { httpStatus: 400, code: Code.INTERNAL, message };
+  } else if (route === undefined) {
+    rejection = { httpStatus: 200, code: Code.UNIMPLEMENTED, message: unknownPath(block.path, services) };
+  } else if (encoding !== "identity" && encoding !== "gzip") {
+    const message = `grpc: Decompressor is not installed for grpc-encoding ${JSON.stringify(encoding)}`;
+    rejection = { httpStatus: 200, code: Code.UNIMPLEMENTED, message };
+  }
   return {
-    isGrpc: isGrpcContentType(contentType),
+    isGrpc,
     route,
     timeoutMs: timeoutMs ?? Number.POSITIVE_INFINITY,
     encoding: encoding === "gzip" ? "gzip" : "identity",
-    acceptsGzip: acceptEncoding.split(",").some((name) => name.trim() === "gzip"),
-    rejection: reject(),
+    acceptEncoding,
+    rejection,
   };
-
-  function reject(): Rejection | undefined {
-    if (!isGrpcContentType(contentType)) {
-      const message = `invalid gRPC request content-type ${JSON.stringify(contentType)}`;
-      return { httpStatus: 415, code: Code.INVALID_ARGUMENT, message };
-    }
-    if (block.method !== "POST") {
-      const message = `Received a HEADERS frame with :method ${JSON.stringify(block.method)} which should be POST`;
-      return { httpStatus: 405, code: Code.INTERNAL, message };
-    }
-    if (timeoutMs === undefined) {
-      return {
-        httpStatus: 400,
-        code: Code.INTERNAL,
-        message: `malformed grpc-timeout: ${JSON.stringify(timeout)}`,
-      };
-    }
-    if (route === undefined)
-      return { httpStatus: 200, code: Code.UNIMPLEMENTED, message: unknownPath(block.path) };
-    if (encoding !== "identity" && encoding !== "gzip") {
-      const message = `grpc: Decompressor is not installed for grpc-encoding ${JSON.stringify(encoding)}`;
-      return { httpStatus: 200, code: Code.UNIMPLEMENTED, message };
-    }
-    return undefined;
-  }
-
-  function unknownPath(path: string): string {
-    const slash = path.lastIndexOf("/");
-    if (!path.startsWith("/") || slash <= 0) return `malformed method name: ${JSON.stringify(path)}`;
-    const service = path.slice(1, slash);
-    if (services.has(service)) return `unknown method ${path.slice(slash + 1)} for service ${service}`;
-    return `unknown service ${service}`;
-  }
 }
+
+function unknownPath(path: string, services: ReadonlySet<string>): string {
+  const slash = path.lastIndexOf("/");
+  if (!path.startsWith("/") || slash <= 0) return `malformed method name: ${JSON.stringify(path)}`;
+  const service = path.slice(1, slash);
+  if (services.has(service)) return `unknown method ${path.slice(slash + 1)} for service ${service}`;
+  return `unknown service ${service}`;
+}
+
+const GRPC_TYPE = "application/grpc";
 
 /** `application/grpc`, alone or with a `+` or `;` suffix, as the gRPC protocol allows. */
 export function isGrpcContentType(contentType: string): boolean {
-  const prefix = "application/grpc";
-  if (!contentType.toLowerCase().startsWith(prefix)) return false;
-  const next = contentType[prefix.length];
+  if (contentType === GRPC_TYPE) return true;
+  if (!contentType.toLowerCase().startsWith(GRPC_TYPE)) return false;
+  const next = contentType[GRPC_TYPE.length];
   return next === undefined || next === "+" || next === ";";
 }

@@ -225,7 +225,8 @@ export class ServerCallStream extends GrpcStream implements ServerCall, Expiring
   }
 
   useGzip(): boolean {
-    if (!this.head.acceptsGzip || (this.state & HEADERS_SENT) !== 0) return false;
+    const accepted = this.head.acceptEncoding.split(",").some((name) => name.trim() === "gzip");
+    if (!accepted || (this.state & HEADERS_SENT) !== 0) return false;
     this.#headers ??= [];
     this.#headers.push(["grpc-encoding", "gzip"]);
     this.startCompressing();

@@ -73,7 +73,7 @@ export class HeaderBlock {
     this.scheme = scheme;
     this.authority = authority;
     this.path = path;
-    this.status = /^\d{3}$/.test(status) ? Number(status) : 0;
+    this.status = status !== "" && /^\d{3}$/.test(status) ? Number(status) : 0;
     this.contentLength = contentLength;
     const requestPseudo = method === "CONNECT" ? CONNECT_PSEUDO : REQUEST_PSEUDO;
     this.validRequest =

@@ -68,6 +68,16 @@ export function block(fields: readonly (readonly [string, string])[]): Uint8Arra
   return encoder.end().slice();
 }
 
+/** An encoder of blocks with a dynamic table, as real clients have one: the blocks must be sent in order. */
+export function blockEncoder(): (fields: readonly (readonly [string, string])[]) => Uint8Array {
+  const encoder = new HpackEncoder();
+  return (fields) => {
+    encoder.begin();
+    for (const [name, value] of fields) encoder.field(name, value, INDEX_FIELD);
+    return encoder.end().slice();
+  };
+}
+
 export function headers(
   id: number,
   fields: readonly (readonly [string, string])[],
