@@ -249,6 +249,16 @@ test("a large index agrees with a sorted list while keys come, go and are compac
           main += 1;
         }
         index.check();
+        // Whole leaves empty, and their neighbours take over what they covered.
+        for (let i = 0; i < 3; i++) {
+          const [start, end] = [i === 0 ? "" : keyOf(below(space)), keyOf(below(space))];
+          for (const key of [...live.keys()].filter((each) => each >= start && each < end)) {
+            index.tombstone(bytes(key), index.findLive(bytes(key)), main++, 0);
+            live.delete(key);
+          }
+        }
+        finish(index, main++);
+        index.check();
       }
       for (const key of live.keys()) index.tombstone(bytes(key), index.find(bytes(key)), main++, 0);
       finish(index, main);
@@ -320,4 +330,95 @@ test("an index is rebuilt in order from keys that zero bytes, long prefixes and 
   index.finishRestore();
   index.check();
   assert.equal(index.liveCount, distinct.length);
+});
+
+test("a key written again after a compaction at its tombstone is looked at once", () => {
+  const index = new KeyIndex();
+  index.put(KEY, 2, 0, false);
+  index.tombstone(KEY, index.find(KEY), 3, 0);
+  finish(index, 3);
+  assert.equal(revisionsOf(index), "3t");
+  index.put(KEY, 4, 0, false);
+  index.check();
+  index.tombstone(KEY, index.find(KEY), 5, 0);
+  finish(index, 6);
+  index.check();
+  assert.equal(index.entryCount, 0);
+});
+
+interface Known {
+  readonly main: number;
+  readonly sub: number;
+  readonly tombstone: boolean;
+}
+
+/** The rule in etcd's words: generations, each closed by a tombstone, the last one open. */
+function compactByGenerations(revisions: readonly Known[], at: number): Known[] {
+  const generations: Known[][] = [[]];
+  for (const revision of revisions) {
+    generations[generations.length - 1]!.push(revision);
+    if (revision.tombstone) generations.push([]);
+  }
+  const last = generations.length - 1;
+  const chosen = generations.findIndex((each, i) => i === last || each[each.length - 1]!.main >= at);
+  const keep = (generation: readonly Known[]): Known[] => {
+    const newest = generation.findLastIndex(({ main }) => main <= at);
+    return newest < 0 ? [...generation] : generation.slice(newest);
+  };
+  const left = keep(generations[chosen]!);
+  // Written again by the transaction that deleted it: the newest record of that revision stays as well.
+  const later = generations.slice(chosen + 1).flat();
+  const rewritten = later.findLastIndex(({ main }) => main === at);
+  return [...left, ...(rewritten < 0 ? later : later.slice(rewritten))];
+}
+
+test("what a compaction leaves of a key agrees with etcd's rule, for short and long histories", () => {
+  const anyLife = fc.array(fc.tuple(fc.integer({ min: 0, max: 2 }), fc.boolean()), {
+    minLength: 1,
+    maxLength: 160,
+  });
+  const anyCompactions = fc.array(fc.nat(200), { maxLength: 4 });
+  fc.assert(
+    fc.property(anyLife, anyCompactions, (life, compactions) => {
+      const index = new KeyIndex();
+      let known: Known[] = [];
+      let main = 2;
+      let sub = 0;
+      for (const [step, wantsTombstone] of life) {
+        main += step;
+        sub = step === 0 ? sub + 1 : 0;
+        const id = index.findLive(KEY);
+        const tombstone = wantsTombstone && id >= 0;
+        if (tombstone) index.tombstone(KEY, id, main, sub);
+        else index.put(KEY, main, sub, false);
+        known.push({ main, sub, tombstone });
+      }
+      for (const at of compactions.toSorted((a, b) => a - b)) {
+        finish(index, at);
+        const through = known.filter((each) => each.main <= at);
+        known = compactByGenerations(known, at);
+        const kept = through.filter((each) => index.isKept(KEY, each.main, each.sub, at));
+        assert.deepEqual(
+          kept,
+          known.filter((each) => each.main <= at),
+        );
+        const left: Known[] = [];
+        const id = index.find(KEY);
+        if (id >= 0)
+          index.visitRevisionsFrom(
+            id,
+            0,
+            (...each) => left.push({ main: each[0], sub: each[1], tombstone: each[2] }) > 0,
+          );
+        assert.deepEqual(left, known);
+        for (let revision = at; revision <= main; revision++) {
+          const found = { main: 0, sub: 0 };
+          const newest = known.findLast((each) => each.main <= revision);
+          const wanted = newest === undefined || newest.tombstone ? undefined : newest.main;
+          assert.equal(id >= 0 && index.findAt(id, revision, found) ? found.main : undefined, wanted);
+        }
+      }
+    }),
+    { numRuns: 500 },
+  );
 });

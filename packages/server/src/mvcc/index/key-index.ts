@@ -297,12 +297,17 @@ export class KeyIndex {
   check(): void {
     this.#tree.check();
     let live = 0;
+    let changed = 0;
     for (const walk = this.walk(new Uint8Array(0), undefined); walk.leaf !== undefined; walk.next()) {
       const key = this.entries.borrowKey(walk.id());
       assert(this.find(key) === walk.id(), "every key of the order is in the table");
       if (!this.entries.isDeleted(walk.id())) live += 1;
+      if (this.entries.isDeleted(walk.id()) || this.entries.history(walk.id()) !== 0) changed += 1;
     }
     assert(live === this.liveCount, "the count of live keys is right");
+    const listed = new Set(this.#changed);
+    assert(listed.size === this.#changed.length, "what a compaction has to look at is listed once");
+    assert(listed.size === changed, "what a compaction has to look at is listed");
   }
 
   #restoreEntry(key: Uint8Array): number {
