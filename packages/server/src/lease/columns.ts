@@ -1,5 +1,6 @@
 const CHUNK_BITS = 13;
-const CHUNK_SLOTS = 1 << CHUNK_BITS;
+/** Columns have room for a multiple of this many slots. */
+export const CHUNK_SLOTS = 1 << CHUNK_BITS;
 const CHUNK_MASK = CHUNK_SLOTS - 1;
 
 /** Numbers by slot, zero at first. Grows chunk by chunk: nothing is copied, so a million more cost no pause. */

@@ -1,5 +1,5 @@
 import { ByteArena } from "./byte-arena.ts";
-import { FloatColumn, IntColumn } from "./columns.ts";
+import { CHUNK_SLOTS, FloatColumn, IntColumn } from "./columns.ts";
 import { NONE, SlotIndex } from "./slot-index.ts";
 
 /**
@@ -143,8 +143,8 @@ export class KeyAttachments {
       return entry;
     }
     const entry = this.used;
+    if (entry % CHUNK_SLOTS === 0) for (const column of this.columns()) column.reserve(entry + 1);
     this.used += 1;
-    for (const column of this.columns()) column.reserve(this.used);
     return entry;
   }
 

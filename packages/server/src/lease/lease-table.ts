@@ -1,4 +1,4 @@
-import { FloatColumn, IntColumn } from "./columns.ts";
+import { CHUNK_SLOTS, FloatColumn, IntColumn } from "./columns.ts";
 import { NONE, SlotIndex } from "./slot-index.ts";
 
 /**
@@ -93,8 +93,8 @@ export class LeaseTable {
       return slot;
     }
     const slot = this.used;
+    if (slot % CHUNK_SLOTS === 0) for (const column of this.columns()) column.reserve(slot + 1);
     this.used += 1;
-    for (const column of this.columns()) column.reserve(this.used);
     return slot;
   }
 
