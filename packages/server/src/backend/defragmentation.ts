@@ -140,5 +140,5 @@ export class Defragmentation {
 
 /** Removes an unfinished copy. */
 export function removeCopy(path: string): void {
-  for (const name of [path, `${path}-lock`]) rmSync(name, { force: true });
+  for (const name of [path, `${path}-lock`]) rmSync(name, { force: true, recursive: true });
 }

@@ -71,7 +71,8 @@ export class LmdbBackend implements Backend {
     const directory = path.dirname(options.path);
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     for (const name of readdirSync(directory)) {
-      if (name.startsWith(temporaryPrefix(options.path))) rmSync(path.join(directory, name), { force: true });
+      if (name.startsWith(temporaryPrefix(options.path)))
+        rmSync(path.join(directory, name), { force: true, recursive: true });
     }
     return new LmdbBackend(options, await LmdbFile.open(options.path));
   }
