@@ -217,3 +217,11 @@ test("a full disk refuses new blocks and takes writes to old ones", async () => 
   await file.write(new Uint8Array(100), 4000);
   await assert.rejects(file.write(new Uint8Array(100), 8150), { code: "FULL" });
 });
+
+test("writes that overlap while they are under way are a fault of the caller", async () => {
+  const file = await new SimulatedDisk({ random: repeating(0) }).mount().open("f", "write");
+  const first = file.write(new Uint8Array(10), 0);
+  await assert.rejects(file.write(new Uint8Array(10), 9), /writes overlap: 9-19 and 0-10/);
+  await Promise.all([first, file.write(new Uint8Array(10), 10)]);
+  await file.write(new Uint8Array(10), 9);
+});

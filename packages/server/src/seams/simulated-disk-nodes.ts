@@ -75,7 +75,14 @@ interface Change {
   readonly position: number;
 }
 
+/** Bytes of a file, `end` excluded. */
+interface Range {
+  readonly start: number;
+  readonly end: number;
+}
+
 export class FileNode {
+  readonly #underWay = new Set<Range>();
   readonly #current = new Blocks();
   readonly #durable = new Blocks();
   #pending: Change[] = [];
@@ -111,6 +118,20 @@ export class FileNode {
     return this.#remember(copy, position);
   }
 
+  /** Throws when another write of these bytes is under way: a real disk may do the two in either order. */
+  beginWrite(range: Range): void {
+    for (const other of this.#underWay) {
+      if (range.start < other.end && other.start < range.end) {
+        throw new Error(`writes overlap: ${range.start}-${range.end} and ${other.start}-${other.end}`);
+      }
+    }
+    this.#underWay.add(range);
+  }
+
+  endWrite(range: Range): void {
+    this.#underWay.delete(range);
+  }
+
   truncate(size: number): void {
     this.#current.truncate(size);
     this.#remember(undefined, size);
@@ -140,6 +161,7 @@ export class FileNode {
   }
 
   crash(random: Random): void {
+    this.#underWay.clear();
     this.#settle(random);
     this.#current.copyFrom(this.#durable);
   }

@@ -231,8 +231,14 @@ class SimulatedFile implements DiskFile {
     this.#mount.assertSpace(this.path, this.#node, bytes.length, position);
     // The medium may get any part of it from now on, whatever becomes of this call.
     const mark = this.#node.write(bytes, position);
-    await this.#operate("write", () => {});
-    if (this.#mode === "durable") await this.#sync(mark);
+    const range = { start: position, end: position + bytes.length };
+    this.#node.beginWrite(range);
+    try {
+      await this.#operate("write", () => {});
+      if (this.#mode === "durable") await this.#sync(mark);
+    } finally {
+      this.#node.endWrite(range);
+    }
   }
 
   async sync(): Promise<void> {
