@@ -84,7 +84,7 @@ export function resolveConfig(config: Config): ResolvedConfig {
     applied: config.applied ?? 0,
     asyncStorageWrites: config.asyncStorageWrites ?? false,
     maxSizePerMsg: config.maxSizePerMsg,
-    maxCommittedSizePerReady: config.maxCommittedSizePerReady || config.maxSizePerMsg,
+    maxCommittedSizePerReady: config.maxCommittedSizePerReady || config.maxSizePerMsg || 1,
     maxUncommittedEntriesSize: config.maxUncommittedEntriesSize || NO_LIMIT,
     maxInflightMsgs: config.maxInflightMsgs,
     maxInflightBytes,

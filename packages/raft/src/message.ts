@@ -60,6 +60,22 @@ const RESPONSE = typeSet(
   MessageType.MsgStorageApplyResp,
 );
 
+const WITHOUT_TERM = typeSet(
+  MessageType.MsgProp,
+  MessageType.MsgReadIndex,
+  MessageType.MsgTransferLeader,
+  MessageType.MsgForgetLeader,
+);
+
+/** Messages between members that are always of a term. Requests to whoever leads are not. */
+export function carriesTerm(type: MessageType): boolean {
+  return LOCAL[type] === false && WITHOUT_TERM[type] === false;
+}
+
+export function isVoteRequest(type: MessageType): boolean {
+  return type === MessageType.MsgVote || type === MessageType.MsgPreVote;
+}
+
 /** Messages a member sends only to itself; from the network they are refused. */
 export function isLocalMessage(type: MessageType): boolean {
   return LOCAL[type] === true;

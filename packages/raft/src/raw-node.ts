@@ -5,7 +5,14 @@ import { type AnyConfChange, isConfChangeV2 } from "./confchange/conf-change.ts"
 import { type Config, resolveConfig } from "./config.ts";
 import { RaftError } from "./errors.ts";
 import { applyConfChange } from "./membership.ts";
-import { isLocalMessage, isLocalThread, isResponseMessage, newMessage } from "./message.ts";
+import {
+  carriesTerm,
+  isLocalMessage,
+  isLocalThread,
+  isResponseMessage,
+  isVoteRequest,
+  newMessage,
+} from "./message.ts";
 import { Raft } from "./raft.ts";
 import type { Ready } from "./ready.ts";
 import { entriesSize } from "./size.ts";
@@ -150,8 +157,8 @@ export class RawNode {
       if (!step(this.#raft, own)) throw new RaftError("PROPOSAL_DROPPED");
       return;
     }
-    const isVoteRequest = m.type === MessageType.MsgVote || m.type === MessageType.MsgPreVote;
-    if (isVoteRequest && m.term === 0) return; // no member asks for a vote in no term
+    // Every member is in a term when it speaks of one; what says otherwise could turn the term back.
+    if (m.term === 0 && carriesTerm(m.type) && (this.#raft.term > 0 || isVoteRequest(m.type))) return;
     step(this.#raft, m);
   }
 

@@ -3,7 +3,7 @@ import { CampaignKind, castVote, hasLease, hup, isCampaignTransfer } from "./ele
 import { hex } from "./format/hex.ts";
 import { messageTypeName } from "./format/names.ts";
 import { LogLevel } from "./logger.ts";
-import { newMessage } from "./message.ts";
+import { isVoteRequest, newMessage } from "./message.ts";
 import { appliedSnapshot, appliedTo, reduceUncommittedSize } from "./proposals.ts";
 import type { Raft } from "./raft.ts";
 import { stepCandidate } from "./roles/candidate.ts";
@@ -59,8 +59,7 @@ export function step(r: Raft, m: Message): boolean {
 
 /** False when the message is to be forgotten. */
 function meetHigherTerm(r: Raft, m: Message): boolean {
-  const asksForVote = m.type === MessageType.MsgVote || m.type === MessageType.MsgPreVote;
-  if (asksForVote && hasLease(r) && !isCampaignTransfer(m)) {
+  if (isVoteRequest(m.type) && hasLease(r) && !isCampaignTransfer(m)) {
     // A leader was heard from within an election timeout: a member that cannot hear it may not disturb (thesis 4.2.3).
     if (r.logs(LogLevel.Info)) {
       r.info(
