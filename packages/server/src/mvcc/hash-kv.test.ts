@@ -181,3 +181,16 @@ test("the hash over all tables is stable over a restart", async () => {
   put(store, "a", "4");
   assert.notEqual(await store.hashAll(), hash);
 });
+
+test("when nothing is visible, a hash covers what an earlier compaction kept, as etcd's does", async () => {
+  const store = await openStore(memoryBackend());
+  put(store, "k", "1");
+  remove(store, "k");
+  const [hash] = await hashOf(store, 3);
+  await store.compact(2).done;
+  assert.deepEqual(await hashOf(store, 3), [hash, 2, 3]);
+  put(store, "l", "1");
+  assert.deepEqual(await hashOf(store, 3), [hash, 2, 3]);
+  await store.compact(3).done;
+  assert.notEqual((await hashOf(store, 3))[0], hash);
+});

@@ -214,7 +214,7 @@ function checkHistory(store: MvccStore, model: Model, key: Uint8Array, end: Uint
 
 test("the store agrees with a list of all changes, at all revisions, over compactions and restarts", async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(anyStep, { maxLength: 60 }), async (steps) => {
+    fc.asyncProperty(fc.array(anyStep, { maxLength: 60, size: "max" }), async (steps) => {
       const backend = memoryBackend();
       let store = await openStore(backend, { compactionBatchLimit: 4 });
       const model = new Model();
@@ -229,6 +229,8 @@ test("the store agrees with a list of all changes, at all revisions, over compac
               main !== revision ||
               !model.changes.slice(i + 1).some((later) => later.main === main && hex(later.key) === hex(key)),
           );
+          // Without any visible key a hash covers what an earlier compaction kept, a compaction's hash does not.
+          const comparable = unique && (model.compactRevision < 0 || model.at(revision).length > 0);
           const before = step.wait && revision > 0 ? await store.hashKv(revision) : undefined;
           model.compactRevision = revision;
           const { done } = store.compact(revision);
@@ -237,7 +239,8 @@ test("the store agrees with a list of all changes, at all revisions, over compac
           await done;
           const after = store.storedHashes().find((each) => each.hashRevision === revision);
           // A key that is deleted and written by one transaction is where etcd and every sane store differ.
-          if (before !== undefined && after !== undefined && unique) assert.equal(after.hash, before.hash);
+          if (before !== undefined && after !== undefined && comparable)
+            assert.equal(after.hash, before.hash);
         }
         if (step.kind === "restart") {
           const hash =
@@ -265,6 +268,6 @@ test("the store agrees with a list of all changes, at all revisions, over compac
       checkHistory(store, model, Uint8Array.of(255), new Uint8Array(0));
       await store.close();
     }),
-    { numRuns: 300 },
+    { numRuns: 150 },
   );
 });

@@ -376,6 +376,7 @@ test("what a compaction leaves of a key agrees with etcd's rule, for short and l
   const anyLife = fc.array(fc.tuple(fc.integer({ min: 0, max: 2 }), fc.boolean()), {
     minLength: 1,
     maxLength: 160,
+    size: "max",
   });
   const anyCompactions = fc.array(fc.nat(200), { maxLength: 4 });
   fc.assert(
