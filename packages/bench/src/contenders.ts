@@ -11,7 +11,7 @@ const repositoryRoot = path.resolve(import.meta.dirname, "../../..");
 export type ContenderName = "etcd" | "quorate";
 
 /** Long runs write gigabytes between two compactions; the default quota of 2 GiB is not what is measured. */
-const ARGS = ["--quota-backend-bytes", String(16 * 2 ** 30)];
+const ARGS = ["--quota-backend-bytes", String(8 * 2 ** 30)];
 
 export class Contender {
   readonly name: ContenderName;
@@ -24,10 +24,7 @@ export class Contender {
   }
 
   static async create(name: ContenderName, command: readonly string[]): Promise<Contender> {
-    return new Contender(
-      name,
-      await Server.create({ command, args: ARGS, startTimeoutMs: 120_000, env: { ETCD_LOG_LEVEL: "warn" } }),
-    );
+    return new Contender(name, await Server.create({ command, args: ARGS, startTimeoutMs: 30_000 }));
   }
 
   async start(): Promise<void> {
