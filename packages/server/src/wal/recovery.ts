@@ -52,7 +52,12 @@ export async function readWal(
     const file = await disk.open(path, "read");
     try {
       const isLast = segment === segments.at(-1);
-      ({ crc, offset, torn } = await readSegment(file, { crc, isLast, onRecord: collector.onRecord }));
+      ({ crc, offset, torn } = await readSegment(file, {
+        crc,
+        isLast,
+        keepsViews: true,
+        onRecord: collector.onRecord,
+      }));
     } finally {
       await file.close();
     }

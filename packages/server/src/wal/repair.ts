@@ -19,7 +19,7 @@ export interface WalRepair {
 export async function repairSegment(disk: Disk, path: string): Promise<WalRepair | undefined> {
   const file = await disk.open(path, "write");
   try {
-    const end = await readSegment(file, { crc: 0, isLast: true, onRecord: ignore });
+    const end = await readSegment(file, { crc: 0, isLast: true, keepsViews: false, onRecord: ignore });
     if (end.torn === undefined) return undefined;
     const brokenFile = `${path}.broken`;
     await copy(disk, file, brokenFile);

@@ -29,6 +29,8 @@ export interface SegmentReading {
   readonly crc: number;
   /** Only in the last segment can a write have been torn. */
   readonly isLast: boolean;
+  /** Whether `onRecord` keeps views of the bytes; else one buffer serves all reads. */
+  readonly keepsViews: boolean;
   /** May throw; it is not caught. */
   readonly onRecord: (record: RecordView) => void;
 }
@@ -48,10 +50,13 @@ export interface SegmentEnd {
  */
 export async function readSegment(file: DiskFile, reading: SegmentReading): Promise<SegmentEnd> {
   const scan = new SegmentScan(file.path, await file.size(), reading);
+  let reused: Uint8Array | undefined;
   for (;;) {
     const needed = scan.readBuffered();
     if (needed === 0) return { offset: scan.offset, crc: scan.crc, torn: scan.torn };
-    const chunk = new Uint8Array(Math.min(Math.max(needed, CHUNK_BYTES), scan.size - scan.offset));
+    const wanted = Math.min(Math.max(needed, CHUNK_BYTES), scan.size - scan.offset);
+    const chunk = wanted <= (reused?.length ?? 0) ? reused!.subarray(0, wanted) : new Uint8Array(wanted);
+    if (!reading.keepsViews && reused === undefined) reused = chunk;
     const count = await file.read(chunk, scan.offset);
     if (count < needed) throw scan.error("UNEXPECTED_EOF", "unexpected EOF", "the file has shrunk");
     scan.refill(chunk, count);

@@ -53,6 +53,7 @@ class SnapshotScan {
       const end = await readSegment(file, {
         crc,
         isLast,
+        keepsViews: false,
         onRecord: (record) => this.#onRecord(record, path),
       });
       return end.crc;
