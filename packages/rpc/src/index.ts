@@ -16,6 +16,7 @@ export {
   type CallObserver,
   GrpcServer,
   type GrpcServerOptions,
+  MethodStats,
   type Route,
   type StreamHandler,
   type UnaryHandler,

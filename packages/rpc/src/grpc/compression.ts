@@ -19,14 +19,14 @@ export function inflate(
   const synchronousLimit = Math.min(limit, SYNCHRONOUS_BYTES);
   if (message.length <= SYNCHRONOUS_BYTES) {
     try {
-      return gunzipSync(message, { maxOutputLength: Math.max(1, synchronousLimit) });
+      return plain(gunzipSync(message, { maxOutputLength: Math.max(1, synchronousLimit) }));
     } catch (error) {
       if (!isTooLarge(error)) return INFLATE_FAILED;
       if (synchronousLimit === limit) return INFLATED_TOO_LARGE;
     }
   }
   gunzip(message, { maxOutputLength: limit }, (error, inflated) => {
-    if (error === null) done(inflated);
+    if (error === null) done(plain(inflated));
     else done(isTooLarge(error) ? INFLATED_TOO_LARGE : INFLATE_FAILED);
   });
   return undefined;
@@ -39,4 +39,9 @@ export function deflate(message: Uint8Array): Uint8Array {
 
 function isTooLarge(error: unknown): boolean {
   return error instanceof RangeError && "code" in error && error.code === "ERR_BUFFER_TOO_LARGE";
+}
+
+/** The same octets without Buffer's methods, whose `slice` does not copy. */
+function plain(buffer: Uint8Array): Uint8Array {
+  return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.length);
 }

@@ -1,3 +1,5 @@
+import { Buffer } from "node:buffer";
+
 /** The octets before each message: the compressed flag and the length. */
 export const PREFIX_LENGTH = 5;
 
@@ -58,8 +60,9 @@ export class MessageReader {
     const count = Math.min(end - position, this.#expected - this.#bodyLength);
     const needed = this.#bodyLength + count;
     if (needed > this.#body.length) {
-      const capacity = Math.min(this.#expected, Math.max(needed, this.#body.length * 2, FIRST_ALLOCATION));
-      const larger = new Uint8Array(capacity);
+      const capacity = Math.min(this.#expected, Math.max(needed, this.#body.length * 4, FIRST_ALLOCATION));
+      // Not zeroed, since every octet is written before it is seen; no Buffer, whose `slice` would not copy.
+      const larger = new Uint8Array(Buffer.allocUnsafeSlow(capacity).buffer);
       larger.set(this.#body.subarray(0, this.#bodyLength));
       this.#body = larger;
     }

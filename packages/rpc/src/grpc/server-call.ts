@@ -148,8 +148,10 @@ export class ServerCallStream extends GrpcStream implements ServerCall, Expiring
   }
 
   deliverMessage(message: Uint8Array): void {
+    const { stats, unary } = this.head.route!;
+    stats.receivedMessages++;
+    stats.receivedBytes += message.length;
     try {
-      const unary = this.head.route!.unary;
       if (unary === undefined) this.onMessage?.(message);
       else if (this.receivedMessages === 1) unary(message, this);
       else this.fail(Code.INTERNAL, "unary call with more than one request message");
@@ -264,6 +266,7 @@ export class ServerCallStream extends GrpcStream implements ServerCall, Expiring
     output.length += trailers.length;
     connection.sendWindow -= count;
     this.sentMessages = 1;
+    this.#countSent(message);
     this.state |= HEADERS_SENT;
     owner.keepalive.onSent();
     this.#finish(Code.OK);
@@ -274,7 +277,14 @@ export class ServerCallStream extends GrpcStream implements ServerCall, Expiring
     if (this.ended) return false;
     if ((this.state & HEADERS_SENT) === 0) this.sendHeaders();
     this.owner.keepalive.onSent();
+    this.#countSent(message);
     return this.sendMessage(message);
+  }
+
+  #countSent(message: Uint8Array): void {
+    const { stats } = this.head.route!;
+    stats.sentMessages++;
+    stats.sentBytes += message.length;
   }
 
   sendHeaders(): void {
@@ -364,6 +374,8 @@ export class ServerCallStream extends GrpcStream implements ServerCall, Expiring
       this.#deadline = undefined;
     }
     this.dropInput();
+    const { route } = this.head;
+    if (route !== undefined) route.stats.handled[code] = (route.stats.handled[code] ?? 0) + 1;
     const { observer } = this.owner.server;
     if (observer !== undefined) observer.onCallEnd(this, code);
   }

@@ -16,19 +16,12 @@ export function scheduleFlush(item: Flushable): void {
 
 /** Flushes everything that waits now, e.g. after a batch of replies. */
 export function flushAll(): void {
-  // A flush may call handlers that produce more; those get their turn too, but not forever.
-  for (let round = 0; round < 4 && waiting.length > 0; round++) {
-    const batch = waiting;
-    waiting = [];
-    for (let i = 0; i < batch.length; i++) batch[i]!.flush();
-  }
+  const batch = waiting;
+  waiting = [];
+  for (let i = 0; i < batch.length; i++) batch[i]!.flush();
 }
 
 function onImmediate(): void {
   scheduled = false;
-  flushAll();
-  if (waiting.length > 0 && !scheduled) {
-    scheduled = true;
-    setImmediate(onImmediate);
-  }
+  flushAll(); // what this makes ready again, e.g. the rest of a huge response, waits for the next turn
 }

@@ -7,7 +7,7 @@ import type { Transport, TransportCallbacks } from "./transport.ts";
 
 /** How much is moved into the output at a time, and the most that one connection sends in one turn. */
 const PUMP_BYTES = 131_072;
-const TURN_BYTES = 1_048_576;
+const TURN_BYTES = 262_144;
 /** A closed connection's last octets (a GOAWAY) get this long to leave. */
 const LINGER_MS = 1000;
 

@@ -440,6 +440,22 @@ test("the observer sees every call begin and end with its status and counts", ()
   ]);
 });
 
+test("every method counts its calls, messages and statuses as they pass", () => {
+  const { peer, server } = connected();
+  const message = raw.grpcMessage(new Uint8Array(4));
+  peer.send(raw.headers(1, request(ECHO)), raw.data(1, message, true));
+  peer.send(raw.headers(3, request(ECHO, [["grpc-encoding", "gzip"]])), raw.data(3, new Uint8Array(0), true));
+  peer.send(raw.headers(5, request(STREAM)), raw.data(5, raw.concat(message, message)));
+  const echo = server.routes.get(ECHO)!.stats;
+  assert.deepEqual(
+    [echo.started, echo.receivedMessages, echo.sentMessages, echo.receivedBytes, echo.sentBytes],
+    [2, 1, 1, 4, 4],
+  );
+  assert.deepEqual([echo.handled[Code.OK], echo.handled[Code.INTERNAL]], [1, 1]);
+  const stream = server.routes.get(STREAM)!.stats;
+  assert.deepEqual([stream.started, stream.receivedMessages, stream.sentMessages], [1, 2, 2]);
+});
+
 test("shutdown lets open calls end, refuses new ones and resolves when the last connection is gone", async () => {
   const { peer, server, calls } = connected();
   peer.send(

@@ -15,9 +15,24 @@ export type UnaryHandler = (message: Uint8Array, call: ServerCall) => void;
 /** Handles a call of any streaming kind: sets the call's callbacks. */
 export type StreamHandler = (call: ServerCall) => void;
 
+/** What has happened to a method so far; read it when metrics are asked for. */
+export class MethodStats {
+  /** Calls begun. */
+  started = 0;
+  /** Messages received and sent, counted as they pass. */
+  receivedMessages = 0;
+  sentMessages = 0;
+  /** Serialized octets of these messages. */
+  receivedBytes = 0;
+  sentBytes = 0;
+  /** Calls ended, by gRPC status code. */
+  readonly handled: number[] = new Array(17).fill(0);
+}
+
 /** A registered method: exactly one of the handlers is present. */
 export interface Route {
   readonly path: string;
+  readonly stats: MethodStats;
   readonly kind: "unary" | "stream";
   readonly unary: UnaryHandler | undefined;
   readonly stream: StreamHandler | undefined;
@@ -54,6 +69,7 @@ export class GrpcServer {
   readonly observer: CallObserver | undefined;
   readonly clock: RpcClock;
   readonly deadlines: DeadlineWheel;
+  /** The registered methods with their counts. */
   readonly routes = new Map<string, Route>();
   readonly services = new Set<string>();
   readonly #onHandlerError: ((error: unknown, path: string) => void) | undefined;
@@ -80,12 +96,12 @@ export class GrpcServer {
 
   /** Registers a unary method, e.g. `/etcdserverpb.KV/Put`. Register before the first connection. */
   unary(path: string, handler: UnaryHandler): void {
-    this.#register({ path, kind: "unary", unary: handler, stream: undefined });
+    this.#register({ path, stats: new MethodStats(), kind: "unary", unary: handler, stream: undefined });
   }
 
   /** Registers a method of any streaming kind. */
   stream(path: string, handler: StreamHandler): void {
-    this.#register({ path, kind: "stream", unary: undefined, stream: handler });
+    this.#register({ path, stats: new MethodStats(), kind: "stream", unary: undefined, stream: handler });
   }
 
   /** Serves HTTP/2 on a connected socket, TLS or not; what was already read must have been unshifted. */

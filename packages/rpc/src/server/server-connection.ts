@@ -118,7 +118,8 @@ export class ServerConnection implements ConnectionHandler {
   #startCall(call: ServerCallStream, head: CallHead<Route>, endStream: boolean): void {
     const { server } = this;
     if (server.observer !== undefined) server.observer.onCallStart(call, head.route?.kind ?? "unknown");
-    const { rejection } = head;
+    const { rejection, route } = head;
+    if (route !== undefined) route.stats.started++;
     if (rejection !== undefined) {
       if (rejection.httpStatus !== 200) call.reject(rejection.httpStatus, rejection.code, rejection.message);
       else call.fail(rejection.code, rejection.message);
