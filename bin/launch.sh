@@ -17,5 +17,9 @@ if [ -z "$runtime" ]; then
   echo "$program: the pinned Node.js runtime is missing; run 'npm ci' in $root" >&2
   exit 1
 fi
+# Stripped and compiled sources are kept between starts: most of the time from here to serving is loading code. A
+# folder that cannot be written is no harm.
+NODE_COMPILE_CACHE=${NODE_COMPILE_CACHE:-$dir/node_modules/.cache/quorate}
+export NODE_COMPILE_CACHE
 exec "$runtime" --disable-warning=ExperimentalWarning --max-semi-space-size=32 \
   "$root/packages/cli/src/main.ts" "$program" "$@"

@@ -1,6 +1,3 @@
-import { enableCompileCache } from "node:module";
+import { run } from "./run.ts";
 
-// Stripped and compiled sources are kept between starts: most of the time from `exec` to serving is loading code.
-enableCompileCache();
-const { run } = await import("./run.ts");
 await run(process.argv.slice(2));
