@@ -59,7 +59,7 @@ export async function restoreState(
   const slicer = new Slicer(clock);
   const scan = backend.scanRevisions(0, Number.MAX_SAFE_INTEGER);
   while (scan.visit(STEP, visit) === STEP) if (slicer.due()) await slicer.pause();
-  index.finishRestore();
+  for (const _ of index.finishRestore()) if (slicer.due()) await slicer.pause();
   if (onLease !== undefined) {
     for (const [id, lease] of leases) onLease(index.entries.borrowKey(id), lease);
   }

@@ -3,7 +3,7 @@ import { EntryTable, MAX_SUB } from "./entry-table.ts";
 import { KeyTable } from "./key-table.ts";
 import { OrderTree, type Position } from "./order-tree.ts";
 import { RevisionHistory } from "./revision-history.ts";
-import { sortIds } from "./sort-ids.ts";
+import { sortIds, type Work } from "./sort-ids.ts";
 import type { Leaf } from "./tree-node.ts";
 
 /** What is known of a key's revision that `KeyIndex.findAt` found. */
@@ -278,15 +278,18 @@ export class KeyIndex {
     return id;
   }
 
-  finishRestore(): void {
+  /** The index is not to be used before this is done. */
+  *finishRestore(): Work {
     const entries = this.entries;
     const ids = Uint32Array.from(this.#restored);
     this.#restored = [];
-    for (const id of ids) {
+    for (let i = 0; i < ids.length; i++) {
+      const id = ids[i]!;
       if (entries.history(id) !== 0 || entries.isDeleted(id)) this.#changed.push(id);
+      if (i % 4096 === 4095) yield;
     }
-    sortIds(entries, ids);
-    this.#tree.load(
+    yield* sortIds(entries, ids);
+    yield* this.#tree.load(
       ids,
       (id) => entries.isDeleted(id),
       (id) => (entries.isDeleted(id) ? entries.modMain(id) : entries.createMain(id)),

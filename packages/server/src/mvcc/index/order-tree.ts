@@ -1,6 +1,7 @@
 import { assert } from "../../assert.ts";
 import { commonPrefixLength, compareBytes, keyHead } from "../bytes.ts";
 import type { EntryTable } from "./entry-table.ts";
+import type { Work } from "./sort-ids.ts";
 import { INNER_CAPACITY, Inner, LEAF_CAPACITY, Leaf, liveOf } from "./tree-node.ts";
 
 /** A place in the order of keys; `leaf` is undefined behind the last key. Valid until the tree changes. */
@@ -91,8 +92,11 @@ export class OrderTree {
     into.index = node.lowerBound(this.#entries, key);
   }
 
-  /** Fills an empty tree. `ids` are in the order of their keys; `changedMain(id)` as in `Leaf`. */
-  load(ids: Uint32Array, isDeleted: (id: number) => boolean, changedMain: (id: number) => number): void {
+  /**
+   * Fills an empty tree, which is not to be used before this is done. `ids` are in the order of their keys;
+   * `changedMain(id)` as in `Leaf`.
+   */
+  *load(ids: Uint32Array, isDeleted: (id: number) => boolean, changedMain: (id: number) => number): Work {
     assert(this.#root === this.#first && this.#first.count === 0, "bulk loading needs an empty tree");
     // Not full, so that the first insertions do not split every leaf.
     const perLeaf = Math.floor(LEAF_CAPACITY * 0.85);
@@ -119,6 +123,7 @@ export class OrderTree {
       const next = new Leaf();
       link(leaf, next);
       leaf = next;
+      if (leaves.length % 16 === 0) yield;
     }
     this.#stack(leaves, separators);
   }
