@@ -8,8 +8,8 @@ import type { Services } from "./services.ts";
 /** `etcdserverpb.Watch`: connects a call with a watch stream. */
 export function addWatchService(services: Services, context: ApiContext, leaderMonitor: LeaderMonitor): void {
   services.addStream("/etcdserverpb.Watch/Watch", (call) => {
-    const stream = context.watches.openStream(sinkOf(call));
     let leave: (() => void) | undefined;
+    const stream = context.watches.openStream(sinkOf(call, () => leave?.()));
     if (call.metadata("hasleader") === "true") {
       leave = leaderMonitor.add(() => {
         const [code, text] = FAILURES.NO_LEADER;
@@ -27,10 +27,13 @@ export function addWatchService(services: Services, context: ApiContext, leaderM
   });
 }
 
-function sinkOf(call: ServerCall): WatchSink {
+function sinkOf(call: ServerCall, onEnd: () => void): WatchSink {
   return {
     send: (message) => call.send(message),
-    end: (code, message) => call.fail(code, message),
+    end: (code, message) => {
+      onEnd();
+      call.fail(code, message);
+    },
     pauseReading: () => call.pauseReading(),
     resumeReading: () => call.resumeReading(),
   };

@@ -1,7 +1,7 @@
 import { AlarmType } from "../alarm/alarm-store.ts";
 import type { ApiContext } from "../api/context.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
-import { handleHealth, type HealthSource } from "./health.ts";
+import { type HealthSource, handleHealth } from "./health.ts";
 import { notFound, type PlainRequest, type PlainResponse } from "./plain-text.ts";
 import { handleVersion, type VersionSource } from "./version.ts";
 
@@ -31,8 +31,8 @@ export function peerEndpoints(context: ApiContext): PlainEndpoints {
 }
 
 async function answerMetrics(metrics: Metrics, res: PlainResponse): Promise<void> {
-  const text = await metrics.exposition();
-  res.writeHead(200, { "content-type": metrics.contentType });
+  const { contentType, text } = await metrics.exposition();
+  res.writeHead(200, { "content-type": contentType });
   res.end(text);
 }
 

@@ -38,12 +38,7 @@ const ALARM_NAMES: Record<number, string> = {
 };
 
 /** Serves `/health`, `/livez[/check]` and `/readyz[/check]`; false when the path is none of them. */
-export function handleHealth(
-  source: HealthSource,
-  url: URL,
-  req: PlainRequest,
-  res: PlainResponse,
-): boolean {
+export function handleHealth(source: HealthSource, url: URL, req: PlainRequest, res: PlainResponse): boolean {
   const [, root, check, ...more] = url.pathname.split("/");
   if (more.length > 0) return false;
   if (root === "health" && check === undefined) {

@@ -14,18 +14,74 @@ export interface ClientHttp {
   readonly server: http.Server;
   /** Requests on HTTP/2 connections (only TLS has them) that are not gRPC. */
   onHttp2Request(exchange: HttpExchange): void;
+  /** Ends what the gateway is doing. */
+  close(): void;
 }
 
-export function createClientHttp(context: ApiContext, gateway: Gateway, metrics: Metrics): ClientHttp {
+/**
+ * `openGateway` is called at the first request: gRPC clients do not need the gateway, and loading it would delay the
+ * start.
+ */
+export function createClientHttp(
+  context: ApiContext,
+  openGateway: () => Promise<Gateway>,
+  metrics: Metrics,
+): ClientHttp {
   const endpoints = clientEndpoints(context, metrics);
+  let opening: Promise<Gateway> | undefined;
+  let gateway: Gateway | undefined;
+  const withGateway = (use: (opened: Gateway) => void) => {
+    if (gateway !== undefined) {
+      use(gateway);
+      return;
+    }
+    opening ??= openGateway();
+    void opening.then((opened) => {
+      gateway = opened;
+      use(opened);
+    });
+  };
   const server = http.createServer({ headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: 0 }, (req, res) => {
-    if (!gateway.handle(req, res)) answerHttp1(endpoints, req, res);
+    withGateway((opened) => {
+      if (!opened.handle(req, res)) answerHttp1(endpoints, req, res);
+    });
   });
   server.on("upgrade", (req, socket, head) => {
     socket.on("error", () => socket.destroy());
-    if (!gateway.upgrade(req, socket, head)) socket.destroy();
+    withGateway((opened) => {
+      if (!opened.upgrade(req, socket, head)) socket.destroy();
+    });
   });
-  return { server, onHttp2Request: (exchange) => answerHttp2(exchange, gateway, endpoints) };
+  return {
+    server,
+    onHttp2Request: (exchange) => {
+      if (gateway !== undefined) answerHttp2(exchange, gateway, endpoints);
+      else collectUntil(exchange, withGateway, (opened) => answerHttp2(exchange, opened, endpoints));
+    },
+    close: () => gateway?.close(),
+  };
+}
+
+/** Keeps what a client sends while the gateway is being loaded, and hands it on then. */
+function collectUntil(
+  exchange: HttpExchange,
+  withGateway: (use: (opened: Gateway) => void) => void,
+  answer: (opened: Gateway) => void,
+): void {
+  const chunks: Uint8Array[] = [];
+  let ended = false;
+  exchange.pauseReading();
+  exchange.onData = (chunk) => chunks.push(chunk.slice());
+  exchange.onEnd = () => {
+    ended = true;
+  };
+  withGateway((opened) => {
+    exchange.onData = undefined;
+    exchange.onEnd = undefined;
+    answer(opened);
+    replay(exchange, chunks, ended);
+    exchange.resumeReading();
+  });
 }
 
 /** The peer port: what other members and operators ask of it. */
@@ -38,4 +94,9 @@ function answerHttp1(endpoints: PlainEndpoints, req: http.IncomingMessage, res: 
   req.resume();
   res.on("error", () => {});
   endpoints(req.url ?? "/", req, res);
+}
+
+function replay(exchange: HttpExchange, chunks: readonly Uint8Array[], ended: boolean): void {
+  for (const chunk of chunks) exchange.onData?.(chunk);
+  if (ended) exchange.onEnd?.();
 }

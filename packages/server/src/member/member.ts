@@ -23,8 +23,7 @@ import { Consensus } from "../consensus/consensus.ts";
 import { LogWriter } from "../consensus/log-writer.ts";
 import { type FailpointServer, openFailpointServer } from "../failpoints/index.ts";
 import type { Gateway } from "../http/gateway/gateway.ts";
-import { openGateway } from "../http/open-gateway.ts";
-import { createClientHttp, createPeerHttpServer } from "../http/servers.ts";
+import { type ClientHttp, createClientHttp, createPeerHttpServer } from "../http/servers.ts";
 import { Lessor } from "../lease/lessor.ts";
 import { minimumTtlSeconds } from "../lease/minimum-ttl.ts";
 import { RevokeQueue } from "../lease/revoke-queue.ts";
@@ -86,7 +85,7 @@ export class Member implements AsyncDisposable {
   #compaction!: LogCompaction;
   #context!: ApiContext;
   #metrics!: Metrics;
-  #gateway!: Gateway;
+  #clientHttp: ClientHttp | undefined;
   #grpc!: GrpcServer;
   #http: HttpServer[] = [];
   #clients: OpenListeners = { listeners: [], urls: [] };
@@ -422,8 +421,12 @@ export class Member implements AsyncDisposable {
 
   async #serve(services: Services): Promise<void> {
     const { config } = this;
-    this.#gateway = openGateway(this.#context, services);
-    const clientHttp = createClientHttp(this.#context, this.#gateway, this.#metrics);
+    const clientHttp = createClientHttp(
+      this.#context,
+      () => loadGateway(this.#context, services),
+      this.#metrics,
+    );
+    this.#clientHttp = clientHttp;
     this.#grpc = new GrpcServer({
       maxReceiveMessageBytes: this.#context.maxReceiveBytes,
       maxConcurrentStreams: config.maxConcurrentStreams,
@@ -479,7 +482,7 @@ export class Member implements AsyncDisposable {
 
   async #close(): Promise<void> {
     for (const listener of [...this.#clients.listeners, ...this.#peers.listeners]) listener.stopListening();
-    this.#gateway?.close();
+    this.#clientHttp?.close();
     await this.#grpc?.shutdown(this.#requestTimeoutMs);
     for (const server of this.#http) server.closeAllConnections();
     await Promise.all(
@@ -505,4 +508,9 @@ export class Member implements AsyncDisposable {
     await backend.close();
     await lock.release();
   }
+}
+
+async function loadGateway(context: ApiContext, services: Services): Promise<Gateway> {
+  const { openGateway } = await import("../http/open-gateway.ts");
+  return openGateway(context, services);
 }

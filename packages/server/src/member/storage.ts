@@ -125,7 +125,18 @@ async function reopen(
       metadata: { index: snapshot.index, term: snapshot.term, confState },
     });
   }
-  raftLog.setHardState(content.hardState);
+  const lastIndex = content.entries.at(-1)?.index ?? snapshot.index;
+  if (appliedIndex > lastIndex) {
+    await wal.close();
+    await backend.close();
+    throw new Error(
+      `database file (${paths.database} index ${appliedIndex}) is ahead of the log (${paths.wal} ends at index ${lastIndex}): ` +
+        "the log has lost entries; restore the member from a snapshot file",
+    );
+  }
+  // A commit is not synced by itself, so the log may say less than what the backend proves.
+  const hardState = { ...content.hardState, commit: Math.max(content.hardState.commit, appliedIndex) };
+  raftLog.setHardState(hardState);
   raftLog.append(content.entries);
   log.info("restarting a member", {
     memberId: formatId(nodeId),
@@ -133,7 +144,7 @@ async function reopen(
     snapshotIndex: snapshot.index,
     consistentIndex: appliedIndex,
     entries: content.entries.length,
-    commit: content.hardState.commit,
+    commit: hardState.commit,
   });
   return {
     localId: nodeId,
@@ -141,7 +152,7 @@ async function reopen(
     wal,
     backend,
     raftLog,
-    hardState: content.hardState,
+    hardState,
     snapshot,
     membership,
     isNew: false,

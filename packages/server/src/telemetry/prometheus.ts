@@ -1,0 +1,134 @@
+import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
+import type { ApiContext } from "../api/context.ts";
+import { COMPATIBLE_VERSION } from "../version.ts";
+import type { HealthCounts, LoopDelay } from "./metrics.ts";
+
+/** The metrics of a member in Prometheus's form; most are read from the parts when they are asked for. */
+export class PrometheusMetrics {
+  readonly #registry = new Registry();
+
+  constructor(context: ApiContext, loopDelay: LoopDelay, health: HealthCounts) {
+    const { backend, consensus, lessor, store, watches } = context;
+    collectDefaultMetrics({ register: this.#registry, eventLoopMonitoringPrecision: 1000 });
+    this.#gauge("etcd_server_has_leader", "Whether a leader is known.", () =>
+      consensus.leader === 0n ? 0 : 1,
+    );
+    this.#gauge("etcd_server_is_leader", "Whether this member leads.", () => (consensus.isLeader ? 1 : 0));
+    this.#gauge(
+      "etcd_server_proposals_committed_total",
+      "Last commit index.",
+      () => consensus.committedIndex,
+    );
+    this.#gauge("etcd_server_proposals_applied_total", "Last applied index.", () => consensus.appliedIndex);
+    this.#gauge("etcd_server_quota_backend_bytes", "Effective space quota.", () => context.quota.limitBytes);
+    this.#gauge("etcd_mvcc_db_total_size_in_bytes", "Size of the database file.", () => backend.sizeBytes);
+    this.#gauge(
+      "etcd_mvcc_db_total_size_in_use_in_bytes",
+      "The same without free pages.",
+      () => backend.sizeInUseBytes,
+    );
+    this.#gauge("etcd_debugging_mvcc_current_revision", "Current revision.", () => store.currentRevision);
+    this.#gauge("etcd_debugging_mvcc_compact_revision", "Compact revision.", () => store.compactRevision);
+    this.#gauge(
+      "etcd_debugging_mvcc_watch_stream_total",
+      "Open watch streams.",
+      () => watches.metrics.streams,
+    );
+    this.#gauge("etcd_debugging_mvcc_watcher_total", "Watchers.", () => watches.metrics.watchers);
+    this.#gauge(
+      "etcd_debugging_mvcc_slow_watcher_total",
+      "Watchers behind.",
+      () => watches.metrics.slowWatchers,
+    );
+    this.#gauge(
+      "etcd_debugging_mvcc_pending_events_total",
+      "Events not yet sent.",
+      () => watches.metrics.pendingEvents,
+    );
+    this.#total("etcd_debugging_mvcc_events_total", "Events sent.", () => watches.metrics.eventsTotal);
+    this.#total("etcd_debugging_lease_granted_total", "Leases granted.", () => lessor.metrics.granted);
+    this.#total("etcd_debugging_lease_revoked_total", "Leases revoked.", () => lessor.metrics.revoked);
+    this.#total("etcd_debugging_lease_renewed_total", "Renewals here.", () => lessor.metrics.renewed);
+    this.#total(
+      "etcd_debugging_server_lease_expired_total",
+      "Leases expired here.",
+      () => lessor.metrics.expired,
+    );
+    new Gauge({
+      name: "etcd_server_version",
+      help: "Which version is running. 1 for 'server_version' label with current version.",
+      labelNames: ["server_version"],
+      registers: [this.#registry],
+    }).set({ server_version: COMPATIBLE_VERSION }, 1);
+
+    const delay: Gauge<"quantile"> = new Gauge({
+      name: "quorate_event_loop_delay_seconds",
+      help: "How much later than planned the event loop came to its timers, since the start or the last reset.",
+      labelNames: ["quantile"],
+      registers: [this.#registry],
+      collect: () => {
+        for (const { quantile, seconds } of loopDelay.quantiles()) delay.set({ quantile }, seconds);
+      },
+    });
+
+    this.#total("etcd_server_health_success", "Successful /health answers.", () => health.success);
+    this.#total("etcd_server_health_failures", "Failed /health answers.", () => health.failures);
+    const checks: Counter<"type" | "name" | "status"> = new Counter({
+      name: "etcd_server_healthchecks_total",
+      help: "Results of health checks.",
+      labelNames: ["type", "name", "status"],
+      registers: [this.#registry],
+      collect: () => {
+        checks.reset();
+        for (const { type, name, success, error } of health.checks.values()) {
+          if (success > 0) checks.inc({ type, name, status: "success" }, success);
+          if (error > 0) checks.inc({ type, name, status: "error" }, error);
+        }
+      },
+    });
+    const check: Gauge<"type" | "name"> = new Gauge({
+      name: "etcd_server_healthcheck",
+      help: "Last result of each health check.",
+      labelNames: ["type", "name"],
+      registers: [this.#registry],
+      collect: () => {
+        for (const { type, name, last } of health.checks.values()) check.set({ type, name }, last ? 1 : 0);
+      },
+    });
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+
+  /** The exposition in Prometheus's text format. */
+  exposition(): Promise<string> {
+    return this.#registry.metrics();
+  }
+
+  close(): void {
+    this.#registry.clear();
+  }
+
+  #gauge(name: string, help: string, read: () => number): void {
+    const gauge: Gauge = new Gauge({
+      name,
+      help,
+      registers: [this.#registry],
+      collect: () => gauge.set(read()),
+    });
+  }
+
+  /** A counter whose value a part of the member keeps. */
+  #total(name: string, help: string, read: () => number): void {
+    const counter = new Counter({
+      name,
+      help,
+      registers: [this.#registry],
+      collect: () => {
+        counter.reset();
+        counter.inc(read());
+      },
+    });
+  }
+}
