@@ -101,7 +101,8 @@ export class Simulation {
     else if (dice < 984) this.#do(this.#anyMember(), (member) => member.restart());
     else if (dice < 988) this.#do(this.#anyMember(), ({ node }) => node.campaign());
     else if (dice < 991) this.#do(this.#anyMember(), ({ node }) => node.forgetLeader());
-    else this.#changeFaults();
+    else if (dice < 994) this.#changeFaults();
+    else this.#do(this.#anyMember(), (member) => this.#read(member));
   }
 
   #do(member: SimMember, action: (member: SimMember) => void): void {
@@ -234,8 +235,8 @@ function leavesAVoter(
 function randomOptions(random: SeededRandom): MemberOptions {
   const checkQuorum = random.chance(0.5);
   return {
-    electionTick: 10,
-    heartbeatTick: random.pick([1, 3]),
+    electionTick: 5,
+    heartbeatTick: random.pick([1, 2]),
     random,
     maxSizePerMsg: random.pick([0, 20, 1024, NO_LIMIT]),
     maxCommittedSizePerReady: random.pick([1, 50, NO_LIMIT]),

@@ -1,0 +1,101 @@
+/**
+ * Plants one known mistake at a time in a copy of the package, and runs the suite on it, which must fail. Usage:
+ * `node packages/raft/scripts/mutations.ts [--write] [NAME...]`; `--write` puts the outcome into docs/mutations.md.
+ */
+import { spawnSync } from "node:child_process";
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { MUTATIONS, type Mutation } from "./mutation-list.ts";
+
+const packageRoot = path.resolve(import.meta.dirname, "..");
+const repositoryRoot = path.resolve(packageRoot, "../..");
+
+/** The parts of the suite, from the quickest to the slowest. */
+const SUITES = [
+  { name: "tables", files: "src/**/!(run-vectors|simulation).test.ts" },
+  { name: "reference runs", files: "src/testing/run-vectors.test.ts" },
+  { name: "simulation", files: "src/testing/sim/simulation.test.ts" },
+] as const;
+
+interface Outcome {
+  readonly mutation: Mutation;
+  /** For each suite the first test that failed, or undefined. */
+  readonly caught: readonly (string | undefined)[];
+}
+
+function plant({ file, find, replace }: Mutation, root: string): void {
+  const target = path.join(root, file);
+  const source = readFileSync(target, "utf8");
+  if (source.split(find).length !== 2) throw new Error(`${file} does not hold exactly once: ${find}`);
+  writeFileSync(
+    target,
+    source.replace(find, () => replace),
+  );
+}
+
+function firstFailure(root: string, files: string): string | undefined {
+  const { status, stdout } = spawnSync(process.execPath, ["--test", "--test-reporter=tap", files], {
+    cwd: root,
+    encoding: "utf8",
+    maxBuffer: 1 << 28,
+    timeout: 120_000,
+    env: { ...process.env, RAFT_SIM_SEEDS: "400", NODE_TEST_CONTEXT: undefined },
+  });
+  if (status === 0) return undefined;
+  const failures = [...(stdout ?? "").matchAll(/^( *)not ok \d+ - (.*)$/gm)];
+  // Subtests are indented; the innermost says most.
+  return failures.find(([, indent]) => indent !== "")?.[2] ?? failures[0]?.[2] ?? "(does not end)";
+}
+
+function run(mutation: Mutation | undefined): (string | undefined)[] {
+  const root = mkdtempSync(path.join(tmpdir(), "raft-mutation-"));
+  try {
+    cpSync(packageRoot, root, { recursive: true, filter: (source) => !source.includes("node_modules") });
+    symlinkSync(path.join(repositoryRoot, "node_modules"), path.join(root, "node_modules"));
+    if (mutation !== undefined) plant(mutation, root);
+    return SUITES.map(({ files }) => firstFailure(root, files));
+  } finally {
+    rmSync(root, { recursive: true, force: true });
+  }
+}
+
+function toMarkdown(outcomes: readonly Outcome[]): string {
+  const rows = outcomes.map(({ mutation, caught }) => {
+    const cells = caught.map((test) => test?.replaceAll("|", "\\|").replaceAll("\\#", "#") ?? "-");
+    return `| ${mutation.name} | \`${mutation.file}\` | ${cells.join(" | ")} |`;
+  });
+  return [
+    "# Mutation checks",
+    "",
+    "Each line is a mistake that a Raft implementation could make. `node packages/raft/scripts/mutations.ts --write` plants",
+    "them one by one in a copy of the package, runs the suite on each, fails if one passes, and writes this page: for each part",
+    "of the suite the first test that caught the mistake. The simulation runs 400 seeds; where it has `-` the mistake is one of",
+    "liveness or of contract, or needs more seeds.",
+    "",
+    `| mistake | in | ${SUITES.map(({ name }) => name).join(" | ")} |`,
+    `|---|---|${SUITES.map(() => "---|").join("")}`,
+    ...rows,
+    "",
+  ].join("\n");
+}
+
+const args = process.argv.slice(2);
+const names = args.filter((arg) => !arg.startsWith("--"));
+const selected = MUTATIONS.filter(
+  ({ name }) => names.length === 0 || names.some((part) => name.includes(part)),
+);
+const clean = run(undefined).find((failure) => failure !== undefined);
+if (clean !== undefined) throw new Error(`the suite fails without any mistake: ${clean}`);
+const outcomes = selected.map((mutation): Outcome => {
+  const caught = run(mutation);
+  const by = SUITES.filter((_, i) => caught[i] !== undefined).map(({ name }) => name);
+  console.log(`${by.length > 0 ? "caught" : "MISSED"}  ${mutation.name}  [${by.join(", ")}]`);
+  return { mutation, caught };
+});
+if (args.includes("--write")) {
+  writeFileSync(path.join(packageRoot, "docs/mutations.md"), toMarkdown(outcomes));
+}
+const missed = outcomes.filter(({ caught }) => caught.every((failure) => failure === undefined));
+console.log(`${outcomes.length} mistakes, ${missed.length} missed`);
+process.exitCode = missed.length > 0 ? 1 : 0;
