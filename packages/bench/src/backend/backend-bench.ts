@@ -43,7 +43,8 @@ const cpuUs = (): number => {
 const report = (what: string, value: string): void => {
   process.stdout.write(`${what.padEnd(52)} ${value}\n`);
 };
-const anonymousMb = (): number => Number(/RssAnon:\s+(\d+)/.exec(readFileSync("/proc/self/status", "utf8"))?.[1]) / 1024;
+const anonymousMb = (): number =>
+  Number(/RssAnon:\s+(\d+)/.exec(readFileSync("/proc/self/status", "utf8"))?.[1]) / 1024;
 
 async function puts(backend: LmdbBackend): Promise<void> {
   const record = new Uint8Array(RECORD_BYTES).fill(7);
@@ -141,7 +142,8 @@ async function main(): Promise<void> {
   scan(backend);
   globalThis.gc?.();
   report("anonymous memory above the start", `${(anonymousMb() - startMb).toFixed(0)} MB`);
-  for (let i = 0; i < 5_000; i++) backend.putRevision(RECORDS + 10 + i, 0, false, new Uint8Array(RECORD_BYTES));
+  for (let i = 0; i < 5_000; i++)
+    backend.putRevision(RECORDS + 10 + i, 0, false, new Uint8Array(RECORD_BYTES));
   reads(backend, "read of a pending record", 1_000_000, (i) => RECORDS + 10 + ((i * 7) % 5_000));
   await backend.close();
   const started = performance.now();

@@ -7,7 +7,7 @@ import type { DeletedRevisions } from "./deleted-revisions.ts";
 import { Generation } from "./generation.ts";
 import { LmdbFile } from "./lmdb-file.ts";
 import { LmdbScan, type ScanSource } from "./lmdb-scan.ts";
-import { TREE_NAMES } from "./snapshot-reader.ts";
+import { TREE_NAMES } from "./tree-names.ts";
 
 /** Records copied before the loop gets its turn: about a millisecond. */
 const SLICE = 2_000;

@@ -1,8 +1,8 @@
-import type { Table } from "../seams/backend.ts";
 import { Arena, type ChunkPool } from "./arena.ts";
 import { DeletedRevisions } from "./deleted-revisions.ts";
 import { PendingRevisions } from "./pending-revisions.ts";
 import { PendingTables } from "./pending-tables.ts";
+import type { SmallTable } from "./tree-names.ts";
 
 /**
  * What is written between two commits. At most two exist at a time: one that is being written by the loop and one
@@ -39,7 +39,7 @@ export class Generation {
     this.writes++;
   }
 
-  setEntry(table: Table, key: Uint8Array, value: Uint8Array | undefined): void {
+  setEntry(table: SmallTable, key: Uint8Array, value: Uint8Array | undefined): void {
     this.tables.set(table, key, value);
     this.bytes += key.length + (value?.length ?? 0);
     this.writes++;

@@ -1,21 +1,30 @@
 import * as lmdb from "lmdb";
 import { PAGE_BYTES } from "./lmdb-format.ts";
-import { TREE_NAMES, type TreeName } from "./snapshot-reader.ts";
+import type { MapAccess } from "./page-map.ts";
+import { storedKey, storedValueBytes, writeStoredValue } from "./table-entry.ts";
+import { FORMAT_KEY, FORMAT_VERSION, TREE_NAMES, type TreeName } from "./tree-names.ts";
 
 /** Reserved addresses, not memory; a machine that limits them gets the next smaller one. LMDB grows it when full. */
 const MAP_SIZES = [2 ** 40, 2 ** 36, 2 ** 32];
 
 /** What we use of the binding beside its documented interface; see instruction-buffer.ts. */
 interface NativeEnvironment {
+  info(): { readonly mapSize: number };
   startWriting(address: number, progress: (status: number) => void): void;
   sync(callback: (error?: unknown) => void): void;
 }
 interface OpenTable {
   readonly db: { readonly dbi: number };
+  readonly dbAddress: number;
   readonly env: NativeEnvironment;
 }
 interface NativeAddon {
   getAddress(buffer: ArrayBuffer): number;
+  getBufferAddress(buffer: Buffer): number;
+  createBufferForAddress(address: number, length: number): Buffer;
+  detachBuffer(buffer: ArrayBufferLike): void;
+  /** The value of the key that was looked up last, in place. */
+  getSharedByBinary(table: number, keyLength: number): Buffer | undefined;
   lmdbError(code: number): never;
 }
 
@@ -30,19 +39,49 @@ const STATUS_DURABLE = 0;
 export class LmdbEnvironment {
   readonly #root: lmdb.RootDatabase;
   readonly #env: NativeEnvironment;
+  readonly #format: lmdb.Database;
   readonly #tables = new Map<TreeName, number>();
 
   /** Opens or creates the file, and goes back to its last flushed transaction. Synchronous, some milliseconds. */
   constructor(path: string) {
     this.#root = openRoot(path);
     let env: NativeEnvironment | undefined;
+    let format: lmdb.Database | undefined;
     for (const name of TREE_NAMES) {
       const table = this.#root.openDB({ name, encoding: "binary", keyEncoding: "binary" });
       const open = table as unknown as OpenTable;
       this.#tables.set(name, open.db.dbi);
+      if (name === "format") format = table;
       env = open.env;
     }
     this.#env = env!;
+    this.#format = format!;
+    const formatKey = storedKey(FORMAT_KEY);
+    if (this.#format.getBinary(formatKey) === undefined) {
+      const value = new Uint8Array(storedValueBytes(FORMAT_KEY, FORMAT_VERSION));
+      writeStoredValue(value, new DataView(value.buffer), 0, FORMAT_KEY, FORMAT_VERSION);
+      this.#format.putSync(formatKey, value);
+    }
+  }
+
+  /**
+   * LMDB's map of the file, found by where it has the value that lies at byte `offset` of the file; undefined when it
+   * cannot be told. Any view of it must be detached before `close`.
+   */
+  mapAccess(offset: number): MapAccess | undefined {
+    const key = storedKey(FORMAT_KEY);
+    this.#format.getBinary(key);
+    const value = native.getSharedByBinary((this.#format as unknown as OpenTable).dbAddress, key.length);
+    this.#format.resetReadTxn();
+    if (value === undefined) return undefined;
+    const baseAddress = native.getBufferAddress(value) - offset;
+    if (baseAddress <= 0 || baseAddress % PAGE_BYTES !== 0) return undefined;
+    return {
+      baseAddress,
+      mapBytes: this.#env.info().mapSize,
+      viewAt: (address, length) => native.createBufferForAddress(address, length),
+      detach: (view) => native.detachBuffer(view.buffer),
+    };
   }
 
   /** The number under which instructions name a table. */

@@ -1,8 +1,11 @@
-import { closeSync, existsSync, openSync } from "node:fs";
+import { closeSync, existsSync, openSync, readSync } from "node:fs";
 import { BackendCorruptionError } from "./corruption.ts";
 import { LmdbEnvironment } from "./lmdb-environment.ts";
+import { PAGE_BYTES } from "./lmdb-format.ts";
+import { PageMap } from "./page-map.ts";
 import { SnapshotReader } from "./snapshot-reader.ts";
 import { checkStructure } from "./structure-check.ts";
+import { FORMAT_KEY, FORMAT_VERSION } from "./tree-names.ts";
 
 /** One database file, open: LMDB writes it, we read it. */
 export class LmdbFile {
@@ -22,6 +25,10 @@ export class LmdbFile {
       if (expected !== undefined && txnId < expected) {
         throw new BackendCorruptionError(path, 0, `opened at transaction ${txnId}, not ${expected}`);
       }
+      const format = file.reader.get("format", FORMAT_KEY);
+      if (format === undefined || Buffer.compare(format, FORMAT_VERSION) !== 0) {
+        throw new Error(`database file ${path} has a format of another version`);
+      }
       return file;
     } catch (error) {
       await environment.close();
@@ -34,10 +41,31 @@ export class LmdbFile {
     this.#fd = openSync(path, "r");
     this.reader = new SnapshotReader(path, this.#fd);
     this.reader.renew();
+    this.#openMap();
+  }
+
+  #openMap(): void {
+    const offset = this.reader.offsetOf("format", FORMAT_KEY);
+    const access = offset === undefined ? undefined : this.environment.mapAccess(offset);
+    if (access === undefined) return;
+    const map = new PageMap(access);
+    // It is the right place only if it shows the file.
+    const mapped = new Uint8Array(PAGE_BYTES);
+    const stored = new Uint8Array(PAGE_BYTES);
+    for (const page of [0, Math.floor(offset! / PAGE_BYTES)]) {
+      readSync(this.#fd, stored, 0, PAGE_BYTES, page * PAGE_BYTES);
+      if (!map.copyPage(page, mapped) || Buffer.compare(mapped, stored) !== 0) {
+        map.close();
+        return;
+      }
+    }
+    this.reader.file.map = map;
   }
 
   /** After the last transaction is done. */
   async close(): Promise<void> {
+    this.reader.file.map?.close();
+    this.reader.file.map = undefined;
     await this.environment.close();
     closeSync(this.#fd);
   }

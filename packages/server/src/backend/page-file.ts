@@ -1,4 +1,4 @@
-import { readSync } from "node:fs";
+import { fstatSync, readSync } from "node:fs";
 import { BackendCorruptionError } from "./corruption.ts";
 import {
   NODE_BIG,
@@ -10,11 +10,12 @@ import {
   PAGE_OVERFLOW,
   readNumber,
 } from "./lmdb-format.ts";
+import type { PageMap } from "./page-map.ts";
 
 const OVERFLOW_ADDRESS_BYTES = 24;
 /** Slots are found by the low bits of the page number. 4 MiB hold the branches above a million records. */
 const BRANCH_SLOTS = 1024;
-const LEAF_SLOTS = 64;
+const LEAF_SLOTS = 8;
 
 /** A page in memory. `nodes` is the number of its nodes; `pgno` -1: nothing read yet. */
 export interface Page {
@@ -32,9 +33,8 @@ export function newPage(): Page {
 
 /**
  * Reads pages of the database file, and believes nothing it reads: every number is checked before it is used, so a
- * damaged file ends in a `BackendCorruptionError` and never in a wrong answer or a crash. We read with `pread` and not
- * through LMDB because that is as fast, keeps the map of the file out of our resident memory, and because LMDB trusts
- * its pages.
+ * damaged file ends in a `BackendCorruptionError` and never in a wrong answer or a crash. We do not read through LMDB
+ * because it trusts its pages, and because a page of our own can be had for less than one of its calls.
  */
 export class PageFile {
   /** For reports. */
@@ -44,6 +44,10 @@ export class PageFile {
   pageCount = 0;
   /** The transaction that made the snapshot; no page is newer. */
   lastTxnId = 0;
+  /** Where single pages come from when it is there. */
+  map: PageMap | undefined;
+  /** Pages that the file has; the map must not be touched beyond. */
+  #filePages = 0;
   readonly #branches: (Page | undefined)[] = new Array(BRANCH_SLOTS);
   readonly #leaves: (Page | undefined)[] = new Array(LEAF_SLOTS);
   #epoch = 0;
@@ -70,18 +74,24 @@ export class PageFile {
       slots[index] = slot;
     }
     if (slot.pgno === pgno && slot.epoch === this.#epoch) return slot;
-    this.read(pgno, leaf, slot);
+    this.read(pgno, leaf, slot, this.map);
     slot.epoch = this.#epoch;
     return slot;
   }
 
-  /** Reads a page of a tree into `page`. */
-  read(pgno: number, leaf: boolean, page: Page): void {
+  /** The file may have grown. */
+  noteSize(): void {
+    this.#filePages = Math.floor(fstatSync(this.fd).size / PAGE_BYTES);
+  }
+
+  /** Reads a page of a tree into `page`, through the map if one is given. */
+  read(pgno: number, leaf: boolean, page: Page, map?: PageMap): void {
     page.pgno = -1;
     this.checkNumber(pgno, 0);
-    const offset = pgno * PAGE_BYTES;
-    if (readSync(this.fd, page.bytes, 0, PAGE_BYTES, offset) !== PAGE_BYTES)
-      this.corrupt(pgno, 0, "file ends");
+    if (map === undefined || pgno >= this.#filePages || !map.copyPage(pgno, page.bytes)) {
+      const length = readSync(this.fd, page.bytes, 0, PAGE_BYTES, pgno * PAGE_BYTES);
+      if (length !== PAGE_BYTES) this.corrupt(pgno, 0, "file ends");
+    }
     const view = page.view;
     if (view.getUint32(0, true) + view.getUint32(4, true) * 0x1_0000_0000 !== pgno) {
       this.corrupt(pgno, 0, "page number does not match");

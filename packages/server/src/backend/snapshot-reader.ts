@@ -1,5 +1,4 @@
 import { readSync } from "node:fs";
-import type { Table } from "../seams/backend.ts";
 import { recordChecksum } from "./checksum.ts";
 import {
   META_PAGES,
@@ -18,22 +17,8 @@ import { type Page, PageFile } from "./page-file.ts";
 import { CHECKSUM_BYTES } from "./pending-revisions.ts";
 import { isRevisionKey, mainOf, subOf, TOMBSTONE_KEY_BYTES, writeRevisionKey } from "./revision-key.ts";
 import { readStoredValue, storedKey } from "./table-entry.ts";
+import { type SmallTable, TREE_NAMES, type TreeName } from "./tree-names.ts";
 import { TreeReader } from "./tree-reader.ts";
-
-export type TreeName = Table | "key";
-
-export const TREE_NAMES: readonly TreeName[] = [
-  "alarm",
-  "auth",
-  "authRoles",
-  "authUsers",
-  "cluster",
-  "key",
-  "lease",
-  "members",
-  "members_removed",
-  "meta",
-];
 
 /** What one committed transaction left: where its trees are. Plain data, so that another thread can read it too. */
 export interface Snapshot {
@@ -86,6 +71,7 @@ export class SnapshotReader {
     file.invalidate();
     file.pageCount = meta.lastPage + 1;
     file.lastTxnId = meta.txnId + 1;
+    file.noteSize();
     const trees = new Map<TreeName, Tree>();
     let pages = META_PAGES + meta.free.pages + meta.main.pages;
     for (const name of TREE_NAMES) {
@@ -109,7 +95,7 @@ export class SnapshotReader {
     target.length = writeRevisionKey(target.view, 0, main, sub, tombstone);
     const at = this.#tree.find(this.#keyTree);
     if (at < 0) {
-      if (this.#keyTree.root >= 0) this.#tree.checkLeaf(this.#tree.leaf!);
+      if (this.#tree.seek(this.#keyTree)) this.#tree.checkLeaf(this.#tree.leaf!);
       return false;
     }
     this.readRecord(this.#tree.leaf!, at, main, sub, tombstone);
@@ -179,7 +165,7 @@ export class SnapshotReader {
   }
 
   /** An owned copy. */
-  get(table: Table, key: Uint8Array): Uint8Array | undefined {
+  get(table: SmallTable, key: Uint8Array): Uint8Array | undefined {
     const tree = this.#snapshot.trees.get(table);
     if (tree === undefined) return undefined;
     this.#tree.target.set(storedKey(key));
@@ -188,7 +174,7 @@ export class SnapshotReader {
   }
 
   /** All entries, in ascending order of their stored keys. Owned copies. */
-  entries(table: Table): [key: Uint8Array, value: Uint8Array][] {
+  entries(table: SmallTable): [key: Uint8Array, value: Uint8Array][] {
     const found: [Uint8Array, Uint8Array][] = [];
     this.visitEntries(table, new Uint8Array(0), Number.MAX_SAFE_INTEGER, (key, value) =>
       found.push([key, value]),
@@ -201,7 +187,7 @@ export class SnapshotReader {
    * end. The visitor owns what it is given.
    */
   visitEntries(
-    table: Table,
+    table: SmallTable,
     from: Uint8Array,
     limit: number,
     visitor: (key: Uint8Array, value: Uint8Array) => void,
@@ -223,6 +209,17 @@ export class SnapshotReader {
       reader.target.set(next);
     }
     return undefined;
+  }
+
+  /** Where in the file the value of an entry begins; undefined without the entry. */
+  offsetOf(table: SmallTable, key: Uint8Array): number | undefined {
+    const tree = this.#snapshot.trees.get(table);
+    if (tree === undefined) return undefined;
+    this.#tree.target.set(storedKey(key));
+    const at = this.#tree.find(tree);
+    if (at < 0) return undefined;
+    const leaf = this.#tree.leaf!;
+    return leaf.pgno * PAGE_BYTES + at + NODE_HEADER_BYTES + leaf.view.getUint16(at + 6, true);
   }
 
   #readEntry(page: Page, at: number): [key: Uint8Array, value: Uint8Array] {

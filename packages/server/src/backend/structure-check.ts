@@ -10,7 +10,8 @@ import {
   type Tree,
 } from "./lmdb-format.ts";
 import { newPage, type Page, type PageFile } from "./page-file.ts";
-import { readMetaPages, SnapshotReader, TREE_NAMES } from "./snapshot-reader.ts";
+import { readMetaPages, SnapshotReader } from "./snapshot-reader.ts";
+import { TREE_NAMES } from "./tree-names.ts";
 
 /** More levels than any file can have. */
 const MAX_DEPTH = 32;

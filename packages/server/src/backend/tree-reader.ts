@@ -32,46 +32,64 @@ export class TreeReader {
     let pgno = tree.root;
     for (let level = 0; level < tree.depth - 1; level++) {
       const page = file.cached(pgno, level, tree.depth);
-      let low = 1;
-      let high = page.nodes;
-      // The last child whose separator is not above the target; the first child has no separator.
-      while (low < high) {
-        const middle = (low + high) >>> 1;
-        if (compareNode(page, file.node(page, middle), this.target) <= 0) low = middle + 1;
-        else high = middle;
-      }
-      if (low < page.nodes) {
-        this.next.copyFrom(page, file.node(page, low));
+      const index = this.#childIndex(page);
+      if (index + 1 < page.nodes) {
+        this.next.copyFrom(page, file.node(page, index + 1));
         this.hasNext = true;
       }
-      if (low > 1) {
-        this.first.copyFrom(page, file.node(page, low - 1));
+      if (index > 0) {
+        this.first.copyFrom(page, file.node(page, index));
         this.hasFirst = true;
       }
-      pgno = file.child(page, low - 1);
+      pgno = file.child(page, index);
     }
     let leaf = into;
     if (leaf === undefined) leaf = file.cached(pgno, tree.depth - 1, tree.depth);
     else file.read(pgno, true, leaf);
+    this.leaf = leaf;
+    this.index = this.#lowerBound(leaf);
+    return true;
+  }
+
+  /** Offset in `this.leaf` of the node with exactly the target's key, or -1. Without the separators of `seek`. */
+  find(tree: Tree): number {
+    if (tree.root < 0) return -1;
+    const file = this.file;
+    let pgno = tree.root;
+    for (let level = 0; level < tree.depth - 1; level++) {
+      const page = file.cached(pgno, level, tree.depth);
+      pgno = file.child(page, this.#childIndex(page));
+    }
+    const leaf = file.cached(pgno, tree.depth - 1, tree.depth);
+    this.leaf = leaf;
+    const index = this.#lowerBound(leaf);
+    if (index >= leaf.nodes) return -1;
+    const at = file.node(leaf, index);
+    return compareNode(leaf, at, this.target) === 0 ? at : -1;
+  }
+
+  /** The last child whose separator is not above the target; the first child has no separator. */
+  #childIndex(page: Page): number {
+    let low = 1;
+    let high = page.nodes;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (compareNode(page, this.file.node(page, middle), this.target) <= 0) low = middle + 1;
+      else high = middle;
+    }
+    return low - 1;
+  }
+
+  /** The first node that is not below the target. */
+  #lowerBound(leaf: Page): number {
     let low = 0;
     let high = leaf.nodes;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (compareNode(leaf, file.node(leaf, middle), this.target) < 0) low = middle + 1;
+      if (compareNode(leaf, this.file.node(leaf, middle), this.target) < 0) low = middle + 1;
       else high = middle;
     }
-    this.leaf = leaf;
-    this.index = low;
-    return true;
-  }
-
-  /** Offset in `this.leaf` of the node with exactly the target's key, or -1. */
-  find(tree: Tree): number {
-    if (!this.seek(tree)) return -1;
-    const leaf = this.leaf!;
-    if (this.index >= leaf.nodes) return -1;
-    const at = this.file.node(leaf, this.index);
-    return compareNode(leaf, at, this.target) === 0 ? at : -1;
+    return low;
   }
 
   /** As `find`, for the last node below the target. */
