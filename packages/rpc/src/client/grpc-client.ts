@@ -124,12 +124,11 @@ export class GrpcClient implements ConnectionHandler {
       role: "client",
       limits: { ...DEFAULT_LIMITS, ...options.limits },
       handler: this,
-      nowMs: () => clock.nowMs(),
+      clock,
     });
     const { timeMs = Number.POSITIVE_INFINITY, timeoutMs = 20_000 } = options.keepalive ?? {};
     this.#pinger = Number.isFinite(timeMs) ? new Pinger(timeMs, timeoutMs, clock.nowMs()) : undefined;
     this.#transport = openTransport(this.connection, {
-      onReceived: () => this.#pinger?.onReceived(clock.nowMs()),
       onFault: (error) => {
         this.#reason ||= `a callback threw: ${error}`;
       },
@@ -279,6 +278,10 @@ export class GrpcClient implements ConnectionHandler {
     scheduleFlush(this.#transport);
   }
 
+  onLastOutput(): void {
+    this.onOutput(); // new calls may follow at once
+  }
+
   onReady(): void {
     this.#onReady();
     this.#startWaiting();
@@ -326,7 +329,7 @@ export class GrpcClient implements ConnectionHandler {
     this.#cancelTimer = this.#clock.setTimer(pinger.dueMs - this.#clock.nowMs(), () => {
       const mayPing =
         this.#options.keepalive?.permitWithoutStream === true || this.connection.streams.size > 0;
-      const action = pinger.step(this.#clock.nowMs(), mayPing);
+      const action = pinger.step(this.#clock.nowMs(), this.connection.lastReceivedMs, mayPing);
       if (action === "dead") {
         this.#reason ||= "keepalive ping failed to receive ACK within timeout";
         this.#transport.destroy();

@@ -31,24 +31,17 @@ export class PingEnforcement {
   readonly #permitWithoutStream: boolean;
   #lastPingMs = Number.NEGATIVE_INFINITY;
   #strikes = 0;
-  #forgiven = false;
 
   constructor(minTimeMs: number, permitWithoutStream: boolean) {
     this.#minTimeMs = minTimeMs;
     this.#permitWithoutStream = permitWithoutStream;
   }
 
-  /** A header or a message was sent. */
-  onSent(): void {
-    this.#forgiven = true;
-  }
-
-  /** A ping came; true when it is one too many. */
-  onPing(nowMs: number, hasStreams: boolean): boolean {
+  /** A ping came; `sent` tells whether anything was sent since the one before. True when it is one too many. */
+  onPing(nowMs: number, hasStreams: boolean, sent: boolean): boolean {
     const sinceMs = nowMs - this.#lastPingMs;
     this.#lastPingMs = nowMs;
-    if (this.#forgiven) {
-      this.#forgiven = false;
+    if (sent) {
       this.#strikes = 0;
       return false;
     }
@@ -65,7 +58,6 @@ export type PingerAction = "wait" | "ping" | "dead";
 export class Pinger {
   readonly #intervalMs: number;
   readonly #timeoutMs: number;
-  #lastSignMs: number;
   #pingedMs = -1;
   /** When {@link step} is due next. */
   dueMs: number;
@@ -73,27 +65,24 @@ export class Pinger {
   constructor(intervalMs: number, timeoutMs: number, nowMs: number) {
     this.#intervalMs = intervalMs;
     this.#timeoutMs = timeoutMs;
-    this.#lastSignMs = nowMs;
     this.dueMs = nowMs + intervalMs;
   }
 
-  /** Octets have arrived. */
-  onReceived(nowMs: number): void {
-    this.#lastSignMs = nowMs;
-  }
-
-  /** Call it when `dueMs` has come; `mayPing` is false while there is nothing to keep alive. */
-  step(nowMs: number, mayPing: boolean): PingerAction {
+  /**
+   * Call it when `dueMs` has come. `lastSignMs` is when octets last arrived; `mayPing` is false while there is nothing to
+   * keep alive.
+   */
+  step(nowMs: number, lastSignMs: number, mayPing: boolean): PingerAction {
     if (this.#pingedMs >= 0) {
-      if (this.#lastSignMs < this.#pingedMs) {
+      if (lastSignMs < this.#pingedMs) {
         if (nowMs - this.#pingedMs >= this.#timeoutMs) return "dead";
         this.dueMs = this.#pingedMs + this.#timeoutMs;
         return "wait";
       }
       this.#pingedMs = -1;
     }
-    if (nowMs - this.#lastSignMs < this.#intervalMs) {
-      this.dueMs = this.#lastSignMs + this.#intervalMs;
+    if (nowMs - lastSignMs < this.#intervalMs) {
+      this.dueMs = lastSignMs + this.#intervalMs;
       return "wait";
     }
     if (!mayPing) {

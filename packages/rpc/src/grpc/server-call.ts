@@ -250,6 +250,7 @@ export class ServerCallStream extends GrpcStream implements ServerCall, Expiring
       return;
     }
     // Header, message and trailers go into the output in one piece.
+    const outermost = connection.beginGathering();
     const header = owner.encodedHeader();
     const trailers = owner.encodedTrailers();
     const { output } = connection;
@@ -268,15 +269,16 @@ export class ServerCallStream extends GrpcStream implements ServerCall, Expiring
     this.sentMessages = 1;
     this.#countSent(message);
     this.state |= HEADERS_SENT;
-    owner.keepalive.onSent();
+    connection.sentSincePing = true;
     this.#finish(Code.OK);
     connection.closeLocal(this);
+    if (outermost) connection.endGathering();
   }
 
   send(message: Uint8Array): boolean {
     if (this.ended) return false;
     if ((this.state & HEADERS_SENT) === 0) this.sendHeaders();
-    this.owner.keepalive.onSent();
+    this.connection.sentSincePing = true;
     this.#countSent(message);
     return this.sendMessage(message);
   }
@@ -301,7 +303,7 @@ export class ServerCallStream extends GrpcStream implements ServerCall, Expiring
       this.connection.writeHeaderBlock(this, encoder.end(), false);
     }
     this.state |= HEADERS_SENT;
-    owner.keepalive.onSent();
+    this.connection.sentSincePing = true;
   }
 
   end(): void {
@@ -345,7 +347,7 @@ export class ServerCallStream extends GrpcStream implements ServerCall, Expiring
   override writeTrailers(): void {
     if ((this.state & (GONE | LOCAL_CLOSED)) !== 0) return;
     const { connection, owner } = this;
-    owner.keepalive.onSent();
+    connection.sentSincePing = true;
     if (this.#status === Code.OK && this.#trailers === undefined && (this.state & HEADERS_SENT) !== 0) {
       connection.writeHeaderBlock(this, owner.encodedTrailers(), true);
       return;

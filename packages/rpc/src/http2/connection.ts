@@ -2,7 +2,7 @@ import { HpackEncoder } from "../hpack/encoder.ts";
 import { FrameReader, type FrameSink } from "./frame-reader.ts";
 import { checkFrame } from "./frame-rules.ts";
 import type { HeaderBlock } from "./header-block.ts";
-import { HeaderReader } from "./header-reader.ts";
+import { HeaderReader, SharedBlocks } from "./header-reader.ts";
 import type { ConnectionLimits } from "./limits.ts";
 import * as h2 from "./protocol.ts";
 import { SendScheduler } from "./send-scheduler.ts";
@@ -22,6 +22,8 @@ import { TokenBucket } from "./token-bucket.ts";
 export interface ConnectionHandler {
   /** There is output now, or a stream can go on: flush the connection at the end of the turn. Called once per flush. */
   onOutput(connection: Http2Connection): void;
+  /** The same when no stream is open: flush now, or later. */
+  onLastOutput(connection: Http2Connection): void;
   /** Server only: a request. Returns the new stream, after it was added with `addStream`. */
   onRequest(connection: Http2Connection, id: number, block: HeaderBlock, endStream: boolean): Http2Stream;
   /** The peer's first SETTINGS has been applied. */
@@ -37,8 +39,9 @@ export interface ConnectionOptions {
   readonly role: "server" | "client";
   readonly limits: ConnectionLimits;
   readonly handler: ConnectionHandler;
-  /** Monotonic milliseconds. */
-  readonly nowMs: () => number;
+  readonly clock: { /** Monotonic milliseconds. */ nowMs(): number };
+  /** What connections with the same handler have in common. */
+  readonly sharedBlocks?: SharedBlocks;
 }
 
 /** How many of our own resets are remembered, to ignore what the peer sent before it knew. */
@@ -72,6 +75,9 @@ export class Http2Connection extends SendScheduler implements FrameSink {
   /** The highest stream id the peer has opened. */
   lastPeerStreamId = 0;
 
+  /** When octets last arrived, on the clock. */
+  lastReceivedMs: number;
+  readonly #clock: { nowMs(): number };
   readonly #frames: FrameReader;
   readonly #headers: HeaderReader;
   readonly #resets: TokenBucket;
@@ -95,13 +101,15 @@ export class Http2Connection extends SendScheduler implements FrameSink {
     const { limits } = options;
     this.limits = limits;
     this.handler = options.handler;
+    this.#clock = options.clock;
+    this.lastReceivedMs = options.clock.nowMs();
     this.isServer = options.role === "server";
     this.initialReceiveWindow = limits.streamWindowBytes;
     this.#receiveWindow = Math.max(limits.connectionWindowBytes, h2.DEFAULT_WINDOW_SIZE);
     this.#frames = new FrameReader(this, this.isServer);
-    this.#headers = new HeaderReader(limits);
-    this.#resets = new TokenBucket(limits.resetBurst, limits.resetsPerSecond, options.nowMs);
-    this.#idleFrames = new TokenBucket(limits.idleFrameBurst, limits.idleFramesPerSecond, options.nowMs);
+    this.#headers = new HeaderReader(limits, options.sharedBlocks ?? new SharedBlocks());
+    this.#resets = new TokenBucket(limits.resetBurst, limits.resetsPerSecond, options.clock);
+    this.#idleFrames = new TokenBucket(limits.idleFrameBurst, limits.idleFramesPerSecond, options.clock);
   }
 
   /** Writes our side of the preface. */
@@ -122,7 +130,10 @@ export class Http2Connection extends SendScheduler implements FrameSink {
   }
 
   protected override onOutput(): void {
-    this.handler.onOutput(this);
+    // Without a stream nothing more can follow in this turn. Flushing now, while all this is in the processor's cache,
+    // is a third cheaper with a thousand connections of one call each.
+    if (this.streams.size === 0 && !this.pumping) this.handler.onLastOutput(this);
+    else this.handler.onOutput(this);
   }
 
   // ---- Receiving ----
@@ -130,10 +141,13 @@ export class Http2Connection extends SendScheduler implements FrameSink {
   /** Takes `bytes[start, end)`, which is only borrowed. */
   receive(bytes: Uint8Array, start: number, end: number): void {
     if (this.finished) return;
+    this.lastReceivedMs = this.#clock.nowMs();
     // Handlers get views of these bytes and may `slice` them to keep them: of a Buffer that would be no copy.
     const plain =
       bytes.constructor === Uint8Array ? bytes : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
+    const outermost = this.beginGathering();
     this.#frames.receive(plain, start, end);
+    if (outermost) this.endGathering();
   }
 
   onBadPreface(): void {

@@ -7,14 +7,32 @@ export abstract class FrameWriter {
   /** A flush has been asked for and has not come yet. Cleared by the transport. */
   flushPending = false;
 
+  /** While set, whoever set it will ask for the flush. */
+  #gathering = false;
+
   /** There is output now, or a stream can go on; called once a flush. */
   protected abstract onOutput(): void;
 
-  /** Asks for a flush at the end of the turn. */
+  /** Asks for a flush, at the latest at the end of the turn. */
   requestFlush(): void {
     if (this.flushPending) return;
     this.flushPending = true;
-    this.onOutput();
+    if (!this.#gathering) this.onOutput();
+  }
+
+  /**
+   * Begins a piece of work that may produce output. Returns true when {@link endGathering} must be called after it: then
+   * this is the outermost piece, and no flush has been asked for before.
+   */
+  beginGathering(): boolean {
+    if (this.#gathering || this.flushPending) return false;
+    this.#gathering = true;
+    return true;
+  }
+
+  endGathering(): void {
+    this.#gathering = false;
+    if (this.flushPending) this.onOutput();
   }
 
   /** Starts a frame; the caller then appends `length` octets of payload. */

@@ -1,10 +1,8 @@
 import type { HeaderBlock } from "./header-block.ts";
 
 const SLOTS = 8;
-/** Longer blocks carry something that changes; comparing them would cost more than it saves. */
-const LONGEST_BLOCK = 512;
 
-interface CachedBlock {
+export interface CachedBlock {
   readonly bytes: Uint8Array;
   readonly generation: number;
   readonly block: HeaderBlock;
@@ -19,7 +17,7 @@ export class HeaderCache {
   readonly #entries: CachedBlock[] = [];
   #oldest = 0;
 
-  find(bytes: Uint8Array, start: number, length: number, generation: number): HeaderBlock | undefined {
+  find(bytes: Uint8Array, start: number, length: number, generation: number): CachedBlock | undefined {
     const entries = this.#entries;
     for (let i = 0; i < entries.length; i++) {
       const entry = entries[i]!;
@@ -27,15 +25,14 @@ export class HeaderCache {
       if (known.length !== length || entry.generation !== generation) continue;
       let j = 0;
       while (j < length && known[j] === bytes[start + j]) j++;
-      if (j === length) return entry.block;
+      if (j === length) return entry;
     }
     return undefined;
   }
 
-  add(bytes: Uint8Array, start: number, length: number, generation: number, block: HeaderBlock): void {
-    if (length > LONGEST_BLOCK || block.tooLarge) return;
-    // A copy whatever `bytes` is: a Buffer's own `slice` would be a view of memory that is read into again.
-    const entry = { bytes: Uint8Array.prototype.slice.call(bytes, start, start + length), generation, block };
+  /** Keeps `bytes`, which nobody may change any more. */
+  add(bytes: Uint8Array, generation: number, block: HeaderBlock): void {
+    const entry = { bytes, generation, block };
     if (this.#entries.length < SLOTS) {
       this.#entries.push(entry);
     } else {

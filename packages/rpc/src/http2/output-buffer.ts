@@ -33,6 +33,8 @@ export class OutputBuffer {
   /** Chunks that are filled, oldest first, each with its length. */
   readonly fullChunks: Buffer[] = [];
   readonly fullLengths: number[] = [];
+  /** How many of them; a field, so that looking at it touches no other object. */
+  fullCount = 0;
   #fullBytes = 0;
 
   /** Octets waiting to be taken. */
@@ -66,7 +68,8 @@ export class OutputBuffer {
 
   /** Forgets the chunks without releasing them: the caller has taken them over. */
   detach(): void {
-    if (this.fullChunks.length > 0) {
+    if (this.fullCount > 0) {
+      this.fullCount = 0;
       this.fullChunks.length = 0;
       this.fullLengths.length = 0;
       this.#fullBytes = 0;
@@ -86,6 +89,7 @@ export class OutputBuffer {
       if (old.length > 0) releaseChunk(old);
       return;
     }
+    this.fullCount++;
     this.fullChunks.push(old);
     this.fullLengths.push(this.length);
     this.#fullBytes += this.length;

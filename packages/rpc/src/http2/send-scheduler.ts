@@ -31,7 +31,7 @@ export abstract class SendScheduler extends FrameWriter {
   transportBlocked = false;
   #readyHead: Http2Stream | undefined = undefined;
   #readyTail: Http2Stream | undefined = undefined;
-  #pumping = false;
+  protected pumping = false;
 
   /** END_STREAM has been written on the stream. */
   abstract closeLocal(stream: Http2Stream): void;
@@ -44,8 +44,8 @@ export abstract class SendScheduler extends FrameWriter {
       count <= stream.sendWindow &&
       count <= h2.DEFAULT_MAX_FRAME_SIZE &&
       stream.queuedBytes === 0 &&
-      !this.#pumping &&
-      this.output.fullChunks.length < (this.transportBlocked ? 1 : DIRECT_CHUNKS)
+      !this.pumping &&
+      this.output.fullCount < (this.transportBlocked ? 1 : DIRECT_CHUNKS)
     );
   }
 
@@ -99,8 +99,8 @@ export abstract class SendScheduler extends FrameWriter {
     if (stream.queuedBytes > 0 && stream.sendWindow > 0) this.makeReady(stream);
   }
 
-  /** DATA frames written from queues so far: a peer may ping along with them to measure its bandwidth. */
-  dataFramesSent = 0;
+  /** DATA or a header has been sent since the layer above last cleared this; see gRPC's ping strikes. */
+  sentSincePing = false;
 
   /**
    * Moves queued octets into the output, one frame a stream and round, until `limit` octets wait there, a window is shut
@@ -108,14 +108,14 @@ export abstract class SendScheduler extends FrameWriter {
    */
   pump(limit: number): boolean {
     if (this.#readyHead === undefined) return false;
-    this.#pumping = true;
+    this.pumping = true;
     while (this.#readyHead !== undefined && this.output.size < limit) {
       let stream: Http2Stream | undefined = this.#readyHead;
       if (stream.queuedBytes > 0 && this.sendWindow <= 0) stream = this.#firstEnding();
       if (stream === undefined) break;
       this.#sendFrom(stream);
     }
-    this.#pumping = false;
+    this.pumping = false;
     return this.#readyHead !== undefined && (this.sendWindow > 0 || this.output.size >= limit);
   }
 
@@ -175,6 +175,6 @@ export abstract class SendScheduler extends FrameWriter {
     output.length += count;
     stream.sendWindow -= count;
     this.sendWindow -= count;
-    this.dataFramesSent++;
+    this.sentSincePing = true; // also the rest of a message that was handed over long ago
   }
 }

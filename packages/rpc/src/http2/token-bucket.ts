@@ -5,22 +5,22 @@
 export class TokenBucket {
   readonly #burst: number;
   readonly #perSecond: number;
-  readonly #nowMs: () => number;
+  readonly #clock: { nowMs(): number };
   #tokens: number;
   #filledMs: number;
 
-  constructor(burst: number, perSecond: number, nowMs: () => number) {
+  constructor(burst: number, perSecond: number, clock: { nowMs(): number }) {
     this.#burst = burst;
     this.#perSecond = perSecond;
-    this.#nowMs = nowMs;
+    this.#clock = clock;
     this.#tokens = burst;
-    this.#filledMs = nowMs();
+    this.#filledMs = clock.nowMs();
   }
 
   /** Takes a token; false when the peer has exceeded its rate. */
   take(): boolean {
     if (this.#tokens < 1) {
-      const nowMs = this.#nowMs();
+      const nowMs = this.#clock.nowMs();
       const refill = ((nowMs - this.#filledMs) * this.#perSecond) / 1000;
       this.#tokens = Math.min(this.#burst, this.#tokens + refill);
       this.#filledMs = nowMs;

@@ -200,6 +200,26 @@ test("many calls at once on many connections are all answered", async () => {
   for (const client of clients) client.close();
 });
 
+test("calls of several methods on one connection are not mixed up", async () => {
+  await using running = await start();
+  const methods = ["One", "Two", "Six"]; // of one length, so that their header blocks are, too
+  for (const name of methods) {
+    running.grpc.unary(`/test.Service/${name}`, (_message, call) => call.reply(Buffer.from(name)));
+  }
+  const client = await GrpcClient.connect({ address: running.address });
+  for (let round = 0; round < 30; round++) {
+    const names = Array.from({ length: 1 + (round % 7) }, (_, i) => methods[(i * round) % 3]!);
+    const replies = await Promise.all(
+      names.map((name) => client.unary(`/test.Service/${name}`, new Uint8Array(9))),
+    );
+    assert.deepEqual(
+      replies.map((reply) => Buffer.from(reply).toString()),
+      names,
+    );
+  }
+  client.close();
+});
+
 test("garbage and silence on a port hurt nobody else", async () => {
   await using running = await start();
   const port = Number(running.address.split(":")[1]);

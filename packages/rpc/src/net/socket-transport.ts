@@ -30,7 +30,6 @@ export class SocketTransport implements Transport, RawSocketEvents {
   onRead(bytes: Uint8Array, length: number): void {
     const connection = this.#connection;
     if (connection.finished) return;
-    this.#callbacks.onReceived();
     try {
       connection.receive(bytes, 0, length);
     } catch (error) {
@@ -77,7 +76,7 @@ export class SocketTransport implements Transport, RawSocketEvents {
   #writeOutput(): number {
     const { output } = this.#connection;
     let sent = 0;
-    for (let i = 0; i < output.fullChunks.length; i++) {
+    for (let i = 0; i < output.fullCount; i++) {
       sent += output.fullLengths[i]!;
       this.#writeChunk(output.fullChunks[i]!, output.fullLengths[i]!);
     }

@@ -3,8 +3,6 @@ import type { Flushable } from "./flush-queue.ts";
 
 /** What a transport reports to the owner of a connection. */
 export interface TransportCallbacks {
-  /** Octets have arrived; called before the connection sees them. */
-  onReceived(): void;
   /** Something threw that must not: a defect here or in a callback. The connection is cut. */
   onFault(error: unknown): void;
   /** The transport is closed; called once. */

@@ -4,6 +4,7 @@ import { DeadlineWheel, type RpcClock, SYSTEM_CLOCK } from "../grpc/deadlines.ts
 import type { HttpExchange } from "../grpc/http-exchange.ts";
 import { DEFAULT_SERVER_KEEPALIVE, type ServerKeepaliveOptions } from "../grpc/keepalive.ts";
 import type { Peer, ServerCall } from "../grpc/server-call.ts";
+import { SharedBlocks } from "../http2/header-reader.ts";
 import { type ConnectionLimits, DEFAULT_LIMITS } from "../http2/limits.ts";
 import { flushAll } from "../net/flush-queue.ts";
 import { SocketTransport } from "../net/socket-transport.ts";
@@ -72,6 +73,7 @@ export class GrpcServer {
   /** The registered methods with their counts. */
   readonly routes = new Map<string, Route>();
   readonly services = new Set<string>();
+  readonly sharedBlocks = new SharedBlocks();
   readonly #onHandlerError: ((error: unknown, path: string) => void) | undefined;
   readonly #connections = new Set<ServerConnection>();
   #stopping = false;

@@ -25,7 +25,6 @@ export class ServerConnection implements ConnectionHandler {
   readonly keepalive: PingEnforcement;
   #header: Uint8Array = NOTHING;
   #headerGeneration = -1;
-  #framesAtLastPing = 0;
   #trailers: Uint8Array = NOTHING;
   #trailersGeneration = -1;
   readonly #pinger: Pinger | undefined;
@@ -41,13 +40,13 @@ export class ServerConnection implements ConnectionHandler {
       role: "server",
       limits: server.limits,
       handler: this,
-      nowMs: () => clock.nowMs(),
+      clock,
+      sharedBlocks: server.sharedBlocks,
     });
     this.#pinger = Number.isFinite(keepalive.intervalMs)
       ? new Pinger(keepalive.intervalMs, keepalive.timeoutMs, clock.nowMs())
       : undefined;
     this.transport = openTransport(this.connection, {
-      onReceived: () => this.#pinger?.onReceived(clock.nowMs()),
       onFault: (error) => server.reportHandlerError(error, ""),
       onClosed: () => this.#onClosed(),
     });
@@ -91,6 +90,10 @@ export class ServerConnection implements ConnectionHandler {
 
   onOutput(): void {
     scheduleFlush(this.transport);
+  }
+
+  onLastOutput(): void {
+    this.transport.flush();
   }
 
   onReady(): void {
@@ -138,10 +141,9 @@ export class ServerConnection implements ConnectionHandler {
   }
 
   onPing(connection: Http2Connection): void {
-    // The rest of a message that was sent long ago counts as sending, too.
-    if (connection.dataFramesSent !== this.#framesAtLastPing) this.keepalive.onSent();
-    this.#framesAtLastPing = connection.dataFramesSent;
-    if (this.keepalive.onPing(this.server.clock.nowMs(), connection.streams.size > 0)) {
+    const sent = connection.sentSincePing;
+    connection.sentSincePing = false;
+    if (this.keepalive.onPing(this.server.clock.nowMs(), connection.streams.size > 0, sent)) {
       connection.fail(ENHANCE_YOUR_CALM, "too_many_pings");
     }
   }
@@ -166,7 +168,7 @@ export class ServerConnection implements ConnectionHandler {
     if (pinger === undefined) return;
     const { clock } = this.server;
     this.#cancelTimer = clock.setTimer(pinger.dueMs - clock.nowMs(), () => {
-      const action = pinger.step(clock.nowMs(), true);
+      const action = pinger.step(clock.nowMs(), this.connection.lastReceivedMs, true);
       if (action === "dead") return this.destroy();
       if (action === "ping") this.connection.ping(KEEPALIVE_PING);
       this.#armPinger();

@@ -87,7 +87,6 @@ export class MemoryLink {
   #receive(end: MemoryEnd, chunk: Uint8Array): void {
     for (let at = 0; at < chunk.length && !end.closed; at += this.#pieceBytes) {
       const piece = chunk.slice(at, Math.min(chunk.length, at + this.#pieceBytes));
-      end.callbacks.onReceived();
       end.connection.receive(piece, 0, piece.length);
       // What was borrowed is gone after the call, as with a socket's buffer.
       piece.fill(0xee);

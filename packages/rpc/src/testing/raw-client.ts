@@ -36,7 +36,6 @@ export class RawClient {
   send(...parts: readonly Uint8Array[]): void {
     const bytes = concat(...parts);
     if (this.closed) return;
-    this.#callbacks!.onReceived();
     this.connection!.receive(bytes, 0, bytes.length);
     bytes.fill(0xee);
     this.flush();
