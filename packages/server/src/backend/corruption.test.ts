@@ -10,7 +10,7 @@ import { LmdbBackend } from "./lmdb-backend.ts";
 
 const root = mkdtempSync(path.join(tmpdir(), "quorate-corrupt-"));
 after(() => rmSync(root, { recursive: true, force: true }));
-const FLIPS = Number(process.env.QUORATE_FLIPS ?? 300);
+const FLIPS = Number(process.env.QUORATE_FLIPS ?? 120);
 const seed = Number(process.env.QUORATE_SEED ?? Date.now() % 1_000_000);
 const ENTRIES = 1200;
 

@@ -22,22 +22,21 @@ export class KeyTarget {
   }
 }
 
-/** Compares the keys of two nodes of a page. */
-export function compareNodes(page: Page, at: number, other: number): number {
-  const { view, bytes } = page;
-  const length = view.getUint16(at + 6, true);
-  const otherLength = view.getUint16(other + 6, true);
+/** Compares the keys of two nodes, as LMDB does. */
+export function compareNodes(page: Page, at: number, otherPage: Page, other: number): number {
+  const length = page.view.getUint16(at + 6, true);
+  const otherLength = otherPage.view.getUint16(other + 6, true);
   const shorter = Math.min(length, otherLength);
   const from = at + NODE_HEADER_BYTES;
   const otherFrom = other + NODE_HEADER_BYTES;
   let i = 0;
   for (; i + 4 <= shorter; i += 4) {
-    const a = view.getUint32(from + i);
-    const b = view.getUint32(otherFrom + i);
+    const a = page.view.getUint32(from + i);
+    const b = otherPage.view.getUint32(otherFrom + i);
     if (a !== b) return a < b ? -1 : 1;
   }
   for (; i < shorter; i++) {
-    const difference = bytes[from + i]! - bytes[otherFrom + i]!;
+    const difference = page.bytes[from + i]! - otherPage.bytes[otherFrom + i]!;
     if (difference !== 0) return difference;
   }
   return length - otherLength;

@@ -1,5 +1,5 @@
 import { closeSync, fstatSync, openSync } from "node:fs";
-import { compareNode, KeyTarget } from "./key-target.ts";
+import { compareNodes } from "./key-target.ts";
 import {
   type Meta,
   NODE_HEADER_BYTES,
@@ -34,6 +34,12 @@ export function checkStructure(path: string): number | undefined {
   } finally {
     closeSync(fd);
   }
+}
+
+/** A key, by the node that has it. */
+interface KeyAt {
+  readonly page: Page;
+  readonly at: number;
 }
 
 class StructureCheck {
@@ -113,8 +119,8 @@ class StructureCheck {
     pgno: number,
     parent: number,
     level: number,
-    low: KeyTarget | undefined,
-    high: KeyTarget | undefined,
+    low: KeyAt | undefined,
+    high: KeyAt | undefined,
     visit: ((page: Page, at: number) => void) | undefined,
     integerKeys: boolean,
   ): number {
@@ -122,40 +128,29 @@ class StructureCheck {
     const leaf = level === tree.depth - 1;
     if (leaf && visit === undefined) return 0;
     const page = newPage();
-    this.#file.read(pgno, leaf, page);
+    const file = this.#file;
+    file.read(pgno, leaf, page);
     const first = leaf ? 0 : 1;
-    const keys: KeyTarget[] = [];
-    for (let i = 0; i < page.nodes; i++) {
-      const at = this.#file.node(page, i);
-      const key = new KeyTarget();
-      key.copyFrom(page, at);
-      keys.push(key);
-      if (i < first) continue;
-      const below = i > first ? keys[i - 1] : low;
-      if (below !== undefined && !ordered(page, at, below, integerKeys, i > first)) {
-        this.#file.corrupt(pgno, at, "keys out of order");
-      }
-      if (high !== undefined && compareKeys(page, at, high, integerKeys) >= 0) {
-        this.#file.corrupt(pgno, at, "keys above the page's separator");
+    for (let i = first; i < page.nodes; i++) {
+      const at = file.node(page, i);
+      const inOrder =
+        i > first
+          ? compareKeys(page, at, page, file.node(page, i - 1), integerKeys) > 0
+          : low === undefined || compareKeys(page, at, low.page, low.at, integerKeys) >= 0;
+      if (!inOrder) file.corrupt(pgno, at, "keys out of order");
+      if (high !== undefined && compareKeys(page, at, high.page, high.at, integerKeys) >= 0) {
+        file.corrupt(pgno, at, "keys above the page's separator");
       }
     }
     if (leaf) {
-      for (let i = 0; i < page.nodes; i++) visit!(page, this.#file.node(page, i));
+      for (let i = 0; i < page.nodes; i++) visit!(page, file.node(page, i));
       return page.nodes;
     }
     let counted = 0;
     for (let i = 0; i < page.nodes; i++) {
-      const child = this.#file.child(page, i);
-      counted += this.#walkPage(
-        tree,
-        child,
-        pgno,
-        level + 1,
-        i === 0 ? low : keys[i],
-        i + 1 < page.nodes ? keys[i + 1] : high,
-        visit,
-        integerKeys,
-      );
+      const from = i === 0 ? low : { page, at: file.node(page, i) };
+      const to = i + 1 < page.nodes ? { page, at: file.node(page, i + 1) } : high;
+      counted += this.#walkPage(tree, file.child(page, i), pgno, level + 1, from, to, visit, integerKeys);
     }
     return counted;
   }
@@ -207,13 +202,9 @@ class StructureCheck {
   }
 }
 
-/** Whether the node's key is above `below`, or equal to it where that is a separator (`strictly` false). */
-function ordered(page: Page, at: number, below: KeyTarget, integerKeys: boolean, strictly: boolean): boolean {
-  const order = compareKeys(page, at, below, integerKeys);
-  return strictly ? order > 0 : order >= 0;
-}
-
-function compareKeys(page: Page, at: number, other: KeyTarget, integerKeys: boolean): number {
-  if (!integerKeys) return compareNode(page, at, other);
-  return readNumber(page.view, at + NODE_HEADER_BYTES) - readNumber(other.view, 0);
+function compareKeys(page: Page, at: number, otherPage: Page, other: number, integerKeys: boolean): number {
+  if (!integerKeys) return compareNodes(page, at, otherPage, other);
+  return (
+    readNumber(page.view, at + NODE_HEADER_BYTES) - readNumber(otherPage.view, other + NODE_HEADER_BYTES)
+  );
 }

@@ -143,7 +143,7 @@ export class TreeReader {
     }
     for (let i = 1; i < leaf.nodes; i++) {
       const at = file.node(leaf, i);
-      if (compareNodes(leaf, file.node(leaf, i - 1), at) >= 0)
+      if (compareNodes(leaf, file.node(leaf, i - 1), leaf, at) >= 0)
         file.corrupt(leaf.pgno, at, "keys out of order");
     }
   }
