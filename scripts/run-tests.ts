@@ -12,7 +12,12 @@ const wanted = process.argv.slice(2).filter((argument) => !argument.startsWith("
 const options = process.argv.slice(2).filter((argument) => argument.startsWith("--"));
 
 const files = globSync(
-  ["packages/*/src/**/*.test.ts", "packages/*/test/**/*.test.ts", "scripts/**/*.test.ts", "test/**/*.test.ts"],
+  [
+    "packages/*/src/**/*.test.ts",
+    "packages/*/test/**/*.test.ts",
+    "scripts/**/*.test.ts",
+    "test/**/*.test.ts",
+  ],
   {
     cwd: repositoryRoot,
     exclude: (name) => name.split(path.sep).includes("node_modules"),

@@ -6,6 +6,8 @@
  * LOSSY_CUT_AFTER=N kills the process inside its N-th write, which then counts as not synced even where the file is
  * opened for synchronous writing: the power may fail in the middle of it.
  *
+ * LOSSY_LIE makes it a disk that forgets its syncs, too: a suite that does not notice that is no test.
+ *
  * Changes of size and of names count as durable at once: what is tested is the order of writes and syncs.
  */
 #define _GNU_SOURCE
@@ -43,6 +45,7 @@ static const char *dir;
 static size_t dir_length;
 static int journal = -1;
 static uint64_t sequence, cut_after;
+static bool lies;
 
 __attribute__((constructor)) static void set_up(void) {
   real_write = dlsym(RTLD_NEXT, "write");
@@ -56,6 +59,7 @@ __attribute__((constructor)) static void set_up(void) {
   const char *file = getenv("LOSSY_JOURNAL");
   if (dir == NULL || file == NULL) return;
   dir_length = strlen(dir);
+  lies = getenv("LOSSY_LIE") != NULL;
   const char *cut = getenv("LOSSY_CUT_AFTER");
   cut_after = cut == NULL ? 0 : strtoull(cut, NULL, 10);
   journal = open(file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
@@ -108,7 +112,7 @@ static ssize_t journaled(int fd, const char *path, size_t path_length, const str
   int saved = errno;
   if (written > 0) {
     bool cut = cut_after != 0 && sequence + 1 >= cut_after;
-    struct record record = {.kind = (flags & (O_DSYNC | O_SYNC)) && !cut ? 3 : 1, .path_length = (uint32_t)path_length,
+    struct record record = {.kind = (flags & (O_DSYNC | O_SYNC)) && !cut && !lies ? 3 : 1, .path_length = (uint32_t)path_length,
                             .old_length = old_length > 0 ? (uint32_t)(old_length < written ? old_length : written) : 0,
                             .new_length = (uint32_t)written, .sequence = sequence++, .offset = (uint64_t)at,
                             .old_size = (uint64_t)before.st_size};
@@ -151,6 +155,7 @@ ssize_t pwritev64(int fd, const struct iovec *parts, int count, off64_t offset) 
 ssize_t pwritev(int fd, const struct iovec *parts, int count, off_t offset) { return pwritev64(fd, parts, count, offset); }
 
 static void note_sync(const char *path, size_t length, uint64_t covered) {
+  if (lies) return;
   pthread_mutex_lock(&mutex);
   struct record record = {.kind = 2, .path_length = (uint32_t)length, .sequence = covered};
   append(&record, path, NULL, NULL, 0);

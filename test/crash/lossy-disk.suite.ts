@@ -25,24 +25,35 @@ function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-test(`${cuts} power cuts lose nothing that was acknowledged (seed ${seed})`, {
-  skip: "missing" in built ? built.missing : false,
-}, async (t) => {
-  if ("missing" in built) return;
+interface Totals {
+  writes: number;
+  syncs: number;
+  unsynced: number;
+  dropped: number;
+  torn: number;
+}
+
+/** Cuts the power `count` times and checks everything; throws when something is lost. */
+async function cutPower(
+  library: string,
+  count: number,
+  lies: boolean,
+): Promise<{ total: Totals; acknowledged: number }> {
   const base = temporaryDir("lossy");
   await using server = await Server.create({ command: target().command, dataDir: path.join(base, "data") });
   const scenario = new Scenario(server, seed);
   const { random } = scenario;
-  const total = { writes: 0, syncs: 0, unsynced: 0, dropped: 0, torn: 0 };
+  const total: Totals = { writes: 0, syncs: 0, unsynced: 0, dropped: 0, torn: 0 };
   let life = 0;
   try {
-    for (; life < cuts; life++) {
+    for (; life < count; life++) {
       const journal = path.join(base, `journal-${life}`);
       const env: Record<string, string> = {
-        LD_PRELOAD: built.found,
+        LD_PRELOAD: library,
         LOSSY_DIR: server.dataDir,
         LOSSY_JOURNAL: journal,
       };
+      if (lies) env.LOSSY_LIE = "1";
       // Half of the cuts come in the middle of a write, wherever that is; some while the member starts.
       if (random.chance(0.5)) env.LOSSY_CUT_AFTER = String(random.between(1, 300));
       let started = true;
@@ -62,10 +73,11 @@ test(`${cuts} power cuts lose nothing that was acknowledged (seed ${seed})`, {
       scenario.throwFailures();
       await scenario.kill();
       const loss = loseUnsynced(journal, random);
-      for (const key of Object.keys(total) as (keyof typeof total)[]) total[key] += loss[key];
+      for (const key of Object.keys(total) as (keyof Totals)[]) total[key] += loss[key];
     }
     await scenario.up();
     await scenario.finish();
+    return { total, acknowledged: scenario.history.acknowledgedCount };
   } catch (error) {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
     throw new Error(
@@ -74,7 +86,22 @@ test(`${cuts} power cuts lose nothing that was acknowledged (seed ${seed})`, {
   } finally {
     scenario.abandon();
   }
+}
+
+const skip = "missing" in built ? built.missing : false;
+
+test(`${cuts} power cuts lose nothing that was acknowledged (seed ${seed})`, { skip }, async (t) => {
+  if ("missing" in built) return;
+  const { total, acknowledged } = await cutPower(built.found, cuts, false);
   // A disk that saw nothing has tested nothing.
   assert.ok(total.writes > 0 && total.syncs > 0 && total.unsynced > 0, JSON.stringify(total));
-  t.diagnostic(`${JSON.stringify(total)}, ${scenario.history.acknowledgedCount} acknowledged writes`);
+  t.diagnostic(`${JSON.stringify(total)}, ${acknowledged} acknowledged writes`);
+});
+
+test("a disk that forgets its syncs is noticed", { skip }, async () => {
+  if ("missing" in built) return;
+  await assert.rejects(
+    cutPower(built.found, 15, true),
+    /acknowledged|is lost|lost entries|twice|crc mismatch|corrupt|position/i,
+  );
 });

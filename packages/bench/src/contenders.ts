@@ -83,8 +83,8 @@ export interface Commands {
 }
 
 /** `--against` or a real etcd: built from Go modules, or else Debian's. */
-export function findCommands(against: string | undefined): Commands {
-  const quorate = [path.join(repositoryRoot, "bin/etcd")];
+export function findCommands(against: string | undefined, ours: string | undefined): Commands {
+  const quorate = ours?.split(" ") ?? [path.join(repositoryRoot, "bin/etcd")];
   if (against !== undefined) return { etcd: against.split(" "), quorate, etcdName: against };
   const built = realEtcd((line) => console.error(line));
   if ("found" in built) return { etcd: [built.found.etcd], quorate, etcdName: `etcd ${built.found.version}` };

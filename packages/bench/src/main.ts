@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- [--against "ETCD COMMAND"] [--json FILE] [--quick] [--rounds N] [--seconds N] [--rows PARTS]
+ * `npm run bench -- [--against "ETCD COMMAND"] [--ours "COMMAND"] [--json FILE] [--quick] [--rounds N] [--seconds N] [--rows PARTS]
  * [--million] [--only-million]`: the same load on a real etcd and on a member of ours, on one machine and disk, in
  * alternating rounds. See docs/benchmarks.md.
  */
@@ -16,6 +16,7 @@ import { format, lines, type RowResult, type Summary, summarize } from "./table.
 const { values } = parseArgs({
   options: {
     against: { type: "string" },
+    ours: { type: "string" },
     json: { type: "string" },
     quick: { type: "boolean", default: false },
     rounds: { type: "string" },
@@ -31,6 +32,7 @@ const { values } = parseArgs({
 
 const USAGE = `usage: npm run bench -- [options]
   --against "ETCD COMMAND"  the etcd to compare with (default: 3.7.3 built from Go modules, else Debian's)
+  --ours "COMMAND"          another build of ours (default: bin/etcd)
   --rows PARTS              only rows with these words, e.g. "native put,range 10x100"
   --rounds N                rounds, each measuring both servers (default 3)
   --seconds N               measured seconds a run (default 4; --quick: 1)
@@ -140,7 +142,7 @@ async function main(): Promise<void> {
     console.log(USAGE);
     return;
   }
-  const commands = findCommands(values.against);
+  const commands = findCommands(values.against, values.ours);
   const rounds = Number(values.rounds ?? (values.quick ? 1 : 3));
   const seconds = Number(values.seconds ?? (values.quick ? 1 : 4));
   const timing = { seconds, warmupSeconds: values.quick ? 0.3 : 1, seed: Number(values.seed) };

@@ -5,7 +5,7 @@
  */
 import process from "node:process";
 import { GrpcServer, type ServerCall } from "@quorate/rpc";
-import { RawClient, rawFrames as raw } from "@quorate/rpc/testing";
+import { type Http2Connection, rawFrames as raw } from "@quorate/rpc/testing";
 
 const seconds = Number(process.argv[2] ?? 1);
 const PUT = "/etcdserverpb.KV/Put";
@@ -18,12 +18,26 @@ const watches: ServerCall[] = [];
 server.unary(PUT, (_message, call) => call.reply(REPLY));
 server.stream(WATCH, (call) => void watches.push(call));
 
-function connect(): RawClient {
-  const peer = new RawClient();
-  server.attach(peer.open, { address: "bench", port: 1 });
-  peer.greet([4, 0x7fff_ffff]);
-  peer.send(raw.windowUpdate(0, 0x7000_0000));
-  return peer;
+/** A client whose octets come from the caller, and which takes everything that it is sent. */
+function connect(): Http2Connection {
+  let connection: Http2Connection | undefined;
+  server.attach(
+    (opened) => {
+      connection = opened;
+      return { flush: () => take(opened), destroy: () => {} };
+    },
+    { address: "bench", port: 1 },
+  );
+  const greeting = raw.concat(raw.PREFACE, raw.settings([4, 0x7fff_ffff]));
+  connection!.receive(greeting, 0, greeting.length);
+  return connection!;
+}
+
+function take(connection: Http2Connection): void {
+  connection.flushPending = false;
+  connection.pump(131_072);
+  connection.output.clear();
+  connection.sendWindow = 0x7000_0000;
 }
 
 const REQUESTS = 100;
@@ -54,31 +68,28 @@ for (const [name, withDeadlines] of [
   if (process.argv[3] !== undefined && process.argv[3] !== name) continue;
   const chunks = record(withDeadlines);
   let next = 0;
-  let connection = connect().connection!;
+  let connection = connect();
   measure(name, REQUESTS, () => {
     if (next === chunks.length) {
       next = 0;
-      connection = connect().connection!;
+      connection = connect();
     }
     const chunk = chunks[next++]!;
     connection.receive(chunk, 0, chunk.length);
-    connection.pump(131_072);
-    connection.flushPending = false;
-    connection.output.clear();
-    connection.sendWindow = 0x7000_0000;
+    take(connection);
   });
 }
 
 {
-  const peer = connect();
-  const connection = peer.connection!;
-  for (let i = 0; i < 1000; i++) peer.send(raw.headers(1 + 2 * i, raw.grpcRequest(WATCH)));
+  const connection = connect();
+  const encode = raw.blockEncoder();
+  const opening = raw.concat(
+    ...Array.from({ length: 1000 }, (_, i) => raw.frame(1, 4, 1 + 2 * i, encode(raw.grpcRequest(WATCH)))),
+  );
+  connection.receive(opening, 0, opening.length);
   measure("events", 1000, () => {
     for (let i = 0; i < watches.length; i++) watches[i]!.send(REPLY);
-    connection.pump(131_072);
-    connection.flushPending = false;
-    connection.output.clear();
-    connection.sendWindow = 0x7000_0000;
+    take(connection);
     for (const stream of connection.streams.toArray()) stream.sendWindow = 0x7000_0000;
   });
 }
