@@ -61,21 +61,21 @@ function run(mutation: Mutation | undefined): (string | undefined)[] {
 }
 
 function toMarkdown(outcomes: readonly Outcome[]): string {
-  const rows = outcomes.map(({ mutation, caught }) => {
-    const cells = caught.map((test) => test?.replaceAll("|", "\\|").replaceAll("\\#", "#") ?? "-");
-    return `| ${mutation.name} | \`${mutation.file}\` | ${cells.join(" | ")} |`;
+  const items = outcomes.map(({ mutation, caught }) => {
+    const by = SUITES.flatMap(({ name }, i) =>
+      caught[i] === undefined ? [] : [`  - ${name}: ${caught[i]}`],
+    );
+    return [`- **${mutation.name}** (\`${mutation.file}\`)`, ...by].join("\n").replaceAll("\\#", "#");
   });
   return [
     "# Mutation checks",
     "",
-    "Each line is a mistake that a Raft implementation could make. `node packages/raft/scripts/mutations.ts --write` plants",
+    "Each item is a mistake that a Raft implementation could make. `node packages/raft/scripts/mutations.ts --write` plants",
     "them one by one in a copy of the package, runs the suite on each, fails if one passes, and writes this page: for each part",
-    "of the suite the first test that caught the mistake. The simulation runs 400 seeds; where it has `-` the mistake is one of",
-    "liveness or of contract, or needs more seeds.",
+    "of the suite that caught the mistake, the first test that did. The simulation runs 400 seeds; where it is not named, the",
+    "mistake is one of liveness or of contract, or needs more seeds.",
     "",
-    `| mistake | in | ${SUITES.map(({ name }) => name).join(" | ")} |`,
-    `|---|---|${SUITES.map(() => "---|").join("")}`,
-    ...rows,
+    ...items,
     "",
   ].join("\n");
 }
