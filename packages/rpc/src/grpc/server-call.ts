@@ -379,7 +379,12 @@ export class ServerCallStream extends GrpcStream implements ServerCall, Expiring
     const { route } = this.head;
     if (route !== undefined) route.stats.handled[code] = (route.stats.handled[code] ?? 0) + 1;
     const { observer } = this.owner.server;
-    if (observer !== undefined) observer.onCallEnd(this, code);
+    if (observer === undefined) return;
+    try {
+      observer.onCallEnd(this, code);
+    } catch (error) {
+      this.owner.server.reportHandlerError(error, this.path);
+    }
   }
 }
 

@@ -130,8 +130,12 @@ export class Http2Connection extends SendScheduler implements FrameSink {
   }
 
   protected override onOutput(): void {
-    // Without a stream nothing more can follow in this turn. Flushing now, while all this is in the processor's cache,
-    // is a third cheaper with a thousand connections of one call each.
+    this.handler.onOutput(this);
+  }
+
+  protected override onGathered(): void {
+    // Without a stream nothing more follows in this turn. With a thousand connections of one call each, flushing now is
+    // cheaper than later: all this is still in the processor's cache.
     if (this.streams.size === 0 && !this.pumping) this.handler.onLastOutput(this);
     else this.handler.onOutput(this);
   }

@@ -12,6 +12,8 @@ export abstract class FrameWriter {
 
   /** There is output now, or a stream can go on; called once a flush. */
   protected abstract onOutput(): void;
+  /** The same, after a gathered piece of work: every frame is complete. */
+  protected abstract onGathered(): void;
 
   /** Asks for a flush, at the latest at the end of the turn. */
   requestFlush(): void {
@@ -32,7 +34,7 @@ export abstract class FrameWriter {
 
   endGathering(): void {
     this.#gathering = false;
-    if (this.flushPending) this.onOutput();
+    if (this.flushPending) this.onGathered();
   }
 
   /** Starts a frame; the caller then appends `length` octets of payload. */

@@ -499,6 +499,13 @@ test("a client that is silent is pinged, and cut when it does not answer", () =>
   assert.equal(peer.closed, true);
 });
 
+test("a ping to an idle client leaves whole at the end of the turn", async () => {
+  const { peer, clock } = connected({ keepalive: { intervalMs: 10_000, timeoutMs: 1000 } });
+  clock.advance(10_001);
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(peer.of(6).length, 1);
+});
+
 test("a client that never says SETTINGS is cut after ten seconds", () => {
   const { server, peer, clock } = setUp();
   server.attach(peer.open, PEER);

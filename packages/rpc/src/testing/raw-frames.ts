@@ -26,6 +26,9 @@ export function frame(
   return bytes;
 }
 
+/** What a client sends first. */
+export const PREFACE = h2.CLIENT_PREFACE;
+
 export function uint32(...values: number[]): Uint8Array {
   const bytes = new Uint8Array(values.length * 4);
   for (const [i, value] of values.entries()) new DataView(bytes.buffer).setUint32(i * 4, value);
