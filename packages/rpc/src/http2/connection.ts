@@ -394,7 +394,7 @@ export class Http2Connection extends SendScheduler implements FrameSink {
     if (endStream) this.#closeIfDone(stream);
   }
 
-  /** Ends a stream that never was; that must not become a way around the limit on resets. */
+  /** Answers with RST_STREAM on a stream that is not open; that must not become a way around the limit on resets. */
   #refuse(id: number, code: number): void {
     if (this.#resets.take()) this.#writeReset(id, code);
     else this.fail(h2.ENHANCE_YOUR_CALM, "too many refused streams");
@@ -456,7 +456,11 @@ export class Http2Connection extends SendScheduler implements FrameSink {
       this.fail(h2.PROTOCOL_ERROR, "WINDOW_UPDATE on an idle stream");
     } else {
       const stream = this.streams.get(id);
-      if (stream === undefined) return;
+      if (stream === undefined) {
+        // Usual for a stream that has just ended; but an increment of 0 is wrong on any stream.
+        if (increment === 0) this.#refuse(id, h2.PROTOCOL_ERROR);
+        return;
+      }
       if (increment === 0) this.#streamError(stream, h2.PROTOCOL_ERROR);
       else if (stream.sendWindow + increment > h2.LARGEST_WINDOW_SIZE) {
         this.#streamError(stream, h2.FLOW_CONTROL_ERROR);
@@ -564,7 +568,7 @@ export class Http2Connection extends SendScheduler implements FrameSink {
     if (stream !== undefined) this.#streamError(stream, code);
     // RST_STREAM must not be sent for an idle stream.
     else if (this.#isIdle(id)) this.fail(code, "invalid PRIORITY");
-    else this.#countIdleFrame();
+    else this.#refuse(id, code);
   }
 
   #countIdleFrame(): void {

@@ -38,6 +38,24 @@ function calm(peer: RawClient): void {
   assert.equal(peer.closed, true);
 }
 
+test("malformed frames on a closed stream are answered with a stream error", () => {
+  const { peer } = connected();
+  for (const id of [1, 3, 5]) {
+    peer.send(raw.headers(id, raw.grpcRequest("/test.Service/Echo")));
+    peer.send(raw.data(id, raw.grpcMessage(new Uint8Array(1)), true));
+  }
+  peer.send(
+    raw.frame(h2.FRAME_PRIORITY, 0, 1, new Uint8Array(4)),
+    raw.frame(h2.FRAME_PRIORITY, 0, 3, raw.uint32(3, 0).subarray(0, 5)),
+  );
+  peer.send(raw.windowUpdate(5, 0));
+  assert.deepEqual(
+    [1, 3, 5].map((id) => peer.resetCode(id)),
+    [h2.FRAME_SIZE_ERROR, h2.PROTOCOL_ERROR, h2.PROTOCOL_ERROR],
+  );
+  assert.equal(peer.closed, false);
+});
+
 test("rapid reset ends the connection after the burst", () => {
   const { peer } = connected();
   const rounds = roundsUntilClosed(peer, 100_000, (n) =>
