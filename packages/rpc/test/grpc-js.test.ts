@@ -37,8 +37,7 @@ const service = {
 };
 const TestClient = grpc.makeGenericClientConstructor(service, "test.Service");
 
-// biome-ignore lint/suspicious/noExplicitAny: grpc-js generates its client's methods at run time
-type DynamicClient = any;
+type DynamicClient = InstanceType<typeof TestClient>;
 
 const cancelled: string[] = [];
 let server: GrpcServer;
