@@ -33,7 +33,7 @@ export const FLAG_SECTIONS: readonly FlagSection[] = [
     title: "Member",
     flags: [
       flag("name", "string", "default", "Human-readable name for this member."),
-      flag("data-dir", "string", "", "Path to the data directory (default '${name}.etcd')."),
+      flag("data-dir", "string", "", "Path to the data directory (default: the name followed by '.etcd')."),
       flag("wal-dir", "string", "", "Path to the dedicated WAL directory."),
       flag(
         "snapshot-count",
