@@ -33,6 +33,22 @@ export const SUITES: Readonly<Record<string, Suite>> = {
     what: "power cuts: unsynced writes dropped and torn",
     onlyOurs: true,
   },
+  "etcd-wal": {
+    file: "packages/server/src/wal/interop/etcd-wal.suite.ts",
+    what: "logs exchanged with etcd's own WAL code, both ways",
+    onlyOurs: true,
+  },
+  h2spec: { file: "test/programs/h2spec.suite.ts", what: "every case of h2spec", onlyOurs: true },
+  "go-grpc": {
+    file: "test/programs/go-grpc.suite.ts",
+    what: "Go's gRPC client against rpc alone",
+    onlyOurs: true,
+  },
+  raft: {
+    file: "test/programs/raft.suite.ts",
+    what: "1,000 simulated seeds, and planted mistakes",
+    onlyOurs: true,
+  },
   corruption: {
     file: "test/crash/corruption.suite.ts",
     what: "flipped bytes in WAL and backend",

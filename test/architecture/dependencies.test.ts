@@ -10,10 +10,9 @@ const PACKAGES: Record<string, readonly string[]> = {
   wire: [],
   rpc: [],
   raft: [],
-  client: ["wire", "rpc"],
   server: ["wire", "rpc", "raft"],
-  cli: ["server", "client", "wire", "rpc"],
-  bench: ["client", "server", "wire", "rpc", "raft"],
+  cli: ["server", "wire", "rpc"],
+  bench: ["server", "wire", "rpc", "raft"],
 };
 
 /** Folders of server/src that decide: they may touch time, chance, disk and network only through the seams. */

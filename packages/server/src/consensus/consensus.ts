@@ -12,6 +12,7 @@ import {
 } from "@quorate/raft";
 import type { RequestIds } from "../cluster/request-ids.ts";
 import { RequestError } from "../errors.ts";
+import { failpoints } from "../failpoints/index.ts";
 import type { Clock } from "../seams/clock.ts";
 import type { LogWriter } from "./log-writer.ts";
 import { PendingProposals } from "./pending-proposals.ts";
@@ -229,7 +230,8 @@ export class Consensus {
         }
         for (const state of ready.readStates) this.#reads.answered(state);
         const toPeers = this.#handOut(ready.messages);
-        if (toPeers !== undefined) this.#send(toPeers);
+        if (failpoints !== undefined) this.#sendWithFailpoints(toPeers);
+        else if (toPeers !== undefined) this.#send(toPeers);
         if (this.#reads.applied(this.#appliedIndex) && this.#reads.hasWaiting) this.#scheduleTurn();
       }
     } finally {
@@ -252,6 +254,15 @@ export class Consensus {
       }
     }
     return toPeers;
+  }
+
+  /** Only in processes with failpoints. A sleep puts off these messages and nothing else. */
+  #sendWithFailpoints(toPeers: readonly Message[] | undefined): void {
+    const delayMs =
+      failpoints?.hitSync(this.#isLeader ? "raftBeforeLeaderSend" : "raftBeforeFollowerSend") ?? 0;
+    if (toPeers === undefined) return;
+    if (delayMs > 0) this.#clock.setTimer(delayMs, () => this.#send(toPeers));
+    else this.#send(toPeers);
   }
 
   #apply(entries: readonly Entry[]): void {

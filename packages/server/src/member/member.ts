@@ -35,6 +35,7 @@ import type { Random } from "../seams/random.ts";
 import { realClock } from "../seams/real-clock.ts";
 import { RealDisk } from "../seams/real-disk.ts";
 import { realRandom } from "../seams/real-random.ts";
+import { withoutSync } from "../seams/unsafe-disk.ts";
 import { purgeSnapFiles, saveSnapFile } from "../snapshot/snap-directory.ts";
 import { encodeV2Store } from "../snapshot/v2-store.ts";
 import { type Logger, silentLogger } from "../telemetry/logger.ts";
@@ -75,7 +76,7 @@ export class Member implements AsyncDisposable {
   readonly #log: Logger;
   readonly #clock: Clock = realClock;
   readonly #random: Random = realRandom;
-  readonly #disk: Disk = new RealDisk();
+  readonly #disk: Disk;
   readonly #onFatal: (error: Error) => void;
   #storage!: MemberStorage;
   #consensus!: Consensus;
@@ -99,6 +100,7 @@ export class Member implements AsyncDisposable {
 
   private constructor(config: ServerConfig, hooks: MemberHooks) {
     this.config = config;
+    this.#disk = config.unsafeNoFsync ? withoutSync(new RealDisk()) : new RealDisk();
     this.#log = (hooks.logger ?? silentLogger).for("member/member.ts");
     this.#onFatal =
       hooks.onFatal ??
@@ -158,6 +160,7 @@ export class Member implements AsyncDisposable {
     if (this.#isSoleVoter()) this.#consensus.campaign();
     await this.#becomeReady();
     await this.#serve(services);
+    this.#metrics.started();
     this.#log.info("ready to serve client requests", { "listen-client-urls": this.clientUrls });
     for (const url of this.clientUrls) {
       const secure = url.startsWith("https") || url.startsWith("unixs");

@@ -37,6 +37,10 @@ export class Metrics {
 
   constructor(context: ApiContext) {
     this.#context = context;
+  }
+
+  /** The member serves from now on: until here the loop was busy with starting, and nobody waited for it. */
+  started(): void {
     this.#loopDelay.enable();
   }
 

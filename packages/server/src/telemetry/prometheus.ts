@@ -63,7 +63,7 @@ export class PrometheusMetrics {
 
     const delay: Gauge<"quantile"> = new Gauge({
       name: "quorate_event_loop_delay_seconds",
-      help: "How much later than planned the event loop came to its timers, since the start or the last reset.",
+      help: "How much later than planned the event loop came to its timers, since the member began to serve.",
       labelNames: ["quantile"],
       registers: [this.#registry],
       collect: () => {
