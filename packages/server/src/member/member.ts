@@ -1,17 +1,9 @@
 import type { Server as HttpServer } from "node:http";
 import { type ConfState, RawNode } from "@quorate/raft";
 import { GrpcServer } from "@quorate/rpc";
-import { encode } from "@quorate/wire";
-import { LeaseCheckpointRequestSchema, LeaseRevokeRequestSchema } from "@quorate/wire/etcdserverpb";
-import { HeaderEncoder, InternalField } from "@quorate/wire/hot";
-import {
-  ClusterMemberAttrSetRequestSchema,
-  ClusterVersionSetRequestSchema,
-} from "@quorate/wire/membershippb";
+import { HeaderEncoder } from "@quorate/wire/hot";
 import { AlarmStore } from "../alarm/alarm-store.ts";
 import type { ApiContext } from "../api/context.ts";
-import { ensureLeadership } from "../api/lease-service.ts";
-import { propose } from "../api/propose.ts";
 import { createServices } from "../api/register.ts";
 import type { Services } from "../api/services.ts";
 import { Quota } from "../apply/quota.ts";
@@ -24,9 +16,7 @@ import { LogWriter } from "../consensus/log-writer.ts";
 import { type FailpointServer, openFailpointServer } from "../failpoints/index.ts";
 import type { Gateway } from "../http/gateway/gateway.ts";
 import { type ClientHttp, createClientHttp, createPeerHttpServer } from "../http/servers.ts";
-import { Lessor } from "../lease/lessor.ts";
-import { minimumTtlSeconds } from "../lease/minimum-ttl.ts";
-import { RevokeQueue } from "../lease/revoke-queue.ts";
+import type { Lessor } from "../lease/lessor.ts";
 import { MvccStore } from "../mvcc/store.ts";
 import type { Backend } from "../seams/backend.ts";
 import type { Clock, Timer } from "../seams/clock.ts";
@@ -40,9 +30,9 @@ import { purgeSnapFiles, saveSnapFile } from "../snapshot/snap-directory.ts";
 import { encodeV2Store } from "../snapshot/v2-store.ts";
 import { type Logger, silentLogger } from "../telemetry/logger.ts";
 import { Metrics } from "../telemetry/metrics.ts";
-import { CLUSTER_VERSION } from "../version.ts";
 import { WatchHub } from "../watch/hub.ts";
 import { LeaderMonitor } from "../watch/leader-monitor.ts";
+import { createLessor } from "./leases.ts";
 import {
   checkAddressesFree,
   type OpenListeners,
@@ -51,6 +41,7 @@ import {
 } from "./listeners.ts";
 import { LogCompaction } from "./log-compaction.ts";
 import { configFromOptions, isServerConfig, type MemberOptions } from "./options.ts";
+import { publish } from "./publish.ts";
 import { StateMachine } from "./state-machine.ts";
 import { confStateOf, type MemberStorage, openStorage, storagePaths } from "./storage.ts";
 
@@ -158,7 +149,7 @@ export class Member implements AsyncDisposable {
     // Nobody campaigns before its configuration is applied, which for a new member is the log's first entry.
     await this.#writer.whenIdle();
     if (this.#isSoleVoter()) this.#consensus.campaign();
-    await this.#becomeReady();
+    await publish(this.#context);
     await this.#serve(services);
     this.#metrics.started();
     this.#log.info("ready to serve client requests", { "listen-client-urls": this.clientUrls });
@@ -205,50 +196,15 @@ export class Member implements AsyncDisposable {
       compactionSleepMs: config.compactionSleepMs,
     });
     this.#store = store;
-    const revokes = new RevokeQueue({
-      confirmLeadership: async () => {
-        await ensureLeadership(this.#context);
-        return this.#consensus.isLeader;
-      },
-      revoke: async (id) => {
-        const request = encode(LeaseRevokeRequestSchema, { ID: id });
-        await propose(this.#context, InternalField.leaseRevoke, request, (applier) =>
-          applier.leaseRevoke(id),
-        );
-      },
-      onFailure: (id, error) =>
-        this.#log.warn("failed to revoke an expired lease", {
-          "lease-id": id.toString(16),
-          error: (error as Error).message,
-        }),
-      onExpired: () => {
-        this.#lessor.metrics.expired += 1;
-      },
-    });
-    this.#lessor = new Lessor({
-      clock,
+    this.#lessor = createLessor({
+      config,
       backend,
-      proposals: {
-        proposeRevoke: (leases) => {
-          revokes.offer(leases);
-        },
-        proposeCheckpoint: async (checkpoints) => {
-          const request = encode(LeaseCheckpointRequestSchema, {
-            checkpoints: checkpoints.map(({ id, remainingTtlSeconds }) => ({
-              ID: id,
-              remainingTTL: BigInt(remainingTtlSeconds),
-            })),
-          });
-          await propose(this.#context, InternalField.leaseCheckpoint, request, (applier) =>
-            applier.leaseCheckpoint(checkpoints),
-          );
-        },
-      },
-      minimumTtlSeconds: minimumTtlSeconds(config.heartbeatMs, this.#electionTimeoutMs),
-      electionTimeoutMs: this.#electionTimeoutMs,
+      clock,
+      random: this.#random,
       requestTimeoutMs: this.#requestTimeoutMs,
-      checkpoints: false,
-      hashSeed: this.#random.below(2 ** 32),
+      electionTimeoutMs: this.#electionTimeoutMs,
+      context: () => this.#context,
+      log: this.#log,
     });
     const quota = new Quota(config.quotaBackendBytes, () => backend.sizeBytes);
     const state = { store, lessor: this.#lessor, alarms, membership, backend, quota };
@@ -400,26 +356,6 @@ export class Member implements AsyncDisposable {
         this.#compaction.check();
       });
     });
-  }
-
-  /** Agrees on the cluster version and publishes this member's name and URLs, through the log. */
-  async #becomeReady(): Promise<void> {
-    const { config } = this;
-    const { membership } = this.#storage;
-    if (membership.version === undefined) {
-      const request = encode(ClusterVersionSetRequestSchema, { ver: CLUSTER_VERSION });
-      await propose(this.#context, InternalField.clusterVersionSet, request, (applier) =>
-        applier.clusterVersion(CLUSTER_VERSION),
-      );
-    }
-    const memberId = this.#storage.localId;
-    const request = encode(ClusterMemberAttrSetRequestSchema, {
-      memberID: memberId,
-      memberAttributes: { name: config.name, clientUrls: [...config.advertiseClientUrls] },
-    });
-    await propose(this.#context, InternalField.clusterMemberAttrSet, request, (applier) =>
-      applier.memberAttributes(memberId, config.name, config.advertiseClientUrls),
-    );
   }
 
   async #serve(services: Services): Promise<void> {

@@ -1,29 +1,10 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import type { ApiContext } from "../api/context.ts";
+import type { HealthCounts, LoopDelay } from "./counts.ts";
 import type { PrometheusMetrics } from "./prometheus.ts";
 
 const NANOSECONDS = 1e9;
 const QUANTILES = [50, 99, 99.9];
-
-/** How late the event loop comes to what is due. */
-export interface LoopDelay {
-  quantiles(): readonly { readonly quantile: string; readonly seconds: number }[];
-}
-
-/** Answers to health probes so far. */
-export interface HealthCounts {
-  success: number;
-  failures: number;
-  readonly checks: Map<string, HealthCheckCount>;
-}
-
-export interface HealthCheckCount {
-  readonly type: string;
-  readonly name: string;
-  success: number;
-  error: number;
-  last: boolean;
-}
 
 /**
  * What a member counts that no part of it counts for itself. The Prometheus library is loaded when somebody asks for

@@ -1,7 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import type { ApiContext } from "../api/context.ts";
 import { COMPATIBLE_VERSION } from "../version.ts";
-import type { HealthCounts, LoopDelay } from "./metrics.ts";
+import type { HealthCounts, LoopDelay } from "./counts.ts";
 
 /** The metrics of a member in Prometheus's form; most are read from the parts when they are asked for. */
 export class PrometheusMetrics {
