@@ -13,6 +13,12 @@ const MIN_SLACK = 64;
 export class EntryWindow {
   #slots: Entry[] = [];
   #head = 0;
+  #dataBytes = 0;
+
+  /** Of the payloads of all entries together. */
+  get dataBytes(): number {
+    return this.#dataBytes;
+  }
 
   get length(): number {
     return this.#slots.length - this.#head;
@@ -28,14 +34,23 @@ export class EntryWindow {
 
   /** Adds `entries[from..]` at the end. The array stays the caller's. */
   append(entries: readonly Entry[], from = 0): void {
-    for (let i = from; i < entries.length; i++) this.#slots.push(entries[i]!);
+    for (let i = from; i < entries.length; i++) {
+      const entry = entries[i]!;
+      this.#slots.push(entry);
+      this.#dataBytes += entry.data.length;
+    }
   }
 
   /** Drops everything from `length` on. */
   truncate(length: number): void {
     assert(length >= 0 && length <= this.length, "truncating beyond the window");
-    if (length === 0) this.clear();
-    else this.#slots.length = this.#head + length;
+    if (length === 0) {
+      this.clear();
+      return;
+    }
+    const end = this.#head + length;
+    for (let i = end; i < this.#slots.length; i++) this.#dataBytes -= this.#slots[i]!.data.length;
+    this.#slots.length = end;
   }
 
   dropFirst(count: number): void {
@@ -43,7 +58,10 @@ export class EntryWindow {
     const head = this.#head + count;
     if (head === this.#slots.length) {
       this.clear();
-    } else if (head >= MIN_SLACK && head * 2 >= this.#slots.length) {
+      return;
+    }
+    for (let i = this.#head; i < head; i++) this.#dataBytes -= this.#slots[i]!.data.length;
+    if (head >= MIN_SLACK && head * 2 >= this.#slots.length) {
       this.#slots = this.#slots.slice(head);
       this.#head = 0;
     } else {
@@ -55,6 +73,7 @@ export class EntryWindow {
   clear(): void {
     this.#slots = [];
     this.#head = 0;
+    this.#dataBytes = 0;
   }
 
   /** A new array with the entries at positions from <= p < to. */

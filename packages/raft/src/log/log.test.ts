@@ -326,6 +326,16 @@ describe("storage in memory", () => {
     );
     assert.throws(() => storage.createSnapshot(9, undefined, NO_DATA), RaftInvariantError);
   });
+
+  test("knows from where on its entries fit into a number of bytes", () => {
+    const storage = new MemoryStorage();
+    storage.append([entry(1, 1, 50), entry(2, 1, 10), entry(3, 1, 30), entry(4, 1, 20)]);
+    assert.equal(storage.dataBytes, 110);
+    const firstByBytes = [110, 109, 60, 49, 20, 0].map((bytes) => storage.firstIndexWithin(bytes));
+    assert.deepEqual(firstByBytes, [1, 2, 2, 4, 4, 5]);
+    storage.compact(1);
+    assert.deepEqual([storage.dataBytes, storage.firstIndexWithin(60)], [60, 2]);
+  });
 });
 
 describe("a window of entries", () => {
@@ -338,7 +348,7 @@ describe("a window of entries", () => {
         let next = 1;
         for (const { kind, n } of actions) {
           if (kind === "append") {
-            const more = entriesOf(new Array<number>(n).fill(1), next);
+            const more = Array.from({ length: n }, (_, i) => entry(next + i, 1, (next + i) % 5));
             next += n;
             window.append(more);
             list.push(...more);
@@ -354,6 +364,10 @@ describe("a window of entries", () => {
           }
           assert.equal(window.length, list.length);
           assert.equal(window.last(), list.at(-1));
+          assert.equal(
+            window.dataBytes,
+            list.reduce((sum, { data }) => sum + data.length, 0),
+          );
           assert.deepEqual(window.slice(0, window.length), list);
         }
       }),

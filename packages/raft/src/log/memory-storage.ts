@@ -41,6 +41,19 @@ export class MemoryStorage implements Storage {
     return this.#compactedIndex + this.#window.length;
   }
 
+  /** Of the payloads of all entries together. */
+  get dataBytes(): number {
+    return this.#window.dataBytes;
+  }
+
+  /** The lowest index such that the entries from there on have at most `maxBytes` of payload. */
+  firstIndexWithin(maxBytes: number): number {
+    let bytes = this.#window.dataBytes;
+    let position = 0;
+    while (bytes > maxBytes) bytes -= this.#window.at(position++).data.length;
+    return this.firstIndex() + position;
+  }
+
   term(index: number): number {
     if (index < this.#compactedIndex) throw new RaftError("COMPACTED");
     if (index > this.lastIndex()) throw new RaftError("UNAVAILABLE");

@@ -8,6 +8,12 @@ import type { Wal } from "../wal/wal.ts";
 /** Snapshots do not follow each other faster than this, however fast entries come: each costs several syncs. */
 const MIN_INTERVAL_MS = 500;
 const PURGE_INTERVAL_MS = 30_000;
+/** Entries are forgotten this many at a time. */
+const STEP_ENTRIES = 500;
+/** Entries for slow followers have at most this much payload, however many were asked for... */
+const MAX_KEPT_BYTES = 64 * 1024 * 1024;
+/** ...but for those that a follower who keeps up may still ask for. */
+const MIN_KEPT_ENTRIES = 100;
 
 export interface LogCompactionOptions {
   readonly clock: Clock;
@@ -28,8 +34,10 @@ export interface LogCompactionOptions {
 }
 
 /**
- * Keeps the log short: every `snapshotCount` entries the backend is flushed, the log is marked to begin there, and what
- * lies before (but for some entries for slow followers) is forgotten. All of it off the way of a write.
+ * Keeps the log short. On disk: every `snapshotCount` entries the backend is flushed and the log is marked to begin
+ * there, off the way of a write. In memory: what is applied is forgotten but for `catchupEntries` for slow followers.
+ * That need not wait for the disk: nobody reads applied entries back, a restart reads the log from the disk, and a
+ * follower that is further behind gets the applied state. As etcd's `snapshotIfNeededAndCompactRaftLog` since v3.6.
  */
 export class LogCompaction {
   readonly #options: LogCompactionOptions;
@@ -47,6 +55,34 @@ export class LogCompaction {
 
   /** Called after each batch of applied entries, and on ticks. Cheap unless something is due. */
   check(): void {
+    this.#compactMemory();
+    this.#snapshotToDisk();
+  }
+
+  /** Resolves when no snapshot is being made. */
+  async idle(): Promise<void> {
+    await this.#running;
+  }
+
+  #compactMemory(): void {
+    const { consensus, raftLog, catchupEntries } = this.#options;
+    const index = consensus.appliedIndex;
+    const first = raftLog.firstIndex();
+    let compactIndex = index - catchupEntries;
+    if (compactIndex - first < STEP_ENTRIES) {
+      if (raftLog.dataBytes <= MAX_KEPT_BYTES) return;
+      const withinBytes = raftLog.firstIndexWithin(MAX_KEPT_BYTES - MAX_KEPT_BYTES / 8) - 1;
+      compactIndex = Math.min(withinBytes, index - MIN_KEPT_ENTRIES);
+      if (compactIndex < first) return;
+    }
+    // Raft names this state to a follower that needs more than what is left.
+    if (index > raftLog.snapshot().metadata.index) {
+      raftLog.createSnapshot(index, this.#options.confState(), new Uint8Array(0));
+    }
+    raftLog.compact(compactIndex);
+  }
+
+  #snapshotToDisk(): void {
     const { consensus, clock, snapshotCount } = this.#options;
     if (this.#running !== undefined || consensus.appliedIndex - this.#lastIndex <= snapshotCount) return;
     const nowMs = clock.nowMs();
@@ -60,13 +96,8 @@ export class LogCompaction {
     );
   }
 
-  /** Resolves when no snapshot is being made. */
-  async idle(): Promise<void> {
-    await this.#running;
-  }
-
   async #run(): Promise<void> {
-    const { backend, consensus, writer, wal, raftLog, catchupEntries, clock } = this.#options;
+    const { backend, consensus, writer, wal, clock } = this.#options;
     const index = consensus.appliedIndex;
     const term = consensus.appliedTerm;
     const confState = this.#options.confState();
@@ -76,9 +107,6 @@ export class LogCompaction {
     await this.#options.saveSnapFile(index, term, confState);
     await writer.saveSnapshot({ index, term, confState });
     this.#lastIndex = index;
-    raftLog.createSnapshot(index, confState, new Uint8Array(0));
-    const compactIndex = index - catchupEntries;
-    if (compactIndex > raftLog.firstIndex()) raftLog.compact(compactIndex);
     wal.releaseTo(index);
     if (clock.nowMs() - this.#lastPurgeMs >= PURGE_INTERVAL_MS) {
       this.#lastPurgeMs = clock.nowMs();

@@ -1,0 +1,72 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { EntryType, emptyConfState, MemoryStorage } from "@quorate/raft";
+import { LogCompaction, type LogCompactionOptions } from "./log-compaction.ts";
+
+const MIB = 1024 * 1024;
+
+/** A member whose disk snapshots never finish: what is forgotten in memory does not wait for them. */
+function memberWith(options: { catchupEntries: number; entryBytes: number }) {
+  const raftLog = new MemoryStorage();
+  const data = new Uint8Array(options.entryBytes);
+  const confState = { ...emptyConfState(), voters: [1n] };
+  const consensus = { appliedIndex: 0, appliedTerm: 1 };
+  const compaction = new LogCompaction({
+    clock: { nowMs: () => 0 },
+    consensus,
+    raftLog,
+    snapshotCount: 10_000,
+    catchupEntries: options.catchupEntries,
+    lastIndex: 0,
+    confState: () => confState,
+  } as unknown as LogCompactionOptions);
+  const apply = (entryCount: number) => {
+    for (let i = 0; i < entryCount; i++) {
+      const index = consensus.appliedIndex + 1;
+      raftLog.append([{ type: EntryType.EntryNormal, term: 1, index, data }]);
+      consensus.appliedIndex = index;
+      compaction.check();
+    }
+  };
+  return { raftLog, confState, apply };
+}
+
+// Entries go in steps of 500.
+const cases = [
+  { name: "few entries are all kept", catchupEntries: 5_000, applied: 5_400, kept: [5_400, 5_400] },
+  {
+    name: "of many, those to catch up with are kept",
+    catchupEntries: 5_000,
+    applied: 9_999,
+    kept: [5_000, 5_501],
+  },
+  { name: "fewer on request", catchupEntries: 10, applied: 2_345, kept: [10, 511] },
+];
+for (const { name, catchupEntries, applied, kept } of cases) {
+  test(`the log in memory: ${name}`, () => {
+    const { raftLog, apply } = memberWith({ catchupEntries, entryBytes: 10 });
+    apply(applied);
+    const length = raftLog.lastIndex() - raftLog.firstIndex() + 1;
+    assert.ok(length >= kept[0]! && length <= kept[1]!, `${length} kept`);
+  });
+}
+
+test("the log in memory: large entries are bounded by their bytes, and the last hundred stay", () => {
+  const large = memberWith({ catchupEntries: 5_000, entryBytes: 128 * 1024 });
+  large.apply(2_000);
+  assert.ok(large.raftLog.dataBytes <= 64 * MIB);
+  assert.ok(large.raftLog.dataBytes >= 55 * MIB);
+  const huge = memberWith({ catchupEntries: 5_000, entryBytes: MIB });
+  huge.apply(300);
+  assert.equal(huge.raftLog.lastIndex() - huge.raftLog.firstIndex() + 1, 100);
+});
+
+test("the snapshot that raft offers is never older than what was forgotten, and names the voters", () => {
+  const { raftLog, confState, apply } = memberWith({ catchupEntries: 100, entryBytes: 10 });
+  for (let round = 0; round < 40; round++) {
+    apply(97);
+    const { index, confState: offered } = raftLog.snapshot().metadata;
+    assert.ok(index >= raftLog.firstIndex() - 1);
+    if (index > 0) assert.deepEqual(offered, confState);
+  }
+});
