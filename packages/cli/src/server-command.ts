@@ -38,8 +38,9 @@ export async function runServer(program: string, args: readonly string[]): Promi
     stopOnSignals(member, log);
     if (process.stdout.isTTY) process.stdout.write(banner(config, member));
   } catch (error) {
-    log.fatal("failed to start", { error: (error as Error).message });
-    process.stderr.write(`${program}: ${(error as Error).message}\n`);
+    // One line: a mistake of the operator's is told to a person, everything else to the log.
+    if (error instanceof ConfigError) process.stderr.write(`${program}: ${error.message}\n`);
+    else log.fatal("failed to start", { error: (error as Error).message });
     process.exit(1);
   }
 }

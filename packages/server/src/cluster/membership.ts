@@ -119,18 +119,13 @@ export function encodeMember(member: ClusterMember): string {
 /** Throws `SyntaxError` when `text` is not a member's JSON. */
 export function decodeMember(text: string): ClusterMember {
   // IDs use all 64 bits: only the source text has them whole.
-  const raw = JSON.parse(text, function (
-    this: unknown,
-    key: string,
-    value: unknown,
-    context?: { source?: string },
-  ) {
-    return key === "id" && typeof value === "number" ? (context?.source ?? String(value)) : value;
-  } as (key: string, value: unknown) => unknown) as Record<string, unknown>;
-  if (typeof raw.id !== "string" || !/^\d+$/.test(raw.id))
-    throw new SyntaxError("a member needs a numeric id");
+  const raw = JSON.parse(text, ((key: string, value: unknown, context?: { source?: string }) => {
+    const isId = key === "id" && typeof value === "number" && /^\d+$/.test(context?.source ?? "");
+    return isId ? BigInt(context!.source!) : value;
+  }) as (key: string, value: unknown) => unknown) as Record<string, unknown>;
+  if (typeof raw.id !== "bigint") throw new SyntaxError("a member needs a numeric id");
   return {
-    id: BigInt(raw.id),
+    id: raw.id,
     peerUrls: strings(raw.peerURLs),
     isLearner: raw.isLearner === true,
     name: typeof raw.name === "string" ? raw.name : "",

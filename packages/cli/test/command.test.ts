@@ -1,0 +1,83 @@
+import assert from "node:assert/strict";
+import { spawn, spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { after, test } from "node:test";
+
+const bin = path.resolve(import.meta.dirname, "../../../bin");
+const root = mkdtempSync(path.join(tmpdir(), "quorate-cli-test-"));
+after(() => rmSync(root, { recursive: true, force: true }));
+
+/** Nothing but PATH, from another directory. */
+function run(command: string, args: string[]) {
+  const result = spawnSync(command, args, { cwd: "/", env: { PATH: process.env.PATH }, encoding: "utf8" });
+  return { status: result.status, stdout: result.stdout, stderr: result.stderr };
+}
+
+test("the version's first line is etcd's, from both commands and through a link", () => {
+  const link = path.join(root, "linked-etcd");
+  symlinkSync(path.join(bin, "etcd"), link);
+  for (const command of [path.join(bin, "etcd"), path.join(bin, "quorate"), link]) {
+    const { status, stdout, stderr } = run(command, ["--version"]);
+    assert.deepEqual([status, stdout.split("\n")[0], stderr], [0, "etcd Version: 3.7.3", ""]);
+  }
+});
+
+const mistakes = [
+  { args: ["--nope"], status: 2, line: "etcd: flag provided but not defined: -nope (see 'etcd --help')" },
+  {
+    args: ["--listen-client-urls", "127.0.0.1:1"],
+    status: 2,
+    line: `etcd: invalid value "127.0.0.1:1" for flag -listen-client-urls: URL scheme must be http, https, unix, or unixs: 127.0.0.1:1 (see 'etcd --help')`,
+  },
+];
+for (const { args, status, line } of mistakes) {
+  test(`${args.join(" ")} ends with one clear line`, () => {
+    const result = run(path.join(bin, "etcd"), args);
+    assert.deepEqual([result.status, result.stderr], [status, `${line}\n`]);
+  });
+}
+
+test("help names every flag and what has no effect yet", () => {
+  const { status, stdout } = run(path.join(bin, "quorate"), ["server", "--help"]);
+  assert.equal(status, 0);
+  assert.match(stdout, /--listen-client-urls 'http:\/\/localhost:2379'/);
+  assert.match(stdout, /--peer-auto-tls.*\(not supported yet\)/);
+});
+
+test("an unknown command says which ones there are", () => {
+  const { status, stderr } = run(path.join(bin, "quorate"), ["bogus"]);
+  assert.equal(status, 2);
+  assert.match(stderr, /unknown command "bogus"[\s\S]*quorate server \[flags\]/);
+});
+
+test("it logs JSON in etcd's layout, says when it serves, and SIGTERM ends it with 0", async () => {
+  const child = spawn(
+    path.join(bin, "etcd"),
+    [
+      "--data-dir",
+      path.join(root, "data"),
+      "--listen-client-urls=http://127.0.0.1:0",
+      "--advertise-client-urls=http://127.0.0.1:0",
+      "--listen-peer-urls=http://127.0.0.1:0",
+    ],
+    { stdio: ["ignore", "pipe", "pipe"], env: { PATH: process.env.PATH } },
+  );
+  const exited = new Promise<number | null>((resolve) => child.once("exit", resolve));
+  let output = "";
+  await new Promise<void>((resolve, reject) => {
+    child.once("exit", () => reject(new Error(output)));
+    child.stderr.on("data", (chunk: Buffer) => {
+      output += chunk.toString();
+      if (output.includes('"msg":"ready to serve client requests"')) resolve();
+    });
+  });
+  for (const line of output.trim().split("\n")) {
+    const record = JSON.parse(line) as Record<string, string>;
+    for (const field of ["level", "ts", "caller", "msg"]) assert.ok(record[field], `${field} in ${line}`);
+    assert.match(record.ts!, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/);
+  }
+  child.kill("SIGTERM");
+  assert.equal(await exited, 0);
+});

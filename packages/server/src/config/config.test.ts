@@ -1,0 +1,156 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { formatDuration, parseDurationMs } from "./duration.ts";
+import { ConfigError } from "./errors.ts";
+import { parseFlags } from "./parse-flags.ts";
+import { makeServerConfig } from "./server-config.ts";
+
+const configOf = (args: string[], environment: Record<string, string> = {}) =>
+  makeServerConfig(parseFlags(args, environment));
+
+const refused = [
+  { args: ["--nope"], exitCode: 2, text: "flag provided but not defined: -nope" },
+  { args: ["--name"], exitCode: 2, text: "flag needs an argument: -name" },
+  { args: ["--max-txn-ops", "x"], exitCode: 2, text: 'invalid value "x" for flag -max-txn-ops: parse error' },
+  { args: ["--max-txn-ops=-1"], exitCode: 2, text: 'invalid value "-1" for flag -max-txn-ops: parse error' },
+  {
+    args: ["--pre-vote=maybe"],
+    exitCode: 2,
+    text: 'invalid boolean value "maybe" for -pre-vote: parse error',
+  },
+  { args: ["--pre-vote", "false"], exitCode: 1, text: '"false" is not a valid flag' },
+  { args: ["extra"], exitCode: 1, text: '"extra" is not a valid flag' },
+  {
+    args: ["--listen-client-urls", "ftp://x:1"],
+    exitCode: 2,
+    text: 'invalid value "ftp://x:1" for flag -listen-client-urls: URL scheme must be http, https, unix, or unixs: ftp://x:1',
+  },
+  {
+    args: ["--listen-client-urls", "http://127.0.0.1"],
+    exitCode: 2,
+    text: 'invalid value "http://127.0.0.1" for flag -listen-client-urls: URL address does not have the form "host:port": http://127.0.0.1',
+  },
+  {
+    args: ["--listen-client-urls", "http://127.0.0.1:1/"],
+    exitCode: 2,
+    text: 'invalid value "http://127.0.0.1:1/" for flag -listen-client-urls: URL must not contain a path: http://127.0.0.1:1/',
+  },
+  {
+    args: [
+      "--listen-client-urls",
+      "http://example.com:2379",
+      "--advertise-client-urls",
+      "http://example.com:2379",
+    ],
+    exitCode: 1,
+    text: "expected IP in URL for binding (http://example.com:2379)",
+  },
+  {
+    args: ["--listen-client-urls", "http://127.0.0.1:2379"],
+    exitCode: 1,
+    text: "--advertise-client-urls is required when --listen-client-urls is set explicitly",
+  },
+  { args: ["--heartbeat-interval", "0"], exitCode: 1, text: "--heartbeat-interval must be >0 (set to 0ms)" },
+  {
+    args: ["--heartbeat-interval", "300"],
+    exitCode: 1,
+    text: "--election-timeout[1000ms] should be at least as 5 times as --heartbeat-interval[300ms]",
+  },
+  {
+    args: ["--election-timeout", "60000"],
+    exitCode: 1,
+    text: "--election-timeout[60000ms] is too long, and should be set less than 50000ms",
+  },
+  { args: ["--initial-cluster-state", "x"], exitCode: 1, text: 'unexpected clusterState "x"' },
+  { args: ["--logger", "capnslog"], exitCode: 1, text: "--logger=capnslog is removed in v3.5" },
+  {
+    args: ["--log-format", "xml"],
+    exitCode: 1,
+    text: "unknown log format: xml, supported values json, console",
+  },
+  {
+    args: ["--cert-file", "a"],
+    exitCode: 1,
+    text: "KeyFile and CertFile must both be present[key: , cert: a]",
+  },
+  {
+    args: ["--listen-client-urls", "https://127.0.0.1:1", "--advertise-client-urls", "https://127.0.0.1:1"],
+    exitCode: 1,
+    text: "TLS key/cert (--cert-file, --key-file) must be provided for client url https://127.0.0.1:1 with HTTPS scheme",
+  },
+  {
+    args: ["--peer-auto-tls"],
+    exitCode: 1,
+    text: "--peer-auto-tls is not supported by this release; start without it",
+  },
+];
+for (const { args, exitCode, text } of refused) {
+  test(`${args.join(" ")} is refused with one clear line`, () => {
+    assert.throws(
+      () => configOf(args),
+      (error) => error instanceof ConfigError && error.message === text && error.exitCode === exitCode,
+    );
+  });
+}
+
+test("a variable counts like its flag, and both together are a conflict", () => {
+  assert.equal(configOf([], { ETCD_NAME: "m1" }).name, "m1");
+  assert.equal(configOf(["--name", "m2"], { ETCD_DATA_DIR: "d" }).dataDir, "d");
+  assert.throws(
+    () => configOf(["--name", "a"], { ETCD_NAME: "b" }),
+    /shadowed by corresponding command-line flag/,
+  );
+  assert.throws(() => configOf([], { ETCD_MAX_TXN_OPS: "x" }), /invalid value "x" for ETCD_MAX_TXN_OPS/);
+  assert.deepEqual(configOf([], { ETCD_NAME: "", ETCD_BOGUS: "1" }).warnings, [
+    "unrecognized environment variable ETCD_BOGUS",
+  ]);
+});
+
+test("one dash or two, = or a space, the last one wins", () => {
+  const { maxTxnOps, name, preVote } = configOf([
+    "-max-txn-ops=0x10",
+    "--name",
+    "a",
+    "--name=b",
+    "--pre-vote=false",
+  ]);
+  assert.deepEqual({ maxTxnOps, name, preVote }, { maxTxnOps: 16, name: "b", preVote: false });
+});
+
+test("defaults are etcd's", () => {
+  const config = configOf([]);
+  assert.equal(config.dataDir, "default.etcd");
+  assert.equal(config.electionTicks, 10);
+  assert.equal(config.quotaBackendBytes, 2 ** 31);
+  assert.equal(config.backendBatchMs, 100);
+  assert.equal(config.watchProgressNotifyMs, 600_000);
+  assert.deepEqual(config.initialCluster, [{ name: "default", peerUrls: ["http://localhost:2380"] }]);
+  assert.equal(configOf(["--quota-backend-bytes=-1"]).quotaBackendBytes, Number.POSITIVE_INFINITY);
+  assert.equal(configOf(["--watch-progress-notify-interval", "5ms"]).watchProgressNotifyMs, 100);
+});
+
+const durations: [text: string, milliseconds: number | undefined][] = [
+  ["300ms", 300],
+  ["1m30s", 90_000],
+  ["-1.5h", -5_400_000],
+  ["0", 0],
+  ["1", undefined],
+  ["1 s", undefined],
+  ["", undefined],
+];
+for (const [text, milliseconds] of durations) {
+  test(`the duration "${text}" is ${milliseconds === undefined ? "none" : `${milliseconds} ms`}`, () => {
+    assert.equal(parseDurationMs(text), milliseconds);
+  });
+}
+
+test("durations print as Go prints them", () => {
+  assert.deepEqual([0, 1500, 100, 90_000, 0.0072, 3_600_000].map(formatDuration), [
+    "0s",
+    "1.5s",
+    "100ms",
+    "1m30s",
+    "7.2µs",
+    "1h0m0s",
+  ]);
+});

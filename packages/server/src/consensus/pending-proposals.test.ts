@@ -1,0 +1,71 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { PendingProposals } from "./pending-proposals.ts";
+import { Proposal } from "./proposal.ts";
+
+class Probe extends Proposal {
+  outcome = "waiting";
+  constructor(startedMs = 0) {
+    super(new Uint8Array(0));
+    this.startedMs = startedMs;
+  }
+  override apply(): void {
+    this.outcome = "applied";
+  }
+  override fail(error: Error): void {
+    this.outcome = error.message;
+  }
+}
+
+const entry = (index: number, term: number) => ({ type: 0 as const, index, term, data: new Uint8Array(0) });
+
+test("the caller of a committed entry is found by its place in the log", () => {
+  const pending = new PendingProposals(7_000);
+  const probes = [new Probe(), new Probe(), new Probe()];
+  pending.accepted(probes, 10, 2);
+  assert.equal(pending.take(entry(9, 2)), undefined);
+  assert.equal(pending.take(entry(10, 2)), probes[0]);
+  assert.equal(pending.take(entry(11, 2)), probes[1]);
+  assert.equal(pending.take(entry(12, 2)), probes[2]);
+  assert.equal(pending.take(entry(13, 2)), undefined);
+});
+
+test("a proposal whose place another leader's entry took is told so, and the rest go on", () => {
+  const pending = new PendingProposals(7_000);
+  const [lost, alsoLost] = [new Probe(), new Probe()];
+  pending.accepted([lost, alsoLost], 10, 2);
+  assert.equal(pending.take(entry(10, 3)), undefined);
+  assert.equal(lost.outcome, "etcdserver: leader changed");
+  const later = new Probe();
+  pending.accepted([later], 12, 4);
+  assert.equal(pending.take(entry(12, 4)), later);
+  assert.equal(alsoLost.outcome, "etcdserver: leader changed");
+});
+
+test("who waited too long is failed: with one text when accepted, with another when not", () => {
+  const pending = new PendingProposals(7_000);
+  const [old, young] = [new Probe(0), new Probe(5_000)];
+  pending.accepted([old, young], 1, 1);
+  const [waiting, fresh] = [new Probe(100), new Probe(7_050)];
+  const left = pending.expire(7_200, [waiting, fresh]);
+  assert.deepEqual(left, [fresh]);
+  assert.equal(old.outcome, "etcdserver: request timed out");
+  assert.equal(waiting.outcome, "context deadline exceeded");
+  assert.equal(young.outcome, "waiting");
+  // Its entry may still be applied: for nobody.
+  assert.equal(pending.take(entry(1, 1)), undefined);
+  assert.equal(pending.take(entry(2, 1)), young);
+});
+
+test("memory stays bounded over many proposals", () => {
+  const pending = new PendingProposals(7_000);
+  for (let index = 1; index <= 100_000; index += 10) {
+    const probes = Array.from({ length: 10 }, () => new Probe());
+    pending.accepted(probes, index, 1);
+    for (let i = 0; i < 10; i++) assert.equal(pending.take(entry(index + i, 1)), probes[i]);
+  }
+  const last = new Probe();
+  pending.accepted([last], 100_001, 1);
+  pending.failAll(new Error("stopped"));
+  assert.equal(last.outcome, "stopped");
+});

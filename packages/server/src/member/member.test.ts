@@ -1,0 +1,151 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { after, test } from "node:test";
+import { GrpcClient } from "@quorate/rpc";
+import { decode } from "@quorate/wire";
+import { RangeResponseSchema } from "@quorate/wire/etcdserverpb";
+import { encodePutRequest, encodeRangeRequest } from "@quorate/wire/hot";
+import { Member } from "./member.ts";
+
+const root = mkdtempSync(path.join(tmpdir(), "quorate-member-test-"));
+after(() => rmSync(root, { recursive: true, force: true }));
+let directories = 0;
+const newDirectory = () => path.join(root, String(directories++));
+
+const key = (text: string) => Buffer.from(text);
+const NO_BYTES = new Uint8Array(0);
+
+async function connect(member: Member): Promise<GrpcClient> {
+  const { host } = new URL(member.clientUrls[0]!);
+  return GrpcClient.connect({ address: host });
+}
+
+function put(client: GrpcClient, name: string, value: string): Promise<Uint8Array> {
+  const request = {
+    key: key(name),
+    value: key(value),
+    lease: 0n,
+    prevKv: false,
+    ignoreValue: false,
+    ignoreLease: false,
+  };
+  return client.unary("/etcdserverpb.KV/Put", encodePutRequest(request));
+}
+
+async function get(client: GrpcClient, name: string) {
+  const request = encodeRangeRequest({
+    key: key(name),
+    rangeEnd: NO_BYTES,
+    limit: 0,
+    revision: 0,
+    sortOrder: 0,
+    sortTarget: 0,
+    serializable: false,
+    keysOnly: false,
+    countOnly: false,
+    minModRevision: 0,
+    maxModRevision: 0,
+    minCreateRevision: 0,
+    maxCreateRevision: 0,
+  });
+  return decode(RangeResponseSchema, await client.unary("/etcdserverpb.KV/Range", request));
+}
+
+test("what was put is there after a restart, and the member is the same one", async () => {
+  const dataDir = newDirectory();
+  let first: string | undefined;
+  for (let life = 1; life <= 3; life++) {
+    const member = await Member.start({ dataDir });
+    const client = await connect(member);
+    await put(client, "k", `life ${life}`);
+    const { header, kvs, count } = await get(client, "k");
+    assert.equal(count, 1n);
+    assert.equal(Buffer.from(kvs[0]!.value).toString(), `life ${life}`);
+    assert.equal(kvs[0]!.version, BigInt(life));
+    first ??= `${header!.clusterId} ${header!.memberId}`;
+    assert.equal(`${header!.clusterId} ${header!.memberId}`, first);
+    client.close();
+    await member.close();
+  }
+});
+
+test("the log is shortened on the way, and a restart needs only what is left", async () => {
+  const dataDir = newDirectory();
+  const options = { dataDir, snapshotCount: 100, snapshotCatchupEntries: 10 };
+  const member = await Member.start(options);
+  const client = await connect(member);
+  for (let round = 0; round < 4; round++) {
+    await Promise.all(Array.from({ length: 200 }, (_, i) => put(client, `k${i}`, `${round}`)));
+    await new Promise((resolve) => setTimeout(resolve, 300));
+  }
+  client.close();
+  await member.close();
+  await using again = await Member.start(options);
+  const reader = await connect(again);
+  const { header, kvs } = await get(reader, "k199");
+  assert.equal(header!.revision, 801n);
+  assert.equal(Buffer.from(kvs[0]!.value).toString(), "3");
+  reader.close();
+});
+
+test("a second process on the same data, and a port in use, are refused with a clear error", async () => {
+  const dataDir = newDirectory();
+  await using member = await Member.start({ dataDir });
+  await assert.rejects(Member.start({ dataDir }), /lock|in use|held/i);
+  const taken = member.clientUrls[0]!;
+  await assert.rejects(
+    Member.start({ dataDir: newDirectory(), listenClientUrls: [taken] }),
+    /cannot listen on http:\/\/127\.0\.0\.1:\d+: the address is already in use/,
+  );
+});
+
+test("a new member must find itself in its initial cluster", async () => {
+  await assert.rejects(
+    Member.start({
+      dataDir: newDirectory(),
+      name: "a",
+      initialCluster: [{ name: "b", peerUrls: ["http://x:1"] }],
+    }),
+    /couldn't find local name "a" in the initial cluster configuration/,
+  );
+});
+
+test("the HTTP side answers on the same port", async () => {
+  await using member = await Member.start({ dataDir: newDirectory() });
+  const url = member.clientUrls[0]!;
+  const answers: [path: string, status: number, body: string][] = [
+    ["/version", 200, '{"etcdserver":"3.7.3","etcdcluster":"3.7.0","storage":"3.7.0"}'],
+    ["/health", 200, '{"health":"true","reason":""}'],
+    ["/livez", 200, "ok\n"],
+    [
+      "/readyz?verbose&exclude=non_learner",
+      200,
+      "[+]data_corruption ok\n[+]serializable_read ok\n[+]linearizable_read ok\nok\n",
+    ],
+    ["/readyz/linearizable_read", 200, "ok\n"],
+    ["/readyz/nope", 404, "404 page not found\n"],
+    ["/nope", 404, "404 page not found\n"],
+  ];
+  for (const [target, status, body] of answers) {
+    const response = await fetch(url + target);
+    assert.deepEqual([response.status, await response.text()], [status, body], target);
+  }
+  const posted = await fetch(`${url}/health`, { method: "POST" });
+  assert.deepEqual([posted.status, posted.headers.get("allow")], [405, "GET"]);
+  const metrics = await (await fetch(`${url}/metrics`)).text();
+  assert.match(metrics, /^etcd_server_has_leader 1$/m);
+  assert.match(metrics, /^etcd_server_health_success 1$/m);
+  const kv = await fetch(`${url}/v3/kv/put`, { method: "POST", body: '{"key":"Zm9v","value":"YmFy"}' });
+  assert.equal(kv.status, 200);
+});
+
+test("closing twice is closing once, and ends calls under way", async () => {
+  const member = await Member.start({ dataDir: newDirectory() });
+  const client = await connect(member);
+  await put(client, "a", "b");
+  const closed = client.closed;
+  await Promise.all([member.close(), member.close()]);
+  await closed;
+});
