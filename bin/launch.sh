@@ -21,5 +21,13 @@ fi
 # folder that cannot be written is no harm.
 NODE_COMPILE_CACHE=${NODE_COMPILE_CACHE:-$dir/node_modules/.cache/quorate}
 export NODE_COMPILE_CACHE
-exec "$runtime" --disable-warning=ExperimentalWarning --max-semi-space-size=32 \
+# glibc (others ignore these): without fixed thresholds it moves large buffers into the heap once one has been freed, and
+# there they keep apart what is freed around them; each further arena holds back free memory of its own.
+MALLOC_ARENA_MAX=${MALLOC_ARENA_MAX:-2}
+MALLOC_MMAP_THRESHOLD_=${MALLOC_MMAP_THRESHOLD_:-262144}
+MALLOC_TRIM_THRESHOLD_=${MALLOC_TRIM_THRESHOLD_:-262144}
+export MALLOC_ARENA_MAX MALLOC_MMAP_THRESHOLD_ MALLOC_TRIM_THRESHOLD_
+# The young generation takes what it may, and a request leaves it after one or two collections: with 16 MiB most of
+# what the log and the backend hold for a moment still dies young.
+exec "$runtime" --disable-warning=ExperimentalWarning --max-semi-space-size=16 \
   "$root/packages/cli/src/main.ts" "$program" "$@"
