@@ -52,7 +52,6 @@ export interface ServerConfig {
   readonly logFormat: "json" | "console";
   readonly logOutputs: readonly string[];
   readonly warningApplyMs: number;
-  readonly warningUnaryRequestMs: number;
   readonly compactionBatchLimit: number;
   readonly compactionSleepMs: number;
   readonly watchProgressNotifyMs: number;
@@ -70,6 +69,7 @@ const GIB = 2 ** 30;
 const DEFAULT_QUOTA_BYTES = 2 * GIB;
 const LARGE_QUOTA_BYTES = 8 * GIB;
 const MAX_ELECTION_MS = 50_000;
+const DEFAULT_KEEPALIVE_MIN_TIME_MS = 300_000;
 const MIN_PROGRESS_NOTIFY_MS = 100;
 const TLS_VERSIONS = ["TLS1.2", "TLS1.3"];
 
@@ -138,7 +138,8 @@ export function makeServerConfig(parsed: ParsedFlags): ServerConfig {
     maxTxnOps: read.number("max-txn-ops"),
     maxRequestBytes: read.number("max-request-bytes"),
     maxConcurrentStreams: Math.min(read.number("max-concurrent-streams"), 2 ** 31 - 1),
-    keepaliveMinTimeMs: read.number("grpc-keepalive-min-time"),
+    // 0 leaves the policy to gRPC's own default.
+    keepaliveMinTimeMs: read.number("grpc-keepalive-min-time") || DEFAULT_KEEPALIVE_MIN_TIME_MS,
     keepaliveIntervalMs: read.number("grpc-keepalive-interval"),
     keepaliveTimeoutMs: read.number("grpc-keepalive-timeout"),
     enableGateway: read.boolean("enable-grpc-gateway"),
@@ -149,7 +150,6 @@ export function makeServerConfig(parsed: ParsedFlags): ServerConfig {
     logFormat: read.string("log-format") as "json" | "console",
     logOutputs: read.list("log-outputs"),
     warningApplyMs: read.number("warning-apply-duration"),
-    warningUnaryRequestMs: read.number("warning-unary-request-duration") || 300,
     compactionBatchLimit: read.number("compaction-batch-limit") || 1_000,
     compactionSleepMs: read.number("compaction-sleep-interval") || 10,
     watchProgressNotifyMs:

@@ -208,7 +208,13 @@ export class Member implements AsyncDisposable {
     });
     const quota = new Quota(config.quotaBackendBytes, () => backend.sizeBytes);
     const state = { store, lessor: this.#lessor, alarms, membership, backend, quota };
-    const machine = new StateMachine(state, (change) => node.applyConfChange(change), this.#log);
+    const machine = new StateMachine(
+      state,
+      (change) => node.applyConfChange(change),
+      this.#log,
+      clock,
+      config.warningApplyMs,
+    );
     this.#writer = new LogWriter(
       storage.wal,
       storage.raftLog,

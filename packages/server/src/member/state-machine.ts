@@ -2,8 +2,10 @@ import { type ConfChange, ConfChangeType, type ConfState, decodeConfChange, type
 import { Applier, type ReplicatedState } from "../apply/applier.ts";
 import { applyEncoded } from "../apply/entry.ts";
 import { type ClusterMember, decodeMember } from "../cluster/membership.ts";
+import { formatDuration } from "../config/duration.ts";
 import type { Proposal } from "../consensus/proposal.ts";
 import { isRefusal } from "../errors.ts";
+import type { Clock } from "../seams/clock.ts";
 import type { Logger } from "../telemetry/logger.ts";
 
 /**
@@ -17,8 +19,20 @@ export class StateMachine {
   /** Tells raft of a configuration that is now in force. */
   readonly #reconfigure: (change: ConfChange) => ConfState;
 
-  constructor(state: ReplicatedState, reconfigure: (change: ConfChange) => ConfState, log: Logger) {
+  readonly #clock: Clock;
+  readonly #slowMs: number;
+
+  /** Entries that take longer than `slowMs` are logged. */
+  constructor(
+    state: ReplicatedState,
+    reconfigure: (change: ConfChange) => ConfState,
+    log: Logger,
+    clock: Clock,
+    slowMs: number,
+  ) {
     this.#state = state;
+    this.#clock = clock;
+    this.#slowMs = slowMs;
     this.#applier = new Applier(state);
     this.#reconfigure = reconfigure;
     this.#log = log;
@@ -28,8 +42,18 @@ export class StateMachine {
     const { backend } = this.#state;
     if (entry.index <= backend.consistentIndex) return;
     backend.setConsistentIndex(entry.index, entry.term);
+    const startedMs = this.#clock.nowMs();
     if (proposal !== undefined) proposal.apply(this.#applier);
     else this.#applyForNobody(entry);
+    const tookMs = this.#clock.nowMs() - startedMs;
+    if (tookMs > this.#slowMs) {
+      this.#log.warn("apply request took too long", {
+        took: formatDuration(tookMs),
+        "expected-duration": formatDuration(this.#slowMs),
+        index: entry.index,
+        bytes: entry.data.length,
+      });
+    }
     backend.entryApplied();
   }
 
