@@ -1,5 +1,6 @@
 import type { EntryTable } from "./entry-table.ts";
 import { hashKey } from "./key-hash.ts";
+import { WordPool } from "./word-pool.ts";
 
 const SLOTS = 512;
 const SLOT_MASK = SLOTS - 1;
@@ -10,7 +11,7 @@ interface Segment {
   readonly slots: Int32Array;
   used: number;
   /** How many leading bits of the hash the keys of this segment share. */
-  readonly depth: number;
+  depth: number;
 }
 
 /**
@@ -21,7 +22,8 @@ export class KeyTable {
   #entries: EntryTable;
   #seed0: number;
   #seed1: number;
-  #directory: Segment[] = [newSegment(1), newSegment(1)];
+  readonly #pool = new WordPool(2 * SLOTS);
+  #directory: Segment[] = [this.#newSegment(1), this.#newSegment(1)];
   /** The directory is indexed by the leading 32 - shift bits of the hash. */
   #shift = 31;
 
@@ -84,24 +86,31 @@ export class KeyTable {
       this.#directory = this.#directory.flatMap((each) => [each, each]);
       this.#shift -= 1;
     }
-    const zero = newSegment(depth);
-    const one = newSegment(depth);
+    const one = this.#newSegment(depth);
+    const slots = SCRATCH;
+    slots.set(segment.slots);
+    segment.slots.fill(0);
+    segment.used = 0;
     for (let at = 0; at < 2 * SLOTS; at += 2) {
-      const stored = segment.slots[at]!;
+      const stored = slots[at]!;
       if (stored === 0) continue;
-      const storedHash = segment.slots[at + 1]!;
-      place(((storedHash >>> (32 - depth)) & 1) === 0 ? zero : one, stored, storedHash);
+      const storedHash = slots[at + 1]!;
+      place(((storedHash >>> (32 - depth)) & 1) === 0 ? segment : one, stored, storedHash);
     }
     // The directory slots of this segment are neighbours: they share the segment's leading bits.
     const width = 1 << (32 - this.#shift - segment.depth);
     const first = (hash >>> this.#shift) & ~(width - 1);
-    for (let i = 0; i < width; i++) this.#directory[first + i] = i < width / 2 ? zero : one;
+    for (let i = width / 2; i < width; i++) this.#directory[first + i] = one;
+    segment.depth = depth;
+  }
+
+  #newSegment(depth: number): Segment {
+    return { slots: this.#pool.take(), used: 0, depth };
   }
 }
 
-function newSegment(depth: number): Segment {
-  return { slots: new Int32Array(2 * SLOTS), used: 0, depth };
-}
+/** The slots of a segment while it is being split. */
+const SCRATCH = new Int32Array(2 * SLOTS);
 
 function place(segment: Segment, stored: number, hash: number): void {
   const slots = segment.slots;

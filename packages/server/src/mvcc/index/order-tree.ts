@@ -2,7 +2,8 @@ import { assert } from "../../assert.ts";
 import { commonPrefixLength, compareBytes, keyHead } from "../bytes.ts";
 import type { EntryTable } from "./entry-table.ts";
 import type { Work } from "./sort-ids.ts";
-import { INNER_CAPACITY, Inner, LEAF_CAPACITY, Leaf, liveOf } from "./tree-node.ts";
+import { INNER_CAPACITY, Inner, LEAF_CAPACITY, LEAF_WORDS, Leaf, liveOf } from "./tree-node.ts";
+import { WordPool } from "./word-pool.ts";
 
 /** A place in the order of keys; `leaf` is undefined behind the last key. Valid until the tree changes. */
 export interface Position {
@@ -16,6 +17,7 @@ export interface Position {
  */
 export class OrderTree {
   #entries: EntryTable;
+  readonly #pool = new WordPool(LEAF_WORDS);
   #root: Inner | Leaf;
   #first: Leaf;
   // The way of the last descent: inner nodes, the child taken in each, and the bounds of the leaf.
@@ -27,7 +29,7 @@ export class OrderTree {
 
   constructor(entries: EntryTable) {
     this.#entries = entries;
-    this.#first = new Leaf();
+    this.#first = new Leaf(this.#pool.take());
     this.#root = this.#first;
   }
 
@@ -120,7 +122,7 @@ export class OrderTree {
       if (upper === undefined) break;
       separators.push(upper);
       lower = upper;
-      const next = new Leaf();
+      const next = new Leaf(this.#pool.take());
       link(leaf, next);
       leaf = next;
       if (leaves.length % 16 === 0) yield;
@@ -180,7 +182,7 @@ export class OrderTree {
     // Ascending keys leave full leaves behind.
     const appended = leaf.next === undefined && entries.compareKey(leaf.idAt(leaf.count - 1), key, 0) < 0;
     const at = appended ? leaf.count - 1 : leaf.count >>> 1;
-    const right = new Leaf();
+    const right = new Leaf(this.#pool.take());
     const separator = this.#separator(leaf.idAt(at - 1), leaf.idAt(at));
     right.prefixLength = leaf.prefixLength;
     leaf.moveTail(at, right);
@@ -240,6 +242,7 @@ export class OrderTree {
     if (previous !== undefined) previous.next = next;
     else this.#first = next!;
     if (next !== undefined) next.previous = previous;
+    this.#pool.release(leaf.words);
     this.#removeFromParent(this.#depth - 1);
     if (previous !== undefined) this.#refreshBounds(previous);
     if (next !== undefined) this.#refreshBounds(next);
@@ -250,6 +253,7 @@ export class OrderTree {
     left.usePrefix(this.#entries, prefixLength);
     right.usePrefix(this.#entries, prefixLength);
     right.moveTail(0, left);
+    this.#pool.release(right.words);
     left.changedMain = Math.max(left.changedMain, right.changedMain);
     if (right.next !== undefined) link(left, right.next);
     else left.next = undefined;

@@ -3,6 +3,8 @@ import type { EntryTable } from "./entry-table.ts";
 
 export const LEAF_CAPACITY = 128;
 export const INNER_CAPACITY = 128;
+/** Length of a leaf's array. */
+export const LEAF_WORDS = 2 * LEAF_CAPACITY;
 
 /**
  * A leaf holds ids in the order of their keys; the id of a deleted key is stored as ~id. Beside each id lies the head of
@@ -12,7 +14,7 @@ export const INNER_CAPACITY = 128;
 export class Leaf {
   readonly kind = 0;
   /** Ids, then (from LEAF_CAPACITY on) heads. */
-  readonly words = new Int32Array(2 * LEAF_CAPACITY);
+  readonly words: Int32Array;
   count = 0;
   /** How many of the keys are not deleted. */
   live = 0;
@@ -22,6 +24,11 @@ export class Leaf {
   changedMain = 0;
   next: Leaf | undefined;
   previous: Leaf | undefined;
+
+  /** `words` has LEAF_WORDS elements, whose values do not matter. The leaf's until it leaves the tree. */
+  constructor(words: Int32Array) {
+    this.words = words;
+  }
 
   /** The first position whose key is not below `key`, which lies in this leaf's interval. */
   lowerBound(entries: EntryTable, key: Uint8Array): number {
