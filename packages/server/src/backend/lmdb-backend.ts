@@ -254,7 +254,12 @@ export class LmdbBackend implements Backend {
     }
     const reader = this.#file.reader;
     if (!reader.findRevision(main, sub, tombstone)) return undefined;
-    return reader.recordBytes.subarray(reader.recordStart, reader.recordEnd);
+    const { recordBytes, recordStart } = reader;
+    return new Uint8Array(
+      recordBytes.buffer,
+      recordBytes.byteOffset + recordStart,
+      reader.recordEnd - recordStart,
+    );
   }
 
   #isDeleted(main: number, sub: number, tombstone: boolean, fromGeneration: number): boolean {

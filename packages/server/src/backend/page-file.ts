@@ -10,7 +10,8 @@ import {
   PAGE_OVERFLOW,
   readNumber,
 } from "./lmdb-format.ts";
-import type { PageMap } from "./page-map.ts";
+import type { MapWindow, PageMap } from "./page-map.ts";
+import { ReadAhead } from "./read-ahead.ts";
 
 const OVERFLOW_ADDRESS_BYTES = 24;
 /** Slots are found by the low bits of the page number. 4 MiB hold the branches above a million records. */
@@ -50,12 +51,14 @@ export class PageFile {
   #filePages = 0;
   readonly #branches: (Page | undefined)[] = new Array(BRANCH_SLOTS);
   readonly #leaves: (Page | undefined)[] = new Array(LEAF_SLOTS);
+  readonly #ahead: ReadAhead;
   #epoch = 0;
 
   /** `fd` stays the caller's to close. */
   constructor(path: string, fd: number) {
     this.path = path;
     this.fd = fd;
+    this.#ahead = new ReadAhead(fd);
   }
 
   /** A commit is visible: pages may have been written anew. Borrowed pages keep their old content until reused. */
@@ -79,9 +82,19 @@ export class PageFile {
     return slot;
   }
 
+  /** Whether a page got from `cached` still is page `pgno` of this snapshot. */
+  isCurrent(page: Page, pgno: number): boolean {
+    return page.pgno === pgno && page.epoch === this.#epoch;
+  }
+
   /** The file may have grown. */
   noteSize(): void {
     this.#filePages = Math.floor(fstatSync(this.fd).size / PAGE_BYTES);
+  }
+
+  /** Where a page of the snapshot can be read in place, if anywhere. */
+  mappedWindow(pgno: number): MapWindow | undefined {
+    return pgno < this.#filePages ? this.map?.window(pgno) : undefined;
   }
 
   /** Reads a page of a tree into `page`, through the map if one is given. */
@@ -92,6 +105,19 @@ export class PageFile {
       const length = readSync(this.fd, page.bytes, 0, PAGE_BYTES, pgno * PAGE_BYTES);
       if (length !== PAGE_BYTES) this.corrupt(pgno, 0, "file ends");
     }
+    this.#check(pgno, leaf, page);
+  }
+
+  /** As `read`, of a leaf whose neighbours are likely to be read next. */
+  readAhead(pgno: number, page: Page): void {
+    page.pgno = -1;
+    this.checkNumber(pgno, 0);
+    if (!this.#ahead.copyPage(pgno, this.pageCount, this.#epoch, page.bytes))
+      this.corrupt(pgno, 0, "file ends");
+    this.#check(pgno, true, page);
+  }
+
+  #check(pgno: number, leaf: boolean, page: Page): void {
     const view = page.view;
     if (view.getUint32(0, true) + view.getUint32(4, true) * 0x1_0000_0000 !== pgno) {
       this.corrupt(pgno, 0, "page number does not match");

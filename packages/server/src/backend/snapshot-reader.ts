@@ -13,6 +13,7 @@ import {
   TREE_BYTES,
   type Tree,
 } from "./lmdb-format.ts";
+import { MappedRecords } from "./mapped-records.ts";
 import { type Page, PageFile } from "./page-file.ts";
 import { CHECKSUM_BYTES } from "./pending-revisions.ts";
 import { isRevisionKey, mainOf, subOf, TOMBSTONE_KEY_BYTES, writeRevisionKey } from "./revision-key.ts";
@@ -38,6 +39,7 @@ const EMPTY_TREE: Tree = { root: -1, depth: 0, flags: 0, entries: 0, pages: 0 };
 export class SnapshotReader {
   readonly file: PageFile;
   readonly #tree: TreeReader;
+  readonly #mapped: MappedRecords;
   #snapshot: Snapshot = { txnId: -1, sizeBytes: 0, sizeInUseBytes: 0, trees: new Map() };
   #keyTree: Tree = EMPTY_TREE;
   /** The record found last: its bytes. Borrowed until the next read. */
@@ -49,6 +51,7 @@ export class SnapshotReader {
   constructor(path: string, fd: number) {
     this.file = new PageFile(path, fd);
     this.#tree = new TreeReader(this.file);
+    this.#mapped = new MappedRecords(this.file);
   }
 
   get snapshot(): Snapshot {
@@ -91,6 +94,12 @@ export class SnapshotReader {
 
   /** Finds the record and leaves it in `recordBytes`; false if there is none. */
   findRevision(main: number, sub: number, tombstone: boolean): boolean {
+    if (!tombstone && this.#mapped.find(this.#keyTree, main, sub)) {
+      this.recordBytes = this.#mapped.bytes;
+      this.recordStart = this.#mapped.start;
+      this.recordEnd = this.#mapped.end;
+      return true;
+    }
     const target = this.#tree.target;
     target.length = writeRevisionKey(target.view, 0, main, sub, tombstone);
     const at = this.#tree.find(this.#keyTree);

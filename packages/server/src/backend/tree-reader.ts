@@ -45,7 +45,7 @@ export class TreeReader {
     }
     let leaf = into;
     if (leaf === undefined) leaf = file.cached(pgno, tree.depth - 1, tree.depth);
-    else file.read(pgno, true, leaf);
+    else file.readAhead(pgno, leaf);
     this.leaf = leaf;
     this.index = this.#lowerBound(leaf);
     return true;

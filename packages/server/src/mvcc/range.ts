@@ -29,6 +29,10 @@ export const SortTarget = { KEY: 0, VERSION: 1, CREATE: 2, MOD: 3, VALUE: 4 } as
 
 /** Entries looked at between two looks at the clock. */
 const STEP = 256;
+/** Hits that are read in key order. */
+const FEW = 64;
+/** Hits that are put into the order of revisions at once: half a millisecond. */
+const SORTED = 8192;
 const NO_KVS: readonly Uint8Array[] = [];
 const found: FoundRevision = { main: 0, sub: 0 };
 
@@ -248,9 +252,11 @@ function* recordSteps(
   request: RangeRequest,
   values: Uint8Array[] | undefined,
 ): Steps<readonly Uint8Array[]> {
+  const { length } = hits;
+  if (!request.keysOnly && values === undefined && length > FEW)
+    return yield* scatteredRecordSteps(state, hits);
   const kvs: Uint8Array[] = [];
   const blocks = new RecordBlocks();
-  const { length } = hits;
   for (let i = 0; i < length; i++) {
     const main = hits.mains[i]!;
     const sub = hits.subs[i]!;
@@ -263,6 +269,43 @@ function* recordSteps(
     if (i % 16 === 15) yield;
   }
   return kvs;
+}
+
+/**
+ * The records of many hits. Neighbouring keys' newest revisions lie scattered over the table, so what a record costs is
+ * cache misses: read in the order of revisions, the way to the next record is mostly in cache.
+ */
+function* scatteredRecordSteps(state: StoreState, hits: Hits): Steps<readonly Uint8Array[]> {
+  const { length } = hits;
+  const kvs: Uint8Array[] = new Array(length);
+  const blocks = new RecordBlocks();
+  for (let start = 0; start < length; start += SORTED) {
+    const end = Math.min(length, start + SORTED);
+    const order = byRevision(hits, start, end);
+    for (let i = 0; i < order.length; i++) {
+      const hit = start + (order[i]! % SORTED);
+      kvs[hit] = blocks.copy(recordOf(state, hits.mains[hit]!, hits.subs[hit]!), length - start - i);
+      // Records may be large, so the clock is looked at more often here.
+      if (i % 16 === 15) yield;
+    }
+  }
+  return kvs;
+}
+
+/** Ascending numbers whose remainders by SORTED are the positions behind `start`, in the order of main revisions. */
+function byRevision(hits: Hits, start: number, end: number): Float64Array {
+  let lowest = Number.POSITIVE_INFINITY;
+  let highest = 0;
+  for (let i = start; i < end; i++) {
+    lowest = Math.min(lowest, hits.mains[i]!);
+    highest = Math.max(highest, hits.mains[i]!);
+  }
+  const order = new Float64Array(end - start);
+  const sortable = (highest - lowest + 1) * SORTED <= Number.MAX_SAFE_INTEGER;
+  for (let i = start; i < end; i++) {
+    order[i - start] = (sortable ? (hits.mains[i]! - lowest) * SORTED : 0) + (i - start);
+  }
+  return order.sort();
 }
 
 /** The revisions that a range found, in columns. */

@@ -7,6 +7,7 @@ import { createMain, keyEnd, keyStart, leased, readHeader, recordKey, version } 
 import { Slicer } from "./slicer.ts";
 
 const STEP = 512;
+const LONGEST_COPIED_KEY = 128;
 
 export interface Restored {
   readonly index: KeyIndex;
@@ -29,6 +30,7 @@ export async function restoreState(
   const { scheduled, finished } = readCompactRevisions({ backend });
   const index = new KeyIndex(seeds[0], seeds[1]);
   const leases = new Map<number, bigint>();
+  const keys = new KeyCopies();
   let lastMain = 1;
   const visit = (
     main: number,
@@ -52,7 +54,7 @@ export async function restoreState(
       else leases.delete(id);
       return;
     }
-    const key = new Uint8Array(bytes.buffer, bytes.byteOffset + keyStart, keyEnd - keyStart);
+    const key = keys.copy(bytes, keyStart, keyEnd);
     const id = index.restorePut(key, main, sub, createMain, version, false);
     if (leases.size > 0) leases.delete(id);
   };
@@ -67,4 +69,22 @@ export async function restoreState(
   const currentRevision = Math.max(lastMain, finished, scheduled);
   const unfinished = scheduled > finished ? { revision: scheduled, previousRevision: finished } : undefined;
   return { index, currentRevision, compactRevision: unfinished?.revision ?? finished, unfinished };
+}
+
+/** Most keys are short and of few lengths: one array for each length saves a view for every record. */
+class KeyCopies {
+  readonly #byLength: (Uint8Array | undefined)[] = [];
+
+  /** Borrowed until the next call. */
+  copy(bytes: Uint8Array, start: number, end: number): Uint8Array {
+    const length = end - start;
+    if (length > LONGEST_COPIED_KEY) return new Uint8Array(bytes.buffer, bytes.byteOffset + start, length);
+    let key = this.#byLength[length];
+    if (key === undefined) {
+      key = new Uint8Array(length);
+      this.#byLength[length] = key;
+    }
+    for (let i = 0; i < length; i++) key[i] = bytes[start + i]!;
+    return key;
+  }
 }

@@ -1,0 +1,84 @@
+import { strict as assert } from "node:assert";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { after, test } from "node:test";
+import { realClock } from "../seams/real-clock.ts";
+import { LmdbBackend } from "./lmdb-backend.ts";
+import { MappedRecords } from "./mapped-records.ts";
+
+const root = mkdtempSync(path.join(tmpdir(), "quorate-mapped-"));
+after(() => rmSync(root, { recursive: true, force: true }));
+
+const open = (name: string) =>
+  LmdbBackend.open({
+    path: path.join(root, name, "db"),
+    clock: realClock,
+    onFatal: (error) => {
+      throw error;
+    },
+  });
+
+/** Gaps, several changes of one revision, tombstones, and records of all sizes, some in overflow runs. */
+function* revisions(
+  first: number,
+): Generator<{ main: number; sub: number; tombstone: boolean; bytes: number }> {
+  for (let i = 0, main = first; i < 12_000; i++, main += i % 97 === 0 ? 50 : 1) {
+    for (let sub = 0; sub <= (i % 41 === 0 ? 5 : 0); sub++) {
+      yield { main, sub, tombstone: i % 13 === 0, bytes: i % 500 === 0 ? 9000 : (i * 31) % 400 };
+    }
+  }
+}
+
+const recordOf = (main: number, sub: number, bytes: number) =>
+  new Uint8Array(Buffer.alloc(bytes + 1, `${main}/${sub} `));
+
+for (const first of [1, 2 ** 32 - 3000, 2 ** 40]) {
+  test(`every committed record is found from revision ${first} on, whatever the order of asking`, async () => {
+    const backend = await open(String(first));
+    const all = [...revisions(first)];
+    for (const { main, sub, tombstone, bytes } of all)
+      backend.putRevision(main, sub, tombstone, recordOf(main, sub, bytes));
+    backend.commit();
+    await backend.flushed();
+    const deleted = all.filter((_, i) => i % 29 === 3);
+    for (const { main, sub, tombstone } of deleted) backend.deleteRevision(main, sub, tombstone);
+    backend.commit();
+    await backend.flushed();
+    const gone = new Set(deleted);
+    const shuffled = all.toSorted((a, b) => ((a.main * 7919) % 10_007) - ((b.main * 7919) % 10_007));
+    for (const order of [all, all.toReversed(), shuffled]) {
+      for (const each of order) {
+        const { main, sub, tombstone, bytes } = each;
+        const wanted = gone.has(each) ? undefined : recordOf(main, sub, bytes);
+        const found = tombstone ? backend.getTombstone(main, sub) : backend.getRevision(main, sub);
+        assert.deepEqual(found && Buffer.from(found), wanted && Buffer.from(wanted));
+        const other = tombstone ? backend.getRevision(main, sub) : backend.getTombstone(main, sub);
+        assert.equal(other, undefined);
+        assert.equal(backend.getRevision(main, sub + 10), undefined);
+      }
+    }
+    const scanned = [...backend.scanRevisions(0, Number.MAX_SAFE_INTEGER)].map(
+      ({ main, sub }) => `${main}/${sub}`,
+    );
+    assert.deepEqual(
+      scanned,
+      all.filter((each) => !gone.has(each)).map(({ main, sub }) => `${main}/${sub}`),
+    );
+    await backend.close();
+  });
+}
+
+test("most records of a file are found in the map", async (t) => {
+  const backend = await open("counted");
+  const find = t.mock.method(MappedRecords.prototype, "find");
+  for (let main = 1; main <= 5000; main++) backend.putRevision(main, 0, false, recordOf(main, 0, 300));
+  backend.commit();
+  await backend.flushed();
+  for (let main = 1; main <= 5000; main++) assert.ok(backend.getRevision(main, 0) !== undefined);
+  const found = find.mock.calls.filter((call) => call.result === true).length;
+  // Without a map at all (its address was not found) reads go another way, and are as right.
+  assert.ok(found === 5000 || found === 0, `${found} of 5000`);
+  if (found === 0) t.diagnostic("no map here");
+  await backend.close();
+});
