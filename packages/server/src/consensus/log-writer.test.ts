@@ -16,7 +16,12 @@ const DIRECTORY = "/m/wal";
 
 async function setUp() {
   let seed = 1;
-  const random = { below: (limit: number) => (seed = (seed * 48271) % 2147483647) % limit };
+  const random = {
+    below: (limit: number) => {
+      seed = (seed * 48271) % 2147483647;
+      return seed % limit;
+    },
+  };
   const simulated = new SimulatedDisk({ random });
   const disk = simulated.mount();
   await disk.makeDirectory("/m");
