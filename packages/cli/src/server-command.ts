@@ -34,8 +34,11 @@ export async function runServer(program: string, args: readonly string[]): Promi
   if (log === undefined) return;
   for (const warning of config.warnings) log.warn(warning);
   try {
-    const member = await Member.start(config, { logger: log, onFatal: (error) => die(log, error) });
-    stopOnSignals(member, log);
+    const member = await Member.start(config, {
+      logger: log,
+      onFatal: (error) => die(log, error),
+      onServing: (serving) => stopOnSignals(serving, log),
+    });
     if (process.stdout.isTTY) process.stdout.write(banner(config, member));
   } catch (error) {
     // One line: a mistake of the operator's is told to a person, everything else to the log.

@@ -54,6 +54,8 @@ export interface MemberHooks {
    * any more; nothing acknowledged is lost. Default: the error is thrown from the event loop.
    */
   readonly onFatal?: (error: Error) => void;
+  /** Called once, when clients are being served and before the log says so: the moment to take over signals. */
+  readonly onServing?: (member: Member) => void;
 }
 
 const MAX_BYTES_PER_APPEND = 1024 * 1024;
@@ -69,6 +71,7 @@ export class Member implements AsyncDisposable {
   readonly #random: Random = realRandom;
   readonly #disk: Disk;
   readonly #onFatal: (error: Error) => void;
+  readonly #onServing: ((member: Member) => void) | undefined;
   #storage!: MemberStorage;
   #consensus!: Consensus;
   #writer!: LogWriter;
@@ -93,6 +96,7 @@ export class Member implements AsyncDisposable {
     this.config = config;
     this.#disk = config.unsafeNoFsync ? withoutSync(new RealDisk()) : new RealDisk();
     this.#log = (hooks.logger ?? silentLogger).for("member/member.ts");
+    this.#onServing = hooks.onServing;
     this.#onFatal =
       hooks.onFatal ??
       ((error) => {
@@ -152,6 +156,7 @@ export class Member implements AsyncDisposable {
     await publish(this.#context);
     await this.#serve(services);
     this.#metrics.started();
+    this.#onServing?.(this);
     this.#log.info("ready to serve client requests", { "listen-client-urls": this.clientUrls });
     for (const url of this.clientUrls) {
       const secure = url.startsWith("https") || url.startsWith("unixs");
