@@ -4,7 +4,8 @@ import type { HealthCounts, LoopDelay } from "./counts.ts";
 import type { PrometheusMetrics } from "./prometheus.ts";
 
 const NANOSECONDS = 1e9;
-const QUANTILES = [50, 99, 99.9];
+/** By their labels; in hundredths, as the histogram wants them. */
+const QUANTILES = { "0.5": 50, "0.99": 99, "0.999": 99.9, "1": 100 } as const;
 
 /**
  * What a member counts that no part of it counts for itself. The Prometheus library is loaded when somebody asks for
@@ -57,13 +58,11 @@ export class Metrics {
   async #load(): Promise<PrometheusMetrics> {
     const { PrometheusMetrics } = await import("./prometheus.ts");
     const loopDelay: LoopDelay = {
-      quantiles: () => [
-        ...QUANTILES.map((percent) => ({
-          quantile: String(percent / 100),
+      quantiles: () =>
+        Object.entries(QUANTILES).map(([quantile, percent]) => ({
+          quantile,
           seconds: this.#loopDelay.percentile(percent) / NANOSECONDS,
         })),
-        { quantile: "1", seconds: this.#loopDelay.max / NANOSECONDS },
-      ],
     };
     return new PrometheusMetrics(this.#context, loopDelay, this.#health);
   }
