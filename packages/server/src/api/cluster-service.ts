@@ -1,7 +1,7 @@
 import { decode, encode } from "@quorate/wire";
 import { MemberListRequestSchema, MemberListResponseSchema } from "@quorate/wire/etcdserverpb";
 import type { ClusterMember } from "../cluster/membership.ts";
-import type { ApiContext } from "./context.ts";
+import { type ApiContext, clusterHeader } from "./context.ts";
 import type { Services } from "./services.ts";
 
 /** `etcdserverpb.Cluster`, as far as one member can answer. */
@@ -14,15 +14,6 @@ export function addClusterService(services: Services, context: ApiContext): void
       members: context.membership.members.map(toMessage),
     });
   });
-}
-
-/** Cluster RPCs do not fill in the revision. */
-function clusterHeader(context: ApiContext) {
-  return {
-    clusterId: context.membership.clusterId,
-    memberId: context.membership.localId,
-    raftTerm: BigInt(context.consensus.appliedTerm),
-  };
 }
 
 function toMessage(member: ClusterMember) {

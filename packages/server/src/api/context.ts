@@ -35,3 +35,21 @@ export interface ApiContext {
 export function headerBytes(context: ApiContext, revision: number): Uint8Array {
   return context.headers.encode(revision, context.consensus.appliedTerm);
 }
+
+/**
+ * The response header of an RPC off the hot path, as fields of its message. Without `revision` it carries the store's;
+ * Cluster RPCs leave it out (`clusterHeader`).
+ */
+export function headerFields(context: ApiContext, revision = context.store.currentRevision) {
+  return { ...clusterHeader(context), revision: BigInt(revision) };
+}
+
+/** As `headerFields`, without a revision. */
+export function clusterHeader(context: ApiContext) {
+  const { consensus, membership } = context;
+  return {
+    clusterId: membership.clusterId,
+    memberId: membership.localId,
+    raftTerm: BigInt(consensus.appliedTerm),
+  };
+}

@@ -18,7 +18,7 @@ import { FAILURES, RequestError } from "../errors.ts";
 import { LeaseError } from "../lease/errors.ts";
 import type { LeaseStatus } from "../lease/lessor.ts";
 import type { LeaderMonitor } from "../watch/leader-monitor.ts";
-import type { ApiContext } from "./context.ts";
+import { type ApiContext, headerFields } from "./context.ts";
 import { raiseNoSpace } from "./no-space.ts";
 import { propose } from "./propose.ts";
 import { failCall, type Services } from "./services.ts";
@@ -40,7 +40,11 @@ export function addLeaseService(services: Services, context: ApiContext, leaderM
       applier.leaseGrant(id, ttl),
     );
     if (overQuota) return refuseForSpace(context);
-    return encode(LeaseGrantResponseSchema, { header: header(context), ID: id, TTL: BigInt(ttlSeconds) });
+    return encode(LeaseGrantResponseSchema, {
+      header: headerFields(context),
+      ID: id,
+      TTL: BigInt(ttlSeconds),
+    });
   });
 
   services.addAsync("/etcdserverpb.Lease/LeaseRevoke", async (message) => {
@@ -48,17 +52,21 @@ export function addLeaseService(services: Services, context: ApiContext, leaderM
     const revision = await propose(context, InternalField.leaseRevoke, message, (applier) =>
       applier.leaseRevoke(ID),
     );
-    return encode(LeaseRevokeResponseSchema, { header: { ...header(context), revision: BigInt(revision) } });
+    return encode(LeaseRevokeResponseSchema, { header: headerFields(context, revision) });
   });
 
   services.addAsync("/etcdserverpb.Lease/LeaseTimeToLive", async (message) => {
     const request = decode(LeaseTimeToLiveRequestSchema, message);
     const state = leaseStatus(context, request.ID, request.keys);
     if (state === undefined) {
-      return encode(LeaseTimeToLiveResponseSchema, { header: header(context), ID: request.ID, TTL: -1n });
+      return encode(LeaseTimeToLiveResponseSchema, {
+        header: headerFields(context),
+        ID: request.ID,
+        TTL: -1n,
+      });
     }
     return encode(LeaseTimeToLiveResponseSchema, {
-      header: header(context),
+      header: headerFields(context),
       ID: request.ID,
       TTL: BigInt(state.ttlSeconds),
       grantedTTL: BigInt(state.grantedTtlSeconds),
@@ -68,7 +76,10 @@ export function addLeaseService(services: Services, context: ApiContext, leaderM
 
   services.addAsync("/etcdserverpb.Lease/LeaseLeases", async () => {
     const ids = await lessor.leases();
-    return encode(LeaseLeasesResponseSchema, { header: header(context), leases: ids.map((ID) => ({ ID })) });
+    return encode(LeaseLeasesResponseSchema, {
+      header: headerFields(context),
+      leases: ids.map((ID) => ({ ID })),
+    });
   });
 
   services.addStream("/etcdserverpb.Lease/LeaseKeepAlive", (call) => {
@@ -125,7 +136,7 @@ class KeepAliveStream {
       const id = this.#requests.shift()!;
       try {
         // The header is taken before the renewal, so that its revision is not above the moment of it.
-        const answerHeader = header(this.#context);
+        const answerHeader = headerFields(this.#context);
         const ttlSeconds = await renew(this.#context, id);
         if (call.ended) break;
         call.send(
@@ -195,13 +206,4 @@ function chooseId(context: ApiContext): bigint {
 async function refuseForSpace(context: ApiContext): Promise<never> {
   await raiseNoSpace(context).catch(() => {});
   throw new RequestError("NO_SPACE");
-}
-
-function header(context: ApiContext) {
-  return {
-    clusterId: context.membership.clusterId,
-    memberId: context.membership.localId,
-    revision: BigInt(context.store.currentRevision),
-    raftTerm: BigInt(context.consensus.appliedTerm),
-  };
 }

@@ -14,7 +14,7 @@ import { type Alarm, AlarmType } from "../alarm/alarm-store.ts";
 import { saturate } from "../apply/int64.ts";
 import { RequestError } from "../errors.ts";
 import { COMPATIBLE_VERSION } from "../version.ts";
-import type { ApiContext } from "./context.ts";
+import { type ApiContext, headerFields } from "./context.ts";
 import { propose } from "./propose.ts";
 import type { Services } from "./services.ts";
 
@@ -29,7 +29,7 @@ export function addMaintenanceService(services: Services, context: ApiContext): 
     const errors = consensus.leader === 0n ? ["etcdserver: no leader"] : [];
     for (const alarm of alarms.list(AlarmType.NONE)) errors.push(alarmText(alarm));
     return encode(StatusResponseSchema, {
-      header: fullHeader(context),
+      header: headerFields(context),
       version: COMPATIBLE_VERSION,
       dbSize: BigInt(backend.sizeBytes),
       leader: consensus.leader,
@@ -52,7 +52,7 @@ export function addMaintenanceService(services: Services, context: ApiContext): 
       applier.alarm(request.action, request.memberID, request.alarm),
     );
     return encode(AlarmResponseSchema, {
-      header: fullHeader(context),
+      header: headerFields(context),
       alarms: result.map((alarm) => ({ memberID: alarm.memberId, alarm: alarm.type })),
     });
   });
@@ -61,7 +61,7 @@ export function addMaintenanceService(services: Services, context: ApiContext): 
     const request = decode(HashKVRequestSchema, message);
     const result = await store.hashKv(saturate(request.revision));
     return encode(HashKVResponseSchema, {
-      header: { ...fullHeader(context), revision: BigInt(result.currentRevision) },
+      header: headerFields(context, result.currentRevision),
       hash: result.hash,
       compactRevision: BigInt(result.compactRevision),
       hashRevision: BigInt(result.hashRevision),
@@ -70,7 +70,7 @@ export function addMaintenanceService(services: Services, context: ApiContext): 
 
   services.addAsync("/etcdserverpb.Maintenance/Hash", async () => {
     const hash = await store.hashAll();
-    return encode(HashResponseSchema, { header: fullHeader(context), hash });
+    return encode(HashResponseSchema, { header: headerFields(context), hash });
   });
 
   services.addAsync("/etcdserverpb.Maintenance/Defragment", async () => {
@@ -92,15 +92,6 @@ export function addMaintenanceService(services: Services, context: ApiContext): 
     // A cluster of one has nobody to hand leadership to but the leader itself.
     throw new RequestError("BAD_LEADER_TRANSFEREE");
   });
-}
-
-function fullHeader(context: ApiContext) {
-  return {
-    clusterId: context.membership.clusterId,
-    memberId: context.membership.localId,
-    revision: BigInt(context.store.currentRevision),
-    raftTerm: BigInt(context.consensus.appliedTerm),
-  };
 }
 
 /** As Go prints the message: what `Status` reports for each active alarm. */

@@ -2,13 +2,13 @@ import { decode, encode } from "@quorate/wire";
 import { CompactionRequestSchema, CompactionResponseSchema } from "@quorate/wire/etcdserverpb";
 import { InternalField } from "@quorate/wire/hot";
 import { saturate } from "../../apply/int64.ts";
-import type { ApiContext } from "../context.ts";
+import { type ApiContext, headerFields } from "../context.ts";
 import { propose } from "../propose.ts";
 
 /** `KV.Compact`. With `physical` the answer waits until what was superseded is gone from this member's backend. */
 export async function handleCompact(context: ApiContext, message: Uint8Array): Promise<Uint8Array> {
   const { revision, physical } = decode(CompactionRequestSchema, message);
-  const { store, backend, membership, consensus } = context;
+  const { store, backend } = context;
   let finished: Promise<void> | undefined;
   try {
     const compaction = await propose(context, InternalField.compaction, message, (applier) =>
@@ -24,11 +24,6 @@ export async function handleCompact(context: ApiContext, message: Uint8Array): P
     backend.commit();
   }
   return encode(CompactionResponseSchema, {
-    header: {
-      clusterId: membership.clusterId,
-      memberId: membership.localId,
-      revision: BigInt(store.currentRevision),
-      raftTerm: BigInt(consensus.appliedTerm),
-    },
+    header: headerFields(context),
   });
 }

@@ -1,15 +1,10 @@
-import type { ServerCall } from "@quorate/rpc";
 import { decodeDeleteRangeRequest, encodeDeleteRangeResponse, InternalField } from "@quorate/wire/hot";
 import { checkDeleteRange } from "../../mvcc/txn/check.ts";
 import { type ApiContext, headerBytes } from "../context.ts";
 import { propose } from "../propose.ts";
 
 /** `KV.DeleteRange`. */
-export async function handleDeleteRange(
-  context: ApiContext,
-  message: Uint8Array,
-  _call: ServerCall,
-): Promise<Uint8Array> {
+export async function handleDeleteRange(context: ApiContext, message: Uint8Array): Promise<Uint8Array> {
   const owned = message.slice();
   const request = decodeDeleteRangeRequest(owned);
   checkDeleteRange(request);

@@ -1,5 +1,6 @@
+import { Code } from "../../errors.ts";
 import { type GatewayRequest, headerValues } from "./exchange.ts";
-import { Code, GatewayError } from "./status.ts";
+import { GatewayError } from "./status.ts";
 
 /** Standard request headers, which become metadata with the prefix `grpcgateway-`. Authorization besides as itself. */
 const STANDARD_HEADERS = new Set([

@@ -1,4 +1,5 @@
 import type { Method } from "@quorate/wire";
+import { Code } from "../../errors.ts";
 import type { Clock, Timer } from "../../seams/clock.ts";
 import type { GatewayBackend, GatewayCall } from "./backend.ts";
 import { type GatewayRequest, type GatewayResponse, headerValues } from "./exchange.ts";
@@ -9,7 +10,7 @@ import { escapeForStream, messageToJson } from "./message-to-json.ts";
 import { metadataOf, timeoutOf } from "./metadata.ts";
 import { Outbox } from "./outbox.ts";
 import { cleanPath, methodAt, pathOf, withoutBeta } from "./routes.ts";
-import { Code, GatewayError, httpStatusOf, statusJson } from "./status.ts";
+import { GatewayError, httpStatusOf, statusJson } from "./status.ts";
 
 export interface ServeContext {
   readonly backend: GatewayBackend;

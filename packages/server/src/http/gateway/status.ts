@@ -1,23 +1,4 @@
-/** gRPC's status codes, in the words of its specification. */
-export const Code = {
-  OK: 0,
-  CANCELED: 1,
-  UNKNOWN: 2,
-  INVALID_ARGUMENT: 3,
-  DEADLINE_EXCEEDED: 4,
-  NOT_FOUND: 5,
-  ALREADY_EXISTS: 6,
-  PERMISSION_DENIED: 7,
-  RESOURCE_EXHAUSTED: 8,
-  FAILED_PRECONDITION: 9,
-  ABORTED: 10,
-  OUT_OF_RANGE: 11,
-  UNIMPLEMENTED: 12,
-  INTERNAL: 13,
-  UNAVAILABLE: 14,
-  DATA_LOSS: 15,
-  UNAUTHENTICATED: 16,
-} as const;
+import { Code } from "../../errors.ts";
 
 const HTTP_STATUS: Readonly<Record<number, number>> = {
   [Code.OK]: 200,
