@@ -41,6 +41,19 @@ export interface RevisionScan extends IterableIterator<RevisionRecord> {
   visit(limit: number, visitor: RevisionVisitor): number;
 }
 
+/** One state of a backend as the bytes of a bbolt file: what members send each other, and what snapshot files hold. */
+export interface DatabaseExport {
+  /** The last entry that the content reflects, and its term; 0 when unknown. */
+  readonly consistentIndex: number;
+  readonly consistentTerm: number;
+  /** Exactly how many bytes `read` gives. */
+  readonly sizeBytes: number;
+  /** From the beginning, in chunks of at most 128 KiB, which the caller owns. May be called several times, also at once. */
+  read(): AsyncIterable<Uint8Array>;
+  /** Gives up what the export occupies. Idempotent. A `read` under way fails. */
+  release(): Promise<void>;
+}
+
 /**
  * Durable tables with a write-behind memory in front. Writes are seen by reads at once, become part of the database
  * in one atomic transaction at the next commit (100 ms or 10,000 writes, or when forced), and durable when that
@@ -101,6 +114,20 @@ export interface Backend {
   flushed(): Promise<void>;
   /** Rewrites the database without free space while reads and writes go on. */
   defragment(): Promise<void>;
+  /**
+   * Commits, and gives that one state as a bbolt file: everything written before the call, and whatever else is in the
+   * same commit. Not to be called inside an entry. Reads and writes go on meanwhile. Rejects when the disk fails, when
+   * a stored record is damaged, or when the backend is closed first.
+   */
+  export(): Promise<DatabaseExport>;
+  /**
+   * Takes over the content, the indexes and the file of `other`, a backend of the same kind whose file lies in the same
+   * directory; the file ends up where this backend's own was. What this one had pending is dropped. Nobody may write
+   * from the call until it resolves; reads go on, and a scan goes on at its position in the new content. `other` must
+   * not be used any more. When it rejects before the file was replaced, this backend is as it was; after that, it
+   * has failed. A crash leaves the old file or the new one.
+   */
+  become(other: Backend): Promise<void>;
   /** Commits, flushes and closes. Idempotent. */
   close(): Promise<void>;
 }
