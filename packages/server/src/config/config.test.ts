@@ -79,6 +79,21 @@ const refused = [
     text: "TLS key/cert (--cert-file, --key-file) must be provided for client url https://127.0.0.1:1 with HTTPS scheme",
   },
   {
+    args: ["--peer-client-key-file", "k"],
+    exitCode: 1,
+    text: "KeyFile and CertFile must both be present[key: k, cert: ]",
+  },
+  {
+    args: ["--listen-peer-urls", "https://127.0.0.1:1"],
+    exitCode: 1,
+    text: "cannot listen on TLS for 127.0.0.1:1: KeyFile and CertFile are not presented",
+  },
+  {
+    args: ["--peer-cert-allowed-cn", "a,b", "--peer-cert-allowed-hostname", "c"],
+    exitCode: 1,
+    text: 'AllowedCNs and AllowedHostnames are mutually exclusive (cns=["a" "b"], hostnames=["c"])',
+  },
+  {
     args: ["--peer-auto-tls"],
     exitCode: 1,
     text: "--peer-auto-tls is not supported by this release; start without it",
@@ -127,6 +142,22 @@ test("defaults are etcd's", () => {
   assert.deepEqual(config.initialCluster, [{ name: "default", peerUrls: ["http://localhost:2380"] }]);
   assert.equal(configOf(["--quota-backend-bytes=-1"]).quotaBackendBytes, Number.POSITIVE_INFINITY);
   assert.equal(configOf(["--watch-progress-notify-interval", "5ms"]).watchProgressNotifyMs, 100);
+});
+
+test("a peer presents the same certificate in both roles unless another is configured", () => {
+  assert.equal(configOf([]).peerTls, undefined);
+  const pair = ["--peer-cert-file", "c", "--peer-key-file", "k", "--listen-peer-urls", "https://127.0.0.1:1"];
+  const { peerTls } = configOf(pair);
+  assert.equal(peerTls?.clientCertFile, "c");
+  assert.equal(peerTls.requireClientCertificate, false);
+  const other = configOf([
+    ...pair,
+    "--peer-client-cert-file=cc",
+    "--peer-client-key-file=ck",
+    "--peer-trusted-ca-file=ca",
+  ]).peerTls;
+  assert.equal(other?.clientKeyFile, "ck");
+  assert.equal(other.requireClientCertificate, true);
 });
 
 const durations: [text: string, milliseconds: number | undefined][] = [

@@ -1,6 +1,7 @@
 import { ConfigError } from "./errors.ts";
 import { FLAGS } from "./flag-table.ts";
 import { type FlagValue, type ParsedFlags, urlProblem } from "./parse-flags.ts";
+import { type PeerTls, peerTls, type TlsVersion, tlsVersions } from "./peer-tls.ts";
 
 export type LogLevel = "debug" | "info" | "warn" | "error" | "panic" | "fatal";
 
@@ -10,8 +11,8 @@ export interface ClientTls {
   readonly trustedCaFile: string;
   /** A client must present a certificate that the CA signed. */
   readonly requireClientCertificate: boolean;
-  readonly minVersion: "TLSv1.2" | "TLSv1.3";
-  readonly maxVersion: "TLSv1.2" | "TLSv1.3" | undefined;
+  readonly minVersion: TlsVersion;
+  readonly maxVersion: TlsVersion | undefined;
 }
 
 /** All that a member needs to know, after every rule has been checked. Times in milliseconds, sizes in bytes. */
@@ -46,6 +47,12 @@ export interface ServerConfig {
   readonly keepaliveTimeoutMs: number;
   readonly enableGateway: boolean;
   readonly clientTls: ClientTls | undefined;
+  /** undefined when nothing is configured: https peers are then verified against the system's roots. */
+  readonly peerTls: PeerTls | undefined;
+  /** A peer connection without a byte for so long is dropped. */
+  readonly peerReadTimeoutMs: number;
+  /** A peer connection that takes no byte for so long is dropped. */
+  readonly peerWriteTimeoutMs: number;
   readonly corsOrigins: readonly string[];
   readonly hostWhitelist: readonly string[];
   readonly logLevel: LogLevel;
@@ -71,7 +78,8 @@ const LARGE_QUOTA_BYTES = 8 * GIB;
 const MAX_ELECTION_MS = 50_000;
 const DEFAULT_KEEPALIVE_MIN_TIME_MS = 300_000;
 const MIN_PROGRESS_NOTIFY_MS = 100;
-const TLS_VERSIONS = ["TLS1.2", "TLS1.3"];
+/** Link heartbeats come every 5 s / 3: a shorter timeout would end every link. */
+const MIN_PEER_TIMEOUT_MS = 5_000;
 
 /** Applies every rule that spans flags (operations.md 4). Throws `ConfigError`. */
 export function makeServerConfig(parsed: ParsedFlags): ServerConfig {
@@ -144,6 +152,9 @@ export function makeServerConfig(parsed: ParsedFlags): ServerConfig {
     keepaliveTimeoutMs: read.number("grpc-keepalive-timeout"),
     enableGateway: read.boolean("enable-grpc-gateway"),
     clientTls: clientTls(read, warnings),
+    peerTls: peerTls(read, warnings),
+    peerReadTimeoutMs: Math.max(read.number("raft-read-timeout"), MIN_PEER_TIMEOUT_MS),
+    peerWriteTimeoutMs: Math.max(read.number("raft-write-timeout"), MIN_PEER_TIMEOUT_MS),
     corsOrigins: read.list("cors"),
     hostWhitelist: read.list("host-whitelist"),
     logLevel: read.string("log-level") as LogLevel,
@@ -159,7 +170,8 @@ export function makeServerConfig(parsed: ParsedFlags): ServerConfig {
   });
 }
 
-class FlagReader {
+/** Typed access to the value of each flag. */
+export class FlagReader {
   readonly #parsed: ParsedFlags;
   constructor(parsed: ParsedFlags) {
     this.#parsed = parsed;
@@ -259,16 +271,7 @@ function clientTls(read: FlagReader, warnings: string[]): ClientTls | undefined 
   const keyFile = read.string("key-file");
   const trustedCaFile = read.string("trusted-ca-file");
   const clientCertAuth = read.boolean("client-cert-auth");
-  const minVersion = read.string("tls-min-version") || "TLS1.2";
-  const maxVersion = read.string("tls-max-version");
-  for (const version of [minVersion, maxVersion]) {
-    if (version !== "" && !TLS_VERSIONS.includes(version)) {
-      throw new ConfigError(`unexpected TLS version "${version}" (must be one of: TLS1.2, TLS1.3)`);
-    }
-  }
-  if (minVersion === "TLS1.3" && maxVersion === "TLS1.2") {
-    throw new ConfigError("min version (TLS1.3) is greater than max version (TLS1.2)");
-  }
+  const versions = tlsVersions(read);
   const secureUrl = read.list("listen-client-urls").find((url) => /^(https|unixs):/.test(url));
   if ((certFile === "") !== (keyFile === "")) {
     throw new ConfigError(`KeyFile and CertFile must both be present[key: ${keyFile}, cert: ${certFile}]`);
@@ -289,8 +292,7 @@ function clientTls(read: FlagReader, warnings: string[]): ClientTls | undefined 
     keyFile,
     trustedCaFile,
     requireClientCertificate: clientCertAuth || trustedCaFile !== "",
-    minVersion: minVersion === "TLS1.3" ? "TLSv1.3" : "TLSv1.2",
-    maxVersion: maxVersion === "" ? undefined : maxVersion === "TLS1.3" ? "TLSv1.3" : "TLSv1.2",
+    ...versions,
   });
 }
 

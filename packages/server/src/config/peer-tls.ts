@@ -1,0 +1,101 @@
+import { ConfigError } from "./errors.ts";
+import type { FlagReader } from "./server-config.ts";
+
+export type TlsVersion = "TLSv1.2" | "TLSv1.3";
+
+/** TLS between members, for both roles. Key pairs and the CRL are read anew for each handshake, the CA once. */
+export interface PeerTls {
+  /** With the key: what the peer listener presents. Both empty when this member only dials. */
+  readonly certFile: string;
+  readonly keyFile: string;
+  /** What is presented when dialling: the pair above unless another is configured. */
+  readonly clientCertFile: string;
+  readonly clientKeyFile: string;
+  /** Empty: the system's roots. */
+  readonly trustedCaFile: string;
+  /** Who dials must present a certificate that the CA signed. */
+  readonly requireClientCertificate: boolean;
+  /** Names of which a verified leaf must have one; at most one of the two lists has any. */
+  readonly allowedCommonNames: readonly string[];
+  readonly allowedHostnames: readonly string[];
+  /** DER; empty when there is none. */
+  readonly crlFile: string;
+  /** Whether the SANs of who dials must match the address it comes from. */
+  readonly verifyClientAddress: boolean;
+  readonly minVersion: TlsVersion;
+  readonly maxVersion: TlsVersion | undefined;
+}
+
+const VERSIONS: Readonly<Record<string, TlsVersion>> = { "TLS1.2": "TLSv1.2", "TLS1.3": "TLSv1.3" };
+
+export function tlsVersions(read: FlagReader): {
+  readonly minVersion: TlsVersion;
+  readonly maxVersion: TlsVersion | undefined;
+} {
+  const min = read.string("tls-min-version") || "TLS1.2";
+  const max = read.string("tls-max-version");
+  for (const version of [min, max]) {
+    if (version !== "" && VERSIONS[version] === undefined) {
+      throw new ConfigError(`unexpected TLS version "${version}" (must be one of: TLS1.2, TLS1.3)`);
+    }
+  }
+  if (min === "TLS1.3" && max === "TLS1.2") {
+    throw new ConfigError("min version (TLS1.3) is greater than max version (TLS1.2)");
+  }
+  return { minVersion: VERSIONS[min]!, maxVersion: VERSIONS[max] };
+}
+
+export function peerTls(read: FlagReader, warnings: string[]): PeerTls | undefined {
+  const certFile = read.string("peer-cert-file");
+  const keyFile = read.string("peer-key-file");
+  const clientCertFile = read.string("peer-client-cert-file");
+  const clientKeyFile = read.string("peer-client-key-file");
+  const trustedCaFile = read.string("peer-trusted-ca-file");
+  const clientCertAuth = read.boolean("peer-client-cert-auth");
+  const allowedCommonNames = read.list("peer-cert-allowed-cn");
+  const allowedHostnames = read.list("peer-cert-allowed-hostname");
+  checkPair(certFile, keyFile);
+  checkPair(clientCertFile, clientKeyFile);
+  if (allowedCommonNames.length > 0 && allowedHostnames.length > 0) {
+    throw new ConfigError(
+      "AllowedCNs and AllowedHostnames are mutually exclusive " +
+        `(cns=${quoted(allowedCommonNames)}, hostnames=${quoted(allowedHostnames)})`,
+    );
+  }
+  const secureUrl = read.list("listen-peer-urls").find((url) => /^(https|unixs):/.test(url));
+  if (secureUrl !== undefined && certFile === "") {
+    const address = secureUrl.replace(/^[a-z]+:\/\//, "");
+    throw new ConfigError(`cannot listen on TLS for ${address}: KeyFile and CertFile are not presented`);
+  }
+  const isConfigured =
+    [certFile, clientCertFile, trustedCaFile].some((file) => file !== "") || clientCertAuth;
+  if (!isConfigured) return undefined;
+  if (secureUrl === undefined) {
+    warnings.push(
+      "TLS files or client certificates of peers are configured, but every peer URL is plaintext",
+    );
+  }
+  return Object.freeze({
+    certFile,
+    keyFile,
+    clientCertFile: clientCertFile || certFile,
+    clientKeyFile: clientKeyFile || keyFile,
+    trustedCaFile,
+    requireClientCertificate: clientCertAuth || trustedCaFile !== "",
+    allowedCommonNames,
+    allowedHostnames,
+    crlFile: read.string("peer-crl-file"),
+    verifyClientAddress: !read.boolean("peer-skip-client-san-verification"),
+    ...tlsVersions(read),
+  });
+}
+
+function checkPair(certFile: string, keyFile: string): void {
+  if ((certFile === "") === (keyFile === "")) return;
+  throw new ConfigError(`KeyFile and CertFile must both be present[key: ${keyFile}, cert: ${certFile}]`);
+}
+
+/** As Go prints a list of quoted strings. */
+function quoted(names: readonly string[]): string {
+  return `[${names.map((name) => JSON.stringify(name)).join(" ")}]`;
+}
