@@ -127,7 +127,7 @@ export const FLAG_SECTIONS: readonly FlagSection[] = [
       flag("enable-grpc-gateway", "bool", "true", "Serve the JSON gateway under /v3/."),
       flag("raft-read-timeout", "duration", "5s", "Read timeout of peer connections."),
       flag("raft-write-timeout", "duration", "5s", "Write timeout of peer connections."),
-      flag("feature-gates", "string", "", "Comma-separated Name=true|false pairs.", "inert"),
+      flag("feature-gates", "string", "", "Comma-separated Name=true|false pairs."),
       flag(
         "config-file",
         "string",
@@ -305,8 +305,13 @@ export const FLAG_SECTIONS: readonly FlagSection[] = [
   {
     title: "Features and unsafe",
     flags: [
-      flag("corrupt-check-time", "duration", "0", "Period of the corruption check among members.", "inert"),
-      flag("compact-hash-check-time", "duration", "1m", "Period of the compaction hash check.", "inert"),
+      flag("corrupt-check-time", "duration", "0", "Period of the corruption check among members (0 is off)."),
+      flag(
+        "compact-hash-check-time",
+        "duration",
+        "1m",
+        "Period of the check of compaction hashes (with feature gate CompactHashCheck).",
+      ),
       flag("compaction-batch-limit", "int", "0", "Revisions deleted per compaction batch (0 means 1000)."),
       flag("compaction-sleep-interval", "duration", "0", "Pause between compaction batches (0 means 10ms)."),
       flag(

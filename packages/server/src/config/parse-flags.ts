@@ -100,10 +100,11 @@ function parseValue(definition: FlagDefinition, text: string, fail: (why: string
   switch (definition.kind) {
     case "string":
       return text;
-    case "bool":
-      if (["1", "t", "T", "TRUE", "true", "True"].includes(text)) return true;
-      if (["0", "f", "F", "FALSE", "false", "False"].includes(text)) return false;
-      throw fail("parse error");
+    case "bool": {
+      const value = parseGoBool(text);
+      if (value === undefined) throw fail("parse error");
+      return value;
+    }
     case "int":
     case "uint": {
       const negative = text.startsWith("-");
@@ -126,6 +127,13 @@ function parseValue(definition: FlagDefinition, text: string, fail: (why: string
     case "urls":
       return text === "" ? [] : parseUrlList(text, fail);
   }
+}
+
+/** As Go's `strconv.ParseBool`; undefined when `text` is none of its forms. */
+export function parseGoBool(text: string): boolean | undefined {
+  if (["1", "t", "T", "TRUE", "true", "True"].includes(text)) return true;
+  if (["0", "f", "F", "FALSE", "false", "False"].includes(text)) return false;
+  return undefined;
 }
 
 function parseUrlList(text: string, fail: (why: string) => ConfigError): readonly string[] {

@@ -1,4 +1,6 @@
+import { formatDuration } from "./duration.ts";
 import { ConfigError } from "./errors.ts";
+import { type FeatureGates, parseFeatureGates } from "./feature-gates.ts";
 import { FLAGS } from "./flag-table.ts";
 import { type FlagValue, type ParsedFlags, urlProblem } from "./parse-flags.ts";
 import { type PeerTls, peerTls, type TlsVersion, tlsVersions } from "./peer-tls.ts";
@@ -62,6 +64,11 @@ export interface ServerConfig {
   readonly compactionBatchLimit: number;
   readonly compactionSleepMs: number;
   readonly watchProgressNotifyMs: number;
+  readonly features: FeatureGates;
+  /** Period of the leader's comparison of all members' data; 0 is off. */
+  readonly corruptCheckMs: number;
+  /** Period of the leader's comparison of compaction hashes, with feature gate `CompactHashCheck`. */
+  readonly compactHashCheckMs: number;
   readonly unsafeNoFsync: boolean;
   /** What the operator should know although the start goes on; one line each. */
   readonly warnings: readonly string[];
@@ -108,6 +115,13 @@ export function makeServerConfig(parsed: ParsedFlags): ServerConfig {
   }
   if (parsed.explicit.has("listen-client-urls") && !parsed.explicit.has("advertise-client-urls")) {
     throw new ConfigError("--advertise-client-urls is required when --listen-client-urls is set explicitly");
+  }
+  const features = parseFeatureGates(read.string("feature-gates"), warnings);
+  const compactHashCheckMs = read.number("compact-hash-check-time");
+  if (compactHashCheckMs <= 0) {
+    throw new ConfigError(
+      `--compact-hash-check-time must be >0 (set to ${formatDuration(compactHashCheckMs)})`,
+    );
   }
 
   const quota = read.number("quota-backend-bytes");
@@ -165,6 +179,9 @@ export function makeServerConfig(parsed: ParsedFlags): ServerConfig {
     compactionSleepMs: read.number("compaction-sleep-interval") || 10,
     watchProgressNotifyMs:
       progressNotifyMs <= 0 ? 600_000 : Math.max(progressNotifyMs, MIN_PROGRESS_NOTIFY_MS),
+    features,
+    corruptCheckMs: read.number("corrupt-check-time"),
+    compactHashCheckMs,
     unsafeNoFsync: read.boolean("unsafe-no-fsync"),
     warnings: Object.freeze(warnings),
   });
