@@ -3,6 +3,8 @@
  * cost, but every request has a body of its own (h2load sends one body for all), so keys are really random, and
  * latencies are kept in a histogram instead of a sample.
  *
+ * --port takes a list: connections are dealt out over the servers in turn. --pid takes a list: their CPU times are added.
+ *
  * Closed loop: each of connections x streams slots sends its next request when the answer to the last has come.
  * Prints one JSON object. Built on demand: cc -O2 etcdload.c -lnghttp2
  */
@@ -28,15 +30,18 @@
 enum op { OP_FILL, OP_PUT, OP_RANGE, OP_TXN, OP_LEASE_FILL, OP_LEASE_GRANT, OP_KEEPALIVE, OP_WATCH };
 static const char *op_names[] = {"fill", "put", "range", "txn", "lease-fill", "lease-grant", "keepalive", "watch"};
 
+#define MAX_SERVERS 16
+
 static struct {
   enum op op;
-  int port, connections, streams, window;
+  int ports[MAX_SERVERS], port_count, connections, streams, window;
   double seconds, warmup;
   uint64_t keys, seed, span, limit;
   int key_size, value_size;
   bool serializable, count_only, all;
-  long pid;
-} opt = {.port = 2379, .connections = 1, .streams = 1, .window = 1, .seconds = 5, .warmup = 1, .keys = 100000,
+  long pids[MAX_SERVERS];
+  int pid_count;
+} opt = {.ports = {2379}, .port_count = 1, .connections = 1, .streams = 1, .window = 1, .seconds = 5, .warmup = 1, .keys = 100000,
          .seed = 1, .span = 1, .key_size = 32, .value_size = 256};
 
 #define MARK 0x5157415443484d4bull /* in the values of watched puts, before the time they were sent */
@@ -483,10 +488,10 @@ static void on_readable(struct connection *connection) {
   }
 }
 
-static void open_connection(struct connection *connection, int slots) {
+static void open_connection(struct connection *connection, int port, int slots) {
   connection->fd = socket(AF_INET, SOCK_STREAM, 0);
   if (connection->fd < 0) die("socket");
-  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)opt.port)};
+  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
   inet_pton(AF_INET, "127.0.0.1", &address.sin_addr);
   if (connect(connection->fd, (struct sockaddr *)&address, sizeof address) < 0) die("connect");
   int one = 1;
@@ -515,18 +520,21 @@ static void open_connection(struct connection *connection, int slots) {
   epoll_ctl(epoll_fd, EPOLL_CTL_ADD, connection->fd, &event);
 }
 
-/* utime + stime of the server in microseconds. */
+/* utime + stime of all measured processes in microseconds. */
 static uint64_t server_cpu_us(void) {
   char path[64], line[1024];
-  if (opt.pid == 0) return 0;
-  snprintf(path, sizeof path, "/proc/%ld/stat", opt.pid);
-  FILE *file = fopen(path, "r");
-  if (file == NULL || fgets(line, sizeof line, file) == NULL) die(path);
-  fclose(file);
-  unsigned long user, system;
-  char *after = strrchr(line, ')');
-  if (sscanf(after + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system) != 2) die(path);
-  return (uint64_t)(user + system) * 1000000ull / (uint64_t)sysconf(_SC_CLK_TCK);
+  uint64_t ticks = 0;
+  for (int i = 0; i < opt.pid_count; i++) {
+    snprintf(path, sizeof path, "/proc/%ld/stat", opt.pids[i]);
+    FILE *file = fopen(path, "r");
+    if (file == NULL || fgets(line, sizeof line, file) == NULL) die(path);
+    fclose(file);
+    unsigned long user, system;
+    char *after = strrchr(line, ')');
+    if (sscanf(after + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system) != 2) die(path);
+    ticks += (uint64_t)(user + system);
+  }
+  return ticks * 1000000ull / (uint64_t)sysconf(_SC_CLK_TCK);
 }
 
 static uint64_t own_cpu_us(void) {
@@ -534,6 +542,19 @@ static uint64_t own_cpu_us(void) {
   getrusage(RUSAGE_SELF, &usage);
   return (uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000ull +
          (uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
+}
+
+/* Numbers separated by commas; returns how many, 0 for anything else. */
+static int parse_list(const char *text, long *numbers) {
+  int count = 0;
+  for (const char *at = text; *at != 0; count++) {
+    char *end;
+    if (count == MAX_SERVERS) return 0;
+    numbers[count] = strtol(at, &end, 10);
+    if (end == at || (*end != 0 && *end != ',')) return 0;
+    at = *end == ',' ? end + 1 : end;
+  }
+  return count;
 }
 
 static void parse(int argc, char **argv) {
@@ -545,7 +566,8 @@ static void parse(int argc, char **argv) {
       {"value-size", 1, 0, O_VALUE_SIZE}, {"seed", 1, 0, O_SEED}, {"span", 1, 0, O_SPAN}, {"limit", 1, 0, O_LIMIT},
       {"serializable", 0, 0, O_SERIALIZABLE}, {"count-only", 0, 0, O_COUNT_ONLY}, {"all", 0, 0, O_ALL}, {"pid", 1, 0, O_PID},
       {"window", 1, 0, O_WINDOW}, {0, 0, 0, 0}};
-  bool named = false;
+  bool named = false, bad_list = false;
+  long numbers[MAX_SERVERS];
   int c;
   while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
     switch (c) {
@@ -553,7 +575,10 @@ static void parse(int argc, char **argv) {
       for (int i = 0; i < 8; i++)
         if (strcmp(optarg, op_names[i]) == 0) opt.op = (enum op)i, named = true;
       break;
-    case O_PORT: opt.port = atoi(optarg); break;
+    case O_PORT:
+      opt.port_count = parse_list(optarg, numbers);
+      for (int i = 0; i < opt.port_count; i++) opt.ports[i] = (int)numbers[i];
+      break;
     case O_CONN: opt.connections = atoi(optarg); break;
     case O_STREAMS: opt.streams = atoi(optarg); break;
     case O_SECONDS: opt.seconds = atof(optarg); break;
@@ -567,12 +592,15 @@ static void parse(int argc, char **argv) {
     case O_SERIALIZABLE: opt.serializable = true; break;
     case O_COUNT_ONLY: opt.count_only = true; break;
     case O_ALL: opt.all = true; break;
-    case O_PID: opt.pid = atol(optarg); break;
+    case O_PID:
+      opt.pid_count = parse_list(optarg, opt.pids);
+      bad_list |= opt.pid_count == 0;
+      break;
     case O_WINDOW: opt.window = atoi(optarg); break;
     default: exit(2);
     }
   }
-  if (!named || opt.key_size < 12 || opt.key_size > 128 || opt.value_size < 16 || opt.value_size > 32768 || opt.connections < 1 ||
+  if (!named || bad_list || opt.port_count == 0 || opt.key_size < 12 || opt.key_size > 128 || opt.value_size < 16 || opt.value_size > 32768 || opt.connections < 1 ||
       opt.streams < 1 || opt.window > 256) {
     fprintf(stderr, "etcdload: bad arguments\n");
     exit(2);
@@ -586,8 +614,8 @@ int main(int argc, char **argv) {
   for (int i = 0; i < opt.value_size; i++) value[i] = (uint8_t)next_random();
   epoll_fd = epoll_create1(0);
   connections = calloc((size_t)opt.connections, sizeof *connections);
-  for (int i = 0; i < opt.connections; i++) open_connection(&connections[i], opt.streams);
-  if (opt.op == OP_WATCH) open_connection(&putter, opt.window);
+  for (int i = 0; i < opt.connections; i++) open_connection(&connections[i], opt.ports[i % opt.port_count], opt.streams);
+  if (opt.op == OP_WATCH) open_connection(&putter, opt.ports[0], opt.window);
   for (int i = 0; i < opt.connections; i++) {
     for (int s = 0; s < opt.streams; s++) start_slot(&connections[i].slots[s]);
     flush_connection(&connections[i]);

@@ -5,15 +5,33 @@ import { debianEtcd, realEtcd } from "../../../scripts/real-etcd.ts";
 import { Etcd } from "../../../test/support/grpc.ts";
 import { Server } from "../../../test/support/server.ts";
 import type { Target } from "./generators.ts";
+import { type Memory, memory } from "./process-usage.ts";
+import type { Row } from "./rows.ts";
 
 const repositoryRoot = path.resolve(import.meta.dirname, "../../..");
 
 export type ContenderName = "etcd" | "quorate";
 
-/** Long runs write gigabytes between two compactions; the default quota of 2 GiB is not what is measured. */
-const ARGS = ["--quota-backend-bytes", String(8 * 2 ** 30)];
+/** What rows are measured on: one member, or a cluster of them. */
+export interface Side {
+  readonly name: ContenderName;
+  /** Returns the milliseconds from exec to serving. */
+  start(): Promise<number>;
+  suspend(): void;
+  /** Resolves when it can be measured again. */
+  resume(): Promise<void>;
+  targetOf(row: Row): Target;
+  /** Elections since it was resumed: whatever was measured meanwhile shows them, too. */
+  elections(): Promise<number>;
+  compact(): Promise<void>;
+  memories(): Memory[];
+  end(): Promise<void>;
+}
 
-export class Contender {
+/** Long runs write gigabytes between two compactions; the default quota of 2 GiB is not what is measured. */
+export const ARGS: readonly string[] = ["--quota-backend-bytes", String(8 * 2 ** 30)];
+
+export class Contender implements Side {
   readonly name: ContenderName;
   readonly server: Server;
   #stopped = false;
@@ -27,12 +45,25 @@ export class Contender {
     return new Contender(name, await Server.create({ command, args: ARGS, startTimeoutMs: 30_000 }));
   }
 
-  async start(): Promise<void> {
+  async start(): Promise<number> {
     await this.server.start();
+    return this.server.startedInMs;
   }
 
   get target(): Target {
-    return { port: this.server.clientPort, pid: this.server.pid };
+    return { ports: [this.server.clientPort], pids: [this.server.pid] };
+  }
+
+  targetOf(): Target {
+    return this.target;
+  }
+
+  async elections(): Promise<number> {
+    return 0;
+  }
+
+  memories(): Memory[] {
+    return [memory(this.server.pid)];
   }
 
   /** The other one must not take a share of the machine: it is stopped as a whole. */
@@ -42,7 +73,7 @@ export class Contender {
     this.#stopped = true;
   }
 
-  resume(): void {
+  async resume(): Promise<void> {
     if (!this.#stopped) return;
     this.server.resume();
     this.#stopped = false;
@@ -70,7 +101,7 @@ export class Contender {
   }
 
   async end(): Promise<void> {
-    this.resume();
+    await this.resume();
     await this.server[Symbol.asyncDispose]();
   }
 }

@@ -7,7 +7,7 @@ import { promisify } from "node:util";
 import { cacheDir, type Found, which } from "../../../scripts/real-etcd.ts";
 import { buildGo } from "../../../test/support/go.ts";
 import { type Measurement, parseMeasurement } from "./measurement.ts";
-import { cpuUs } from "./process-usage.ts";
+import { totalCpuUs } from "./process-usage.ts";
 import {
   type GeneratorName,
   KEY_BYTES,
@@ -22,9 +22,12 @@ import { percentile } from "./statistics.ts";
 const run = promisify(execFile);
 const packageDir = path.resolve(import.meta.dirname, "..");
 
+/** What is loaded. Only the native generator can take several ports or processes. */
 export interface Target {
-  readonly port: number;
-  readonly pid: number;
+  /** Connections are dealt out over these in turn. */
+  readonly ports: readonly number[];
+  /** Whose CPU time is counted, all together. */
+  readonly pids: readonly number[];
 }
 
 export interface Timing {
@@ -73,7 +76,7 @@ const NATIVE_ARGS: Readonly<Record<OperationName, readonly string[]>> = {
 
 function common(target: Target, row: Pick<Row, "connections" | "streams">): string[] {
   return [
-    ...["--port", String(target.port), "--pid", String(target.pid)],
+    ...["--port", target.ports.join(","), "--pid", target.pids.join(",")],
     ...["--connections", String(row.connections), "--streams", String(row.streams)],
     ...["--keys", String(KEYS), "--key-size", String(KEY_BYTES), "--value-size", String(VALUE_BYTES)],
   ];
@@ -163,11 +166,11 @@ function h2load(program: string): Generator {
       ],
       ...["-d", `${base}.body`, "--log-file", `${base}.log`],
       ...["-H", "content-type: application/grpc", "-H", "te: trailers"],
-      `http://127.0.0.1:${target.port}/etcdserverpb.KV/${rpc}`,
+      `http://127.0.0.1:${target.ports[0]}/etcdserverpb.KV/${rpc}`,
     ];
-    const before = cpuUs(target.pid);
+    const before = totalCpuUs(target.pids);
     const text = await output(program, args);
-    const serverCpuUs = cpuUs(target.pid) - before;
+    const serverCpuUs = totalCpuUs(target.pids) - before;
     const log = readFileSync(`${base}.log`, "latin1").split("\n");
     rmSync(`${base}.log`);
     rmSync(`${base}.body`);

@@ -10,6 +10,11 @@ export function cpuUs(pid: number): number {
   return ((Number(fields[11]) + Number(fields[12])) * 1_000_000) / TICKS_PER_SECOND;
 }
 
+/** The same of several processes together. */
+export function totalCpuUs(pids: readonly number[]): number {
+  return pids.reduce((sum, pid) => sum + cpuUs(pid), 0);
+}
+
 export interface Memory {
   readonly residentMiB: number;
   readonly anonymousMiB: number;

@@ -14,11 +14,16 @@ export type OperationName =
   | "lease-grant"
   | "keepalive";
 
+/** Which members of a cluster the load goes to. */
+export type Place = "leader" | "follower" | "all";
+
 export interface Row {
   readonly operation: OperationName;
   readonly connections: number;
   readonly streams: number;
   readonly generator: GeneratorName;
+  /** In a cluster only. */
+  readonly place?: Place;
   /** The ratio of throughputs to etcd that this row must reach. */
   readonly atLeast: number;
 }
@@ -82,15 +87,38 @@ export const ROWS: readonly Row[] = [
   ]),
 ];
 
+function inCluster(
+  place: Place,
+  operation: OperationName,
+  connections: number,
+  streams: number,
+  atLeast: number,
+): Row {
+  return { operation, connections, streams, generator: "native", place, atLeast };
+}
+
+/** What clusters of several members are measured by. */
+export const CLUSTER_ROWS: readonly Row[] = [
+  inCluster("leader", "put", 1, 1, 1),
+  inCluster("leader", "put", 10, 100, 2),
+  inCluster("leader", "put", 100, 1, 1.5),
+  inCluster("leader", "put", 1000, 1, 1.5),
+  inCluster("leader", "range", 10, 100, 2),
+  inCluster("all", "range", 10, 100, 2),
+  inCluster("follower", "put", 10, 100, 2),
+  inCluster("follower", "range", 10, 100, 2),
+];
+
 export function rowName(row: Row): string {
-  return `${row.generator} ${row.operation} ${row.connections}x${row.streams}`;
+  const place = row.place === undefined ? "" : ` ${row.place}`;
+  return `${row.generator} ${row.operation} ${row.connections}x${row.streams}${place}`;
 }
 
 /** Rows whose name contains one of the comma-separated parts; all words of a part must occur. */
-export function selectRows(filter: string | undefined): readonly Row[] {
-  if (filter === undefined) return ROWS;
+export function selectRows(rows: readonly Row[], filter: string | undefined): readonly Row[] {
+  if (filter === undefined) return rows;
   const parts = filter.split(",").map((part) => part.trim().split(/\s+/));
-  return ROWS.filter((row) => {
+  return rows.filter((row) => {
     const words = rowName(row).split(" ");
     return parts.some((part) => part.every((word) => words.includes(word)));
   });

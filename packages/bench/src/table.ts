@@ -8,6 +8,8 @@ export interface RowResult {
   /** One measurement a round each; a round's two were taken one after the other. */
   readonly etcd: readonly Measurement[];
   readonly quorate: readonly Measurement[];
+  /** Elections while a cluster was measured, over all rounds. */
+  readonly elections: Readonly<Record<"etcd" | "quorate", number>>;
 }
 
 export interface Summary {
@@ -29,13 +31,14 @@ export interface Summary {
   readonly quorateP999Us: number;
   readonly failed: number;
   readonly firstError: string;
+  readonly elections: RowResult["elections"];
   /** Throughput as asked, p99 below etcd's, and (native and h2load rows) at most half its CPU a request. */
   readonly throughputHolds: boolean;
   readonly p99Holds: boolean;
   readonly cpuHolds: boolean;
 }
 
-export function summarize({ row, etcd, quorate }: RowResult): Summary {
+export function summarize({ row, etcd, quorate, elections }: RowResult): Summary {
   const of = (runs: readonly Measurement[], value: (run: Measurement) => number): number =>
     median(runs.map(value));
   const cpu = (run: Measurement): number => run.serverCpuUs / run.requests;
@@ -63,6 +66,7 @@ export function summarize({ row, etcd, quorate }: RowResult): Summary {
     quorateP999Us: of(quorate, (run) => run.p999Us),
     failed: all.reduce((sum, run) => sum + run.failed, 0),
     firstError: all.find((run) => run.firstError !== "")?.firstError ?? "",
+    elections,
     throughputHolds: ratio.median >= row.atLeast,
     p99Holds: quorateP99Us < etcdP99Us,
     cpuHolds: quorateCpuUs <= etcdCpuUs / 2,
@@ -103,6 +107,9 @@ export function lines(summaries: readonly Summary[]): string[][] {
       s.throughputHolds ? "" : "ratio",
       s.p99Holds || !cpuCounts ? "" : "p99",
       s.cpuHolds || !cpuCounts ? "" : "CPU",
+      s.elections.etcd + s.elections.quorate === 0
+        ? ""
+        : `elections: ${s.elections.etcd} ${s.elections.quorate}`,
       s.failed === 0 ? "" : `${s.failed} failed: ${s.firstError}`,
     ].filter((miss) => miss !== "");
     return [
