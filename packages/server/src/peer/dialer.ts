@@ -1,0 +1,162 @@
+import http from "node:http";
+import net from "node:net";
+import type { Duplex } from "node:stream";
+import tls from "node:tls";
+import { type PeerAddress, parsePeerUrl } from "./peer-address.ts";
+import { hasAllowedName } from "./tls/allowed-names.ts";
+import type { PeerCertificates } from "./tls/peer-certificates.ts";
+
+const TCP_KEEPALIVE_MS = 30_000;
+const HANDSHAKE_TIMEOUT_MS = 10_000;
+
+/** Opens connections to other members, plain or TLS as the URL says. */
+export class PeerDialer {
+  readonly #certificates: PeerCertificates | undefined;
+
+  /** Without certificates an https peer is verified against the system's roots. */
+  constructor(certificates: PeerCertificates | undefined) {
+    this.#certificates = certificates;
+  }
+
+  /**
+   * A connection that can be written to. Rejects when that takes longer than `timeoutMs`, or the TLS handshake longer
+   * than 10 s after it, or when `signal` fires; nothing is left open then.
+   */
+  async dial(address: PeerAddress, timeoutMs: number, signal?: AbortSignal): Promise<net.Socket> {
+    const plain = net.connect(
+      address.path === undefined ? { host: address.host, port: address.port } : { path: address.path },
+    );
+    plain.setNoDelay(true);
+    plain.setKeepAlive(true, TCP_KEEPALIVE_MS);
+    await untilEvent(plain, "connect", timeoutMs, `dial ${address.url}: i/o timeout`, signal);
+    if (!address.secure) return plain;
+    return this.#encrypt(plain, address, signal);
+  }
+
+  async #encrypt(
+    plain: net.Socket,
+    address: PeerAddress,
+    signal: AbortSignal | undefined,
+  ): Promise<net.Socket> {
+    // Not to listen between two awaits would let an error of the socket end the process.
+    plain.on("error", ignore);
+    let secureContext: tls.SecureContext | undefined;
+    try {
+      secureContext = await this.#certificates?.clientContext();
+    } catch (error) {
+      plain.destroy();
+      throw error;
+    }
+    // No ALPN: who offers h2 to an etcd member gets it, and HTTP/1.1 inside of it.
+    const secure = tls.connect({
+      socket: plain,
+      host: address.host,
+      ...(net.isIP(address.host) === 0 ? { servername: address.host } : {}),
+      ...(secureContext === undefined ? {} : { secureContext }),
+    });
+    const why = `dial ${address.url}: TLS handshake timeout`;
+    await untilEvent(secure, "secureConnect", HANDSHAKE_TIMEOUT_MS, why, signal);
+    const settings = this.#certificates?.settings;
+    if (settings !== undefined && !hasAllowedName(secure.getPeerX509Certificate(), settings)) {
+      secure.destroy();
+      throw new Error(`dial ${address.url}: the certificate bears no allowed name`);
+    }
+    return secure;
+  }
+}
+
+const ignore = () => {};
+
+/** Destroys the socket and rejects unless `event` comes first. */
+function untilEvent(
+  socket: net.Socket,
+  event: "connect" | "secureConnect",
+  timeoutMs: number,
+  timeoutText: string,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => fail(new Error(timeoutText)), timeoutMs);
+    const onAbort = () => fail(new Error("request canceled"));
+    const onClose = () => fail(new Error("connection closed"));
+    const detach = () => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", onAbort);
+      socket.off(event, onReady);
+      socket.off("error", fail);
+      socket.off("close", onClose);
+    };
+    const onReady = () => {
+      detach();
+      resolve();
+    };
+    const fail = (error: Error) => {
+      detach();
+      socket.on("error", ignore);
+      socket.destroy();
+      reject(error);
+    };
+    socket.once(event, onReady);
+    socket.once("error", fail);
+    socket.once("close", onClose);
+    if (signal?.aborted === true) onAbort();
+    else signal?.addEventListener("abort", onAbort);
+  });
+}
+
+export interface PeerAgentOptions {
+  readonly dialTimeoutMs: number;
+  /** Unused connections kept for each address; 0 uses every connection once. */
+  readonly maxIdleConnections: number;
+}
+
+/** Shorter than the 5 s after which a member closes a connection without traffic, so that none is used as it closes. */
+const IDLE_TIMEOUT_MS = 3_000;
+
+/** node:http hands a request's options on to its agent. */
+interface AddressedOptions extends http.RequestOptions {
+  readonly peerAddress?: PeerAddress;
+}
+
+/** Connections for node:http's client. The requests name their address by `peerRequestOptions`. */
+export class PeerAgent extends http.Agent {
+  readonly #dialer: PeerDialer;
+  readonly #dialTimeoutMs: number;
+
+  constructor(dialer: PeerDialer, options: PeerAgentOptions) {
+    super({
+      keepAlive: options.maxIdleConnections > 0,
+      maxFreeSockets: Math.max(1, options.maxIdleConnections),
+      timeout: IDLE_TIMEOUT_MS,
+    });
+    this.#dialer = dialer;
+    this.#dialTimeoutMs = options.dialTimeoutMs;
+  }
+
+  override createConnection(
+    options: AddressedOptions,
+    callback?: (error: Error | null, socket: Duplex) => void,
+  ): undefined {
+    this.#dialer.dial(options.peerAddress!, this.#dialTimeoutMs).then(
+      (socket) => callback?.(null, socket),
+      (error: Error) => callback?.(error, undefined as never),
+    );
+  }
+
+  override getName(options?: AddressedOptions): string {
+    return options?.peerAddress?.url ?? "";
+  }
+}
+
+/** What leads a request of node:http's client to `url`. Throws when that is no peer URL. */
+export function peerRequestOptions(url: string, agent: PeerAgent): http.RequestOptions {
+  const peerAddress = parsePeerUrl(url);
+  const options: AddressedOptions = {
+    agent,
+    peerAddress,
+    host: peerAddress.host,
+    port: peerAddress.port,
+    headers: { host: peerAddress.authority },
+  };
+  return options;
+}

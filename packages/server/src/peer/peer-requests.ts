@@ -1,0 +1,141 @@
+import http from "node:http";
+import { PeerAgent, type PeerDialer, peerRequestOptions } from "./dialer.ts";
+
+export interface PeerRequest {
+  readonly method: "GET" | "POST";
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array | string;
+  /** From connecting to the last byte of the answer. */
+  readonly timeoutMs: number;
+  /** Larger answers are errors; 1 MiB unless given. */
+  readonly maxResponseBytes?: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface PeerResponse {
+  readonly status: number;
+  /** By lower-case name; values of a header that came more than once are joined by ", ". */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Buffer;
+}
+
+/** Single requests to other members. */
+export interface PeerRequests {
+  /**
+   * One HTTP/1.1 request to a peer URL (http, https with the peer TLS settings, unix, unixs). Never follows redirects.
+   * A GET may have a body. Rejects when no whole answer comes; whatever its status is, an answer is an answer.
+   */
+  send(baseUrl: string, request: PeerRequest): Promise<PeerResponse>;
+  /** Fails what is under way and ends all connections. */
+  close(): void;
+}
+
+const DEFAULT_MAX_RESPONSE_BYTES = 2 ** 20;
+const MAX_RESPONSE_HEADER_BYTES = 64 * 2 ** 10;
+const MAX_IDLE_CONNECTIONS = 16;
+/** The request's own limit counts; this one bounds what a request that gave up leaves behind. */
+const DIAL_TIMEOUT_MS = 10_000;
+
+export function createPeerRequests(dialer: PeerDialer): PeerRequests {
+  return new HttpPeerRequests(dialer);
+}
+
+class HttpPeerRequests implements PeerRequests {
+  readonly #agent: PeerAgent;
+  /** How to fail each request that is under way. */
+  readonly #open = new Set<(error: Error) => void>();
+  #closed = false;
+
+  constructor(dialer: PeerDialer) {
+    this.#agent = new PeerAgent(dialer, {
+      dialTimeoutMs: DIAL_TIMEOUT_MS,
+      maxIdleConnections: MAX_IDLE_CONNECTIONS,
+    });
+  }
+
+  async send(baseUrl: string, request: PeerRequest): Promise<PeerResponse> {
+    if (this.#closed) throw new Error("peer requests are closed");
+    if (request.signal?.aborted === true) throw new Error("request canceled");
+    return this.#answerTo(
+      this.#start(baseUrl, request),
+      `${request.method} ${baseUrl}${request.path}`,
+      request,
+    );
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const fail of [...this.#open]) fail(new Error("peer requests are closed"));
+    this.#agent.destroy();
+  }
+
+  #start(baseUrl: string, request: PeerRequest): http.ClientRequest {
+    const options = peerRequestOptions(baseUrl, this.#agent);
+    const body = typeof request.body === "string" ? Buffer.from(request.body) : request.body;
+    const sent = http.request({
+      ...options,
+      method: request.method,
+      path: request.path,
+      maxHeaderSize: MAX_RESPONSE_HEADER_BYTES,
+      headers: {
+        ...(options.headers as Record<string, string>),
+        // Without it node:http would send the body of a GET in chunks, or none at all.
+        ...(body === undefined && request.method === "GET"
+          ? {}
+          : { "content-length": String(body?.length ?? 0) }),
+        ...request.headers,
+      },
+    });
+    sent.end(body);
+    return sent;
+  }
+
+  #answerTo(sent: http.ClientRequest, what: string, request: PeerRequest): Promise<PeerResponse> {
+    const maxBytes = request.maxResponseBytes ?? DEFAULT_MAX_RESPONSE_BYTES;
+    return new Promise((resolve, reject) => {
+      // A request that still waits for its connection tells nobody of its end before that is there.
+      const fail = (error: Error) => {
+        finish();
+        sent.destroy(error);
+        reject(error);
+      };
+      const onAbort = () => fail(new Error("request canceled"));
+      const timer = setTimeout(() => fail(new Error(`${what}: no answer in time`)), request.timeoutMs);
+      const finish = () => {
+        clearTimeout(timer);
+        request.signal?.removeEventListener("abort", onAbort);
+        this.#open.delete(fail);
+      };
+      this.#open.add(fail);
+      request.signal?.addEventListener("abort", onAbort);
+      sent.on("error", fail);
+      sent.on("response", (response) => {
+        const chunks: Buffer[] = [];
+        let bytes = 0;
+        response.on("error", fail);
+        response.on("data", (chunk: Buffer) => {
+          bytes += chunk.length;
+          if (bytes > maxBytes) fail(new Error(`${what}: the answer has more than ${maxBytes} bytes`));
+          else chunks.push(chunk);
+        });
+        response.on("end", () => {
+          finish();
+          resolve({
+            status: response.statusCode ?? 0,
+            headers: joinHeaders(response),
+            body: Buffer.concat(chunks),
+          });
+        });
+      });
+    });
+  }
+}
+
+function joinHeaders(response: http.IncomingMessage): Record<string, string> {
+  const joined: Record<string, string> = {};
+  for (const [name, values] of Object.entries(response.headersDistinct)) {
+    joined[name] = values!.join(", ");
+  }
+  return joined;
+}
