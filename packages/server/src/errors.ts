@@ -39,6 +39,32 @@ export const FAILURES = {
   NOT_PRIMARY_LESSOR: [Code.UNKNOWN, "not a primary lessor"],
   WATCH_CANCELED: [Code.CANCELED, "etcdserver: watch canceled"],
   MEMBER_NOT_FOUND: [Code.NOT_FOUND, "etcdserver: member not found"],
+  /** An ID that was a member's once may never come back. */
+  MEMBER_REMOVED: [Code.NOT_FOUND, "etcdserver: member not found"],
+  MEMBER_EXISTS: [Code.FAILED_PRECONDITION, "etcdserver: member ID already exist"],
+  PEER_URL_EXISTS: [Code.FAILED_PRECONDITION, "etcdserver: Peer URLs already exists"],
+  BAD_MEMBER_URLS: [Code.INVALID_ARGUMENT, "etcdserver: given member URLs are invalid"],
+  MEMBER_NOT_LEARNER: [Code.FAILED_PRECONDITION, "etcdserver: can only promote a learner member"],
+  LEARNER_NOT_READY: [
+    Code.FAILED_PRECONDITION,
+    "etcdserver: can only promote a learner member which is in sync with leader",
+  ],
+  TOO_MANY_LEARNERS: [Code.FAILED_PRECONDITION, "etcdserver: too many learner members in cluster"],
+  NOT_SUPPORTED_FOR_LEARNER: [Code.FAILED_PRECONDITION, "etcdserver: rpc not supported for learner"],
+  UNHEALTHY: [Code.UNAVAILABLE, "etcdserver: unhealthy cluster"],
+  /** No member proposes such a change; one that is in the log all the same has no effect. */
+  MALFORMED_CONF_CHANGE: [Code.UNKNOWN, "etcdserver: malformed configuration change"],
+  WRONG_DOWNGRADE_VERSION_FORMAT: [
+    Code.INVALID_ARGUMENT,
+    "etcdserver: wrong downgrade target version format",
+  ],
+  INVALID_DOWNGRADE_TARGET_VERSION: [Code.INVALID_ARGUMENT, "etcdserver: invalid downgrade target version"],
+  CLUSTER_VERSION_UNAVAILABLE: [
+    Code.FAILED_PRECONDITION,
+    "etcdserver: cluster version not found during downgrade",
+  ],
+  DOWNGRADE_IN_PROCESS: [Code.FAILED_PRECONDITION, "etcdserver: cluster has a downgrade job in progress"],
+  NO_INFLIGHT_DOWNGRADE: [Code.FAILED_PRECONDITION, "etcdserver: no inflight downgrade job"],
   NO_LEADER: [Code.UNAVAILABLE, "etcdserver: no leader"],
   NOT_LEADER: [Code.FAILED_PRECONDITION, "etcdserver: not leader"],
   LEADER_CHANGED: [Code.UNAVAILABLE, "etcdserver: leader changed"],
@@ -61,8 +87,13 @@ export const FAILURES = {
   CORRUPT: [Code.DATA_LOSS, "etcdserver: corrupt cluster"],
   CANCELED: [Code.CANCELED, "etcdserver: request canceled"],
   DEADLINE_EXCEEDED: [Code.DEADLINE_EXCEEDED, "context deadline exceeded"],
-  // These two are declared with other codes in etcd, but reach clients as Unknown.
+  // These are declared with other codes in etcd, or with none, but reach clients as Unknown.
   TOO_MANY_REQUESTS: [Code.UNKNOWN, "etcdserver: too many requests"],
+  NOT_ENOUGH_STARTED_MEMBERS: [
+    Code.UNKNOWN,
+    "etcdserver: re-configuration failed due to not enough started members",
+  ],
+  TIMEOUT_LEADER_TRANSFER: [Code.UNKNOWN, "etcdserver: request timed out, leader transfer took too long"],
   PROPOSAL_DROPPED: [Code.UNKNOWN, "raft proposal dropped"],
   STREAM_CUSTOM_SORT: [Code.UNIMPLEMENTED, "RangeStream does not support custom sort orders"],
   STREAM_FILTERS: [Code.UNIMPLEMENTED, "RangeStream does not support revision filters"],
