@@ -130,6 +130,11 @@ export class MvccStore {
     }
   }
 
+  /** Goes on with `backend`, which has taken over the content of the one that `restore` was given. */
+  useBackend(backend: Backend): void {
+    this.state.backend = backend;
+  }
+
   /** The newest revision; 1 in a fresh store. */
   get currentRevision(): number {
     return this.state.currentRevision;
