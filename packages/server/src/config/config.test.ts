@@ -185,3 +185,14 @@ test("durations print as Go prints them", () => {
     "1h0m0s",
   ]);
 });
+
+test("how the cluster may change is configurable", () => {
+  const { strictReconfigCheck, maxLearners, downgradeCheckMs } = configOf([]);
+  assert.deepEqual([strictReconfigCheck, maxLearners, downgradeCheckMs], [true, 1, 5_000]);
+  const other = configOf(["--strict-reconfig-check=false", "--max-learners=3", "--downgrade-check-time=1m"]);
+  assert.deepEqual(
+    [other.strictReconfigCheck, other.maxLearners, other.downgradeCheckMs],
+    [false, 3, 60_000],
+  );
+  assert.deepEqual(other.warnings, []);
+});

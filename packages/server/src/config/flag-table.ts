@@ -193,13 +193,7 @@ export const FLAG_SECTIONS: readonly FlagSection[] = [
       flag("discovery-fallback", "string", "exit", "Behaviour when discovery fails.", "inert"),
       flag("discovery-srv", "string", "", "DNS domain for bootstrapping.", "refused"),
       flag("discovery-srv-name", "string", "", "Suffix of the DNS SRV name.", "refused"),
-      flag(
-        "strict-reconfig-check",
-        "bool",
-        "true",
-        "Refuse reconfigurations that would lose the quorum.",
-        "inert",
-      ),
+      flag("strict-reconfig-check", "bool", "true", "Refuse reconfigurations that would lose the quorum."),
       flag("pre-vote", "bool", "true", "Run the raft pre-vote phase."),
       flag(
         "auto-compaction-mode",
@@ -320,7 +314,7 @@ export const FLAG_SECTIONS: readonly FlagSection[] = [
         "0",
         "Interval of periodic watch progress (0 means 10m).",
       ),
-      flag("downgrade-check-time", "duration", "5s", "Period of the downgrade check.", "inert"),
+      flag("downgrade-check-time", "duration", "5s", "Period of the downgrade check (0 disables)."),
       flag(
         "bootstrap-defrag-threshold-megabytes",
         "uint",
@@ -328,7 +322,7 @@ export const FLAG_SECTIONS: readonly FlagSection[] = [
         "Defragment at start when this much would be freed.",
         "inert",
       ),
-      flag("max-learners", "int", "1", "Learners allowed in the cluster.", "inert"),
+      flag("max-learners", "int", "1", "Learners allowed in the cluster; equal on all members."),
       flag("unsafe-no-fsync", "bool", "false", "Disable fsync. Unsafe: acknowledged writes can be lost."),
       flag("force-new-cluster", "bool", "false", "Start a one-member cluster from existing data.", "refused"),
     ],

@@ -33,6 +33,12 @@ export interface ServerConfig {
   readonly electionTicks: number;
   readonly initialElectionTickAdvance: boolean;
   readonly preVote: boolean;
+  /** Membership changes that could lose the quorum are refused. */
+  readonly strictReconfigCheck: boolean;
+  /** Must be equal on all members. */
+  readonly maxLearners: number;
+  /** How often the leader looks whether a downgrade is complete; 0: never. */
+  readonly downgradeCheckMs: number;
   readonly snapshotCount: number;
   readonly snapshotCatchupEntries: number;
   readonly maxSnapshotFiles: number;
@@ -150,6 +156,9 @@ export function makeServerConfig(parsed: ParsedFlags): ServerConfig {
     electionTicks: Math.floor(electionMs / heartbeatMs),
     initialElectionTickAdvance: read.boolean("initial-election-tick-advance"),
     preVote: read.boolean("pre-vote"),
+    strictReconfigCheck: read.boolean("strict-reconfig-check"),
+    maxLearners: read.number("max-learners"),
+    downgradeCheckMs: Math.max(0, read.number("downgrade-check-time")),
     snapshotCount: read.number("snapshot-count") || 10_000,
     snapshotCatchupEntries: read.number("snapshot-catchup-entries") || 5_000,
     maxSnapshotFiles: read.number("max-snapshots"),
