@@ -15,18 +15,10 @@ export function clientEndpoints(context: ApiContext, metrics: Metrics): PlainEnd
   return (target, req, res) => {
     const url = URL.parse(target, "http://localhost");
     if (url === null) notFound(res);
-    else if (handleVersion(version, url, req, res) || handleHealth(health, url, req, res)) return;
+    else if (url.pathname === "/version") handleVersion(version, req, res);
+    else if (handleHealth(health, url, req, res)) return;
     else if (url.pathname === "/metrics") void answerMetrics(metrics, res);
     else notFound(res);
-  };
-}
-
-/** What the peer port answers so far. */
-export function peerEndpoints(context: ApiContext): PlainEndpoints {
-  const version = versionSource(context);
-  return (target, req, res) => {
-    const url = URL.parse(target, "http://localhost");
-    if (url === null || !handleVersion(version, url, req, res)) notFound(res);
   };
 }
 
@@ -36,7 +28,7 @@ async function answerMetrics(metrics: Metrics, res: PlainResponse): Promise<void
   res.end(text);
 }
 
-function versionSource(context: ApiContext): VersionSource {
+export function versionSource(context: ApiContext): VersionSource {
   return {
     clusterVersion: () => context.membership.version,
     storageVersion: () => {

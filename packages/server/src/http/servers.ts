@@ -2,9 +2,10 @@ import http from "node:http";
 import type { HttpExchange } from "@quorate/rpc";
 import type { ApiContext } from "../api/context.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
-import { clientEndpoints, type PlainEndpoints, peerEndpoints } from "./endpoints.ts";
+import { clientEndpoints, type PlainEndpoints } from "./endpoints.ts";
 import type { Gateway } from "./gateway/gateway.ts";
 import { answerHttp2 } from "./http2-requests.ts";
+import { peerEndpoints } from "./peer/endpoints.ts";
 
 const HEADERS_TIMEOUT_MS = 300_000;
 
@@ -86,8 +87,7 @@ function collectUntil(
 
 /** The peer port: what other members and operators ask of it. */
 export function createPeerHttpServer(context: ApiContext): http.Server {
-  const endpoints = peerEndpoints(context);
-  return http.createServer((req, res) => answerHttp1(endpoints, req, res));
+  return http.createServer(peerEndpoints(context));
 }
 
 function answerHttp1(endpoints: PlainEndpoints, req: http.IncomingMessage, res: http.ServerResponse): void {

@@ -7,16 +7,11 @@ export interface VersionSource {
   storageVersion(): string | undefined;
 }
 
-export function handleVersion(
-  source: VersionSource,
-  url: URL,
-  req: PlainRequest,
-  res: PlainResponse,
-): boolean {
-  if (url.pathname !== "/version") return false;
+/** `GET /version`, on client and peer ports. */
+export function handleVersion(source: VersionSource, req: PlainRequest, res: PlainResponse): void {
   if (req.method !== "GET") {
     methodNotAllowed(res);
-    return true;
+    return;
   }
   res.writeHead(200, { "content-type": "application/json" });
   res.end(
@@ -26,5 +21,4 @@ export function handleVersion(
       storage: source.storageVersion() ?? "unknown",
     }),
   );
-  return true;
 }

@@ -1,0 +1,128 @@
+import type http from "node:http";
+import { decode, encode } from "@quorate/wire";
+import { LeaseKeepAliveRequestSchema, LeaseKeepAliveResponseSchema } from "@quorate/wire/etcdserverpb";
+import { LeaseInternalRequestSchema, LeaseInternalResponseSchema } from "@quorate/wire/leasepb";
+import type { ApiContext } from "../../api/context.ts";
+import { LeaseError } from "../../lease/errors.ts";
+import type { LeaseStatus } from "../../lease/lessor.ts";
+import { answer, answerError, readBody } from "./answers.ts";
+
+type LeaseContext = Pick<ApiContext, "consensus" | "lessor">;
+type Request = http.IncomingMessage;
+type Response = http.ServerResponse;
+
+const MAX_REQUEST_BYTES = 65_536;
+const CATCH_UP_MS = 1_000;
+
+/**
+ * `POST /leases`: another member passes on a keepalive, whose caller it has checked. Answers when the lease has been
+ * renewed; for an expired one, when its revoke has been applied.
+ *
+ * On both paths a 404 means that the lease is gone for good, whoever asks; nothing else may be answered with it.
+ */
+export async function handleLeaseRenewal(
+  context: LeaseContext,
+  request: Request,
+  response: Response,
+): Promise<void> {
+  const id = await readRequest(request, response, (body) => decode(LeaseKeepAliveRequestSchema, body).ID);
+  if (id === undefined || !(await caughtUp(context, response))) return;
+  try {
+    const ttlSeconds = await context.lessor.renew(id);
+    const message = encode(LeaseKeepAliveResponseSchema, { ID: id, TTL: BigInt(ttlSeconds) });
+    answerMessage(response, message);
+  } catch (error) {
+    const status = isLeaseError(error, "LEASE_NOT_FOUND") ? 404 : 400;
+    answerError(response, status, textOf(error));
+  }
+}
+
+/** `POST /leases/internal`: another member asks what is left of a lease. */
+export async function handleLeaseTimeToLive(
+  context: LeaseContext,
+  request: Request,
+  response: Response,
+): Promise<void> {
+  const asked = await readRequest(request, response, (body) => {
+    const { LeaseTimeToLiveRequest: inner } = decode(LeaseInternalRequestSchema, body);
+    if (inner === undefined) throw new Error("a request without the question");
+    return inner;
+  });
+  if (asked === undefined || !(await caughtUp(context, response))) return;
+  const { consensus, lessor } = context;
+  let status: LeaseStatus | undefined;
+  try {
+    status = lessor.timeToLive(asked.ID, asked.keys);
+    // A leader that has not yet applied everything of former terms cannot tell what is not there.
+    if (status === undefined && consensus.isLeader && !lessor.isPrimary) {
+      throw new LeaseError("NOT_PRIMARY_LESSOR");
+    }
+  } catch (error) {
+    answerError(response, 500, textOf(error));
+    return;
+  }
+  if (status === undefined) {
+    answerError(response, 404, "lease not found");
+    return;
+  }
+  const message = encode(LeaseInternalResponseSchema, {
+    LeaseTimeToLiveResponse: {
+      // It must be there although it is empty: etcd's members take it for granted.
+      header: {},
+      ID: asked.ID,
+      TTL: BigInt(status.ttlSeconds),
+      grantedTTL: BigInt(status.grantedTtlSeconds),
+      keys: [...status.keys],
+    },
+  });
+  answerMessage(response, message);
+}
+
+/** The decoded body, or undefined when the request has been answered. A 405 names no method here. */
+async function readRequest<Decoded>(
+  request: Request,
+  response: Response,
+  decodeBody: (body: Uint8Array) => Decoded,
+): Promise<Decoded | undefined> {
+  if (request.method !== "POST") {
+    answerError(response, 405, "Method Not Allowed");
+    return undefined;
+  }
+  const body = await readBody(request, MAX_REQUEST_BYTES).catch(() => undefined);
+  if (body === undefined) {
+    answerError(response, 400, "error reading body", { connection: "close" });
+    return undefined;
+  }
+  if (body.tooLarge) {
+    answerError(response, 413, "request body too large", { connection: "close" });
+    return undefined;
+  }
+  try {
+    return decodeBody(body.bytes);
+  } catch {
+    answerError(response, 400, "error unmarshalling request");
+    return undefined;
+  }
+}
+
+/** A lease that has just been granted is not known here before its entry has been applied. */
+async function caughtUp({ consensus }: LeaseContext, response: Response): Promise<boolean> {
+  const { committedIndex, appliedIndex } = consensus;
+  if (appliedIndex >= committedIndex || (await consensus.waitApplied(committedIndex, CATCH_UP_MS)))
+    return true;
+  answerError(response, 408, "waiting for node to catch up its applied index has timed out");
+  return false;
+}
+
+function answerMessage(response: Response, message: Uint8Array): void {
+  answer(response, 200, { "content-type": "application/protobuf" }, message);
+}
+
+function isLeaseError(error: unknown, code: LeaseError["code"]): boolean {
+  return error instanceof LeaseError && error.code === code;
+}
+
+/** Members tell each other without the prefix that clients see. */
+function textOf(error: unknown): string {
+  return isLeaseError(error, "LEASE_NOT_FOUND") ? "lease not found" : (error as Error).message;
+}
