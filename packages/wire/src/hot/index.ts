@@ -13,6 +13,7 @@ export {
   encodeMessage,
   encodeSnapshot,
   entrySize,
+  messageSize,
   type RaftConfState,
   type RaftEntry,
   type RaftEntryType,
@@ -21,6 +22,7 @@ export {
   type RaftMessageType,
   type RaftSnapshot,
   writeEntry,
+  writeMessage,
 } from "./raftpb.ts";
 export { EMPTY } from "./reader.ts";
 export {

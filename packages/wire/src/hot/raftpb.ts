@@ -418,7 +418,8 @@ function decodeSnapshotMetadata(buf: Uint8Array): RaftSnapshot["metadata"] {
 
 // Message
 
-function messageSize(m: RaftMessage): number {
+/** Bytes of the encoded message. */
+export function messageSize(m: RaftMessage): number {
   const zeros = zerosToWrite(m);
   let size = 1 + varintSize(m.type);
   if (m.to !== 0n) size += 1 + bigVarintSize(m.to);
@@ -465,7 +466,8 @@ function writeId(out: Uint8Array, pos: number, tag: number, id: bigint): number 
   return writeBigVarint(out, pos + 1, id);
 }
 
-function writeMessage(out: Uint8Array, start: number, m: RaftMessage): number {
+/** Writes the message at `start` into `out`, which has room; returns the position after. For a sender's own buffer. */
+export function writeMessage(out: Uint8Array, start: number, m: RaftMessage): number {
   const zeros = zerosToWrite(m);
   let pos = writeNumber(out, start, 0x08, m.type);
   pos = writeId(out, pos, 0x10, m.to);
