@@ -4,6 +4,7 @@ import { printVersion } from "./version.ts";
 const USAGE = `Usage:
   quorate [flags]           start a member (etcd's flags; the same as 'quorate server')
   quorate server [flags]    start a member
+  quorate dev [flags]       start a cluster of three members on this machine (see 'quorate dev --help')
   quorate version           print the version
   quorate help              print this text
 
@@ -18,6 +19,16 @@ export async function run(args: readonly string[]): Promise<void> {
   const command = rest[0];
   if (command === undefined || command.startsWith("-")) return runServer("quorate", rest);
   if (command === "server") return runServer("quorate server", rest.slice(1));
+  if (command === "dev") {
+    // Loaded when it is asked for: a member's start does not pay for it.
+    const { runDev } = await import("./dev/dev-command.ts");
+    return runDev(rest.slice(1));
+  }
+  if (command === "dev-member") {
+    const { endWithParent } = await import("./dev/dev-member.ts");
+    endWithParent();
+    return runServer("quorate dev", rest.slice(1));
+  }
   if (command === "version") return printVersion();
   if (command === "help") {
     process.stdout.write(USAGE);
