@@ -7,6 +7,11 @@ import {
   DeleteRangeRequestSchema,
   DeleteRangeResponseSchema,
   InternalRaftRequestSchema,
+  LeaseGrantRequestSchema,
+  LeaseGrantResponseSchema,
+  LeaseKeepAliveRequestSchema,
+  LeaseKeepAliveResponseSchema,
+  LeaseRevokeResponseSchema,
   type Compare as LibraryCompare,
   type RequestOp as LibraryRequestOp,
   MetadataSchema,
@@ -435,6 +440,20 @@ const subjects: Subject[] = [
   ),
   subject(TxnRequestSchema, anyTxn, hot.decodeTxnRequest, toTxn, hot.encodeTxnRequest),
   subject(WatchRequestSchema, anyWatch, hot.decodeWatchRequest, toWatch),
+  subject(
+    LeaseGrantRequestSchema,
+    fc.record({ ID: anyInt64, TTL: anyInt64 }),
+    hot.decodeLeaseGrantRequest,
+    (m): hot.LeaseTtl => ({ id: m.ID, ttlSeconds: saturated(m.TTL) }),
+    ({ id, ttlSeconds }) => hot.encodeLeaseGrantRequest(id, ttlSeconds),
+  ),
+  subject(
+    LeaseKeepAliveRequestSchema,
+    fc.record({ ID: anyInt64 }),
+    hot.decodeLeaseId,
+    (m) => m.ID,
+    hot.encodeLeaseId,
+  ),
   subject(KeyValueSchema, anyKeyValue, whole(hot.decodeKeyValue), toKeyValue, encodeRecord),
   subject(EntrySchema, anyEntry, hot.decodeEntry, toEntry),
   subject(HardStateSchema, anyHardState, hot.decodeHardState, toHardState, hot.encodeHardState),
@@ -645,6 +664,21 @@ suite("responses are what the library reads", () => {
           prevKvs.map(record),
         );
         assert.deepEqual(written, encode(DeleteRangeResponseSchema, { header, deleted, prevKvs }));
+      }),
+    ));
+  test("LeaseGrantResponse, LeaseKeepAliveResponse and LeaseRevokeResponse", () =>
+    fc.assert(
+      fc.property(anyHeader, anyInt64, anySafe, (header, ID, TTL) => {
+        const written = hot.encodeLeaseTtl(headerBytes(header), ID, Number(TTL));
+        assert.deepEqual(written, encode(LeaseGrantResponseSchema, { header, ID, TTL }));
+        assert.deepEqual(written, encode(LeaseKeepAliveResponseSchema, { header, ID, TTL }));
+        assert.deepEqual(hot.decodeLeaseKeepAliveResponse(written), { id: ID, ttlSeconds: Number(TTL) });
+        const between = hot.encodeLeaseTtl(undefined, ID, Number(TTL));
+        assert.deepEqual(between, encode(LeaseKeepAliveResponseSchema, { ID, TTL }));
+        assert.deepEqual(
+          hot.encodeLeaseRevokeResponse(headerBytes(header)),
+          encode(LeaseRevokeResponseSchema, { header }),
+        );
       }),
     ));
   test("TxnResponse", () =>

@@ -1,6 +1,7 @@
 /** Hand-written codecs for what is on the hot paths: plain objects or no objects at all. See README.md. */
 export * from "./internal-request.ts";
 export * from "./key-value.ts";
+export * from "./lease.ts";
 export {
   decodeConfState,
   decodeEntry,

@@ -1,0 +1,114 @@
+import { cursor, readBigInt64, readInt64Saturating, readTag, skipValue } from "./reader.ts";
+import { messageSlab } from "./slab.ts";
+import { bigVarintSize, bytesSize, varintSize, writeBigVarint, writeBytes, writeVarint } from "./writer.ts";
+
+/** A lease's ID and its TTL in seconds, which saturates at ±(2^53 - 1). */
+export interface LeaseTtl {
+  id: bigint;
+  ttlSeconds: number;
+}
+
+const HEADER_TAG = 0x0a;
+
+/** `etcdserverpb.LeaseGrantRequest`. Throws WireError, as all decoders here. */
+export function decodeLeaseGrantRequest(buf: Uint8Array, start = 0, end: number = buf.length): LeaseTtl {
+  return decodeIdAndTtl(buf, start, end, 0x10, 0x08);
+}
+
+/** `etcdserverpb.LeaseKeepAliveResponse` without its header. */
+export function decodeLeaseKeepAliveResponse(buf: Uint8Array, start = 0, end: number = buf.length): LeaseTtl {
+  return decodeIdAndTtl(buf, start, end, 0x10, 0x18);
+}
+
+/** The ID of a `LeaseRevokeRequest` or `LeaseKeepAliveRequest`. */
+export function decodeLeaseId(buf: Uint8Array, start = 0, end: number = buf.length): bigint {
+  let id = 0n;
+  let pos = start;
+  while (pos < end) {
+    const tag = readTag(buf, pos, end);
+    pos = cursor;
+    if (tag === 0x08) {
+      id = readBigInt64(buf, pos, end);
+      pos = cursor;
+    } else pos = skipValue(buf, pos, end, tag);
+  }
+  return id;
+}
+
+export function encodeLeaseGrantRequest(id: bigint, ttlSeconds: number): Uint8Array {
+  let size = id === 0n ? 0 : 1 + bigVarintSize(id);
+  if (ttlSeconds !== 0) size += 1 + varintSize(ttlSeconds);
+  const out = messageSlab.allocate(size);
+  let pos = 0;
+  if (ttlSeconds !== 0) {
+    out[pos] = 0x08;
+    pos = writeVarint(out, pos + 1, ttlSeconds);
+  }
+  if (id !== 0n) {
+    out[pos] = 0x10;
+    writeBigVarint(out, pos + 1, id);
+  }
+  return out;
+}
+
+/** A `LeaseRevokeRequest` or `LeaseKeepAliveRequest`. */
+export function encodeLeaseId(id: bigint): Uint8Array {
+  if (id === 0n) return messageSlab.allocate(0);
+  const out = messageSlab.allocate(1 + bigVarintSize(id));
+  out[0] = 0x08;
+  writeBigVarint(out, 1, id);
+  return out;
+}
+
+/** A `LeaseGrantResponse` or `LeaseKeepAliveResponse`; between members it has no header. */
+export function encodeLeaseTtl(header: Uint8Array | undefined, id: bigint, ttlSeconds: number): Uint8Array {
+  let size = header === undefined ? 0 : 1 + bytesSize(header);
+  if (id !== 0n) size += 1 + bigVarintSize(id);
+  if (ttlSeconds !== 0) size += 1 + varintSize(ttlSeconds);
+  const out = messageSlab.allocate(size);
+  let pos = 0;
+  if (header !== undefined) {
+    out[0] = HEADER_TAG;
+    pos = writeBytes(out, 1, header);
+  }
+  if (id !== 0n) {
+    out[pos] = 0x10;
+    pos = writeBigVarint(out, pos + 1, id);
+  }
+  if (ttlSeconds !== 0) {
+    out[pos] = 0x18;
+    writeVarint(out, pos + 1, ttlSeconds);
+  }
+  return out;
+}
+
+export function encodeLeaseRevokeResponse(header: Uint8Array): Uint8Array {
+  const out = messageSlab.allocate(1 + bytesSize(header));
+  out[0] = HEADER_TAG;
+  writeBytes(out, 1, header);
+  return out;
+}
+
+function decodeIdAndTtl(
+  buf: Uint8Array,
+  start: number,
+  end: number,
+  idTag: number,
+  ttlTag: number,
+): LeaseTtl {
+  let id = 0n;
+  let ttlSeconds = 0;
+  let pos = start;
+  while (pos < end) {
+    const tag = readTag(buf, pos, end);
+    pos = cursor;
+    if (tag === idTag) id = readBigInt64(buf, pos, end);
+    else if (tag === ttlTag) ttlSeconds = readInt64Saturating(buf, pos, end);
+    else {
+      pos = skipValue(buf, pos, end, tag);
+      continue;
+    }
+    pos = cursor;
+  }
+  return { id, ttlSeconds };
+}
