@@ -1,0 +1,187 @@
+import { clusterId, formatId } from "../cluster/ids.ts";
+import {
+  existingClusterProblem,
+  type InitialCluster,
+  initialMembers,
+  newClusterProblem,
+} from "../cluster/initial-cluster.ts";
+import { type ClusterMember, decodeMemberList } from "../cluster/member-json.ts";
+import { peerUrlsDiffer, type ResolveHost } from "../cluster/peer-urls.ts";
+import { isCompatibleWithCluster } from "../cluster/version-negotiation.ts";
+import { ConfigError } from "../config/errors.ts";
+import type { PeerRequests } from "../peer/peer-requests.ts";
+import type { Logger } from "../telemetry/logger.ts";
+import { createHostResolver } from "./host-resolver.ts";
+import { fetchDowngradeEnabled, fetchVersions } from "./peer-versions.ts";
+
+export interface JoiningSettings extends InitialCluster {
+  readonly initialClusterState: "new" | "existing";
+  readonly maxLearners: number;
+}
+
+export interface JoiningWays {
+  readonly requests: PeerRequests;
+  readonly log: Logger;
+  readonly requestTimeoutMs: number;
+  /** A resolver with a budget of its own; the system's by default. */
+  readonly createResolver?: () => ResolveHost;
+}
+
+/** Who a member without a log is, and of which cluster. */
+export interface InitialIdentity {
+  readonly localId: bigint;
+  readonly clusterId: bigint;
+  /** Raft's first configuration, ascending by ID; empty for who joins: everything comes from the leader. */
+  readonly firstMembers: readonly ClusterMember[];
+  /** The members of the running cluster that is joined, as they told it; this one may be among them. */
+  readonly remotes: readonly ClusterMember[];
+}
+
+const FETCH_TIMEOUT_MS = 10_000;
+const PROBE_TIMEOUT_MS = 1_000;
+
+/** Finds out who this member is. Throws `ConfigError` for settings that do not fit, `Error` when it must not start. */
+export async function findIdentity(settings: JoiningSettings, ways: JoiningWays): Promise<InitialIdentity> {
+  return settings.initialClusterState === "new" ? begin(settings, ways) : join(settings, ways);
+}
+
+async function begin(settings: JoiningSettings, ways: JoiningWays): Promise<InitialIdentity> {
+  const { createResolver = createHostResolver } = ways;
+  const problem = await newClusterProblem(settings, createResolver());
+  if (problem !== undefined) throw new ConfigError(problem);
+  const members = initialMembers(settings);
+  const { id } = byName(members, settings.name);
+  const running = await fetchCluster(remoteUrls(members, settings.name), PROBE_TIMEOUT_MS, ways, false);
+  const known = running?.members.find((member) => member.id === id);
+  if (known !== undefined && known.clientUrls.length > 0) {
+    throw new Error(`member ${formatId(id)} has already been bootstrapped`);
+  }
+  return {
+    localId: id,
+    clusterId: clusterId(members.map((member) => member.id)),
+    firstMembers: members,
+    remotes: [],
+  };
+}
+
+async function join(settings: JoiningSettings, ways: JoiningWays): Promise<InitialIdentity> {
+  const { createResolver = createHostResolver } = ways;
+  const problem = existingClusterProblem(settings);
+  if (problem !== undefined) throw new ConfigError(problem);
+  const local = initialMembers(settings);
+  const running = await fetchCluster(remoteUrls(local, settings.name), FETCH_TIMEOUT_MS, ways, true);
+  if (running === undefined || running.members.length === 0) {
+    const why =
+      running === undefined
+        ? "could not retrieve cluster information from the given URLs"
+        : "failed to get raft cluster member(s) from the given URLs";
+    throw new Error(`cannot fetch cluster info from peer urls: ${why}`);
+  }
+  const matched = await takeOverIds(local, running, createResolver());
+  const { id } = byName(matched, settings.name);
+  await refuseIfIncompatible(
+    matched.filter((member) => member.id !== id),
+    ways,
+  );
+  if (running.members.filter((member) => member.isLearner).length > settings.maxLearners) {
+    throw new Error("membership: too many learner members in cluster");
+  }
+  return { localId: id, clusterId: running.clusterId, firstMembers: [], remotes: running.members };
+}
+
+interface RunningCluster {
+  readonly clusterId: bigint;
+  readonly members: readonly ClusterMember[];
+}
+
+/** The first usable answer; undefined when there is none. The status of an answer says nothing about its use. */
+async function fetchCluster(
+  urls: readonly string[],
+  timeoutMs: number,
+  { requests, log }: JoiningWays,
+  logFailures: boolean,
+): Promise<RunningCluster | undefined> {
+  for (const url of urls) {
+    try {
+      const { headers, body } = await requests.send(url, { method: "GET", path: "/members", timeoutMs });
+      const members = decodeMemberList(body.toString());
+      const ids = new Set(members.map((member) => member.id));
+      if (ids.size !== members.length || ids.has(0n)) throw new Error("members must have distinct IDs");
+      return { clusterId: parseId(headers["x-etcd-cluster-id"] ?? ""), members };
+    } catch (error) {
+      if (!logFailures) continue;
+      log.warn("failed to get cluster response", {
+        address: `${url}/members`,
+        error: (error as Error).message,
+      });
+    }
+  }
+  return undefined;
+}
+
+/** Gives each local member the ID of the running one with the same peer URLs. */
+async function takeOverIds(
+  local: readonly ClusterMember[],
+  running: RunningCluster,
+  resolve: ResolveHost,
+): Promise<ClusterMember[]> {
+  const wrap = (why: string) => new Error(`error validating peerURLs ${describeCluster(running)}: ${why}`);
+  if (local.length !== running.members.length) throw wrap("member count is unequal");
+  const unmatched = new Set(local);
+  const matched: ClusterMember[] = [];
+  for (const { id, peerUrls } of running.members) {
+    let lastDifference: string | undefined;
+    let found: ClusterMember | undefined;
+    for (const candidate of unmatched) {
+      lastDifference = await peerUrlsDiffer(peerUrls, candidate.peerUrls, resolve);
+      if (lastDifference !== undefined) continue;
+      found = candidate;
+      break;
+    }
+    if (found === undefined) {
+      throw wrap(
+        `PeerURLs: no match found for existing member (${formatId(id)}, [${peerUrls.join(" ")}]), ` +
+          `last resolver error (${lastDifference ?? "no member is left"})`,
+      );
+    }
+    unmatched.delete(found);
+    matched.push({ ...found, id });
+  }
+  return matched;
+}
+
+async function refuseIfIncompatible(others: readonly ClusterMember[], ways: JoiningWays): Promise<void> {
+  const questions = { requests: ways.requests, log: ways.log, timeoutMs: ways.requestTimeoutMs };
+  const versions = await Promise.all(others.map((member) => fetchVersions(questions, member)));
+  const downgradeEnabled = await fetchDowngradeEnabled(questions, others);
+  const clusterVersions = versions.map((answer) => answer?.cluster);
+  if (isCompatibleWithCluster(clusterVersions, downgradeEnabled)) return;
+  ways.log.warn("cluster versions of the other members do not fit", { clusterVersions, downgradeEnabled });
+  throw new Error("incompatible with current running cluster");
+}
+
+function remoteUrls(members: readonly ClusterMember[], localName: string): string[] {
+  return members
+    .filter((member) => member.name !== localName)
+    .flatMap((member) => member.peerUrls)
+    .sort();
+}
+
+function byName(members: readonly ClusterMember[], name: string): ClusterMember {
+  return members.find((member) => member.name === name)!;
+}
+
+/** Throws for what is no ID in hex. */
+function parseId(text: string): bigint {
+  if (!/^[0-9a-fA-F]{1,16}$/.test(text)) throw new Error(`"${text}" is no cluster ID`);
+  return BigInt(`0x${text}`);
+}
+
+function describeCluster({ clusterId: id, members }: RunningCluster): string {
+  const texts = members.map(
+    (member) =>
+      `{ID:${formatId(member.id)} RaftAttributes:{PeerURLs:[${member.peerUrls.join(" ")}] IsLearner:${member.isLearner}} ` +
+      `Attributes:{Name:${member.name} ClientURLs:[${member.clientUrls.join(" ")}]}}`,
+  );
+  return `{ClusterID:${formatId(id)} Members:[${texts.join(" ")}] RemovedMemberIDs:[]}`;
+}
