@@ -439,3 +439,15 @@ test("the list is in the order of the deadlines and complete, also when it is ga
   const seconds = ids.map((id) => lessor.timeToLive(id, false)!.ttlSeconds);
   assert.ok(seconds.every((second, i) => i === 0 || seconds[i - 1]! <= second));
 });
+
+test("with feature LeaseCheckpointPersist a checkpoint is kept whatever the cluster version", () => {
+  for (const persistCheckpoints of [false, true]) {
+    const { lessor, backend } = new Harness({ persistCheckpoints });
+    lessor.applyGrant(7n, 300);
+    lessor.applyCheckpoint(7n, 290, false);
+    const { lessor: next } = new Harness();
+    next.restore(backend.entries("lease"));
+    next.promote();
+    assert.equal(next.timeToLive(7n, false)?.ttlSeconds, persistCheckpoints ? 291 : 301);
+  }
+});

@@ -1,3 +1,4 @@
+import { assert } from "../assert.ts";
 import type { Backend } from "../seams/backend.ts";
 import type { Clock, Timer } from "../seams/clock.ts";
 import { DeadlineHeap } from "./deadline-heap.ts";
@@ -7,6 +8,7 @@ import { decodeLeaseRecord, encodeLeaseKey, encodeLeaseRecord } from "./lease-re
 import { LeaseTable } from "./lease-table.ts";
 import { LeaseMetrics } from "./metrics.ts";
 import { MAXIMUM_TTL_SECONDS } from "./minimum-ttl.ts";
+import { PauseDetector } from "./pause-detector.ts";
 import { DeadlineSpread } from "./promotion.ts";
 import { NONE } from "./slot-index.ts";
 
@@ -43,6 +45,10 @@ export interface LessorOptions {
   readonly requestTimeoutMs: number;
   /** Whether this leader proposes checkpoints (feature `LeaseCheckpoint`). */
   readonly checkpoints: boolean;
+  /** Whether checkpoints are kept whatever the cluster version (feature `LeaseCheckpointPersist`). Default false. */
+  readonly persistCheckpoints?: boolean;
+  /** A leader that stood still for longer has to prove its leadership. Default: three tenths of an election timeout. */
+  readonly pauseMs?: number;
   /** Default 300 s. */
   readonly checkpointIntervalMs?: number;
   /** A chance integer of 32 bits that makes hash collisions of keys hard to arrange. */
@@ -75,11 +81,13 @@ interface Waiter {
  */
 export class Lessor {
   readonly metrics = new LeaseMetrics();
+  /** Watches while this is the lessor. */
+  readonly pauses: PauseDetector;
 
   private readonly options: LessorOptions;
   private readonly checkpointIntervalMs: number;
-  private readonly table = new LeaseTable();
-  private readonly attachments: KeyAttachments;
+  private table = new LeaseTable();
+  private attachments: KeyAttachments;
   private readonly expiries = new DeadlineHeap();
   private readonly checkpoints = new DeadlineHeap();
   private readonly waiters = new Map<bigint, Waiter[]>();
@@ -90,6 +98,7 @@ export class Lessor {
   constructor(options: LessorOptions) {
     this.options = options;
     this.checkpointIntervalMs = options.checkpointIntervalMs ?? 300_000;
+    this.pauses = new PauseDetector(options.clock, options.pauseMs ?? 0.3 * options.electionTimeoutMs);
     this.attachments = new KeyAttachments(this.table.firstKey, options.hashSeed);
   }
 
@@ -163,7 +172,7 @@ export class Lessor {
     const slot = this.table.find(id);
     if (slot === NONE) return;
     this.table.remainingTtl.set(slot, remainingTtlSeconds);
-    if (persist) this.persist(slot);
+    if (persist || this.options.persistCheckpoints === true) this.persist(slot);
     if (this.primary) this.scheduleCheckpoint(slot);
   }
 
@@ -215,6 +224,7 @@ export class Lessor {
     const order = new DeadlineHeap();
     for (let slot = 0; slot < table.usedSlots; slot++) {
       if (slot > 0 && slot % SLOTS_PER_SLICE === 0) await this.breath();
+      if (this.table !== table) return this.leases();
       if (!table.isLive(slot)) continue;
       order.reserve(table.usedSlots);
       order.set(slot, this.primary ? this.deadlineOf(slot) : 0);
@@ -241,6 +251,7 @@ export class Lessor {
     const atMs = this.options.clock.nowMs();
     this.promotion = { atMs, spread: new DeadlineSpread(), counted: false, nextSlot: 0 };
     this.continuePromotion(this.promotion);
+    this.pauses.start();
     this.armScan();
   }
 
@@ -251,6 +262,7 @@ export class Lessor {
     this.promotion = undefined;
     this.timer?.cancel();
     this.timer = undefined;
+    this.pauses.stop();
     this.expiries.clear();
     this.checkpoints.clear();
     this.table.deadline.fill(Number.POSITIVE_INFINITY);
@@ -300,6 +312,22 @@ export class Lessor {
     if (slot === NONE) return false;
     this.attachments.attach(key, slot);
     return true;
+  }
+
+  /**
+   * Takes over the leases and keys of `other`, which has been restored from the database that replaces this one's: all at
+   * once, leaving `other` empty. Renewals that wait end with NOT_PRIMARY_LESSOR, so that they are asked again. A lessor
+   * stays one, with deadlines as after a promotion.
+   */
+  become(other: Lessor): void {
+    assert(other !== this && !other.primary, "a lessor becomes another one that is not in use");
+    const wasPrimary = this.primary;
+    this.demote();
+    this.table = other.table;
+    this.attachments = other.attachments;
+    other.table = new LeaseTable();
+    other.attachments = new KeyAttachments(other.table.firstKey, other.options.hashSeed);
+    if (wasPrimary) this.promote();
   }
 
   private slotOf(id: bigint): number {

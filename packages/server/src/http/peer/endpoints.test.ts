@@ -30,6 +30,7 @@ class Harness {
     proposals: { proposeRevoke: () => {}, proposeCheckpoint: async () => {} },
     minimumTtlSeconds: 2,
     electionTimeoutMs: 0,
+    pauseMs: 300,
     requestTimeoutMs: 7000,
     checkpoints: false,
     hashSeed: 1,
