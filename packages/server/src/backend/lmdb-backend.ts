@@ -1,9 +1,8 @@
 import { mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
-import { open } from "node:fs/promises";
 import path from "node:path";
 import { assert } from "../assert.ts";
 import { failpoints } from "../failpoints/index.ts";
-import type { Backend, RevisionScan, Table } from "../seams/backend.ts";
+import type { Backend, DatabaseExport, RevisionScan, Table } from "../seams/backend.ts";
 import type { Clock } from "../seams/clock.ts";
 import { ChunkPool } from "./arena.ts";
 import { commitWithFailpoints, writeBackWithFailpoints } from "./commit-failpoints.ts";
@@ -12,8 +11,11 @@ import { Committer } from "./committer.ts";
 import { Defragmentation, removeCopy } from "./defragmentation.ts";
 import { DeletedRevisions } from "./deleted-revisions.ts";
 import { Generation } from "./generation.ts";
-import { LmdbFile } from "./lmdb-file.ts";
+import { exportSnapshot } from "./lmdb-export.ts";
+import { type HeldSnapshot, LmdbFile } from "./lmdb-file.ts";
 import { LmdbScan } from "./lmdb-scan.ts";
+import { syncDirectory } from "./sync-directory.ts";
+import { INDEX_KEY, readUint64, TERM_KEY, uint64 } from "./uint64.ts";
 
 export interface LmdbBackendOptions extends Partial<CommitLimits> {
   /** The database file, `member/snap/db`; its directory is made if missing. LMDB keeps a `db-lock` beside it. */
@@ -27,8 +29,12 @@ export interface LmdbBackendOptions extends Partial<CommitLimits> {
 }
 
 const META: Table = "meta";
-const INDEX_KEY = Buffer.from("consistent_index");
-const TERM_KEY = Buffer.from("term");
+
+interface AfterCommit {
+  readonly commit: number;
+  readonly done: () => void;
+  readonly failed: (error: Error) => void;
+}
 
 /** Tables in an LMDB file, behind a memory of what is not committed yet. */
 export class LmdbBackend implements Backend {
@@ -60,7 +66,17 @@ export class LmdbBackend implements Backend {
   /** Revisions whose deletion became part of the file since a defragmentation began. */
   #deletedMeanwhile: DeletedRevisions | undefined;
   #onCommitDone: (() => void) | undefined;
-  #defragmentations = 0;
+  #temporaryFiles = 0;
+  /** Commits begun so far. */
+  #commits = 0;
+  /** To be called when the file has everything up to a commit, and no other one is under way. */
+  #afterCommit: AfterCommit[] = [];
+  /** The export that was asked for last; one at a time is written. */
+  #exporting: Promise<unknown> = Promise.resolve();
+  readonly #stopExports = new AbortController();
+  #becoming: Promise<void> | undefined;
+  /** Files that were replaced and are still read by exports. */
+  readonly #retired = new Set<Promise<void>>();
   #closing = false;
   #waiting: { resolve: () => void; reject: (error: Error) => void }[] = [];
   #failure: Error | undefined;
@@ -215,10 +231,28 @@ export class LmdbBackend implements Backend {
   }
 
   defragment(): Promise<void> {
-    this.#defragmenting ??= this.#defragment().finally(() => {
-      this.#defragmenting = undefined;
-    });
+    this.#defragmenting ??= Promise.resolve(this.#becoming?.catch(() => {}))
+      .then(() => this.#defragment())
+      .finally(() => {
+        this.#defragmenting = undefined;
+      });
     return this.#defragmenting;
+  }
+
+  export(): Promise<DatabaseExport> {
+    const written = this.#exporting.then(() => this.#export());
+    this.#exporting = written.catch(() => {});
+    return written;
+  }
+
+  become(other: Backend): Promise<void> {
+    assert(other instanceof LmdbBackend && other !== this, "a backend of the same kind");
+    assert(path.dirname(other.path) === path.dirname(this.path), "a file in the same directory");
+    assert(this.#becoming === undefined, "one replacement at a time");
+    this.#becoming = this.#become(other).finally(() => {
+      this.#becoming = undefined;
+    });
+    return this.#becoming;
   }
 
   close(): Promise<void> {
@@ -284,7 +318,11 @@ export class LmdbBackend implements Backend {
     this.#commitWanted = false;
     this.#schedule.committing();
     const indexMoved = this.#consistentIndex !== this.#committedIndex;
-    if (this.#active.writes === 0 && !indexMoved) return;
+    if (this.#active.writes === 0 && !indexMoved) {
+      this.#runAfterCommit(Number.POSITIVE_INFINITY);
+      return;
+    }
+    this.#commits++;
     const sealed = this.#active;
     const meanwhile = this.#deletedMeanwhile;
     if (meanwhile !== undefined) {
@@ -330,7 +368,15 @@ export class LmdbBackend implements Backend {
     this.#spare = sealed;
     this.#onCommitDone?.();
     this.#onCommitDone = undefined;
+    this.#runAfterCommit(this.#commits);
     this.#goOn();
+  }
+
+  #runAfterCommit(commit: number): void {
+    if (this.#afterCommit.length === 0) return;
+    const due = this.#afterCommit.filter((waiting) => waiting.commit <= commit);
+    this.#afterCommit = this.#afterCommit.filter((waiting) => waiting.commit > commit);
+    for (const { done } of due) done();
   }
 
   /** After a commit, or when commits are no longer held: the next one if it is wanted and allowed. */
@@ -351,13 +397,14 @@ export class LmdbBackend implements Backend {
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const { reject } of waiting) reject(error);
+    for (const { failed } of this.#afterCommit) failed(error);
+    this.#afterCommit = [];
     this.#onCommitDone?.();
     this.#options.onFatal(error);
   }
 
   async #defragment(): Promise<void> {
-    const name = `${temporaryPrefix(this.path)}${process.pid}.${this.#defragmentations++}`;
-    const copyPath = path.join(path.dirname(this.path), name);
+    const copyPath = this.#temporaryPath();
     let copy: Defragmentation | undefined;
     let renamed = false;
     const deleted = new DeletedRevisions();
@@ -367,21 +414,18 @@ export class LmdbBackend implements Backend {
     this.#deletedMeanwhile = deleted;
     try {
       copy = await Defragmentation.begin(this.#file, copyPath, this.#options.clock, () => this.#epoch);
-      await copy.copyRevisions(() => this.#closing);
+      const abandoned = () => this.#closing || this.#becoming !== undefined;
+      await copy.copyRevisions(abandoned);
       this.#commitsHeld = true;
       await this.#commitDone();
-      await copy.copyRevisions(() => this.#closing);
+      await copy.copyRevisions(abandoned);
       await copy.finish(deleted);
       renameSync(copyPath, this.path);
       renamed = true;
       // Before the first commit to the new file: it would be lost if the name came to mean the old one again.
       await syncDirectory(path.dirname(this.path));
       removeCopy(copyPath);
-      const old = this.#file;
-      this.#file = copy.target;
-      this.#file.reader.file.path = this.path;
-      this.#epoch++;
-      await old.close();
+      this.#useFile(copy.target);
     } catch (error) {
       if (renamed) this.#fail(error instanceof Error ? error : new Error(String(error)));
       else {
@@ -396,6 +440,99 @@ export class LmdbBackend implements Backend {
     }
   }
 
+  async #export(): Promise<DatabaseExport> {
+    const held = await this.#holdCommitted();
+    try {
+      return await exportSnapshot(held, this.#temporaryPath(), this.#stopExports.signal);
+    } finally {
+      held.release();
+    }
+  }
+
+  /** Commits, and holds the file's content as soon as it has everything that was pending. */
+  #holdCommitted(): Promise<HeldSnapshot> {
+    return new Promise((resolve, reject) => {
+      if (this.#closing) throw new Error("the backend is closed");
+      if (this.#failure !== undefined) throw this.#failure;
+      const done = () => {
+        try {
+          resolve(this.#file.hold());
+        } catch (error) {
+          reject(error);
+        }
+      };
+      this.#afterCommit.push({ commit: this.#commits + 1, done, failed: reject });
+      this.commit();
+    });
+  }
+
+  async #become(other: LmdbBackend): Promise<void> {
+    let renamed = false;
+    try {
+      await this.#defragmenting?.catch(() => {});
+      this.#commitsHeld = true;
+      await this.#commitDone();
+      const file = await other.#surrender();
+      try {
+        renameSync(other.path, this.path);
+      } catch (error) {
+        await file.close();
+        throw error;
+      }
+      renamed = true;
+      // Before the first commit to the new file: it would be lost if the name came to mean the old one again.
+      await syncDirectory(path.dirname(this.path));
+      removeCopy(other.path);
+      this.#active.clear();
+      this.#schedule.committing();
+      this.#consistentIndex = other.#consistentIndex;
+      this.#consistentTerm = other.#consistentTerm;
+      this.#committedIndex = other.#committedIndex;
+      this.#lastMain = other.#lastMain;
+      this.#lastSub = other.#lastSub;
+      this.#useFile(file);
+    } catch (error) {
+      if (renamed) this.#fail(error instanceof Error ? error : new Error(String(error)));
+      throw error;
+    } finally {
+      this.#commitsHeld = false;
+      this.#goOn();
+    }
+  }
+
+  /** Makes everything durable and gives the file away; this backend can only be closed afterwards. */
+  async #surrender(): Promise<LmdbFile> {
+    assert(this.#closed === undefined, "backend in use");
+    this.#closing = true;
+    this.#stopExports.abort();
+    await this.#defragmenting?.catch(() => {});
+    this.commit();
+    await this.flushed();
+    this.#schedule.close();
+    this.#failure = new Error("the backend's file belongs to another one");
+    this.#closed = Promise.all(this.#retired).then(() => {});
+    return this.#file;
+  }
+
+  /** From now on `file` is read and written; the one before is closed when nothing reads it any more. */
+  #useFile(file: LmdbFile): void {
+    const old = this.#file;
+    this.#file = file;
+    file.reader.file.path = this.path;
+    this.#epoch++;
+    const closed = old
+      .close()
+      .catch((error: unknown) => this.#fail(error instanceof Error ? error : new Error(String(error))))
+      .finally(() => this.#retired.delete(closed));
+    this.#retired.add(closed);
+  }
+
+  /** A name beside the file for an unfinished copy. */
+  #temporaryPath(): string {
+    const name = `${temporaryPrefix(this.path)}${process.pid}.${this.#temporaryFiles++}`;
+    return path.join(path.dirname(this.path), name);
+  }
+
   /** Resolves when no commit is under way; rejects when the last one failed. */
   async #commitDone(): Promise<void> {
     if (this.#sealed !== undefined && this.#failure === undefined) {
@@ -408,21 +545,14 @@ export class LmdbBackend implements Backend {
 
   async #close(): Promise<void> {
     this.#closing = true;
+    this.#stopExports.abort();
     // What failed has been reported; closing goes on.
+    await this.#becoming?.catch(() => {});
     await this.#defragmenting?.catch(() => {});
     this.commit();
     await this.flushed().catch(() => {});
     this.#schedule.close();
-    await this.#file.close();
-  }
-}
-
-async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
+    await Promise.all([this.#file.close(), ...this.#retired]);
   }
 }
 
@@ -433,17 +563,4 @@ function temporaryPrefix(file: string): string {
 
 function keyText(key: Uint8Array): string {
   return Buffer.from(key.buffer, key.byteOffset, key.length).toString("latin1");
-}
-
-function uint64(value: number): Uint8Array {
-  const bytes = Buffer.alloc(8);
-  bytes.writeBigUInt64BE(BigInt(value));
-  return bytes;
-}
-
-function readUint64(bytes: Uint8Array | undefined): number {
-  if (bytes === undefined || bytes.length !== 8) return 0;
-  const value = Number(new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0));
-  assert(Number.isSafeInteger(value), "index beyond 2^53");
-  return value;
 }

@@ -1,17 +1,29 @@
 import { closeSync, existsSync, openSync, readSync } from "node:fs";
+import { assert } from "../assert.ts";
 import { BackendCorruptionError } from "./corruption.ts";
 import { LmdbEnvironment } from "./lmdb-environment.ts";
-import { PAGE_BYTES } from "./lmdb-format.ts";
+import { type Meta, newestMeta, PAGE_BYTES } from "./lmdb-format.ts";
 import { PageMap } from "./page-map.ts";
-import { SnapshotReader } from "./snapshot-reader.ts";
+import { readMetaPages, SnapshotReader } from "./snapshot-reader.ts";
 import { checkStructure } from "./structure-check.ts";
 import { FORMAT_KEY, FORMAT_VERSION } from "./tree-names.ts";
+
+/** The state after one transaction, which stays readable through `fd` until it is released. */
+export interface HeldSnapshot {
+  readonly path: string;
+  readonly fd: number;
+  readonly meta: Meta;
+  /** Idempotent. */
+  release(): void;
+}
 
 /** One database file, open: LMDB writes it, we read it. */
 export class LmdbFile {
   readonly environment: LmdbEnvironment;
   readonly reader: SnapshotReader;
   readonly #fd: number;
+  #holds = 0;
+  #onLastRelease: (() => void) | undefined;
 
   /** Opens the file or creates it. Throws `BackendCorruptionError` when it is damaged, before LMDB has seen it. */
   static async open(path: string): Promise<LmdbFile> {
@@ -62,8 +74,34 @@ export class LmdbFile {
     this.reader.file.map = map;
   }
 
-  /** After the last transaction is done. */
+  /** Holds the newest transaction. Not while another one is being executed. */
+  hold(): HeldSnapshot {
+    const end = this.environment.holdSnapshot();
+    this.#holds++;
+    let held = true;
+    const release = (): void => {
+      if (!held) return;
+      held = false;
+      end();
+      if (--this.#holds === 0) this.#onLastRelease?.();
+    };
+    try {
+      const meta = newestMeta(readMetaPages(this.reader.file));
+      assert(meta.txnId === this.reader.snapshot.txnId, "the transaction held is the one that is read");
+      return { path: this.reader.file.path, fd: this.#fd, meta, release };
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
+  /** After the last transaction is done. Waits until nothing is held. */
   async close(): Promise<void> {
+    if (this.#holds > 0) {
+      await new Promise<void>((resolve) => {
+        this.#onLastRelease = resolve;
+      });
+    }
     this.reader.file.map?.close();
     this.reader.file.map = undefined;
     await this.environment.close();

@@ -1,7 +1,15 @@
 import { assert } from "../assert.ts";
-import type { Backend, RevisionRecord, RevisionScan, RevisionVisitor, Table } from "../seams/backend.ts";
+import type {
+  Backend,
+  DatabaseExport,
+  RevisionRecord,
+  RevisionScan,
+  RevisionVisitor,
+  Table,
+} from "../seams/backend.ts";
 import type { Clock } from "../seams/clock.ts";
 import { type CommitLimits, CommitSchedule, DEFAULT_COMMIT_LIMITS } from "./commit-schedule.ts";
+import { exportMemoryState, readMemoryState } from "./memory-database.ts";
 import { type MemoryChange, MemoryState } from "./memory-state.ts";
 
 export interface MemoryBackendOptions extends Partial<CommitLimits> {
@@ -18,9 +26,9 @@ export class MemoryBackend implements Backend {
   readonly #clock: Clock;
   readonly #schedule: CommitSchedule;
   /** With everything that was written. */
-  readonly #live: MemoryState;
+  #live: MemoryState;
   /** What a crash would leave. */
-  readonly #durable: MemoryState;
+  #durable: MemoryState;
   #pending: MemoryChange[] = [];
   #pendingBytes = 0;
   #sealedIndex = 0;
@@ -30,6 +38,11 @@ export class MemoryBackend implements Backend {
   #waiting: (() => void)[] = [];
   #open = true;
   #changes = 0;
+
+  /** A backend with the content of a bbolt file. Throws `DatabaseFileError`, which calls the file by `name`. */
+  static import(name: string, file: Uint8Array, options: MemoryBackendOptions): MemoryBackend {
+    return new MemoryBackend({ ...options, state: readMemoryState(name, file) });
+  }
 
   constructor(options: MemoryBackendOptions) {
     this.#options = options;
@@ -82,7 +95,12 @@ export class MemoryBackend implements Backend {
   }
 
   scanRevisions(fromMain: number, toMain: number): RevisionScan {
-    return new MemoryScan(this.#live, fromMain, toMain, () => this.#changes);
+    return new MemoryScan(
+      () => this.#live,
+      fromMain,
+      toMain,
+      () => this.#changes,
+    );
   }
 
   lastRevision(): { main: number; sub: number } | undefined {
@@ -150,6 +168,26 @@ export class MemoryBackend implements Backend {
     this.#sizeBytes = this.#live.inUseBytes;
   }
 
+  async export(): Promise<DatabaseExport> {
+    this.commit();
+    return exportMemoryState(this.#live, this.scanRevisions(0, Number.MAX_SAFE_INTEGER));
+  }
+
+  async become(other: Backend): Promise<void> {
+    assert(other instanceof MemoryBackend && other !== this, "a backend of the same kind");
+    assert(this.#open && other.#open, "backend in use");
+    await other.close();
+    this.#schedule.committing();
+    this.#pending = [];
+    this.#pendingBytes = 0;
+    this.#sealed = [];
+    this.#live = other.#live;
+    this.#durable = other.#durable;
+    this.#sealedIndex = this.#live.consistentIndex;
+    this.#sizeBytes = other.#sizeBytes;
+    this.#changes++;
+  }
+
   async close(): Promise<void> {
     if (!this.#open) return;
     this.commit();
@@ -196,7 +234,7 @@ export class MemoryBackend implements Backend {
 }
 
 class MemoryScan implements RevisionScan {
-  readonly #state: MemoryState;
+  readonly #state: () => MemoryState;
   readonly #toMain: number;
   readonly #changes: () => number;
   #nextMain: number;
@@ -204,7 +242,7 @@ class MemoryScan implements RevisionScan {
   #at = 0;
   #seenChanges = -1;
 
-  constructor(state: MemoryState, fromMain: number, toMain: number, changes: () => number) {
+  constructor(state: () => MemoryState, fromMain: number, toMain: number, changes: () => number) {
     this.#state = state;
     this.#nextMain = fromMain;
     this.#toMain = toMain;
@@ -224,7 +262,7 @@ class MemoryScan implements RevisionScan {
   }
 
   visit(limit: number, visitor: RevisionVisitor): number {
-    const state = this.#state;
+    const state = this.#state();
     for (let count = 0; count < limit; count++) {
       if (this.#seenChanges !== this.#changes()) {
         this.#seenChanges = this.#changes();

@@ -13,8 +13,15 @@ const VERBATIM = 0;
 const DIGESTED = 1;
 const SEED = 0x5441_424c;
 
+/** Every stored key from here on is that of a long key, and their order is not that of the keys themselves. */
+export const FIRST_LONG_KEY = Uint8Array.of(DIGESTED);
+
+export function isLongKey(key: Uint8Array): boolean {
+  return key.length > LONGEST_VERBATIM;
+}
+
 export function storedKey(key: Uint8Array): Uint8Array {
-  const long = key.length > LONGEST_VERBATIM;
+  const long = isLongKey(key);
   const stored = new Uint8Array(1 + (long ? KEPT_OF_LONG + 32 : key.length));
   stored[0] = long ? DIGESTED : VERBATIM;
   stored.set(long ? key.subarray(0, KEPT_OF_LONG) : key, 1);

@@ -1,0 +1,59 @@
+import { closeSync, fstatSync, openSync } from "node:fs";
+import { parentPort, workerData } from "node:worker_threads";
+import { fileSource } from "../bbolt/byte-source.ts";
+import { ChunkPool } from "./arena.ts";
+import { Committer } from "./committer.ts";
+import { Generation } from "./generation.ts";
+import { LmdbFile } from "./lmdb-file.ts";
+import { readDatabase } from "./read-database.ts";
+
+/** What the thread is told. */
+export interface ImportTask {
+  readonly bboltPath: string;
+  /** Where nothing is yet. */
+  readonly databasePath: string;
+}
+
+/** What it answers. */
+export interface ImportResult {
+  readonly unknownBuckets: readonly string[];
+}
+
+const BATCH_WRITES = 100_000;
+const BATCH_BYTES = 32 << 20;
+
+/* A thread of its own: reads a bbolt file and writes an LMDB file, which is durable when it answers. */
+const { bboltPath, databasePath } = workerData as ImportTask;
+const fd = openSync(bboltPath, "r");
+const source = fileSource(bboltPath, fd, fstatSync(fd).size);
+const target = await LmdbFile.open(databasePath);
+const unknownBuckets = await copy();
+await target.close();
+closeSync(fd);
+const result: ImportResult = { unknownBuckets };
+parentPort!.postMessage(result);
+
+async function copy(): Promise<string[]> {
+  const committer = new Committer();
+  const generation = new Generation(new ChunkPool());
+  const commit = async (): Promise<void> => {
+    await new Promise<void>((resolve, reject) => {
+      committer.commit(target.environment, generation, (error) =>
+        error === undefined ? resolve() : reject(error),
+      );
+    });
+    generation.clear();
+  };
+  const steps = readDatabase(source, {
+    putRevision: (main, sub, tombstone, record) => generation.putRevision(main, sub, tombstone, record),
+    putEntry: (table, key, value) => generation.setEntry(table, key, value),
+  });
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done === true) {
+      await commit();
+      return value;
+    }
+    if (generation.writes >= BATCH_WRITES || generation.bytes >= BATCH_BYTES) await commit();
+  }
+}
