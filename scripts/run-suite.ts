@@ -13,6 +13,8 @@ interface Suite {
   readonly what: string;
   /** Needs failpoints or other things a real etcd build does not have. */
   readonly onlyOurs?: boolean;
+  /** Takes too long for CI: run by name only, not with `all`. */
+  readonly onlyByName?: boolean;
 }
 
 export const SUITES: Readonly<Record<string, Suite>> = {
@@ -54,6 +56,15 @@ export const SUITES: Readonly<Record<string, Suite>> = {
     what: "flipped bytes in WAL and backend",
     onlyOurs: true,
   },
+  cluster: {
+    file: "test/cluster/cluster.suite.ts",
+    what: "three members: crashes, partitions, replacements under checked load",
+  },
+  "cluster-long": {
+    file: "test/cluster/cluster-long.suite.ts",
+    what: "the same for hours, with five members, more seeds and 1 GB",
+    onlyByName: true,
+  },
   failpoints: {
     file: "test/crash/failpoints.suite.ts",
     what: "a panic at every failpoint under load",
@@ -72,7 +83,9 @@ if (import.meta.main) {
     args: process.argv.slice(2).filter((_, i, all) => !all.includes("--") || i < all.indexOf("--")),
   });
   const rest = process.argv.includes("--") ? process.argv.slice(process.argv.indexOf("--") + 1) : [];
-  const names = positionals.includes("all") ? Object.keys(SUITES) : positionals;
+  const names = positionals.flatMap((name) =>
+    name === "all" ? Object.keys(SUITES).filter((each) => SUITES[each]!.onlyByName !== true) : [name],
+  );
   const unknown = names.filter((name) => SUITES[name] === undefined);
   if (values.help === true || names.length === 0 || unknown.length > 0) {
     if (unknown.length > 0) console.error(`unknown suite: ${unknown.join(", ")}`);
