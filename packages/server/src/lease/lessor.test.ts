@@ -451,3 +451,32 @@ test("with feature LeaseCheckpointPersist a checkpoint is kept whatever the clus
     assert.equal(next.timeToLive(7n, false)?.ttlSeconds, persistCheckpoints ? 291 : 301);
   }
 });
+
+test("a lease that was renewed while its checkpoint was on its way is checkpointed anew", () => {
+  const { lessor, checkpoints, clock } = new Harness({ checkpoints: true });
+  lessor.promote();
+  lessor.applyGrant(7n, 900);
+  clock.advance(300_500);
+  assert.deepEqual(checkpoints, [[{ id: 7n, remainingTtlSeconds: 600 }]]);
+  lessor.renew(7n);
+  lessor.applyCheckpoint(7n, 600, true);
+  assert.deepEqual(checkpoints.slice(1), [[{ id: 7n, remainingTtlSeconds: 0 }]]);
+  lessor.applyCheckpoint(7n, 0, true);
+  assert.equal(checkpoints.length, 2);
+});
+
+test("a lease is expired only for the lessor, and no longer after the next promotion", () => {
+  const { lessor, clock } = new Harness();
+  lessor.applyGrant(7n, 2);
+  assert.equal(lessor.isExpired(7n), false);
+  lessor.promote();
+  clock.advance(3_000);
+  assert.equal(lessor.isExpired(7n), true);
+  assert.equal(lessor.isExpired(8n), false);
+  const { promotions } = lessor;
+  lessor.demote();
+  assert.equal(lessor.isExpired(7n), false);
+  lessor.promote();
+  assert.equal(lessor.isExpired(7n), false);
+  assert.notEqual(lessor.promotions, promotions);
+});

@@ -92,6 +92,7 @@ export class Lessor {
   private readonly checkpoints = new DeadlineHeap();
   private readonly waiters = new Map<bigint, Waiter[]>();
   private primary = false;
+  private promoted = 0;
   private promotion: Promotion | undefined = undefined;
   private timer: Timer | undefined = undefined;
 
@@ -117,8 +118,19 @@ export class Lessor {
     return this.primary;
   }
 
+  /** How often this has become the lessor: deadlines seen under another number no longer hold. */
+  get promotions(): number {
+    return this.promoted;
+  }
+
   has(id: bigint): boolean {
     return this.table.find(id) !== NONE;
+  }
+
+  /** Whether this is the lessor, and the lease is there with its deadline passed. */
+  isExpired(id: bigint): boolean {
+    const slot = this.table.find(id);
+    return this.primary && slot !== NONE && this.deadlineOf(slot) <= this.options.clock.nowMs();
   }
 
   // What committed entries do.
@@ -173,7 +185,13 @@ export class Lessor {
     if (slot === NONE) return;
     this.table.remainingTtl.set(slot, remainingTtlSeconds);
     if (persist || this.options.persistCheckpoints === true) this.persist(slot);
-    if (this.primary) this.scheduleCheckpoint(slot);
+    if (!this.primary) return;
+    this.scheduleCheckpoint(slot);
+    const leftMs = this.deadlineOf(slot) - this.options.clock.nowMs();
+    if (remainingTtlSeconds > 0 && leftMs > remainingTtlSeconds * 1000) {
+      // Renewed while the checkpoint was on its way: the next leader must not begin with less than was promised.
+      this.undoCheckpoint(id).catch(() => {});
+    }
   }
 
   /**
@@ -247,6 +265,7 @@ export class Lessor {
   promote(): void {
     if (this.primary) return;
     this.primary = true;
+    this.promoted += 1;
     this.reserve();
     const atMs = this.options.clock.nowMs();
     this.promotion = { atMs, spread: new DeadlineSpread(), counted: false, nextSlot: 0 };
@@ -425,13 +444,17 @@ export class Lessor {
 
   private async renewCheckpointed(id: bigint): Promise<number> {
     try {
-      await this.options.proposals.proposeCheckpoint([{ id, remainingTtlSeconds: 0 }]);
+      await this.undoCheckpoint(id);
     } catch {
       // The renewal is right without it: only a later leader would begin with less than the full TTL.
     }
     if (!this.primary) throw new LeaseError("NOT_PRIMARY_LESSOR");
     // It may have been revoked meanwhile.
     return this.extend(this.slotOf(id));
+  }
+
+  private undoCheckpoint(id: bigint): Promise<void> {
+    return this.options.proposals.proposeCheckpoint([{ id, remainingTtlSeconds: 0 }]);
   }
 
   private armScan(): void {

@@ -40,7 +40,7 @@ export class PauseDetector {
   get isProofNeeded(): boolean {
     if (this.timer === undefined) return true;
     this.look();
-    return this.pausedMs >= this.provedMs;
+    return this.pausedMs > this.provedMs;
   }
 
   /** A quorum has confirmed, at `askedMs` or later, that this member leads. */

@@ -1,10 +1,12 @@
 import { encode } from "@quorate/wire";
-import { LeaseCheckpointRequestSchema, LeaseRevokeRequestSchema } from "@quorate/wire/etcdserverpb";
-import { InternalField } from "@quorate/wire/hot";
+import { LeaseCheckpointRequestSchema } from "@quorate/wire/etcdserverpb";
+import { encodeLeaseId, InternalField } from "@quorate/wire/hot";
 import type { ApiContext } from "../api/context.ts";
-import { ensureLeadership } from "../api/lease-service.ts";
-import { propose } from "../api/propose.ts";
+import { checkRevoke, proposeAsLeader } from "../api/lease/leader-proposal.ts";
+import { ACTIVE_HEARTBEATS, ensureLeadership, isCertainLeader } from "../api/lease/leadership.ts";
 import type { ServerConfig } from "../config/server-config.ts";
+import { RequestError } from "../errors.ts";
+import { LeaseError } from "../lease/errors.ts";
 import { type LeaseCheckpoint, Lessor } from "../lease/lessor.ts";
 import { minimumTtlSeconds } from "../lease/minimum-ttl.ts";
 import { RevokeQueue } from "../lease/revoke-queue.ts";
@@ -31,29 +33,43 @@ export function createLessor(wiring: LeaseWiring): Lessor {
   const revokes = new RevokeQueue({
     confirmLeadership: async () => {
       await ensureLeadership(context());
-      return context().consensus.isLeader;
+      return true;
     },
     revoke: async (id) => {
-      const request = encode(LeaseRevokeRequestSchema, { ID: id });
-      await propose(context(), InternalField.leaseRevoke, request, (applier) => applier.leaseRevoke(id));
+      // A batch takes its time, and leadership may have come and gone: then the lease may be alive and well.
+      if (!isCertainLeader(context()) || !lessor.isExpired(id)) throw new LeaseError("NOT_PRIMARY_LESSOR");
+      await proposeAsLeader(
+        context(),
+        InternalField.leaseRevoke,
+        encodeLeaseId(id),
+        (applier) => applier.leaseRevoke(id),
+        checkRevoke,
+      );
     },
-    onFailure: (id, error) =>
+    onFailure: (id, error) => {
+      // Somebody else revoked it, or decides about it by now.
+      if (error instanceof LeaseError || isNotLeading(error)) return;
       log.warn("failed to revoke an expired lease", {
         "lease-id": id.toString(16),
         error: (error as Error).message,
-      }),
+      });
+    },
     onExpired: () => {
       lessor.metrics.expired += 1;
     },
   });
   const proposeCheckpoint = async (checkpoints: readonly LeaseCheckpoint[]) => {
+    const { promotions } = lessor;
+    await ensureLeadership(context());
+    // What was left under another promotion says nothing about now.
+    if (!lessor.isPrimary || lessor.promotions !== promotions) throw new LeaseError("NOT_PRIMARY_LESSOR");
     const request = encode(LeaseCheckpointRequestSchema, {
       checkpoints: checkpoints.map(({ id, remainingTtlSeconds }) => ({
         ID: id,
         remainingTTL: BigInt(remainingTtlSeconds),
       })),
     });
-    await propose(context(), InternalField.leaseCheckpoint, request, (applier) =>
+    await proposeAsLeader(context(), InternalField.leaseCheckpoint, request, (applier) =>
       applier.leaseCheckpoint(checkpoints),
     );
   };
@@ -69,8 +85,14 @@ export function createLessor(wiring: LeaseWiring): Lessor {
     minimumTtlSeconds: minimumTtlSeconds(config.heartbeatMs, wiring.electionTimeoutMs),
     electionTimeoutMs: wiring.electionTimeoutMs,
     requestTimeoutMs: wiring.requestTimeoutMs,
-    checkpoints: false,
+    checkpoints: config.features.LeaseCheckpoint,
+    persistCheckpoints: config.features.LeaseCheckpointPersist,
+    pauseMs: ACTIVE_HEARTBEATS * config.heartbeatMs,
     hashSeed: wiring.random.below(2 ** 32),
   });
   return lessor;
+}
+
+function isNotLeading(error: unknown): boolean {
+  return error instanceof RequestError && error.failure === "NOT_PRIMARY_LESSOR";
 }

@@ -1,0 +1,93 @@
+import { decodeLeaseKeepAliveResponse, encodeLeaseId } from "@quorate/wire/hot";
+import { RequestError } from "../../errors.ts";
+import { LeaseError } from "../../lease/errors.ts";
+import type { Lessor } from "../../lease/lessor.ts";
+import type { PeerResponse } from "../../peer/peer-requests.ts";
+import type { ApiContext } from "../context.ts";
+import { type LeaderQuestions, TRY_AGAIN } from "./ask-leader.ts";
+import type { Cancellation } from "./cancellation.ts";
+import { ensureLeadership, isCaughtUp, isCertainLeader } from "./leadership.ts";
+
+/** What a keepalive says of a lease that is not there. */
+const NO_LEASE = 0;
+const MAX_RESPONSE_BYTES = 65_536;
+
+type Renewal = number | typeof TRY_AGAIN;
+
+/**
+ * Renews a lease, here or at the leader; the TTL it was granted, or 0 when there is no such lease (any more). A number at
+ * once when this member is certainly the lessor and the lease has not expired: nearly always, so without a promise.
+ */
+export function renewLease(
+  context: ApiContext,
+  questions: LeaderQuestions,
+  id: bigint,
+  cancellation: Cancellation,
+): number | Promise<number> {
+  const { consensus, lessor, config } = context;
+  const isKnownHere = config.features.FastLeaseKeepAlive
+    ? lessor.has(id)
+    : consensus.appliedIndex >= consensus.committedIndex;
+  if (!isKnownHere || !lessor.isPrimary || !isCertainLeader(context)) {
+    const attempt = consensus.isLeader ? renewHere(context, id) : TRY_AGAIN;
+    return orAskLeader(context, questions, id, cancellation, attempt);
+  }
+  const renewed = renewAtLessor(lessor, id);
+  return typeof renewed === "number" ? renewed : orAskLeader(context, questions, id, cancellation, renewed);
+}
+
+async function orAskLeader(
+  context: ApiContext,
+  questions: LeaderQuestions,
+  id: bigint,
+  cancellation: Cancellation,
+  attempt: Renewal | Promise<Renewal>,
+): Promise<number> {
+  const renewed = await attempt;
+  if (renewed !== TRY_AGAIN) return renewed;
+  const question = {
+    path: "/leases",
+    body: encodeLeaseId(id),
+    maxResponseBytes: MAX_RESPONSE_BYTES,
+    askHere: () => renewHere(context, id),
+    read: (response: PeerResponse) => readRenewal(response, id),
+  };
+  return questions.ask(question, cancellation);
+}
+
+/** On the leader. TRY_AGAIN while it is not the lessor yet, or when it ceased to be. */
+async function renewHere(context: ApiContext, id: bigint): Promise<Renewal> {
+  const { lessor, config } = context;
+  await ensureLeadership(context);
+  // Its grant may be committed and not yet applied.
+  const needsToCatchUp = !config.features.FastLeaseKeepAlive || !lessor.has(id);
+  if (needsToCatchUp && !(await isCaughtUp(context))) throw new RequestError("TIMEOUT_APPLIED_INDEX");
+  return renewAtLessor(lessor, id);
+}
+
+function renewAtLessor(lessor: Lessor, id: bigint): Renewal | Promise<Renewal> {
+  try {
+    const renewed = lessor.renew(id);
+    return typeof renewed === "number" ? renewed : renewed.catch(outcomeOf);
+  } catch (error) {
+    return outcomeOf(error);
+  }
+}
+
+function outcomeOf(error: unknown): Renewal {
+  if (error instanceof LeaseError && error.code === "LEASE_NOT_FOUND") return NO_LEASE;
+  if (error instanceof LeaseError && error.code === "NOT_PRIMARY_LESSOR") return TRY_AGAIN;
+  throw error;
+}
+
+/** A 404 means that the lease is gone, whatever its body; anything else that is no renewal leaves it open. */
+function readRenewal({ status, body }: PeerResponse, id: bigint): Renewal {
+  if (status === 404) return NO_LEASE;
+  if (status !== 200) return TRY_AGAIN;
+  try {
+    const renewed = decodeLeaseKeepAliveResponse(body);
+    return renewed.id === id ? renewed.ttlSeconds : TRY_AGAIN;
+  } catch {
+    return TRY_AGAIN;
+  }
+}

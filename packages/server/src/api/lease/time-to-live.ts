@@ -1,0 +1,88 @@
+import type { ServerCall } from "@quorate/rpc";
+import { decode, encode } from "@quorate/wire";
+import { LeaseTimeToLiveRequestSchema, LeaseTimeToLiveResponseSchema } from "@quorate/wire/etcdserverpb";
+import { LeaseInternalRequestSchema, LeaseInternalResponseSchema } from "@quorate/wire/leasepb";
+import { RequestError } from "../../errors.ts";
+import type { PeerResponse } from "../../peer/peer-requests.ts";
+import { type ApiContext, headerFields } from "../context.ts";
+import { type LeaderQuestions, TRY_AGAIN } from "./ask-leader.ts";
+import { Cancellation } from "./cancellation.ts";
+import { isCaughtUp } from "./leadership.ts";
+
+interface Status {
+  readonly ttlSeconds: bigint;
+  readonly grantedTtlSeconds: bigint;
+  readonly keys: readonly Uint8Array[];
+}
+
+/** A lease may have very many keys. */
+const MAX_RESPONSE_BYTES = 104_857_600;
+
+/** What is said of a lease that is not there. */
+const NO_LEASE: Status = { ttlSeconds: -1n, grantedTtlSeconds: 0n, keys: [] };
+
+/** `Lease.LeaseTimeToLive`, answered by the leader's clock. */
+export async function handleLeaseTimeToLive(
+  context: ApiContext,
+  questions: LeaderQuestions,
+  message: Uint8Array,
+  call: ServerCall,
+): Promise<Uint8Array> {
+  const { ID, keys } = decode(LeaseTimeToLiveRequestSchema, message);
+  const status = context.consensus.isLeader
+    ? await statusHere(context, ID, keys)
+    : await statusAtLeader(context, questions, ID, keys, call);
+  return encode(LeaseTimeToLiveResponseSchema, {
+    header: headerFields(context),
+    ID,
+    TTL: status.ttlSeconds,
+    grantedTTL: status.grantedTtlSeconds,
+    keys: [...status.keys],
+  });
+}
+
+async function statusHere(context: ApiContext, id: bigint, withKeys: boolean): Promise<Status> {
+  const { lessor } = context;
+  if (!(await isCaughtUp(context))) throw new RequestError("TIMEOUT_APPLIED_INDEX");
+  // Without deadlines (not yet, or no longer) there is another leader, or soon an answer: ask again.
+  if (!lessor.isPrimary) throw new RequestError("LEADER_CHANGED");
+  const status = lessor.timeToLive(id, withKeys);
+  if (status === undefined) return NO_LEASE;
+  return {
+    ttlSeconds: BigInt(status.ttlSeconds),
+    grantedTtlSeconds: BigInt(status.grantedTtlSeconds),
+    keys: status.keys,
+  };
+}
+
+async function statusAtLeader(
+  context: ApiContext,
+  questions: LeaderQuestions,
+  ID: bigint,
+  keys: boolean,
+  call: ServerCall,
+): Promise<Status> {
+  const cancellation = new Cancellation();
+  call.onCancel = () => cancellation.cancel();
+  const question = {
+    path: "/leases/internal",
+    body: encode(LeaseInternalRequestSchema, { LeaseTimeToLiveRequest: { ID, keys } }),
+    maxResponseBytes: MAX_RESPONSE_BYTES,
+    askHere: () => statusHere(context, ID, keys),
+    read: (response: PeerResponse) => readStatus(response, ID),
+  };
+  return questions.ask(question, cancellation);
+}
+
+/** A 404 means that the lease is gone, whatever its body; anything else that is no status leaves it open. */
+function readStatus({ status, body }: PeerResponse, id: bigint): Status | typeof TRY_AGAIN {
+  if (status === 404) return NO_LEASE;
+  if (status !== 200) return TRY_AGAIN;
+  try {
+    const inner = decode(LeaseInternalResponseSchema, body).LeaseTimeToLiveResponse;
+    if (inner === undefined || inner.ID !== id) return TRY_AGAIN;
+    return { ttlSeconds: inner.TTL, grantedTtlSeconds: inner.grantedTTL, keys: inner.keys };
+  } catch {
+    return TRY_AGAIN;
+  }
+}
