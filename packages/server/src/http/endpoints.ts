@@ -23,8 +23,17 @@ export function clientEndpoints(context: ApiContext, metrics: Metrics): PlainEnd
 }
 
 async function answerMetrics(metrics: Metrics, res: PlainResponse): Promise<void> {
-  const { contentType, text } = await metrics.exposition();
-  res.writeHead(200, { "content-type": contentType });
+  let status = 200;
+  let contentType = "text/plain; charset=utf-8";
+  let text: string;
+  try {
+    ({ contentType, text } = await metrics.exposition());
+  } catch (error) {
+    // A metric that cannot be read is no reason to stop serving.
+    status = 500;
+    text = `cannot collect the metrics: ${(error as Error).message}\n`;
+  }
+  res.writeHead(status, { "content-type": contentType });
   res.end(text);
 }
 

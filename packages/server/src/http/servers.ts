@@ -5,6 +5,7 @@ import type { Metrics } from "../telemetry/metrics.ts";
 import { clientEndpoints, type PlainEndpoints } from "./endpoints.ts";
 import type { Gateway } from "./gateway/gateway.ts";
 import { answerHttp2 } from "./http2-requests.ts";
+import { loadGateway } from "./load-gateway.ts";
 import { peerEndpoints } from "./peer/endpoints.ts";
 
 const HEADERS_TIMEOUT_MS = 300_000;
@@ -36,7 +37,7 @@ export function createClientHttp(
       use(gateway);
       return;
     }
-    opening ??= openGateway();
+    opening ??= loadGateway().then(openGateway);
     void opening.then((opened) => {
       gateway = opened;
       use(opened);

@@ -1,6 +1,7 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import type { ApiContext } from "../api/context.ts";
 import type { HealthCounts, LoopDelay } from "./counts.ts";
+import { loadPrometheus } from "./load-prometheus.ts";
 import type { PrometheusMetrics } from "./prometheus.ts";
 
 const NANOSECONDS = 1e9;
@@ -56,7 +57,7 @@ export class Metrics {
   }
 
   async #load(): Promise<PrometheusMetrics> {
-    const { PrometheusMetrics } = await import("./prometheus.ts");
+    const { PrometheusMetrics } = await loadPrometheus();
     const loopDelay: LoopDelay = {
       quantiles: () =>
         Object.entries(QUANTILES).map(([quantile, percent]) => ({
