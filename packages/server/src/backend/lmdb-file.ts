@@ -1,4 +1,4 @@
-import { closeSync, existsSync, openSync, readSync } from "node:fs";
+import { close, existsSync, openSync, readSync } from "node:fs";
 import { assert } from "../assert.ts";
 import { BackendCorruptionError } from "./corruption.ts";
 import { LmdbEnvironment } from "./lmdb-environment.ts";
@@ -105,6 +105,9 @@ export class LmdbFile {
     this.reader.file.map?.close();
     this.reader.file.map = undefined;
     await this.environment.close();
-    closeSync(this.#fd);
+    // Off the loop: when the file was replaced, this is what frees it, a second for some gigabytes.
+    await new Promise<void>((resolve, reject) => {
+      close(this.#fd, (error) => (error === null ? resolve() : reject(error)));
+    });
   }
 }
