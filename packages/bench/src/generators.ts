@@ -196,6 +196,7 @@ function h2load(program: string): Generator {
       p50Us: percentile(latencies, 0.5),
       p99Us: percentile(latencies, 0.99),
       p999Us: percentile(latencies, 0.999),
+      maxUs: latencies.at(-1) ?? Number.NaN,
       serverCpuUs: (serverCpuUs * count) / allRequests,
       clientCpuUs: Number.NaN,
       firstError: "",

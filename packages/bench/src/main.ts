@@ -65,9 +65,9 @@ function millionTable(results: Readonly<Record<string, MillionResult>>): string 
       value("count_only of everything, p50", (r) => ms(r.countOnlyMs)),
       value("count_only of everything, p99", (r) => ms(r.countOnlyP99Ms)),
       ...probes.map((name) =>
-        value(`a read beside puts and ${name}: p50, p99.9 (it took)`, (r) => {
+        value(`a read beside puts and ${name}: p50, p99.9, longest (it took)`, (r) => {
           const probe = r.probes[name]!;
-          return `${ms(probe.p50Ms)}, ${ms(probe.p999Ms)} (${ms(probe.workMs)})`;
+          return `${ms(probe.p50Ms)}, ${ms(probe.p999Ms)}, ${ms(probe.maxMs)} (${ms(probe.workMs)})`;
         }),
       ),
       value("event loop delay p99.9", (r) =>

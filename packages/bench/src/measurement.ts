@@ -8,6 +8,7 @@ export interface Measurement {
   readonly p50Us: number;
   readonly p99Us: number;
   readonly p999Us: number;
+  readonly maxUs: number;
   /** utime + stime of the server during the run. */
   readonly serverCpuUs: number;
   readonly clientCpuUs: number;
@@ -27,6 +28,7 @@ export function parseMeasurement(json: string): Measurement {
     p50Us: value.p50Us ?? Number.NaN,
     p99Us: value.p99Us ?? Number.NaN,
     p999Us: value.p999Us ?? Number.NaN,
+    maxUs: value.maxUs ?? Number.NaN,
     serverCpuUs: value.serverCpuUs ?? Number.NaN,
     clientCpuUs: value.clientCpuUs ?? Number.NaN,
     firstError: value.firstError ?? "",

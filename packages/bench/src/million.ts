@@ -5,6 +5,14 @@ import type { Contender } from "./contenders.ts";
 import { fill, nativeRun } from "./generators.ts";
 import { memory } from "./process-usage.ts";
 
+/** What a reader waits, in milliseconds; the longest tells of a single stall, which no quantile shows. */
+interface Probe {
+  readonly p50Ms: number;
+  readonly p999Ms: number;
+  readonly maxMs: number;
+  readonly workMs: number;
+}
+
 export interface MillionResult {
   readonly loadSeconds: number;
   readonly anonymousMiB: number;
@@ -12,8 +20,8 @@ export interface MillionResult {
   /** Median and p99 as a client on the same machine sees them, in milliseconds. */
   readonly countOnlyMs: number;
   readonly countOnlyP99Ms: number;
-  /** A single-key read beside puts and the named work: p99.9 and the longest, in milliseconds. */
-  readonly probes: Readonly<Record<string, { p50Ms: number; p999Ms: number; workMs: number }>>;
+  /** A single-key read beside puts and the named work: what it waits. */
+  readonly probes: Readonly<Record<string, Probe>>;
   /** The member's own figure where it has one: p99.9 of its event loop's delay, in milliseconds. */
   readonly eventLoopDelayP999Ms: number | undefined;
   /** From exec to the line that says it serves. */
@@ -57,7 +65,7 @@ export async function measureMillion(
   const counting = await nativeRun(program, contender.target, [
     ...["--op", "range", "--all", "--count-only", "--seconds", "3", "--warmup", "0.5"],
   ]);
-  const probes: Record<string, { p50Ms: number; p999Ms: number; workMs: number }> = {};
+  const probes: Record<string, Probe> = {};
   const works: Readonly<Record<string, (client: Etcd) => Promise<unknown>>> = {
     nothing: () => pause(2_000),
     "a full range": (client) =>
@@ -105,7 +113,11 @@ export async function measureMillion(
  * Serializable reads of one key, one after the other on a connection of their own, while puts come in on ten others
  * and the work runs: what they wait is what the work costs everybody.
  */
-async function probe(program: string, contender: Contender, work: (client: Etcd) => Promise<unknown>) {
+async function probe(
+  program: string,
+  contender: Contender,
+  work: (client: Etcd) => Promise<unknown>,
+): Promise<Probe> {
   const seconds = 6;
   const puts = nativeRun(program, contender.target, [
     ...[
@@ -130,5 +142,10 @@ async function probe(program: string, contender: Contender, work: (client: Etcd)
   const workMs = performance.now() - startedMs;
   await puts;
   const measured = await reads;
-  return { p50Ms: measured.p50Us / 1_000, p999Ms: measured.p999Us / 1_000, workMs };
+  return {
+    p50Ms: measured.p50Us / 1_000,
+    p999Ms: measured.p999Us / 1_000,
+    maxMs: measured.maxUs / 1_000,
+    workMs,
+  };
 }
