@@ -3,29 +3,34 @@ import {
   AlarmRequestSchema,
   AlarmResponseSchema,
   DefragmentResponseSchema,
+  DowngradeRequestSchema,
+  DowngradeResponseSchema,
   HashKVRequestSchema,
   HashKVResponseSchema,
   HashResponseSchema,
   MoveLeaderRequestSchema,
+  MoveLeaderResponseSchema,
   StatusResponseSchema,
 } from "@quorate/wire/etcdserverpb";
 import { InternalField } from "@quorate/wire/hot";
 import { type Alarm, AlarmType } from "../alarm/alarm-store.ts";
 import { saturate } from "../apply/int64.ts";
-import { RequestError } from "../errors.ts";
+import { storageVersion } from "../cluster/storage-version.ts";
 import { COMPATIBLE_VERSION } from "../version.ts";
 import { type ApiContext, headerFields } from "./context.ts";
+import { downgrade } from "./downgrade.ts";
+import { moveLeader } from "./leadership.ts";
 import { propose } from "./propose.ts";
 import type { Services } from "./services.ts";
+import { signalOf } from "./waiting.ts";
 
 const DEFAULT_QUOTA_BYTES = 2 ** 31;
 
-/** `etcdserverpb.Maintenance`, as far as one member can answer. */
+/** `etcdserverpb.Maintenance` but for snapshots. */
 export function addMaintenanceService(services: Services, context: ApiContext): void {
-  const { alarms, backend, consensus, store } = context;
+  const { alarms, backend, consensus, membership, store } = context;
 
   services.addAsync("/etcdserverpb.Maintenance/Status", async () => {
-    const storageVersion = backend.get("meta", Buffer.from("storageVersion"));
     const errors = consensus.leader === 0n ? ["etcdserver: no leader"] : [];
     for (const alarm of alarms.list(AlarmType.NONE)) errors.push(alarmText(alarm));
     return encode(StatusResponseSchema, {
@@ -38,11 +43,12 @@ export function addMaintenanceService(services: Services, context: ApiContext): 
       raftAppliedIndex: BigInt(consensus.appliedIndex),
       errors,
       dbSizeInUse: BigInt(backend.sizeInUseBytes),
-      storageVersion: storageVersion === undefined ? "" : Buffer.from(storageVersion).toString(),
+      storageVersion: storageVersion(backend) ?? "",
       dbSizeQuota: BigInt(
         Number.isFinite(context.quota.limitBytes) ? context.quota.limitBytes : DEFAULT_QUOTA_BYTES,
       ),
-      downgradeInfo: {},
+      isLearner: membership.isLearner,
+      downgradeInfo: membership.downgrade,
     });
   });
 
@@ -86,11 +92,16 @@ export function addMaintenanceService(services: Services, context: ApiContext): 
     return encode(DefragmentResponseSchema, {});
   });
 
-  services.addAsync("/etcdserverpb.Maintenance/MoveLeader", async (message) => {
-    decode(MoveLeaderRequestSchema, message);
-    if (!consensus.isLeader) throw new RequestError("NOT_LEADER");
-    // A cluster of one has nobody to hand leadership to but the leader itself.
-    throw new RequestError("BAD_LEADER_TRANSFEREE");
+  services.addAsync("/etcdserverpb.Maintenance/MoveLeader", async (message, call) => {
+    const { targetID } = decode(MoveLeaderRequestSchema, message);
+    await moveLeader(context, targetID, signalOf(call));
+    return encode(MoveLeaderResponseSchema, {});
+  });
+
+  services.addAsync("/etcdserverpb.Maintenance/Downgrade", async (message) => {
+    const request = decode(DowngradeRequestSchema, message);
+    const version = await downgrade(context, request.action, request.version);
+    return encode(DowngradeResponseSchema, { header: headerFields(context), version });
   });
 }
 

@@ -4,8 +4,11 @@ import { Proposal } from "../consensus/proposal.ts";
 import { isRefusal, RequestError } from "../errors.ts";
 import type { ApiContext } from "./context.ts";
 
+/** The parts that a proposal goes through. */
+export type ProposeContext = Pick<ApiContext, "config" | "consensus" | "ids">;
+
 /** Refuses what may not be proposed: in etcd's order, backpressure before size. */
-export function checkProposal(context: ApiContext, data: Uint8Array): void {
+export function checkProposal(context: ProposeContext, data: Uint8Array): void {
   if (context.consensus.overloaded) throw new RequestError("TOO_MANY_REQUESTS");
   if (data.length > context.config.maxRequestBytes) throw new RequestError("REQUEST_TOO_LARGE");
 }
@@ -15,7 +18,7 @@ export function checkProposal(context: ApiContext, data: Uint8Array): void {
  * `field` is the operation's number in `InternalRaftRequest`, `request` its encoded message (copied).
  */
 export function propose<Result>(
-  context: ApiContext,
+  context: ProposeContext,
   field: number,
   request: Uint8Array,
   apply: (applier: Applier) => Result,

@@ -1,6 +1,11 @@
 import type { ServerCall } from "@quorate/rpc";
+import { decodeRangeRequest } from "@quorate/wire/hot";
 import { Code, FAILURES, type FailureCode, statusOf } from "../errors.ts";
 import type { ApiContext } from "./context.ts";
+
+const STATUS_PATH = "/etcdserverpb.Maintenance/Status";
+const RANGE_PATH = "/etcdserverpb.KV/Range";
+const SNAPSHOT_PATH = "/etcdserverpb.Maintenance/Snapshot";
 
 /** `message` is borrowed: valid only during the call. */
 export type UnaryHandler = (message: Uint8Array, call: ServerCall) => void;
@@ -20,7 +25,8 @@ export class Services {
   addUnary(path: string, handle: UnaryHandler): void {
     const context = this.#context;
     this.unary.set(path, (message, call) => {
-      const refusal = refusalOf(context, call);
+      const mayRun = !context.membership.isLearner || isUnaryForLearners(path, message);
+      const refusal = refusalOf(context, call, mayRun);
       if (refusal !== undefined) {
         refuse(call, refusal);
         return;
@@ -47,7 +53,8 @@ export class Services {
   addStream(path: string, handle: StreamHandler): void {
     const context = this.#context;
     this.streams.set(path, (call) => {
-      const refusal = refusalOf(context, call);
+      const mayRun = !context.membership.isLearner || path === SNAPSHOT_PATH;
+      const refusal = refusalOf(context, call, mayRun);
       if (refusal !== undefined) {
         refuse(call, refusal);
         return;
@@ -76,13 +83,26 @@ function refuse(call: ServerCall, failure: FailureCode): void {
   call.fail(code, message);
 }
 
-/** The checks that come before any method, in etcd's order. */
-function refusalOf(context: ApiContext, call: ServerCall): FailureCode | undefined {
+/** The checks that come before any method, in etcd's order. `mayRun`: on this kind of member. */
+function refusalOf(context: ApiContext, call: ServerCall, mayRun: boolean): FailureCode | undefined {
   if (context.membership.version === undefined) return "NOT_CAPABLE";
+  if (!mayRun) return "NOT_SUPPORTED_FOR_LEARNER";
   const clientVersion = call.metadata("client-api-version");
   if (clientVersion !== undefined && !isUtf8(clientVersion)) return "INVALID_CLIENT_API_VERSION";
   if (context.consensus.leader === 0n && call.metadata("hasleader") === "true") return "NO_LEADER";
   return undefined;
+}
+
+/** What a learner may lag behind with: its status, and reads that ask for no more than its own state. */
+function isUnaryForLearners(path: string, message: Uint8Array): boolean {
+  if (path === STATUS_PATH) return true;
+  if (path !== RANGE_PATH) return false;
+  try {
+    return decodeRangeRequest(message).serializable;
+  } catch {
+    // The method itself answers what is wrong with the message.
+    return true;
+  }
 }
 
 /** Metadata arrives as one character a byte. */

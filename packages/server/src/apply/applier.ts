@@ -1,6 +1,8 @@
 import { type DeleteRangeRequest, decodeKeyValue, type PutRequest, type TxnRequest } from "@quorate/wire/hot";
 import type { Alarm, AlarmStore } from "../alarm/alarm-store.ts";
+import type { DowngradeInfo } from "../cluster/downgrade-info.ts";
 import type { Membership } from "../cluster/membership.ts";
+import { followClusterVersion } from "../cluster/storage-version.ts";
 import { RequestError } from "../errors.ts";
 import type { Lessor } from "../lease/lessor.ts";
 import { KvError } from "../mvcc/errors.ts";
@@ -135,7 +137,11 @@ export class Applier {
   clusterVersion(version: string): void {
     const { membership, backend } = this.#state;
     membership.applyVersion(version);
-    backend.put("meta", Buffer.from("storageVersion"), Buffer.from(version));
+    followClusterVersion(backend, version, false);
+  }
+
+  downgradeInfo(info: DowngradeInfo): void {
+    this.#state.membership.applyDowngrade(info);
   }
 
   memberAttributes(id: bigint, name: string, clientUrls: readonly string[]): void {

@@ -16,7 +16,9 @@ import {
 import {
   ClusterMemberAttrSetRequestSchema,
   ClusterVersionSetRequestSchema,
+  DowngradeInfoSetRequestSchema,
 } from "@quorate/wire/membershippb";
+import { NO_DOWNGRADE } from "../cluster/downgrade-info.ts";
 import type { Applier } from "./applier.ts";
 import { saturate } from "./int64.ts";
 
@@ -67,6 +69,11 @@ export function applyEncoded(applier: Applier, data: Uint8Array): void {
       const request = decode(ClusterMemberAttrSetRequestSchema, body);
       const attributes = request.memberAttributes;
       applier.memberAttributes(request.memberID, attributes?.name ?? "", attributes?.clientUrls ?? []);
+      break;
+    }
+    case InternalField.downgradeInfoSet: {
+      const { enabled, ver } = decode(DowngradeInfoSetRequestSchema, body);
+      applier.downgradeInfo(enabled ? { enabled, targetVersion: ver } : NO_DOWNGRADE);
       break;
     }
     case InternalField.range:

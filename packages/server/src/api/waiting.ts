@@ -1,0 +1,44 @@
+import type { ServerCall } from "@quorate/rpc";
+import type { ClusterMember } from "../cluster/membership.ts";
+import { RequestError } from "../errors.ts";
+import type { Clock } from "../seams/clock.ts";
+import type { ApiContext } from "./context.ts";
+
+/** Fires when the caller gives up or its time is over. Takes the call's `onCancel`. */
+export function signalOf(call: ServerCall): AbortSignal {
+  const controller = new AbortController();
+  call.onCancel = () => controller.abort();
+  return controller.signal;
+}
+
+/** Resolves after `delayMs`, or to false as soon as `signal` fires. */
+export function pause(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<boolean> {
+  if (signal?.aborted === true) return Promise.resolve(false);
+  return new Promise((resolve) => {
+    const onAbort = () => {
+      timer.cancel();
+      resolve(false);
+    };
+    const timer = clock.setTimer(delayMs, () => {
+      signal?.removeEventListener("abort", onAbort);
+      resolve(true);
+    });
+    signal?.addEventListener("abort", onAbort, { once: true });
+  });
+}
+
+/**
+ * The leader, once there is one that is a known member. Looks again every election timeout; fails with `NO_LEADER` when
+ * `signal` fires.
+ */
+export async function waitLeader(
+  context: Pick<ApiContext, "consensus" | "membership" | "clock" | "electionTimeoutMs">,
+  signal: AbortSignal,
+): Promise<ClusterMember> {
+  const { consensus, membership } = context;
+  for (;;) {
+    const leader = membership.member(consensus.leader);
+    if (leader !== undefined && leader.peerUrls.length > 0) return leader;
+    if (!(await pause(context.clock, context.electionTimeoutMs, signal))) throw new RequestError("NO_LEADER");
+  }
+}

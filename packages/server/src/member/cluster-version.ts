@@ -1,0 +1,193 @@
+import { encode } from "@quorate/wire";
+import { InternalField } from "@quorate/wire/hot";
+import { ClusterVersionSetRequestSchema, DowngradeInfoSetRequestSchema } from "@quorate/wire/membershippb";
+import type { ApiContext } from "../api/context.ts";
+import { propose } from "../api/propose.ts";
+import { NO_DOWNGRADE } from "../cluster/downgrade-info.ts";
+import { followClusterVersion } from "../cluster/storage-version.ts";
+import { decideClusterVersion, isDowngradeComplete } from "../cluster/version-negotiation.ts";
+import { compareVersions, parseVersion } from "../cluster/version-number.ts";
+import type { Timer } from "../seams/clock.ts";
+import { COMPATIBLE_VERSION } from "../version.ts";
+import { fetchVersions } from "./peer-versions.ts";
+
+export interface ClusterVersionOptions {
+  readonly context: Pick<
+    ApiContext,
+    | "backend"
+    | "clock"
+    | "config"
+    | "consensus"
+    | "ids"
+    | "log"
+    | "membership"
+    | "peerRequests"
+    | "requestTimeoutMs"
+  >;
+  /** Index that the last snapshot on disk reflects. */
+  readonly lastSnapshotIndex: () => number;
+  /** Asks for a snapshot on disk as soon as possible. */
+  readonly forceSnapshot: () => void;
+}
+
+const INTERVAL_MS = 4_000;
+
+/**
+ * Keeps the cluster version at what all members understand, which is the leader's duty, the storage version at the
+ * cluster's, which is every member's, and ends a downgrade that is complete.
+ */
+export class ClusterVersionMonitor {
+  readonly #options: ClusterVersionOptions;
+  readonly #timers = new Set<Timer>();
+  #stopped = false;
+  #deciding = false;
+  /** A term began while a decision was being made: it is made again. */
+  #decideAgain = false;
+  /** Entries up to here may be newer than the cluster version: it was lowered here, or nobody knows any more. */
+  #loweredAtIndex: number;
+  #snapshotForced = false;
+
+  constructor(options: ClusterVersionOptions) {
+    this.#options = options;
+    const { consensus, membership } = options.context;
+    this.#loweredAtIndex = consensus.appliedIndex;
+    membership.onVersion = (version, previous) => this.#versionDecided(version, previous);
+  }
+
+  start(): void {
+    const { config } = this.#options.context;
+    this.#every(INTERVAL_MS, () => {
+      this.#followStorageVersion();
+      void this.#decide();
+    });
+    if (config.downgradeCheckMs > 0) this.#every(config.downgradeCheckMs, () => void this.#endDowngrade());
+  }
+
+  /** This member leads, and the first entry of its term is applied. */
+  leaderCommitted(): void {
+    void this.#decide();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    for (const timer of this.#timers) timer.cancel();
+    this.#timers.clear();
+  }
+
+  #every(intervalMs: number, run: () => void): void {
+    if (this.#stopped) return;
+    const timer = this.#options.context.clock.setTimer(intervalMs, () => {
+      this.#timers.delete(timer);
+      this.#every(intervalMs, run);
+      run();
+    });
+    this.#timers.add(timer);
+  }
+
+  get #leads(): boolean {
+    return !this.#stopped && this.#options.context.consensus.isLeader;
+  }
+
+  /** Never rejects: what fails is tried again after a while. */
+  async #decide(): Promise<void> {
+    if (!this.#leads) return;
+    if (this.#deciding) {
+      this.#decideAgain = true;
+      return;
+    }
+    this.#deciding = true;
+    try {
+      do {
+        this.#decideAgain = false;
+        await this.#decideOnce();
+      } while (this.#decideAgain && this.#leads);
+    } catch (error) {
+      if (!this.#stopped) {
+        this.#options.context.log.warn("failed to update cluster version", {
+          error: (error as Error).message,
+        });
+      }
+    } finally {
+      this.#deciding = false;
+    }
+  }
+
+  async #decideOnce(): Promise<void> {
+    const { context } = this.#options;
+    const { log, membership } = context;
+    // A member that is alone decides without waiting: it serves nobody before.
+    const serverVersions =
+      membership.members.length > 1 ? await this.#serverVersions() : [COMPATIBLE_VERSION];
+    if (!this.#leads) return;
+    const { version: clusterVersion, downgrade } = membership;
+    const decision = decideClusterVersion({ clusterVersion, downgrade, serverVersions });
+    if (decision.kind === "keep") return;
+    if (decision.kind === "invalid downgrade target") {
+      log.error("cannot downgrade", { target: downgrade.targetVersion, "cluster-version": clusterVersion });
+      return;
+    }
+    const { version } = decision;
+    const request = encode(ClusterVersionSetRequestSchema, { ver: version });
+    await propose(context, InternalField.clusterVersionSet, request, (applier) =>
+      applier.clusterVersion(version),
+    );
+  }
+
+  /** Of all members; undefined for those that do not answer. */
+  #serverVersions(): Promise<(string | undefined)[]> {
+    const { log, membership, peerRequests, requestTimeoutMs } = this.#options.context;
+    const questions = { requests: peerRequests, log, timeoutMs: requestTimeoutMs };
+    return Promise.all(
+      membership.members.map(async (member) =>
+        member.id === membership.localId
+          ? COMPATIBLE_VERSION
+          : (await fetchVersions(questions, member))?.server,
+      ),
+    );
+  }
+
+  async #endDowngrade(): Promise<void> {
+    const { context } = this.#options;
+    const { log, membership } = context;
+    if (!this.#leads || !membership.downgrade.enabled) return;
+    try {
+      const serverVersions = await this.#serverVersions();
+      if (!this.#leads || !isDowngradeComplete(membership.downgrade, serverVersions)) return;
+      log.info("the cluster has been downgraded", { "cluster-version": membership.downgrade.targetVersion });
+      const request = encode(DowngradeInfoSetRequestSchema, { enabled: false });
+      await propose(context, InternalField.downgradeInfoSet, request, (applier) =>
+        applier.downgradeInfo(NO_DOWNGRADE),
+      );
+    } catch (error) {
+      log.warn("failed to cancel downgrade", { error: (error as Error).message });
+    }
+  }
+
+  #versionDecided(version: string, previous: string | undefined): void {
+    const { context, forceSnapshot } = this.#options;
+    context.log.info(previous === undefined ? "set initial cluster version" : "updated cluster version", {
+      from: previous,
+      "cluster-version": version,
+    });
+    const [now, before] = [parseVersion(version), parseVersion(previous ?? "")];
+    if (now === undefined || before === undefined || compareVersions(now, before) >= 0) return;
+    this.#loweredAtIndex = context.consensus.appliedIndex;
+    this.#snapshotForced = true;
+    forceSnapshot();
+  }
+
+  #followStorageVersion(): void {
+    const { context, forceSnapshot, lastSnapshotIndex } = this.#options;
+    const { backend, log, membership } = context;
+    const canGoDown = lastSnapshotIndex() >= this.#loweredAtIndex;
+    const decision = followClusterVersion(backend, membership.version, canGoDown);
+    if (decision.kind === "wait for a snapshot") {
+      // After a restart nobody has asked for it yet.
+      if (!this.#snapshotForced) forceSnapshot();
+      this.#snapshotForced = true;
+    } else if (decision.kind !== "keep") {
+      backend.commit();
+      log.info("updated storage version", { "cluster-version": membership.version });
+    }
+  }
+}
