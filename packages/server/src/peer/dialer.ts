@@ -38,8 +38,6 @@ export class PeerDialer {
     address: PeerAddress,
     signal: AbortSignal | undefined,
   ): Promise<net.Socket> {
-    // Not to listen between two awaits would let an error of the socket end the process.
-    plain.on("error", ignore);
     let secureContext: tls.SecureContext | undefined;
     try {
       secureContext = await this.#certificates?.clientContext();
@@ -88,6 +86,8 @@ function untilEvent(
     };
     const onReady = () => {
       detach();
+      // Whoever waits for the socket listens only a moment later.
+      socket.on("error", ignore);
       resolve();
     };
     const fail = (error: Error) => {

@@ -10,61 +10,58 @@ import type { PeerTls } from "../../config/peer-tls.ts";
  */
 export class PeerCertificates {
   readonly settings: PeerTls;
-  readonly #ca: Buffer | string[] | undefined;
   readonly #server: KeyPair;
   readonly #client: KeyPair;
+  #clientContext:
+    | { readonly options: tls.SecureContextOptions; readonly context: tls.SecureContext }
+    | undefined;
 
   /** Throws `ConfigError` when a file cannot be read or a certificate does not fit its key. */
   constructor(settings: PeerTls) {
     this.settings = settings;
-    this.#ca =
-      settings.trustedCaFile === "" ? systemRoots() : readNow(settings.trustedCaFile, "peer-trusted-ca-file");
-    this.#server = new KeyPair(settings.certFile, settings.keyFile, (cert, key) => this.#context(cert, key));
-    this.#client = new KeyPair(settings.clientCertFile, settings.clientKeyFile, (cert, key) =>
-      this.#context(cert, key),
-    );
+    const { clientCertFile, clientKeyFile, certFile, keyFile, maxVersion, minVersion, trustedCaFile } =
+      settings;
+    const ca = trustedCaFile === "" ? systemRoots() : readNow(trustedCaFile, "peer-trusted-ca-file");
+    const common: tls.SecureContextOptions = {
+      minVersion,
+      ...(ca === undefined ? {} : { ca }),
+      ...(maxVersion === undefined ? {} : { maxVersion }),
+    };
+    this.#server = new KeyPair(certFile, keyFile, common);
+    this.#client = new KeyPair(clientCertFile, clientKeyFile, common);
     this.#server.check("peer-cert-file", "peer-key-file");
     this.#client.check("peer-client-cert-file", "peer-client-key-file");
   }
 
-  /** For a connection that was accepted. Rejects when the pair cannot be used now. */
-  serverContext(): Promise<tls.SecureContext> {
-    return this.#server.context();
+  /** For a connection that was accepted; the same object while the files are the same. Rejects when one is missing. */
+  serverOptions(): Promise<tls.SecureContextOptions> {
+    return this.#server.options();
   }
 
-  /** For a connection that was dialled. */
-  clientContext(): Promise<tls.SecureContext> {
-    return this.#client.context();
-  }
-
-  #context(cert: Buffer | undefined, key: Buffer | undefined): tls.SecureContext {
-    const { minVersion, maxVersion } = this.settings;
-    return tls.createSecureContext({
-      ...(cert === undefined || key === undefined ? {} : { cert, key }),
-      ...(this.#ca === undefined ? {} : { ca: this.#ca }),
-      minVersion,
-      ...(maxVersion === undefined ? {} : { maxVersion }),
-    });
+  /** For a connection that is dialled. Rejects when the pair cannot be used now. */
+  async clientContext(): Promise<tls.SecureContext> {
+    const options = await this.#client.options();
+    if (this.#clientContext?.options !== options) {
+      this.#clientContext = { options, context: tls.createSecureContext(options) };
+    }
+    return this.#clientContext.context;
   }
 }
 
-/** A certificate and its key on disk, and the context made of what was read last. */
+/** A certificate and its key on disk, and what was read last. */
 class KeyPair {
   readonly #certFile: string;
   readonly #keyFile: string;
-  readonly #make: (cert: Buffer | undefined, key: Buffer | undefined) => tls.SecureContext;
+  readonly #common: tls.SecureContextOptions;
   #cert: Buffer | undefined;
   #key: Buffer | undefined;
-  #context: tls.SecureContext | undefined;
+  #options: tls.SecureContextOptions;
 
-  constructor(
-    certFile: string,
-    keyFile: string,
-    make: (cert: Buffer | undefined, key: Buffer | undefined) => tls.SecureContext,
-  ) {
+  constructor(certFile: string, keyFile: string, common: tls.SecureContextOptions) {
     this.#certFile = certFile;
     this.#keyFile = keyFile;
-    this.#make = make;
+    this.#common = common;
+    this.#options = common;
   }
 
   check(certFlag: string, keyFlag: string): void {
@@ -72,7 +69,7 @@ class KeyPair {
     const cert = readNow(this.#certFile, certFlag);
     const key = readNow(this.#keyFile, keyFlag);
     try {
-      this.#make(cert, key);
+      tls.createSecureContext({ ...this.#common, cert, key });
     } catch (error) {
       throw new ConfigError(
         `--${certFlag} ${this.#certFile} and --${keyFlag} ${this.#keyFile}: ${(error as Error).message}`,
@@ -80,18 +77,15 @@ class KeyPair {
     }
   }
 
-  async context(): Promise<tls.SecureContext> {
-    if (this.#certFile === "") {
-      this.#context ??= this.#make(undefined, undefined);
-      return this.#context;
-    }
+  async options(): Promise<tls.SecureContextOptions> {
+    if (this.#certFile === "") return this.#common;
     const [cert, key] = await Promise.all([readFile(this.#certFile), readFile(this.#keyFile)]);
-    if (this.#context === undefined || !this.#cert?.equals(cert) || !this.#key?.equals(key)) {
-      this.#context = this.#make(cert, key);
+    if (this.#cert?.equals(cert) !== true || this.#key?.equals(key) !== true) {
+      this.#options = { ...this.#common, cert, key };
       this.#cert = cert;
       this.#key = key;
     }
-    return this.#context;
+    return this.#options;
   }
 }
 

@@ -1,0 +1,120 @@
+import { rmSync } from "node:fs";
+import net from "node:net";
+import { ConfigError } from "../config/errors.ts";
+import { type BindAddress, bindAddresses, cannotListen, isMissingAddress } from "../http/bind-addresses.ts";
+import type { Logger } from "../telemetry/logger.ts";
+import type { PeerServer } from "./server.ts";
+import { type NameResolver, systemResolver } from "./tls/client-address.ts";
+import type { PeerCertificates } from "./tls/peer-certificates.ts";
+import { TlsAcceptor } from "./tls/tls-acceptor.ts";
+
+const TCP_KEEPALIVE_MS = 30_000;
+const BACKLOG = 4096;
+
+/** Sockets that take connections of other members, and the connections themselves. */
+export class PeerListeners {
+  /** The listen URLs, a port 0 replaced by the one that was given. */
+  readonly urls: string[] = [];
+  readonly #servers: net.Server[] = [];
+  readonly #sockets = new Set<net.Socket>();
+  readonly #server: PeerServer;
+  readonly #acceptor: TlsAcceptor | undefined;
+
+  constructor(
+    server: PeerServer,
+    certificates: PeerCertificates | undefined,
+    log: Logger,
+    resolver: NameResolver,
+  ) {
+    this.#server = server;
+    this.#acceptor =
+      certificates === undefined
+        ? undefined
+        : new TlsAcceptor(certificates, resolver, log, (socket) => this.#serve(socket));
+  }
+
+  async listen(url: string): Promise<void> {
+    let chosenPort: number | undefined;
+    for (const address of bindAddresses(url)) {
+      if (address.secure && this.#acceptor === undefined) {
+        throw new ConfigError(`no TLS certificate is configured for ${url}`);
+      }
+      if (address.path !== undefined) rmSync(address.path, { force: true });
+      const server = net.createServer(
+        { noDelay: true, keepAlive: true, keepAliveInitialDelay: TCP_KEEPALIVE_MS },
+        (socket) => this.#accept(socket, address.secure),
+      );
+      try {
+        await bind(server, { ...address, ...(chosenPort === undefined ? {} : { port: chosenPort }) });
+      } catch (error) {
+        if (isMissingAddress(error, address)) continue;
+        throw cannotListen(address, error);
+      }
+      this.#servers.push(server);
+      const bound = server.address();
+      if (bound !== null && typeof bound !== "string") chosenPort = bound.port;
+    }
+    this.urls.push(chosenPort === undefined ? url : url.replace(/:\d+$/, `:${chosenPort}`));
+  }
+
+  /** Takes no more connections; those that are there go on. */
+  stopListening(): void {
+    for (const server of this.#servers) if (server.listening) server.close();
+  }
+
+  /** Ends all connections. Resolves when nothing is left. */
+  async close(): Promise<void> {
+    this.stopListening();
+    const closed = [...this.#sockets].map(
+      (socket) => new Promise<void>((resolve) => socket.once("close", () => resolve())),
+    );
+    for (const socket of this.#sockets) socket.destroy();
+    this.#server.http.close();
+    await Promise.all(closed);
+  }
+
+  #accept(socket: net.Socket, secure: boolean): void {
+    this.#sockets.add(socket);
+    socket.on("close", () => this.#sockets.delete(socket));
+    socket.on("error", () => socket.destroy());
+    if (secure) void this.#acceptor!.accept(socket);
+    else this.#serve(socket);
+  }
+
+  #serve(socket: net.Socket): void {
+    this.#server.http.emit("connection", socket);
+  }
+}
+
+/** Throws `ConfigError` when an address cannot be had; nothing is left open then. */
+export async function openPeerListeners(
+  listenUrls: readonly string[],
+  server: PeerServer,
+  certificates: PeerCertificates | undefined,
+  log: Logger,
+  resolver: NameResolver = systemResolver,
+): Promise<PeerListeners> {
+  const listeners = new PeerListeners(server, certificates, log, resolver);
+  try {
+    for (const url of listenUrls) await listeners.listen(url);
+  } catch (error) {
+    await listeners.close();
+    throw error;
+  }
+  return listeners;
+}
+
+function bind(server: net.Server, address: BindAddress): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    const ready = () => {
+      server.off("error", reject);
+      // Such as too many open files: the next connection may succeed.
+      server.on("error", () => {});
+      resolve();
+    };
+    if (address.path === undefined) {
+      server.listen({ host: address.host, port: address.port, backlog: BACKLOG }, ready);
+    } else server.listen({ path: address.path, backlog: BACKLOG }, ready);
+  });
+}

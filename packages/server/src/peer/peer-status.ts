@@ -1,0 +1,51 @@
+import type { NodeId } from "@quorate/raft";
+import { formatId } from "../cluster/ids.ts";
+import type { Clock } from "../seams/clock.ts";
+import type { Logger } from "../telemetry/logger.ts";
+import type { PeerCounts } from "./metrics.ts";
+
+/** Whether a member can be reached. All links to it share this: any success sets it, any failure clears it. */
+export class PeerStatus {
+  readonly #id: NodeId;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #counts: PeerCounts;
+  #activeSinceMs: number | undefined;
+  #lastReason: string | undefined;
+
+  constructor(id: NodeId, clock: Clock, log: Logger, counts: PeerCounts) {
+    this.#id = id;
+    this.#clock = clock;
+    this.#log = log;
+    this.#counts = counts;
+  }
+
+  /** Monotonic milliseconds. */
+  get activeSinceMs(): number | undefined {
+    return this.#activeSinceMs;
+  }
+
+  activate(): void {
+    if (this.#activeSinceMs !== undefined) return;
+    this.#activeSinceMs = this.#clock.nowMs();
+    this.#lastReason = undefined;
+    this.#counts.active = 1;
+    this.#log.info("peer became active", { "peer-id": formatId(this.#id) });
+  }
+
+  /** `reason` is logged when it is news: attempts go on many times a second. */
+  deactivate(reason: string): void {
+    const wasActive = this.#activeSinceMs !== undefined;
+    if (wasActive) {
+      this.#activeSinceMs = undefined;
+      this.#counts.active = 0;
+      this.#counts.disconnects++;
+    }
+    if (!wasActive && reason === this.#lastReason) return;
+    this.#lastReason = reason;
+    this.#log.warn(wasActive ? "peer became inactive" : "peer cannot be reached", {
+      "peer-id": formatId(this.#id),
+      error: reason,
+    });
+  }
+}

@@ -1,0 +1,218 @@
+import type net from "node:net";
+import { type Message, MessageType, type NodeId } from "@quorate/raft";
+import { urlProblem } from "../config/parse-flags.ts";
+import type { Clock } from "../seams/clock.ts";
+import type { SnapshotDatabase, Transport, TransportEvents } from "../seams/transport.ts";
+import type { Logger } from "../telemetry/logger.ts";
+import { PeerAgent, type PeerDialer } from "./dialer.ts";
+import type { PeerIdentity } from "./identity.ts";
+import { PeerMetrics } from "./metrics.ts";
+import { type LinkContext, PeerLink } from "./peer-link.ts";
+import { PeerStatus } from "./peer-status.ts";
+import { Pipeline } from "./pipeline.ts";
+import { ChunkBuffer } from "./stream/chunk-buffer.ts";
+import type { StreamKind, StreamWriter } from "./stream/stream-writer.ts";
+import { UrlPicker } from "./url-picker.ts";
+
+/** Strangers that name an address can become remotes, so their number has a bound. */
+const MAX_REMOTES = 256;
+const MAX_IDLE_CONNECTIONS = 16;
+
+export interface PeerTransportOptions extends PeerIdentity {
+  /** Members that have been removed for good: nothing is sent to them or taken from them. */
+  readonly isRemoved: (id: NodeId) => boolean;
+  readonly events: TransportEvents;
+  readonly dialer: PeerDialer;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly dialTimeoutMs: number;
+  /** A stream on which nothing arrives for so long is dropped; peers send something every 1.7 s. */
+  readonly readTimeoutMs: number;
+  /** A stream that takes nothing for so long is dropped. */
+  readonly writeTimeoutMs: number;
+}
+
+/** `Transport` over etcd's peer protocol (HTTP/1.1). The other half is `PeerServer`. */
+export class PeerTransport implements Transport {
+  readonly options: PeerTransportOptions;
+  readonly metrics = new PeerMetrics();
+  readonly #context: LinkContext;
+  readonly #peers = new Map<NodeId, PeerLink>();
+  readonly #remotes = new Map<NodeId, Pipeline>();
+  readonly #buffer = new ChunkBuffer();
+  /** Of the `send` that is under way: streams with something to send, and peers that lost something. */
+  readonly #writers: StreamWriter[] = [];
+  readonly #lost = new Set<NodeId>();
+  #closed = false;
+
+  constructor(options: PeerTransportOptions) {
+    this.options = options;
+    const { dialer, dialTimeoutMs } = options;
+    this.#context = {
+      ...options,
+      identity: options,
+      pipelineAgent: new PeerAgent(dialer, { dialTimeoutMs, maxIdleConnections: MAX_IDLE_CONNECTIONS }),
+      streamAgent: new PeerAgent(dialer, { dialTimeoutMs, maxIdleConnections: 0 }),
+    };
+  }
+
+  send(messages: readonly Message[]): void {
+    if (this.#closed) return;
+    for (let i = 0; i < messages.length; i++) this.#route(messages[i]!);
+    if (this.#writers.length > 0) this.#transmit();
+    if (this.#lost.size > 0) this.#reportLost();
+  }
+
+  sendSnapshot(message: Message, database: SnapshotDatabase): void {
+    const link = this.#peers.get(message.to);
+    if (this.#closed || link === undefined) {
+      database.release();
+      if (!this.#closed) this.options.events.snapshotSent(message.to, false);
+      return;
+    }
+    link.sendSnapshot(message, database);
+  }
+
+  addPeer(id: NodeId, urls: readonly string[]): void {
+    if (this.#closed || id === this.options.localId || this.#peers.has(id)) return;
+    const { events } = this.options;
+    const whenOpen = (report: () => void) => () => {
+      if (!this.#closed) report();
+    };
+    this.#peers.set(
+      id,
+      new PeerLink(id, urls, this.#context, this.metrics.of(id), {
+        receive: (messages) => events.receive(messages),
+        onLost: whenOpen(() => events.unreachable(id)),
+        onRemoved: whenOpen(() => events.removedFromCluster()),
+        onSnapshotSent: (succeeded) => {
+          if (!this.#closed) events.snapshotSent(id, succeeded);
+        },
+      }),
+    );
+  }
+
+  updatePeer(id: NodeId, urls: readonly string[]): void {
+    this.#peers.get(id)?.updateUrls(urls);
+  }
+
+  removePeer(id: NodeId): void {
+    this.#peers.get(id)?.close();
+    this.#peers.delete(id);
+  }
+
+  removeAllPeers(): void {
+    for (const id of [...this.#peers.keys()]) this.removePeer(id);
+  }
+
+  /** URLs that are none are the caller's to refuse: see `areValidUrls`. */
+  addRemote(id: NodeId, urls: readonly string[]): void {
+    if (this.#closed || id === this.options.localId || this.#peers.has(id) || this.#remotes.has(id)) return;
+    if (this.#remotes.size >= MAX_REMOTES) return;
+    const { clock, events, log } = this.options;
+    const counts = this.metrics.of(id);
+    this.#remotes.set(
+      id,
+      new Pipeline({
+        peerId: id,
+        identity: this.options,
+        agent: this.#context.pipelineAgent,
+        picker: new UrlPicker(urls),
+        status: new PeerStatus(id, clock, log, counts),
+        counts,
+        onLost: () => {
+          if (!this.#closed) events.unreachable(id);
+        },
+        onRemoved: () => {
+          if (!this.#closed) events.removedFromCluster();
+        },
+      }),
+    );
+  }
+
+  activeSince(id: NodeId): number | undefined {
+    return this.#peers.get(id)?.status.activeSinceMs;
+  }
+
+  hasPeer(id: NodeId): boolean {
+    return this.#peers.has(id);
+  }
+
+  /** Sends to `id` over `socket` from now on: the response to its request for a stream, its headers sent. */
+  attachStream(id: NodeId, kind: StreamKind, socket: net.Socket): void {
+    const link = this.#peers.get(id);
+    if (link === undefined) socket.destroy();
+    else link.writers[kind].attach(socket);
+  }
+
+  close(): Promise<void> {
+    this.#closed = true;
+    this.removeAllPeers();
+    for (const remote of this.#remotes.values()) remote.close();
+    this.#remotes.clear();
+    this.#context.pipelineAgent.destroy();
+    this.#context.streamAgent.destroy();
+    return Promise.resolve();
+  }
+
+  #route(message: Message): void {
+    const { to, type } = message;
+    const link = this.#peers.get(to);
+    if (link === undefined) {
+      this.#sendToRemote(message);
+      return;
+    }
+    const { msgapp, message: general } = link.writers;
+    const writer =
+      type === MessageType.MsgApp && msgapp.isAttached ? msgapp : general.isAttached ? general : undefined;
+    if (writer === undefined) {
+      if (!link.pipeline.send(message)) this.#drop(to);
+      return;
+    }
+    if (writer.isFull) {
+      this.#drop(to);
+      return;
+    }
+    if (writer.isEmpty) this.#writers.push(writer);
+    writer.queue(message);
+  }
+
+  #sendToRemote(message: Message): void {
+    const remote = this.#remotes.get(message.to);
+    if (remote === undefined || this.options.isRemoved(message.to)) return;
+    if (!remote.send(message)) this.metrics.of(message.to).sentFailures++;
+  }
+
+  #drop(id: NodeId): void {
+    this.metrics.of(id).sentFailures++;
+    this.#lost.add(id);
+  }
+
+  /** One write for each stream. All is encoded before the first write, into memory that is used again afterwards. */
+  #transmit(): void {
+    const buffer = this.#buffer;
+    const writers = this.#writers;
+    let room = 0;
+    for (let i = 0; i < writers.length; i++) room += writers[i]!.room;
+    buffer.begin(room, writers.length);
+    for (let i = 0; i < writers.length; i++) writers[i]!.encode(buffer);
+    let isStillRead = false;
+    for (let i = 0; i < writers.length; i++) {
+      if (writers[i]!.transmit()) isStillRead = true;
+    }
+    buffer.finish(isStillRead);
+    writers.length = 0;
+  }
+
+  /** When nothing is under way any more: raft may want to send at once. */
+  #reportLost(): void {
+    const lost = [...this.#lost];
+    this.#lost.clear();
+    for (const id of lost) this.options.events.unreachable(id);
+  }
+}
+
+/** Whether another member's word on its own addresses can be used. */
+export function areValidUrls(urls: readonly string[]): boolean {
+  return urls.length > 0 && urls.every((url) => urlProblem(url) === undefined);
+}

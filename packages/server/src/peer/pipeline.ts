@@ -1,0 +1,137 @@
+import http from "node:http";
+import type { Message, NodeId } from "@quorate/raft";
+import { encodeMessage } from "@quorate/wire/hot";
+import { type PeerAgent, peerRequestOptions } from "./dialer.ts";
+import { identityHeaders, type PeerIdentity } from "./identity.ts";
+import type { PeerCounts } from "./metrics.ts";
+import type { PeerAddress } from "./peer-address.ts";
+import type { PeerStatus } from "./peer-status.ts";
+import type { UrlPicker } from "./url-picker.ts";
+
+const MAX_QUEUED = 64;
+const MAX_CONCURRENT = 4;
+/** A member without a leader may hold back its answer for long; raft sends again what it still wants sent. */
+const POST_TIMEOUT_MS = 10_000;
+
+export const REMOVED_TEXT = "the member has been permanently removed from the cluster";
+
+/** 403: this member is told that it has been removed, whatever the body says. */
+export class RemovedError extends Error {
+  constructor() {
+    super(REMOVED_TEXT);
+  }
+}
+
+export interface PipelineOptions {
+  readonly peerId: NodeId;
+  readonly identity: PeerIdentity;
+  readonly agent: PeerAgent;
+  readonly picker: UrlPicker;
+  readonly status: PeerStatus;
+  readonly counts: PeerCounts;
+  /** A message was not delivered. */
+  readonly onLost: () => void;
+  readonly onRemoved: () => void;
+}
+
+/** Single messages by POST: what is left when no stream is there, and all there is for a remote. */
+export class Pipeline {
+  readonly #options: PipelineOptions;
+  readonly #queue: Message[] = [];
+  readonly #posts = new Set<http.ClientRequest>();
+  #closed = false;
+
+  constructor(options: PipelineOptions) {
+    this.#options = options;
+  }
+
+  /** False when the queue is full: the message is dropped. */
+  send(message: Message): boolean {
+    if (this.#closed || this.#queue.length >= MAX_QUEUED) return false;
+    this.#queue.push(message);
+    this.#work();
+    return true;
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#queue.length = 0;
+    for (const post of this.#posts) post.destroy();
+  }
+
+  #work(): void {
+    while (this.#posts.size < MAX_CONCURRENT && this.#queue.length > 0) this.#post(this.#queue.shift()!);
+  }
+
+  #post(message: Message): void {
+    const { agent, identity, picker } = this.#options;
+    const address = picker.current;
+    if (address === undefined) {
+      this.#failed(undefined, new Error("no address is known"));
+      return;
+    }
+    const body = encodeMessage(message);
+    const post = startPost(address, "/raft", agent, {
+      ...identityHeaders(identity),
+      "Content-Type": "application/protobuf",
+      "Content-Length": String(body.length),
+    });
+    this.#posts.add(post);
+    const timer = setTimeout(() => post.destroy(new Error("no answer in time")), POST_TIMEOUT_MS);
+    timer.unref();
+    const done = (error?: Error) => {
+      if (!this.#posts.delete(post)) return;
+      clearTimeout(timer);
+      if (this.#closed) return;
+      if (error === undefined) this.#succeeded(body.length);
+      else this.#failed(address, error);
+      this.#work();
+    };
+    post.on("response", (response) => {
+      response.on("error", () => {});
+      response.resume();
+      done(failureOf(response, address));
+    });
+    post.on("error", done);
+    post.on("close", () => done(new Error("connection closed")));
+    post.end(body);
+  }
+
+  #succeeded(bytes: number): void {
+    this.#options.status.activate();
+    this.#options.counts.sentBytes += bytes;
+  }
+
+  #failed(address: PeerAddress | undefined, error: Error): void {
+    const { counts, onLost, onRemoved, picker, status } = this.#options;
+    if (address !== undefined) picker.failed(address);
+    status.deactivate(error.message);
+    counts.sentFailures++;
+    onLost();
+    if (error instanceof RemovedError) onRemoved();
+  }
+}
+
+/** A POST to another member, not yet sent. */
+export function startPost(
+  address: PeerAddress,
+  path: string,
+  agent: PeerAgent,
+  headers: Readonly<Record<string, string>>,
+): http.ClientRequest {
+  const options = peerRequestOptions(address.url, agent);
+  return http.request({
+    ...options,
+    method: "POST",
+    path,
+    headers: { ...(options.headers as Record<string, string>), ...headers },
+  });
+}
+
+/** What an answer to a post means: undefined is success. */
+export function failureOf(response: http.IncomingMessage, address: PeerAddress): Error | undefined {
+  const { statusCode = 0, statusMessage } = response;
+  if (statusCode === 204) return undefined;
+  if (statusCode === 403) return new RemovedError();
+  return new Error(`unexpected http status ${statusMessage || statusCode} while posting to "${address.url}"`);
+}

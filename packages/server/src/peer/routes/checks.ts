@@ -1,0 +1,54 @@
+import type http from "node:http";
+import type { Message } from "@quorate/raft";
+import { formatId } from "../../cluster/ids.ts";
+import { answer, answerError } from "../../http/peer/answers.ts";
+import { headerText, parseId, refusalOf } from "../identity.ts";
+import { areValidUrls, type PeerTransport } from "../peer-transport.ts";
+
+/** Answers 412 and returns false when the sender is of another cluster or an incompatible release. */
+export function checkCompatible(
+  transport: PeerTransport,
+  request: http.IncomingMessage,
+  response: http.ServerResponse,
+): boolean {
+  const { clusterId, log } = transport.options;
+  const refusal = refusalOf(request.headers, clusterId);
+  if (refusal === undefined) return true;
+  log.warn("refused a request of another member", {
+    "remote-peer-id": headerText(request.headers["x-server-from"]),
+    "remote-addr": request.socket.remoteAddress,
+    "remote-cluster-id": headerText(request.headers["x-etcd-cluster-id"]),
+    "local-cluster-id": formatId(clusterId),
+    error: refusal,
+  });
+  answerError(response, 412, refusal);
+  return false;
+}
+
+/** Remembers how the sender can be answered, in case it is no member that this one knows. */
+export function registerRemote(transport: PeerTransport, request: http.IncomingMessage): void {
+  const from = parseId(headerText(request.headers["x-server-from"]) ?? "");
+  const urls = (headerText(request.headers["x-peerurls"]) ?? "").split(",").filter((url) => url !== "");
+  if (from !== undefined && from !== 0n && areValidUrls(urls)) transport.addRemote(from, urls);
+}
+
+/**
+ * Answers 403 and returns false when the message is not between this member and one of the cluster. Who gets a 403
+ * concludes that it has been removed, and stops.
+ */
+export function checkParties(
+  transport: PeerTransport,
+  message: Message,
+  response: http.ServerResponse,
+): boolean {
+  const { isRemoved, localId, log } = transport.options;
+  const refusal = isRemoved(message.from)
+    ? "cannot process message from removed member"
+    : message.to !== localId
+      ? "cannot process message to mismatch member"
+      : undefined;
+  if (refusal === undefined) return true;
+  log.warn("refused a message", { from: formatId(message.from), to: formatId(message.to), error: refusal });
+  answer(response, 403, { "content-type": "application/json" }, JSON.stringify({ message: refusal }));
+  return false;
+}

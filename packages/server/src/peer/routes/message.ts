@@ -1,0 +1,65 @@
+import type http from "node:http";
+import { type Message, NO_DATA } from "@quorate/raft";
+import { decodeMessage } from "@quorate/wire/hot";
+import { formatId } from "../../cluster/ids.ts";
+import { allowMethod, answerError } from "../../http/peer/answers.ts";
+import type { PeerTransport } from "../peer-transport.ts";
+import { bodyOf } from "../request-body.ts";
+import { comesFromPeers } from "../stream/stream-reader.ts";
+import { checkCompatible, checkParties, registerRemote } from "./checks.ts";
+
+/** More than raft puts into one message, and less than what could exhaust the memory. */
+const MAX_MESSAGE_BYTES = 64 * 2 ** 20;
+
+/** `POST /raft`: one message. 204 says that raft has taken it. */
+export function handleMessage(
+  transport: PeerTransport,
+  request: http.IncomingMessage,
+  response: http.ServerResponse,
+): void {
+  if (!allowMethod(request, response, "POST")) return;
+  response.setHeader("X-Etcd-Cluster-ID", formatId(transport.options.clusterId));
+  if (!checkCompatible(transport, request, response)) return;
+  registerRemote(transport, request);
+  readAll(request).then(
+    (body) => processMessage(transport, body, response),
+    () => answerError(response, 400, "error reading raft message"),
+  );
+}
+
+function processMessage(transport: PeerTransport, body: Buffer, response: http.ServerResponse): void {
+  let message: Message;
+  try {
+    message = decodeMessage(body, 0, body.length, NO_DATA);
+  } catch {
+    answerError(response, 400, "error unmarshalling raft message");
+    return;
+  }
+  const counts = transport.metrics.of(message.from);
+  counts.receivedBytes += body.length;
+  if (!checkParties(transport, message, response)) {
+    counts.receivedFailures++;
+    return;
+  }
+  try {
+    if (comesFromPeers(message)) transport.options.events.receive([message]);
+  } catch (error) {
+    transport.options.log.warn("failed to process a message", { error: (error as Error).message });
+    response.on("finish", () => response.socket?.destroy());
+    answerError(response, 500, "error processing raft message");
+    return;
+  }
+  response.writeHead(204);
+  response.end();
+}
+
+async function readAll(request: http.IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of bodyOf(request)) {
+    bytes += chunk.length;
+    if (bytes > MAX_MESSAGE_BYTES) throw new Error("the message is too large");
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}

@@ -1,0 +1,83 @@
+import http from "node:http";
+import { answerError } from "../http/peer/answers.ts";
+import { cleanPath, redirect, targetOf } from "./clean-path.ts";
+import type { PeerTransport } from "./peer-transport.ts";
+import { handleMessage } from "./routes/message.ts";
+import { handleProbe } from "./routes/probe.ts";
+import { handleSnapshot } from "./routes/snapshot.ts";
+import { handleStream, isStreaming, STREAM_PREFIX } from "./routes/stream.ts";
+
+/** Answers what is not `/raft`. */
+export type PlainHandler = (request: http.IncomingMessage, response: http.ServerResponse) => void;
+
+/** A connection whose next request does not come, or not wholly, is closed. Streams and uploads have limits of their own. */
+const HEADERS_TIMEOUT_MS = 10_000;
+const KEEP_ALIVE_TIMEOUT_MS = 10_000;
+const CHECK_INTERVAL_MS = 2_000;
+/** How long a refused request may go on sending, so that its sender sees the answer and not a reset. */
+const LINGER_MS = 1_000;
+
+/**
+ * The peer port's HTTP/1.1 server: `/raft` and below for the transport, all else for `plain`. It does not listen;
+ * connections are handed to `http` by `openPeerListeners`.
+ */
+export class PeerServer {
+  readonly http: http.Server;
+  readonly #transport: PeerTransport;
+  readonly #plain: PlainHandler;
+
+  constructor(transport: PeerTransport, plain: PlainHandler) {
+    this.#transport = transport;
+    this.#plain = plain;
+    this.http = http.createServer(
+      {
+        requestTimeout: 0,
+        headersTimeout: HEADERS_TIMEOUT_MS,
+        keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+        connectionsCheckingInterval: CHECK_INTERVAL_MS,
+        noDelay: true,
+      },
+      (request, response) => this.#handle(request, response),
+    );
+    this.http.on("clientError", (error: NodeJS.ErrnoException, socket) => {
+      const isMalformed = error.code?.startsWith("HPE_") === true && socket.writable;
+      // Nobody waits for an answer on a connection without a request.
+      if (isMalformed) socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n400 Bad Request");
+      else socket.destroy();
+    });
+  }
+
+  #handle(request: http.IncomingMessage, response: http.ServerResponse): void {
+    request.on("error", ignore);
+    response.on("error", ignore);
+    if (isStreaming(request.socket)) {
+      request.socket.destroy();
+      return;
+    }
+    response.on("finish", () => letGo(request));
+    const target = targetOf(request);
+    if (target === undefined) {
+      answerError(response, 400, "400 Bad Request");
+      return;
+    }
+    const path = cleanPath(target.path);
+    if (path !== target.path) redirect(request, response, { ...target, path });
+    else if (path === "/raft") handleMessage(this.#transport, request, response);
+    else if (path === "/raft/snapshot") void handleSnapshot(this.#transport, request, response);
+    else if (path === "/raft/probing") handleProbe(this.#transport, response);
+    else if (path.startsWith(STREAM_PREFIX)) handleStream(this.#transport, path, request, response);
+    else if (`${path}/` === STREAM_PREFIX) redirect(request, response, { ...target, path: STREAM_PREFIX });
+    else this.#plain(request, response);
+  }
+}
+
+const ignore = () => {};
+
+/** Whoever was answered before it had sent everything may go on for a moment, and then no more. */
+function letGo(request: http.IncomingMessage): void {
+  if (request.complete) return;
+  request.resume();
+  const timer = setTimeout(() => request.socket.destroy(), LINGER_MS);
+  timer.unref();
+  request.on("close", () => clearTimeout(timer));
+}

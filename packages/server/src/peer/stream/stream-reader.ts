@@ -1,0 +1,246 @@
+import type net from "node:net";
+import { isLocalMessage, type Message, MessageType, type NodeId } from "@quorate/raft";
+import { formatId } from "../../cluster/ids.ts";
+import type { Clock } from "../../seams/clock.ts";
+import type { PeerDialer } from "../dialer.ts";
+import { identityHeaders, type PeerIdentity, supportsStreams } from "../identity.ts";
+import type { PeerCounts } from "../metrics.ts";
+import type { PeerAddress } from "../peer-address.ts";
+import type { PeerStatus } from "../peer-status.ts";
+import type { UrlPicker } from "../url-picker.ts";
+import { MessageFrameDecoder } from "./message-frames.ts";
+import { MsgAppDecoder } from "./msgapp-frames.ts";
+import { type ResponseHead, ResponseReader } from "./response-reader.ts";
+import type { StreamKind } from "./stream-writer.ts";
+
+/** Between two attempts, also after a stream that was established. */
+const DIAL_INTERVAL_MS = 100;
+/** Of an answer that refuses the stream. */
+const MAX_REFUSAL_BYTES = 4096;
+
+export interface StreamReaderOptions {
+  readonly kind: StreamKind;
+  readonly peerId: NodeId;
+  readonly identity: PeerIdentity;
+  readonly dialer: PeerDialer;
+  readonly picker: UrlPicker;
+  readonly status: PeerStatus;
+  readonly counts: PeerCounts;
+  readonly clock: Clock;
+  readonly dialTimeoutMs: number;
+  /** A stream without a byte for so long is dropped. */
+  readonly readTimeoutMs: number;
+  /** Messages that came at once. May throw to end the stream. */
+  readonly receive: (messages: readonly Message[]) => void;
+  /** The peer says that this member has been removed from the cluster. */
+  readonly onRemoved: () => void;
+}
+
+/**
+ * What a peer sends on one of its two streams: a request of ours whose response does not end. It is made again for as
+ * long as this is open, about ten times a second.
+ */
+export class StreamReader {
+  readonly #options: StreamReaderOptions;
+  readonly #aborter = new AbortController();
+
+  constructor(options: StreamReaderOptions) {
+    this.#options = options;
+    void this.#run();
+  }
+
+  close(): void {
+    this.#aborter.abort();
+  }
+
+  async #run(): Promise<void> {
+    const { clock, picker } = this.#options;
+    const { signal } = this.#aborter;
+    while (!signal.aborted) {
+      const nextMs = clock.nowMs() + DIAL_INTERVAL_MS;
+      const address = picker.current;
+      if (address !== undefined) {
+        try {
+          await this.#read(address);
+        } catch (error) {
+          if (!signal.aborted) this.#failed(address, error as Error);
+        }
+      }
+      await pause(clock, nextMs - clock.nowMs(), signal);
+    }
+  }
+
+  async #read(address: PeerAddress): Promise<void> {
+    const { dialer, dialTimeoutMs, readTimeoutMs } = this.#options;
+    const { signal } = this.#aborter;
+    const socket = await dialer.dial(address, dialTimeoutMs, signal);
+    const response = new StreamResponse(this.#options);
+    try {
+      socket.setTimeout(readTimeoutMs);
+      socket.write(this.#request(address));
+      await response.readFrom(socket, signal);
+    } finally {
+      socket.destroy();
+    }
+  }
+
+  #request(address: PeerAddress): string {
+    const { identity, kind, peerId } = this.#options;
+    const headers = { ...identityHeaders(identity), "X-Raft-To": formatId(peerId) };
+    return [
+      `GET /raft/stream/${kind}/${formatId(identity.localId)} HTTP/1.1`,
+      `Host: ${address.authority}`,
+      ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
+      "\r\n",
+    ].join("\r\n");
+  }
+
+  #failed(address: PeerAddress, error: Error): void {
+    const { kind, onRemoved, picker, status } = this.#options;
+    picker.failed(address);
+    // A release too old for streams is reached by posts all the same.
+    if (!(error instanceof UnsupportedStreamError)) status.deactivate(`${kind} stream: ${error.message}`);
+    if (error instanceof RemovedError) onRemoved();
+  }
+}
+
+class UnsupportedStreamError extends Error {}
+class RemovedError extends Error {}
+
+/** One response to a request for a stream. */
+class StreamResponse {
+  readonly #options: StreamReaderOptions;
+  readonly #decoder: MessageFrameDecoder | MsgAppDecoder;
+  readonly #reader: ResponseReader;
+  #status = 0;
+  #refusal = "";
+  #ended = false;
+  #received: Message[] = [];
+
+  constructor(options: StreamReaderOptions) {
+    this.#options = options;
+    this.#decoder =
+      options.kind === "msgapp"
+        ? new MsgAppDecoder(options.peerId, options.identity.localId)
+        : new MessageFrameDecoder();
+    this.#reader = new ResponseReader({
+      onHead: (head) => this.#onHead(head),
+      onBody: (chunk, start, end) => this.#onBody(chunk, start, end),
+      onEnd: () => {
+        this.#ended = true;
+      },
+    });
+  }
+
+  /** Resolves when the stream ended in good order; rejects with the reason why there is none, or no more. */
+  readFrom(socket: net.Socket, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const finish = (error?: Error) => {
+        signal.removeEventListener("abort", onAbort);
+        if (error === undefined) resolve();
+        else reject(error);
+      };
+      const onAbort = () => finish(new Error("stream is closed"));
+      signal.addEventListener("abort", onAbort);
+      socket.on("data", (bytes: Buffer) => {
+        try {
+          this.#push(bytes);
+          if (this.#ended) this.#finish(finish);
+        } catch (error) {
+          finish(error as Error);
+          socket.destroy();
+        }
+      });
+      socket.on("end", () => {
+        try {
+          this.#reader.end();
+          this.#finish(finish);
+        } catch (error) {
+          finish(error as Error);
+        }
+      });
+      socket.on("timeout", () => finish(new Error("i/o timeout")));
+      socket.on("error", finish);
+      socket.on("close", () => finish(new Error("connection closed")));
+      if (signal.aborted) onAbort();
+      else if (socket.destroyed) finish(new Error("connection closed"));
+    });
+  }
+
+  #push(bytes: Buffer): void {
+    try {
+      this.#reader.push(bytes);
+    } finally {
+      // What came before a mistake is good.
+      this.#deliver();
+    }
+  }
+
+  #onHead({ status, headers }: ResponseHead): void {
+    if (!supportsStreams(headers.get("x-server-version"))) {
+      throw new UnsupportedStreamError("unsupported stream type");
+    }
+    this.#status = status;
+    if (status === 200) this.#options.status.activate();
+  }
+
+  #onBody(chunk: Uint8Array, start: number, end: number): void {
+    if (this.#status === 200) {
+      this.#options.counts.receivedBytes += end - start;
+      this.#decoder.push(chunk, start, end, this.#received);
+      return;
+    }
+    this.#refusal += Buffer.from(chunk.subarray(start, end)).toString("latin1");
+    if (this.#refusal.length > MAX_REFUSAL_BYTES) throw this.#refused();
+  }
+
+  #deliver(): void {
+    if (this.#received.length === 0) return;
+    const messages = this.#received;
+    this.#received = [];
+    const { counts, identity, receive } = this.#options;
+    const isAcceptable = (message: Message) => message.to === identity.localId && comesFromPeers(message);
+    const acceptable = messages.every(isAcceptable) ? messages : messages.filter(isAcceptable);
+    counts.receivedFailures += messages.length - acceptable.length;
+    receive(acceptable);
+  }
+
+  #finish(finish: (error?: Error) => void): void {
+    finish(this.#status === 200 ? undefined : this.#refused());
+  }
+
+  #refused(): Error {
+    const { identity, peerId } = this.#options;
+    if (this.#status === 410) {
+      return new RemovedError("the member has been permanently removed from the cluster");
+    }
+    if (this.#status === 404) {
+      return new Error(`peer ${formatId(peerId)} failed to find local node ${formatId(identity.localId)}`);
+    }
+    if (this.#status === 412) return new Error(this.#refusal.trim());
+    return new Error(`unhandled http status ${this.#status}`);
+  }
+}
+
+/**
+ * Whether a message may come on a stream or by a post: not what members tell only themselves, and no snapshot, which
+ * is nothing without its database.
+ */
+export function comesFromPeers(message: Message): boolean {
+  const { type } = message;
+  return !isLocalMessage(type) && type !== MessageType.MsgSnap && type !== MessageType.MsgForgetLeader;
+}
+
+/** Waits, but not after `signal`. */
+function pause(clock: Clock, delayMs: number, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    const finish = () => {
+      timer.cancel();
+      signal.removeEventListener("abort", finish);
+      resolve();
+    };
+    const timer = clock.setTimer(Math.max(0, delayMs), finish);
+    signal.addEventListener("abort", finish);
+  });
+}
