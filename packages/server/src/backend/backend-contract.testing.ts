@@ -51,8 +51,21 @@ export interface Subject {
   open(clock: TestClock): Promise<Backend>;
   /** What a crash leaves of `backend`. Only what was flushed is promised to be there. */
   crash(backend: Backend): Promise<Backend>;
+  /** A backend with the content of a bbolt file that `backend` can become. */
+  importBeside(backend: Backend, file: Uint8Array, clock: TestClock): Promise<Backend>;
   /** Waits until all that was committed is durable; virtual clocks are moved. */
   settle(backend: Backend, clock: TestClock): Promise<void>;
+}
+
+export async function exported(backend: Backend): Promise<{ file: Buffer; index: number; term: number }> {
+  const database = await backend.export();
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of database.read()) chunks.push(chunk);
+  await database.release();
+  await database.release();
+  const file = Buffer.concat(chunks);
+  assert.equal(file.length, database.sizeBytes);
+  return { file, index: database.consistentIndex, term: database.consistentTerm };
 }
 
 export function scanned(backend: Backend, fromMain = 0, toMain = Number.MAX_SAFE_INTEGER): string[] {
@@ -345,6 +358,93 @@ export function backendContract(name: string, subject: Subject): void {
     assert.equal(again.consistentIndex, 99);
     await again.close();
   });
+
+  contract("an export has what was written before it, in whatever form", async (backend, clock) => {
+    backend.putRevision(2, 0, false, bytes("a"));
+    backend.putRevision(2, 1, true, bytes("gone"));
+    backend.putRevision(3, 0, false, new Uint8Array(0));
+    backend.putRevision(4, 0, false, new Uint8Array(70_000).fill(4));
+    const keys = [1, 1000, 1024, 1025, 5000].map((length) => new Uint8Array(length).fill(length));
+    for (const key of keys) backend.put("authUsers", key, bytes(`${key.length}`));
+    backend.commit();
+    await subject.settle(backend, clock);
+    backend.putRevision(5, 0, false, bytes("pending"));
+    backend.deleteRevision(2, 0, false);
+    backend.delete("authUsers", keys[1]!);
+    backend.put("meta", bytes("confState"), bytes("{}"));
+    backend.setConsistentIndex(7, 2);
+    backend.entryApplied();
+    const { file, index, term } = await exported(backend);
+    assert.deepEqual([index, term], [7, 2]);
+    const copy = await subject.importBeside(backend, file, clock);
+    try {
+      assert.deepEqual([copy.consistentIndex, copy.consistentTerm], [7, 2]);
+      assert.deepEqual(scanned(copy), scanned(backend));
+      assert.equal(scanned(copy).length, 4);
+      assert.deepEqual(copy.entries("authUsers"), backend.entries("authUsers"));
+      assert.equal(copy.entries("authUsers").length, 4);
+      assert.equal(string(copy.get("meta", bytes("confState"))), "{}");
+      // The same content is the same file.
+      assert.equal(Buffer.compare((await exported(copy)).file, file), 0);
+    } finally {
+      await copy.close();
+    }
+  });
+
+  contract("an export of nothing can be imported", async (backend, clock) => {
+    const { file, index } = await exported(backend);
+    assert.equal(index, 0);
+    const copy = await subject.importBeside(backend, file, clock);
+    assert.equal(copy.lastRevision(), undefined);
+    assert.equal(copy.consistentIndex, 0);
+    await copy.close();
+  });
+
+  for (const after of ["is left by a crash", "is written to"])
+    contract(`a backend that becomes another one ${after}`, async (backend, clock) => {
+      const write = (from: number, to: number, value: string) => {
+        for (let main = from; main <= to; main++) {
+          backend.setConsistentIndex(main + 5, 3);
+          backend.putRevision(main, 0, false, bytes(value));
+          backend.entryApplied();
+        }
+      };
+      write(2, 500, "first");
+      backend.put(table, bytes("shared"), bytes("first"));
+      const { file } = await exported(backend);
+      write(501, 600, "dropped");
+      backend.put(table, bytes("shared"), bytes("dropped"));
+      backend.commit();
+      write(601, 700, "dropped, pending");
+      backend.put(table, bytes("own"), bytes("dropped, pending"));
+      backend.deleteRevision(400, 0, false);
+      const other = await subject.importBeside(backend, file, clock);
+      const scan = backend.scanRevisions(0, 1000);
+      for (let i = 0; i < 100; i++) scan.next();
+      const replaced = backend.become(other);
+      clock.advance(1000);
+      await replaced;
+      assert.deepEqual([backend.consistentIndex, backend.consistentTerm], [505, 3]);
+      assert.deepEqual(backend.lastRevision(), { main: 500, sub: 0 });
+      assert.equal([...scan].length, 399, "a scan goes on in the new content");
+      assert.equal(scanned(backend).length, 499);
+      assert.equal(string(backend.getRevision(400, 0)), "first");
+      assert.equal(backend.getRevision(550, 0), undefined);
+      assert.deepEqual(
+        backend.entries(table).map(([key, value]) => [string(key), string(value)]),
+        [["shared", "first"]],
+      );
+      if (after === "is written to") write(501, 510, "after");
+      backend.commit();
+      await subject.settle(backend, clock);
+      const left = await subject.crash(backend);
+      const written = after === "is written to" ? 10 : 0;
+      assert.equal(left.consistentIndex, 505 + written);
+      assert.equal(scanned(left).length, 499 + written);
+      assert.equal(string(left.getRevision(501, 0)), written > 0 ? "after" : undefined);
+      await left.close();
+      await other.close();
+    });
 
   contract("closing keeps everything, and twice is once", async (backend) => {
     backend.setConsistentIndex(3, 1);

@@ -8,6 +8,7 @@ backendContract("memory", {
     assert.ok(backend instanceof MemoryBackend);
     return backend.crash();
   },
+  importBeside: async (_backend, file, clock) => MemoryBackend.import("test.db", file, { clock }),
   settle: async (_backend, clock) => {
     // Twice: what was sealed during a flush is flushed after it.
     clock.advance(1);
