@@ -21,6 +21,7 @@ import {
 import { NO_DOWNGRADE } from "../cluster/downgrade-info.ts";
 import type { Applier } from "./applier.ts";
 import { saturate } from "./int64.ts";
+import { applyV2Request, isV2Path } from "./v2-request.ts";
 
 /**
  * Executes an entry that nobody on this member waits for: one that another member proposed, or that is replayed from
@@ -77,8 +78,11 @@ export function applyEncoded(applier: Applier, data: Uint8Array): void {
       break;
     }
     case InternalField.range:
+      if (isV2Path(body)) applyV2Request(applier, data);
+      // Without a waiting caller a read has no effect.
+      break;
     case InternalField.downgradeVersionTest:
-      // Without a waiting caller a read has no effect; the test operation never has one.
+      // An operation of etcd's own tests, which changes nothing.
       break;
     default:
       throw new Error(`log entry with an operation that this release does not know (field ${field})`);

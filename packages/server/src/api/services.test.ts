@@ -1,0 +1,107 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { encode } from "@quorate/wire";
+import { RangeRequestSchema } from "@quorate/wire/etcdserverpb";
+import { Code, FAILURES } from "../errors.ts";
+import { ClusterHarness, LOCAL_ID, testMember } from "./cluster-context.testing.ts";
+import { localCalls } from "./local-calls.ts";
+import { Services } from "./services.ts";
+
+const PATHS = [
+  "/etcdserverpb.KV/Range",
+  "/etcdserverpb.KV/Put",
+  "/etcdserverpb.Cluster/MemberList",
+  "/etcdserverpb.Maintenance/Status",
+  "/etcdserverpb.Maintenance/HashKV",
+  "/grpc.health.v1.Health/Check",
+];
+const STREAMS = [
+  "/etcdserverpb.Watch/Watch",
+  "/etcdserverpb.KV/RangeStream",
+  "/etcdserverpb.Lease/LeaseKeepAlive",
+  "/etcdserverpb.Maintenance/Snapshot",
+];
+const OK = "ok";
+
+/** Every method answers; `call` tells the status text of one that was refused, or `ok`. */
+function member(isLearner: boolean) {
+  const cluster = new ClusterHarness([
+    testMember(Number(LOCAL_ID), { isLearner }),
+    testMember(2),
+    testMember(3, { isLearner: true }),
+  ]);
+  cluster.membership.applyVersion("3.7.0");
+  const services = new Services(cluster.context);
+  for (const path of PATHS) services.addUnary(path, (_message, call) => call.reply(new Uint8Array(0)));
+  for (const path of STREAMS) services.addStream(path, (call) => call.end());
+  const calls = localCalls(services, cluster.clock, 1_000);
+  const call = (path: string, message = new Uint8Array(0), metadata: Record<string, string> = {}) => {
+    let outcome = "open";
+    const fields = new Map(Object.entries(metadata).map(([name, value]) => [name, [value]]));
+    const started = calls.start(path, fields, Number.POSITIVE_INFINITY, {
+      onMessage: () => {},
+      onEnd: (code, text) => {
+        outcome = code === Code.OK ? OK : text;
+      },
+    });
+    if (outcome === "open" && !STREAMS.includes(path)) started.send(message);
+    return outcome;
+  };
+  return { cluster, call };
+}
+
+const range = (serializable: boolean) =>
+  encode(RangeRequestSchema, { key: Buffer.from("k"), limit: 3n, serializable });
+const REFUSED = FAILURES.NOT_SUPPORTED_FOR_LEARNER[1];
+
+test("a learner serves its status, and reads that ask for no more than its own state", () => {
+  const { call } = member(true);
+  assert.equal(call("/etcdserverpb.Maintenance/Status"), OK);
+  assert.equal(call("/etcdserverpb.KV/Range", range(true)), OK);
+  assert.equal(call("/etcdserverpb.KV/Range", range(false)), REFUSED);
+  for (const path of PATHS.filter((other) => !/Range|Status/.test(other))) {
+    assert.equal(call(path), REFUSED, path);
+  }
+});
+
+test("a learner streams nothing but snapshots", () => {
+  const { call } = member(true);
+  for (const path of STREAMS) {
+    assert.equal(call(path), path.endsWith("Snapshot") ? OK : REFUSED, path);
+  }
+});
+
+test("a voter beside a learner serves everything, and so does a learner once it is promoted", () => {
+  const voter = member(false);
+  const promoted = member(true);
+  promoted.cluster.membership.applyAdd(testMember(Number(LOCAL_ID)));
+  for (const { call } of [voter, promoted]) {
+    for (const path of [...PATHS, ...STREAMS]) assert.equal(call(path), OK, path);
+    assert.equal(call("/etcdserverpb.KV/Range", range(false)), OK);
+  }
+});
+
+test("what comes first refuses first", () => {
+  const { cluster, call } = member(true);
+  const metadata = { "client-api-version": "\xff", hasleader: "true" };
+  cluster.consensus.leader = 0n;
+  const put = () => call("/etcdserverpb.KV/Put", undefined, metadata);
+  assert.equal(put(), REFUSED);
+  cluster.membership.applyAdd(testMember(Number(LOCAL_ID)));
+  assert.equal(put(), FAILURES.INVALID_CLIENT_API_VERSION[1]);
+  metadata["client-api-version"] = "3.7.0";
+  assert.equal(put(), FAILURES.NO_LEADER[1]);
+  cluster.consensus.leader = 2n;
+  assert.equal(put(), OK);
+});
+
+test("nothing is served before the cluster has a version", () => {
+  const services = new Services(new ClusterHarness([testMember(1, { isLearner: true })]).context);
+  services.addUnary("/etcdserverpb.KV/Put", (_message, call) => call.reply(new Uint8Array(0)));
+  const ended: string[] = [];
+  services.unary.get("/etcdserverpb.KV/Put")!(new Uint8Array(0), {
+    metadata: () => undefined,
+    fail: (_code: number, text: string) => ended.push(text),
+  } as unknown as Parameters<NonNullable<ReturnType<typeof services.unary.get>>>[1]);
+  assert.deepEqual(ended, [FAILURES.NOT_CAPABLE[1]]);
+});
