@@ -177,6 +177,15 @@ const table: {
   },
 
   {
+    request: ["POST", "/members/promote/xyz"],
+    want: [404, "member xyz not found in cluster\n", { ...PLAIN, ...CLUSTER }],
+  },
+  {
+    request: ["GET", "/members/promote/12"],
+    want: [405, "Method Not Allowed\n", { ...PLAIN, allow: "POST" }],
+  },
+
+  {
     request: ["GET", "/members/hashkv", "{}"],
     want: [
       200,

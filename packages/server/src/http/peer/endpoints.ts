@@ -7,6 +7,7 @@ import { handleDowngradeEnabled } from "./downgrade-enabled.ts";
 import { handleHashKv } from "./hash-kv.ts";
 import { handleLeaseRenewal, handleLeaseTimeToLive } from "./leases.ts";
 import { handleMembers } from "./members.ts";
+import { handlePromote, PROMOTE_PREFIX } from "./promote.ts";
 
 /** What the peer listener does with a request that is not for raft. */
 export type PlainHandler = (request: http.IncomingMessage, response: http.ServerResponse) => void;
@@ -24,11 +25,16 @@ export function peerEndpoints(context: ApiContext): PlainHandler {
     ["/downgrade/enabled", (request, response) => handleDowngradeEnabled(context, request, response)],
     ["/version", (request, response) => handleVersion(version, request, response)],
   ]);
+  const endpointOf = (path: string): Endpoint | undefined => {
+    const endpoint = endpoints.get(path);
+    if (endpoint !== undefined || !path.startsWith(PROMOTE_PREFIX)) return endpoint;
+    return (request, response) => handlePromote(context, path, request, response);
+  };
   return (request, response) => {
     // Whoever asked may be gone at any time.
     request.on("error", ignore);
     response.on("error", ignore);
-    const endpoint = endpoints.get(pathOf(request.url ?? "/"));
+    const endpoint = endpointOf(pathOf(request.url ?? "/"));
     if (endpoint === undefined) {
       answerError(response, 404, "404 page not found");
       return;
