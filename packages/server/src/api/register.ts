@@ -6,6 +6,7 @@ import { addKvService } from "./kv/service.ts";
 import { addLeaseService } from "./lease-service.ts";
 import { addMaintenanceService } from "./maintenance-service.ts";
 import { Services } from "./services.ts";
+import { addSnapshotService } from "./snapshot-service.ts";
 import { addWatchService } from "./watch-service.ts";
 
 /** All services of a member. */
@@ -15,6 +16,7 @@ export function createServices(context: ApiContext, leaderMonitor: LeaderMonitor
   addWatchService(services, context, leaderMonitor);
   addLeaseService(services, context, leaderMonitor);
   addMaintenanceService(services, context);
+  addSnapshotService(services, context);
   addClusterService(services, context);
   addHealthService(services);
   return services;

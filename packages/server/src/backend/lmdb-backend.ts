@@ -239,8 +239,8 @@ export class LmdbBackend implements Backend {
     return this.#defragmenting;
   }
 
-  export(): Promise<DatabaseExport> {
-    const written = this.#exporting.then(() => this.#export());
+  export(signal?: AbortSignal): Promise<DatabaseExport> {
+    const written = this.#exporting.then(() => this.#export(signal));
     this.#exporting = written.catch(() => {});
     return written;
   }
@@ -440,10 +440,13 @@ export class LmdbBackend implements Backend {
     }
   }
 
-  async #export(): Promise<DatabaseExport> {
+  async #export(signal: AbortSignal | undefined): Promise<DatabaseExport> {
+    signal?.throwIfAborted();
     const held = await this.#holdCommitted();
+    const stop = this.#stopExports.signal;
     try {
-      return await exportSnapshot(held, this.#temporaryPath(), this.#stopExports.signal);
+      const stopped = signal === undefined ? stop : AbortSignal.any([stop, signal]);
+      return await exportSnapshot(held, this.#temporaryPath(), stopped);
     } finally {
       held.release();
     }

@@ -143,6 +143,17 @@ test("closing ends an export that is being written; one that is written can stil
   await assert.rejects(backend.export(), /closed/);
 });
 
+test("an export that nobody wants any more ends, waiting or being written", async () => {
+  const backend = await open(newPath());
+  write(backend, 1, 1000);
+  const stops = [new AbortController(), new AbortController()];
+  const unwanted = stops.map(({ signal }) => assert.rejects(backend.export(signal)));
+  for (const stop of stops) stop.abort();
+  await Promise.all(unwanted);
+  assert.equal((await exported(backend)).index, 1000);
+  await backend.close();
+});
+
 test("a damaged record fails the export", async () => {
   const file = newPath();
   const backend = await open(file);

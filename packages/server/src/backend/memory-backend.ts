@@ -168,7 +168,8 @@ export class MemoryBackend implements Backend {
     this.#sizeBytes = this.#live.inUseBytes;
   }
 
-  async export(): Promise<DatabaseExport> {
+  async export(signal?: AbortSignal): Promise<DatabaseExport> {
+    signal?.throwIfAborted();
     this.commit();
     return exportMemoryState(this.#live, this.scanRevisions(0, Number.MAX_SAFE_INTEGER));
   }

@@ -117,9 +117,9 @@ export interface Backend {
   /**
    * Commits, and gives that one state as a bbolt file: everything written before the call, and whatever else is in the
    * same commit. Not to be called inside an entry. Reads and writes go on meanwhile. Rejects when the disk fails, when
-   * a stored record is damaged, or when the backend is closed first.
+   * a stored record is damaged, when the backend is closed first, and when the signal is aborted first.
    */
-  export(): Promise<DatabaseExport>;
+  export(signal?: AbortSignal): Promise<DatabaseExport>;
   /**
    * Takes over the content, the indexes and the file of `other`, a backend of the same kind whose file lies in the same
    * directory; the file ends up where this backend's own was. What this one had pending is dropped. Nobody may write

@@ -1,0 +1,93 @@
+import { createHash } from "node:crypto";
+import type { ServerCall } from "@quorate/rpc";
+import { decode, encode } from "@quorate/wire";
+import { SnapshotRequestSchema, SnapshotResponseSchema } from "@quorate/wire/etcdserverpb";
+import type { ApiContext } from "./context.ts";
+import { failCall, type Services } from "./services.ts";
+
+/** Clients cut the stream into a file and rely on no size, but etcd's own servers send this one. */
+const BLOB_BYTES = 32 << 10;
+
+/** `Maintenance.Snapshot`: the database as a bbolt file, then the SHA-256 of it. Any member answers for itself. */
+export function addSnapshotService(services: Services, context: ApiContext): void {
+  services.addStream("/etcdserverpb.Maintenance/Snapshot", (call) => {
+    let started = false;
+    call.onMessage = (message) => {
+      if (started) return;
+      started = true;
+      try {
+        decode(SnapshotRequestSchema, message);
+      } catch (error) {
+        failCall(call, error);
+        return;
+      }
+      new SnapshotStream(context, call).run().catch((error: unknown) => failCall(call, error));
+    };
+  });
+}
+
+class SnapshotStream {
+  readonly #context: ApiContext;
+  readonly #call: ServerCall;
+  readonly #canceled = new AbortController();
+  readonly #version: string;
+  #onDrain: (() => void) | undefined;
+
+  constructor(context: ApiContext, call: ServerCall) {
+    this.#context = context;
+    this.#call = call;
+    const version = context.backend.get("meta", Buffer.from("storageVersion"));
+    this.#version = version === undefined ? "" : Buffer.from(version).toString();
+    call.onDrain = () => this.#onDrain?.();
+    call.onCancel = () => {
+      this.#canceled.abort();
+      this.#onDrain?.();
+    };
+  }
+
+  /** Rejects before the sum is sent when anything fails, so that no client takes a part for the whole. */
+  async run(): Promise<void> {
+    const { backend, clock, log } = this.#context;
+    const startedMs = clock.nowMs();
+    const database = await backend.export(this.#canceled.signal);
+    const fields = { "total-bytes": database.sizeBytes, "storage-version": this.#version };
+    try {
+      log.info("sending database snapshot to client", fields);
+      const hash = createHash("sha256");
+      let remaining = database.sizeBytes;
+      for await (const chunk of database.read()) {
+        hash.update(chunk);
+        for (let at = 0; at < chunk.length; at += BLOB_BYTES) {
+          const blob = chunk.subarray(at, at + BLOB_BYTES);
+          remaining -= blob.length;
+          if (!(await this.#send(remaining, blob))) return;
+        }
+      }
+      if (!(await this.#send(0, hash.digest()))) return;
+      this.#call.end();
+      log.info("successfully sent database snapshot to client", {
+        ...fields,
+        tookMs: Math.round(clock.nowMs() - startedMs),
+      });
+    } finally {
+      await database.release();
+    }
+  }
+
+  /** Resolves when the client takes more: false when it is gone. */
+  async #send(remaining: number, blob: Uint8Array): Promise<boolean> {
+    if (this.#isOver()) return false;
+    const response = { remainingBytes: BigInt(remaining), blob, version: this.#version };
+    if (!this.#call.send(encode(SnapshotResponseSchema, response))) {
+      await new Promise<void>((resolve) => {
+        this.#onDrain = resolve;
+        if (this.#isOver()) resolve();
+      });
+    }
+    return !this.#isOver();
+  }
+
+  #isOver(): boolean {
+    return this.#canceled.signal.aborted || this.#call.ended;
+  }
+}
