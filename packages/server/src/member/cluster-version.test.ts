@@ -169,3 +169,25 @@ test("a downgrade that cannot be is not carried out", async () => {
   assert.equal(two.version, "3.7.0");
   assert.equal(two.forced, 0);
 });
+
+test("who waits for a version waits until it is decided, and no longer than told", async () => {
+  const waiting = async (change: (monitored: Monitored) => void) => {
+    const monitored = new Monitored(1, 2);
+    let done = false;
+    const decided = monitored.monitor.decided(1_000).then(() => {
+      done = true;
+    });
+    await settle();
+    assert.equal(done, false);
+    change(monitored);
+    await settle();
+    assert.equal(done, true);
+    await decided;
+  };
+  await waiting(({ cluster }) => cluster.applier.clusterVersion("3.7.0"));
+  await waiting(({ cluster }) => cluster.clock.advance(1_000));
+  await waiting(({ monitor }) => monitor.stop());
+  const late = new Monitored(1);
+  late.cluster.applier.clusterVersion("3.7.0");
+  await late.monitor.decided(1_000);
+});

@@ -46,6 +46,7 @@ export class ClusterVersionMonitor {
   /** Entries up to here may be newer than the cluster version: it was lowered here, or nobody knows any more. */
   #loweredAtIndex: number;
   #snapshotForced = false;
+  readonly #onDecided: (() => void)[] = [];
 
   constructor(options: ClusterVersionOptions) {
     this.#options = options;
@@ -68,8 +69,23 @@ export class ClusterVersionMonitor {
     void this.#decide();
   }
 
+  /** Resolves when the cluster has a version, without which nobody is served, or `limitMs` later, or at the stop. */
+  decided(limitMs: number): Promise<void> {
+    const { clock, membership } = this.#options.context;
+    if (this.#stopped || membership.version !== undefined) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#onDecided.push(resolve);
+      const timer = clock.setTimer(limitMs, () => {
+        this.#timers.delete(timer);
+        resolve();
+      });
+      this.#timers.add(timer);
+    });
+  }
+
   stop(): void {
     this.#stopped = true;
+    for (const resolve of this.#onDecided.splice(0)) resolve();
     for (const timer of this.#timers) timer.cancel();
     this.#timers.clear();
   }
@@ -165,6 +181,7 @@ export class ClusterVersionMonitor {
 
   #versionDecided(version: string, previous: string | undefined): void {
     const { context, forceSnapshot } = this.#options;
+    for (const resolve of this.#onDecided.splice(0)) resolve();
     context.log.info(previous === undefined ? "set initial cluster version" : "updated cluster version", {
       from: previous,
       "cluster-version": version,
