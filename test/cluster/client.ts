@@ -8,6 +8,8 @@ import type { MessageType } from "../support/proto.ts";
 import * as cluster from "./messages.ts";
 
 const CONNECT_TIMEOUT_MS = 1_000;
+/** What calls may still take on a connection whose server is going away. */
+const GOING_AWAY_MS = 300;
 
 /** No connection could be made, so the server has not seen the call. */
 export class NotSent extends Error {}
@@ -90,6 +92,8 @@ export class MemberClient {
         throw new Error("the client is closed");
       }
       this.#client = client;
+      // A server that stops waits for open streams for a while; nobody needs to wait with it.
+      client.onUnusable = () => setTimeout(() => client.close(), GOING_AWAY_MS);
       return client;
     } catch (error) {
       throw new NotSent((error as Error).message);

@@ -2,7 +2,7 @@
  * One fault on one fresh cluster under checked load: from the start of the members to the verdict. A run that fails
  * keeps its logs, data and history in a folder that it names.
  */
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { prefixEnd } from "../support/grpc.ts";
@@ -99,7 +99,9 @@ export async function runScenario(fault: Fault, options: RunOptions): Promise<vo
   } catch (error) {
     await journal.save(path.join(dir, "history.jsonl"));
     const where = `seed ${options.seed}, ${options.size} members, ${kind}; logs, data and history are in ${dir}`;
-    throw new Error(`${(error as Error).message}\n${summary(load)}\n${where}`, { cause: error });
+    const text = `${(error as Error).message}\n${summary(load)}\n${where}`;
+    writeFileSync(path.join(dir, "failure.txt"), `${text}\n`);
+    throw new Error(text, { cause: error });
   } finally {
     await cluster.close();
     await load.close();

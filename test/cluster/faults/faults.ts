@@ -24,7 +24,8 @@ export const FAULTS: readonly Fault[] = [
   membership.membersReplaced,
   membership.memberWiped,
   membership.learnerPromoted,
-  membership.snapshotCatchUp,
+  membership.snapshotAfterKill,
+  membership.snapshotAfterCut,
   electionsLeaveNothing,
   reconnectionsLeaveNothing,
 ];

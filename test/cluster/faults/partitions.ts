@@ -7,7 +7,7 @@ import type { Fault } from "../scenario.ts";
 const names = (members: readonly MemberProcess[]): string[] => members.map(({ name }) => name);
 
 /** Longer than an election, and than the time after which a leader that hears nobody steps down. */
-const PARTITION_MS = 3_500;
+const PARTITION_MS = 3_000;
 
 export const minorityPartition: Fault = {
   name: "minority-partition",
@@ -20,7 +20,7 @@ export const minorityPartition: Fault = {
       const majority = cluster.members.filter((member) => !minority.includes(member));
       await cutAll(cluster.network, linksBetween(names(minority), names(majority)));
       await load.firstAcknowledgement(names(majority));
-      await work(PARTITION_MS - 1_000);
+      await work(1_500);
       await cluster.network.heal();
       await cluster.healthy();
       await work(300);
@@ -92,7 +92,7 @@ export const oneWayPartitions: Fault = {
         await cutAll(cluster.network, oneWay(leader.name, followers, which));
         // Some majority can still talk to each other, so it must go on.
         await load.firstAcknowledgement(names(cluster.members));
-        await work(PARTITION_MS - 1_000);
+        await work(1_200);
         await cluster.network.heal();
         await cluster.healthy();
         await work(300);

@@ -70,13 +70,12 @@ export class Load {
         return known;
       },
     };
-    const watcher = new Watcher(session, `${member.name}/watcher`, journal.history.lastRevision);
-    const workers = [
-      runAppender(session, `${member.name}/append`),
-      runLeaser(session, `${member.name}/lease`),
-    ];
+    // A member may come back, but what its clients write must stay unique.
+    const name = `${member.name}.${this.#all.length + 1}`;
+    const watcher = new Watcher(session, `${name}/watcher`, journal.history.lastRevision);
+    const workers = [runAppender(session, `${name}/append`), runLeaser(session, `${name}/lease`)];
     for (let i = 1; i <= registerClients; i++) {
-      workers.push(runRegisterClient(session, `${member.name}/register${i}`, this.#registers));
+      workers.push(runRegisterClient(session, `${name}/register${i}`, this.#registers));
     }
     const attached = {
       session,

@@ -54,14 +54,13 @@ export class Watcher {
       return;
     }
     this.#open = stream;
-    const life = this.#session.life();
     let heardMs = performance.now();
     const ended = new Promise<GrpcStatus>((resolve) => {
       stream.onEnd = resolve;
     });
     stream.onMessage = (message) => {
       heardMs = performance.now();
-      this.#receive(WatchResponse.decode(message), life, stream);
+      this.#receive(WatchResponse.decode(message), stream);
     };
     stream.send(WatchRequest.encode({ create_request: { ...EVERY_KEY, start_revision: this.revision + 1 } }));
     const timer = setInterval(() => {
@@ -76,7 +75,7 @@ export class Watcher {
     }
   }
 
-  #receive(response: WatchResponse, life: ReturnType<Session["life"]>, stream: ClientStream): void {
+  #receive(response: WatchResponse, stream: ClientStream): void {
     if (this.#broken || this.#closed) return;
     const { journal } = this.#session;
     let problem = this.#stream.receive(response, performance.now());
@@ -84,7 +83,8 @@ export class Watcher {
       problem = `${this.#stream.name} was cancelled behind revision ${this.revision}: "${response.cancel_reason}", compact revision ${response.compact_revision}`;
     }
     if (problem === undefined) {
-      if (response.events.length > 0) journal.observe(this.revision, life);
+      // Not for the member's life: etcd tells watchers of a change just before its reads show it.
+      if (response.events.length > 0) journal.observe(this.revision, undefined);
       return;
     }
     journal.problem(problem);
