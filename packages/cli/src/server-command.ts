@@ -38,6 +38,8 @@ export async function runServer(program: string, args: readonly string[]): Promi
       logger: log,
       onFatal: (error) => die(log, error),
       onServing: (serving) => stopOnSignals(serving, log),
+      // The operator wanted it: that is no failure.
+      onRemoved: () => process.exit(0),
     });
     if (process.stdout.isTTY) process.stdout.write(banner(config, member));
   } catch (error) {

@@ -7,8 +7,10 @@ import type { ServerConfig } from "../config/server-config.ts";
 import type { Consensus } from "../consensus/consensus.ts";
 import type { Lessor } from "../lease/lessor.ts";
 import type { MvccStore } from "../mvcc/store.ts";
+import type { PeerRequests } from "../peer/peer-requests.ts";
 import type { Backend } from "../seams/backend.ts";
 import type { Clock } from "../seams/clock.ts";
+import type { Transport } from "../seams/transport.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import type { WatchHub } from "../watch/hub.ts";
 
@@ -27,6 +29,10 @@ export interface ApiContext {
   readonly clock: Clock;
   readonly log: Logger;
   readonly headers: HeaderEncoder;
+  readonly transport: Transport;
+  readonly peerRequests: PeerRequests;
+  readonly requestTimeoutMs: number;
+  readonly electionTimeoutMs: number;
   /** Largest message a client may send, in bytes. */
   readonly maxReceiveBytes: number;
 }

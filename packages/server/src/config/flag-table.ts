@@ -324,7 +324,7 @@ export const FLAG_SECTIONS: readonly FlagSection[] = [
       ),
       flag("max-learners", "int", "1", "Learners allowed in the cluster; equal on all members."),
       flag("unsafe-no-fsync", "bool", "false", "Disable fsync. Unsafe: acknowledged writes can be lost."),
-      flag("force-new-cluster", "bool", "false", "Start a one-member cluster from existing data.", "refused"),
+      flag("force-new-cluster", "bool", "false", "Start a one-member cluster from existing data."),
     ],
   },
 ];

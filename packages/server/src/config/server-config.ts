@@ -76,6 +76,8 @@ export interface ServerConfig {
   /** Period of the leader's comparison of compaction hashes, with feature gate `CompactHashCheck`. */
   readonly compactHashCheckMs: number;
   readonly unsafeNoFsync: boolean;
+  /** Start from existing data as the only member. */
+  readonly forceNewCluster: boolean;
   /** What the operator should know although the start goes on; one line each. */
   readonly warnings: readonly string[];
 }
@@ -192,6 +194,7 @@ export function makeServerConfig(parsed: ParsedFlags): ServerConfig {
     corruptCheckMs: read.number("corrupt-check-time"),
     compactHashCheckMs,
     unsafeNoFsync: read.boolean("unsafe-no-fsync"),
+    forceNewCluster: read.boolean("force-new-cluster"),
     warnings: Object.freeze(warnings),
   });
 }

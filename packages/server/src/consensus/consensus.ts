@@ -1,52 +1,79 @@
 import {
+  type ConfChange,
   type Entry,
   EntryType,
   isRaftError,
   LOCAL_APPEND_THREAD,
   LOCAL_APPLY_THREAD,
   type Message,
+  MessageType,
   NONE,
   type NodeId,
+  RaftError,
   type RawNode,
+  type SnapshotMetadata,
   StateType,
 } from "@quorate/raft";
 import type { RequestIds } from "../cluster/request-ids.ts";
 import { RequestError } from "../errors.ts";
 import { failpoints } from "../failpoints/index.ts";
 import type { Clock } from "../seams/clock.ts";
+import { AppliedWaiters } from "./applied-waiters.ts";
+import { ConfChangeWaiters } from "./conf-change-waiters.ts";
+import { ForwardedProposals } from "./forwarded-proposals.ts";
 import type { LogWriter } from "./log-writer.ts";
 import { PendingProposals } from "./pending-proposals.ts";
 import type { Proposal } from "./proposal.ts";
 import { type Reader, ReadIndexRounds } from "./read-index.ts";
+import { SlowDiskGuard } from "./slow-disk.ts";
+import { timeoutFailure } from "./timeouts.ts";
 
 /** Entries that may be committed and not yet applied before proposals are refused. */
 const MAX_UNAPPLIED_ENTRIES = 5_000;
+
+/** Of changes that nobody waits for. */
+const NO_ID = 0n;
 
 /** What consensus tells the rest of the member, always on the loop and in log order. */
 export interface ConsensusEvents {
   /** Applies one committed normal entry with data; `proposal` is there if a caller of this member waits for it. */
   applyEntry(entry: Entry, proposal: Proposal | undefined): void;
-  /** Applies one committed configuration change. */
-  applyConfChange(entry: Entry): void;
+  /** Applies one committed configuration change; `error`: it was refused, as on every member, and had no effect. */
+  applyConfChange(entry: Entry): ConfChangeResult;
   /** Applies a leader's first entry of its term, which is empty; `isLeader`: that leader is this member. */
   firstCommitInTerm(entry: Entry, isLeader: boolean): void;
   /** After a batch of entries has been applied, up to `index`. */
   batchApplied(index: number): void;
   roleChanged(isLeader: boolean, leader: NodeId): void;
+  /** Messages to other members, in order; none of them is a `MsgSnap`. */
+  send(messages: readonly Message[]): void;
+  /** A follower needs the applied state, since the log does not go back far enough for it. */
+  sendSnapshot(message: Message): void;
+  /** The disk has not finished a write for longer than an election takes. */
+  diskStalled(stalledMs: number, transferee: NodeId | undefined): void;
+}
+
+export interface ConfChangeResult {
+  readonly id: bigint;
+  readonly error: RequestError | undefined;
 }
 
 export interface ConsensusOptions {
   readonly node: RawNode;
+  readonly localId: NodeId;
   readonly writer: LogWriter;
   readonly clock: Clock;
   readonly ids: RequestIds;
   readonly events: ConsensusEvents;
   readonly requestTimeoutMs: number;
+  readonly electionTimeoutMs: number;
+  /** All members of the configuration, this one included. */
+  readonly members: () => readonly NodeId[];
+  /** Monotonic milliseconds since when the links to a member have worked without a break. */
+  readonly connectedSince: (id: NodeId) => number | undefined;
   /** Index and term of the snapshot that the log starts after. */
   readonly appliedIndex: number;
   readonly appliedTerm: number;
-  /** Delivers messages to other members. */
-  readonly send: (messages: readonly Message[]) => void;
 }
 
 /**
@@ -58,9 +85,13 @@ export class Consensus {
   readonly #writer: LogWriter;
   readonly #clock: Clock;
   readonly #events: ConsensusEvents;
-  readonly #send: (messages: readonly Message[]) => void;
+  readonly #options: ConsensusOptions;
   readonly #reads: ReadIndexRounds;
   readonly #pending: PendingProposals;
+  readonly #forwarded: ForwardedProposals;
+  readonly #confChanges = new ConfChangeWaiters();
+  readonly #appliedWaiters: AppliedWaiters;
+  readonly #slowDisk: SlowDiskGuard;
   #incoming: Proposal[] = [];
   #turnScheduled = false;
   #draining = false;
@@ -72,17 +103,24 @@ export class Consensus {
   #term = 0;
   #committedIndex: number;
   #lastTickMs = 0;
+  #electedMs: number | undefined;
+  #leaderChangesSeen = 0;
+  /** What waits for a failpoint to let applying go on. */
+  #heldApplies: Message[] | undefined;
 
   constructor(options: ConsensusOptions) {
+    this.#options = options;
     this.#node = options.node;
     this.#writer = options.writer;
     this.#clock = options.clock;
     this.#events = options.events;
-    this.#send = options.send;
     this.#appliedIndex = options.appliedIndex;
     this.#appliedTerm = options.appliedTerm;
     this.#committedIndex = options.appliedIndex;
     this.#pending = new PendingProposals(options.requestTimeoutMs);
+    this.#forwarded = new ForwardedProposals(options.requestTimeoutMs);
+    this.#appliedWaiters = new AppliedWaiters(options.clock);
+    this.#slowDisk = new SlowDiskGuard(options.electionTimeoutMs);
     this.#reads = new ReadIndexRounds(options.ids, options.requestTimeoutMs, (context) => {
       this.#node.readIndex(context);
     });
@@ -104,6 +142,15 @@ export class Consensus {
   }
   get committedIndex(): number {
     return this.#committedIndex;
+  }
+  /** For metrics: how often a new leader was seen, and how reads fared. */
+  get counts() {
+    return {
+      leaderChangesSeen: this.#leaderChangesSeen,
+      proposalsPending: this.#incoming.length + this.#pending.size + this.#forwarded.size,
+      slowReadIndexes: this.#reads.slow,
+      readIndexesFailed: this.#reads.failed,
+    };
   }
   /** Monotonic milliseconds of the last tick: tells whether this process has been paused. */
   get lastTickMs(): number {
@@ -141,6 +188,74 @@ export class Consensus {
     return new Promise((ready, fail) => this.read({ ready, fail }));
   }
 
+  /**
+   * Proposes a change of the members and resolves when it has been applied here; rejects with what every member refuses
+   * it for, or when this member stops. There is no timeout: raft silently drops a change that meets another one.
+   */
+  proposeConfChange(change: ConfChange): Promise<void> {
+    if (this.#stopped) return Promise.reject(new RequestError("STOPPED"));
+    const id = change.id ?? NO_ID;
+    const applied = this.#confChanges.wait(id);
+    try {
+      this.#node.proposeConfChange(change);
+    } catch (error) {
+      if (!isRaftError(error, "PROPOSAL_DROPPED")) throw error;
+      this.#confChanges.settle(id, new RequestError("PROPOSAL_DROPPED"));
+    }
+    this.#drain();
+    return applied;
+  }
+
+  /** Gives up waiting for a configuration change: its caller has gone. It may be applied all the same. */
+  abandonConfChange(id: bigint): void {
+    this.#confChanges.settle(id, new RequestError("CANCELED"));
+  }
+
+  /** Resolves to whether everything up to `index` has been applied here, at once or within `timeoutMs`. */
+  waitApplied(index: number, timeoutMs: number): Promise<boolean> {
+    return this.#appliedWaiters.wait(index, this.#appliedIndex, timeoutMs);
+  }
+
+  /** Asks raft to make `to` the leader; `leader` tells how it went. Nothing happens when it cannot be. */
+  transferLeadership(to: NodeId): void {
+    this.#node.transferLeader(to);
+    this.#drain();
+  }
+
+  /** Leader: how far each member's log is known to match, its own included. undefined when this member does not lead. */
+  matchIndexes(): ReadonlyMap<NodeId, number> | undefined {
+    if (!this.#isLeader) return undefined;
+    return new Map([...this.#node.status().progress].map(([id, { match }]) => [id, match]));
+  }
+
+  /** Messages of other members. */
+  receive(messages: readonly Message[]): void {
+    if (this.#stopped) return;
+    for (const message of messages) this.#step(message);
+    this.#drain();
+  }
+
+  reportUnreachable(id: NodeId): void {
+    if (this.#stopped) return;
+    this.#node.reportUnreachable(id);
+    this.#drain();
+  }
+
+  reportSnapshot(id: NodeId, succeeded: boolean): void {
+    if (this.#stopped) return;
+    this.#node.reportSnapshot(id, succeeded ? "finished" : "failed");
+    this.#drain();
+  }
+
+  /** The state of a received snapshot is in force from now on. */
+  snapshotInstalled({ index, term }: SnapshotMetadata): void {
+    this.#appliedIndex = index;
+    this.#appliedTerm = term;
+    this.#pending.overtaken(index);
+    this.#appliedWaiters.applied(index);
+    if (this.#reads.applied(index) && this.#reads.hasWaiting) this.#scheduleTurn();
+  }
+
   /** Works off what raft has to say from the beginning: first entries, and what was committed before a restart. */
   start(): void {
     this.#drain();
@@ -157,14 +272,34 @@ export class Consensus {
     this.#lastTickMs = this.#clock.nowMs();
     this.#node.tick();
     this.#reads.tick(this.#lastTickMs);
-    this.#incoming = this.#pending.expire(this.#lastTickMs, this.#incoming);
+    const failure = (startedMs: number) => this.#timeoutFailure(startedMs);
+    this.#forwarded.expire(this.#lastTickMs, failure);
+    this.#incoming = this.#pending.expire(this.#lastTickMs, this.#incoming, failure);
+    this.#leadOnlyWithAWorkingDisk();
+    // Those that raft would not take, as during a transfer of leadership, are offered again.
+    this.#proposeIncoming();
     this.#drain();
   }
 
-  /** Raft's responses to what has become durable. */
+  /** `count` ticks at once: a member that starts does not wait for a leader that cannot be. */
+  advanceTicks(count: number): void {
+    for (let i = 0; i < count; i++) this.#node.tick();
+    this.#drain();
+  }
+
+  /** Raft's responses to what has become durable: for itself, and for others who had to wait for it. */
   durable(responses: readonly Message[]): void {
     if (this.#stopped) return;
-    for (const response of responses) this.#node.step(response);
+    let toPeers: Message[] | undefined;
+    for (const response of responses) {
+      if (response.to === this.#options.localId) {
+        this.#node.step(response);
+      } else {
+        toPeers ??= [];
+        toPeers.push(response);
+      }
+    }
+    if (toPeers !== undefined) this.#send(toPeers);
     this.#drain();
   }
 
@@ -176,6 +311,9 @@ export class Consensus {
       this.#reads.stop();
       for (const proposal of this.#incoming.splice(0)) proposal.fail(error);
       this.#pending.failAll(error);
+      this.#forwarded.failAll(error);
+      this.#confChanges.failAll(error);
+      this.#appliedWaiters.stop();
     }
     await this.#writer.whenIdle();
     this.#writer.writeDeferred();
@@ -197,20 +335,70 @@ export class Consensus {
   }
 
   #proposeIncoming(): void {
+    if (this.#incoming.length === 0) return;
+    if (!this.#isLeader) this.#incoming = refuseLeaderOnly(this.#incoming);
     // Without a leader proposals wait, as long as their callers do.
-    if (this.#incoming.length === 0 || this.#leader === NONE) return;
+    if (this.#leader === NONE || this.#incoming.length === 0) return;
     const proposals = this.#incoming;
     this.#incoming = [];
     const payloads = new Array<Uint8Array>(proposals.length);
     for (let i = 0; i < proposals.length; i++) payloads[i] = proposals[i]!.data;
     try {
       const first = this.#node.proposeBatch(payloads);
-      this.#pending.accepted(proposals, first, this.#term);
+      if (first === 0) this.#forwarded.add(proposals);
+      else this.#pending.accepted(proposals, first, this.#term);
     } catch (error) {
       if (!isRaftError(error, "PROPOSAL_DROPPED")) throw error;
-      const dropped = new RequestError("PROPOSAL_DROPPED");
-      for (const proposal of proposals) proposal.fail(dropped);
+      // Nothing has been proposed, as while leadership is handed over: they wait for the next leader, or for this one
+      // to go on. etcd fails them.
+      this.#incoming = refuseLeaderOnly(proposals);
     }
+  }
+
+  /** What comes from outside may be late, misdirected or unwanted: raft refuses it, and that is all. */
+  #step(message: Message): void {
+    try {
+      this.#node.step(message);
+    } catch (error) {
+      if (!(error instanceof RaftError)) throw error;
+    }
+  }
+
+  #timeoutFailure(startedMs: number): RequestError {
+    const { localId, electionTimeoutMs, members, connectedSince } = this.#options;
+    return timeoutFailure(startedMs, {
+      localId,
+      leader: this.#leader,
+      electedMs: this.#electedMs,
+      electionTimeoutMs,
+      members: members(),
+      connectedSince,
+    });
+  }
+
+  /**
+   * A leader's heartbeats do not wait for its disk, so nobody else would take over while it cannot make anything
+   * durable: it hands leadership to the one who is furthest, and goes on as a follower when its disk does.
+   */
+  #leadOnlyWithAWorkingDisk(): void {
+    const stalledMs = this.#slowDisk.check(this.#lastTickMs, this.#writer.writingSinceMs);
+    if (stalledMs === undefined) return;
+    const transferee = this.#isLeader ? this.#bestTransferee() : undefined;
+    this.#events.diskStalled(stalledMs, transferee);
+    if (transferee !== undefined) this.#node.transferLeader(transferee);
+  }
+
+  #bestTransferee(): NodeId | undefined {
+    let best: NodeId | undefined;
+    let bestMatch = -1;
+    for (const [id, { match, isLearner }] of this.#node.status().progress) {
+      const isCandidate = id !== this.#options.localId && !isLearner;
+      if (isCandidate && match > bestMatch && this.#options.connectedSince(id) !== undefined) {
+        best = id;
+        bestMatch = match;
+      }
+    }
+    return best;
   }
 
   /** Works off everything raft has to say. What is done here may give it more to say. */
@@ -230,8 +418,7 @@ export class Consensus {
         }
         for (const state of ready.readStates) this.#reads.answered(state);
         const toPeers = this.#handOut(ready.messages);
-        if (failpoints !== undefined) this.#sendWithFailpoints(toPeers);
-        else if (toPeers !== undefined) this.#send(toPeers);
+        if (toPeers !== undefined || failpoints !== undefined) this.#send(toPeers);
         if (this.#reads.applied(this.#appliedIndex) && this.#reads.hasWaiting) this.#scheduleTurn();
       }
     } finally {
@@ -246,8 +433,10 @@ export class Consensus {
       if (message.to === LOCAL_APPEND_THREAD) {
         this.#writer.append(message);
       } else if (message.to === LOCAL_APPLY_THREAD) {
-        this.#apply(message.entries);
-        for (const response of message.responses) this.#node.step(response);
+        if (failpoints === undefined) this.#apply(message);
+        else this.#applyWithFailpoints(message);
+      } else if (message.type === MessageType.MsgSnap) {
+        this.#events.sendSnapshot(message);
       } else {
         toPeers ??= [];
         toPeers.push(message);
@@ -256,37 +445,80 @@ export class Consensus {
     return toPeers;
   }
 
-  /** Only in processes with failpoints. A sleep puts off these messages and nothing else. */
-  #sendWithFailpoints(toPeers: readonly Message[] | undefined): void {
-    const delayMs =
-      failpoints?.hitSync(this.#isLeader ? "raftBeforeLeaderSend" : "raftBeforeFollowerSend") ?? 0;
-    if (toPeers === undefined) return;
-    if (delayMs > 0) this.#clock.setTimer(delayMs, () => this.#send(toPeers));
-    else this.#send(toPeers);
+  #send(toPeers: readonly Message[] | undefined): void {
+    if (failpoints !== undefined) {
+      // A sleep puts off these messages and nothing else. The point is passed with every Ready, as etcd does.
+      const point = this.#isLeader ? "raftBeforeLeaderSend" : "raftBeforeFollowerSend";
+      const delayMs = failpoints.hitSync(point);
+      if (delayMs > 0 && toPeers !== undefined) {
+        this.#clock.setTimer(delayMs, () => this.#events.send(toPeers));
+        return;
+      }
+    }
+    if (toPeers !== undefined) this.#events.send(toPeers);
   }
 
-  #apply(entries: readonly Entry[]): void {
+  /** Only in processes with failpoints: a sleep holds applying up, and nothing else. */
+  #applyWithFailpoints(message: Message): void {
+    if (this.#heldApplies !== undefined) {
+      this.#heldApplies.push(message);
+      return;
+    }
+    const changesMembers = message.entries.some(({ type }) => type !== EntryType.EntryNormal);
+    const delayMs = changesMembers ? (failpoints?.hitSync("beforeApplyOneConfChange") ?? 0) : 0;
+    if (delayMs === 0) {
+      this.#apply(message);
+      return;
+    }
+    this.#heldApplies = [message];
+    this.#clock.setTimer(delayMs, () => {
+      const held = this.#heldApplies ?? [];
+      this.#heldApplies = undefined;
+      if (this.#stopped) return;
+      for (const each of held) this.#apply(each);
+      this.#drain();
+    });
+  }
+
+  #apply({ entries, responses }: Message): void {
     for (let i = 0; i < entries.length; i++) {
       const entry = entries[i]!;
-      const proposal = this.#pending.take(entry);
       this.#appliedIndex = entry.index;
       this.#appliedTerm = entry.term;
-      if (entry.type === EntryType.EntryConfChange) this.#events.applyConfChange(entry);
-      else if (entry.data.length > 0) this.#events.applyEntry(entry, proposal);
-      else {
+      if (entry.type !== EntryType.EntryNormal) {
+        const { id, error } = this.#events.applyConfChange(entry);
+        this.#confChanges.settle(id, error);
+      } else if (entry.data.length > 0) {
+        this.#events.applyEntry(entry, this.#pending.take(entry) ?? this.#forwarded.take(entry));
+      } else {
         this.#reads.firstCommitInTerm(this.#clock.nowMs());
         this.#events.firstCommitInTerm(entry, this.#isLeader);
       }
     }
+    this.#appliedWaiters.applied(this.#appliedIndex);
     this.#events.batchApplied(this.#appliedIndex);
+    for (const response of responses) this.#node.step(response);
   }
 
   #roleChanged(leader: NodeId, isLeader: boolean): void {
     const isNew = leader !== NONE && leader !== this.#leader;
+    if (isLeader && !this.#isLeader) this.#electedMs = this.#clock.nowMs();
     this.#leader = leader;
     this.#isLeader = isLeader;
-    if (isNew) this.#reads.leaderChanged();
+    if (isNew) {
+      this.#leaderChangesSeen++;
+      this.#reads.leaderChanged();
+    }
     this.#events.roleChanged(isLeader, leader);
     if (isNew && this.#incoming.length > 0) this.#scheduleTurn();
   }
+}
+
+/** Fails those that only this member's own leadership justifies; returns the others. */
+function refuseLeaderOnly(proposals: Proposal[]): Proposal[] {
+  if (!proposals.some((proposal) => proposal.leaderOnly)) return proposals;
+  return proposals.filter((proposal) => {
+    if (proposal.leaderOnly) proposal.fail(new RequestError("NOT_PRIMARY_LESSOR"));
+    return !proposal.leaderOnly;
+  });
 }

@@ -8,6 +8,7 @@ import {
   MessageType,
   newMessage,
 } from "@quorate/raft";
+import { realClock } from "../seams/real-clock.ts";
 import { SimulatedDisk } from "../seams/simulated-disk.ts";
 import { Wal } from "../wal/wal.ts";
 import { LogWriter } from "./log-writer.ts";
@@ -29,14 +30,23 @@ async function setUp() {
   const delivered: string[] = [];
   const fatal: Error[] = [];
   const storage = new MemoryStorage();
-  const writer = new LogWriter(
+  const steps: string[] = [];
+  const writer = new LogWriter({
     wal,
     storage,
-    { term: 0, vote: 0n, commit: 0 },
-    (responses) => delivered.push(responses.map((response) => response.index).join()),
-    (error) => fatal.push(error),
-  );
-  return { simulated, wal, writer, storage, delivered, fatal };
+    clock: realClock,
+    initial: { term: 0, vote: 0n, commit: 0 },
+    onDurable: (responses) => {
+      for (const response of responses) delivered.push(String(response.index));
+    },
+    saveSnapshotFile: async ({ metadata }) => void steps.push(`file ${metadata.index}`),
+    installSnapshot: async ({ metadata }) => {
+      const { content } = await Wal.open(simulated.mount(), DIRECTORY, metadata);
+      steps.push(`install ${metadata.index}, log commits ${content.hardState.commit}`);
+    },
+    onFatal: (error) => fatal.push(error),
+  });
+  return { simulated, wal, writer, storage, delivered, fatal, steps };
 }
 
 function append(term: number, commit: number, indexes: number[], responds = true): Message {
@@ -96,6 +106,29 @@ test("a snapshot record is preceded by a commit that covers it", async () => {
   });
   simulated.crash();
   assert.equal((await reopen(simulated)).state.commit, 2);
+});
+
+test("a snapshot waits for what was before it, is named by the log before it is installed, and nothing overtakes it", async () => {
+  const { simulated, writer, storage, delivered, steps } = await setUp();
+  const confState = { voters: [1n], learners: [], votersOutgoing: [], learnersNext: [], autoLeave: false };
+  writer.append(append(1, 0, [1]));
+  writer.append(append(0, 0, [2]));
+  const message = append(2, 9, []);
+  message.snapshot = { data: new Uint8Array(0), metadata: { index: 9, term: 2, confState } };
+  message.responses[0]!.index = 9;
+  writer.append(message);
+  writer.append(append(0, 0, [10]));
+  await writer.whenIdle();
+  assert.deepEqual(steps, ["file 9", "install 9, log commits 9"]);
+  assert.deepEqual(delivered, ["1", "2", "9", "10"]);
+  assert.equal(storage.firstIndex(), 10);
+  assert.equal(storage.lastIndex(), 10);
+  simulated.crash();
+  const { content } = await Wal.open(simulated.mount(), DIRECTORY, { index: 9, term: 2 });
+  assert.deepEqual(
+    content.entries.map((entry) => entry.index),
+    [10],
+  );
 });
 
 test("a disk that fails ends the member: nothing is acknowledged any more", async () => {

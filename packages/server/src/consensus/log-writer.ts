@@ -1,7 +1,30 @@
-import { type Entry, type HardState, type MemoryStorage, type Message, NONE } from "@quorate/raft";
+import {
+  type Entry,
+  type HardState,
+  type MemoryStorage,
+  type Message,
+  NONE,
+  type Snapshot,
+} from "@quorate/raft";
 import { failpoints } from "../failpoints/index.ts";
+import type { Clock } from "../seams/clock.ts";
 import type { WalSnapshot } from "../wal/types.ts";
 import type { Wal } from "../wal/wal.ts";
+
+export interface LogWriterOptions {
+  readonly wal: Wal;
+  readonly storage: MemoryStorage;
+  readonly clock: Clock;
+  /** What the log says so far. */
+  readonly initial: HardState;
+  /** Raft's responses to everything that has become durable at once, in order. */
+  readonly onDurable: (responses: readonly Message[]) => void;
+  /** Saves a snapshot's own file, before the log names it. */
+  readonly saveSnapshotFile: (snapshot: Snapshot) => Promise<void>;
+  /** Makes the state that came with a snapshot, which is durable and named by the log now, the member's state. */
+  readonly installSnapshot: (snapshot: Snapshot) => Promise<void>;
+  readonly onFatal: (error: Error) => void;
+}
 
 /**
  * Makes the log durable, and is what raft calls its append thread: takes `MsgStorageAppend`s in order and hands their
@@ -11,10 +34,12 @@ import type { Wal } from "../wal/wal.ts";
 export class LogWriter {
   readonly #wal: Wal;
   readonly #storage: MemoryStorage;
-  readonly #onDurable: (responses: readonly Message[]) => void;
-  readonly #onFatal: (error: Error) => void;
+  readonly #clock: Clock;
+  readonly #options: LogWriterOptions;
   #queue: Message[] = [];
   #busy = false;
+  /** When the disk was given what it works at. */
+  #writingSinceMs: number | undefined;
   #idle: (() => void)[] = [];
   /** A state in which only the commit index is new; it need not be durable and travels with the next write. */
   #deferred: HardState | undefined;
@@ -23,20 +48,14 @@ export class LogWriter {
   /** The last commit index written. */
   #commit = 0;
 
-  constructor(
-    wal: Wal,
-    storage: MemoryStorage,
-    initial: HardState,
-    onDurable: (responses: readonly Message[]) => void,
-    onFatal: (error: Error) => void,
-  ) {
-    this.#wal = wal;
-    this.#storage = storage;
-    this.#term = initial.term;
-    this.#vote = initial.vote;
-    this.#commit = initial.commit;
-    this.#onDurable = onDurable;
-    this.#onFatal = onFatal;
+  constructor(options: LogWriterOptions) {
+    this.#options = options;
+    this.#wal = options.wal;
+    this.#storage = options.storage;
+    this.#clock = options.clock;
+    this.#term = options.initial.term;
+    this.#vote = options.initial.vote;
+    this.#commit = options.initial.commit;
   }
 
   /** Takes one `MsgStorageAppend`. Its responses are delivered later, in order, never within this call. */
@@ -47,6 +66,11 @@ export class LogWriter {
     }
     this.#queue.push(message);
     if (!this.#busy) void this.#run();
+  }
+
+  /** Monotonic milliseconds since when the disk has been working at one write; undefined when it is not. */
+  get writingSinceMs(): number | undefined {
+    return this.#writingSinceMs;
   }
 
   /** Resolves when nothing is being written and all that was appended is durable. */
@@ -79,20 +103,59 @@ export class LogWriter {
     this.#busy = true;
     try {
       while (this.#queue.length > 0) {
-        if (failpoints !== undefined) await failpoints.hit("raftBeforeSave");
-        const batch = this.#queue;
-        this.#queue = [];
-        if (this.#write(batch)) await this.#wal.sync();
-        if (failpoints !== undefined) await failpoints.hit("raftAfterSave");
-        for (const message of batch) this.#onDurable(message.responses);
+        const batch = this.#takeBatch();
+        const { snapshot } = batch[0]!;
+        if (snapshot === undefined) await this.#save(batch);
+        else await this.#replaceLog(batch[0]!, snapshot);
+        this.#options.onDurable(
+          batch.length === 1 ? batch[0]!.responses : batch.flatMap((message) => message.responses),
+        );
       }
     } catch (error) {
       // A log that could not be written may not be acknowledged or appended to: the member stops.
-      this.#onFatal(error as Error);
+      this.#options.onFatal(error as Error);
       return;
     }
     this.#busy = false;
     for (const resolve of this.#idle.splice(0)) resolve();
+  }
+
+  /** Everything that waits, up to a snapshot, which is a batch of its own. */
+  #takeBatch(): Message[] {
+    const queue = this.#queue;
+    const at = queue.findIndex((message) => message.snapshot !== undefined);
+    if (at >= 0) return queue.splice(0, Math.max(at, 1));
+    this.#queue = [];
+    return queue;
+  }
+
+  async #save(batch: readonly Message[]): Promise<void> {
+    this.#writingSinceMs = this.#clock.nowMs();
+    if (failpoints !== undefined) await failpoints.hit("raftBeforeSave");
+    if (this.#write(batch)) await this.#wal.sync();
+    if (failpoints !== undefined) await failpoints.hit("raftAfterSave");
+    this.#writingSinceMs = undefined;
+  }
+
+  /**
+   * A snapshot takes the place of everything before it. Its database is on disk already; the log names it before it
+   * becomes the state, so that a restart knows which of two databases is the right one, and says that it is committed
+   * only after that: a commit that neither entries nor a snapshot cover would be a broken log.
+   */
+  async #replaceLog(message: Message, snapshot: Snapshot): Promise<void> {
+    const { index, term, confState } = snapshot.metadata;
+    await failpoints?.hit("raftBeforeSaveSnap");
+    await this.#options.saveSnapshotFile(snapshot);
+    await this.#wal.saveSnapshot({ index, term, confState });
+    await failpoints?.hit("raftAfterSaveSnap");
+    this.#write([message]);
+    await this.#wal.sync();
+    await failpoints?.hit("raftBeforeApplySnap");
+    this.#storage.applySnapshot(snapshot);
+    await failpoints?.hit("raftAfterApplySnap");
+    await this.#options.installSnapshot(snapshot);
+    this.#wal.releaseTo(index);
+    await failpoints?.hit("raftAfterWALRelease");
   }
 
   /** Writes a batch into the page cache; returns whether it must be synced before its responses may leave. */

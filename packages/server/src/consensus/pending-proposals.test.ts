@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { RequestError } from "../errors.ts";
 import { PendingProposals } from "./pending-proposals.ts";
 import { Proposal } from "./proposal.ts";
 
@@ -47,7 +48,7 @@ test("who waited too long is failed: with one text when accepted, with another w
   const [old, young] = [new Probe(0), new Probe(5_000)];
   pending.accepted([old, young], 1, 1);
   const [waiting, fresh] = [new Probe(100), new Probe(7_050)];
-  const left = pending.expire(7_200, [waiting, fresh]);
+  const left = pending.expire(7_200, [waiting, fresh], () => new RequestError("TIMEOUT"));
   assert.deepEqual(left, [fresh]);
   assert.equal(old.outcome, "etcdserver: request timed out");
   assert.equal(waiting.outcome, "context deadline exceeded");

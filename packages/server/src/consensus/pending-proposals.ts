@@ -15,6 +15,11 @@ export class PendingProposals {
     this.#timeoutMs = timeoutMs;
   }
 
+  /** How many wait, those included who gave up and whose entry has not come yet. */
+  get size(): number {
+    return this.#queue.length - this.#head;
+  }
+
   /** `proposals[i]` became the entry at `firstIndex + i` of `term`. */
   accepted(proposals: readonly Proposal[], firstIndex: number, term: number): void {
     for (let i = 0; i < proposals.length; i++) {
@@ -44,14 +49,29 @@ export class PendingProposals {
     return undefined;
   }
 
-  /** Fails everyone who has waited for too long; returns those of `incoming` (not yet accepted) that may go on. */
-  expire(nowMs: number, incoming: Proposal[]): Proposal[] {
+  /**
+   * A snapshot has replaced the state up to `index`: nobody will ever see which of the entries up to there were ours.
+   */
+  overtaken(index: number): void {
+    for (let i = this.#head; i < this.#queue.length && this.#queue[i]!.index <= index; i++) {
+      const proposal = this.#queue[i]!;
+      if (proposal.settled) continue;
+      proposal.settled = true;
+      proposal.fail(new RequestError("TIMEOUT_LEADER_FAILED"));
+    }
+  }
+
+  /**
+   * Fails everyone who has waited for too long, with what `failure` says for the time it began; returns those of
+   * `incoming` (not yet accepted) that may go on.
+   */
+  expire(nowMs: number, incoming: Proposal[], failure: (startedMs: number) => RequestError): Proposal[] {
     const limitMs = nowMs - this.#timeoutMs;
     for (let i = this.#head; i < this.#queue.length && this.#queue[i]!.startedMs < limitMs; i++) {
       const proposal = this.#queue[i]!;
       if (proposal.settled) continue;
       proposal.settled = true;
-      proposal.fail(new RequestError("TIMEOUT"));
+      proposal.fail(failure(proposal.startedMs));
     }
     if (incoming.length === 0 || incoming[0]!.startedMs >= limitMs) return incoming;
     for (const proposal of incoming) {

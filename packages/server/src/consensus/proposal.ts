@@ -13,6 +13,11 @@ export abstract class Proposal {
   index = 0;
   term = 0;
   settled = false;
+  /**
+   * Never carried over to another leader: fails with NOT_PRIMARY_LESSOR unless raft takes it while this member leads. For
+   * what a leader decides by itself, which the next one may see otherwise.
+   */
+  readonly leaderOnly: boolean = false;
 
   constructor(data: Uint8Array) {
     this.data = data;

@@ -17,6 +17,10 @@ const RETRY_MS = 500;
  * earlier one can never confirm a read that is newer than it.
  */
 export class ReadIndexRounds {
+  /** Answers that came too late or not at all. */
+  slow = 0;
+  /** Rounds that a change of leader ended. */
+  failed = 0;
   readonly #sendReadIndex: (context: Uint8Array) => void;
   readonly #ids: RequestIds;
   readonly #timeoutMs: number;
@@ -59,6 +63,7 @@ export class ReadIndexRounds {
     const context = state.requestContext;
     const id = new DataView(context.buffer, context.byteOffset, 8).getBigUint64(0);
     if (this.#attempts.includes(id)) this.#answered = state.index;
+    else this.slow++;
   }
 
   /** Everything up to `index` has been applied: releases the round that waits for no more. Returns whether it did. */
@@ -72,7 +77,9 @@ export class ReadIndexRounds {
 
   /** The leader is another one now: an answer of the old one would prove nothing. */
   leaderChanged(): void {
-    if (this.#round !== undefined && this.#answered === 0) this.#fail(new RequestError("LEADER_CHANGED"));
+    if (this.#round === undefined || this.#answered !== 0) return;
+    this.failed++;
+    this.#fail(new RequestError("LEADER_CHANGED"));
   }
 
   /** A new leader has committed in its term: requests it could not answer before are sent again. */
@@ -83,8 +90,10 @@ export class ReadIndexRounds {
   /** Called regularly: repeats an attempt without an answer, gives up a round that took too long. */
   tick(nowMs: number): void {
     if (this.#round === undefined || this.#answered !== 0) return;
-    if (nowMs - this.#startedMs >= this.#timeoutMs) this.#fail(new RequestError("TIMEOUT"));
-    else if (nowMs - this.#lastAttemptMs >= RETRY_MS) this.#attempt(nowMs);
+    if (nowMs - this.#startedMs >= this.#timeoutMs) {
+      this.slow++;
+      this.#fail(new RequestError("TIMEOUT"));
+    } else if (nowMs - this.#lastAttemptMs >= RETRY_MS) this.#attempt(nowMs);
   }
 
   stop(): void {

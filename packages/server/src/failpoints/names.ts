@@ -5,6 +5,15 @@ export const FAILPOINT_NAMES = [
   "raftAfterSave",
   "raftBeforeLeaderSend",
   "raftBeforeFollowerSend",
+  // Around making a received snapshot durable, and making it the log's beginning.
+  "raftBeforeSaveSnap",
+  "raftAfterSaveSnap",
+  "raftBeforeApplySnap",
+  "raftAfterApplySnap",
+  "raftAfterWALRelease",
+  // Before a received database becomes the state, and before a change of the members takes effect.
+  "applyBeforeOpenSnapshot",
+  "beforeApplyOneConfChange",
   // Around a commit of the backend and the start of its next transaction.
   "beforeCommit",
   "afterCommit",

@@ -1,4 +1,4 @@
-import type { ConfState, MemoryStorage } from "@quorate/raft";
+import type { ConfState, MemoryStorage, NodeId } from "@quorate/raft";
 import type { Consensus } from "../consensus/consensus.ts";
 import type { LogWriter } from "../consensus/log-writer.ts";
 import type { Backend } from "../seams/backend.ts";
@@ -12,6 +12,10 @@ const PURGE_INTERVAL_MS = 30_000;
 const STEP_ENTRIES = 500;
 /** Entries for slow followers have at most this much payload, however many were asked for... */
 const MAX_KEPT_BYTES = 64 * 1024 * 1024;
+/** For a follower that is being sent a snapshot more is kept, but not without end. */
+const MAX_HELD_BYTES = 512 * 1024 * 1024;
+/** How long a follower may take, after it has received a snapshot, to ask for what comes after. */
+const HOLD_AFTER_SENT_MS = 30_000;
 /** ...but for those that a follower who keeps up may still ask for. */
 const MIN_KEPT_ENTRIES = 100;
 
@@ -33,6 +37,33 @@ export interface LogCompactionOptions {
   readonly onFatal: (error: Error) => void;
 }
 
+/** That the log is not shortened because of one follower. */
+export class LogHold {
+  readonly follower: NodeId;
+  readonly #onEnd: () => void;
+  #sentIndex = Number.POSITIVE_INFINITY;
+  #endMs = Number.POSITIVE_INFINITY;
+
+  constructor(follower: NodeId, onEnd: () => void) {
+    this.follower = follower;
+    this.#onEnd = onEnd;
+  }
+
+  /** The follower has the state at `index` and will ask for what comes after. */
+  sent(index: number, nowMs: number): void {
+    this.#sentIndex = index;
+    this.#endMs = nowMs + HOLD_AFTER_SENT_MS;
+  }
+
+  end(): void {
+    this.#onEnd();
+  }
+
+  isOver(nowMs: number, match: number | undefined): boolean {
+    return nowMs >= this.#endMs || (match !== undefined && match >= this.#sentIndex);
+  }
+}
+
 /**
  * Keeps the log short. On disk: every `snapshotCount` entries the backend is flushed and the log is marked to begin
  * there, off the way of a write. In memory: what is applied is forgotten but for `catchupEntries` for slow followers.
@@ -45,6 +76,9 @@ export class LogCompaction {
   #lastMs: number;
   #lastPurgeMs: number;
   #running: Promise<void> | undefined;
+  #paused = false;
+  #forced = false;
+  readonly #holds = new Set<LogHold>();
 
   constructor(options: LogCompactionOptions) {
     this.#options = options;
@@ -53,15 +87,59 @@ export class LogCompaction {
     this.#lastPurgeMs = this.#lastMs;
   }
 
+  /**
+   * Keeps the log in memory as it is, so that `follower`, which is being sent the state at an index, can go on from there.
+   * It ends by itself when the follower has got there, or `LogHold.end` says that it needs no more.
+   */
+  hold(follower: NodeId): LogHold {
+    const hold: LogHold = new LogHold(follower, () => this.#holds.delete(hold));
+    this.#holds.add(hold);
+    return hold;
+  }
+
+  /** Index that the last snapshot on disk reflects. */
+  get lastSnapshotIndex(): number {
+    return this.#lastIndex;
+  }
+
+  /** The next snapshot on disk is due now, however few entries there were. */
+  force(): void {
+    this.#forced = true;
+  }
+
+  /** Makes no snapshot until `resume`; resolves when none is under way. */
+  async pause(): Promise<void> {
+    this.#paused = true;
+    await this.#running;
+  }
+
+  /** `index`: that of the snapshot that is on disk now. */
+  resume(index: number): void {
+    this.#lastIndex = Math.max(this.#lastIndex, index);
+    this.#paused = false;
+  }
+
   /** Called after each batch of applied entries, and on ticks. Cheap unless something is due. */
   check(): void {
-    this.#compactMemory();
+    if (this.#paused) return;
+    if (this.#holds.size === 0 || this.#endHolds()) this.#compactMemory();
     this.#snapshotToDisk();
   }
 
   /** Resolves when no snapshot is being made. */
   async idle(): Promise<void> {
     await this.#running;
+  }
+
+  /** Ends those that have served their purpose; returns whether the log may be shortened. */
+  #endHolds(): boolean {
+    const { clock, consensus, raftLog } = this.#options;
+    const nowMs = clock.nowMs();
+    const matches = consensus.matchIndexes();
+    for (const hold of this.#holds) {
+      if (hold.isOver(nowMs, matches?.get(hold.follower))) this.#holds.delete(hold);
+    }
+    return this.#holds.size === 0 || raftLog.dataBytes > MAX_HELD_BYTES;
   }
 
   #compactMemory(): void {
@@ -84,10 +162,13 @@ export class LogCompaction {
 
   #snapshotToDisk(): void {
     const { consensus, clock, snapshotCount } = this.#options;
-    if (this.#running !== undefined || consensus.appliedIndex - this.#lastIndex <= snapshotCount) return;
+    const entries = consensus.appliedIndex - this.#lastIndex;
+    const isDue = entries > snapshotCount || (this.#forced && entries > 0);
+    if (this.#running !== undefined || !isDue) return;
     const nowMs = clock.nowMs();
     if (nowMs - this.#lastMs < MIN_INTERVAL_MS) return;
     this.#lastMs = nowMs;
+    this.#forced = false;
     this.#running = this.#run().then(
       () => {
         this.#running = undefined;

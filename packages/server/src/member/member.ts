@@ -1,23 +1,15 @@
 import type { Server as HttpServer } from "node:http";
-import { type ConfState, RawNode } from "@quorate/raft";
 import { GrpcServer } from "@quorate/rpc";
-import { HeaderEncoder } from "@quorate/wire/hot";
-import { AlarmStore } from "../alarm/alarm-store.ts";
-import type { ApiContext } from "../api/context.ts";
 import { createServices } from "../api/register.ts";
 import type { Services } from "../api/services.ts";
-import { Quota } from "../apply/quota.ts";
 import { LmdbBackend } from "../backend/lmdb-backend.ts";
-import { encodeMember } from "../cluster/membership.ts";
-import { RequestIds } from "../cluster/request-ids.ts";
 import type { ServerConfig } from "../config/server-config.ts";
-import { Consensus } from "../consensus/consensus.ts";
-import { LogWriter } from "../consensus/log-writer.ts";
 import { type FailpointServer, openFailpointServer } from "../failpoints/index.ts";
 import type { Gateway } from "../http/gateway/gateway.ts";
-import { type ClientHttp, createClientHttp, createPeerHttpServer } from "../http/servers.ts";
-import type { Lessor } from "../lease/lessor.ts";
-import { MvccStore } from "../mvcc/store.ts";
+import { type ClientHttp, createClientHttp } from "../http/servers.ts";
+import { PeerDialer } from "../peer/dialer.ts";
+import { createPeerRequests, type PeerRequests } from "../peer/peer-requests.ts";
+import { PeerCertificates } from "../peer/tls/peer-certificates.ts";
 import type { Backend } from "../seams/backend.ts";
 import type { Clock, Timer } from "../seams/clock.ts";
 import type { Disk } from "../seams/disk.ts";
@@ -26,24 +18,24 @@ import { realClock } from "../seams/real-clock.ts";
 import { RealDisk } from "../seams/real-disk.ts";
 import { realRandom } from "../seams/real-random.ts";
 import { withoutSync } from "../seams/unsafe-disk.ts";
-import { purgeSnapFiles, saveSnapFile } from "../snapshot/snap-directory.ts";
-import { encodeV2Store } from "../snapshot/v2-store.ts";
 import { type Logger, silentLogger } from "../telemetry/logger.ts";
 import { Metrics } from "../telemetry/metrics.ts";
-import { WatchHub } from "../watch/hub.ts";
 import { LeaderMonitor } from "../watch/leader-monitor.ts";
-import { createLessor } from "./leases.ts";
-import {
-  checkAddressesFree,
-  type OpenListeners,
-  openClientListeners,
-  openPeerListeners,
-} from "./listeners.ts";
-import { LogCompaction } from "./log-compaction.ts";
+import { ClusterDuties } from "./cluster-duties.ts";
+import { hastenElection } from "./first-election.ts";
+import { checkAddressesFree, type OpenListeners, openClientListeners } from "./listeners.ts";
 import { configFromOptions, isServerConfig, type MemberOptions } from "./options.ts";
-import { publish } from "./publish.ts";
-import { StateMachine } from "./state-machine.ts";
-import { confStateOf, type MemberStorage, openStorage, storagePaths } from "./storage.ts";
+import {
+  buildParts,
+  connectToMembers,
+  electionTimeoutMs,
+  type MemberParts,
+  requestTimeoutMs,
+} from "./parts.ts";
+import { Peers } from "./peers.ts";
+import { publish, versionDecided } from "./publish.ts";
+import { importReceivedDatabase } from "./received-databases.ts";
+import { type MemberStorage, openStorage, storagePaths } from "./storage.ts";
 
 export type { MemberOptions } from "./options.ts";
 
@@ -56,12 +48,12 @@ export interface MemberHooks {
   readonly onFatal?: (error: Error) => void;
   /** Called once, when clients are being served and before the log says so: the moment to take over signals. */
   readonly onServing?: (member: Member) => void;
+  /** Called once when the cluster has removed this member for good and it has closed itself. */
+  readonly onRemoved?: () => void;
 }
 
-const MAX_BYTES_PER_APPEND = 1024 * 1024;
-const MAX_INFLIGHT_APPENDS = 512;
-const GRPC_OVERHEAD_BYTES = 512 * 1024;
-const BASE_REQUEST_TIMEOUT_MS = 5_000;
+/** So long the others may take to learn that a member that leaves has agreed to it. */
+const REMOVAL_DELAY_MS = 1_000;
 
 /** The composition root: builds the parts of one member, starts them in order, and stops them in reverse. */
 export class Member implements AsyncDisposable {
@@ -70,33 +62,33 @@ export class Member implements AsyncDisposable {
   readonly #clock: Clock = realClock;
   readonly #random: Random = realRandom;
   readonly #disk: Disk;
+  readonly #hooks: MemberHooks;
   readonly #onFatal: (error: Error) => void;
-  readonly #onServing: ((member: Member) => void) | undefined;
-  #storage!: MemberStorage;
-  #consensus!: Consensus;
-  #writer!: LogWriter;
-  #store!: MvccStore;
-  #lessor!: Lessor;
-  #compaction!: LogCompaction;
-  #context!: ApiContext;
-  #metrics!: Metrics;
+  readonly #stopping = new AbortController();
+  #storage: MemberStorage | undefined;
+  #parts: MemberParts | undefined;
+  #peerRequests: PeerRequests | undefined;
+  #peers: Peers | undefined;
+  #duties: ClusterDuties | undefined;
+  #metrics: Metrics | undefined;
   #clientHttp: ClientHttp | undefined;
-  #grpc!: GrpcServer;
-  #http: HttpServer[] = [];
+  #grpc: GrpcServer | undefined;
+  #httpServer: HttpServer | undefined;
   #clients: OpenListeners = { listeners: [], urls: [] };
-  #peers: OpenListeners = { listeners: [], urls: [] };
   #failpointServer: FailpointServer | undefined;
-  #leaderMonitor!: LeaderMonitor;
+  #leaderMonitor: LeaderMonitor | undefined;
   #ticker: Timer | undefined;
   #stopped = false;
   #failed = false;
+  #isRemoved = false;
+  #toldRemoved = false;
   #closing: Promise<void> | undefined;
 
   private constructor(config: ServerConfig, hooks: MemberHooks) {
     this.config = config;
     this.#disk = config.unsafeNoFsync ? withoutSync(new RealDisk()) : new RealDisk();
     this.#log = (hooks.logger ?? silentLogger).for("member/member.ts");
-    this.#onServing = hooks.onServing;
+    this.#hooks = hooks;
     this.#onFatal =
       hooks.onFatal ??
       ((error) => {
@@ -105,8 +97,9 @@ export class Member implements AsyncDisposable {
   }
 
   /**
-   * Starts a member and resolves when it serves clients. Rejects, with everything closed again, when it cannot: a
-   * `ConfigError` for settings that do not fit, otherwise an error that names the file or address.
+   * Starts a member and resolves when it serves clients, which needs a quorum of its cluster. Rejects, with everything
+   * closed again, when it cannot: a `ConfigError` for settings that do not fit, otherwise an error that names the file,
+   * address or reason.
    */
   static async start(options: MemberOptions | ServerConfig, hooks: MemberHooks = {}): Promise<Member> {
     const config = isServerConfig(options) ? options : configFromOptions(options);
@@ -116,6 +109,7 @@ export class Member implements AsyncDisposable {
       return member;
     } catch (error) {
       await member.close().catch(() => {});
+      member.#tellRemoved();
       throw error;
     }
   }
@@ -126,11 +120,12 @@ export class Member implements AsyncDisposable {
   }
 
   get peerUrls(): readonly string[] {
-    return this.#peers.urls;
+    return this.#peers?.urls ?? [];
   }
 
   /**
-   * Stops taking connections, lets calls in progress finish, makes everything durable and closes. Idempotent.
+   * Hands leadership over, stops taking connections, lets calls in progress finish, makes everything durable and closes.
+   * Idempotent.
    */
   close(): Promise<void> {
     this.#closing ??= this.#close();
@@ -145,26 +140,90 @@ export class Member implements AsyncDisposable {
     const { config } = this;
     this.#failpointServer = await openFailpointServer();
     await checkAddressesFree(config);
-    this.#storage = await openStorage(config, this.#disk, (path) => this.#openBackend(path), this.#log);
-    const services = this.#build(this.#storage);
-    await this.#restoreState(this.#storage);
-    this.#startTicking();
-    this.#consensus.start();
-    // Nobody campaigns before its configuration is applied, which for a new member is the log's first entry.
-    await this.#writer.whenIdle();
-    if (this.#isSoleVoter()) this.#consensus.campaign();
-    await publish(this.#context);
-    await this.#serve(services);
-    this.#metrics.started();
-    this.#onServing?.(this);
-    this.#log.info("ready to serve client requests", { "listen-client-urls": this.clientUrls });
-    for (const url of this.clientUrls) {
-      const secure = url.startsWith("https") || url.startsWith("unixs");
-      const message = secure
-        ? "serving client traffic securely"
-        : "serving client traffic insecurely; this is strongly discouraged!";
-      this.#log.info(message, { traffic: "grpc+http", address: url.replace(/^[a-z]+:\/\//, "") });
+    const certificates = config.peerTls === undefined ? undefined : new PeerCertificates(config.peerTls);
+    const dialer = new PeerDialer(certificates);
+    const peerRequests = createPeerRequests(dialer);
+    this.#peerRequests = peerRequests;
+    const { snap: snapDirectory } = storagePaths(config);
+    const storage = await openStorage({
+      config,
+      disk: this.#disk,
+      openBackend: (path) => this.#openOrAdopt(path),
+      importReceived: (index, path) => importReceivedDatabase(snapDirectory, index, path),
+      findIdentity: () => this.#findIdentity(peerRequests),
+      log: this.#log,
+    });
+    this.#storage = storage;
+    const parts = buildParts({
+      config,
+      storage,
+      clock: this.#clock,
+      random: this.#random,
+      disk: this.#disk,
+      log: this.#log,
+      peerRequests,
+      createTransport: (events) => {
+        this.#peers = new Peers({
+          config,
+          storage,
+          certificates,
+          dialer,
+          events,
+          clock: this.#clock,
+          log: this.#log,
+        });
+        return this.#peers.transport;
+      },
+      openReceived: async (index) => {
+        const { temporaryDatabasePath } = await import("../backend/import-database.ts");
+        const path = temporaryDatabasePath(storagePaths(config).database);
+        await importReceivedDatabase(snapDirectory, index, path);
+        return this.#openBackend(path);
+      },
+      guard: (run) => this.#guard(run),
+      fail: (error) => this.#fail(error),
+      removed: () => this.#removed(),
+      leaderCommitted: () => this.#duties?.leaderCommitted(),
+    });
+    this.#parts = parts;
+    this.#leaderMonitor = new LeaderMonitor(
+      this.#clock,
+      electionTimeoutMs(config),
+      () => parts.consensus.leader !== 0n,
+    );
+    this.#metrics = new Metrics(parts.context);
+    this.#duties = new ClusterDuties(parts.context, parts.compaction);
+    await this.#restoreState(parts);
+    await this.#peers!.listen(parts.context);
+    for (const remote of storage.remotes) parts.transport.addRemote(remote.id, remote.peerUrls);
+    connectToMembers(parts.transport, storage);
+    this.#startTicking(parts);
+    parts.consensus.start();
+    this.#duties.start();
+    await hastenElection({ config, storage, parts, clock: this.#clock });
+    await publish(parts.context, this.#stopping.signal);
+    await versionDecided(parts.context, this.#stopping.signal);
+    await this.#serveClients(parts);
+  }
+
+  async #findIdentity(peerRequests: PeerRequests) {
+    const { config } = this;
+    const { findIdentity } = await import("./joining.ts");
+    return findIdentity(config, {
+      requests: peerRequests,
+      log: this.#log,
+      requestTimeoutMs: requestTimeoutMs(config),
+    });
+  }
+
+  /** A data directory of etcd's has everything as we have it but for the format of the database. */
+  async #openOrAdopt(path: string): Promise<Backend> {
+    if (await this.#disk.exists(path)) {
+      const { importIfBbolt } = await import("../backend/import-database.ts");
+      const adopted = await importIfBbolt(path);
+      if (adopted !== undefined) this.#log.info("imported the database of an etcd member", { ...adopted });
     }
+    return this.#openBackend(path);
   }
 
   #openBackend(path: string): Promise<Backend> {
@@ -177,208 +236,40 @@ export class Member implements AsyncDisposable {
     });
   }
 
-  get #requestTimeoutMs(): number {
-    return BASE_REQUEST_TIMEOUT_MS + 2 * this.#electionTimeoutMs;
-  }
-
-  get #electionTimeoutMs(): number {
-    return this.config.electionTicks * this.config.heartbeatMs;
-  }
-
-  /** Wires the parts; nothing runs yet. */
-  #build(storage: MemberStorage): Services {
-    const { config } = this;
-    const clock = this.#clock;
-    const { backend, membership, localId, clusterId } = storage;
-    const ids = new RequestIds(localId, clock.wallMs());
-    const node = this.#makeNode(storage);
-    const alarms = new AlarmStore(backend);
-    const store = new MvccStore({
-      backend,
-      clock,
-      random: this.#random,
-      compactionBatchLimit: config.compactionBatchLimit,
-      compactionSleepMs: config.compactionSleepMs,
-    });
-    this.#store = store;
-    this.#lessor = createLessor({
-      config,
-      backend,
-      clock,
-      random: this.#random,
-      requestTimeoutMs: this.#requestTimeoutMs,
-      electionTimeoutMs: this.#electionTimeoutMs,
-      context: () => this.#context,
-      log: this.#log,
-    });
-    const quota = new Quota(config.quotaBackendBytes, () => backend.sizeBytes);
-    const state = { store, lessor: this.#lessor, alarms, membership, backend, quota };
-    const machine = new StateMachine(
-      state,
-      (change) => node.applyConfChange(change),
-      this.#log,
-      clock,
-      config.warningApplyMs,
-    );
-    this.#writer = new LogWriter(
-      storage.wal,
-      storage.raftLog,
-      storage.hardState,
-      (responses) => this.#guard(() => this.#consensus.durable(responses)),
-      (error) => this.#fail(error),
-    );
-    this.#consensus = new Consensus({
-      node,
-      writer: this.#writer,
-      // What runs at the end of a turn must not take the process down with an error nobody sees.
-      clock: { ...clock, soon: (callback) => clock.soon(() => this.#guard(callback)) },
-      ids,
-      events: {
-        applyEntry: (entry, proposal) => machine.applyEntry(entry, proposal),
-        applyConfChange: (entry) => machine.applyConfChange(entry),
-        firstCommitInTerm: (entry, isLeader) => {
-          machine.applyEmpty(entry);
-          if (isLeader) this.#lessor.promote();
-        },
-        batchApplied: () => this.#compaction.check(),
-        roleChanged: (isLeader, leader) => {
-          if (!isLeader) this.#lessor.demote();
-          this.#log.info("leadership changed", { leader: leader.toString(16), "is-leader": isLeader });
-        },
-      },
-      requestTimeoutMs: this.#requestTimeoutMs,
-      appliedIndex: storage.snapshot.index,
-      appliedTerm: 0,
-      send: () => {
-        // A cluster of one has nobody to talk to.
-      },
-    });
-    this.#compaction = new LogCompaction({
-      clock,
-      backend,
-      consensus: this.#consensus,
-      writer: this.#writer,
-      wal: storage.wal,
-      raftLog: storage.raftLog,
-      snapshotCount: config.snapshotCount,
-      catchupEntries: config.snapshotCatchupEntries,
-      maxWalFiles: config.maxWalFiles,
-      lastIndex: storage.snapshot.index,
-      confState: () => confStateOf(membership),
-      saveSnapFile: (index, term, confState) => this.#saveSnapFile(index, term, confState),
-      onFatal: (error) => this.#fail(error),
-    });
-    const headers = new HeaderEncoder(clusterId, localId);
-    const watches = new WatchHub({
-      source: store,
-      clock,
-      random: this.#random,
-      headers,
-      raftTerm: () => this.#consensus.appliedTerm,
-      fragmentBytes: config.maxRequestBytes + GRPC_OVERHEAD_BYTES,
-      progressIntervalMs: config.watchProgressNotifyMs,
-    });
-    store.setListener(watches);
-    this.#leaderMonitor = new LeaderMonitor(
-      clock,
-      this.#electionTimeoutMs,
-      () => this.#consensus.leader !== 0n,
-    );
-    this.#context = {
-      config,
-      consensus: this.#consensus,
-      store,
-      lessor: this.#lessor,
-      alarms,
-      membership,
-      backend,
-      quota,
-      watches,
-      ids,
-      clock,
-      log: this.#log,
-      headers,
-      maxReceiveBytes: config.maxRequestBytes + GRPC_OVERHEAD_BYTES,
-    };
-    this.#metrics = new Metrics(this.#context);
-    return createServices(this.#context, this.#leaderMonitor);
-  }
-
-  #makeNode(storage: MemberStorage): RawNode {
-    const { config } = this;
-    const node = new RawNode({
-      id: storage.localId,
-      electionTick: config.electionTicks,
-      heartbeatTick: 1,
-      storage: storage.raftLog,
-      random: this.#random,
-      asyncStorageWrites: true,
-      maxSizePerMsg: MAX_BYTES_PER_APPEND,
-      maxInflightMsgs: MAX_INFLIGHT_APPENDS,
-      checkQuorum: true,
-      preVote: config.preVote,
-    });
-    if (storage.isNew) {
-      node.bootstrap([
-        {
-          id: storage.localId,
-          context: Buffer.from(
-            encodeMember({
-              id: storage.localId,
-              peerUrls: config.initialAdvertisePeerUrls,
-              isLearner: false,
-              name: config.name,
-              clientUrls: [],
-            }),
-          ),
-        },
-      ]);
-    }
-    return node;
-  }
-
-  async #restoreState(storage: MemberStorage): Promise<void> {
+  async #restoreState({ lessor, store, context }: MemberParts): Promise<void> {
     const startedMs = this.#clock.nowMs();
-    this.#lessor.restore(storage.backend.entries("lease"));
-    this.#context.alarms.restore();
-    await this.#store.restore((key, lease) => {
-      if (!this.#lessor.restoreAttachment(key, lease)) {
+    lessor.restore(context.backend.entries("lease"));
+    context.alarms.restore();
+    await store.restore((key, lease) => {
+      if (!lessor.restoreAttachment(key, lease)) {
         this.#log.warn("a key names a lease that does not exist", { "lease-id": lease.toString(16) });
       }
     });
     this.#log.info("restored the key space", {
-      "current-revision": this.#store.currentRevision,
-      "compact-revision": this.#store.compactRevision,
+      "current-revision": store.currentRevision,
+      "compact-revision": store.compactRevision,
       tookMs: Math.round(this.#clock.nowMs() - startedMs),
     });
   }
 
-  #isSoleVoter(): boolean {
-    const voters = this.#storage.membership.members.filter((member) => !member.isLearner);
-    return voters.length === 1 && voters[0]!.id === this.#storage.localId;
-  }
-
-  #startTicking(): void {
+  #startTicking(parts: MemberParts): void {
     this.#ticker = this.#clock.setTimer(this.config.heartbeatMs, () => {
       if (this.#stopped) return;
-      this.#startTicking();
+      this.#startTicking(parts);
       this.#guard(() => {
-        this.#consensus.tick();
-        this.#compaction.check();
+        parts.consensus.tick();
+        parts.compaction.check();
       });
     });
   }
 
-  async #serve(services: Services): Promise<void> {
+  async #serveClients({ context }: MemberParts): Promise<void> {
     const { config } = this;
-    const clientHttp = createClientHttp(
-      this.#context,
-      () => loadGateway(this.#context, services),
-      this.#metrics,
-    );
+    const services = createServices(context, this.#leaderMonitor!);
+    const clientHttp = createClientHttp(context, () => loadGateway(context, services), this.#metrics!);
     this.#clientHttp = clientHttp;
-    this.#grpc = new GrpcServer({
-      maxReceiveMessageBytes: this.#context.maxReceiveBytes,
+    const grpc = new GrpcServer({
+      maxReceiveMessageBytes: context.maxReceiveBytes,
       maxConcurrentStreams: config.maxConcurrentStreams,
       keepalive: {
         intervalMs: config.keepaliveIntervalMs,
@@ -388,12 +279,21 @@ export class Member implements AsyncDisposable {
       onHttpRequest: (exchange) => clientHttp.onHttp2Request(exchange),
       onHandlerError: (error, path) => this.#onHandlerError(error, path),
     });
-    for (const [path, handler] of services.unary) this.#grpc.unary(path, handler);
-    for (const [path, handler] of services.streams) this.#grpc.stream(path, handler);
-    const peerHttp = createPeerHttpServer(this.#context);
-    this.#http = [clientHttp.server, peerHttp];
-    this.#peers = await openPeerListeners(config, peerHttp);
-    this.#clients = await openClientListeners(config, this.#grpc, clientHttp.server, this.#log);
+    this.#grpc = grpc;
+    for (const [path, handler] of services.unary) grpc.unary(path, handler);
+    for (const [path, handler] of services.streams) grpc.stream(path, handler);
+    this.#httpServer = clientHttp.server;
+    this.#clients = await openClientListeners(config, grpc, clientHttp.server, this.#log);
+    this.#metrics!.started();
+    this.#hooks.onServing?.(this);
+    this.#log.info("ready to serve client requests", { "listen-client-urls": this.clientUrls });
+    for (const url of this.clientUrls) {
+      const secure = url.startsWith("https") || url.startsWith("unixs");
+      const message = secure
+        ? "serving client traffic securely"
+        : "serving client traffic insecurely; this is strongly discouraged!";
+      this.#log.info(message, { traffic: "grpc+http", address: url.replace(/^[a-z]+:\/\//, "") });
+    }
   }
 
   #onHandlerError(error: unknown, path: string): void {
@@ -401,16 +301,6 @@ export class Member implements AsyncDisposable {
       method: path,
       error: String((error as Error)?.stack ?? error),
     });
-  }
-
-  /** For members and tools of older releases, which find the membership there. */
-  async #saveSnapFile(index: number, term: number, confState: ConfState): Promise<void> {
-    const { membership } = this.#storage;
-    const directory = storagePaths(this.config).snap;
-    const { members, removedIds, version: clusterVersion } = membership;
-    const data = encodeV2Store({ members, removedIds, clusterVersion });
-    await saveSnapFile(this.#disk, directory, { index, term, confState, data });
-    await purgeSnapFiles(this.#disk, directory, this.config.maxSnapshotFiles);
   }
 
   /** Runs a part of the loop; what escapes it is a broken invariant or a failed disk, and ends the member. */
@@ -427,40 +317,65 @@ export class Member implements AsyncDisposable {
     this.#failed = true;
     this.#stopped = true;
     this.#ticker?.cancel();
+    this.#stopping.abort();
     this.#onFatal(error);
   }
 
+  /** The cluster goes on without this member. */
+  #removed(): void {
+    if (this.#isRemoved) return;
+    this.#isRemoved = true;
+    this.#log.error("the member has been permanently removed from the cluster");
+    this.#log.error("data-dir used by this member must be removed", { "data-dir": this.config.dataDir });
+    this.#clock.setTimer(REMOVAL_DELAY_MS, () => {
+      this.close().then(
+        () => this.#tellRemoved(),
+        (error: Error) => this.#fail(error),
+      );
+    });
+  }
+
+  #tellRemoved(): void {
+    if (!this.#isRemoved || this.#toldRemoved) return;
+    this.#toldRemoved = true;
+    this.#hooks.onRemoved?.();
+  }
+
   async #close(): Promise<void> {
-    for (const listener of [...this.#clients.listeners, ...this.#peers.listeners]) listener.stopListening();
+    this.#stopping.abort();
+    if (!this.#failed && !this.#isRemoved) await this.#duties?.handLeadershipOver();
+    for (const listener of this.#clients.listeners) listener.stopListening();
     this.#clientHttp?.close();
-    await this.#grpc?.shutdown(this.#requestTimeoutMs);
-    for (const server of this.#http) server.closeAllConnections();
-    await Promise.all(
-      [...this.#clients.listeners, ...this.#peers.listeners].map((listener) => listener.close()),
-    );
+    await this.#grpc?.shutdown(requestTimeoutMs(this.config));
+    this.#httpServer?.closeAllConnections();
+    await Promise.all(this.#clients.listeners.map((listener) => listener.close()));
+    this.#duties?.stop();
+    this.#parts?.snapshotSender.stop();
+    await this.#peers?.close();
+    this.#peerRequests?.close();
     this.#stopped = true;
     this.#ticker?.cancel();
     this.#leaderMonitor?.stop();
     this.#metrics?.close();
     await this.#failpointServer?.close();
-    if (this.#storage === undefined) return;
-    const { wal, backend, lock } = this.#storage;
-    if (this.#failed) {
-      // Whatever failed, the log has what was acknowledged: nothing is written any more.
-      await lock.release();
-      return;
+    if (this.#storage !== undefined) await this.#closeStorage(this.#storage);
+  }
+
+  async #closeStorage({ wal, backend, lock }: MemberStorage): Promise<void> {
+    if (!this.#failed) {
+      await this.#parts?.consensus.stop();
+      this.#parts?.lessor.demote();
+      await this.#parts?.compaction.idle();
+      await this.#parts?.store.close();
+      await wal.close();
+      await backend.close();
     }
-    await this.#consensus?.stop();
-    this.#lessor?.demote();
-    await this.#compaction?.idle();
-    await this.#store?.close();
-    await wal.close();
-    await backend.close();
+    // Whatever failed, the log has what was acknowledged: nothing is written any more.
     await lock.release();
   }
 }
 
-async function loadGateway(context: ApiContext, services: Services): Promise<Gateway> {
+async function loadGateway(context: MemberParts["context"], services: Services): Promise<Gateway> {
   const { openGateway } = await import("../http/open-gateway.ts");
   return openGateway(context, services);
 }

@@ -1,55 +1,72 @@
-import { type ConfChange, ConfChangeType, type ConfState, decodeConfChange, type Entry } from "@quorate/raft";
+import {
+  type ConfChange,
+  type ConfState,
+  decodeConfChange,
+  type Entry,
+  EntryType,
+  NONE,
+} from "@quorate/raft";
 import { Applier, type ReplicatedState } from "../apply/applier.ts";
 import { applyEncoded } from "../apply/entry.ts";
-import { type ClusterMember, decodeMember } from "../cluster/membership.ts";
+import { assert } from "../assert.ts";
+import type { MembershipChange } from "../cluster/membership.ts";
 import { formatDuration } from "../config/duration.ts";
+import type { ConfChangeResult } from "../consensus/consensus.ts";
 import type { Proposal } from "../consensus/proposal.ts";
 import { isRefusal } from "../errors.ts";
 import type { Clock } from "../seams/clock.ts";
 import type { Logger } from "../telemetry/logger.ts";
+
+export interface StateMachineOptions {
+  readonly state: ReplicatedState;
+  /** Tells raft of a configuration that is now in force; one with node ID 0 changes nothing. */
+  readonly reconfigure: (change: ConfChange) => ConfState;
+  /** Called when the members have changed, after the state has. */
+  readonly onMembershipChange: (change: MembershipChange) => void;
+  readonly log: Logger;
+  readonly clock: Clock;
+  /** Milliseconds; entries that take longer are logged. */
+  readonly slowMs: number;
+}
 
 /**
  * Turns committed entries into changes of the replicated state, each exactly once: what the backend already reflects
  * (after a restart) is skipped, and the consistent index moves with every entry, in the same transaction.
  */
 export class StateMachine {
+  readonly #options: StateMachineOptions;
   readonly #state: ReplicatedState;
   readonly #applier: Applier;
   readonly #log: Logger;
-  /** Tells raft of a configuration that is now in force. */
-  readonly #reconfigure: (change: ConfChange) => ConfState;
-
   readonly #clock: Clock;
-  readonly #slowMs: number;
+  #lastConfChangeIndex = 0;
 
-  /** Entries that take longer than `slowMs` are logged. */
-  constructor(
-    state: ReplicatedState,
-    reconfigure: (change: ConfChange) => ConfState,
-    log: Logger,
-    clock: Clock,
-    slowMs: number,
-  ) {
-    this.#state = state;
-    this.#clock = clock;
-    this.#slowMs = slowMs;
-    this.#applier = new Applier(state);
-    this.#reconfigure = reconfigure;
-    this.#log = log;
+  constructor(options: StateMachineOptions) {
+    this.#options = options;
+    this.#state = options.state;
+    this.#applier = new Applier(options.state);
+    this.#log = options.log;
+    this.#clock = options.clock;
+  }
+
+  /** Index of the last entry that changed the members since this member started; 0 when there was none. */
+  get lastConfChangeIndex(): number {
+    return this.#lastConfChangeIndex;
   }
 
   applyEntry(entry: Entry, proposal: Proposal | undefined): void {
     const { backend } = this.#state;
     if (entry.index <= backend.consistentIndex) return;
     backend.setConsistentIndex(entry.index, entry.term);
+    const { slowMs } = this.#options;
     const startedMs = this.#clock.nowMs();
     if (proposal !== undefined) proposal.apply(this.#applier);
     else this.#applyForNobody(entry);
     const tookMs = this.#clock.nowMs() - startedMs;
-    if (tookMs > this.#slowMs) {
+    if (tookMs > slowMs) {
       this.#log.warn("apply request took too long", {
         took: formatDuration(tookMs),
-        "expected-duration": formatDuration(this.#slowMs),
+        "expected-duration": formatDuration(slowMs),
         index: entry.index,
         bytes: entry.data.length,
       });
@@ -57,16 +74,32 @@ export class StateMachine {
     backend.entryApplied();
   }
 
-  applyConfChange(entry: Entry): void {
-    const { backend } = this.#state;
-    // The configuration that raft was started with is the one of the backend's members, which reflect this entry.
-    if (entry.index <= backend.consistentIndex) return;
-    backend.setConsistentIndex(entry.index, entry.term);
+  applyConfChange(entry: Entry): ConfChangeResult {
+    // Nobody proposes the other kind; whoever did could not be followed.
+    assert(
+      entry.type === EntryType.EntryConfChange,
+      `entry ${entry.index} has a type of configuration change we know`,
+    );
+    const { backend, membership } = this.#state;
     const change = decodeConfChange(entry.data);
-    const confState = this.#reconfigure(change);
-    this.#applyMembership(change);
-    backend.put("meta", Buffer.from("confState"), Buffer.from(confStateJson(confState)));
+    const id = change.id ?? 0n;
+    // The configuration that raft was started with is the one of the backend's members, which reflect this entry.
+    if (entry.index <= backend.consistentIndex) return { id, error: undefined };
+    backend.setConsistentIndex(entry.index, entry.term);
+    const error = membership.validate(change);
+    if (error !== undefined) {
+      this.#log.warn("refused a configuration change", { index: entry.index, error: error.message });
+      this.#options.reconfigure({ ...change, nodeId: NONE });
+    } else {
+      this.#lastConfChangeIndex = entry.index;
+      const confState = this.#options.reconfigure(change);
+      backend.put("meta", Buffer.from("confState"), Buffer.from(confStateJson(confState)));
+      const done = membership.applyConfChange(change);
+      this.#log.info("applied a configuration change to the membership", describeChange(done));
+      this.#options.onMembershipChange(done);
+    }
     backend.entryApplied();
+    return { id, error };
   }
 
   /** An entry without effect on the state; only the index moves. */
@@ -83,31 +116,17 @@ export class StateMachine {
       if (!isRefusal(error)) throw error;
     }
   }
-
-  #applyMembership(change: ConfChange): void {
-    const { membership } = this.#state;
-    switch (change.type) {
-      case ConfChangeType.ConfChangeAddNode:
-      case ConfChangeType.ConfChangeAddLearnerNode: {
-        const member = decodeMember(Buffer.from(change.context ?? []).toString());
-        membership.applyAdd(member);
-        this.#log.info("added member", memberFields(member));
-        break;
-      }
-      case ConfChangeType.ConfChangeRemoveNode:
-        membership.applyRemove(change.nodeId);
-        break;
-      default:
-        break;
-    }
-  }
 }
 
-function memberFields(member: ClusterMember) {
+function describeChange(change: MembershipChange): Record<string, unknown> {
+  if (change.kind === "nothing") return { change: change.kind };
+  if (change.kind === "removed") return { change: change.kind, "member-id": change.id.toString(16) };
+  const { id, peerUrls, isLearner } = change.member;
   return {
-    "added-peer-id": member.id.toString(16),
-    "added-peer-peer-urls": member.peerUrls,
-    "added-peer-is-learner": member.isLearner,
+    change: change.kind,
+    "member-id": id.toString(16),
+    "peer-urls": peerUrls,
+    "is-learner": isLearner,
   };
 }
 

@@ -1,14 +1,16 @@
-import { type ConfState, MemoryStorage, type NodeId } from "@quorate/raft";
-import { clusterId, formatId, memberId } from "../cluster/ids.ts";
-import { Membership } from "../cluster/membership.ts";
-import { ConfigError } from "../config/errors.ts";
+import { type ConfState, type Entry, MemoryStorage, type NodeId } from "@quorate/raft";
+import { formatId } from "../cluster/ids.ts";
+import { type ClusterMember, Membership } from "../cluster/membership.ts";
 import type { ServerConfig } from "../config/server-config.ts";
 import type { Backend } from "../seams/backend.ts";
 import { baseName, type Disk, type DiskLock } from "../seams/disk.ts";
+import { receivedDatabasePath } from "../snapshot/received-database.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import { lastValidSnapshot } from "../wal/snapshot-records.ts";
 import type { HardState, WalSnapshot } from "../wal/types.ts";
 import { Wal } from "../wal/wal.ts";
+import { forceNewCluster } from "./force-new-cluster.ts";
+import type { InitialIdentity } from "./joining.ts";
 
 /** Everything durable of a member, open, and the raft log rebuilt from it. */
 export interface MemberStorage {
@@ -21,8 +23,12 @@ export interface MemberStorage {
   /** What the log starts after. */
   readonly snapshot: WalSnapshot;
   readonly membership: Membership;
-  /** True when there was no log before: raft must be given its first configuration. */
-  readonly isNew: boolean;
+  /** Of a cluster that begins now: raft must be given its first configuration. Otherwise empty. */
+  readonly firstMembers: readonly ClusterMember[];
+  /** Of a running cluster that this member joins now: everything else comes from them. Otherwise empty. */
+  readonly remotes: readonly ClusterMember[];
+  /** There was a log before. */
+  readonly isRestart: boolean;
   readonly lock: DiskLock;
 }
 
@@ -37,13 +43,20 @@ export function storagePaths(config: ServerConfig): StoragePaths {
   return { snap, wal: config.walDir, database: `${snap}/db` };
 }
 
+export interface StorageOptions {
+  readonly config: ServerConfig;
+  readonly disk: Disk;
+  readonly openBackend: (path: string) => Promise<Backend>;
+  /** Makes the database received with the snapshot at `index`, in the member's own format, the file at `path`. */
+  readonly importReceived: (index: number, path: string) => Promise<void>;
+  /** Asked only when there is no log yet. */
+  readonly findIdentity: () => Promise<InitialIdentity>;
+  readonly log: Logger;
+}
+
 /** Opens an existing data directory or makes a new one. Throws with a text that says which file is wrong and where. */
-export async function openStorage(
-  config: ServerConfig,
-  disk: Disk,
-  openBackend: (path: string) => Promise<Backend>,
-  log: Logger,
-): Promise<MemberStorage> {
+export async function openStorage(options: StorageOptions): Promise<MemberStorage> {
+  const { config, disk, log } = options;
   const paths = storagePaths(config);
   await disk.makeDirectory(paths.snap);
   await warnOfForeignNames(config, disk, log);
@@ -52,10 +65,8 @@ export async function openStorage(
     for (const name of await disk.list(paths.snap)) {
       if (name.startsWith("tmp")) await disk.remove(`${paths.snap}/${name}`);
     }
-    const exists = await Wal.exists(disk, paths.wal);
-    return exists
-      ? await reopen(paths, disk, openBackend, lock, log)
-      : await create(config, paths, disk, openBackend, lock, log);
+    if (await Wal.exists(disk, paths.wal)) return await reopen(paths, options, lock);
+    return await create(await options.findIdentity(), paths, options, lock);
   } catch (error) {
     await lock.release();
     throw error;
@@ -63,58 +74,48 @@ export async function openStorage(
 }
 
 async function create(
-  config: ServerConfig,
+  identity: InitialIdentity,
   paths: StoragePaths,
-  disk: Disk,
-  openBackend: (path: string) => Promise<Backend>,
+  options: StorageOptions,
   lock: DiskLock,
-  log: Logger,
 ): Promise<MemberStorage> {
-  const own = ownInitialMember(config);
-  const localId = memberId(own.peerUrls, config.initialClusterToken);
-  const cluster = clusterId(
-    config.initialCluster.map((member) => memberId(member.peerUrls, config.initialClusterToken)),
-  );
-  log.info("bootstrapping a new member", { memberId: formatId(localId), clusterId: formatId(cluster) });
-  const backend = await openBackend(paths.database);
-  const wal = await Wal.create(disk, paths.wal, { nodeId: localId, clusterId: cluster });
-  const membership = new Membership(backend, cluster, localId);
+  const { config, disk, log } = options;
+  const { localId, clusterId, firstMembers, remotes } = identity;
+  log.info("bootstrapping a new member", {
+    memberId: formatId(localId),
+    clusterId: formatId(clusterId),
+    joins: firstMembers.length === 0,
+  });
+  const backend = await options.openBackend(paths.database);
+  const wal = await Wal.create(disk, paths.wal, { nodeId: localId, clusterId });
+  const membership = new Membership(backend, clusterId, localId, config.maxLearners);
   membership.restore();
   return {
     localId,
-    clusterId: cluster,
+    clusterId,
     wal,
     backend,
     raftLog: new MemoryStorage(),
     hardState: { term: 0, vote: 0n, commit: 0 },
     snapshot: { index: 0, term: 0 },
     membership,
-    isNew: true,
+    firstMembers,
+    remotes,
+    isRestart: false,
     lock,
   };
 }
 
-async function reopen(
-  paths: StoragePaths,
-  disk: Disk,
-  openBackend: (path: string) => Promise<Backend>,
-  lock: DiskLock,
-  log: Logger,
-): Promise<MemberStorage> {
+async function reopen(paths: StoragePaths, options: StorageOptions, lock: DiskLock): Promise<MemberStorage> {
+  const { config, disk, log } = options;
   const snapshot = (await lastValidSnapshot(disk, paths.wal)) ?? { index: 0, term: 0 };
-  const backend = await openBackend(paths.database);
+  const backend = await openDatabase(paths, snapshot.index, options);
   const appliedIndex = backend.consistentIndex;
-  if (appliedIndex < snapshot.index) {
-    throw new Error(
-      `database file (${paths.database} index ${appliedIndex}) does not match with snapshot (index ${snapshot.index}); ` +
-        "restore the member from a snapshot file",
-    );
-  }
   const { wal, content, repair } = await Wal.open(disk, paths.wal, snapshot);
   if (repair !== undefined) log.warn("repaired the log after a torn write", { ...repair });
   if (content.metadata === undefined) throw new Error(`${paths.wal}: the log does not say whose it is`);
   const { nodeId, clusterId: cluster } = content.metadata;
-  const membership = new Membership(backend, cluster, nodeId);
+  const membership = new Membership(backend, cluster, nodeId, config.maxLearners);
   membership.restore();
 
   const raftLog = new MemoryStorage();
@@ -135,15 +136,19 @@ async function reopen(
     );
   }
   // A commit is not synced by itself, so the log may say less than what the backend proves.
-  const hardState = { ...content.hardState, commit: Math.max(content.hardState.commit, appliedIndex) };
+  let hardState = { ...content.hardState, commit: Math.max(content.hardState.commit, appliedIndex) };
+  let entries: readonly Entry[] = content.entries;
+  if (config.forceNewCluster) {
+    ({ entries, hardState } = await forceNewCluster({ entries, wal, membership, hardState, log }));
+  }
   raftLog.setHardState(hardState);
-  raftLog.append(content.entries);
+  raftLog.append(entries);
   log.info("restarting a member", {
     memberId: formatId(nodeId),
     clusterId: formatId(cluster),
     snapshotIndex: snapshot.index,
     consistentIndex: appliedIndex,
-    entries: content.entries.length,
+    entries: entries.length,
     commit: hardState.commit,
   });
   return {
@@ -155,9 +160,40 @@ async function reopen(
     hardState,
     snapshot,
     membership,
-    isNew: false,
+    firstMembers: [],
+    remotes: [],
+    isRestart: true,
     lock,
   };
+}
+
+/**
+ * The database; when the member died between saving a received snapshot and making its database the state, that one,
+ * which takes the place of the old.
+ */
+async function openDatabase(
+  paths: StoragePaths,
+  snapshotIndex: number,
+  { disk, openBackend, importReceived, log }: StorageOptions,
+): Promise<Backend> {
+  let backend = await openBackend(paths.database);
+  if (
+    backend.consistentIndex < snapshotIndex &&
+    (await disk.exists(receivedDatabasePath(paths.snap, snapshotIndex)))
+  ) {
+    log.info("adopting the database of a received snapshot", { index: snapshotIndex });
+    await backend.close();
+    await importReceived(snapshotIndex, paths.database);
+    backend = await openBackend(paths.database);
+  }
+  if (backend.consistentIndex < snapshotIndex) {
+    await backend.close();
+    throw new Error(
+      `database file (${paths.database} index ${backend.consistentIndex}) does not match with snapshot (index ${snapshotIndex}); ` +
+        "restore the member from a snapshot file",
+    );
+  }
+  return backend;
 }
 
 /** The configuration follows from the members in the backend, which are as new as its consistent index. */
@@ -170,32 +206,6 @@ export function confStateOf(membership: Membership): ConfState {
     learnersNext: [],
     autoLeave: false,
   };
-}
-
-/** Checks what a new member was told about its cluster. */
-function ownInitialMember(config: ServerConfig): { readonly peerUrls: readonly string[] } {
-  const own = config.initialCluster.find((member) => member.name === config.name);
-  if (own === undefined) {
-    throw new ConfigError(`couldn't find local name "${config.name}" in the initial cluster configuration`);
-  }
-  const missing = own.peerUrls.find((url) => !config.initialAdvertisePeerUrls.includes(url));
-  if (missing !== undefined) {
-    throw new ConfigError(
-      `--initial-cluster has ${config.name}=${missing} but missing from --initial-advertise-peer-urls=${config.initialAdvertisePeerUrls.join(",")}`,
-    );
-  }
-  const extra = config.initialAdvertisePeerUrls.find((url) => !own.peerUrls.includes(url));
-  if (extra !== undefined) {
-    throw new ConfigError(
-      `--initial-advertise-peer-urls has ${extra} but missing from --initial-cluster=${config.name}=${own.peerUrls.join(",")}`,
-    );
-  }
-  if (config.initialCluster.length > 1 || config.initialClusterState === "existing") {
-    throw new ConfigError(
-      "clusters of several members are not supported by this release; start a single new member",
-    );
-  }
-  return own;
 }
 
 async function warnOfForeignNames(config: ServerConfig, disk: Disk, log: Logger): Promise<void> {

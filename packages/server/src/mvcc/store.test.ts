@@ -443,14 +443,19 @@ test("a failpoint stands at each edge of a compaction", async () => {
 });
 
 test("a store that a snapshot replaces answers the reads that were under way from the snapshot", async () => {
-  const store = await openStore(memoryBackend());
+  const backend = memoryBackend();
+  const store = await openStore(backend);
   for (let i = 0; i < 2000; i++) put(store, `k${i}`, "old");
   const snapshot = memoryBackend();
   const other = await openStore(snapshot);
   for (let i = 0; i < 3000; i++) put(other, "k", "new");
   const reading = store.rangeSliced(rangeRequest(ALL));
   const hashing = store.hashKv(0);
-  await store.restore(undefined, snapshot);
+  await store.replace(
+    snapshot,
+    () => {},
+    () => backend.become(snapshot),
+  );
   assert.equal((await hashing).hashRevision, 2001);
   assert.equal(store.currentRevision, 3001);
   const late = await reading;

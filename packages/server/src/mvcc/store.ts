@@ -52,6 +52,8 @@ export interface KeyState {
 /** Keys that a range may return and still be read in one go: about a millisecond with records of usual size. */
 const SMALL_RANGE_KEYS = 500;
 
+const NOTHING_TO_DO = () => Promise.resolve();
+
 const found: FoundRevision = { main: 0, sub: 0 };
 
 /**
@@ -106,20 +108,42 @@ export class MvccStore {
   }
 
   /**
-   * Takes over what the backend holds; with `backend`, what another one holds, which replaces the present one. Works in
-   * slices; until it resolves the store is as before and must not be written. `onLease` is told the lease of every live
-   * key that has one; its key is borrowed until it returns. An unfinished compaction goes on in the background.
+   * Takes over what the backend holds. Works in slices; until it resolves the store is as before and must not be written.
+   * `onLease` is told the lease of every live key that has one; its key is borrowed until it returns. An unfinished
+   * compaction goes on in the background.
    */
-  async restore(onLease?: (key: Uint8Array, lease: bigint) => void, backend?: Backend): Promise<void> {
+  restore(onLease?: (key: Uint8Array, lease: bigint) => void): Promise<void> {
+    return this.#restore(this.state.backend, onLease, NOTHING_TO_DO);
+  }
+
+  /**
+   * As `restore`, with what `from` holds, which `become` makes the content of the store's own backend: it is called when
+   * everything else is ready, and the store changes in the turn in which it has resolved.
+   */
+  replace(
+    from: Backend,
+    onLease: (key: Uint8Array, lease: bigint) => void,
+    become: () => Promise<void>,
+  ): Promise<void> {
+    return this.#restore(from, onLease, become);
+  }
+
+  async #restore(
+    from: Backend,
+    onLease: ((key: Uint8Array, lease: bigint) => void) | undefined,
+    become: () => Promise<void>,
+  ): Promise<void> {
     const { state } = this;
-    const from = backend ?? state.backend;
     this.#compactor.abandon();
     const restored = await restoreState(from, state.clock, this.#seeds, onLease);
     // A hash under way ends on the old state.
     const waiting = this.#lock.acquire();
     if (waiting !== undefined) await waiting;
-    this.#lock.release();
-    state.backend = from;
+    try {
+      await become();
+    } finally {
+      this.#lock.release();
+    }
     state.index = restored.index;
     state.currentRevision = restored.currentRevision;
     state.latestMain = restored.currentRevision;
@@ -128,11 +152,6 @@ export class MvccStore {
     if (unfinished !== undefined) {
       this.#compactor.resume(unfinished.revision, unfinished.previousRevision).done.catch(() => {});
     }
-  }
-
-  /** Goes on with `backend`, which has taken over the content of the one that `restore` was given. */
-  useBackend(backend: Backend): void {
-    this.state.backend = backend;
   }
 
   /** The newest revision; 1 in a fresh store. */

@@ -15,6 +15,7 @@ async function setUp() {
   });
   const disk = simulated.mount();
   await disk.makeDirectory(DIRECTORY);
+  for (const directory of ["/", "/m"]) await disk.syncDirectory(directory);
   return {
     simulated,
     disk,

@@ -14,6 +14,29 @@ export class PrometheusMetrics {
       consensus.leader === 0n ? 0 : 1,
     );
     this.#gauge("etcd_server_is_leader", "Whether this member leads.", () => (consensus.isLeader ? 1 : 0));
+    this.#gauge("etcd_server_is_learner", "Whether this member is a learner.", () =>
+      context.membership.isLearner ? 1 : 0,
+    );
+    this.#total(
+      "etcd_server_leader_changes_seen_total",
+      "New leaders seen.",
+      () => consensus.counts.leaderChangesSeen,
+    );
+    this.#gauge(
+      "etcd_server_proposals_pending",
+      "Proposals waiting here.",
+      () => consensus.counts.proposalsPending,
+    );
+    this.#total(
+      "etcd_server_slow_read_indexes_total",
+      "Answers to ReadIndex that were late.",
+      () => consensus.counts.slowReadIndexes,
+    );
+    this.#total(
+      "etcd_server_read_indexes_failed_total",
+      "Rounds of ReadIndex that failed.",
+      () => consensus.counts.readIndexesFailed,
+    );
     this.#gauge(
       "etcd_server_proposals_committed_total",
       "Last commit index.",

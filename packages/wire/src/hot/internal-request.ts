@@ -12,6 +12,7 @@ import {
   skipValue,
 } from "./reader.ts";
 import { entrySlab } from "./slab.ts";
+import { WireError } from "./wire-error.ts";
 import { bigVarintSize, bytesSize, varintSize, writeBigVarint, writeBytes, writeVarint } from "./writer.ts";
 
 /** Field numbers of `etcdserverpb.InternalRaftRequest` that name an operation, in the order in which apply asks. */
@@ -170,4 +171,30 @@ export function decodeInternalRequest(data: Uint8Array): InternalRequest {
   }
   if (repeated !== undefined) body = joinOccurrences(repeated);
   return { id: legacyId !== 0n ? legacyId : headerId, username, authRevision, field, body };
+}
+
+/**
+ * The ID by which the proposer of a log entry's payload waits, without taking the rest apart. 0n when there is none, or
+ * when the payload is malformed.
+ */
+export function requestId(data: Uint8Array): bigint {
+  const end = data.length;
+  let pos = 0;
+  try {
+    while (pos < end) {
+      const tag = readTag(data, pos, end);
+      pos = cursor;
+      if (tag === ID_TAG) return readBigUint64(data, pos, end);
+      if (tag !== HEADER_TAG) {
+        pos = skipValue(data, pos, end, tag);
+        continue;
+      }
+      const header = readBytes(data, pos, end);
+      pos = cursor;
+      if (header.length > 0 && header[0] === ID_TAG) return readBigUint64(header, 1, header.length);
+    }
+  } catch (error) {
+    if (!(error instanceof WireError)) throw error;
+  }
+  return 0n;
 }

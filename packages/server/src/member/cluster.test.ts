@@ -1,0 +1,248 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import net from "node:net";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { after, test } from "node:test";
+import { GrpcClient } from "@quorate/rpc";
+import { decode, encode } from "@quorate/wire";
+import {
+  HashKVResponseSchema,
+  MemberAddRequestSchema,
+  MemberAddResponseSchema,
+  MemberPromoteRequestSchema,
+  MoveLeaderRequestSchema,
+  RangeResponseSchema,
+  StatusResponseSchema,
+} from "@quorate/wire/etcdserverpb";
+import { encodePutRequest, encodeRangeRequest } from "@quorate/wire/hot";
+import { Member } from "./member.ts";
+import type { MemberOptions } from "./options.ts";
+
+const root = mkdtempSync(path.join(tmpdir(), "quorate-cluster-test-"));
+after(() => rmSync(root, { recursive: true, force: true }));
+const NO_BYTES = new Uint8Array(0);
+
+/** Ports that nobody listens on just now. */
+async function freePorts(count: number): Promise<number[]> {
+  const servers = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const server = net.createServer();
+      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+      return server;
+    }),
+  );
+  const ports = servers.map((server) => (server.address() as net.AddressInfo).port);
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports;
+}
+
+/** A running cluster, and a client of each of its members. */
+class Cluster implements AsyncDisposable {
+  readonly members = new Map<string, Member>();
+  readonly clients = new Map<string, GrpcClient>();
+  readonly #options: Partial<MemberOptions>;
+  readonly #directory = mkdtempSync(path.join(root, "cluster-"));
+  readonly peerUrls = new Map<string, string>();
+
+  constructor(options: Partial<MemberOptions> = {}) {
+    this.#options = options;
+  }
+
+  static async start(size: number, options: Partial<MemberOptions> = {}): Promise<Cluster> {
+    const cluster = new Cluster(options);
+    const ports = await freePorts(size);
+    for (const [i, port] of ports.entries()) cluster.peerUrls.set(`m${i + 1}`, `http://127.0.0.1:${port}`);
+    await Promise.all([...cluster.peerUrls.keys()].map((name) => cluster.startMember(name)));
+    return cluster;
+  }
+
+  async startMember(name: string, options: Partial<MemberOptions> = {}): Promise<void> {
+    const peerUrl = this.peerUrls.get(name)!;
+    const member = await Member.start({
+      name,
+      dataDir: path.join(this.#directory, name),
+      listenPeerUrls: [peerUrl],
+      initialAdvertisePeerUrls: [peerUrl],
+      initialCluster: [...this.peerUrls].map(([each, url]) => ({ name: each, peerUrls: [url] })),
+      advertiseClientUrls: [`http://${name}.invalid:2379`],
+      heartbeatMs: 50,
+      electionTicks: 10,
+      ...this.#options,
+      ...options,
+    });
+    this.members.set(name, member);
+    this.clients.set(name, await GrpcClient.connect({ address: new URL(member.clientUrls[0]!).host }));
+  }
+
+  async stopMember(name: string): Promise<void> {
+    this.clients.get(name)?.close();
+    this.clients.delete(name);
+    const member = this.members.get(name);
+    this.members.delete(name);
+    await member?.close();
+  }
+
+  async put(name: string, key: string, value: string | Uint8Array): Promise<void> {
+    await this.clients.get(name)!.unary(
+      "/etcdserverpb.KV/Put",
+      encodePutRequest({
+        key: Buffer.from(key),
+        value: Buffer.from(value),
+        lease: 0n,
+        prevKv: false,
+        ignoreValue: false,
+        ignoreLease: false,
+      }),
+    );
+  }
+
+  async get(name: string, key: string): Promise<string | undefined> {
+    const request = encodeRangeRequest({
+      key: Buffer.from(key),
+      rangeEnd: NO_BYTES,
+      limit: 0,
+      revision: 0,
+      sortOrder: 0,
+      sortTarget: 0,
+      serializable: false,
+      keysOnly: false,
+      countOnly: false,
+      minModRevision: 0,
+      maxModRevision: 0,
+      minCreateRevision: 0,
+      maxCreateRevision: 0,
+    });
+    const response = await this.clients.get(name)!.unary("/etcdserverpb.KV/Range", request);
+    const kv = decode(RangeResponseSchema, response).kvs[0];
+    return kv === undefined ? undefined : Buffer.from(kv.value).toString();
+  }
+
+  async status(name: string) {
+    const response = await this.clients.get(name)!.unary("/etcdserverpb.Maintenance/Status", NO_BYTES);
+    return decode(StatusResponseSchema, response);
+  }
+
+  async leader(): Promise<string> {
+    for (;;) {
+      for (const name of this.members.keys()) {
+        const { leader, header } = await this.status(name);
+        if (leader === header!.memberId) return name;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+
+  async followers(): Promise<string[]> {
+    const leader = await this.leader();
+    return [...this.members.keys()].filter((name) => name !== leader);
+  }
+
+  /** Of every member; waits until all have applied the same. */
+  async hashes(): Promise<number[]> {
+    for (;;) {
+      const answers = await Promise.all(
+        [...this.clients.values()].map(async (client) =>
+          decode(HashKVResponseSchema, await client.unary("/etcdserverpb.Maintenance/HashKV", NO_BYTES)),
+        ),
+      );
+      const revisions = new Set(answers.map((answer) => answer.header!.revision));
+      if (revisions.size === 1) return answers.map((answer) => answer.hash);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([...this.members.keys()].map((name) => this.stopMember(name)));
+  }
+}
+
+test("three members elect a leader, and any of them takes writes and linearizable reads", async () => {
+  await using cluster = await Cluster.start(3);
+  const names = [...cluster.members.keys()];
+  for (const writer of names) {
+    await cluster.put(writer, `from-${writer}`, writer);
+    for (const reader of names) assert.equal(await cluster.get(reader, `from-${writer}`), writer);
+  }
+  assert.equal(new Set(await cluster.hashes()).size, 1);
+});
+
+test("when the leader stops the others go on, and it catches up when it comes back", async () => {
+  await using cluster = await Cluster.start(3);
+  const first = await cluster.leader();
+  await cluster.put(first, "a", "1");
+  await cluster.stopMember(first);
+  const second = await cluster.leader();
+  assert.notEqual(second, first);
+  for (let i = 0; i < 50; i++) await cluster.put(second, "a", String(i));
+  await cluster.startMember(first);
+  assert.equal(await cluster.get(first, "a"), "49");
+  assert.equal(new Set(await cluster.hashes()).size, 1);
+});
+
+test("all members stop and start again with everything they had", async () => {
+  await using cluster = await Cluster.start(3);
+  const names = [...cluster.members.keys()];
+  for (let i = 0; i < 20; i++) await cluster.put(names[i % 3]!, `k${i}`, String(i));
+  await Promise.all(names.map((name) => cluster.stopMember(name)));
+  await Promise.all(names.map((name) => cluster.startMember(name)));
+  for (let i = 0; i < 20; i++) assert.equal(await cluster.get(names[(i + 1) % 3]!, `k${i}`), String(i));
+});
+
+test("a follower that was away too long gets the state as a snapshot, and serves it", async () => {
+  await using cluster = await Cluster.start(3, { snapshotCount: 100, snapshotCatchupEntries: 50 });
+  const [away] = await cluster.followers();
+  await cluster.put(away!, "before", "1");
+  await cluster.stopMember(away!);
+  const leader = await cluster.leader();
+  const writes = Array.from({ length: 1_500 }, (_, i) => cluster.put(leader, `k${i % 300}`, String(i)));
+  await Promise.all(writes);
+  await cluster.startMember(away!);
+  assert.equal(await cluster.get(away!, "before"), "1");
+  assert.equal(await cluster.get(away!, "k7"), "1207");
+  await cluster.put(away!, "after", "2");
+  assert.equal(await cluster.get(leader, "after"), "2");
+  assert.equal(new Set(await cluster.hashes()).size, 1);
+  // What it got is durable: it comes back with it.
+  await cluster.stopMember(away!);
+  await cluster.startMember(away!);
+  assert.equal(await cluster.get(away!, "k7"), "1207");
+});
+
+test("a learner joins, is promoted, and can lead", async () => {
+  await using cluster = await Cluster.start(1);
+  for (let i = 0; i < 100; i++) await cluster.put("m1", `k${i}`, String(i));
+  const [port] = await freePorts(1);
+  const url = `http://127.0.0.1:${port}`;
+  const added = decode(
+    MemberAddResponseSchema,
+    await cluster.clients
+      .get("m1")!
+      .unary(
+        "/etcdserverpb.Cluster/MemberAdd",
+        encode(MemberAddRequestSchema, { peerURLs: [url], isLearner: true }),
+      ),
+  );
+  const id = added.member!.ID;
+  cluster.peerUrls.set("m2", url);
+  await cluster.startMember("m2", { initialClusterState: "existing" });
+  assert.equal((await cluster.status("m2")).isLearner, true);
+  for (;;) {
+    try {
+      await cluster.clients
+        .get("m1")!
+        .unary("/etcdserverpb.Cluster/MemberPromote", encode(MemberPromoteRequestSchema, { ID: id }));
+      break;
+    } catch (error) {
+      assert.match((error as Error).message, /in sync with leader/);
+    }
+  }
+  assert.equal(await cluster.get("m2", "k42"), "42");
+  await cluster.clients
+    .get("m1")!
+    .unary("/etcdserverpb.Maintenance/MoveLeader", encode(MoveLeaderRequestSchema, { targetID: id }));
+  assert.equal(await cluster.leader(), "m2");
+  await cluster.put("m1", "through-m1", "x");
+  assert.equal(await cluster.get("m2", "through-m1"), "x");
+  assert.equal(new Set(await cluster.hashes()).size, 1);
+});

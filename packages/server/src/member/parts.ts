@@ -1,0 +1,281 @@
+import type { NodeId } from "@quorate/raft";
+import { HeaderEncoder } from "@quorate/wire/hot";
+import { AlarmStore } from "../alarm/alarm-store.ts";
+import type { ApiContext } from "../api/context.ts";
+import { Quota } from "../apply/quota.ts";
+import type { MembershipChange } from "../cluster/membership.ts";
+import { RequestIds } from "../cluster/request-ids.ts";
+import type { ServerConfig } from "../config/server-config.ts";
+import { Consensus } from "../consensus/consensus.ts";
+import { LogWriter } from "../consensus/log-writer.ts";
+import type { Lessor } from "../lease/lessor.ts";
+import { MvccStore } from "../mvcc/store.ts";
+import type { PeerRequests } from "../peer/peer-requests.ts";
+import type { Backend } from "../seams/backend.ts";
+import type { Clock } from "../seams/clock.ts";
+import type { Disk } from "../seams/disk.ts";
+import type { Random } from "../seams/random.ts";
+import type { Transport, TransportEvents } from "../seams/transport.ts";
+import { saveReceivedDatabase } from "../snapshot/received-database.ts";
+import { purgeSnapFiles, saveSnapFile } from "../snapshot/snap-directory.ts";
+import { encodeV2Store } from "../snapshot/v2-store.ts";
+import type { Logger } from "../telemetry/logger.ts";
+import { WatchHub } from "../watch/hub.ts";
+import { createLessor, type LeaseWiring } from "./leases.ts";
+import { LogCompaction } from "./log-compaction.ts";
+import { createRaftNode } from "./raft-node.ts";
+import { SnapshotInstaller } from "./snapshot-installer.ts";
+import { SnapshotSender } from "./snapshot-sender.ts";
+import { StateMachine } from "./state-machine.ts";
+import { confStateOf, type MemberStorage, storagePaths } from "./storage.ts";
+
+export const GRPC_OVERHEAD_BYTES = 512 * 1024;
+const BASE_REQUEST_TIMEOUT_MS = 5_000;
+
+/** What a member is built from, besides its settings. */
+export interface Surroundings {
+  readonly config: ServerConfig;
+  readonly storage: MemberStorage;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly disk: Disk;
+  readonly log: Logger;
+  readonly peerRequests: PeerRequests;
+  readonly createTransport: (events: TransportEvents) => Transport;
+  /** Opens the database that was received with the snapshot at an index. */
+  readonly openReceived: (index: number) => Promise<Backend>;
+  /** Runs a part of the loop; what escapes it ends the member. */
+  readonly guard: (run: () => void) => void;
+  readonly fail: (error: Error) => void;
+  /** This member does not belong to the cluster any more, for good. */
+  readonly removed: () => void;
+  /** This member leads, and the first entry of its term is applied. */
+  readonly leaderCommitted: () => void;
+}
+
+/** The parts of a member that work on its log and state, wired to each other; nothing runs yet. */
+export interface MemberParts {
+  readonly consensus: Consensus;
+  readonly writer: LogWriter;
+  readonly store: MvccStore;
+  readonly lessor: Lessor;
+  readonly compaction: LogCompaction;
+  readonly snapshotSender: SnapshotSender;
+  readonly transport: Transport;
+  readonly context: ApiContext;
+}
+
+export function electionTimeoutMs(config: ServerConfig): number {
+  return config.electionTicks * config.heartbeatMs;
+}
+
+export function requestTimeoutMs(config: ServerConfig): number {
+  return BASE_REQUEST_TIMEOUT_MS + 2 * electionTimeoutMs(config);
+}
+
+export function buildParts(surroundings: Surroundings): MemberParts {
+  const { config, storage, clock, random, disk, log, guard, fail } = surroundings;
+  const { backend, membership, localId, clusterId } = storage;
+  const paths = storagePaths(config);
+  const ids = new RequestIds(localId, clock.wallMs());
+  const node = createRaftNode(config, storage, random);
+  const alarms = new AlarmStore(backend);
+  const store = new MvccStore({
+    backend,
+    clock,
+    random,
+    compactionBatchLimit: config.compactionBatchLimit,
+    compactionSleepMs: config.compactionSleepMs,
+  });
+  const leaseWiring: LeaseWiring = {
+    config,
+    backend,
+    clock,
+    random,
+    requestTimeoutMs: requestTimeoutMs(config),
+    electionTimeoutMs: electionTimeoutMs(config),
+    context: () => context,
+    log,
+  };
+  const lessor = createLessor(leaseWiring);
+  const quota = new Quota(config.quotaBackendBytes, () => backend.sizeBytes);
+
+  const transport: Transport = surroundings.createTransport({
+    receive: (messages) => guard(() => consensus.receive(messages)),
+    unreachable: (id) => guard(() => consensus.reportUnreachable(id)),
+    snapshotSent: (id, succeeded) => guard(() => snapshotSender.sent(id, succeeded)),
+    receiveSnapshot: async (message, database) => {
+      await saveReceivedDatabase(disk, paths.snap, message.snapshot?.metadata.index ?? 0, database);
+      guard(() => consensus.receive([message]));
+    },
+    removedFromCluster: () => surroundings.removed(),
+  });
+
+  const machine = new StateMachine({
+    state: { store, lessor, alarms, membership, backend, quota },
+    reconfigure: (change) => node.applyConfChange(change),
+    onMembershipChange: (change) => follow(change),
+    log,
+    clock,
+    slowMs: config.warningApplyMs,
+  });
+  const follow = (change: MembershipChange) => {
+    if (change.kind === "removed") {
+      if (change.id === localId) surroundings.removed();
+      else transport.removePeer(change.id);
+    } else if (change.kind !== "nothing" && change.member.id !== localId) {
+      const { id, peerUrls } = change.member;
+      if (change.kind === "added") transport.addPeer(id, peerUrls);
+      else if (change.kind === "updated") transport.updatePeer(id, peerUrls);
+    }
+  };
+
+  const installer: SnapshotInstaller = new SnapshotInstaller({
+    backend,
+    store,
+    lessor,
+    alarms,
+    membership,
+    watches: () => context.watches,
+    clock,
+    log,
+    openReceived: surroundings.openReceived,
+    newLessor: (received) => createLessor({ ...leaseWiring, backend: received }),
+  });
+  const saveMembershipFile = async (index: number, term: number) => {
+    const state = membershipState(storage);
+    await saveSnapFile(disk, paths.snap, { index, term, ...state });
+    await purgeSnapFiles(disk, paths.snap, config.maxSnapshotFiles);
+  };
+  const writer = new LogWriter({
+    wal: storage.wal,
+    storage: storage.raftLog,
+    clock,
+    initial: storage.hardState,
+    onDurable: (responses) => guard(() => consensus.durable(responses)),
+    saveSnapshotFile: async ({ data, metadata }) => {
+      await saveSnapFile(disk, paths.snap, { ...metadata, data });
+    },
+    installSnapshot: async (snapshot) => {
+      await compaction.pause();
+      await installer.install(snapshot);
+      compaction.resume(snapshot.metadata.index);
+      guard(() => {
+        connectToMembers(transport, storage);
+        consensus.snapshotInstalled(snapshot.metadata);
+      });
+    },
+    onFatal: fail,
+  });
+
+  const consensus = new Consensus({
+    node,
+    localId,
+    writer,
+    // What runs at the end of a turn must not take the process down with an error nobody sees.
+    clock: { ...clock, soon: (callback) => clock.soon(() => guard(callback)) },
+    ids,
+    events: {
+      applyEntry: (entry, proposal) => machine.applyEntry(entry, proposal),
+      applyConfChange: (entry) => machine.applyConfChange(entry),
+      firstCommitInTerm: (entry, isLeader) => {
+        machine.applyEmpty(entry);
+        if (!isLeader) return;
+        lessor.promote();
+        surroundings.leaderCommitted();
+      },
+      batchApplied: () => compaction.check(),
+      roleChanged: (isLeader, leader) => {
+        if (!isLeader) lessor.demote();
+        log.info("leadership changed", { leader: leader.toString(16), "is-leader": isLeader });
+      },
+      send: (messages) => transport.send(messages),
+      sendSnapshot: (message) => snapshotSender.send(message),
+      diskStalled: (stalledMs, transferee) => {
+        log.warn("the disk has not finished a write for longer than an election timeout", {
+          stalledMs: Math.round(stalledMs),
+          ...(transferee === undefined ? {} : { "leadership-goes-to": transferee.toString(16) }),
+        });
+      },
+    },
+    requestTimeoutMs: requestTimeoutMs(config),
+    electionTimeoutMs: electionTimeoutMs(config),
+    members: () => membership.members.map((member) => member.id),
+    connectedSince: (id) => transport.activeSince(id),
+    appliedIndex: storage.snapshot.index,
+    appliedTerm: 0,
+  });
+
+  const compaction = new LogCompaction({
+    clock,
+    backend,
+    consensus,
+    writer,
+    wal: storage.wal,
+    raftLog: storage.raftLog,
+    snapshotCount: config.snapshotCount,
+    catchupEntries: config.snapshotCatchupEntries,
+    maxWalFiles: config.maxWalFiles,
+    lastIndex: storage.snapshot.index,
+    confState: () => confStateOf(membership),
+    saveSnapFile: saveMembershipFile,
+    onFatal: fail,
+  });
+  const snapshotSender = new SnapshotSender({
+    backend,
+    clock,
+    transport,
+    compaction,
+    log,
+    membershipState: () => membershipState(storage),
+    lastConfChangeIndex: () => machine.lastConfChangeIndex,
+    report: (to: NodeId, succeeded) => guard(() => consensus.reportSnapshot(to, succeeded)),
+  });
+
+  const headers = new HeaderEncoder(clusterId, localId);
+  const watches = new WatchHub({
+    source: store,
+    clock,
+    random,
+    headers,
+    raftTerm: () => consensus.appliedTerm,
+    fragmentBytes: config.maxRequestBytes + GRPC_OVERHEAD_BYTES,
+    progressIntervalMs: config.watchProgressNotifyMs,
+  });
+  store.setListener(watches);
+  const context: ApiContext = {
+    config,
+    consensus,
+    store,
+    lessor,
+    alarms,
+    membership,
+    backend,
+    quota,
+    watches,
+    ids,
+    clock,
+    log,
+    headers,
+    transport,
+    peerRequests: surroundings.peerRequests,
+    requestTimeoutMs: requestTimeoutMs(config),
+    electionTimeoutMs: electionTimeoutMs(config),
+    maxReceiveBytes: config.maxRequestBytes + GRPC_OVERHEAD_BYTES,
+  };
+  return { consensus, writer, store, lessor, compaction, snapshotSender, transport, context };
+}
+
+/** Links to exactly the members there are: at a start, and when a snapshot has brought others. */
+export function connectToMembers(transport: Transport, storage: MemberStorage): void {
+  transport.removeAllPeers();
+  for (const { id, peerUrls } of storage.membership.members) {
+    if (id !== storage.localId) transport.addPeer(id, peerUrls);
+  }
+}
+
+/** The members as snapshots name them, for raft and for members and tools of older releases. */
+function membershipState({ membership }: MemberStorage) {
+  const { members, removedIds, version: clusterVersion } = membership;
+  return { confState: confStateOf(membership), data: encodeV2Store({ members, removedIds, clusterVersion }) };
+}

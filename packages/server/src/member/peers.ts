@@ -1,0 +1,73 @@
+import type { ApiContext } from "../api/context.ts";
+import type { ServerConfig } from "../config/server-config.ts";
+import { peerEndpoints } from "../http/peer/endpoints.ts";
+import type { PeerDialer } from "../peer/dialer.ts";
+import { openPeerListeners, type PeerListeners } from "../peer/listener.ts";
+import type { PeerMetrics } from "../peer/metrics.ts";
+import { PeerTransport } from "../peer/peer-transport.ts";
+import { PeerServer } from "../peer/server.ts";
+import type { PeerCertificates } from "../peer/tls/peer-certificates.ts";
+import type { Clock } from "../seams/clock.ts";
+import type { TransportEvents } from "../seams/transport.ts";
+import type { Logger } from "../telemetry/logger.ts";
+import { electionTimeoutMs } from "./parts.ts";
+import type { MemberStorage } from "./storage.ts";
+
+export interface PeersOptions {
+  readonly config: ServerConfig;
+  readonly storage: MemberStorage;
+  readonly certificates: PeerCertificates | undefined;
+  readonly dialer: PeerDialer;
+  readonly events: TransportEvents;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+const DIAL_MS = 1_000;
+
+/** The links between this member and the others, in both directions. */
+export class Peers {
+  readonly transport: PeerTransport;
+  readonly #options: PeersOptions;
+  #listeners: PeerListeners | undefined;
+
+  constructor(options: PeersOptions) {
+    this.#options = options;
+    const { config, storage, events, clock, log, dialer } = options;
+    const { localId, clusterId, membership } = storage;
+    this.transport = new PeerTransport({
+      localId,
+      clusterId,
+      advertisedUrls: () => membership.member(localId)?.peerUrls ?? config.initialAdvertisePeerUrls,
+      isRemoved: (id) => membership.isRemoved(id),
+      events,
+      clock,
+      log,
+      dialer,
+      dialTimeoutMs: DIAL_MS + electionTimeoutMs(config),
+      readTimeoutMs: config.peerReadTimeoutMs,
+      writeTimeoutMs: config.peerWriteTimeoutMs,
+    });
+  }
+
+  get metrics(): PeerMetrics {
+    return this.transport.metrics;
+  }
+
+  get urls(): readonly string[] {
+    return this.#listeners?.urls ?? [];
+  }
+
+  /** Lets others reach this member. */
+  async listen(context: ApiContext): Promise<void> {
+    const { config, certificates, log } = this.#options;
+    const server = new PeerServer(this.transport, peerEndpoints(context));
+    this.#listeners = await openPeerListeners(config.listenPeerUrls, server, certificates, log);
+  }
+
+  async close(): Promise<void> {
+    this.#listeners?.stopListening();
+    await this.transport.close();
+    await this.#listeners?.close();
+  }
+}

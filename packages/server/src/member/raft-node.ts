@@ -1,0 +1,33 @@
+import { RawNode } from "@quorate/raft";
+import { encodeMember } from "../cluster/membership.ts";
+import type { ServerConfig } from "../config/server-config.ts";
+import type { Random } from "../seams/random.ts";
+import type { MemberStorage } from "./storage.ts";
+
+const MAX_BYTES_PER_APPEND = 1024 * 1024;
+const MAX_INFLIGHT_APPENDS = 512;
+
+/** The raft state machine over a member's log; that of a new cluster begins with its first members as entries. */
+export function createRaftNode(config: ServerConfig, storage: MemberStorage, random: Random): RawNode {
+  const node = new RawNode({
+    id: storage.localId,
+    electionTick: config.electionTicks,
+    heartbeatTick: 1,
+    storage: storage.raftLog,
+    random,
+    asyncStorageWrites: true,
+    maxSizePerMsg: MAX_BYTES_PER_APPEND,
+    maxInflightMsgs: MAX_INFLIGHT_APPENDS,
+    checkQuorum: true,
+    preVote: config.preVote,
+  });
+  if (storage.firstMembers.length > 0) {
+    // All members of the cluster must come to the same entries.
+    node.bootstrap(
+      storage.firstMembers
+        .toSorted((a, b) => (a.id < b.id ? -1 : 1))
+        .map((member) => ({ id: member.id, context: Buffer.from(encodeMember(member)) })),
+    );
+  }
+  return node;
+}
