@@ -134,6 +134,12 @@ export class PeerTransport implements Transport {
     return this.#peers.get(id)?.status.activeSinceMs;
   }
 
+  /** Of the two streams on which messages go to a peer, how many there are now. */
+  attachedStreams(id: NodeId): number {
+    const writers = this.#peers.get(id)?.writers;
+    return Number(writers?.message.isAttached ?? false) + Number(writers?.msgapp.isAttached ?? false);
+  }
+
   hasPeer(id: NodeId): boolean {
     return this.#peers.has(id);
   }

@@ -1,65 +1,106 @@
-import { type Disk, type DiskFile, directoryOf } from "../seams/disk.ts";
+import type { Disk, DiskFile } from "../seams/disk.ts";
 
 const SUFFIX = ".snap.db";
-let temporaryFiles = 0;
+/** Of files that are not finished; a start removes them. */
+const TEMPORARY_PREFIX = "tmp";
+/** Small chunks are written together. */
+const WRITE_BYTES = 2 ** 20;
 
-/** Where the database that came with the snapshot at `index` lies until it becomes the member's own. */
+/** Where the database that came with the snapshot at `index` lies. */
 export function receivedDatabasePath(directory: string, index: number): string {
   return `${directory}/${index.toString(16).padStart(16, "0")}${SUFFIX}`;
 }
 
+/** Tells files apart that are received at the same time. */
+let filesBegun = 0;
+
 /**
- * Saves a database that arrives; durable under its name when it resolves. When there is one for this index already, that
- * one stays. Rejects, having left nothing behind, when the stream breaks off or the disk fails.
+ * Saves a database that another member sends, as `<index>.snap.db`; it is durable when this resolves. When there is one
+ * of that index already, the new one is read to its end and let go: both are the same state. Rejects, and leaves nothing
+ * behind, when `database` throws or the disk fails or is full.
  */
 export async function saveReceivedDatabase(
   disk: Disk,
   directory: string,
   index: number,
-  content: AsyncIterable<Uint8Array>,
+  database: AsyncIterable<Uint8Array>,
 ): Promise<void> {
   const path = receivedDatabasePath(directory, index);
-  // A start removes what is left under such names.
-  const temporary = `${directory}/tmp.${index.toString(16)}.${temporaryFiles++}`;
+  if (await disk.exists(path)) {
+    for await (const _ of database);
+    // Whoever made the file may have failed just here.
+    await disk.syncDirectory(directory);
+    return;
+  }
+  const temporaryPath = `${directory}/${TEMPORARY_PREFIX}${index.toString(16)}-${filesBegun++}`;
   try {
-    const file = await disk.open(temporary, "write");
-    try {
-      await writeAll(file, content);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    if (await disk.exists(path)) {
-      await disk.remove(temporary);
-    } else {
-      await disk.rename(temporary, path);
-      await disk.syncDirectory(directoryOf(path));
-    }
+    await writeFile(disk, temporaryPath, database);
+    await disk.rename(temporaryPath, path);
+    await disk.syncDirectory(directory);
   } catch (error) {
-    // The first failure is the one to report.
-    await disk.remove(temporary).catch(() => {});
+    // The first failure is the one to report; a start removes what could not be removed now.
+    await disk.remove(temporaryPath).catch(() => {});
     throw error;
   }
 }
 
-/** Removes databases of snapshots before `index`: nobody will ask for them any more. Returns their names. */
-export async function removeOrphans(disk: Disk, directory: string, index: number): Promise<string[]> {
-  const removed: string[] = [];
-  for (const name of await disk.list(directory)) {
-    const at = /^([0-9a-f]{16})\.snap\.db$/.exec(name)?.[1];
-    if (at === undefined || Number.parseInt(at, 16) >= index) continue;
-    await disk.remove(`${directory}/${name}`);
-    removed.push(name);
-  }
-  return removed;
+/**
+ * Removes databases that were received with snapshots before `olderThanIndex`: a newer one is in place. Returns their
+ * names.
+ */
+export async function removeOrphans(
+  disk: Disk,
+  directory: string,
+  olderThanIndex: number,
+): Promise<string[]> {
+  const orphans = (await disk.list(directory)).filter((name) => {
+    const index = /^([0-9a-f]{16})\.snap\.db$/.exec(name)?.[1];
+    return index !== undefined && BigInt(`0x${index}`) < BigInt(olderThanIndex);
+  });
+  for (const name of orphans) await disk.remove(`${directory}/${name}`);
+  if (orphans.length > 0) await disk.syncDirectory(directory);
+  return orphans;
 }
 
-/** One write at a time, so that whoever sends is slowed down to the disk. */
-async function writeAll(file: DiskFile, content: AsyncIterable<Uint8Array>): Promise<void> {
-  let position = 0;
-  for await (const chunk of content) {
-    await file.write(chunk, position);
-    position += chunk.length;
+async function writeFile(disk: Disk, path: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+  const file = await disk.open(path, "write");
+  try {
+    const size = await writeChunks(file, chunks);
+    await file.truncate(size);
+    await file.sync();
+  } finally {
+    await file.close();
   }
-  await file.truncate(position);
+}
+
+/** Returns how many bytes there were. The next chunks arrive while the ones before are being written. */
+async function writeChunks(file: DiskFile, chunks: AsyncIterable<Uint8Array>): Promise<number> {
+  let waiting: Uint8Array[] = [];
+  let waitingBytes = 0;
+  let position = 0;
+  let writing: Promise<void> = Promise.resolve();
+  const flush = async () => {
+    // Not more than one write under way: that is what holds back the sender.
+    await writing;
+    const bytes = Buffer.concat(waiting);
+    writing = file.write(bytes, position);
+    // Awaited by the next flush; a failure must not count as unhandled until then.
+    writing.catch(() => {});
+    position += bytes.length;
+    waiting = [];
+    waitingBytes = 0;
+  };
+  try {
+    for await (const chunk of chunks) {
+      waiting.push(chunk);
+      waitingBytes += chunk.length;
+      if (waitingBytes >= WRITE_BYTES) await flush();
+    }
+    await flush();
+  } finally {
+    // The file is closed next, whatever happened.
+    await writing.catch(() => {});
+  }
+  await writing;
+  return position;
 }
