@@ -25,6 +25,11 @@ export const SUITES: Readonly<Record<string, Suite>> = {
     what: "Go's clientv3 3.7 and its concurrency package",
   },
   "grpc-js": { file: "test/interop/grpc-js.suite.ts", what: "the protocol as seen by @grpc/grpc-js" },
+  "database-files": {
+    file: "test/interop/database-files.suite.ts",
+    what: "snapshot files exchanged with a real etcd, both ways",
+    onlyOurs: true,
+  },
   differential: {
     file: "test/differential/differential.suite.ts",
     what: "random operations against a real etcd",
