@@ -1,66 +1,112 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
-import type { DiskFault } from "../seams/simulated-disk.ts";
-import { SimulatedDisk } from "../seams/simulated-disk.ts";
-import { receivedDatabasePath, removeOrphans, saveReceivedDatabase } from "./received-database.ts";
+import test from "node:test";
+import { readFile } from "../seams/disk.ts";
+import { SimulatedDisk, type SimulatedDiskOptions } from "../seams/simulated-disk.ts";
+import {
+  receivedDatabasePath,
+  removeOrphans,
+  removeUnfinished,
+  saveReceivedDatabase,
+} from "./received-database.ts";
 
-const DIRECTORY = "/m/snap";
-const NAME = "000000000000002a.snap.db";
+const DIRECTORY = "data/member/snap";
+const PATH = receivedDatabasePath(DIRECTORY, 0x2a);
 
-async function setUp() {
-  let fault: DiskFault | undefined;
-  const simulated = new SimulatedDisk({
-    random: { below: () => 0 },
-    fault: (operation) => (operation === "write" ? fault : undefined),
-  });
+async function newDisk(options: Omit<SimulatedDiskOptions, "random"> = {}) {
+  const simulated = new SimulatedDisk({ random: { below: () => 0 }, ...options });
   const disk = simulated.mount();
   await disk.makeDirectory(DIRECTORY);
-  for (const directory of ["/", "/m"]) await disk.syncDirectory(directory);
-  return {
-    simulated,
-    disk,
-    failWrites: (kind: DiskFault) => {
-      fault = kind;
-    },
-  };
+  return { simulated, disk };
 }
 
-async function* chunks(...parts: (string | Error)[]): AsyncGenerator<Uint8Array> {
-  for (const part of parts) {
-    if (part instanceof Error) throw part;
-    yield Buffer.from(part);
+const content = Buffer.from(Array.from({ length: 3 * 2 ** 20 + 17 }, (_, i) => (i * 7 + (i >> 9)) & 255));
+
+async function* chunksOf(bytes: Uint8Array, size: number, failure?: Error): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
+  if (failure !== undefined) throw failure;
+}
+
+test("the name is the index in 16 hex digits", () => {
+  assert.equal(PATH, `${DIRECTORY}/000000000000002a.snap.db`);
+});
+
+for (const size of [1_000, 65_536, 5 * 2 ** 20]) {
+  test(`a database in chunks of ${size} bytes is saved, and survives a loss of power`, async () => {
+    const { simulated, disk } = await newDisk();
+    for (const directory of [".", "data", "data/member"]) await disk.syncDirectory(directory);
+    await saveReceivedDatabase(disk, DIRECTORY, 0x2a, chunksOf(content, size));
+    simulated.crash();
+    assert.deepEqual(Buffer.from(await readFile(simulated.mount(), PATH, 2 ** 30)), content);
+  });
+}
+
+test("a second database of the same index is read to its end and let go", async () => {
+  const { disk } = await newDisk();
+  await saveReceivedDatabase(disk, DIRECTORY, 0x2a, chunksOf(content.subarray(0, 100), 10));
+  let read = 0;
+  async function* counted() {
+    for await (const chunk of chunksOf(content, 65_536)) {
+      read += chunk.length;
+      yield chunk;
+    }
   }
-}
-
-test("a database that arrived wholly is there after a power failure", async () => {
-  const { simulated, disk } = await setUp();
-  await saveReceivedDatabase(disk, DIRECTORY, 42, chunks("ab", "", "cd"));
-  simulated.crash();
-  assert.deepEqual(await simulated.mount().list(DIRECTORY), [NAME]);
-  assert.equal(Buffer.from(simulated.contents(receivedDatabasePath(DIRECTORY, 42))!).toString(), "abcd");
+  await saveReceivedDatabase(disk, DIRECTORY, 0x2a, counted());
+  assert.equal(read, content.length);
+  assert.equal((await readFile(disk, PATH, 2 ** 30)).length, 100);
+  assert.equal((await disk.list(DIRECTORY)).length, 1);
 });
 
-test("a second one for the same snapshot changes nothing", async () => {
-  const { simulated, disk } = await setUp();
-  await saveReceivedDatabase(disk, DIRECTORY, 42, chunks("first"));
-  await saveReceivedDatabase(disk, DIRECTORY, 42, chunks("second"));
-  assert.deepEqual(await disk.list(DIRECTORY), [NAME]);
-  assert.equal(Buffer.from(simulated.contents(receivedDatabasePath(DIRECTORY, 42))!).toString(), "first");
-});
-
-test("a stream that breaks off, and a full disk, leave nothing behind", async () => {
-  const { disk, failWrites } = await setUp();
-  const broken = saveReceivedDatabase(disk, DIRECTORY, 42, chunks("ab", new Error("connection reset")));
-  await assert.rejects(broken, /connection reset/);
-  failWrites("FULL");
-  await assert.rejects(saveReceivedDatabase(disk, DIRECTORY, 42, chunks("ab")), { code: "FULL" });
+test("a stream that breaks off leaves nothing, and says why", async () => {
+  const { disk } = await newDisk();
+  const broken = chunksOf(content, 65_536, new Error("unexpected EOF"));
+  await assert.rejects(saveReceivedDatabase(disk, DIRECTORY, 0x2a, broken), /unexpected EOF/);
   assert.deepEqual(await disk.list(DIRECTORY), []);
 });
 
-test("databases of older snapshots are removed, nothing else", async () => {
-  const { disk } = await setUp();
-  for (const index of [1, 41, 42, 43]) await saveReceivedDatabase(disk, DIRECTORY, index, chunks("x"));
-  await (await disk.open(`${DIRECTORY}/db`, "write")).close();
-  assert.equal((await removeOrphans(disk, DIRECTORY, 42)).length, 2);
-  assert.deepEqual(await disk.list(DIRECTORY), [NAME, "000000000000002b.snap.db", "db"]);
+test("a full disk leaves nothing", async () => {
+  const { disk } = await newDisk({ capacityBytes: 2 * 2 ** 20 });
+  await assert.rejects(saveReceivedDatabase(disk, DIRECTORY, 0x2a, chunksOf(content, 65_536)), {
+    code: "FULL",
+  });
+  assert.deepEqual(await disk.list(DIRECTORY), []);
+});
+
+for (const operation of ["open", "write", "sync", "rename", "syncDirectory"] as const) {
+  test(`a failure to ${operation} is reported, and no temporary file is left`, async () => {
+    let fails = false;
+    const { disk } = await newDisk({
+      fault: (asked) => (fails && asked === operation ? "IO" : undefined),
+    });
+    fails = true;
+    await assert.rejects(saveReceivedDatabase(disk, DIRECTORY, 0x2a, chunksOf(content, 65_536)), {
+      code: "IO",
+    });
+    fails = false;
+    assert.deepEqual(
+      (await disk.list(DIRECTORY)).filter((name) => name.startsWith("tmp")),
+      [],
+    );
+  });
+}
+
+test("databases received for older snapshots are removed, others stay", async () => {
+  const { disk } = await newDisk();
+  for (const index of [1, 0x29, 0x2a, 0x2b]) {
+    await saveReceivedDatabase(disk, DIRECTORY, index, chunksOf(content.subarray(0, 5), 5));
+  }
+  for (const name of ["tmp123", "db", "0000000000000001-0000000000000005.snap", "x.snap.db"]) {
+    await (await disk.open(`${DIRECTORY}/${name}`, "write")).close();
+  }
+  assert.deepEqual(await removeOrphans(disk, DIRECTORY, 0x2a), [
+    "0000000000000001.snap.db",
+    "0000000000000029.snap.db",
+  ]);
+  assert.deepEqual(await disk.list(DIRECTORY), [
+    "0000000000000001-0000000000000005.snap",
+    "000000000000002a.snap.db",
+    "000000000000002b.snap.db",
+    "db",
+    "tmp123",
+    "x.snap.db",
+  ]);
 });
