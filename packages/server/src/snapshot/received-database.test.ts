@@ -2,12 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { readFile } from "../seams/disk.ts";
 import { SimulatedDisk, type SimulatedDiskOptions } from "../seams/simulated-disk.ts";
-import {
-  receivedDatabasePath,
-  removeOrphans,
-  removeUnfinished,
-  saveReceivedDatabase,
-} from "./received-database.ts";
+import { receivedDatabasePath, removeOrphans, saveReceivedDatabase } from "./received-database.ts";
 
 const DIRECTORY = "data/member/snap";
 const PATH = receivedDatabasePath(DIRECTORY, 0x2a);
