@@ -5,7 +5,14 @@ import { pause } from "./waiting.ts";
 
 export type LeadershipContext = Pick<
   ApiContext,
-  "clock" | "config" | "consensus" | "log" | "membership" | "requestTimeoutMs" | "transport"
+  | "clock"
+  | "config"
+  | "consensus"
+  | "electionTimeoutMs"
+  | "log"
+  | "membership"
+  | "requestTimeoutMs"
+  | "transport"
 >;
 
 /** Hands leadership to voter `to` and waits until it leads, for as long as `signal` lets it. */
@@ -25,27 +32,43 @@ export async function moveLeader(context: LeadershipContext, to: bigint, signal:
 }
 
 /**
- * Before a stop: hands leadership, if this member has it, to the voter that has been connected for longest. Never rejects
- * and takes no longer than a request may: what does not succeed is left to an election.
+ * Before a stop: hands leadership, if this member has it, to a voter that is connected, the one connected for longest
+ * first. Never rejects and takes no longer than a request may: what does not succeed is left to an election.
  */
 export async function transferOnStop(context: LeadershipContext): Promise<void> {
-  const { clock, consensus, log, membership, requestTimeoutMs, transport } = context;
-  const { localId, voters } = membership;
-  if (!consensus.isLeader || voters.length < 2) return;
-  let longest: { id: bigint; sinceMs: number } | undefined;
-  for (const { id } of voters) {
-    const sinceMs = id === localId ? undefined : transport.activeSince(id);
-    if (sinceMs !== undefined && (longest === undefined || sinceMs < longest.sinceMs))
-      longest = { id, sinceMs };
+  const { clock, consensus, electionTimeoutMs, log, membership, requestTimeoutMs } = context;
+  if (!consensus.isLeader || membership.voters.length < 2) return;
+  const candidates = connectedVoters(context);
+  if (candidates.length === 0) {
+    log.warn("leadership transfer failed", { error: new RequestError("UNHEALTHY").message });
+    return;
   }
-  const tooLate = new AbortController();
-  const timer = clock.setTimer(requestTimeoutMs, () => tooLate.abort());
-  try {
-    if (longest === undefined) throw new RequestError("UNHEALTHY");
-    await moveLeader(context, longest.id, tooLate.signal);
-  } catch (error) {
-    log.warn("leadership transfer failed", { error: (error as Error).message });
-  } finally {
-    timer.cancel();
+  const giveUpMs = clock.nowMs() + requestTimeoutMs;
+  for (const id of candidates) {
+    if (!consensus.isLeader || clock.nowMs() >= giveUpMs) return;
+    // Raft gives an attempt up after an election timeout.
+    const tooLate = new AbortController();
+    const timer = clock.setTimer(electionTimeoutMs, () => tooLate.abort());
+    try {
+      await moveLeader(context, id, tooLate.signal);
+      return;
+    } catch (error) {
+      log.warn("leadership transfer failed", {
+        "transferee-member-id": formatId(id),
+        error: (error as Error).message,
+      });
+    } finally {
+      timer.cancel();
+    }
   }
+}
+
+/** Without this member; those whose links have worked for longest first. */
+function connectedVoters({ membership, transport }: LeadershipContext): bigint[] {
+  return membership.voters
+    .filter(({ id }) => id !== membership.localId)
+    .map(({ id }) => ({ id, sinceMs: transport.activeSince(id) ?? Number.POSITIVE_INFINITY }))
+    .filter(({ sinceMs }) => sinceMs !== Number.POSITIVE_INFINITY)
+    .sort((a, b) => a.sinceMs - b.sinceMs)
+    .map(({ id }) => id);
 }

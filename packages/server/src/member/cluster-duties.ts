@@ -1,12 +1,16 @@
 import type { ApiContext } from "../api/context.ts";
 import { transferOnStop } from "../api/leadership.ts";
+import { CorruptionMonitor } from "../corruption/monitor.ts";
 import { ClusterVersionMonitor } from "./cluster-version.ts";
 import type { LogCompaction } from "./log-compaction.ts";
+
+const VERSION_WAIT_MS = 1_000;
 
 /** What a member does for its cluster besides serving. */
 export class ClusterDuties {
   readonly #context: ApiContext;
   readonly #versions: ClusterVersionMonitor;
+  readonly #corruption: CorruptionMonitor;
 
   constructor(context: ApiContext, compaction: LogCompaction) {
     this.#context = context;
@@ -15,20 +19,28 @@ export class ClusterDuties {
       lastSnapshotIndex: () => compaction.lastSnapshotIndex,
       forceSnapshot: () => compaction.force(),
     });
+    this.#corruption = new CorruptionMonitor(context);
   }
 
   /** Call once consensus runs. */
   start(): void {
     this.#versions.start();
+    this.#corruption.start();
   }
 
   stop(): void {
     this.#versions.stop();
+    this.#corruption.stop();
   }
 
   /** This member leads, and the first entry of its term is applied. */
   leaderCommitted(): void {
     this.#versions.leaderCommitted();
+  }
+
+  /** Resolves when the cluster has agreed on a version, without which clients are refused; or after a while. */
+  versionDecided(): Promise<void> {
+    return this.#versions.decided(VERSION_WAIT_MS);
   }
 
   /** To be called before a member stops: the others need not wait for an election timeout. Never rejects. */

@@ -237,6 +237,8 @@ test("a learner joins, is promoted, and can lead", async () => {
       assert.match((error as Error).message, /in sync with leader/);
     }
   }
+  // The others learn of it a little later than the leader.
+  while ((await cluster.status("m2")).isLearner) await new Promise((resolve) => setTimeout(resolve, 20));
   assert.equal(await cluster.get("m2", "k42"), "42");
   await cluster.clients
     .get("m1")!

@@ -33,7 +33,7 @@ import {
   requestTimeoutMs,
 } from "./parts.ts";
 import { Peers } from "./peers.ts";
-import { publish, versionDecided } from "./publish.ts";
+import { publish } from "./publish.ts";
 import { importReceivedDatabase } from "./received-databases.ts";
 import { type MemberStorage, openStorage, storagePaths } from "./storage.ts";
 
@@ -194,6 +194,7 @@ export class Member implements AsyncDisposable {
     this.#metrics = new Metrics(parts.context);
     this.#duties = new ClusterDuties(parts.context, parts.compaction);
     await this.#restoreState(parts);
+    if (storage.isRestart && config.features.InitialCorruptCheck) await checkAgainstPeers(parts);
     await this.#peers!.listen(parts.context);
     for (const remote of storage.remotes) parts.transport.addRemote(remote.id, remote.peerUrls);
     connectToMembers(parts.transport, storage);
@@ -202,7 +203,7 @@ export class Member implements AsyncDisposable {
     this.#duties.start();
     await hastenElection({ config, storage, parts, clock: this.#clock });
     await publish(parts.context, this.#stopping.signal);
-    await versionDecided(parts.context, this.#stopping.signal);
+    await this.#duties.versionDecided();
     await this.#serveClients(parts);
   }
 
@@ -373,6 +374,12 @@ export class Member implements AsyncDisposable {
     // Whatever failed, the log has what was acknowledged: nothing is written any more.
     await lock.release();
   }
+}
+
+/** Before anybody is served: what differs from the others' state must not be. */
+async function checkAgainstPeers({ context }: MemberParts): Promise<void> {
+  const { initialCheck } = await import("../corruption/initial-check.ts");
+  await initialCheck(context);
 }
 
 async function loadGateway(context: MemberParts["context"], services: Services): Promise<Gateway> {

@@ -16,7 +16,7 @@ import type { Clock } from "../seams/clock.ts";
 import type { Disk } from "../seams/disk.ts";
 import type { Random } from "../seams/random.ts";
 import type { Transport, TransportEvents } from "../seams/transport.ts";
-import { saveReceivedDatabase } from "../snapshot/received-database.ts";
+import { removeOrphans, saveReceivedDatabase } from "../snapshot/received-database.ts";
 import { purgeSnapFiles, saveSnapFile } from "../snapshot/snap-directory.ts";
 import { encodeV2Store } from "../snapshot/v2-store.ts";
 import type { Logger } from "../telemetry/logger.ts";
@@ -159,6 +159,8 @@ export function buildParts(surroundings: Surroundings): MemberParts {
     installSnapshot: async (snapshot) => {
       await compaction.pause();
       await installer.install(snapshot);
+      // Its content is in the member's own database now.
+      await removeOrphans(disk, paths.snap, snapshot.metadata.index + 1);
       compaction.resume(snapshot.metadata.index);
       guard(() => {
         connectToMembers(transport, storage);

@@ -5,22 +5,6 @@ import type { ApiContext } from "../api/context.ts";
 import { propose } from "../api/propose.ts";
 import { RequestError } from "../errors.ts";
 
-const VERSION_POLL_MS = 10;
-const VERSION_WAIT_MS = 5_000;
-
-/**
- * Waits until the cluster's first leader has decided on a version: clients that come earlier would be refused. Not for
- * ever: a member must not be silent because another one does not say what it is.
- */
-export async function versionDecided(context: ApiContext, signal: AbortSignal): Promise<void> {
-  const { clock, membership } = context;
-  const giveUpMs = clock.nowMs() + VERSION_WAIT_MS;
-  while (membership.version === undefined && clock.nowMs() < giveUpMs) {
-    signal.throwIfAborted();
-    await new Promise<void>((resolve) => clock.setTimer(VERSION_POLL_MS, resolve));
-  }
-}
-
 /**
  * Tells the cluster this member's name and URLs, through the log; then it may serve. Goes on for as long as it takes, which
  * without a quorum is for ever; rejects when `signal` fires.

@@ -4,7 +4,7 @@ import { type ClusterMember, Membership } from "../cluster/membership.ts";
 import type { ServerConfig } from "../config/server-config.ts";
 import type { Backend } from "../seams/backend.ts";
 import { baseName, type Disk, type DiskLock } from "../seams/disk.ts";
-import { receivedDatabasePath } from "../snapshot/received-database.ts";
+import { receivedDatabasePath, removeOrphans } from "../snapshot/received-database.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import { lastValidSnapshot } from "../wal/snapshot-records.ts";
 import type { HardState, WalSnapshot } from "../wal/types.ts";
@@ -185,6 +185,7 @@ async function openDatabase(
     await backend.close();
     await importReceived(snapshotIndex, paths.database);
     backend = await openBackend(paths.database);
+    await removeOrphans(disk, paths.snap, snapshotIndex + 1);
   }
   if (backend.consistentIndex < snapshotIndex) {
     await backend.close();
