@@ -140,6 +140,10 @@ export class PeerTransport implements Transport {
     return Number(writers?.message.isAttached ?? false) + Number(writers?.msgapp.isAttached ?? false);
   }
 
+  get remoteCount(): number {
+    return this.#remotes.size;
+  }
+
   hasPeer(id: NodeId): boolean {
     return this.#peers.has(id);
   }
