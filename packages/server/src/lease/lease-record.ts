@@ -8,22 +8,6 @@ export interface LeaseRecord {
   readonly remainingTtlSeconds: number;
 }
 
-/** The key in table `lease`: 8 bytes, big-endian two's complement. */
-export function encodeLeaseKey(id: bigint): Uint8Array {
-  const key = new Uint8Array(8);
-  new DataView(key.buffer).setBigInt64(0, id);
-  return key;
-}
-
-/** Canonical `leasepb.Lease`: ID = 1, TTL = 2, RemainingTTL = 3, zero fields absent. */
-export function encodeLeaseRecord(record: LeaseRecord): Uint8Array {
-  const bytes: number[] = [];
-  writeField(bytes, 0x08, record.id);
-  writeField(bytes, 0x10, BigInt(record.ttlSeconds));
-  writeField(bytes, 0x18, BigInt(record.remainingTtlSeconds));
-  return Uint8Array.from(bytes);
-}
-
 /** Throws LEASE_RECORD_CORRUPT when the entry is not a lease under its own id. */
 export function decodeLeaseRecord(key: Uint8Array, value: Uint8Array): LeaseRecord {
   if (key.length !== 8) throw new LeaseError("LEASE_RECORD_CORRUPT", `key of ${key.length} bytes`);
@@ -55,17 +39,6 @@ function toSeconds(value: bigint): number {
   const seconds = Number(value);
   if (!Number.isSafeInteger(seconds)) throw new LeaseError("LEASE_RECORD_CORRUPT", "seconds beyond 2^53");
   return seconds;
-}
-
-function writeField(bytes: number[], tag: number, value: bigint): void {
-  if (value === 0n) return;
-  bytes.push(tag);
-  let rest = BigInt.asUintN(64, value);
-  while (rest >= 128n) {
-    bytes.push(Number(rest & 127n) | 128);
-    rest >>= 7n;
-  }
-  bytes.push(Number(rest));
 }
 
 function readVarint(bytes: Uint8Array, start: number): [value: bigint, end: number] {

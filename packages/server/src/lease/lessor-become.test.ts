@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { encodeLeaseKey, encodeLeaseRecord } from "@quorate/wire/hot";
 import { MemoryBackend } from "../backend/memory-backend.ts";
 import { ManualClock } from "../watch/testing/manual-clock.ts";
-import { encodeLeaseKey, encodeLeaseRecord } from "./lease-record.ts";
+
 import { Lessor } from "./lessor.ts";
 
 const utf8 = (text: string) => new Uint8Array(Buffer.from(text));
@@ -31,10 +32,7 @@ function restored(
 ) {
   const lessor = makeLessor(clock);
   lessor.restore(
-    leases.map(([id, ttlSeconds]) => [
-      encodeLeaseKey(id),
-      encodeLeaseRecord({ id, ttlSeconds, remainingTtlSeconds: 0 }),
-    ]),
+    leases.map(([id, ttlSeconds]) => [encodeLeaseKey(id), encodeLeaseRecord(id, ttlSeconds, 0)]),
   );
   for (const [id, , ...keys] of leases) for (const key of keys) lessor.restoreAttachment(utf8(key), id);
   return lessor;

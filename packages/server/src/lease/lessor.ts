@@ -1,10 +1,11 @@
+import { encodeLeaseKey, encodeLeaseRecord } from "@quorate/wire/hot";
 import { assert } from "../assert.ts";
 import type { Backend } from "../seams/backend.ts";
 import type { Clock, Timer } from "../seams/clock.ts";
 import { DeadlineHeap } from "./deadline-heap.ts";
 import { LeaseError } from "./errors.ts";
 import { KeyAttachments } from "./key-attachments.ts";
-import { decodeLeaseRecord, encodeLeaseKey, encodeLeaseRecord } from "./lease-record.ts";
+import { decodeLeaseRecord } from "./lease-record.ts";
 import { LeaseTable } from "./lease-table.ts";
 import { LeaseMetrics } from "./metrics.ts";
 import { MAXIMUM_TTL_SECONDS } from "./minimum-ttl.ts";
@@ -360,12 +361,10 @@ export class Lessor {
   }
 
   private persist(slot: number): void {
-    const record = {
-      id: this.table.idOf(slot),
-      ttlSeconds: this.table.ttl.get(slot),
-      remainingTtlSeconds: this.table.remainingTtl.get(slot),
-    };
-    this.options.backend.put("lease", encodeLeaseKey(record.id), encodeLeaseRecord(record));
+    const { table } = this;
+    const id = table.idOf(slot);
+    const record = encodeLeaseRecord(id, table.ttl.get(slot), table.remainingTtl.get(slot));
+    this.options.backend.put("lease", encodeLeaseKey(id), record);
   }
 
   private reserve(): void {

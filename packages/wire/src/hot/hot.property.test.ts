@@ -25,6 +25,7 @@ import {
   WatchRequestSchema,
   WatchResponseSchema,
 } from "../gen/etcdserverpb_pb.js";
+import { LeaseSchema } from "../gen/leasepb_pb.js";
 import { EventSchema, KeyValueSchema } from "../gen/mvccpb_pb.js";
 import {
   ConfStateSchema,
@@ -679,6 +680,16 @@ suite("responses are what the library reads", () => {
           hot.encodeLeaseRevokeResponse(headerBytes(header)),
           encode(LeaseRevokeResponseSchema, { header }),
         );
+      }),
+    ));
+  test("Lease, and the key under which it is kept", () =>
+    fc.assert(
+      fc.property(anyInt64, anySafe, anySafe, (ID, TTL, RemainingTTL) => {
+        const record = hot.encodeLeaseRecord(ID, Number(TTL), Number(RemainingTTL));
+        assert.deepEqual(record, encode(LeaseSchema, { ID, TTL, RemainingTTL }));
+        const key = Buffer.alloc(8);
+        key.writeBigInt64BE(ID);
+        assert.deepEqual(Buffer.from(hot.encodeLeaseKey(ID)), key);
       }),
     ));
   test("TxnResponse", () =>

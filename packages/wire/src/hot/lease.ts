@@ -1,5 +1,5 @@
 import { cursor, readBigInt64, readInt64Saturating, readTag, skipValue } from "./reader.ts";
-import { messageSlab } from "./slab.ts";
+import { messageSlab, recordSlab } from "./slab.ts";
 import { bigVarintSize, bytesSize, varintSize, writeBigVarint, writeBytes, writeVarint } from "./writer.ts";
 
 /** A lease's ID and its TTL in seconds, which saturates at ±(2^53 - 1). */
@@ -88,6 +88,40 @@ export function encodeLeaseRevokeResponse(header: Uint8Array): Uint8Array {
   writeBytes(out, 1, header);
   return out;
 }
+
+/** The key of a lease in table `lease`: 8 bytes, big-endian two's complement. Owned; let go at the next commit. */
+export function encodeLeaseKey(id: bigint): Uint8Array {
+  const key = recordSlab.allocate(8);
+  scratch[0] = id;
+  for (let i = 0; i < 8; i++) key[i] = scratchBytes[7 - i]!;
+  return key;
+}
+
+/** Canonical `leasepb.Lease`: what is zero is left out. Owned; let go at the next commit. */
+export function encodeLeaseRecord(id: bigint, ttlSeconds: number, remainingTtlSeconds: number): Uint8Array {
+  let size = id === 0n ? 0 : 1 + bigVarintSize(id);
+  if (ttlSeconds !== 0) size += 1 + varintSize(ttlSeconds);
+  if (remainingTtlSeconds !== 0) size += 1 + varintSize(remainingTtlSeconds);
+  const out = recordSlab.allocate(size);
+  let pos = 0;
+  if (id !== 0n) {
+    out[pos] = 0x08;
+    pos = writeBigVarint(out, pos + 1, id);
+  }
+  if (ttlSeconds !== 0) {
+    out[pos] = 0x10;
+    pos = writeVarint(out, pos + 1, ttlSeconds);
+  }
+  if (remainingTtlSeconds !== 0) {
+    out[pos] = 0x18;
+    writeVarint(out, pos + 1, remainingTtlSeconds);
+  }
+  return out;
+}
+
+// Little-endian, as all machines are that this runs on.
+const scratch = new BigInt64Array(1);
+const scratchBytes = new Uint8Array(scratch.buffer);
 
 function decodeIdAndTtl(
   buf: Uint8Array,
