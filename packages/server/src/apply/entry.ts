@@ -3,12 +3,12 @@ import {
   AlarmRequestSchema,
   CompactionRequestSchema,
   LeaseCheckpointRequestSchema,
-  LeaseGrantRequestSchema,
-  LeaseRevokeRequestSchema,
 } from "@quorate/wire/etcdserverpb";
 import {
   decodeDeleteRangeRequest,
   decodeInternalRequest,
+  decodeLeaseGrantRequest,
+  decodeLeaseId,
   decodePutRequest,
   decodeTxnRequest,
   InternalField,
@@ -43,12 +43,12 @@ export function applyEncoded(applier: Applier, data: Uint8Array): void {
       applier.compact(saturate(decode(CompactionRequestSchema, body).revision));
       break;
     case InternalField.leaseGrant: {
-      const request = decode(LeaseGrantRequestSchema, body);
-      applier.leaseGrant(request.ID, saturate(request.TTL));
+      const { id, ttlSeconds } = decodeLeaseGrantRequest(body);
+      applier.leaseGrant(id, ttlSeconds);
       break;
     }
     case InternalField.leaseRevoke:
-      applier.leaseRevoke(decode(LeaseRevokeRequestSchema, body).ID);
+      applier.leaseRevoke(decodeLeaseId(body));
       break;
     case InternalField.leaseCheckpoint:
       applier.leaseCheckpoint(
