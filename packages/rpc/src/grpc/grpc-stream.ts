@@ -239,6 +239,21 @@ export abstract class GrpcStream extends Http2Stream {
     return true;
   }
 
+  /**
+   * Sends the stream's only message, which lies in parts of `length` octets together. Each part is handed to `release`
+   * when it has been copied into the output or is not needed any more.
+   */
+  sendParts(parts: readonly Uint8Array[], length: number, release: (part: Uint8Array) => void): void {
+    this.sentMessages++;
+    this.prefixLength = 0;
+    const prefix = Uint8Array.of(0, length >>> 24, length >>> 16, length >>> 8, length);
+    this.enqueue(prefix);
+    for (const part of parts) this.enqueue(part);
+    this.releaseSegment = (segment) => {
+      if (segment !== prefix) release(segment);
+    };
+  }
+
   /** Turns on gzip for the messages sent from now on. */
   startCompressing(): void {
     this.compressing = true;

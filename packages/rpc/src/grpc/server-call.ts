@@ -51,6 +51,11 @@ export interface ServerCall {
   useGzip(): boolean;
   /** Answers a unary call: header, message, OK. */
   reply(message: Uint8Array): void;
+  /**
+   * As `reply`, with a message in several pieces of memory, one at least. Each is handed to `release` as soon as nobody
+   * reads it any more, whatever becomes of the call.
+   */
+  replyInParts(parts: readonly Uint8Array[], release: (part: Uint8Array) => void): void;
   /** Ends the call with a status other than OK. */
   fail(code: number, message: string): void;
   /** Sends a message of a stream. False: the peer is slow, wait for `onDrain`. */
@@ -236,7 +241,33 @@ export class ServerCallStream extends GrpcStream implements ServerCall, Expiring
   }
 
   reply(message: Uint8Array): void {
-    if (this.ended) return;
+    if (this.ended || this.#replyDirectly(message)) return;
+    this.send(message);
+    this.end();
+  }
+
+  replyInParts(parts: readonly Uint8Array[], release: (part: Uint8Array) => void): void {
+    if (this.ended || (parts.length === 1 && this.#replyDirectly(parts[0]!))) {
+      for (const part of parts) release(part);
+      return;
+    }
+    if (this.compressing) {
+      const message = Buffer.concat(parts);
+      for (const part of parts) release(part);
+      this.reply(message);
+      return;
+    }
+    this.sendHeaders();
+    this.connection.sentSincePing = true;
+    let length = 0;
+    for (const part of parts) length += part.length;
+    this.#countSent(length);
+    this.sendParts(parts, length, release);
+    this.end();
+  }
+
+  /** Copies the whole answer into the output at once, if it may go there. */
+  #replyDirectly(message: Uint8Array): boolean {
     const { connection, owner } = this;
     const count = message.length + PREFIX_LENGTH;
     if (
@@ -245,9 +276,7 @@ export class ServerCallStream extends GrpcStream implements ServerCall, Expiring
       (this.state & HEADERS_SENT) !== 0 ||
       !connection.canSendDirectly(this, count)
     ) {
-      this.send(message);
-      this.end();
-      return;
+      return false;
     }
     // Header, message and trailers go into the output in one piece.
     const outermost = connection.beginGathering();
@@ -267,26 +296,27 @@ export class ServerCallStream extends GrpcStream implements ServerCall, Expiring
     output.length += trailers.length;
     connection.sendWindow -= count;
     this.sentMessages = 1;
-    this.#countSent(message);
+    this.#countSent(message.length);
     this.state |= HEADERS_SENT;
     connection.sentSincePing = true;
     this.#finish(Code.OK);
     connection.closeLocal(this);
     if (outermost) connection.endGathering();
+    return true;
   }
 
   send(message: Uint8Array): boolean {
     if (this.ended) return false;
     if ((this.state & HEADERS_SENT) === 0) this.sendHeaders();
     this.connection.sentSincePing = true;
-    this.#countSent(message);
+    this.#countSent(message.length);
     return this.sendMessage(message);
   }
 
-  #countSent(message: Uint8Array): void {
+  #countSent(messageBytes: number): void {
     const { stats } = this.head.route!;
     stats.sentMessages++;
-    stats.sentBytes += message.length;
+    stats.sentBytes += messageBytes;
   }
 
   sendHeaders(): void {

@@ -55,6 +55,9 @@ export abstract class Http2Stream {
   /** The first octet of the prefix (gRPC's compressed flag). */
   prefixFlag = 0;
 
+  /** Told of every segment that nobody reads any more. */
+  releaseSegment: ((segment: Uint8Array) => void) | undefined = undefined;
+
   previousReady: Http2Stream | undefined = undefined;
   nextReady: Http2Stream | undefined = undefined;
 
@@ -96,6 +99,8 @@ export abstract class Http2Stream {
   dropQueue(): void {
     this.connection.queuedBytes -= this.queuedBytes;
     this.queuedBytes = 0;
+    if (this.releaseSegment !== undefined)
+      for (let i = this.firstSegment; i < this.segments.length; i++) this.releaseSegment(this.segments[i]!);
     this.segments = NO_SEGMENTS;
     this.firstSegment = 0;
     this.segmentOffset = 0;
@@ -142,6 +147,7 @@ export abstract class Http2Stream {
   }
 
   #dropFirstSegment(): void {
+    this.releaseSegment?.(this.segments[this.firstSegment]!);
     this.segmentOffset = 0;
     this.firstSegment++;
     if (this.firstSegment === this.segments.length) {

@@ -360,6 +360,64 @@ test("a handler may compress its answer when the client accepts that", () => {
   assert.ok(peer.body(1).length < 100);
 });
 
+const partCases = [
+  { name: "a small answer in one part", sizes: [100] },
+  { name: "a small answer in several", sizes: [5, 1, 200] },
+  { name: "parts that look like a prefix", sizes: [5, 5, 5] },
+  { name: "an empty answer", sizes: [0] },
+  { name: "an answer beyond the windows", sizes: [65_000, 65_536, 3, 70_000] },
+];
+for (const { name, sizes } of partCases) {
+  for (const compressed of [false, true]) {
+    test(`replyInParts: ${name}${compressed ? ", compressed" : ""}`, async () => {
+      const { server, calls } = setUp();
+      const link = new MemoryLink();
+      server.attach(link.open, PEER);
+      const client = GrpcClient.over(link.open);
+      const answer = client.unary("/test.Service/Later", new Uint8Array(1));
+      link.deliver();
+      if (compressed) calls[0]!.useGzip();
+      const parts = sizes.map((size, i) => new Uint8Array(size).fill(i + 1));
+      const wanted = Buffer.concat(parts);
+      const released: Uint8Array[] = [];
+      calls[0]!.replyInParts(parts, (part) => {
+        assert.ok(
+          parts.some((each) => each === part) && !released.includes(part),
+          "each part is released once",
+        );
+        part.fill(0);
+        released.push(part);
+      });
+      link.deliver();
+      assert.deepEqual(Buffer.from(await answer), wanted);
+      assert.equal(released.length, parts.length);
+      assert.equal(calls[0]!.ended, true);
+    });
+  }
+}
+
+test("parts of an answer that nobody waits for are released", () => {
+  const { peer, calls } = connected();
+  const ask = (id: number) =>
+    peer.send(
+      raw.headers(id, request("/test.Service/Later")),
+      raw.data(id, raw.grpcMessage(new Uint8Array(1)), true),
+    );
+  ask(1);
+  let released = 0;
+  const release = (): void => void released++;
+  // More than the window takes, so the rest waits until the client gives up.
+  calls[0]!.replyInParts([new Uint8Array(65_000), new Uint8Array(65_000), new Uint8Array(10)], release);
+  peer.flush();
+  assert.equal(released, 1);
+  peer.send(raw.reset(1));
+  assert.equal(released, 3);
+  ask(3);
+  peer.send(raw.reset(3));
+  calls[1]!.replyInParts([new Uint8Array(1), new Uint8Array(1)], release);
+  assert.equal(released, 5);
+});
+
 test("gzip requests are inflated, large ones off the loop and in order", async () => {
   const { peer, heard } = connected();
   const small = raw.grpcMessage(gzipSync(new Uint8Array(10)), 1);

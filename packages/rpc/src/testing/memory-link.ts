@@ -32,7 +32,7 @@ class MemoryEnd implements Transport {
   #take(): void {
     const { output } = this.connection;
     for (let i = 0; i < output.fullChunks.length; i++) {
-      this.sent.push(output.fullChunks[i]!.slice(0, output.fullLengths[i]!));
+      this.sent.push(Uint8Array.from(output.fullChunks[i]!.subarray(0, output.fullLengths[i]!)));
     }
     if (output.length > 0) this.sent.push(Uint8Array.from(output.bytes.subarray(0, output.length)));
     output.clear();
