@@ -25,6 +25,7 @@ export {
   writeEntry,
   writeMessage,
 } from "./raftpb.ts";
+export { RangeResponseWriter, releasePart } from "./range-response-writer.ts";
 export { EMPTY } from "./reader.ts";
 export {
   type DeleteRangeRequest,

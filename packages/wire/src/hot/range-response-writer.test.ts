@@ -1,0 +1,56 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { RangeResponseWriter, releasePart } from "./range-response-writer.ts";
+import { encodeRangeResponse, HeaderEncoder } from "./responses.ts";
+
+const header = new HeaderEncoder(0xcdf8_181b_e377_98bcn, 0x8e9e_05c5_2164_694dn).encode(12_345, 7);
+const record = (size: number, fill: number): Uint8Array => new Uint8Array(size).fill(fill);
+
+function write(writer: RangeResponseWriter, bytes: Uint8Array): void {
+  const at = writer.begin(bytes.length);
+  writer.bytes.set(bytes, at);
+}
+
+const cases: { name: string; sizes: number[]; more?: boolean; count?: number; parts: number }[] = [
+  { name: "no record", sizes: [], parts: 1 },
+  { name: "a count alone", sizes: [], count: 7, parts: 1 },
+  { name: "an empty record", sizes: [0], count: 1, parts: 1 },
+  { name: "a few records", sizes: [1, 127, 128, 300], more: true, count: 1000, parts: 1 },
+  { name: "a full part", sizes: [65_536 - 64 - 6], more: true, count: 2 ** 40, parts: 2 },
+  {
+    name: "many records",
+    sizes: Array.from({ length: 1000 }, (_, i) => (i * 37) % 900),
+    count: 1000,
+    parts: 8,
+  },
+  { name: "a large record first", sizes: [200_000, 10], count: 2, parts: 3 },
+  { name: "large records between small ones", sizes: [10, 65_536, 10, 1_500_000, 10], count: 5, parts: 5 },
+];
+for (const { name, sizes, more = false, count = 0, parts: partCount } of cases) {
+  test(`${name}: the parts are what the response is in one piece`, () => {
+    const writer = new RangeResponseWriter();
+    // Twice, so that memory is used again.
+    for (const fill of [1, 101]) {
+      const records = sizes.map((size, i) => record(size, (fill + i) % 256));
+      for (const each of records) {
+        write(writer, record(20, 9));
+        writer.takeBack();
+        const at = writer.begin(each.length);
+        for (let i = 0; i < each.length; i++) writer.view.setUint8(at + i, each[i]!);
+      }
+      const parts = writer.finish(header, more, count);
+      assert.deepEqual(Buffer.concat(parts), Buffer.from(encodeRangeResponse(header, records, more, count)));
+      assert.ok(parts.length <= partCount, `${parts.length} parts`);
+      for (const part of parts) releasePart(part);
+    }
+  });
+}
+
+test("a writer that was cleared begins anew", () => {
+  const writer = new RangeResponseWriter();
+  for (let i = 0; i < 1000; i++) write(writer, record(300, 1));
+  writer.clear();
+  write(writer, record(5, 2));
+  const parts = writer.finish(header, false, 1);
+  assert.deepEqual(Buffer.concat(parts), Buffer.from(encodeRangeResponse(header, [record(5, 2)], false, 1)));
+});

@@ -1,0 +1,118 @@
+import { bytesSize, varintSize, writeBytes, writeVarint } from "./writer.ts";
+
+/** Parts of a response; those of usual records fill one almost. */
+const BLOCK_BYTES = 65_536;
+/** Blocks kept for reuse, 16 MiB: new ones cost page faults, and their memory hurries the collector. */
+const KEPT_BLOCKS = 256;
+/** Room for the header before the first record. */
+const HEADER_ROOM = 64;
+/** Of a record's tag and length. */
+const PREFIX_ROOM = 1 + 5;
+
+const freeBlocks: ArrayBufferLike[] = [];
+
+/**
+ * Gives back memory of a part that `RangeResponseWriter` made. Nobody may read the part any more, nor any part on the
+ * same memory.
+ */
+export function releasePart(part: Uint8Array): void {
+  if (part.buffer.byteLength === BLOCK_BYTES && freeBlocks.length < KEPT_BLOCKS) freeBlocks.push(part.buffer);
+}
+
+/**
+ * Writes a `RangeResponse` record by record, into parts: what a large response would cost in one piece is mostly the
+ * memory. Records are written by whoever has them, at the place that `begin` returns.
+ */
+export class RangeResponseWriter {
+  bytes: Uint8Array = EMPTY_PART;
+  view: DataView = NO_VIEW;
+  /** Records begun. */
+  count = 0;
+  #parts: Uint8Array[] = [];
+  #partStart = HEADER_ROOM;
+  #at = HEADER_ROOM;
+  #before = HEADER_ROOM;
+
+  /** Makes room for a record of `length` bytes; returns where in `bytes` to write it. */
+  begin(length: number): number {
+    if (this.#at + PREFIX_ROOM + length > this.bytes.length) this.#addBlock(PREFIX_ROOM + length);
+    const { bytes } = this;
+    this.#before = this.#at;
+    bytes[this.#at] = 0x12;
+    const at = writeVarint(bytes, this.#at + 1, length);
+    this.#at = at + length;
+    this.count++;
+    return at;
+  }
+
+  /** Gives up the record begun last. */
+  takeBack(): void {
+    this.#at = this.#before;
+    this.count--;
+  }
+
+  /** Gives up everything. */
+  clear(): void {
+    for (const part of this.#parts) releasePart(part);
+    this.#parts = [];
+    this.#partStart = HEADER_ROOM;
+    this.#at = HEADER_ROOM;
+    this.count = 0;
+    if (this.bytes.length > 0) releasePart(this.bytes);
+    this.bytes = EMPTY_PART;
+    this.view = NO_VIEW;
+  }
+
+  /**
+   * The parts of the message, one at least; the writer is empty afterwards. Each is to be given to `releasePart` when it
+   * has been sent. `header` is the content of the `ResponseHeader`, `count` that of all matching keys.
+   */
+  finish(header: Uint8Array, more: boolean, count: number): Uint8Array[] {
+    const tail = (more ? 2 : 0) + (count !== 0 ? 1 + varintSize(count) : 0);
+    if (this.#at + tail > this.bytes.length) this.#addBlock(tail);
+    const { bytes } = this;
+    let at = this.#at;
+    if (more) {
+      bytes[at++] = 0x18;
+      bytes[at++] = 1;
+    }
+    if (count !== 0) {
+      bytes[at] = 0x20;
+      at = writeVarint(bytes, at + 1, count);
+    }
+    const parts = this.#parts;
+    parts.push(bytes.subarray(this.#partStart, at));
+    parts[0] = withHeader(parts[0]!, header);
+    this.#parts = [];
+    this.bytes = EMPTY_PART;
+    this.clear();
+    return parts;
+  }
+
+  #addBlock(bytes: number): void {
+    const first = this.bytes.length === 0;
+    if (!first) this.#parts.push(this.bytes.subarray(this.#partStart, this.#at));
+    const start = first ? HEADER_ROOM : 0;
+    const buffer =
+      start + bytes > BLOCK_BYTES
+        ? new ArrayBuffer(start + bytes)
+        : (freeBlocks.pop() ?? new ArrayBuffer(BLOCK_BYTES));
+    this.bytes = new Uint8Array(buffer);
+    this.view = new DataView(buffer);
+    this.#partStart = start;
+    this.#at = start;
+  }
+}
+
+const EMPTY_PART = new Uint8Array(0);
+const NO_VIEW = new DataView(new ArrayBuffer(0));
+
+/** The first part with the header before it, in the room that is there for it. */
+function withHeader(part: Uint8Array, header: Uint8Array): Uint8Array {
+  const size = 1 + bytesSize(header);
+  if (size > HEADER_ROOM) throw new RangeError("response header too long");
+  const bytes = new Uint8Array(part.buffer, part.byteOffset - size, size + part.length);
+  bytes[0] = 0x0a;
+  writeBytes(bytes, 1, header);
+  return bytes;
+}
