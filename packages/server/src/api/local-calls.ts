@@ -142,6 +142,12 @@ class LocalCall implements ServerCall {
     this.#sink.onEnd(Code.OK, "");
   }
 
+  replyInParts(parts: readonly Uint8Array[], release: (part: Uint8Array) => void): void {
+    const message = Buffer.concat(parts);
+    for (const part of parts) release(part);
+    this.reply(message);
+  }
+
   send(message: Uint8Array): boolean {
     if (this.ended) return false;
     this.sentMessages++;

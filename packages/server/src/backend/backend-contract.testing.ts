@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Backend, RevisionRecord, Table } from "../seams/backend.ts";
+import type { Backend, RecordSink, RevisionRecord, Table } from "../seams/backend.ts";
 import type { Clock, Timer } from "../seams/clock.ts";
 
 const text = new TextEncoder();
@@ -78,6 +78,24 @@ function* mapped(scan: Iterable<RevisionRecord>): Iterable<string> {
   }
 }
 
+/** Records that `copyRevisions` copied, each in memory of its own. */
+class CopiedRecords implements RecordSink {
+  readonly records: Uint8Array[] = [];
+  bytes = new Uint8Array(0);
+  view = new DataView(this.bytes.buffer);
+
+  begin(length: number): number {
+    this.bytes = new Uint8Array(length + 3);
+    this.view = new DataView(this.bytes.buffer);
+    this.records.push(this.bytes.subarray(3));
+    return 3;
+  }
+
+  takeBack(): void {
+    this.records.pop();
+  }
+}
+
 /** What every backend must do. */
 export function backendContract(name: string, subject: Subject): void {
   const contract = (title: string, body: (backend: Backend, clock: TestClock) => Promise<void> | void) =>
@@ -137,6 +155,70 @@ export function backendContract(name: string, subject: Subject): void {
       await subject.settle(backend, clock);
       check();
     }
+  });
+
+  contract("many records are copied in the order asked for, wherever they are", async (backend, clock) => {
+    const all = new Map<string, string>();
+    const write = (from: number, to: number) => {
+      for (let main = from; main < to; main++) {
+        for (let sub = 0; sub <= (main % 50 === 0 ? 3 : 0); sub++) {
+          const size = main % 97 === 0 ? 10_000 : (main * 31) % 400;
+          all.set(`${main}.${sub}`, `${main}.${sub} ${"x".repeat(size)}`);
+          backend.putRevision(main, sub, false, bytes(all.get(`${main}.${sub}`)!));
+        }
+      }
+    };
+    const remove = (remainder: number) => {
+      for (const key of [...all.keys()].filter((_, i) => i % 7 === remainder)) {
+        const [main, sub] = key.split(".").map(Number) as [number, number];
+        backend.deleteRevision(main, sub, false);
+        all.delete(key);
+      }
+    };
+    const check = () => {
+      for (const order of [1, -1, 7919]) {
+        const asked = [...all.keys()].sort(
+          (a, b) => ((Number(a) * order) % 10_007) - ((Number(b) * order) % 10_007),
+        );
+        const mains = Float64Array.from(asked, (key) => Number(key.split(".")[0]));
+        const subs = Int32Array.from(asked, (key) => Number(key.split(".")[1]));
+        const copied = new CopiedRecords();
+        for (let at = 0; at < asked.length; ) {
+          const stopped = backend.copyRevisions(mains, subs, at, asked.length, copied);
+          assert.ok(stopped > at);
+          at = stopped;
+        }
+        assert.deepEqual(
+          copied.records.map(string),
+          asked.map((key) => all.get(key)!),
+        );
+      }
+    };
+    const stopsAt = (main: number, sub: number) => {
+      const copied = new CopiedRecords();
+      const present = [...all.keys()][0]!.split(".").map(Number) as [number, number];
+      const mains = Float64Array.of(present[0], main);
+      assert.equal(backend.copyRevisions(mains, Int32Array.of(present[1], sub), 0, 2, copied), 1);
+      assert.equal(backend.copyRevisions(mains, Int32Array.of(present[1], sub), 1, 2, copied), 1);
+      assert.equal(copied.records.length, 1);
+    };
+    write(2, 1500);
+    check();
+    backend.commit();
+    write(1500, 2000);
+    check();
+    await subject.settle(backend, clock);
+    remove(3);
+    write(2000, 2100);
+    check();
+    await subject.settle(backend, clock);
+    check();
+    remove(5);
+    await subject.settle(backend, clock);
+    check();
+    stopsAt(2500, 0);
+    stopsAt(1001, 7);
+    stopsAt(1, 0);
   });
 
   contract("the last revision steps back over deleted records", async (backend, clock) => {

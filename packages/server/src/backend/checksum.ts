@@ -12,11 +12,37 @@ export function recordChecksum(
   sub: number,
   tombstone: boolean,
 ): number {
-  let hash = mix(0x5155_4f52, main | 0);
-  hash = mix(hash, (main / 0x1_0000_0000) | 0);
-  hash = mix(hash, sub | 0);
-  hash = mix(hash, ((sub / 0x1_0000_0000) | 0) * 2 + (tombstone ? 1 : 0));
-  return bytesChecksum(view, start, end, hash);
+  return bytesChecksum(view, start, end, seedOf(main, sub, tombstone));
+}
+
+/** The checksum of a put's record, which is copied to `target` at `at` on the way: both wait for the same memory. */
+export function copyWithChecksum(
+  view: DataView,
+  start: number,
+  end: number,
+  main: number,
+  sub: number,
+  target: DataView,
+  at: number,
+): number {
+  let hash = seedOf(main, sub, false);
+  const ahead = at - start;
+  let from = start;
+  for (; from + 4 <= end; from += 4) {
+    const word = view.getInt32(from, true);
+    target.setInt32(from + ahead, word, true);
+    hash = mix(hash, word);
+  }
+  if (from < end) {
+    let tail = 0;
+    for (let shift = 0; from < end; from++, shift += 8) {
+      const byte = view.getUint8(from);
+      target.setUint8(from + ahead, byte);
+      tail |= byte << shift;
+    }
+    hash = mix(hash, tail);
+  }
+  return finish(hash, end - start);
 }
 
 /** As `recordChecksum`, over bytes alone. */
@@ -29,7 +55,18 @@ export function bytesChecksum(view: DataView, start: number, end: number, seed: 
     for (let shift = 0; at < end; at++, shift += 8) tail |= view.getUint8(at) << shift;
     hash = mix(hash, tail);
   }
-  hash ^= end - start;
+  return finish(hash, end - start);
+}
+
+function seedOf(main: number, sub: number, tombstone: boolean): number {
+  let hash = mix(0x5155_4f52, main | 0);
+  hash = mix(hash, (main / 0x1_0000_0000) | 0);
+  hash = mix(hash, sub | 0);
+  return mix(hash, ((sub / 0x1_0000_0000) | 0) * 2 + (tombstone ? 1 : 0));
+}
+
+function finish(mixed: number, length: number): number {
+  let hash = mixed ^ length;
   hash ^= hash >>> 16;
   hash = Math.imul(hash, 0x85eb_ca6b);
   hash ^= hash >>> 13;

@@ -1,9 +1,11 @@
 import { strict as assert } from "node:assert";
-import { mkdtempSync, rmSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
+import { RecordList } from "../mvcc/record-list.ts";
 import { realClock } from "../seams/real-clock.ts";
+import { BackendCorruptionError } from "./corruption.ts";
 import { LmdbBackend } from "./lmdb-backend.ts";
 import { MappedRecords } from "./mapped-records.ts";
 
@@ -80,5 +82,31 @@ test("most records of a file are found in the map", async (t) => {
   // Without a map at all (its address was not found) reads go another way, and are as right.
   assert.ok(found === 5000 || found === 0, `${found} of 5000`);
   if (found === 0) t.diagnostic("no map here");
+  await backend.close();
+});
+
+test("a record that changes in the file is not served", async () => {
+  const backend = await open("flipped");
+  const mains = Float64Array.from({ length: 3000 }, (_, i) => i + 1);
+  const subs = new Int32Array(3000);
+  for (const main of mains) backend.putRevision(main, 0, false, recordOf(main, 0, 300));
+  backend.commit();
+  await backend.flushed();
+  const file = path.join(root, "flipped", "db");
+  const at = readFileSync(file).indexOf(Buffer.from("2000/0 2000/0 "));
+  const fd = openSync(file, "r+");
+  writeSync(fd, "!", at + 100);
+  closeSync(fd);
+  const list = new RecordList();
+  let copied = 0;
+  while (copied < 1999) copied = backend.copyRevisions(mains, subs, copied, 1999, list);
+  assert.throws(() => {
+    while (copied < 3000) copied = backend.copyRevisions(mains, subs, copied, 3000, list);
+  }, BackendCorruptionError);
+  assert.equal(list.records.length, 1999);
+  list.records.forEach((record, i) => {
+    assert.deepEqual(Buffer.from(record), Buffer.from(recordOf(i + 1, 0, 300)));
+  });
+  assert.throws(() => backend.getRevision(2000, 0), BackendCorruptionError);
   await backend.close();
 });

@@ -2,6 +2,7 @@ import { assert } from "../assert.ts";
 import type {
   Backend,
   DatabaseExport,
+  RecordSink,
   RevisionRecord,
   RevisionScan,
   RevisionVisitor,
@@ -11,6 +12,9 @@ import type { Clock } from "../seams/clock.ts";
 import { type CommitLimits, CommitSchedule, DEFAULT_COMMIT_LIMITS } from "./commit-schedule.ts";
 import { exportMemoryState, readMemoryState } from "./memory-database.ts";
 import { type MemoryChange, MemoryState } from "./memory-state.ts";
+
+/** Small, so that tests see copies that stop half way. */
+const COPIED_BYTES = 4096;
 
 export interface MemoryBackendOptions extends Partial<CommitLimits> {
   readonly clock: Clock;
@@ -84,6 +88,18 @@ export class MemoryBackend implements Backend {
 
   getRevision(main: number, sub: number): Uint8Array | undefined {
     return this.#find(main, sub, false);
+  }
+
+  copyRevisions(mains: Float64Array, subs: Int32Array, from: number, to: number, sink: RecordSink): number {
+    let at = from;
+    for (let left = COPIED_BYTES; at < to && left > 0; at++) {
+      const record = this.#find(mains[at]!, subs[at]!, false);
+      if (record === undefined) break;
+      const target = sink.begin(record.length);
+      sink.bytes.set(record, target);
+      left -= record.length;
+    }
+    return at;
   }
 
   getTombstone(main: number, sub: number): Uint8Array | undefined {

@@ -92,6 +92,19 @@ export class PageFile {
     this.#filePages = Math.floor(fstatSync(this.fd).size / PAGE_BYTES);
   }
 
+  /** Changes with every commit that becomes visible. */
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  /** The transaction that wrote page `pgno`, according to the map; -1 when there is no such page in it. */
+  mappedTxnId(pgno: number): number {
+    const window = this.mappedWindow(pgno);
+    if (window === undefined) return -1;
+    const at = window.offset(pgno);
+    return readNumber(window.view, at) === pgno ? readNumber(window.view, at + 8) : -1;
+  }
+
   /** Where a page of the snapshot can be read in place, if anywhere. */
   mappedWindow(pgno: number): MapWindow | undefined {
     return pgno < this.#filePages ? this.map?.window(pgno) : undefined;

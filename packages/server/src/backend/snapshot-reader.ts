@@ -1,4 +1,5 @@
 import { readSync } from "node:fs";
+import type { RecordSink } from "../seams/backend.ts";
 import { recordChecksum } from "./checksum.ts";
 import {
   META_PAGES,
@@ -39,7 +40,8 @@ const EMPTY_TREE: Tree = { root: -1, depth: 0, flags: 0, entries: 0, pages: 0 };
 export class SnapshotReader {
   readonly file: PageFile;
   readonly #tree: TreeReader;
-  readonly #mapped: MappedRecords;
+  /** Made when it is first needed: not every reader reads single records. */
+  #mapped: MappedRecords | undefined;
   #snapshot: Snapshot = { txnId: -1, sizeBytes: 0, sizeInUseBytes: 0, trees: new Map() };
   #keyTree: Tree = EMPTY_TREE;
   /** The record found last: its bytes. Borrowed until the next read. */
@@ -51,7 +53,6 @@ export class SnapshotReader {
   constructor(path: string, fd: number) {
     this.file = new PageFile(path, fd);
     this.#tree = new TreeReader(this.file);
-    this.#mapped = new MappedRecords(this.file);
   }
 
   get snapshot(): Snapshot {
@@ -94,10 +95,12 @@ export class SnapshotReader {
 
   /** Finds the record and leaves it in `recordBytes`; false if there is none. */
   findRevision(main: number, sub: number, tombstone: boolean): boolean {
-    if (!tombstone && this.#mapped.find(this.#keyTree, main, sub)) {
-      this.recordBytes = this.#mapped.bytes;
-      this.recordStart = this.#mapped.start;
-      this.recordEnd = this.#mapped.end;
+    this.#mapped ??= new MappedRecords(this.file);
+    const mapped = this.#mapped;
+    if (!tombstone && mapped.find(this.#keyTree, main, sub)) {
+      this.recordBytes = mapped.bytes;
+      this.recordStart = mapped.start;
+      this.recordEnd = mapped.end;
       return true;
     }
     const target = this.#tree.target;
@@ -109,6 +112,28 @@ export class SnapshotReader {
     }
     this.readRecord(this.#tree.leaf!, at, main, sub, tombstone);
     return true;
+  }
+
+  /**
+   * Copies the records of the puts `from` up to `to` (exclusive) of two columns, in their order; stops after about
+   * `mostBytes`, but not before the first, and before one that is not there. Returns where it stopped.
+   */
+  copyRevisions(
+    mains: Float64Array,
+    subs: Int32Array,
+    from: number,
+    to: number,
+    mostBytes: number,
+    sink: RecordSink,
+  ): number {
+    this.#mapped ??= new MappedRecords(this.file);
+    const stopped = this.#mapped.copy(this.#keyTree, mains, subs, from, to, mostBytes, sink);
+    if (stopped > from || stopped === to) return stopped;
+    if (!this.findRevision(mains[from]!, subs[from]!, false)) return from;
+    const { recordBytes, recordStart, recordEnd } = this;
+    const target = sink.begin(recordEnd - recordStart);
+    sink.bytes.set(recordBytes.subarray(recordStart, recordEnd), target);
+    return from + 1;
   }
 
   /** The last revision in the file, or the last one below another. */

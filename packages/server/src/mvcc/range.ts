@@ -1,70 +1,89 @@
 import { decodeKeyValue, encodeKeyValue, type RangeRequest } from "@quorate/wire/hot";
 import { assert } from "../assert.ts";
-import { compareBytes, NO_BYTES, successorOf } from "./bytes.ts";
+import type { RecordSink } from "../seams/backend.ts";
+import { NO_BYTES, successorOf } from "./bytes.ts";
 import { KvError } from "./errors.ts";
-import type { FoundRevision, KeyWalk } from "./index/key-index.ts";
+import type { FoundRevision, KeyIndex, KeyWalk } from "./index/key-index.ts";
 import { isFromKey } from "./key-range.ts";
-import { RecordBlocks } from "./record-blocks.ts";
+import {
+  createOf,
+  filterSteps,
+  Hits,
+  hasFilters,
+  passes,
+  recordOf,
+  SortOrder,
+  SortTarget,
+  sortSteps,
+} from "./range-hits.ts";
+import { RecordList } from "./record-list.ts";
 import { Slicer } from "./slicer.ts";
-import { type Steps, sortInSteps } from "./steps.ts";
+import type { Steps } from "./steps.ts";
 import type { StoreState } from "./store-state.ts";
 
-export interface RangeResult {
+/** What a range says of the keys beside their records. */
+export interface RangeOutcome {
   /** Live keys of the interval, whatever limit and filters say. */
   count: number;
   /** Whether the limit cut something off. */
   more: boolean;
-  /**
-   * Encoded `mvccpb.KeyValue`s, ready for a response. Borrowed: valid until the next call on the store or its backend
-   * (those of `rangeSliced` are owned).
-   */
-  kvs: readonly Uint8Array[];
   /** The store's revision when the range was read, for the response header. */
   revision: number;
 }
 
-/** `RangeRequest.SortOrder` and `SortTarget`. */
-export const SortOrder = { NONE: 0, ASCEND: 1, DESCEND: 2 } as const;
-export const SortTarget = { KEY: 0, VERSION: 1, CREATE: 2, MOD: 3, VALUE: 4 } as const;
+export interface RangeResult extends RangeOutcome {
+  /**
+   * Encoded `mvccpb.KeyValue`s, ready for a response. Borrowed: valid until the next call on the store or its backend.
+   */
+  kvs: readonly Uint8Array[];
+}
 
-/** Entries looked at between two looks at the clock. */
+/** Takes the records of a range, encoded `mvccpb.KeyValue`s, in their order. */
+export interface RangeSink extends RecordSink {
+  /** Forgets all records: the range begins anew. */
+  clear(): void;
+}
+
+/** Entries looked at, or revisions read, between two looks at the clock. */
 const STEP = 256;
-/** Hits that are read in key order. */
-const FEW = 64;
-/** Hits that are put into the order of revisions at once: half a millisecond. */
-const SORTED = 8192;
 const NO_KVS: readonly Uint8Array[] = [];
 const found: FoundRevision = { main: 0, sub: 0 };
+/** The revisions of one step; never used across a pause. */
+const stepIds = new Int32Array(STEP);
+const stepMains = new Float64Array(STEP);
+const stepSubs = new Int32Array(STEP);
 
 /** Reads in one go. */
 export function readRange(state: StoreState, request: RangeRequest): RangeResult {
   state.counters.ranges += 1;
   const at = readRevision(state, request);
   if (request.rangeEnd.length === 0) return readOneKey(state, request, at);
-  const steps = rangeSteps(state, request, at, true);
-  for (;;) {
-    const step = steps.next(false);
-    if (step.done) return step.value;
-  }
+  return collect(state, request, at, true);
+}
+
+/** As `readRange`, with the records in `sink`. */
+export function readRangeInto(state: StoreState, request: RangeRequest, sink: RangeSink): RangeOutcome {
+  state.counters.ranges += 1;
+  const at = readRevision(state, request);
+  if (request.rangeEnd.length === 0) return readOneKeyInto(state, request, at, sink);
+  return inOneGo(rangeSteps(state, request, at, true, sink));
 }
 
 /**
- * As `readRange`, yielding so that no slice is long, at the revision decided now whatever is written meanwhile. Throws
- * COMPACTED when a compaction passes that revision before the end, CANCELED when the signal is aborted.
+ * As `readRangeInto`, yielding so that no slice is long, at the revision decided now whatever is written meanwhile.
+ * Throws COMPACTED when a compaction passes that revision before the end, CANCELED when the signal is aborted.
  */
 export async function readRangeSliced(
   state: StoreState,
   request: RangeRequest,
+  sink: RangeSink,
   signal?: AbortSignal,
-): Promise<RangeResult> {
+): Promise<RangeOutcome> {
   state.counters.ranges += 1;
   const at = readRevision(state, request);
+  if (request.rangeEnd.length === 0) return readOneKeyInto(state, request, at, sink);
   const slicer = new Slicer(state.clock, signal);
-  if (request.rangeEnd.length === 0) {
-    const result = readOneKey(state, request, at);
-    return { ...result, kvs: result.kvs.map((kv) => kv.slice()) };
-  }
-  const steps = rangeSteps(state, request, at, true);
+  const steps = rangeSteps(state, request, at, true, sink);
   const { index } = state;
   let paused = false;
   for (;;) {
@@ -73,8 +92,11 @@ export async function readRangeSliced(
     paused = slicer.due();
     if (!paused) continue;
     await slicer.pause();
-    // Another state came in its place (a snapshot, newer than ours): read that.
-    if (state.index !== index) return readRangeSliced(state, request, signal);
+    if (state.index !== index) {
+      // Another state came in its place (a snapshot, newer than ours): read that.
+      sink.clear();
+      return readRangeSliced(state, request, sink, signal);
+    }
     if (at < state.compactRevision) throw new KvError("COMPACTED");
   }
 }
@@ -83,7 +105,16 @@ export async function readRangeSliced(
 export function readChunk(state: StoreState, request: RangeRequest): RangeResult {
   const at = readRevision(state, request);
   if (request.rangeEnd.length === 0) return readOneKey(state, request, at);
-  const steps = rangeSteps(state, request, at, false);
+  return collect(state, request, at, false);
+}
+
+function collect(state: StoreState, request: RangeRequest, at: number, counted: boolean): RangeResult {
+  const list = new RecordList();
+  const { count, more, revision } = inOneGo(rangeSteps(state, request, at, counted, list));
+  return { count, more, revision, kvs: list.records };
+}
+
+function inOneGo(steps: Steps<RangeOutcome>): RangeOutcome {
   for (;;) {
     const step = steps.next(false);
     if (step.done) return step.value;
@@ -116,6 +147,12 @@ function readOneKey(state: StoreState, request: RangeRequest, at: number): Range
   return result;
 }
 
+function readOneKeyInto(state: StoreState, request: RangeRequest, at: number, sink: RangeSink): RangeOutcome {
+  const { count, more, revision, kvs } = readOneKey(state, request, at);
+  for (const kv of kvs) append(sink, kv);
+  return { count, more, revision };
+}
+
 /**
  * The algorithm, resumable: it yields now and then; `next(true)` says that time has passed and the index may have
  * changed since. The revision `at` must stay readable.
@@ -125,14 +162,15 @@ function* rangeSteps(
   request: RangeRequest,
   at: number,
   counted: boolean,
-): Steps<RangeResult> {
+  sink: RangeSink,
+): Steps<RangeOutcome> {
   const { index } = state;
   const revision = state.latestMain;
   const end = isFromKey(request.rangeEnd) ? undefined : request.rangeEnd;
   const latest = at === state.latestMain;
   if (request.countOnly) {
     const count = latest ? index.countLive(request.key, end) : yield* countSteps(state, request.key, end, at);
-    return { count, more: false, kvs: NO_KVS, revision };
+    return { count, more: false, revision };
   }
   const { sortTarget, limit } = request;
   const filtered = hasFilters(request);
@@ -143,37 +181,134 @@ function* rangeSteps(
   const fetchLimit = fetchAll || limit <= 0 ? Number.POSITIVE_INFINITY : limit + 1;
   const countNow = latest && counted && fetchLimit < Number.POSITIVE_INFINITY;
   let count = countNow ? index.countLive(request.key, end) : -1;
+  if (sortTarget !== SortTarget.KEY && order === SortOrder.NONE) order = SortOrder.ASCEND;
+  const sorted = order === SortOrder.DESCEND || (order === SortOrder.ASCEND && sortTarget !== SortTarget.KEY);
 
+  // What is neither filtered nor sorted is copied as it is found.
+  const direct = !filtered && !sorted && !request.keysOnly;
+  const hits = direct ? undefined : yield* hitSteps(state, request.key, end, at, fetchLimit);
+  const fetched = hits?.length ?? (yield* copySteps(state, request.key, end, at, fetchLimit, sink));
+  if (count < 0) {
+    count = fetched;
+    if (counted && count === fetchLimit) count = yield* countSteps(state, request.key, end, at);
+  }
+  if (hits === undefined) return { count, more: limit > 0 && fetched > limit, revision };
+
+  if (filtered) yield* filterSteps(state, request, hits);
+  const values = sorted ? yield* sortSteps(state, hits, order, sortTarget) : undefined;
+  const more = limit > 0 && hits.length > limit;
+  if (more) hits.length = limit;
+  if (request.keysOnly) yield* keyOnlySteps(state, hits, values !== undefined, sink);
+  else if (values !== undefined) yield* appendSteps(values, hits.length, sink);
+  else yield* recordSteps(state, hits, sink);
+  return { count, more, revision };
+}
+
+/** The revisions that a reader at `at` sees, up to `fetchLimit` of them. */
+function* hitSteps(
+  state: StoreState,
+  start: Uint8Array,
+  end: Uint8Array | undefined,
+  at: number,
+  fetchLimit: number,
+): Steps<Hits> {
+  const { index } = state;
   const hits = new Hits();
-  let walk: KeyWalk = index.walk(request.key, end);
-  let untilStep = STEP;
+  let walk = index.walk(start, end);
   while (walk.leaf !== undefined && hits.length < fetchLimit) {
-    const id = walk.id();
-    if (index.findAt(id, at, found)) hits.push(id, found.main, found.sub);
-    if (--untilStep === 0) {
-      untilStep = STEP;
-      const resumeAt = successorOf(index.entries.borrowKey(id));
-      if (yield) {
-        walk = index.walk(resumeAt, end);
-        continue;
+    const count = findNext(index, walk, at, fetchLimit - hits.length);
+    for (let i = 0; i < count; i++) hits.push(stepIds[i]!, stepMains[i]!, stepSubs[i]!);
+    const resumeAt = successorOf(index.entries.borrowKey(lastLookedAt));
+    if (yield) walk = index.walk(resumeAt, end);
+  }
+  return hits;
+}
+
+/** As `hitSteps`, with the records put into `sink`, all but that of the last hit of a full limit. Returns how many hits. */
+function* copySteps(
+  state: StoreState,
+  start: Uint8Array,
+  end: Uint8Array | undefined,
+  at: number,
+  fetchLimit: number,
+  sink: RangeSink,
+): Steps<number> {
+  const { index } = state;
+  let hits = 0;
+  let walk = index.walk(start, end);
+  while (walk.leaf !== undefined && hits < fetchLimit) {
+    const count = findNext(index, walk, at, fetchLimit - hits);
+    const copies = hits + count === fetchLimit ? count - 1 : count;
+    for (let copied = 0; ; ) {
+      if (copied < copies) copied = copyStep(state, copied, copies, sink);
+      const done = copied === copies;
+      const resumeAt = successorOf(index.entries.borrowKey(done ? lastLookedAt : stepIds[copied - 1]!));
+      const paused = yield;
+      if (paused) walk = index.walk(resumeAt, end);
+      if (done || paused) {
+        hits += done ? count : copied;
+        break;
       }
+    }
+  }
+  return hits;
+}
+
+/** Puts the next up to `limit` visible revisions of the walk into the columns of the step; returns how many. */
+function findNext(index: KeyIndex, walk: KeyWalk, at: number, limit: number): number {
+  let count = 0;
+  for (let looked = 0; looked < STEP && walk.leaf !== undefined && count < limit; looked++) {
+    const id = walk.id();
+    lastLookedAt = id;
+    if (index.findAt(id, at, found)) {
+      stepIds[count] = id;
+      stepMains[count] = found.main;
+      stepSubs[count++] = found.sub;
     }
     walk.next();
   }
-  if (count < 0) {
-    count = hits.length;
-    if (counted && count === fetchLimit) count = yield* countSteps(state, request.key, end, at);
+  return count;
+}
+
+let lastLookedAt = -1;
+
+/** Copies records of the step; returns where it stopped, which is beyond `from`. */
+function copyStep(state: StoreState, from: number, to: number, sink: RangeSink): number {
+  const stopped = state.backend.copyRevisions(stepMains, stepSubs, from, to, sink);
+  assert(stopped > from, "the backend has every record that the index names");
+  return stopped;
+}
+
+/** Puts the records of hits into `sink`. */
+function* recordSteps(state: StoreState, hits: Hits, sink: RangeSink): Steps<void> {
+  for (let next = 0; next < hits.length; ) {
+    const count = Math.min(STEP, hits.length - next);
+    for (let i = 0; i < count; i++) {
+      stepMains[i] = hits.mains[next + i]!;
+      stepSubs[i] = hits.subs[next + i]!;
+    }
+    next += copyStep(state, 0, count, sink);
+    yield;
   }
-  if (filtered) yield* filterSteps(state, request, hits);
-  if (sortTarget !== SortTarget.KEY && order === SortOrder.NONE) order = SortOrder.ASCEND;
-  let values: Uint8Array[] | undefined;
-  if (order === SortOrder.DESCEND || (order === SortOrder.ASCEND && sortTarget !== SortTarget.KEY)) {
-    values = yield* sortSteps(state, hits, order, sortTarget);
+}
+
+function* keyOnlySteps(state: StoreState, hits: Hits, withLease: boolean, sink: RangeSink): Steps<void> {
+  for (let i = 0; i < hits.length; i++) {
+    append(sink, keyOnly(state, hits.ids[i]!, hits.mains[i]!, hits.subs[i]!, withLease));
+    if (i % 16 === 15) yield;
   }
-  const more = limit > 0 && hits.length > limit;
-  if (more) hits.length = limit;
-  const kvs = yield* recordSteps(state, hits, request, values);
-  return { count, more, kvs, revision };
+}
+
+function* appendSteps(records: readonly Uint8Array[], count: number, sink: RangeSink): Steps<void> {
+  for (let i = 0; i < count; i++) {
+    append(sink, records[i]!);
+    if (i % 16 === 15) yield;
+  }
+}
+
+function append(sink: RangeSink, record: Uint8Array): void {
+  const at = sink.begin(record.length);
+  sink.bytes.set(record, at);
 }
 
 function* countSteps(
@@ -193,182 +328,6 @@ function* countSteps(
     if (yield) walk = index.walk(resumeAt, end);
   }
   return count;
-}
-
-function* filterSteps(state: StoreState, request: RangeRequest, hits: Hits): Steps<void> {
-  let kept = 0;
-  for (let i = 0; i < hits.length; i++) {
-    const main = hits.mains[i]!;
-    if (passes(request, main, createOf(state, hits.ids[i]!, main, hits.subs[i]!))) hits.copy(i, kept++);
-    if (i % STEP === STEP - 1) yield;
-  }
-  hits.length = kept;
-}
-
-/** Orders the hits; returns their records when it had to read them. Equal ones stay in key order. */
-function* sortSteps(
-  state: StoreState,
-  hits: Hits,
-  order: number,
-  target: number,
-): Steps<Uint8Array[] | undefined> {
-  const { length } = hits;
-  if (target === SortTarget.KEY) {
-    hits.reorder(Array.from({ length }, (_, i) => length - 1 - i));
-    return undefined;
-  }
-  const sign = order === SortOrder.DESCEND ? -1 : 1;
-  const permutation = Array.from({ length }, (_, i) => i);
-  if (target === SortTarget.VALUE) {
-    const blocks = new RecordBlocks();
-    const records: Uint8Array[] = [];
-    const values: Uint8Array[] = [];
-    for (let i = 0; i < length; i++) {
-      const record = blocks.copy(recordOf(state, hits.mains[i]!, hits.subs[i]!), length - i);
-      records.push(record);
-      values.push(decodeKeyValue(record).value);
-      if (i % STEP === STEP - 1) yield;
-    }
-    yield* sortInSteps(permutation, (a, b) => sign * compareBytes(values[a]!, values[b]!));
-    hits.reorder(permutation);
-    return permutation.map((i) => records[i]!);
-  }
-  const numbers: number[] = [];
-  for (let i = 0; i < length; i++) {
-    const main = hits.mains[i]!;
-    if (target === SortTarget.MOD) numbers.push(main);
-    else if (target === SortTarget.CREATE) numbers.push(createOf(state, hits.ids[i]!, main, hits.subs[i]!));
-    else numbers.push(versionOf(state, hits.ids[i]!, main, hits.subs[i]!));
-    if (i % STEP === STEP - 1) yield;
-  }
-  yield* sortInSteps(permutation, (a, b) => sign * (numbers[a]! - numbers[b]!));
-  hits.reorder(permutation);
-  return undefined;
-}
-
-function* recordSteps(
-  state: StoreState,
-  hits: Hits,
-  request: RangeRequest,
-  values: Uint8Array[] | undefined,
-): Steps<readonly Uint8Array[]> {
-  const { length } = hits;
-  if (!request.keysOnly && values === undefined && length > FEW)
-    return yield* scatteredRecordSteps(state, hits);
-  const kvs: Uint8Array[] = [];
-  const blocks = new RecordBlocks();
-  for (let i = 0; i < length; i++) {
-    const main = hits.mains[i]!;
-    const sub = hits.subs[i]!;
-    if (request.keysOnly) {
-      kvs.push(keyOnly(state, hits.ids[i]!, main, sub, values !== undefined));
-    } else {
-      kvs.push(values?.[i] ?? blocks.copy(recordOf(state, main, sub), length - i));
-    }
-    // Records may be large, so the clock is looked at more often here.
-    if (i % 16 === 15) yield;
-  }
-  return kvs;
-}
-
-/**
- * The records of many hits. Neighbouring keys' newest revisions lie scattered over the table, so what a record costs is
- * cache misses: read in the order of revisions, the way to the next record is mostly in cache.
- */
-function* scatteredRecordSteps(state: StoreState, hits: Hits): Steps<readonly Uint8Array[]> {
-  const { length } = hits;
-  const kvs: Uint8Array[] = new Array(length);
-  const blocks = new RecordBlocks();
-  for (let start = 0; start < length; start += SORTED) {
-    const end = Math.min(length, start + SORTED);
-    const order = byRevision(hits, start, end);
-    for (let i = 0; i < order.length; i++) {
-      const hit = start + (order[i]! % SORTED);
-      kvs[hit] = blocks.copy(recordOf(state, hits.mains[hit]!, hits.subs[hit]!), length - start - i);
-      // Records may be large, so the clock is looked at more often here.
-      if (i % 16 === 15) yield;
-    }
-  }
-  return kvs;
-}
-
-/** Ascending numbers whose remainders by SORTED are the positions behind `start`, in the order of main revisions. */
-function byRevision(hits: Hits, start: number, end: number): Float64Array {
-  let lowest = Number.POSITIVE_INFINITY;
-  let highest = 0;
-  for (let i = start; i < end; i++) {
-    lowest = Math.min(lowest, hits.mains[i]!);
-    highest = Math.max(highest, hits.mains[i]!);
-  }
-  const order = new Float64Array(end - start);
-  const sortable = (highest - lowest + 1) * SORTED <= Number.MAX_SAFE_INTEGER;
-  for (let i = start; i < end; i++) {
-    order[i - start] = (sortable ? (hits.mains[i]! - lowest) * SORTED : 0) + (i - start);
-  }
-  return order.sort();
-}
-
-/** The revisions that a range found, in columns. */
-class Hits {
-  length = 0;
-  ids: number[] = [];
-  mains: number[] = [];
-  subs: number[] = [];
-
-  push(id: number, main: number, sub: number): void {
-    this.ids[this.length] = id;
-    this.mains[this.length] = main;
-    this.subs[this.length++] = sub;
-  }
-
-  copy(from: number, to: number): void {
-    this.ids[to] = this.ids[from]!;
-    this.mains[to] = this.mains[from]!;
-    this.subs[to] = this.subs[from]!;
-  }
-
-  reorder(permutation: readonly number[]): void {
-    const { ids, mains, subs } = this;
-    this.ids = permutation.map((i) => ids[i]!);
-    this.mains = permutation.map((i) => mains[i]!);
-    this.subs = permutation.map((i) => subs[i]!);
-  }
-}
-
-export function hasFilters(request: RangeRequest): boolean {
-  return (
-    request.minModRevision !== 0 ||
-    request.maxModRevision !== 0 ||
-    request.minCreateRevision !== 0 ||
-    request.maxCreateRevision !== 0
-  );
-}
-
-/** A bound of zero is no bound; a negative one is. */
-function passes(request: RangeRequest, mod: number, create: number): boolean {
-  if (request.maxModRevision !== 0 && mod > request.maxModRevision) return false;
-  if (request.minModRevision !== 0 && mod < request.minModRevision) return false;
-  if (request.maxCreateRevision !== 0 && create > request.maxCreateRevision) return false;
-  return request.minCreateRevision === 0 || create >= request.minCreateRevision;
-}
-
-/** Borrowed until the next call on the backend. */
-export function recordOf(state: StoreState, main: number, sub: number): Uint8Array {
-  const record = state.backend.getRevision(main, sub);
-  assert(record !== undefined, "the backend has every record that the index names");
-  return record;
-}
-
-function createOf(state: StoreState, id: number, main: number, sub: number): number {
-  const { entries } = state.index;
-  if (entries.modMain(id) === main && entries.modSub(id) === sub) return entries.createMain(id);
-  return decodeKeyValue(recordOf(state, main, sub)).createRevision;
-}
-
-function versionOf(state: StoreState, id: number, main: number, sub: number): number {
-  const { entries } = state.index;
-  if (entries.modMain(id) === main && entries.modSub(id) === sub) return entries.version(id);
-  return decodeKeyValue(recordOf(state, main, sub)).version;
 }
 
 /** The record without its value, and without its lease unless asked for: the index does not know leases. */

@@ -12,6 +12,7 @@ import {
   openStore,
   put,
   rangeRequest,
+  rangeSliced,
   remove,
   tableContent,
   text,
@@ -166,12 +167,12 @@ for (const { name, request, want } of rangeCases) {
     const store = await rangeStore();
     if (typeof want === "string") {
       assert.throws(() => store.range(rangeRequest(request)), failsWith(want));
-      await assert.rejects(() => store.rangeSliced(rangeRequest(request)), failsWith(want));
+      await assert.rejects(() => rangeSliced(store, rangeRequest(request)), failsWith(want));
       return;
     }
     for (const result of [
       store.range(rangeRequest(request)),
-      await store.rangeSliced(rangeRequest(request)),
+      await rangeSliced(store, rangeRequest(request)),
     ]) {
       assert.deepEqual(result.kvs.map(describe), want.kvs);
       assert.equal(result.more, want.more ?? false);
@@ -363,14 +364,14 @@ test("a large range is consistent while writes and compactions go on", async () 
   const store = await openStore(memoryBackend());
   for (let i = 0; i < 3000; i++) put(store, `k${String(i).padStart(5, "0")}`, "v");
   const wanted = store.range(rangeRequest(ALL)).kvs.map(describe);
-  const reading = store.rangeSliced(rangeRequest(ALL));
+  const reading = rangeSliced(store, rangeRequest(ALL));
   for (let i = 0; i < 3000; i += 2) put(store, `k${String(i).padStart(5, "0")}`, "w");
   remove(store, "k01", "k02");
   await store.compact(3001).done;
   for (let i = 0; i < 100; i++) put(store, `k0${i}`, "new");
   assert.deepEqual((await reading).kvs.map(describe), wanted);
 
-  const doomed = store.rangeSliced(rangeRequest(ALL));
+  const doomed = rangeSliced(store, rangeRequest(ALL));
   put(store, "k", "v");
   const { done } = store.compact(store.currentRevision);
   await assert.rejects(doomed, failsWith("COMPACTED"));
@@ -381,7 +382,7 @@ test("a large range ends when its caller goes away", async () => {
   const store = await openStore(memoryBackend());
   for (let i = 0; i < 3000; i++) put(store, `k${i}`, "v");
   const controller = new AbortController();
-  const reading = store.rangeSliced(rangeRequest(ALL), controller.signal);
+  const reading = rangeSliced(store, rangeRequest(ALL), controller.signal);
   controller.abort();
   await assert.rejects(reading, failsWith("CANCELED"));
 });
@@ -449,7 +450,7 @@ test("a store that a snapshot replaces answers the reads that were under way fro
   const snapshot = memoryBackend();
   const other = await openStore(snapshot);
   for (let i = 0; i < 3000; i++) put(other, "k", "new");
-  const reading = store.rangeSliced(rangeRequest(ALL));
+  const reading = rangeSliced(store, rangeRequest(ALL));
   const hashing = store.hashKv(0);
   await store.replace(
     snapshot,

@@ -11,7 +11,15 @@ import { hashAll, hashKv } from "./hash-kv.ts";
 import { type HistoryScan, openHistory } from "./history.ts";
 import { type FoundRevision, KeyIndex } from "./index/key-index.ts";
 import { isFromKey } from "./key-range.ts";
-import { hasFilters, type RangeResult, readRange, readRangeSliced, recordOf } from "./range.ts";
+import {
+  type RangeOutcome,
+  type RangeResult,
+  type RangeSink,
+  readRange,
+  readRangeInto,
+  readRangeSliced,
+} from "./range.ts";
+import { hasFilters, recordOf } from "./range-hits.ts";
 import { type RangeChunk, rangeStream } from "./range-stream.ts";
 import { restoreState } from "./restore.ts";
 import { newCounters, type StoreCounters, type StoreState } from "./store-state.ts";
@@ -21,7 +29,7 @@ import { latestRecord, WriteTxn } from "./write-txn.ts";
 export type { Change, ChangeListener } from "./change.ts";
 export type { CompactionHandle } from "./compaction.ts";
 export type { HistoryScan } from "./history.ts";
-export type { RangeResult } from "./range.ts";
+export type { RangeOutcome, RangeResult, RangeSink } from "./range.ts";
 export type { RangeChunk } from "./range-stream.ts";
 export type { KvHash } from "./stored-hashes.ts";
 export type { WriteTxn } from "./write-txn.ts";
@@ -185,12 +193,17 @@ export class MvccStore {
     return readRange(this.state, request);
   }
 
+  /** As `range`, with the records in `sink`. When it throws, some may be there. */
+  rangeInto(request: RangeRequest, sink: RangeSink): RangeOutcome {
+    return readRangeInto(this.state, request, sink);
+  }
+
   /**
-   * As `range`, in slices, at the revision that is current now whatever is written meanwhile. Rejects with COMPACTED when
-   * a compaction passes that revision before the end, with CANCELED when the signal is aborted. Records are owned.
+   * As `rangeInto`, in slices, at the revision that is current now whatever is written meanwhile. Rejects with COMPACTED
+   * when a compaction passes that revision before the end, with CANCELED when the signal is aborted.
    */
-  rangeSliced(request: RangeRequest, signal?: AbortSignal): Promise<RangeResult> {
-    return readRangeSliced(this.state, request, signal);
+  rangeSliced(request: RangeRequest, sink: RangeSink, signal?: AbortSignal): Promise<RangeOutcome> {
+    return readRangeSliced(this.state, request, sink, signal);
   }
 
   /**

@@ -11,7 +11,8 @@ import { MemoryBackend } from "../backend/memory-backend.ts";
 import type { Backend } from "../seams/backend.ts";
 import type { Clock } from "../seams/clock.ts";
 import { NO_BYTES } from "./bytes.ts";
-import { MvccStore, type MvccStoreOptions } from "./store.ts";
+import { RecordList } from "./record-list.ts";
+import { MvccStore, type MvccStoreOptions, type RangeResult } from "./store.ts";
 
 export const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, "latin1"));
 export const text = (value: Uint8Array): string => Buffer.from(value).toString("latin1");
@@ -62,6 +63,17 @@ export function rangeRequest(fields: Partial<RangeRequest>): RangeRequest {
     maxCreateRevision: 0,
     ...fields,
   };
+}
+
+/** `store.rangeSliced` with its records in a list. */
+export async function rangeSliced(
+  store: MvccStore,
+  request: RangeRequest,
+  signal?: AbortSignal,
+): Promise<RangeResult> {
+  const list = new RecordList();
+  const outcome = await store.rangeSliced(request, list, signal);
+  return { ...outcome, kvs: list.records };
 }
 
 export function putRequest(key: string, fields: Partial<PutRequest> = {}): PutRequest {

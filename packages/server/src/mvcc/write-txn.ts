@@ -3,7 +3,8 @@ import { assert } from "../assert.ts";
 import type { Change, ChangeListener } from "./change.ts";
 import type { FoundRevision } from "./index/key-index.ts";
 import { isFromKey } from "./key-range.ts";
-import { type RangeResult, readRange, recordOf } from "./range.ts";
+import { type RangeResult, readRange } from "./range.ts";
+import { recordOf } from "./range-hits.ts";
 import { recordKey } from "./record.ts";
 import type { StoreState } from "./store-state.ts";
 

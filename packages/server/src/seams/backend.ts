@@ -22,6 +22,17 @@ export interface RevisionRecord {
   readonly record: Uint8Array;
 }
 
+/** Takes records one after another, each into memory of its own. */
+export interface RecordSink {
+  /** The memory in which the record begun last lies. */
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+  /** Makes room for a record of `length` bytes; returns where in `bytes` to write it. */
+  begin(length: number): number;
+  /** Gives up the record begun last. */
+  takeBack(): void;
+}
+
 /** Called with a record as the bytes from `start` to `end` of `bytes`, all borrowed until it returns. */
 export type RevisionVisitor = (
   main: number,
@@ -73,6 +84,12 @@ export interface Backend {
   putRevision(main: number, sub: number, tombstone: boolean, record: Uint8Array): void;
   /** Borrowed until the next call on this backend; undefined if there is no such record. */
   getRevision(main: number, sub: number): Uint8Array | undefined;
+  /**
+   * As `getRevision` of many: copies the records of the revisions `from` up to `to` (exclusive) of two columns, in their
+   * order. Stops after some hundred KiB, but not before the first, and before a record that is not there. Returns
+   * where it stopped. About 0.4 µs a record of 300 bytes, checksum included.
+   */
+  copyRevisions(mains: Float64Array, subs: Int32Array, from: number, to: number, sink: RecordSink): number;
   /** As `getRevision`, for a tombstone's record. */
   getTombstone(main: number, sub: number): Uint8Array | undefined;
   /** `tombstone` tells which of the two the record is; deleting what is not there does nothing. */

@@ -1,6 +1,13 @@
 import type { ServerCall } from "@quorate/rpc";
-import { decodeRangeRequest, encodeRangeResponse, type RangeRequest } from "@quorate/wire/hot";
+import {
+  decodeRangeRequest,
+  encodeRangeResponse,
+  type RangeRequest,
+  RangeResponseWriter,
+  releasePart,
+} from "@quorate/wire/hot";
 import type { Reader } from "../../consensus/read-index.ts";
+import type { RangeOutcome } from "../../mvcc/store.ts";
 import { checkRange } from "../../mvcc/txn/check.ts";
 import { type ApiContext, headerBytes } from "../context.ts";
 import { failCall } from "../services.ts";
@@ -43,23 +50,43 @@ class RangeRead implements Reader {
 }
 
 function answer(context: ApiContext, request: RangeRequest, call: ServerCall): void {
+  if (request.rangeEnd.length === 0) {
+    const { revision, kvs, more, count } = context.store.range(request);
+    call.reply(encodeRangeResponse(headerBytes(context, revision), kvs, more, count));
+    return;
+  }
   // Long ones are read in slices, so that they do not hold up the loop.
   if (!context.store.isSmallRange(request)) {
     void answerInSlices(context, request, call);
     return;
   }
-  const { revision, kvs, more, count } = context.store.range(request);
-  call.reply(encodeRangeResponse(headerBytes(context, revision), kvs, more, count));
+  const writer = new RangeResponseWriter();
+  try {
+    finish(context, writer, context.store.rangeInto(request, writer), call);
+  } catch (error) {
+    writer.clear();
+    throw error;
+  }
 }
 
 async function answerInSlices(context: ApiContext, request: RangeRequest, call: ServerCall): Promise<void> {
+  const writer = new RangeResponseWriter();
   try {
     const owned = { ...request, key: request.key.slice(), rangeEnd: request.rangeEnd.slice() };
     const cancellation = new AbortController();
     call.onCancel = () => cancellation.abort();
-    const { revision, kvs, more, count } = await context.store.rangeSliced(owned, cancellation.signal);
-    if (!call.ended) call.reply(encodeRangeResponse(headerBytes(context, revision), kvs, more, count));
+    finish(context, writer, await context.store.rangeSliced(owned, writer, cancellation.signal), call);
   } catch (error) {
+    writer.clear();
     failCall(call, error);
   }
+}
+
+function finish(
+  context: ApiContext,
+  writer: RangeResponseWriter,
+  { revision, more, count }: RangeOutcome,
+  call: ServerCall,
+): void {
+  call.replyInParts(writer.finish(headerBytes(context, revision), more, count), releasePart);
 }

@@ -1,6 +1,6 @@
 import type { DeleteRangeRequest, PutRequest, RangeRequest, RequestOp, TxnRequest } from "@quorate/wire/hot";
 import { KvError } from "../errors.ts";
-import { SortOrder, SortTarget } from "../range.ts";
+import { SortOrder, SortTarget } from "../range-hits.ts";
 import { checkOverlap } from "./overlap.ts";
 import { checkPoison } from "./poison.ts";
 

@@ -1,7 +1,7 @@
 import { type Compare, decodeKeyValue, keyValueLease } from "@quorate/wire/hot";
 import { compareBytes, NO_BYTES } from "../bytes.ts";
 import { isFromKey } from "../key-range.ts";
-import { recordOf } from "../range.ts";
+import { recordOf } from "../range-hits.ts";
 import type { StoreState } from "../store-state.ts";
 
 /** `Compare.CompareResult` and `Compare.CompareTarget`. */
