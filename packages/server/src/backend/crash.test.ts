@@ -7,6 +7,7 @@ import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { FailpointName } from "../failpoints/index.ts";
 import { realClock } from "../seams/real-clock.ts";
+import { exported } from "./backend-contract.testing.ts";
 import { applyEntry, EntryModel, numbers } from "./entry-model.testing.ts";
 import { LmdbBackend } from "./lmdb-backend.ts";
 import { type Meta, readMetas } from "./lmdb-format.ts";
@@ -71,6 +72,44 @@ test(`a killed process leaves the state after some entry, and loses nothing dura
     await backend.close();
   }
   assert.ok(model.index > 0);
+});
+
+test(`a process killed while its database is replaced leaves the old or the new one (seed ${seed})`, async () => {
+  const RECEIVED = 3000;
+  const directory = path.join(root, "replaced");
+  const source = await open(path.join(directory, "source"));
+  for (let index = 1; index <= RECEIVED; index++) {
+    source.setConsistentIndex(index, 1);
+    applyEntry(index, source);
+  }
+  const bbolt = path.join(directory, "received");
+  writeFileSync(bbolt, (await exported(source)).file);
+  await source.close();
+  const script = fileURLToPath(new URL("./crash-replace-child.testing.ts", import.meta.url));
+  const random = numbers(seed);
+  const found = { old: 0, new: 0 };
+  const moments = ["importing", "becoming", "became"];
+  for (const [run, moment] of moments.entries()) {
+    const file = path.join(directory, `${run}`, "db");
+    const child = fork(script, [file, bbolt], { stdio: ["ignore", "inherit", "inherit", "ipc"] });
+    child.on("message", (message) => {
+      if (message === moment) setTimeout(() => child.kill("SIGKILL"), random(20));
+    });
+    const signal = await new Promise((resolve) => child.on("exit", (_code, name) => resolve(name)));
+    assert.equal(signal, "SIGKILL", "the process did not end by itself");
+    const backend = await open(file);
+    const index = backend.consistentIndex;
+    assert.ok((index >= 300 && index <= 400) || index >= RECEIVED, `${moment}: index ${index}`);
+    if (moment !== "becoming") assert.equal(index >= RECEIVED, moment === "became");
+    found[index >= RECEIVED ? "new" : "old"]++;
+    const model = new EntryModel();
+    model.advance(index);
+    model.check(backend);
+    await backend.close();
+    const names = readdirSync(path.dirname(file)).filter((name) => !/^(db|db-lock|tmp\..*)$/.test(name));
+    assert.deepEqual(names, []);
+  }
+  assert.ok(found.old > 0 && found.new > 0);
 });
 
 const FAILPOINTS: readonly FailpointName[] = [

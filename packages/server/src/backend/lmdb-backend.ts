@@ -7,6 +7,7 @@ import type { Clock } from "../seams/clock.ts";
 import { ChunkPool } from "./arena.ts";
 import { commitWithFailpoints, writeBackWithFailpoints } from "./commit-failpoints.ts";
 import { type CommitLimits, CommitSchedule, DEFAULT_COMMIT_LIMITS } from "./commit-schedule.ts";
+import { CommitWaiters } from "./commit-waiters.ts";
 import { Committer } from "./committer.ts";
 import { Defragmentation, removeCopy } from "./defragmentation.ts";
 import { DeletedRevisions } from "./deleted-revisions.ts";
@@ -31,12 +32,6 @@ export interface LmdbBackendOptions extends Partial<CommitLimits> {
 const META: Table = "meta";
 /** Copied in one go: well below a millisecond. */
 const COPIED_BYTES = 256 * 1024;
-
-interface AfterCommit {
-  readonly commit: number;
-  readonly done: () => void;
-  readonly failed: (error: Error) => void;
-}
 
 /** Tables in an LMDB file, behind a memory of what is not committed yet. */
 export class LmdbBackend implements Backend {
@@ -71,8 +66,7 @@ export class LmdbBackend implements Backend {
   #temporaryFiles = 0;
   /** Commits begun so far. */
   #commits = 0;
-  /** To be called when the file has everything up to a commit, and no other one is under way. */
-  #afterCommit: AfterCommit[] = [];
+  readonly #afterCommit = new CommitWaiters();
   /** The export that was asked for last; one at a time is written. */
   #exporting: Promise<unknown> = Promise.resolve();
   readonly #stopExports = new AbortController();
@@ -346,7 +340,7 @@ export class LmdbBackend implements Backend {
     this.#schedule.committing();
     const indexMoved = this.#consistentIndex !== this.#committedIndex;
     if (this.#active.writes === 0 && !indexMoved) {
-      this.#runAfterCommit(Number.POSITIVE_INFINITY);
+      this.#afterCommit.done(Number.POSITIVE_INFINITY);
       return;
     }
     this.#commits++;
@@ -395,15 +389,8 @@ export class LmdbBackend implements Backend {
     this.#spare = sealed;
     this.#onCommitDone?.();
     this.#onCommitDone = undefined;
-    this.#runAfterCommit(this.#commits);
+    this.#afterCommit.done(this.#commits);
     this.#goOn();
-  }
-
-  #runAfterCommit(commit: number): void {
-    if (this.#afterCommit.length === 0) return;
-    const due = this.#afterCommit.filter((waiting) => waiting.commit <= commit);
-    this.#afterCommit = this.#afterCommit.filter((waiting) => waiting.commit > commit);
-    for (const { done } of due) done();
   }
 
   /** After a commit, or when commits are no longer held: the next one if it is wanted and allowed. */
@@ -424,8 +411,7 @@ export class LmdbBackend implements Backend {
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const { reject } of waiting) reject(error);
-    for (const { failed } of this.#afterCommit) failed(error);
-    this.#afterCommit = [];
+    this.#afterCommit.failed(error);
     this.#onCommitDone?.();
     this.#options.onFatal(error);
   }
@@ -491,7 +477,7 @@ export class LmdbBackend implements Backend {
           reject(error);
         }
       };
-      this.#afterCommit.push({ commit: this.#commits + 1, done, failed: reject });
+      this.#afterCommit.add(this.#commits + 1, done, reject);
       this.commit();
     });
   }

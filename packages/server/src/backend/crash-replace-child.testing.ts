@@ -1,0 +1,44 @@
+import { realClock } from "../seams/real-clock.ts";
+import { applyEntry } from "./entry-model.testing.ts";
+import { importDatabase, temporaryDatabasePath } from "./import-database.ts";
+import { LmdbBackend } from "./lmdb-backend.ts";
+
+// Replaces its database by that of a bbolt file, writes on, and tells its parent what it is at until it is killed.
+const [file, bbolt] = process.argv.slice(2);
+const open = (path: string) =>
+  LmdbBackend.open({
+    path,
+    clock: realClock,
+    batchLimit: 50,
+    batchIntervalMs: 5,
+    onFatal: (error) => {
+      throw error;
+    },
+  });
+const tell = (message: string) => new Promise((resolve) => process.send!(message, resolve));
+const backend = await open(file!);
+function write(count: number): void {
+  for (let i = 0; i < count; i++) {
+    const index = backend.consistentIndex + 1;
+    backend.setConsistentIndex(index, 1);
+    applyEntry(index, backend);
+    backend.entryApplied();
+  }
+}
+write(300);
+backend.commit();
+await backend.flushed();
+await tell("importing");
+const received = temporaryDatabasePath(file!);
+const imported = importDatabase(bbolt!, received);
+write(100);
+await imported;
+const other = await open(received);
+await tell("becoming");
+await backend.become(other);
+await tell("became");
+for (;;) {
+  write(20);
+  await backend.flushed();
+  await new Promise((resolve) => setImmediate(resolve));
+}
