@@ -6,8 +6,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { prefixEnd } from "../support/grpc.ts";
+import type { KeyValue } from "../support/messages.ts";
 import { Random } from "../support/random.ts";
-import { textOf } from "./client.ts";
+import { type MemberClient, textOf } from "./client.ts";
 import { Cluster } from "./cluster.ts";
 import { LEASE_PREFIX, LEASE_TTL_SECONDS } from "./load/leases.ts";
 import { Load } from "./load/load.ts";
@@ -20,7 +21,8 @@ import { ProxyNetwork } from "./network/proxies.ts";
 export const ELECTION_TIMEOUT_MS = 1_000;
 /** See checkLeases. */
 const LEASE_TOLERANCE_MS = 2 * ELECTION_TIMEOUT_MS;
-const EVERY_KEY = { key: Buffer.from([0]), range_end: Buffer.from([0]) };
+/** Few enough that a page of large values is no large message. */
+const PAGE_KEYS = 300;
 const CATCH_UP_TIMEOUT_MS = 60_000;
 
 /** What a fault has to work with. */
@@ -134,9 +136,8 @@ async function finish(cluster: Cluster, load: Load): Promise<void> {
     const client = cluster.client(member);
     // A linearizable read first: the member has applied everything up to the end.
     await client.range({ key: "end" });
-    const { kvs, header } = await client.range({ ...EVERY_KEY, serializable: true, revision: end }, 30_000);
-    const difference = journal.history.compareState(kvs, end);
-    if (difference !== undefined) journal.problem(`${member.name} at ${header!.revision}: ${difference}`);
+    const difference = journal.history.compareState(await everything(client, end), end);
+    if (difference !== undefined) journal.problem(`${member.name} at revision ${end}: ${difference}`);
     const { hash, compact_revision } = await client.hashKv({ revision: end }, 30_000);
     hashes.set(member.name, `${hash} compacted at ${compact_revision}`);
   }
@@ -145,6 +146,21 @@ async function finish(cluster: Cluster, load: Load): Promise<void> {
     journal.problem(`members have different hashes at revision ${end}: ${all}`);
   }
   await sameMembers(cluster, load);
+}
+
+/** What a member itself holds at a revision, read in pages. */
+async function everything(client: MemberClient, revision: number): Promise<KeyValue[]> {
+  const all: KeyValue[] = [];
+  let key = Buffer.from([0]);
+  for (;;) {
+    const page = await client.range(
+      { key, range_end: Buffer.from([0]), limit: PAGE_KEYS, serializable: true, revision },
+      30_000,
+    );
+    all.push(...page.kvs);
+    if (!page.more) return all;
+    key = Buffer.concat([page.kvs.at(-1)!.key, Buffer.from([0])]);
+  }
 }
 
 async function everyMemberWrites(cluster: Cluster, load: Load): Promise<void> {
