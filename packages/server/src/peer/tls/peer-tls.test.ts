@@ -1,0 +1,266 @@
+import assert from "node:assert/strict";
+import { X509Certificate } from "node:crypto";
+import { writeFileSync } from "node:fs";
+import net from "node:net";
+import path from "node:path";
+import test, { type TestContext } from "node:test";
+import tls from "node:tls";
+import type { PeerTls } from "../../config/peer-tls.ts";
+import { PeerDialer } from "../dialer.ts";
+import { createPeerRequests, type PeerResponse } from "../peer-requests.ts";
+import { startMember, type TestMember, until } from "../testing.ts";
+import { matchesAddress, type NameResolver } from "./client-address.ts";
+import { PeerCertificates } from "./peer-certificates.ts";
+import { revokedSerials } from "./revocation.ts";
+import { makeCertificate, makeRevocationList, type TestCertificate, writePeerTls } from "./testing.ts";
+
+const ca = makeCertificate({ commonName: "test ca", isCa: true });
+const strangeCa = makeCertificate({ commonName: "another ca", isCa: true });
+const member = (options: { commonName?: string; names?: string[]; issuer?: TestCertificate } = {}) =>
+  makeCertificate({ commonName: "member", names: ["127.0.0.1"], issuer: ca, ...options });
+const server = member();
+
+function certificatesOf(t: TestContext, own: TestCertificate, settings: Partial<PeerTls> = {}) {
+  return new PeerCertificates(writePeerTls(t, own, ca, settings).settings);
+}
+
+async function listen(t: TestContext, settings: Partial<PeerTls> = {}, own = server): Promise<TestMember> {
+  return startMember(t, 0xan, {
+    listenUrl: "https://127.0.0.1:0",
+    certificates: certificatesOf(t, own, settings),
+    resolver: { namesOf: async () => [], addressesOf: async () => [] },
+  });
+}
+
+async function probe(
+  t: TestContext,
+  url: string,
+  own: TestCertificate | undefined,
+  settings: Partial<PeerTls> = {},
+): Promise<PeerResponse> {
+  const files = own === undefined ? { clientCertFile: "", clientKeyFile: "" } : {};
+  const certificates = certificatesOf(t, own ?? server, { ...files, ...settings });
+  const requests = createPeerRequests(new PeerDialer(certificates));
+  t.after(() => requests.close());
+  return requests.send(url, { method: "GET", path: "/raft/probing", timeoutMs: 5_000 });
+}
+
+test("two members link over TLS", async (t) => {
+  const a = await listen(t);
+  const b = await startMember(t, 0xbn, {
+    listenUrl: "https://127.0.0.1:0",
+    certificates: certificatesOf(t, member()),
+  });
+  a.transport.addPeer(b.id, [b.url]);
+  b.transport.addPeer(a.id, [a.url]);
+  await until(() => a.transport.attachedStreams(b.id) === 2 && b.transport.attachedStreams(a.id) === 2);
+});
+
+interface AccessCase {
+  readonly name: string;
+  readonly own?: TestCertificate | undefined;
+  readonly server?: Partial<PeerTls>;
+  readonly serverCertificate?: TestCertificate;
+  readonly client?: Partial<PeerTls>;
+  readonly accepted: boolean;
+}
+
+const cases: AccessCase[] = [
+  { name: "a certificate of the CA", own: member(), accepted: true },
+  { name: "no certificate", own: undefined, accepted: false },
+  {
+    name: "no certificate where none is asked for",
+    own: undefined,
+    server: { requireClientCertificate: false },
+    accepted: true,
+  },
+  { name: "a certificate of another CA", own: member({ issuer: strangeCa }), accepted: false },
+  {
+    name: "a certificate that is only for servers",
+    own: makeCertificate({ commonName: "s", issuer: ca, names: ["127.0.0.1"], usage: ["serverAuth"] }),
+    accepted: false,
+  },
+  { name: "a certificate for another address", own: member({ names: ["10.0.0.1"] }), accepted: false },
+  {
+    name: "a certificate for another address where that is not compared",
+    own: member({ names: ["10.0.0.1"] }),
+    server: { verifyClientAddress: false },
+    accepted: true,
+  },
+  { name: "a certificate without names", own: member({ names: [] }), accepted: true },
+  {
+    name: "an allowed common name",
+    own: member({ commonName: "m1" }),
+    server: { allowedCommonNames: ["m0", "m1"] },
+    accepted: true,
+  },
+  {
+    name: "a common name that is not allowed",
+    own: member({ commonName: "m1" }),
+    server: { allowedCommonNames: ["m", "m12"] },
+    accepted: false,
+  },
+  {
+    name: "an allowed host name by wildcard",
+    own: member({ names: ["*.cluster.example", "127.0.0.1"] }),
+    server: { allowedHostnames: ["m1.cluster.example"] },
+    accepted: true,
+  },
+  {
+    name: "a host name only as common name",
+    own: member({ commonName: "m1.cluster.example" }),
+    server: { allowedHostnames: ["m1.cluster.example"] },
+    accepted: false,
+  },
+  {
+    name: "a server whose common name is not allowed",
+    own: member(),
+    client: { allowedCommonNames: ["somebody"] },
+    accepted: false,
+  },
+  {
+    name: "a server for another address",
+    own: member(),
+    serverCertificate: member({ names: ["10.0.0.1"] }),
+    accepted: false,
+  },
+  {
+    name: "a server of another CA",
+    own: member(),
+    serverCertificate: member({ issuer: strangeCa }),
+    accepted: false,
+  },
+];
+for (const { name, own, server: settings, serverCertificate, client, accepted } of cases) {
+  test(`${name} is ${accepted ? "accepted" : "refused"}`, async (t) => {
+    const { url } = await listen(t, settings, serverCertificate);
+    if (accepted) assert.equal((await probe(t, url, own, client)).status, 200);
+    else await assert.rejects(probe(t, url, own, client));
+  });
+}
+
+test("certificates are read again for each connection, in both roles", async (t) => {
+  const ownFiles = writePeerTls(t, server, ca);
+  const { url } = await startMember(t, 0xan, {
+    listenUrl: "https://127.0.0.1:0",
+    certificates: new PeerCertificates(ownFiles.settings),
+  });
+  const clientFiles = writePeerTls(t, member(), ca);
+  const dialer = new PeerDialer(new PeerCertificates(clientFiles.settings));
+  const ask = async () => {
+    const requests = createPeerRequests(dialer);
+    try {
+      return (await requests.send(url, { method: "GET", path: "/raft/probing", timeoutMs: 5_000 })).status;
+    } finally {
+      requests.close();
+    }
+  };
+  const replace = (directory: string, { certPem, keyPem }: TestCertificate) => {
+    writeFileSync(path.join(directory, "cert.pem"), certPem);
+    writeFileSync(path.join(directory, "key.pem"), keyPem);
+  };
+  assert.equal(await ask(), 200);
+  replace(clientFiles.directory, member({ issuer: strangeCa }));
+  await assert.rejects(ask());
+  replace(clientFiles.directory, member());
+  assert.equal(await ask(), 200);
+  replace(ownFiles.directory, member({ names: ["10.0.0.1"] }));
+  await assert.rejects(ask());
+  writeFileSync(path.join(ownFiles.directory, "cert.pem"), "broken");
+  await assert.rejects(ask());
+  replace(ownFiles.directory, member());
+  assert.equal(await ask(), 200);
+});
+
+test("a revoked certificate is refused, and everyone while the list cannot be read", async (t) => {
+  const revoked = member();
+  const { directory, settings } = writePeerTls(t, server, ca);
+  const crlFile = path.join(directory, "crl.der");
+  writeFileSync(crlFile, makeRevocationList(ca, []));
+  const { url } = await startMember(t, 0xan, {
+    listenUrl: "https://127.0.0.1:0",
+    certificates: new PeerCertificates({ ...settings, crlFile }),
+  });
+  assert.equal((await probe(t, url, revoked)).status, 200);
+  writeFileSync(crlFile, makeRevocationList(ca, ["01", revoked.serial]));
+  await assert.rejects(probe(t, url, revoked));
+  assert.equal((await probe(t, url, member())).status, 200);
+  writeFileSync(crlFile, "no list");
+  await assert.rejects(probe(t, url, member()));
+});
+
+test("a list is read whole or not at all", () => {
+  const list = makeRevocationList(ca, ["01", "4d00ff"]);
+  assert.deepEqual([...revokedSerials(list)], ["1", "4d00ff"]);
+  assert.deepEqual([...revokedSerials(makeRevocationList(ca, []))], []);
+  for (let length = 0; length < list.length; length++) {
+    assert.throws(() => revokedSerials(list.subarray(0, length)), /malformed/);
+  }
+});
+
+test("no protocol is negotiated unless it is HTTP/1.1", async (t) => {
+  const { url } = await listen(t, { requireClientCertificate: false });
+  const port = Number(new URL(url).port);
+  const negotiate = (ALPNProtocols: string[] | undefined) =>
+    new Promise<string | false | null>((resolve, reject) => {
+      const socket = tls.connect({
+        host: "127.0.0.1",
+        port,
+        ca: ca.certPem,
+        ...(ALPNProtocols === undefined ? {} : { ALPNProtocols }),
+      });
+      socket.on("secureConnect", () => {
+        resolve(socket.alpnProtocol);
+        socket.destroy();
+      });
+      socket.on("error", reject);
+    });
+  assert.equal(await negotiate(undefined), false);
+  assert.equal(await negotiate(["http/1.1"]), "http/1.1");
+  assert.equal(await negotiate(["h2", "http/1.1"]), "http/1.1");
+  await assert.rejects(negotiate(["h2"]));
+});
+
+test("handshakes that hang disturb nobody", async (t) => {
+  const { url } = await listen(t);
+  const hanging = Array.from({ length: 50 }, () => net.connect(Number(new URL(url).port), "127.0.0.1"));
+  t.after(() => {
+    for (const socket of hanging) socket.destroy();
+  });
+  for (const socket of hanging) socket.write(Buffer.from([0x16, 3, 1]));
+  assert.equal((await probe(t, url, member())).status, 200);
+});
+
+test("files that are missing or do not fit each other stop the start", (t) => {
+  const { settings } = writePeerTls(t, server, ca);
+  assert.throws(() => new PeerCertificates({ ...settings, certFile: "/nowhere" }), /--peer-cert-file/);
+  assert.throws(
+    () => new PeerCertificates({ ...settings, trustedCaFile: "/nowhere" }),
+    /--peer-trusted-ca-file/,
+  );
+  const other = writePeerTls(t, member(), ca).settings;
+  assert.throws(() => new PeerCertificates({ ...settings, keyFile: other.keyFile }), /mismatch/);
+});
+
+const resolver: NameResolver = {
+  namesOf: async (address) => (address === "10.0.0.7" ? ["m7.deep.example."] : []),
+  addressesOf: async (name) => (name === "m8.example" ? ["10.0.0.8", "10.0.0.9"] : []),
+};
+const addressCases = [
+  { names: [], from: "10.0.0.1", matches: true },
+  { names: ["10.0.0.1"], from: "10.0.0.1", matches: true },
+  { names: ["10.0.0.1"], from: "::ffff:10.0.0.1", matches: true },
+  { names: ["10.0.0.1"], from: "10.0.0.2", matches: false },
+  { names: ["10.0.0.1", "m8.example"], from: "10.0.0.9", matches: true },
+  { names: ["m8.example"], from: "10.0.0.7", matches: false },
+  { names: ["m7.deep.example"], from: "10.0.0.7", matches: true },
+  { names: ["*.example"], from: "10.0.0.7", matches: true },
+  { names: ["*.other"], from: "10.0.0.7", matches: false },
+  { names: ["*.m8.example"], from: "10.0.0.8", matches: false },
+];
+for (const { names, from, matches } of addressCases) {
+  test(`a certificate for [${names}] is ${matches ? "" : "not "}good from ${from}`, async () => {
+    const leaf = new X509Certificate(member({ names }).certPem);
+    assert.equal(await matchesAddress(leaf, from, resolver), matches);
+  });
+}
