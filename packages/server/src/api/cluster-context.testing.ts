@@ -1,7 +1,8 @@
 import type { ConfChange } from "@quorate/raft";
 import { Applier, type ReplicatedState } from "../apply/applier.ts";
 import { MemoryBackend } from "../backend/memory-backend.ts";
-import { type ClusterMember, Membership } from "../cluster/membership.ts";
+import type { ClusterMember } from "../cluster/member-json.ts";
+import { Membership } from "../cluster/membership.ts";
 import { RequestIds } from "../cluster/request-ids.ts";
 import type { Proposal } from "../consensus/proposal.ts";
 import { RequestError } from "../errors.ts";

@@ -12,7 +12,7 @@ import {
   MemberUpdateRequestSchema,
   MemberUpdateResponseSchema,
 } from "@quorate/wire/etcdserverpb";
-import type { ClusterMember } from "../cluster/membership.ts";
+import type { ClusterMember } from "../cluster/member-json.ts";
 import { type ApiContext, clusterHeader } from "./context.ts";
 import { promoteMember } from "./promote-member.ts";
 import { addMember, removeMember, updateMember } from "./reconfigure.ts";

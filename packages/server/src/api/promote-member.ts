@@ -1,5 +1,4 @@
-import { decodeMemberList } from "../cluster/member-json.ts";
-import type { ClusterMember } from "../cluster/membership.ts";
+import { type ClusterMember, decodeMemberList } from "../cluster/member-json.ts";
 import { FAILURES, RequestError } from "../errors.ts";
 import type { PeerResponse } from "../peer/peer-requests.ts";
 import type { ApiContext } from "./context.ts";

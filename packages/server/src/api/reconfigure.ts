@@ -1,7 +1,6 @@
 import { type ConfChange, ConfChangeType, NONE } from "@quorate/raft";
 import { memberId } from "../cluster/ids.ts";
-import { encodeMemberContext, encodePromotionContext } from "../cluster/member-json.ts";
-import type { ClusterMember } from "../cluster/membership.ts";
+import { type ClusterMember, encodeMemberContext, encodePromotionContext } from "../cluster/member-json.ts";
 import {
   type ClusterHealth,
   refuseAddition,

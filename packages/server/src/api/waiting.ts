@@ -1,5 +1,5 @@
 import type { ServerCall } from "@quorate/rpc";
-import type { ClusterMember } from "../cluster/membership.ts";
+import type { ClusterMember } from "../cluster/member-json.ts";
 import { RequestError } from "../errors.ts";
 import type { Clock } from "../seams/clock.ts";
 import type { ApiContext } from "./context.ts";

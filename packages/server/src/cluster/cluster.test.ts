@@ -3,7 +3,8 @@ import { test } from "node:test";
 import { MemoryBackend } from "../backend/memory-backend.ts";
 import { realClock } from "../seams/real-clock.ts";
 import { clusterId, formatId, memberId } from "./ids.ts";
-import { type ClusterMember, decodeMember, encodeMember, Membership } from "./membership.ts";
+import { type ClusterMember, decodeMember, encodeMember } from "./member-json.ts";
+import { Membership } from "./membership.ts";
 import { RequestIds } from "./request-ids.ts";
 
 test("member and cluster IDs are etcd's", () => {

@@ -14,8 +14,6 @@ import { formatId } from "./ids.ts";
 import { type ClusterMember, decodeConfChangeContext, decodeMember, encodeMember } from "./member-json.ts";
 import { compareVersions, parseVersion } from "./version-number.ts";
 
-export { type ClusterMember, decodeMember, encodeMember } from "./member-json.ts";
-
 /** What a configuration change did to the members: what the links to them must follow. */
 export type MembershipChange =
   | { readonly kind: "added" | "promoted" | "updated"; readonly member: ClusterMember }

@@ -9,7 +9,8 @@ import {
   isConfChangeV2,
   type NodeId,
 } from "@quorate/raft";
-import { encodeMember, type Membership } from "../cluster/membership.ts";
+import { encodeMember } from "../cluster/member-json.ts";
+import type { Membership } from "../cluster/membership.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import type { Wal } from "../wal/wal.ts";
 

@@ -1,5 +1,5 @@
 import { RawNode } from "@quorate/raft";
-import { encodeMember } from "../cluster/membership.ts";
+import { encodeMember } from "../cluster/member-json.ts";
 import type { ServerConfig } from "../config/server-config.ts";
 import type { Random } from "../seams/random.ts";
 import type { MemberStorage } from "./storage.ts";

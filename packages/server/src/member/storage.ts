@@ -1,9 +1,10 @@
 import { type ConfState, type Entry, MemoryStorage, type NodeId } from "@quorate/raft";
 import { formatId } from "../cluster/ids.ts";
-import { type ClusterMember, Membership } from "../cluster/membership.ts";
+import type { ClusterMember } from "../cluster/member-json.ts";
+import { Membership } from "../cluster/membership.ts";
 import type { ServerConfig } from "../config/server-config.ts";
 import type { Backend } from "../seams/backend.ts";
-import { baseName, type Disk, type DiskLock } from "../seams/disk.ts";
+import { baseName, type Disk, type DiskLock, directoryOf } from "../seams/disk.ts";
 import { receivedDatabasePath, removeOrphans } from "../snapshot/received-database.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import { lastValidSnapshot } from "../wal/snapshot-records.ts";
@@ -88,6 +89,10 @@ async function create(
   });
   const backend = await options.openBackend(paths.database);
   const wal = await Wal.create(disk, paths.wal, { nodeId: localId, clusterId });
+  // A member that forgets itself in a power failure would begin a second life under its old ID.
+  for (const directory of [paths.snap, paths.wal].flatMap((path) => ancestorsOf(path, 3))) {
+    await disk.syncDirectory(directory);
+  }
   const membership = new Membership(backend, clusterId, localId, config.maxLearners);
   membership.restore();
   return {
@@ -104,6 +109,16 @@ async function create(
     isRestart: false,
     lock,
   };
+}
+
+/** The `count` directories above `path`, the nearest first. */
+function ancestorsOf(path: string, count: number): string[] {
+  const ancestors: string[] = [];
+  for (let at = directoryOf(path); ancestors.length < count; at = directoryOf(at)) {
+    if (ancestors.includes(at)) break;
+    ancestors.push(at);
+  }
+  return ancestors;
 }
 
 async function reopen(paths: StoragePaths, options: StorageOptions, lock: DiskLock): Promise<MemberStorage> {
