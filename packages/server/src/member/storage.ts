@@ -90,7 +90,7 @@ async function create(
   const backend = await options.openBackend(paths.database);
   const wal = await Wal.create(disk, paths.wal, { nodeId: localId, clusterId });
   // A member that forgets itself in a power failure would begin a second life under its old ID.
-  for (const directory of [paths.snap, paths.wal].flatMap((path) => ancestorsOf(path, 3))) {
+  for (const directory of new Set([paths.snap, paths.wal].flatMap((path) => ancestorsOf(path, 3)))) {
     await disk.syncDirectory(directory);
   }
   const membership = new Membership(backend, clusterId, localId, config.maxLearners);
