@@ -10,7 +10,7 @@ import { compareRows } from "./compare.ts";
 import { Contender, findCommands, machine } from "./contenders.ts";
 import { buildNative } from "./generators.ts";
 import { type MillionResult, measureMillion } from "./million.ts";
-import { CLUSTER_ROWS, ROWS, selectRows } from "./rows.ts";
+import { CLUSTER_ROWS, KEYS, ROWS, selectRows } from "./rows.ts";
 import { format, lines, type RowResult, type Summary, summarize } from "./table.ts";
 
 const { values } = parseArgs({
@@ -110,6 +110,7 @@ async function main(): Promise<void> {
     console.log(`${head}\n\n${format(lines(summaries))}\n\nmemory at the end: ${JSON.stringify(memories)}`);
   }
   if (values.million || values["only-million"]) {
+    if (!(Number(values["million-keys"]) >= KEYS)) throw new Error(`--million-keys takes at least ${KEYS}`);
     const program = buildNative();
     if ("missing" in program) throw new Error(program.missing);
     for (const name of ["etcd", "quorate"] as const) {

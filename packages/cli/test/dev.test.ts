@@ -163,14 +163,25 @@ test("a port that is taken is named before anything starts", async () => {
   await new Promise((resolve) => holder.close(resolve));
 });
 
-test("a member of our own serves puts and ends when quorate dev is killed", async () => {
-  const dev = new Dev(["--size", "1", "--port", "0"]);
-  const [, url] = await dev.says(/curl (http:\S+)\/v3\/kv\/put/);
-  const put = await fetch(`${url}/v3/kv/put`, { method: "POST", body: '{"key":"YQ==","value":"Yg=="}' });
-  assert.equal(put.status, 200);
+test("members of our own form a cluster, and end when quorate dev is killed", async () => {
+  const dev = new Dev(["--port", "0"]);
+  const [, list] = await dev.says(/export ETCDCTL_ENDPOINTS=(\S+)/);
+  const urls = list!.split(",").map((endpoint) => `http://${endpoint}`);
+  const call = async (url: string, body: string) => {
+    const response = await fetch(url, { method: "POST", body });
+    assert.equal(response.status, 200, await response.clone().text());
+    return (await response.json()) as { kvs?: { value: string }[] };
+  };
+  await call(`${urls[0]}/v3/kv/put`, '{"key":"YQ==","value":"Yg=="}');
+  for (const url of urls) {
+    const { kvs } = await call(`${url}/v3/kv/range`, '{"key":"YQ=="}');
+    assert.equal(kvs?.[0]?.value, "Yg==");
+  }
   dev.child.kill("SIGKILL");
   await dev.ended;
-  while (await answers(`${url}/version`)) await new Promise((resolve) => setTimeout(resolve, 20));
+  for (const url of urls) {
+    while (await answers(`${url}/version`)) await new Promise((resolve) => setTimeout(resolve, 20));
+  }
 });
 
 async function answers(url: string): Promise<boolean> {
