@@ -11,6 +11,7 @@ const PACKAGES: Record<string, readonly string[]> = {
   rpc: [],
   raft: [],
   server: ["wire", "rpc", "raft"],
+  simulator: ["server", "raft", "wire"],
   cli: ["server", "wire", "rpc"],
   bench: ["server", "wire", "rpc", "raft"],
 };

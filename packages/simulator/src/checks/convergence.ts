@@ -1,0 +1,69 @@
+import type { Table } from "@quorate/server/simulation";
+import { Api } from "../clients/api.ts";
+import { CallError } from "../clients/calls.ts";
+import type { Machine } from "../world/machine.ts";
+import type { World } from "../world/world.ts";
+
+const COMPARED_TABLES: readonly Table[] = ["alarm", "cluster", "lease", "members", "members_removed"];
+
+/** All members of the cluster that are meant to run serve, and have applied the same. */
+export function haveConverged(machines: readonly Machine[]): boolean {
+  const consensus = machines.map(({ process }) =>
+    process?.isServing === true ? process.parts?.consensus : undefined,
+  );
+  const [first] = consensus;
+  if (first === undefined) return false;
+  return consensus.every(
+    (each) =>
+      each !== undefined &&
+      each.leader !== 0n &&
+      each.leader === first.leader &&
+      each.appliedIndex === first.appliedIndex &&
+      each.appliedIndex === each.committedIndex,
+  );
+}
+
+/** Compares what members that have converged hold, table by table. Returns what is wrong. */
+export function compareTables(machines: readonly Machine[]): string[] {
+  const wrong: string[] = [];
+  const [first, ...others] = machines;
+  for (const table of COMPARED_TABLES) {
+    const right = dump(first!, table);
+    for (const machine of others) {
+      const other = dump(machine, table);
+      if (other === right) continue;
+      wrong.push(
+        `table ${table} of ${machine.name} differs from that of ${first!.name}: ${other} and ${right}`,
+      );
+    }
+  }
+  return wrong;
+}
+
+/** Compares the hashes that members tell over the API. Returns what is wrong. */
+export async function compareHashes(
+  world: World,
+  machines: readonly Machine[],
+  revision: number,
+): Promise<string[]> {
+  const hashes: string[] = [];
+  for (const machine of machines) {
+    try {
+      const { hash, compactRevision } = await new Api(world, machine).hashKv(revision);
+      hashes.push(`${hash} compacted ${compactRevision}`);
+    } catch (error) {
+      if (!(error instanceof CallError)) throw error;
+      hashes.push(error.message);
+    }
+  }
+  return new Set(hashes).size === 1 ? [] : [`hashes at ${revision}: ${hashes.join(", ")}`];
+}
+
+function dump(machine: Machine, table: Table): string {
+  const entries = machine.process!.parts!.context.backend.entries(table);
+  return entries.map(([key, value]) => `${hex(key)}=${hex(value)}`).join(" ");
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("hex");
+}

@@ -1,0 +1,190 @@
+import { decode, encode } from "@quorate/wire";
+import {
+  CompactionRequestSchema,
+  Compare_CompareResult,
+  Compare_CompareTarget,
+  DeleteRangeRequestSchema,
+  DeleteRangeResponseSchema,
+  HashKVRequestSchema,
+  HashKVResponseSchema,
+  LeaseGrantRequestSchema,
+  LeaseGrantResponseSchema,
+  LeaseKeepAliveRequestSchema,
+  LeaseKeepAliveResponseSchema,
+  LeaseRevokeRequestSchema,
+  MemberAddRequestSchema,
+  MemberAddResponseSchema,
+  MemberListRequestSchema,
+  MemberListResponseSchema,
+  MemberPromoteRequestSchema,
+  MemberRemoveRequestSchema,
+  MoveLeaderRequestSchema,
+  PutRequestSchema,
+  PutResponseSchema,
+  RangeRequestSchema,
+  RangeResponseSchema,
+  TxnRequestSchema,
+  TxnResponseSchema,
+} from "@quorate/wire/etcdserverpb";
+import type { Machine } from "../world/machine.ts";
+import type { World } from "../world/world.ts";
+import { CallError, call, openStream } from "./calls.ts";
+
+/** A key and what it held. */
+export interface Pair {
+  readonly key: string;
+  readonly value: string;
+  readonly modRevision: number;
+  readonly lease: bigint;
+}
+
+export interface RangeAnswer {
+  readonly revision: number;
+  readonly pairs: readonly Pair[];
+}
+
+export interface MemberInfo {
+  readonly id: bigint;
+  readonly name: string;
+  readonly peerUrls: readonly string[];
+  readonly isLearner: boolean;
+}
+
+const TIMEOUT_MS = 8_000;
+const bytes = (text: string) => Buffer.from(text);
+const text = (value: Uint8Array) => Buffer.from(value).toString();
+
+/** The RPCs of one member, as far as the simulation uses them. All reject with `CallError`. */
+export class Api {
+  readonly #world: World;
+  readonly machine: Machine;
+
+  constructor(world: World, machine: Machine) {
+    this.#world = world;
+    this.machine = machine;
+  }
+
+  async put(key: string, value: string, lease = 0n): Promise<number> {
+    const request = encode(PutRequestSchema, { key: bytes(key), value: bytes(value), lease });
+    return revisionOf(decode(PutResponseSchema, await this.#call("KV/Put", request)));
+  }
+
+  async delete(key: string): Promise<{ revision: number; deleted: number }> {
+    const request = encode(DeleteRangeRequestSchema, { key: bytes(key) });
+    const response = decode(DeleteRangeResponseSchema, await this.#call("KV/DeleteRange", request));
+    return { revision: revisionOf(response), deleted: Number(response.deleted) };
+  }
+
+  /** Without `end` one key. */
+  async range(key: string, end = "", serializable = false): Promise<RangeAnswer> {
+    const request = encode(RangeRequestSchema, { key: bytes(key), rangeEnd: bytes(end), serializable });
+    const response = decode(RangeResponseSchema, await this.#call("KV/Range", request));
+    const pairs = response.kvs.map((kv) => ({
+      key: text(kv.key),
+      value: text(kv.value),
+      modRevision: Number(kv.modRevision),
+      lease: kv.lease,
+    }));
+    return { revision: revisionOf(response), pairs };
+  }
+
+  /** Writes to `key` and to `logKey` if `key` was last written at `modRevision` (0: does not exist). */
+  async swap(
+    key: string,
+    modRevision: number,
+    value: string,
+    logKey: string,
+  ): Promise<{ revision: number; succeeded: boolean }> {
+    const put = (name: string) => ({
+      request: { case: "requestPut" as const, value: { key: bytes(name), value: bytes(value) } },
+    });
+    const request = encode(TxnRequestSchema, {
+      compare: [
+        {
+          result: Compare_CompareResult.EQUAL,
+          target: Compare_CompareTarget.MOD,
+          key: bytes(key),
+          targetUnion: { case: "modRevision", value: BigInt(modRevision) },
+        },
+      ],
+      success: [put(key), put(logKey)],
+    });
+    const response = decode(TxnResponseSchema, await this.#call("KV/Txn", request));
+    return { revision: revisionOf(response), succeeded: response.succeeded };
+  }
+
+  async compact(revision: number): Promise<void> {
+    await this.#call("KV/Compact", encode(CompactionRequestSchema, { revision: BigInt(revision) }));
+  }
+
+  async grant(ttlSeconds: number): Promise<{ id: bigint; ttlSeconds: number }> {
+    const request = encode(LeaseGrantRequestSchema, { TTL: BigInt(ttlSeconds) });
+    const { ID, TTL } = decode(LeaseGrantResponseSchema, await this.#call("Lease/LeaseGrant", request));
+    return { id: ID, ttlSeconds: Number(TTL) };
+  }
+
+  async revoke(id: bigint): Promise<void> {
+    await this.#call("Lease/LeaseRevoke", encode(LeaseRevokeRequestSchema, { ID: id }));
+  }
+
+  /** The TTL that the answer names, 0 when there is no such lease. */
+  keepAlive(id: bigint, timeoutMs: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      const stream = openStream(this.#world, this.machine, "/etcdserverpb.Lease/LeaseKeepAlive", timeoutMs, {
+        onMessage: (message) => {
+          stream.cancel();
+          resolve(Number(decode(LeaseKeepAliveResponseSchema, message).TTL));
+        },
+        onEnd: reject,
+      });
+      this.#world.time.after(timeoutMs, () => {
+        stream.cancel();
+        reject(new CallError(4, "the client gave up", false));
+      });
+      stream.send(encode(LeaseKeepAliveRequestSchema, { ID: id }));
+    });
+  }
+
+  async hashKv(revision: number): Promise<{ hash: number; compactRevision: number }> {
+    const request = encode(HashKVRequestSchema, { revision: BigInt(revision) });
+    const response = decode(HashKVResponseSchema, await this.#call("Maintenance/HashKV", request));
+    return { hash: response.hash, compactRevision: Number(response.compactRevision) };
+  }
+
+  async moveLeader(target: bigint): Promise<void> {
+    await this.#call("Maintenance/MoveLeader", encode(MoveLeaderRequestSchema, { targetID: target }));
+  }
+
+  async members(): Promise<MemberInfo[]> {
+    const request = encode(MemberListRequestSchema, { linearizable: true });
+    const { members } = decode(MemberListResponseSchema, await this.#call("Cluster/MemberList", request));
+    return members.map((member) => ({
+      id: member.ID,
+      name: member.name,
+      peerUrls: member.peerURLs,
+      isLearner: member.isLearner,
+    }));
+  }
+
+  async addMember(peerUrl: string, isLearner: boolean): Promise<bigint> {
+    const request = encode(MemberAddRequestSchema, { peerURLs: [peerUrl], isLearner });
+    const { member } = decode(MemberAddResponseSchema, await this.#call("Cluster/MemberAdd", request));
+    return member!.ID;
+  }
+
+  async removeMember(id: bigint): Promise<void> {
+    await this.#call("Cluster/MemberRemove", encode(MemberRemoveRequestSchema, { ID: id }));
+  }
+
+  async promoteMember(id: bigint): Promise<void> {
+    await this.#call("Cluster/MemberPromote", encode(MemberPromoteRequestSchema, { ID: id }));
+  }
+
+  #call(method: string, request: Uint8Array): Promise<Uint8Array> {
+    return call(this.#world, this.machine, `/etcdserverpb.${method}`, request, TIMEOUT_MS);
+  }
+}
+
+function revisionOf({ header }: { header?: { revision: bigint } | undefined }): number {
+  return Number(header?.revision ?? 0n);
+}

@@ -1,0 +1,110 @@
+import type { Action, Answer, Journal } from "../checks/journal.ts";
+import type { Machine } from "../world/machine.ts";
+import type { SeededRandom } from "../world/seeded-random.ts";
+import type { World } from "../world/world.ts";
+import { Api } from "./api.ts";
+import { CallError } from "./calls.ts";
+
+const REGISTERS = 6;
+const register = (number: number) => `r/${number}`;
+
+/** A client that does one thing after another at any member, and takes down what it was told. */
+export class Worker {
+  readonly #world: World;
+  readonly #journal: Journal;
+  readonly #name: string;
+  readonly #random: SeededRandom;
+  readonly #thinkMs: number;
+  #count = 0;
+  /** What it last knew each register to be at. */
+  readonly #known = new Map<string, number>();
+  #stopped = false;
+
+  constructor(world: World, journal: Journal, name: string, thinkMs: number) {
+    this.#world = world;
+    this.#journal = journal;
+    this.#name = name;
+    this.#random = world.random.fork();
+    this.#thinkMs = thinkMs;
+  }
+
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** Works until it is stopped. */
+  async run(): Promise<void> {
+    while (!this.#stopped) {
+      await this.#world.time.sleep(this.#random.exponential(this.#thinkMs));
+      if (!this.#stopped) await this.perform(this.#random.pick(this.#world.machines), this.#choose());
+    }
+  }
+
+  /** Returns whether it was answered. */
+  async perform(machine: Machine, action: Action): Promise<boolean> {
+    const { time, trace } = this.#world;
+    const process = machine.process;
+    const floor = action.kind === "range" && action.serializable ? (process?.told ?? 0) : this.#journal.told;
+    const operation = this.#journal.begin(this.#name, machine.name, action, floor, time.nowMs);
+    try {
+      const answer = await this.#act(new Api(this.#world, machine), action);
+      this.#journal.answered(operation, answer, time.nowMs);
+      if (process !== undefined) process.told = Math.max(process.told, answer.revision);
+      trace.mark(time.nowMs, `${this.#name} ${answer.revision}`);
+      return true;
+    } catch (error) {
+      if (!(error instanceof CallError)) throw error;
+      this.#journal.failed(operation, error.hadNoEffect, time.nowMs);
+      trace.mark(time.nowMs, `${this.#name} ${error.message}`);
+      return false;
+    }
+  }
+
+  /** A value that nobody else writes. */
+  value(): string {
+    return `${this.#name}-${++this.#count}`;
+  }
+
+  #choose(): Action {
+    const key = register(this.#random.below(REGISTERS));
+    const roll = this.#random.fraction();
+    if (roll < 0.35) return { kind: "put", key, value: this.value() };
+    if (roll < 0.6) return { kind: "range", key, end: "", serializable: false };
+    if (roll < 0.68) return { kind: "range", key: "r/", end: "r0", serializable: false };
+    if (roll < 0.76) return { kind: "range", key, end: "", serializable: true };
+    if (roll < 0.82) return { kind: "delete", key };
+    const expected = this.#known.get(key) ?? 0;
+    return { kind: "swap", key, logKey: `log/${this.#name}`, value: this.value(), expected };
+  }
+
+  async #act(api: Api, action: Action): Promise<Answer> {
+    switch (action.kind) {
+      case "put":
+        return this.#learn(action.key, { revision: await api.put(action.key, action.value, action.lease) });
+      case "delete": {
+        const { revision, deleted } = await api.delete(action.key);
+        this.#known.delete(action.key);
+        return { revision, changed: deleted > 0 };
+      }
+      case "swap": {
+        const { revision, succeeded } = await api.swap(
+          action.key,
+          action.expected,
+          action.value,
+          action.logKey,
+        );
+        return this.#learn(action.key, { revision, changed: succeeded });
+      }
+      case "range": {
+        const { revision, pairs } = await api.range(action.key, action.end, action.serializable);
+        for (const { key, modRevision } of pairs) this.#known.set(key, modRevision);
+        return { revision, found: pairs };
+      }
+    }
+  }
+
+  #learn(key: string, answer: Answer): Answer {
+    if (answer.changed !== false) this.#known.set(key, answer.revision);
+    return answer;
+  }
+}

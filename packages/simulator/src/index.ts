@@ -1,0 +1,3 @@
+export { type RunOptions, type RunResult, simulate } from "./run.ts";
+export type { Scenario } from "./scenario.ts";
+export { PLANTS, type Plant } from "./world/planted-bugs.ts";

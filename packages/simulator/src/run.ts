@@ -1,0 +1,268 @@
+import { compareHashes, compareTables, haveConverged } from "./checks/convergence.ts";
+import { History, KeyHistories } from "./checks/history.ts";
+import { Journal } from "./checks/journal.ts";
+import { checkLeases } from "./checks/leases.ts";
+import { checkOperations } from "./checks/operations.ts";
+import { checkWatcher } from "./checks/watches.ts";
+import { Administrator } from "./clients/administrator.ts";
+import { LeaseHolder } from "./clients/lease-holder.ts";
+import { Watcher } from "./clients/watcher.ts";
+import { Worker } from "./clients/worker.ts";
+import { TroubleMaker } from "./faults/trouble-maker.ts";
+import { drawScenario, type Scenario } from "./scenario.ts";
+import { Machine } from "./world/machine.ts";
+import type { Plant } from "./world/planted-bugs.ts";
+import { World } from "./world/world.ts";
+
+export interface RunOptions {
+  readonly seed: number;
+  readonly plants?: readonly Plant[];
+  /** World time for which faults come. Default 15 s. */
+  readonly troubleMs?: number;
+  /** How many lines of what happened the result has. Default 0. */
+  readonly traceLines?: number;
+}
+
+export interface RunResult {
+  readonly seed: number;
+  readonly scenario: Scenario;
+  /** What was wrong; empty when all was well. */
+  readonly violations: readonly string[];
+  /** Equal for equal runs. */
+  readonly digest: string;
+  readonly trace: readonly string[];
+  readonly worldMs: number;
+  readonly events: number;
+  readonly operations: number;
+  readonly acknowledged: number;
+  readonly revisions: number;
+  readonly leases: number;
+  readonly watched: number;
+}
+
+/** After the last fault members come up, elect and serve, within so long. */
+const RECOVERY_MS = 30_000;
+/** Everything that clients began has ended, leases too, within so long. */
+const QUIET_MS = 60_000;
+const POLL_MS = 100;
+
+/** Simulates one cluster from its first start to its end. Never rejects for what members do wrong. */
+export async function simulate(options: RunOptions): Promise<RunResult> {
+  return new Run(options).simulate();
+}
+
+class Run {
+  readonly #options: RunOptions;
+  readonly #world: World;
+  readonly #scenario: Scenario;
+  readonly #history: History;
+  readonly #journal = new Journal();
+  readonly #workers: Worker[] = [];
+  readonly #holders: LeaseHolder[] = [];
+  readonly #watchers: Watcher[] = [];
+
+  constructor(options: RunOptions) {
+    const { seed, plants = [], troubleMs = 15_000, traceLines = 0 } = options;
+    this.#options = options;
+    this.#world = new World({ seed, plants: new Set(plants), traceLines });
+    this.#scenario = drawScenario(this.#world.random, troubleMs);
+    this.#history = new History(this.#world);
+    this.#world.observe = (process) => this.#history.observe(process);
+  }
+
+  async simulate(): Promise<RunResult> {
+    const world = this.#world;
+    world.note(`scenario ${JSON.stringify(this.#scenario)}`);
+    this.#startMembers();
+    if (await this.#wait("the first start", RECOVERY_MS, () => haveConverged(this.#members()))) {
+      await this.#work();
+      await this.#settle();
+    }
+    for (const machine of world.machines) machine.kill();
+    return this.#result();
+  }
+
+  #startMembers(): void {
+    const cluster = Array.from({ length: this.#scenario.members }, (_, i) => ({
+      name: `m${i + 1}`,
+      peerUrls: [`http://10.0.0.${i + 1}:2380`],
+    }));
+    for (const { name, peerUrls } of cluster) {
+      this.#addMachine(name, peerUrls[0]!, { initialCluster: cluster, initialClusterState: "new" }).start();
+    }
+  }
+
+  #addMachine(
+    name: string,
+    address: string,
+    cluster: Pick<Machine["options"], "initialCluster" | "initialClusterState">,
+  ) {
+    const { clockSkew, member } = this.#scenario;
+    const { random } = this.#world;
+    const skew = {
+      rate: 1 + random.between(-clockSkew, clockSkew),
+      originMs: random.below(1_000_000),
+      wallOffsetMs: random.below(10_000),
+    };
+    const machine = new Machine(this.#world, name, address, skew, {
+      dataDir: "/data",
+      name,
+      initialAdvertisePeerUrls: [address],
+      ...cluster,
+      ...member,
+    });
+    this.#world.machines.push(machine);
+    return machine;
+  }
+
+  /** Clients work while things go wrong. */
+  async #work(): Promise<void> {
+    const world = this.#world;
+    const scenario = this.#scenario;
+    for (let i = 0; i < scenario.workers; i++) {
+      this.#workers.push(new Worker(world, this.#journal, `w${i}`, scenario.thinkMs));
+    }
+    for (let i = 0; i < scenario.leaseHolders; i++) {
+      const putter = new Worker(world, this.#journal, `h${i}`, 0);
+      this.#holders.push(new LeaseHolder(world, putter, `h${i}`));
+    }
+    for (const machine of world.machines) {
+      this.#watchers.push(new Watcher(world, this.#journal, machine, `all of ${machine.name}`, "\0", "~"));
+      this.#watchers.push(
+        new Watcher(world, this.#journal, machine, `registers of ${machine.name}`, "r/", "r0"),
+      );
+    }
+    const administrator = new Administrator(world, this.#journal, {
+      ...scenario,
+      newMachine: scenario.replacesMembers ? (members) => this.#joiningMachine(members) : undefined,
+    });
+    const trouble = new TroubleMaker(world, scenario.faults, scenario.meanPauseMs);
+    const everybody = [...this.#workers, ...this.#holders, administrator];
+    for (const each of [...everybody, trouble]) void each.run();
+    const endMs = world.time.nowMs + scenario.troubleMs;
+    await world.run(() => world.time.nowMs >= endMs);
+    world.note("the trouble ends");
+    for (const each of [...everybody, trouble]) each.stop();
+    for (const machine of world.machines) if (machine.isWanted) world.restartLater(machine, 1);
+  }
+
+  #joiningMachine(members: readonly { name: string; peerUrls: readonly string[] }[]): Machine {
+    const unnamed = members.find(({ name }) => name === "")!;
+    const name = `m${this.#world.machines.length + 1}`;
+    const initialCluster = members.map((member) => (member === unnamed ? { ...member, name } : member));
+    const state = { initialCluster, initialClusterState: "existing" } as const;
+    const machine = this.#addMachine(name, unnamed.peerUrls[0]!, state);
+    this.#watchers.push(new Watcher(this.#world, this.#journal, machine, `all of ${name}`, "\0", "~"));
+    return machine;
+  }
+
+  /** Everything must become well again, and then everything must have been well. */
+  async #settle(): Promise<void> {
+    const world = this.#world;
+    const probe = new Worker(world, this.#journal, "probe", 0);
+    for (const machine of this.#members()) {
+      let answered = false;
+      const ask = async () => {
+        while (!answered && machine.isWanted && !isLearner(machine)) {
+          answered = await probe.perform(machine, { kind: "put", key: "probe", value: probe.value() });
+          if (!answered) await world.time.sleep(POLL_MS);
+        }
+        answered = true;
+      };
+      void ask();
+      if (!(await this.#wait(`an answer of ${machine.name}`, RECOVERY_MS, () => answered))) return;
+    }
+    const leases = () => this.#members().every(({ process }) => process?.parts?.lessor.size === 0);
+    if (!(await this.#wait("the end of all leases", QUIET_MS, leases))) return;
+    if (!(await this.#wait("equal members", QUIET_MS, () => haveConverged(this.#members())))) return;
+    for (const watcher of this.#watchers) {
+      // Those of members that are gone, or not promoted, go on elsewhere.
+      if (!this.#members().includes(watcher.machine) || isLearner(watcher.machine)) {
+        watcher.machine = this.#members().find((machine) => !isLearner(machine))!;
+      }
+    }
+    const last = this.#history.lastRevision;
+    const lateWatchers = () =>
+      this.#watchers.filter(
+        ({ seen, key, next }) => key === "\0" && next <= last && seen.at(-1)?.main !== last,
+      );
+    if (!(await this.#wait("watchers", QUIET_MS, () => lateWatchers().length === 0))) return;
+    // Registers change before the last revision.
+    const graceMs = world.time.nowMs + 1_000;
+    await world.run(() => world.time.nowMs >= graceMs);
+    let hashed = false;
+    void this.#compare(last).finally(() => {
+      hashed = true;
+    });
+    await this.#wait("hashes", QUIET_MS, () => hashed);
+  }
+
+  async #compare(last: number): Promise<void> {
+    const world = this.#world;
+    const members = this.#members();
+    for (const { process } of members) this.#history.observeAll(process!);
+    const keys = new KeyHistories(this.#history);
+    const leases = this.#holders.flatMap((holder) => holder.leases);
+    const wrong = [
+      ...checkOperations(this.#journal, this.#history, keys),
+      ...this.#watchers.flatMap((watcher) => checkWatcher(watcher, this.#history)),
+      ...checkLeases(leases, keys, this.#history, 1 + this.#scenario.clockSkew),
+      ...compareTables(members),
+      ...(await compareHashes(
+        world,
+        members.filter((machine) => !isLearner(machine)),
+        last,
+      )),
+    ];
+    for (const text of wrong) world.violation(text);
+  }
+
+  /** Machines whose members belong to the cluster, as far as they know. */
+  #members(): Machine[] {
+    return this.#world.machines.filter((machine) => machine.isWanted);
+  }
+
+  /** Lets time pass until `isDone`; a violation when that takes longer than `limitMs`. */
+  async #wait(what: string, limitMs: number, isDone: () => boolean): Promise<boolean> {
+    const world = this.#world;
+    const giveUpMs = world.time.nowMs + limitMs;
+    await world.run(() => isDone() || world.time.nowMs >= giveUpMs);
+    if (world.violations.length > 0) return false;
+    if (isDone()) return true;
+    const states = world.machines.map((machine) => `${machine.name} ${describeState(machine)}`);
+    world.violation(`waited ${limitMs} ms for ${what}: ${states.join(", ")}`);
+    return false;
+  }
+
+  #result(): RunResult {
+    const { trace, time, violations } = this.#world;
+    const { operations } = this.#journal;
+    return {
+      seed: this.#options.seed,
+      scenario: this.#scenario,
+      violations,
+      digest: trace.digest,
+      trace: trace.lines,
+      worldMs: time.nowMs,
+      events: time.events,
+      operations: operations.length,
+      acknowledged: operations.filter(({ outcome }) => outcome === "ok").length,
+      revisions: this.#history.lastRevision,
+      leases: this.#holders.reduce((sum, { leases }) => sum + leases.length, 0),
+      watched: this.#watchers.reduce((sum, { seen }) => sum + seen.length, 0),
+    };
+  }
+}
+
+function isLearner({ process }: Machine): boolean {
+  return process?.storage?.membership.isLearner === true;
+}
+
+function describeState({ process, isWanted }: Machine): string {
+  if (process === undefined) return isWanted ? "down" : "removed";
+  const consensus = process.parts?.consensus;
+  if (consensus === undefined) return "starting";
+  const { leader, appliedIndex, committedIndex } = consensus;
+  const doing = process.isServing ? "serving" : "starting";
+  return `${doing}, leader ${leader.toString(16)}, applied ${appliedIndex} of ${committedIndex}, ${process.parts!.lessor.size} leases`;
+}

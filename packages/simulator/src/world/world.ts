@@ -1,0 +1,181 @@
+import type { Message } from "@quorate/raft";
+import { DiskError, type MemberParts } from "@quorate/server/simulation";
+import type { Machine } from "./machine.ts";
+import { Network } from "./network.ts";
+import { earlyAcknowledgement, type Plant, plantInMember } from "./planted-bugs.ts";
+import type { Process } from "./process.ts";
+import { SeededRandom } from "./seeded-random.ts";
+import type { Endpoint } from "./simulated-transport.ts";
+import { Trace } from "./trace.ts";
+import { VirtualTime } from "./virtual-time.ts";
+
+export interface WorldOptions {
+  readonly seed: number;
+  readonly plants: ReadonlySet<Plant>;
+  /** How many lines of what happened are remembered. */
+  readonly traceLines: number;
+}
+
+/** Links are looked at this often. */
+const PROBE_MS = 50;
+const RESTART_POLL_MS = 100;
+
+/** Machines, their network and one time: everything that a run can meet. What it meets follows from the seed. */
+export class World {
+  readonly time = new VirtualTime();
+  readonly random: SeededRandom;
+  readonly network: Network;
+  readonly trace: Trace;
+  readonly plants: ReadonlySet<Plant>;
+  readonly machines: Machine[] = [];
+  readonly violations: string[] = [];
+  /** Of transfers of a database. */
+  snapshotBreakChance = 0;
+  /** Set while processes are meant to be left as they are. */
+  restarts = true;
+  /** Told of a process each time that it has run. */
+  observe: (process: Process) => void = () => {};
+  #lastEntered: Process | undefined;
+
+  constructor({ seed, plants, traceLines }: WorldOptions) {
+    this.random = new SeededRandom(seed);
+    this.network = new Network(this.time, this.random.fork());
+    this.trace = new Trace(traceLines);
+    this.plants = plants;
+    this.#probeLater();
+  }
+
+  /** Lets time pass until `isDone` or a violation. */
+  async run(isDone: () => boolean): Promise<void> {
+    const onRejection = (error: unknown) => this.#escaped(error as Error);
+    process.on("unhandledRejection", onRejection);
+    try {
+      await this.time.run(
+        () => this.violations.length > 0 || isDone(),
+        () => this.#observeEntered(),
+      );
+    } finally {
+      process.off("unhandledRejection", onRejection);
+    }
+  }
+
+  violation(text: string): void {
+    this.note(`VIOLATION ${text}`);
+    this.violations.push(text);
+  }
+
+  note(what: string): void {
+    this.trace.note(this.time.nowMs, what);
+  }
+
+  machine(address: string): Machine | undefined {
+    return this.machines.find((machine) => machine.address === address);
+  }
+
+  process(address: string): Process | undefined {
+    return this.machine(address)?.process;
+  }
+
+  endpoint(address: string): Endpoint | undefined {
+    return this.process(address);
+  }
+
+  get leader(): Machine | undefined {
+    return this.machines.find((machine) => machine.process?.isLeader === true);
+  }
+
+  // What processes report.
+
+  entered(process: Process): void {
+    this.#lastEntered = process;
+  }
+
+  processFailed(process: Process, error: Error): void {
+    const machine = this.machine(process.address)!;
+    this.note(`${process.name} fails: ${error.stack ?? error.message}`);
+    if (!isExplained(error)) this.violation(`${process.name} failed: ${error.stack ?? error.message}`);
+    // A failed sync leaves bytes in the kernel's memory that it will never write: such a machine is started anew.
+    if (error instanceof DiskError && error.code === "IO") machine.losePower();
+    else machine.kill();
+    this.restartLater(machine);
+  }
+
+  processEnded(process: Process): void {
+    const machine = this.machine(process.address)!;
+    this.note(`${process.name} has stopped`);
+    machine.kill();
+    this.restartLater(machine);
+  }
+
+  processRemoved(process: Process): void {
+    const machine = this.machine(process.address)!;
+    this.note(`${process.name} is removed`);
+    machine.isWanted = false;
+    machine.kill();
+  }
+
+  restartLater(machine: Machine, delayMs: number = 200 + this.random.exponential(500)): void {
+    this.time.after(delayMs, () => {
+      if (!machine.isWanted || machine.isUp) return;
+      // A process whose write is stuck in the kernel does not go away before that.
+      if (machine.diskUnderWay.size > 0 || !this.restarts) this.restartLater(machine, RESTART_POLL_MS);
+      else machine.start();
+    });
+  }
+
+  // Planted mistakes.
+
+  plantInParts(process: Process, parts: MemberParts): void {
+    if (this.plants.size === 0) return;
+    plantInMember(this.plants, parts, process.address === this.machines[0]!.address);
+  }
+
+  plantInReceiving(
+    to: Endpoint,
+    message: Message,
+    answer: (message: Message) => void,
+    receive: () => void,
+  ): void {
+    if (this.plants.has("deaf-member") && to.address === this.machines[0]!.address && this.time.nowMs > 8_000)
+      return;
+    const early = this.plants.has("early-acknowledgements") ? earlyAcknowledgement(message) : undefined;
+    if (early === undefined) {
+      receive();
+      return;
+    }
+    answer(early);
+    this.time.after(20, () => to.life.enter(receive));
+  }
+
+  #escaped(error: Error): void {
+    const process = this.#lastEntered;
+    if (process?.life.isAlive === true && !isOfTheSimulator(error)) this.processFailed(process, error);
+    else this.violation(`unhandled: ${error?.stack ?? error}`);
+  }
+
+  #observeEntered(): void {
+    const process = this.#lastEntered;
+    this.#lastEntered = undefined;
+    if (process?.life.isAlive === true) this.observe(process);
+  }
+
+  #probeLater(): void {
+    this.time.after(PROBE_MS, () => {
+      this.#probeLater();
+      for (const machine of this.machines) machine.process?.transport?.probe();
+    });
+  }
+}
+
+/** A disk that fails ends a member, and so does an answer of the cluster that a start cannot go on with. */
+function isExplained(error: Error): boolean {
+  return (
+    error instanceof DiskError ||
+    error.cause instanceof DiskError ||
+    /^cannot fetch cluster info from peer urls|^error validating peerURLs/.test(error.message)
+  );
+}
+
+function isOfTheSimulator(error: Error): boolean {
+  return /packages\/simulator\/src\/(clients|checks|faults)/.test(error?.stack?.split("\n")[1] ?? "");
+}
