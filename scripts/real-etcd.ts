@@ -1,14 +1,17 @@
 /**
  * A real etcd to compare with: `etcd`, `etcdctl` and `etcdutl` of one release, built as ordinary Go modules
- * into a cache folder. `node scripts/real-etcd.ts` builds them and prints their paths as JSON.
+ * into a cache folder. `node scripts/real-etcd.ts [VERSION...]` builds them and prints their paths as JSON.
  *
- * `QUORATE_ETCD_DIR` names a folder that already holds the three programs; `QUORATE_CACHE_DIR` moves the cache.
+ * `QUORATE_ETCD_DIR` names a folder that already holds the three programs of the default release, `QUORATE_OLD_ETCD_DIR`
+ * one with those of the release before; `QUORATE_CACHE_DIR` moves the cache.
  */
 import { execFileSync, spawnSync } from "node:child_process";
 import { accessSync, constants, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 
 export const ETCD_VERSION = "3.7.3";
+/** The newest of the release before, which a cluster may have members of at the same time. */
+export const OLD_ETCD_VERSION = "3.6.16";
 
 const repositoryRoot = path.resolve(import.meta.dirname, "..");
 
@@ -49,40 +52,50 @@ export function goCommand(): string | undefined {
   return which("go") ?? (executable("/usr/local/go/bin/go") ? "/usr/local/go/bin/go" : undefined);
 }
 
-function programsIn(dir: string): EtcdPrograms | undefined {
+function programsIn(dir: string, version: string): EtcdPrograms | undefined {
   if (!PROGRAMS.every((program) => executable(path.join(dir, program)))) return undefined;
   return {
-    version: ETCD_VERSION,
+    version,
     etcd: path.join(dir, "etcd"),
     etcdctl: path.join(dir, "etcdctl"),
     etcdutl: path.join(dir, "etcdutl"),
   };
 }
 
-/** Finds the programs, building them when they are not in the cache (about a minute, once). */
-export function realEtcd(log: (line: string) => void = () => {}): Found<EtcdPrograms> {
-  const given = process.env.QUORATE_ETCD_DIR;
+/** The variables that name folders with programs that are already built. */
+const GIVEN: Readonly<Record<string, string>> = {
+  [ETCD_VERSION]: "QUORATE_ETCD_DIR",
+  [OLD_ETCD_VERSION]: "QUORATE_OLD_ETCD_DIR",
+};
+
+/** Finds the programs of a release, building them when they are not in the cache (about a minute, once). */
+export function realEtcd(
+  log: (line: string) => void = () => {},
+  version: string = ETCD_VERSION,
+): Found<EtcdPrograms> {
+  const variable = GIVEN[version];
+  const given = variable === undefined ? undefined : process.env[variable];
   if (given !== undefined && given !== "") {
-    const programs = programsIn(given);
+    const programs = programsIn(given, version);
     return programs === undefined
-      ? { missing: `QUORATE_ETCD_DIR=${given} does not hold etcd, etcdctl and etcdutl` }
+      ? { missing: `${variable}=${given} does not hold etcd, etcdctl and etcdutl` }
       : { found: programs };
   }
-  const dir = path.join(cacheDir, `etcd-${ETCD_VERSION}`);
-  const cached = programsIn(dir);
+  const dir = path.join(cacheDir, `etcd-${version}`);
+  const cached = programsIn(dir, version);
   if (cached !== undefined) return { found: cached };
   const go = goCommand();
   if (go === undefined) return { missing: "Go is not installed, so a real etcd cannot be built" };
-  return build(go, dir, log);
+  return build(go, dir, version, log);
 }
 
-function build(go: string, dir: string, log: (line: string) => void): Found<EtcdPrograms> {
+function build(go: string, dir: string, version: string, log: (line: string) => void): Found<EtcdPrograms> {
   // Built aside and renamed, so that a build that was cut short never looks complete.
   const workDir = `${dir}.building-${process.pid}`;
   mkdirSync(workDir, { recursive: true });
-  log(`building etcd ${ETCD_VERSION} from its Go modules into ${dir}`);
+  log(`building etcd ${version} from its Go modules into ${dir}`);
   const requirements = ["server", "etcdctl", "etcdutl", "client"].map(
-    (module) => `\tgo.etcd.io/etcd/${module}/v3 v${ETCD_VERSION}\n`,
+    (module) => `\tgo.etcd.io/etcd/${module}/v3 v${version}\n`,
   );
   writeFileSync(
     path.join(workDir, "go.mod"),
@@ -109,9 +122,9 @@ function build(go: string, dir: string, log: (line: string) => void): Found<Etcd
   } catch (error) {
     rmSync(workDir, { recursive: true, force: true });
     const text = error instanceof Error ? error.message : String(error);
-    return { missing: `building etcd ${ETCD_VERSION} failed: ${text.slice(-2000)}` };
+    return { missing: `building etcd ${version} failed: ${text.slice(-2000)}` };
   }
-  const programs = programsIn(dir);
+  const programs = programsIn(dir, version);
   return programs === undefined ? { missing: `nothing was built in ${dir}` } : { found: programs };
 }
 
@@ -135,9 +148,12 @@ export function debianEtcdctl(): Found<string> {
 }
 
 if (import.meta.main) {
-  const result = realEtcd((line) => console.error(line));
-  if ("missing" in result) {
-    console.error(result.missing);
-    process.exitCode = 1;
-  } else console.log(JSON.stringify(result.found, null, 2));
+  const versions = process.argv.length > 2 ? process.argv.slice(2) : [ETCD_VERSION];
+  for (const version of versions) {
+    const result = realEtcd((line) => console.error(line), version);
+    if ("missing" in result) {
+      console.error(result.missing);
+      process.exitCode = 1;
+    } else console.log(JSON.stringify(result.found, null, 2));
+  }
 }

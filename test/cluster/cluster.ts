@@ -45,10 +45,10 @@ export class Cluster {
   }
 
   /** A member that is not part of the cluster yet. */
-  async #prepare(): Promise<MemberProcess> {
+  async #prepare(command: readonly string[] = this.#options.command): Promise<MemberProcess> {
     this.#named += 1;
     const name = `m${this.#named}`;
-    const { command, network, dir, args = [], onUnexpectedExit } = this.#options;
+    const { network, dir, args = [], onUnexpectedExit } = this.#options;
     const place = await network.place(name);
     const member = new MemberProcess({ name, command, place, network, dir, args, onUnexpectedExit });
     this.#clients.set(name, new MemberClient(name, place.clientAddress));
@@ -161,10 +161,13 @@ export class Cluster {
     }
   }
 
-  /** Adds a member, as a learner if wanted, and starts it: a new one, or one that was removed and has lost its data. */
-  async add(asLearner = false, former?: MemberProcess): Promise<MemberProcess> {
+  /**
+   * Adds a member, as a learner if wanted, and starts it: a new one, of `command` if that differs from the others',
+   * or one that was removed and has lost its data.
+   */
+  async add(asLearner = false, former?: MemberProcess, command?: readonly string[]): Promise<MemberProcess> {
     const known = this.members.map(({ name, place }) => `${name}=${place.advertisedPeerUrl}`);
-    const member = former ?? (await this.#prepare());
+    const member = former ?? (await this.#prepare(command));
     const url = member.place.advertisedPeerUrl;
     member.id = await this.change(`adding ${member.name}`, async (leader) => {
       try {
