@@ -59,6 +59,8 @@ export class MemberProcess {
   /** How often it has been started. */
   lives = 0;
   paused = false;
+  /** Added to the environment of the next starts. */
+  env: Record<string, string> = {};
   readonly #options: MemberOptions;
   #child: ChildProcess | undefined;
   #exit: Promise<Exit> = Promise.resolve({ code: null, signal: null });
@@ -117,7 +119,10 @@ export class MemberProcess {
     ];
     const log = openSync(this.logFile, "a");
     writeSync(log, `=== life ${this.lives}: ${full.join(" ")}\n`);
-    const child = spawn(full[0]!, full.slice(1), { stdio: ["ignore", log, log] });
+    const child = spawn(full[0]!, full.slice(1), {
+      stdio: ["ignore", log, log],
+      env: { ...process.env, ...this.env },
+    });
     closeSync(log);
     this.#child = child;
     running.add(child);

@@ -30,6 +30,11 @@ import { StateMachine } from "./state-machine.ts";
 import { confStateOf, type MemberStorage, storagePaths } from "./storage.ts";
 
 export const GRPC_OVERHEAD_BYTES = 512 * 1024;
+/**
+ * So long the links to a removed member stay: if it led it still has to answer who asked for the removal, and it stops as
+ * soon as somebody refuses it.
+ */
+const REMOVED_PEER_MS = 1_000;
 const BASE_REQUEST_TIMEOUT_MS = 5_000;
 
 /** What a member is built from, besides its settings. */
@@ -122,7 +127,7 @@ export function buildParts(surroundings: Surroundings): MemberParts {
   const follow = (change: MembershipChange) => {
     if (change.kind === "removed") {
       if (change.id === localId) surroundings.removed();
-      else transport.removePeer(change.id);
+      else clock.setTimer(REMOVED_PEER_MS, () => transport.removePeer(change.id));
     } else if (change.kind !== "nothing" && change.member.id !== localId) {
       const { id, peerUrls } = change.member;
       if (change.kind === "added") transport.addPeer(id, peerUrls);

@@ -1,0 +1,183 @@
+/**
+ * Every failpoint at the edges of a cluster is hit with `panic` in the member that it concerns, while the others go on;
+ * what was acknowledged must be everywhere after its restart. Only for servers that have failpoints.
+ */
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { after, before, describe, test } from "node:test";
+import { Cluster } from "../cluster/cluster.ts";
+import type { MemberProcess } from "../cluster/member-process.ts";
+import { ProxyNetwork } from "../cluster/network/proxies.ts";
+import { freshSeed, Random } from "../support/random.ts";
+import { freePorts } from "../support/server.ts";
+import { target } from "../support/target.ts";
+
+const seed = freshSeed();
+const SNAPSHOT_COUNT = 100;
+const CATCHUP_ENTRIES = 50;
+const DEATH_TIMEOUT_MS = 30_000;
+
+/** Passed by a member that is so far behind that it is sent a snapshot. */
+const ON_A_SNAPSHOT = [
+  "raftBeforeSaveSnap",
+  "raftAfterSaveSnap",
+  "raftBeforeApplySnap",
+  "raftAfterApplySnap",
+  "applyBeforeOpenSnapshot",
+  "raftAfterWALRelease",
+];
+
+describe(`failpoints of a cluster (seed ${seed})`, () => {
+  const random = new Random(seed);
+  const dir = mkdtempSync(path.join(tmpdir(), "quorate-cluster-failpoints-"));
+  /** What was acknowledged. */
+  const written = new Map<string, string>();
+  const unexpected: string[] = [];
+  let cluster: Cluster;
+  before(async () => {
+    cluster = new Cluster({
+      command: target().command,
+      size: 3,
+      network: new ProxyNetwork(random),
+      dir,
+      args: ["--snapshot-count", `${SNAPSHOT_COUNT}`, "--snapshot-catchup-entries", `${CATCHUP_ENTRIES}`],
+      onUnexpectedExit: (what) => unexpected.push(what),
+    });
+    await cluster.start();
+  });
+  after(async () => {
+    await cluster.close();
+    rmSync(dir, { recursive: true, force: true });
+  });
+
+  async function write(through: MemberProcess, count: number): Promise<void> {
+    const client = cluster.client(through);
+    const first = written.size;
+    const keys = Array.from({ length: count }, (_, i) => `key-${first + i}`);
+    await Promise.all(
+      keys.map(async (key) => {
+        await client.put({ key, value: `value of ${key}` }, 30_000);
+        written.set(key, `value of ${key}`);
+      }),
+    );
+  }
+
+  /** Every member has everything, and the same. */
+  async function audit(): Promise<void> {
+    await cluster.healthy();
+    const hashes = new Set<string>();
+    for (const member of cluster.members) {
+      const client = cluster.client(member);
+      const { kvs } = await client.range({ key: "key-", range_end: "key." }, 30_000);
+      const found = new Map(
+        kvs.map((kv) => [Buffer.from(kv.key).toString(), Buffer.from(kv.value).toString()]),
+      );
+      for (const [key, value] of written) assert.equal(found.get(key), value, `${key} at ${member.name}`);
+      const { header } = await cluster.client(cluster.members[0]!).range({ key: "key-0" });
+      const { hash } = await client.hashKv({ revision: header!.revision }, 30_000);
+      hashes.add(`${hash}`);
+    }
+    assert.equal(hashes.size, 1, `hashes ${[...hashes].join(", ")}`);
+  }
+
+  /** Waits for the failpoint to end `member`, and starts it again without. */
+  async function diesAndReturns(member: MemberProcess): Promise<void> {
+    const timeout = new Promise<undefined>((resolve) => setTimeout(resolve, DEATH_TIMEOUT_MS, undefined));
+    const ended = await Promise.race([member.exited, timeout]);
+    assert.notEqual(ended, undefined, `the failpoint never fired at ${member.name}:\n${member.tail()}`);
+    assert.notEqual(ended!.code, 0);
+    member.env = {};
+    cluster.restart(member);
+  }
+
+  for (const name of ON_A_SNAPSHOT) {
+    test(`a crash at ${name} loses nothing`, async () => {
+      const follower = random.pick(await cluster.followers());
+      await follower.stop();
+      await write(await cluster.leader(), 5 * (SNAPSHOT_COUNT + CATCHUP_ENTRIES));
+      follower.env = { GOFAIL_HTTP: "127.0.0.1:0", GOFAIL_FAILPOINTS: `${name}=panic` };
+      cluster.restart(follower);
+      follower.expectExit();
+      await diesAndReturns(follower);
+      await audit();
+    });
+  }
+
+  test("a crash before a follower's messages leave loses nothing", async () => {
+    const follower = random.pick(await cluster.followers());
+    await follower.stop();
+    follower.env = { GOFAIL_HTTP: "127.0.0.1:0", GOFAIL_FAILPOINTS: "raftBeforeFollowerSend=panic" };
+    cluster.restart(follower);
+    follower.expectExit();
+    await write(await cluster.leader(), 20);
+    await diesAndReturns(follower);
+    await audit();
+  });
+
+  test("a crash before a change of the members takes effect loses neither the change nor data", async () => {
+    const follower = random.pick(await cluster.followers());
+    await follower.stop();
+    follower.env = { GOFAIL_HTTP: "127.0.0.1:0", GOFAIL_FAILPOINTS: "beforeApplyOneConfChange=panic" };
+    cluster.restart(follower);
+    follower.expectExit();
+    await cluster.healthy();
+    const added = cluster.add(true);
+    await diesAndReturns(follower);
+    const learner = await added;
+    await write(await cluster.leader(), 20);
+    await cluster.healthy();
+    await cluster.promote(learner);
+    await audit();
+    await cluster.remove(learner);
+    await audit();
+  });
+
+  test("a pause before a change of the members takes effect holds up applying, and nothing else", async () => {
+    const follower = random.pick(await cluster.followers());
+    await follower.stop();
+    follower.env = {
+      GOFAIL_HTTP: "127.0.0.1:0",
+      GOFAIL_FAILPOINTS: 'beforeApplyOneConfChange=1*sleep("1s")',
+    };
+    cluster.restart(follower);
+    await cluster.healthy();
+    const learner = await cluster.add(true);
+    await write(follower, 20);
+    await cluster.remove(learner);
+    await audit();
+    await follower.stop();
+    follower.env = {};
+    cluster.restart(follower);
+    await audit();
+  });
+
+  test("a leader whose disk stalls hands leadership over; writing goes on, and it rejoins", async () => {
+    const [stalling, other] = (await cluster.followers()) as [MemberProcess, MemberProcess];
+    const [port] = await freePorts(1);
+    await stalling.stop();
+    stalling.env = { GOFAIL_HTTP: `127.0.0.1:${port}` };
+    cluster.restart(stalling);
+    await cluster.healthy();
+    await cluster.moveLeader(stalling);
+    await cluster.healthy();
+    const failpoint = `http://127.0.0.1:${port}/raftBeforeSave`;
+    await fetch(failpoint, { method: "PUT", body: 'sleep("4s")' });
+    // The first of these is what the disk does not finish; two other disks are a quorum all the same.
+    await write(other, 50);
+    const giveUpAt = performance.now() + DEATH_TIMEOUT_MS;
+    let leader = await cluster.leader();
+    while (leader === stalling) {
+      assert.ok(performance.now() < giveUpAt, "it leads on although its disk has stalled");
+      leader = await cluster.leader();
+    }
+    await write(leader, 50);
+    await fetch(failpoint, { method: "DELETE" });
+    await audit();
+  });
+
+  test("nobody ended who was not told to", () => {
+    assert.deepEqual(unexpected, []);
+  });
+});
