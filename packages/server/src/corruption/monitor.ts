@@ -71,6 +71,11 @@ export class CorruptionMonitor {
       if (verdict.kind === "incomplete") continue;
       if (verdict.kind === "checked") {
         this.#checkedRevision = Math.max(this.#checkedRevision, own.hashRevision);
+        log.info("successfully checked hash on whole cluster", {
+          "number-of-peers-checked": answers.length,
+          revision: own.hashRevision,
+          "compact-revision": own.compactRevision,
+        });
         return;
       }
       log.error("compaction hashes of the members differ", {
