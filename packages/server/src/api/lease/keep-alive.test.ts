@@ -171,6 +171,7 @@ test("an error other than a missing lease ends the stream with it", async () => 
   consensus.leader = 0n;
   lessor.demote();
   call.ask(7n);
+  await settle();
   clock.advance(100_000);
   await settle();
   assert.equal(call.outcome, "etcdserver: no leader");
