@@ -191,7 +191,7 @@ export class Member implements AsyncDisposable {
       electionTimeoutMs(config),
       () => parts.consensus.leader !== 0n,
     );
-    this.#metrics = new Metrics(parts.context);
+    this.#metrics = new Metrics(parts.context, this.#peers!.metrics);
     this.#duties = new ClusterDuties(parts.context, parts.compaction);
     await this.#restoreState(parts);
     if (storage.isRestart && config.features.InitialCorruptCheck) await checkAgainstPeers(parts);

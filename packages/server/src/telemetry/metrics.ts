@@ -1,7 +1,10 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import type { ApiContext } from "../api/context.ts";
+import { formatId } from "../cluster/ids.ts";
+import type { PeerMetrics } from "../peer/metrics.ts";
 import type { HealthCounts, LoopDelay } from "./counts.ts";
 import { loadPrometheus } from "./load-prometheus.ts";
+import { peerExposition } from "./peer-exposition.ts";
 import type { PrometheusMetrics } from "./prometheus.ts";
 
 const NANOSECONDS = 1e9;
@@ -16,12 +19,14 @@ const QUANTILES = { "0.5": 50, "0.99": 99, "0.999": 99.9, "1": 100 } as const;
  */
 export class Metrics {
   readonly #context: ApiContext;
+  readonly #peers: PeerMetrics;
   readonly #loopDelay = monitorEventLoopDelay({ resolution: DELAY_RESOLUTION_MS });
   readonly #health: HealthCounts = { success: 0, failures: 0, checks: new Map() };
   #prometheus: Promise<PrometheusMetrics> | undefined;
 
-  constructor(context: ApiContext) {
+  constructor(context: ApiContext, peers: PeerMetrics) {
     this.#context = context;
+    this.#peers = peers;
   }
 
   /** The member serves from now on: until here the loop was busy with starting, and nobody waited for it. */
@@ -50,7 +55,9 @@ export class Metrics {
   async exposition(): Promise<{ readonly contentType: string; readonly text: string }> {
     this.#prometheus ??= this.#load();
     const prometheus = await this.#prometheus;
-    return { contentType: prometheus.contentType, text: await prometheus.exposition() };
+    const text = await prometheus.exposition();
+    const links = peerExposition(formatId(this.#context.membership.localId), this.#peers);
+    return { contentType: prometheus.contentType, text: `${text}\n${links}` };
   }
 
   close(): void {
