@@ -30,7 +30,12 @@ const REFUSED: ReadonlySet<number> = new Set([
 ]);
 
 /** Texts with which etcd answers Unknown when a proposal meets an election or a stop. */
-const UNKNOWN_TEXTS = ["raft proposal dropped", "raft: stopped", "etcdserver: too many requests"];
+const UNKNOWN_TEXTS = [
+  "raft proposal dropped",
+  "raft: stopped",
+  "etcdserver: too many requests",
+  "not a primary lessor",
+];
 
 /** Refusals that a late call or a member that has just been added may meet. */
 const EXPLAINED_TEXTS = [
