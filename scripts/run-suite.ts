@@ -45,6 +45,11 @@ export const SUITES: Readonly<Record<string, Suite>> = {
     what: "logs exchanged with etcd's own WAL code, both ways",
     onlyOurs: true,
   },
+  "etcd-peer": {
+    file: "test/interop/etcd-peer.suite.ts",
+    what: "our links to a real etcd: streams, posts, snapshots",
+    onlyOurs: true,
+  },
   h2spec: { file: "test/programs/h2spec.suite.ts", what: "every case of h2spec", onlyOurs: true },
   "go-grpc": {
     file: "test/programs/go-grpc.suite.ts",
@@ -73,6 +78,11 @@ export const SUITES: Readonly<Record<string, Suite>> = {
   failpoints: {
     file: "test/crash/failpoints.suite.ts",
     what: "a panic at every failpoint under load",
+    onlyOurs: true,
+  },
+  "cluster-failpoints": {
+    file: "test/crash/cluster-failpoints.suite.ts",
+    what: "a panic at every failpoint of a cluster, and a disk that stalls",
     onlyOurs: true,
   },
 };

@@ -4,6 +4,9 @@ import type { Clock } from "../seams/clock.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import type { PeerCounts } from "./metrics.ts";
 
+/** Beyond so many different reasons a further one is no news. */
+const MAX_REASONS = 8;
+
 /** Whether a member can be reached. All links to it share this: any success sets it, any failure clears it. */
 export class PeerStatus {
   readonly #id: NodeId;
@@ -11,7 +14,8 @@ export class PeerStatus {
   readonly #log: Logger;
   readonly #counts: PeerCounts;
   #activeSinceMs: number | undefined;
-  #lastReason: string | undefined;
+  /** Logged since it was active last: several links fail in turn, each for its own reason. */
+  readonly #reasons = new Set<string>();
 
   constructor(id: NodeId, clock: Clock, log: Logger, counts: PeerCounts) {
     this.#id = id;
@@ -28,7 +32,7 @@ export class PeerStatus {
   activate(): void {
     if (this.#activeSinceMs !== undefined) return;
     this.#activeSinceMs = this.#clock.nowMs();
-    this.#lastReason = undefined;
+    this.#reasons.clear();
     this.#counts.active = 1;
     this.#log.info("peer became active", { "peer-id": formatId(this.#id) });
   }
@@ -41,8 +45,8 @@ export class PeerStatus {
       this.#counts.active = 0;
       this.#counts.disconnects++;
     }
-    if (!wasActive && reason === this.#lastReason) return;
-    this.#lastReason = reason;
+    if (!wasActive && (this.#reasons.has(reason) || this.#reasons.size === MAX_REASONS)) return;
+    this.#reasons.add(reason);
     this.#log.warn(wasActive ? "peer became inactive" : "peer cannot be reached", {
       "peer-id": formatId(this.#id),
       error: reason,
