@@ -3,7 +3,10 @@ import { InternalField } from "@quorate/wire/hot";
 import { ClusterMemberAttrSetRequestSchema } from "@quorate/wire/membershippb";
 import type { ApiContext } from "../api/context.ts";
 import { propose } from "../api/propose.ts";
+import { pause } from "../api/waiting.ts";
 import { RequestError } from "../errors.ts";
+
+const LOOK_INTERVAL_MS = 50;
 
 /**
  * Tells the cluster this member's name and URLs, through the log; then it may serve. Goes on for as long as it takes, which
@@ -16,16 +19,42 @@ export async function publish(context: ApiContext, signal: AbortSignal): Promise
     memberID: memberId,
     memberAttributes: { name: config.name, clientUrls: [...config.advertiseClientUrls] },
   });
+  const proposeOnce = () =>
+    propose(context, InternalField.clusterMemberAttrSet, request, (applier) =>
+      applier.memberAttributes(memberId, config.name, config.advertiseClientUrls),
+    );
+  // What is known from an earlier life proves nothing.
+  const canBecomeKnown = !isPublished(context);
   for (;;) {
     signal.throwIfAborted();
+    const attempt = new AbortController();
     try {
-      await propose(context, InternalField.clusterMemberAttrSet, request, (applier) =>
-        applier.memberAttributes(memberId, config.name, config.advertiseClientUrls),
-      );
+      const proposed = proposeOnce();
+      await (canBecomeKnown ? Promise.race([proposed, becomesPublished(context, attempt.signal)]) : proposed);
       return;
     } catch (error) {
       if (!(error instanceof RequestError) || error.failure === "STOPPED") throw error;
       log.warn("failed to publish local member to cluster through raft", { error: error.message });
+    } finally {
+      attempt.abort();
     }
   }
+}
+
+/**
+ * A member that joins may get the entry it has proposed with the leader's snapshot: then nobody tells it that the entry
+ * was applied, and it would wait for as long as a request may take.
+ */
+async function becomesPublished(context: ApiContext, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted && !isPublished(context)) await pause(context.clock, LOOK_INTERVAL_MS, signal);
+}
+
+function isPublished({ config, membership }: ApiContext): boolean {
+  const known = membership.member(membership.localId);
+  const urls = config.advertiseClientUrls;
+  return (
+    known?.name === config.name &&
+    known.clientUrls.length === urls.length &&
+    urls.every((url) => known.clientUrls.includes(url))
+  );
 }
