@@ -80,10 +80,10 @@ test("a clock that is off by more than a second is reported", async (t) => {
   await until(() => asked() === 1);
   // When the answer has come the next look at the clocks finds it.
   await until(() => {
-    clock.advance(30_000);
+    clock.advance(10);
     return lines.length > 0;
   });
-  assert.ok(lines.includes("prober found high clock drift"));
+  assert.deepEqual(lines, ["prober found high clock drift"]);
 });
 
 for (const { name, body, status } of [

@@ -2,6 +2,7 @@ import http from "node:http";
 import { answerError } from "../http/peer/answers.ts";
 import { cleanPath, redirect, targetOf } from "./clean-path.ts";
 import type { PeerTransport } from "./peer-transport.ts";
+import { RequestDeadlines } from "./request-deadlines.ts";
 import { handleMessage } from "./routes/message.ts";
 import { handleProbe } from "./routes/probe.ts";
 import { handleSnapshot } from "./routes/snapshot.ts";
@@ -10,10 +11,8 @@ import { handleStream, isStreaming, STREAM_PREFIX } from "./routes/stream.ts";
 /** Answers what is not `/raft`. */
 export type PlainHandler = (request: http.IncomingMessage, response: http.ServerResponse) => void;
 
-/** A connection whose next request does not come, or not wholly, is closed. Streams and uploads have limits of their own. */
-const HEADERS_TIMEOUT_MS = 10_000;
-const KEEP_ALIVE_TIMEOUT_MS = 10_000;
-const CHECK_INTERVAL_MS = 2_000;
+/** Longer than the 4 s between two probes. Streams and uploads have limits of their own. */
+const NEXT_REQUEST_TIMEOUT_MS = 10_000;
 /** How long a refused request may go on sending, so that its sender sees the answer and not a reset. */
 const LINGER_MS = 1_000;
 
@@ -29,16 +28,9 @@ export class PeerServer {
   constructor(transport: PeerTransport, plain: PlainHandler) {
     this.#transport = transport;
     this.#plain = plain;
-    this.http = http.createServer(
-      {
-        requestTimeout: 0,
-        headersTimeout: HEADERS_TIMEOUT_MS,
-        keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
-        connectionsCheckingInterval: CHECK_INTERVAL_MS,
-        noDelay: true,
-      },
-      (request, response) => this.#handle(request, response),
-    );
+    this.http = http.createServer({ requestTimeout: 0, keepAliveTimeout: 0, noDelay: true });
+    new RequestDeadlines(this.http, NEXT_REQUEST_TIMEOUT_MS);
+    this.http.on("request", (request, response) => this.#handle(request, response));
     this.http.on("clientError", (error: NodeJS.ErrnoException, socket) => {
       const isMalformed = error.code?.startsWith("HPE_") === true && socket.writable;
       // Nobody waits for an answer on a connection without a request.
