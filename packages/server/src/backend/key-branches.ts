@@ -34,17 +34,25 @@ export class KeyBranches {
   /** Main revisions of the separators around the leaf that `findLeaf` found; -1 and infinity where there is none. */
   separator = -1;
   nextSeparator = Number.POSITIVE_INFINITY;
+  /** Twice their sub-revisions, plus one for a tombstone. */
+  separatorSub = 0;
+  nextSeparatorSub = 0;
 
   constructor(file: PageFile) {
     this.#file = file;
   }
 
-  /** The page on which the record of a put is if there is one; -1 when a branch page is not what it should be. */
-  findLeaf(tree: Tree, main: number, sub: number): number {
+  /**
+   * The page on which a revision is if there is one; -1 when a branch page is not what it should be. `doubleSub` is
+   * twice its sub-revision, plus one for a tombstone. The tree is not empty.
+   */
+  findLeaf(tree: Tree, main: number, doubleSub: number): number {
     const pairs = this.#pairs;
     const slots = this.#slots;
     let above = -1;
+    let aboveAt = 0;
     let below = Number.POSITIVE_INFINITY;
+    let belowAt = 0;
     let pgno = tree.root;
     for (let level = 1; level < tree.depth; level++) {
       const slot = pgno & (SLOTS - 1);
@@ -57,20 +65,28 @@ export class KeyBranches {
       let at = first + 2 * (Math.floor((main - pairs[first + 2]!) * slots[fields + DENSITY]!) + 1);
       if (!(at >= first)) at = first;
       else if (at > last) at = last;
-      while (at < last && this.#isNotAbove(at + 2, main, sub)) at += 2;
-      while (at > first && !this.#isNotAbove(at, main, sub)) at -= 2;
-      if (at > first) above = pairs[at]!;
-      if (at < last) below = pairs[at + 2]!;
+      while (at < last && this.#isNotAbove(at + 2, main, doubleSub)) at += 2;
+      while (at > first && !this.#isNotAbove(at, main, doubleSub)) at -= 2;
+      if (at > first) {
+        above = pairs[at]!;
+        aboveAt = at;
+      }
+      if (at < last) {
+        below = pairs[at + 2]!;
+        belowAt = at + 2;
+      }
       pgno = pairs[at + 1]!;
     }
     this.separator = above;
     this.nextSeparator = below;
+    this.separatorSub = above >= 0 ? this.#subs[aboveAt >>> 1]! : 0;
+    this.nextSeparatorSub = below < Number.POSITIVE_INFINITY ? this.#subs[belowAt >>> 1]! : 0;
     return pgno;
   }
 
-  #isNotAbove(at: number, main: number, sub: number): boolean {
+  #isNotAbove(at: number, main: number, doubleSub: number): boolean {
     const separator = this.#pairs[at]!;
-    return separator < main || (separator === main && this.#subs[at >>> 1]! <= 2 * sub);
+    return separator < main || (separator === main && this.#subs[at >>> 1]! <= doubleSub);
   }
 
   /** Makes sure that the slot has the page as it is in the present snapshot. */

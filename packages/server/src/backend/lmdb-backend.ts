@@ -116,6 +116,10 @@ export class LmdbBackend implements Backend {
     return this.#file.reader.snapshot.sizeInUseBytes;
   }
 
+  get revisionCount(): number {
+    return this.#file.reader.keyTree.entries;
+  }
+
   get backlogBytes(): number {
     return this.#active.bytes + (this.#sealed?.bytes ?? 0);
   }

@@ -25,6 +25,9 @@ export class LmdbScan implements RevisionScan {
   #nextSub = 0;
   readonly #page: Page = newPage();
   #index = 0;
+  /** Where the leaf after `#page` begins; -1 when there is no such page. */
+  #leafEndMain = -1;
+  #leafEndSub = 0;
   /** Of `#page` and `#fileDone`: a commit may have freed what an older leaf refers to. */
   #epoch = -1;
   /** The file has no record at or above the position. */
@@ -57,6 +60,7 @@ export class LmdbScan implements RevisionScan {
         this.#fileDone = false;
         this.#page.nodes = 0;
         this.#index = 0;
+        this.#leafEndMain = -1;
       }
       if (this.#index >= this.#page.nodes && !this.#fileDone) this.#refill();
       if (this.#index < this.#page.nodes) {
@@ -73,8 +77,20 @@ export class LmdbScan implements RevisionScan {
 
   /** Reads the leaf with the next record of the file. */
   #refill(): void {
-    const index = this.#source.reader.seekLeaf(this.#nextMain, this.#nextSub, this.#page);
+    const { reader } = this.#source;
+    // Behind the leaf that was read last there is nothing before the next one.
+    const goesOn = this.#leafEndMain >= 0;
+    const index =
+      this.#leafEndMain === Number.POSITIVE_INFINITY
+        ? -1
+        : reader.seekLeaf(
+            goesOn ? this.#leafEndMain : this.#nextMain,
+            goesOn ? this.#leafEndSub : this.#nextSub,
+            this.#page,
+          );
     this.#fileDone = index < 0;
+    this.#leafEndMain = this.#fileDone ? -1 : reader.nextLeafMain;
+    this.#leafEndSub = this.#fileDone ? 0 : reader.nextLeafSub;
     if (this.#fileDone) this.#page.nodes = 0;
     this.#index = Math.max(0, index);
   }
@@ -84,7 +100,6 @@ export class LmdbScan implements RevisionScan {
     const page = this.#page;
     const { reader, generations } = this.#source;
     const at = reader.file.node(page, this.#index);
-    reader.checkRevisionKey(page, at);
     const key = at + NODE_HEADER_BYTES;
     const main = mainOf(page.view, key);
     const sub = subOf(page.view, key);

@@ -1,6 +1,6 @@
 import type { RecordSink } from "../seams/backend.ts";
 import { copyWithChecksum, recordChecksum } from "./checksum.ts";
-import { KeyBranches } from "./key-branches.ts";
+import type { KeyBranches } from "./key-branches.ts";
 import {
   NODE_BIG,
   NODE_HEADER_BYTES,
@@ -53,9 +53,9 @@ export class MappedRecords {
   /** Takes up what is read only to have it in cache. */
   touched = 0;
 
-  constructor(file: PageFile) {
+  constructor(file: PageFile, branches: KeyBranches) {
     this.#file = file;
-    this.#branches = new KeyBranches(file);
+    this.#branches = branches;
   }
 
   /** Finds the record of a put. */
@@ -117,7 +117,7 @@ export class MappedRecords {
     const file = this.#file;
     if (tree.root < 0 || file.map === undefined || tree.depth < 2 || sub >= SPAN) return false;
     const branches = this.#branches;
-    const pgno = branches.findLeaf(tree, main, sub);
+    const pgno = branches.findLeaf(tree, main, 2 * sub);
     if (pgno < 0) return false;
     const window = file.mappedWindow(pgno);
     if (window === undefined) return false;

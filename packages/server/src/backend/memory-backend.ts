@@ -76,6 +76,10 @@ export class MemoryBackend implements Backend {
     return this.#live.inUseBytes;
   }
 
+  get revisionCount(): number {
+    return this.#live.mains.length;
+  }
+
   get backlogBytes(): number {
     return this.#pendingBytes;
   }

@@ -1,6 +1,7 @@
 import { readSync } from "node:fs";
 import type { RecordSink } from "../seams/backend.ts";
 import { recordChecksum } from "./checksum.ts";
+import { KeyBranches } from "./key-branches.ts";
 import {
   META_PAGES,
   type Meta,
@@ -40,7 +41,8 @@ const EMPTY_TREE: Tree = { root: -1, depth: 0, flags: 0, entries: 0, pages: 0 };
 export class SnapshotReader {
   readonly file: PageFile;
   readonly #tree: TreeReader;
-  /** Made when it is first needed: not every reader reads single records. */
+  // Made when they are first needed: not every reader reads table `key`.
+  #branches: KeyBranches | undefined;
   #mapped: MappedRecords | undefined;
   #snapshot: Snapshot = { txnId: -1, sizeBytes: 0, sizeInUseBytes: 0, trees: new Map() };
   #keyTree: Tree = EMPTY_TREE;
@@ -95,8 +97,7 @@ export class SnapshotReader {
 
   /** Finds the record and leaves it in `recordBytes`; false if there is none. */
   findRevision(main: number, sub: number, tombstone: boolean): boolean {
-    this.#mapped ??= new MappedRecords(this.file);
-    const mapped = this.#mapped;
+    const mapped = this.#mappedRecords();
     if (!tombstone && mapped.find(this.#keyTree, main, sub)) {
       this.recordBytes = mapped.bytes;
       this.recordStart = mapped.start;
@@ -126,8 +127,7 @@ export class SnapshotReader {
     mostBytes: number,
     sink: RecordSink,
   ): number {
-    this.#mapped ??= new MappedRecords(this.file);
-    const stopped = this.#mapped.copy(this.#keyTree, mains, subs, from, to, mostBytes, sink);
+    const stopped = this.#mappedRecords().copy(this.#keyTree, mains, subs, from, to, mostBytes, sink);
     if (stopped > from || stopped === to) return stopped;
     if (!this.findRevision(mains[from]!, subs[from]!, false)) return from;
     const { recordBytes, recordStart, recordEnd } = this;
@@ -155,20 +155,71 @@ export class SnapshotReader {
 
   /**
    * Reads the leaf with the first record at or above (main, sub) into `page`, and returns the index of that record
-   * in it, or -1 if there is none. Checks the order of its keys.
+   * in it, or -1 if there is none. Checks its keys and their order.
    */
   seekLeaf(main: number, sub: number, page: Page): number {
-    const tree = this.#tree;
-    tree.target.length = writeRevisionKey(tree.target.view, 0, main, sub, false);
-    if (!tree.seek(this.#keyTree, page)) return -1;
-    tree.checkLeaf(page);
-    if (tree.index < page.nodes) return tree.index;
-    if (!tree.hasNext) return -1;
-    tree.target.set(tree.next.bytes.subarray(0, tree.next.length));
-    tree.seek(this.#keyTree, page);
-    tree.checkLeaf(page);
-    if (tree.index >= page.nodes) this.file.corrupt(page.pgno, 0, "a leaf below its separator");
-    return tree.index;
+    const tree = this.#keyTree;
+    if (tree.root < 0) return -1;
+    const branches = this.#keyBranches();
+    let pgno = branches.findLeaf(tree, main, 2 * sub);
+    for (let tried = 0; pgno >= 0; tried++) {
+      this.file.readAhead(pgno, page);
+      const index = this.#checkKeyLeaf(page, branches, main, 2 * sub);
+      if (index < page.nodes) return index;
+      if (branches.nextSeparator === Number.POSITIVE_INFINITY) return -1;
+      if (tried > 0) this.file.corrupt(page.pgno, 0, "a leaf below its separator");
+      pgno = branches.findLeaf(tree, branches.nextSeparator, branches.nextSeparatorSub);
+    }
+    return this.file.corrupt(tree.root, 0, "a separator that is no revision");
+  }
+
+  /** Where the leaf after that of the last `seekLeaf` begins, at or above this main revision; infinity at the end. */
+  get nextLeafMain(): number {
+    return this.#keyBranches().nextSeparator;
+  }
+
+  get nextLeafSub(): number {
+    return Math.floor(this.#keyBranches().nextSeparatorSub / 2);
+  }
+
+  #keyBranches(): KeyBranches {
+    this.#branches ??= new KeyBranches(this.file);
+    return this.#branches;
+  }
+
+  #mappedRecords(): MappedRecords {
+    this.#mapped ??= new MappedRecords(this.file, this.#keyBranches());
+    return this.#mapped;
+  }
+
+  /**
+   * Checks that the revisions of a leaf ascend and lie between the separators around it: in a leaf in disorder, a search
+   * misses records that are there. Returns the index of the first that is not below (main, doubleSub / 2).
+   */
+  #checkKeyLeaf(page: Page, branches: KeyBranches, main: number, doubleSub: number): number {
+    const { file } = this;
+    const { view, nodes } = page;
+    let lastMain = branches.separator;
+    let lastSub = branches.separatorSub - 1;
+    let index = 0;
+    for (let i = 0; i < nodes; i++) {
+      const at = file.node(page, i);
+      this.checkRevisionKey(page, at);
+      const key = at + NODE_HEADER_BYTES;
+      const eachMain = mainOf(view, key);
+      const eachSub = 2 * subOf(view, key) + (view.getUint16(at + 6, true) === TOMBSTONE_KEY_BYTES ? 1 : 0);
+      if (eachMain < lastMain || (eachMain === lastMain && eachSub <= lastSub)) {
+        file.corrupt(page.pgno, at, i === 0 ? "keys below the leaf's separator" : "keys out of order");
+      }
+      if (eachMain < main || (eachMain === main && eachSub < doubleSub)) index = i + 1;
+      lastMain = eachMain;
+      lastSub = eachSub;
+    }
+    const { nextSeparator, nextSeparatorSub } = branches;
+    if (lastMain > nextSeparator || (lastMain === nextSeparator && lastSub >= nextSeparatorSub)) {
+      file.corrupt(page.pgno, 0, "keys above the leaf's separator");
+    }
+    return index;
   }
 
   checkRevisionKey(page: Page, at: number): void {

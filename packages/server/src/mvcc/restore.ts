@@ -7,7 +7,12 @@ import { createMain, keyEnd, keyStart, leased, readHeader, recordKey, version } 
 import { Slicer } from "./slicer.ts";
 
 const STEP = 512;
-const LONGEST_COPIED_KEY = 128;
+/** Records on their way into the index together. */
+const BATCH = 64;
+/** Bytes that a loop copies faster than a call. */
+const LONGEST_LOOP = 128;
+/** Records after which the number of keys is guessed. */
+const SAMPLE = 8192;
 
 export interface Restored {
   readonly index: KeyIndex;
@@ -30,7 +35,7 @@ export async function restoreState(
   const { scheduled, finished } = readCompactRevisions({ backend });
   const index = new KeyIndex(seeds[0], seeds[1]);
   const leases = new Map<number, bigint>();
-  const keys = new KeyCopies();
+  const puts = new PutBatch(index, leases);
   let lastMain = 1;
   const visit = (
     main: number,
@@ -42,25 +47,33 @@ export async function restoreState(
   ): void => {
     lastMain = main;
     if (tombstone) {
+      puts.flush();
       const id = index.restoreTombstone(recordKey(bytes, start, end), main, sub);
       if (leases.size > 0) leases.delete(id);
       return;
     }
     // A record in another form than ours (empty, made by a restore with a revision bump) is decoded in full.
     if (!readHeader(bytes, start, end) || leased) {
+      puts.flush();
       const kv = decodeKeyValue(bytes.subarray(start, end));
-      const id = index.restorePut(kv.key, main, sub, kv.createRevision, kv.version, kv.lease !== 0n);
-      if (kv.lease !== 0n) leases.set(id, kv.lease);
+      const { key, lease } = kv;
+      const hash = index.restoreHash(key);
+      const id = index.restorePut(key, hash, main, sub, kv.createRevision, kv.version, lease !== 0n);
+      if (lease !== 0n) leases.set(id, lease);
       else leases.delete(id);
       return;
     }
-    const key = keys.copy(bytes, keyStart, keyEnd);
-    const id = index.restorePut(key, main, sub, createMain, version, false);
-    if (leases.size > 0) leases.delete(id);
+    puts.add(bytes, keyStart, keyEnd, main, sub, createMain, version);
   };
   const slicer = new Slicer(clock);
   const scan = backend.scanRevisions(0, Number.MAX_SAFE_INTEGER);
-  while (scan.visit(STEP, visit) === STEP) if (slicer.due()) await slicer.pause();
+  let visited = 0;
+  while (scan.visit(STEP, visit) === STEP) {
+    visited += STEP;
+    if (visited === SAMPLE) index.expect(Math.round((index.entryCount / visited) * backend.revisionCount));
+    if (slicer.due()) await slicer.pause();
+  }
+  puts.flush();
   for (const _ of index.finishRestore()) if (slicer.due()) await slicer.pause();
   if (onLease !== undefined) {
     for (const [id, lease] of leases) onLease(index.entries.borrowKey(id), lease);
@@ -71,20 +84,72 @@ export async function restoreState(
   return { index, currentRevision, compactRevision: unfinished?.revision ?? finished, unfinished };
 }
 
-/** Most keys are short and of few lengths: one array for each length saves a view for every record. */
-class KeyCopies {
-  readonly #byLength: (Uint8Array | undefined)[] = [];
+/**
+ * Puts without a lease on their way into the index. Where a key belongs there is anywhere in memory, so the places of
+ * many are asked for before the first is used.
+ */
+class PutBatch {
+  readonly #index: KeyIndex;
+  /** Of the keys so far: these puts end theirs. */
+  readonly #leases: Map<number, bigint>;
+  #count = 0;
+  readonly #keys: Uint8Array[] = [];
+  readonly #hashes = new Int32Array(BATCH);
+  readonly #mains = new Float64Array(BATCH);
+  readonly #subs = new Float64Array(BATCH);
+  readonly #createMains = new Float64Array(BATCH);
+  readonly #versions = new Float64Array(BATCH);
 
-  /** Borrowed until the next call. */
-  copy(bytes: Uint8Array, start: number, end: number): Uint8Array {
+  constructor(index: KeyIndex, leases: Map<number, bigint>) {
+    this.#index = index;
+    this.#leases = leases;
+    for (let i = 0; i < BATCH; i++) this.#keys.push(new Uint8Array(0));
+  }
+
+  /** Copies the key. */
+  add(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    main: number,
+    sub: number,
+    created: number,
+    version: number,
+  ): void {
+    const i = this.#count++;
     const length = end - start;
-    if (length > LONGEST_COPIED_KEY) return new Uint8Array(bytes.buffer, bytes.byteOffset + start, length);
-    let key = this.#byLength[length];
-    if (key === undefined) {
+    // Most keys have the same length as the one before, and a copy costs less than a view.
+    let key = this.#keys[i]!;
+    if (key.length !== length) {
       key = new Uint8Array(length);
-      this.#byLength[length] = key;
+      this.#keys[i] = key;
     }
-    for (let i = 0; i < length; i++) key[i] = bytes[start + i]!;
-    return key;
+    if (length > LONGEST_LOOP) key.set(bytes.subarray(start, end));
+    else for (let at = 0; at < length; at++) key[at] = bytes[start + at]!;
+    this.#hashes[i] = this.#index.restoreHash(key);
+    this.#mains[i] = main;
+    this.#subs[i] = sub;
+    this.#createMains[i] = created;
+    this.#versions[i] = version;
+    if (this.#count === BATCH) this.flush();
+  }
+
+  flush(): void {
+    const count = this.#count;
+    if (count === 0) return;
+    this.#count = 0;
+    this.#index.restoreAhead(this.#hashes, count);
+    for (let i = 0; i < count; i++) {
+      const id = this.#index.restorePut(
+        this.#keys[i]!,
+        this.#hashes[i]!,
+        this.#mains[i]!,
+        this.#subs[i]!,
+        this.#createMains[i]!,
+        this.#versions[i]!,
+        false,
+      );
+      if (this.#leases.size > 0) this.#leases.delete(id);
+    }
   }
 }

@@ -77,6 +77,9 @@ export interface Backend {
   readonly sizeBytes: number;
   readonly sizeInUseBytes: number;
 
+  /** Records in table `key`, as of the last commit. */
+  readonly revisionCount: number;
+
   /** Bytes of writes that are in memory only: what a caller that writes without waiting must bound. */
   readonly backlogBytes: number;
 

@@ -283,7 +283,15 @@ test("an index rebuilt from records in revision order is the index that was", ()
           rebuilt.restoreTombstone(key, main, 0);
         } else {
           const put = built.put(key, main, 0, false);
-          rebuilt.restorePut(key, main, 0, built.entries.createMain(put), built.entries.version(put), false);
+          rebuilt.restorePut(
+            key,
+            rebuilt.restoreHash(key),
+            main,
+            0,
+            built.entries.createMain(put),
+            built.entries.version(put),
+            false,
+          );
         }
       }
       for (const _ of rebuilt.finishRestore());
@@ -325,7 +333,7 @@ test("an index is rebuilt in order from keys that zero bytes, long prefixes and 
   );
   const index = new KeyIndex();
   distinct.forEach((key, i) => {
-    index.restorePut(key, i + 2, 0, i + 2, 1, false);
+    index.restorePut(key, index.restoreHash(key), i + 2, 0, i + 2, 1, false);
   });
   for (const _ of index.finishRestore());
   index.check();
@@ -422,4 +430,19 @@ test("what a compaction leaves of a key agrees with etcd's rule, for short and l
     }),
     { numRuns: 500 },
   );
+});
+
+test("an index that expects many keys knows those it had and those that come", () => {
+  for (const expected of [0, 1, 300, 5000, 100_000]) {
+    const index = new KeyIndex();
+    const keys = Array.from({ length: 3000 }, (_, i) => new Uint8Array(Buffer.from(`key ${i}`)));
+    keys.forEach((key, i) => {
+      if (i === 1000) index.expect(expected);
+      index.put(key, i + 2, 0, false);
+    });
+    index.check();
+    assert.equal(index.liveCount, 3000);
+    for (const key of keys) assert.ok(index.find(key) >= 0);
+    assert.equal(index.find(new Uint8Array(Buffer.from("key 3000"))), -1);
+  }
 });

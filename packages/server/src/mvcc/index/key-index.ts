@@ -255,25 +255,41 @@ export class KeyIndex {
     return true;
   }
 
+  /** Makes room for about as many keys. */
+  expect(keys: number): void {
+    this.#table.expect(keys);
+  }
+
+  /** The hash of a key for `restorePut`. */
+  restoreHash(key: Uint8Array): number {
+    return this.#table.hash(key);
+  }
+
+  /** Brings the places of the next keys into the processor's cache. */
+  restoreAhead(hashes: Int32Array, count: number): void {
+    this.#table.touch(hashes, count);
+  }
+
   /**
-   * Rebuilding, in revision order: a record of the table, with what it says of the key. The order of keys is not there
-   * before `finishRestore`.
+   * Rebuilding, in revision order: a record of the table, with what it says of the key, whose hash is `restoreHash`'s.
+   * The order of keys is not there before `finishRestore`.
    */
   restorePut(
     key: Uint8Array,
+    hash: number,
     main: number,
     sub: number,
     createMain: number,
     version: number,
     leased: boolean,
   ): number {
-    const id = this.#restoreEntry(key);
+    const id = this.#restoreEntry(key, hash);
     this.entries.setPut(id, main, sub, createMain, version, leased);
     return id;
   }
 
   restoreTombstone(key: Uint8Array, main: number, sub: number): number {
-    const id = this.#restoreEntry(key);
+    const id = this.#restoreEntry(key, this.#table.hash(key));
     this.entries.setTombstone(id, main, sub);
     return id;
   }
@@ -313,8 +329,7 @@ export class KeyIndex {
     assert(listed.size === changed, "what a compaction has to look at is listed");
   }
 
-  #restoreEntry(key: Uint8Array): number {
-    const hash = this.#table.hash(key);
+  #restoreEntry(key: Uint8Array, hash: number): number {
     let id = this.#table.find(key, hash);
     if (id < 0) {
       id = this.entries.add(key);

@@ -5,6 +5,9 @@ import { WordPool } from "./word-pool.ts";
 const SLOTS = 512;
 const SLOT_MASK = SLOTS - 1;
 const SPLIT_AT = 420;
+/** Keys in a segment that a table of expected size is made for: few will have more than SPLIT_AT. */
+const EXPECTED_FILL = 340;
+const MOST_EXPECTED_BITS = 20;
 
 /** Slots are pairs (id + 1, hash); a free slot has 0 first. Linear probing. */
 interface Segment {
@@ -24,6 +27,8 @@ export class KeyTable {
   #seed1: number;
   readonly #pool = new WordPool(2 * SLOTS);
   #directory: Segment[] = [this.#newSegment(1), this.#newSegment(1)];
+  /** Takes up what is read only to have it in cache. */
+  touched = 0;
   /** The directory is indexed by the leading 32 - shift bits of the hash. */
   #shift = 31;
 
@@ -47,6 +52,30 @@ export class KeyTable {
       if (slots[at + 1] === hash && this.#entries.keyEquals(stored - 1, key)) return stored - 1;
       at = (at + 2) & (2 * SLOTS - 1);
     }
+  }
+
+  /** Makes room for as many keys at once: splitting segments while they fill up moves each key twice. */
+  expect(keys: number): void {
+    const wanted = Math.min(MOST_EXPECTED_BITS, Math.ceil(Math.log2(keys / EXPECTED_FILL)));
+    for (let bits = 1; bits < wanted; bits++) {
+      for (let first = 0; first < 2 ** bits; first++) {
+        const hash = first << (32 - bits);
+        const segment = this.#directory[hash >>> this.#shift]!;
+        if (segment.depth === bits) this.#split(segment, hash);
+      }
+    }
+  }
+
+  /** Looks at the places of keys, so that they are in cache when they are asked for. */
+  touch(hashes: Int32Array, count: number): void {
+    const directory = this.#directory;
+    const shift = this.#shift;
+    let touched = 0;
+    for (let i = 0; i < count; i++) {
+      const hash = hashes[i]!;
+      touched ^= directory[hash >>> shift]!.slots[(hash & SLOT_MASK) << 1]!;
+    }
+    this.touched = touched;
   }
 
   /** The key must not be in the table. */

@@ -108,6 +108,7 @@ export class OrderTree {
     let lower: Uint8Array | undefined;
     for (let start = 0; start < ids.length; start += perLeaf) {
       const end = Math.min(ids.length, start + perLeaf);
+      this.#entries.touch(ids, start, Math.min(ids.length, end + 1));
       for (let i = start; i < end; i++) {
         const id = ids[i]!;
         const deleted = isDeleted(id);
