@@ -63,7 +63,7 @@ export const learnerPromoted: Fault = {
 };
 
 /** Puts that the journal need not judge: their watch events are checked all the same. */
-async function fill(
+export async function fill(
   { cluster, load }: Arena,
   members: readonly MemberProcess[],
   count: number,
@@ -97,7 +97,7 @@ async function fill(
 let fills = 0;
 
 /** How many snapshots of other members this life of a member has received. */
-async function snapshotsReceived(member: MemberProcess): Promise<number> {
+export async function snapshotsReceived(member: MemberProcess): Promise<number> {
   const answer = await fetch(`http://${member.clientAddress}/metrics`);
   const text = await answer.text();
   const counts = [...text.matchAll(/^etcd_network_snapshot_receive_success\{[^}]*\} (\d+)$/gm)];
@@ -128,7 +128,7 @@ async function missTheLog(arena: Arena, how: "killed" | "cut", count: number, by
   await work(500);
 }
 
-const SMALL_LOG = ["--snapshot-count", "1000", "--snapshot-catchup-entries", "500"];
+export const SMALL_LOG = ["--snapshot-count", "1000", "--snapshot-catchup-entries", "500"];
 const LOG_HELD_MS = 32_000;
 
 /**
