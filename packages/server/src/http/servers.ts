@@ -7,6 +7,7 @@ import type { Gateway } from "./gateway/gateway.ts";
 import { answerHttp2 } from "./http2-requests.ts";
 import { loadGateway } from "./load-gateway.ts";
 import { peerEndpoints } from "./peer/endpoints.ts";
+import { RequestDeadlines } from "./request-deadlines.ts";
 
 const HEADERS_TIMEOUT_MS = 300_000;
 
@@ -43,12 +44,14 @@ export function createClientHttp(
       use(opened);
     });
   };
-  const server = http.createServer({ headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: 0 }, (req, res) => {
+  const server = http.createServer({ requestTimeout: 0 }, (req, res) => {
     withGateway((opened) => {
       if (!opened.handle(req, res)) answerHttp1(endpoints, req, res);
     });
   });
+  const deadlines = new RequestDeadlines(server, HEADERS_TIMEOUT_MS);
   server.on("upgrade", (req, socket, head) => {
+    deadlines.release(socket);
     socket.on("error", () => socket.destroy());
     withGateway((opened) => {
       if (!opened.upgrade(req, socket, head)) socket.destroy();

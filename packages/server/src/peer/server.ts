@@ -1,8 +1,8 @@
 import http from "node:http";
 import { answerError } from "../http/peer/answers.ts";
+import { RequestDeadlines } from "../http/request-deadlines.ts";
 import { cleanPath, redirect, targetOf } from "./clean-path.ts";
 import type { PeerTransport } from "./peer-transport.ts";
-import { RequestDeadlines } from "./request-deadlines.ts";
 import { handleMessage } from "./routes/message.ts";
 import { handleProbe } from "./routes/probe.ts";
 import { handleSnapshot } from "./routes/snapshot.ts";
