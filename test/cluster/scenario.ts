@@ -98,6 +98,7 @@ export async function runScenario(fault: Fault, options: RunOptions): Promise<vo
     report(summary(load));
     await cluster.close();
     if (process.env.QUORATE_KEEP_DIRS === undefined) rmSync(dir, { recursive: true, force: true });
+    else await journal.save(path.join(dir, "history.jsonl"));
   } catch (error) {
     await journal.save(path.join(dir, "history.jsonl"));
     const where = `seed ${options.seed}, ${options.size} members, ${kind}; logs, data and history are in ${dir}`;

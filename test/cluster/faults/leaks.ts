@@ -6,6 +6,7 @@ import type { Holdings } from "../member-process.ts";
 import type { Arena, Fault } from "../scenario.ts";
 
 const REPETITIONS = 100;
+const MANY_REPETITIONS = 400;
 const WARM_UP = 15;
 /** Idle connections of pools may come and go. */
 const SPARE_DESCRIPTORS = 8;
@@ -34,14 +35,15 @@ async function holdings({ cluster }: Arena): Promise<Map<string, Holdings>> {
 }
 
 async function compare(arena: Arena, what: string, work: (round: number) => Promise<void>): Promise<void> {
+  const repetitions = arena.rounds(REPETITIONS, MANY_REPETITIONS);
   for (let round = 0; round < WARM_UP; round++) await work(round);
   const before = await holdings(arena);
-  for (let round = 0; round < REPETITIONS; round++) await work(round);
+  for (let round = 0; round < repetitions; round++) await work(round);
   const after = await holdings(arena);
   for (const [name, now] of after) {
     const then = before.get(name)!;
     const line =
-      `${name} over ${REPETITIONS} ${what}: descriptors ${then.descriptors} to ${now.descriptors}, ` +
+      `${name} over ${repetitions} ${what}: descriptors ${then.descriptors} to ${now.descriptors}, ` +
       `sockets ${then.sockets} to ${now.sockets}, threads ${then.threads} to ${now.threads}, ` +
       `resident ${then.residentMiB} to ${now.residentMiB} MiB`;
     arena.report(line);
@@ -55,7 +57,7 @@ async function compare(arena: Arena, what: string, work: (round: number) => Prom
 
 export const electionsLeaveNothing: Fault = {
   name: "leaks-of-elections",
-  what: `${REPETITIONS} elections leave memory, sockets and threads as they were`,
+  what: `${REPETITIONS} elections and more leave memory, sockets and threads as they were`,
   paceMs: 60,
   async run(arena) {
     const { cluster, random } = arena;
@@ -68,7 +70,7 @@ export const electionsLeaveNothing: Fault = {
 
 export const reconnectionsLeaveNothing: Fault = {
   name: "leaks-of-connections",
-  what: `${REPETITIONS} reconnections of members and clients leave memory, sockets and threads as they were`,
+  what: `${REPETITIONS} reconnections and more of members and clients leave memory, sockets and threads as they were`,
   network: "proxies",
   paceMs: 60,
   async run(arena) {
