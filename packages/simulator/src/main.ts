@@ -27,12 +27,14 @@ const firstSeed = Number(values.seed);
 const startedMs = performance.now();
 let failed = 0;
 let runs = 0;
+const counts = new Map<string, number>();
 for (; runs < Number(values.runs); runs++) {
   if (performance.now() - startedMs > Number(values.seconds) * 1_000) break;
   const troubleMs = Number(values["trouble-ms"]);
   const runStartedMs = performance.now();
   const traceLines = values.trace ? TRACE_LINES : 0;
   const result = await simulate({ seed: firstSeed + runs, plants, troubleMs, traceLines });
+  for (const [what, count] of result.counts) counts.set(what, (counts.get(what) ?? 0) + count);
   if (values.trace) console.log(result.trace.join("\n"));
   if (values.verbose || values.trace) console.log(summary(result, performance.now() - runStartedMs));
   if (result.violations.length === 0) continue;
@@ -44,6 +46,7 @@ for (; runs < Number(values.runs); runs++) {
     `  replay: node packages/simulator/src/main.ts --seed ${result.seed} --trouble-ms ${troubleMs}${mistakes} --trace`,
   );
 }
+if (values.verbose) console.log([...counts].map(([what, count]) => `${what}: ${count}`).join(", "));
 console.log(`${runs} runs from seed ${firstSeed}, ${failed} failed`);
 process.exitCode = failed > 0 ? 1 : 0;
 

@@ -5,6 +5,7 @@ import { checkLeases } from "./checks/leases.ts";
 import { checkOperations } from "./checks/operations.ts";
 import { checkWatcher } from "./checks/watches.ts";
 import { Administrator } from "./clients/administrator.ts";
+import type { MemberInfo } from "./clients/api.ts";
 import { LeaseHolder } from "./clients/lease-holder.ts";
 import { Watcher } from "./clients/watcher.ts";
 import { Worker } from "./clients/worker.ts";
@@ -38,6 +39,8 @@ export interface RunResult {
   readonly revisions: number;
   readonly leases: number;
   readonly watched: number;
+  /** How often what came about. */
+  readonly counts: ReadonlyMap<string, number>;
 }
 
 /** After the last fault members come up, elect and serve, within so long. */
@@ -119,6 +122,7 @@ class Run {
   async #work(): Promise<void> {
     const world = this.#world;
     const scenario = this.#scenario;
+    const others: Worker[] = [];
     for (let i = 0; i < scenario.workers; i++) {
       this.#workers.push(new Worker(world, this.#journal, `w${i}`, scenario.thinkMs));
     }
@@ -132,28 +136,38 @@ class Run {
         new Watcher(world, this.#journal, machine, `registers of ${machine.name}`, "r/", "r0"),
       );
     }
+    if (scenario.floods) {
+      const flooder = new Worker(world, this.#journal, "flood", 0);
+      others.push(flooder);
+      void flooder.flood();
+    }
     const administrator = new Administrator(world, this.#journal, {
       ...scenario,
-      newMachine: scenario.replacesMembers ? (members) => this.#joiningMachine(members) : undefined,
+      startMember: (address, members) => this.#startJoining(address, members),
     });
-    const trouble = new TroubleMaker(world, scenario.faults, scenario.meanPauseMs);
+    const trouble = new TroubleMaker(world, scenario);
     const everybody = [...this.#workers, ...this.#holders, administrator];
     for (const each of [...everybody, trouble]) void each.run();
     const endMs = world.time.nowMs + scenario.troubleMs;
     await world.run(() => world.time.nowMs >= endMs);
     world.note("the trouble ends");
-    for (const each of [...everybody, trouble]) each.stop();
+    for (const each of [...everybody, ...others, trouble]) each.stop();
     for (const machine of world.machines) if (machine.isWanted) world.restartLater(machine, 1);
   }
 
-  #joiningMachine(members: readonly { name: string; peerUrls: readonly string[] }[]): Machine {
-    const unnamed = members.find(({ name }) => name === "")!;
-    const name = `m${this.#world.machines.length + 1}`;
-    const initialCluster = members.map((member) => (member === unnamed ? { ...member, name } : member));
+  #startJoining(address: string, members: readonly MemberInfo[]): void {
+    const world = this.#world;
+    const found = world.machine(address);
+    const name = found?.name ?? `m${world.machines.length + 1}`;
+    const initialCluster = members.map((member) =>
+      member.peerUrls[0] === address ? { ...member, name } : member,
+    );
     const state = { initialCluster, initialClusterState: "existing" } as const;
-    const machine = this.#addMachine(name, unnamed.peerUrls[0]!, state);
-    this.#watchers.push(new Watcher(this.#world, this.#journal, machine, `all of ${name}`, "\0", "~"));
-    return machine;
+    const machine = found ?? this.#addMachine(name, address, state);
+    machine.wipe({ ...machine.options, ...state });
+    machine.start();
+    if (found !== undefined) return;
+    this.#watchers.push(new Watcher(world, this.#journal, machine, `all of ${name}`, "\0", "~"));
   }
 
   /** Everything must become well again, and then everything must have been well. */
@@ -250,6 +264,7 @@ class Run {
       revisions: this.#history.lastRevision,
       leases: this.#holders.reduce((sum, { leases }) => sum + leases.length, 0),
       watched: this.#watchers.reduce((sum, { seen }) => sum + seen.length, 0),
+      counts: this.#world.counts,
     };
   }
 }

@@ -2,23 +2,21 @@ import type { Journal } from "../checks/journal.ts";
 import type { Machine } from "../world/machine.ts";
 import type { SeededRandom } from "../world/seeded-random.ts";
 import type { World } from "../world/world.ts";
-import { Api } from "./api.ts";
+import { Api, type MemberInfo } from "./api.ts";
 import { CallError } from "./calls.ts";
 
 export interface Duties {
   readonly compacts: boolean;
   readonly movesLeader: boolean;
-  /** Makes a machine that does not run yet; undefined: members stay as they are. */
-  readonly newMachine:
-    | ((members: readonly { name: string; peerUrls: readonly string[] }[]) => Machine)
-    | undefined;
+  readonly replacesMembers: boolean;
+  /** Starts a member without data at `address`, on a machine that is new or was erased, to join `members`. */
+  readonly startMember: (address: string, members: readonly MemberInfo[]) => void;
 }
 
 const REPLACE_TIMEOUT_MS = 30_000;
 
 /** Compacts, moves leadership, and replaces members, as an operator does. */
 export class Administrator {
-  replaced = 0;
   readonly #world: World;
   readonly #journal: Journal;
   readonly #random: SeededRandom;
@@ -37,60 +35,86 @@ export class Administrator {
   }
 
   async run(): Promise<void> {
-    const { compacts, movesLeader, newMachine } = this.#duties;
+    const { compacts, movesLeader, replacesMembers } = this.#duties;
     while (!this.#stopped) {
-      await this.#world.time.sleep(500 + this.#random.exponential(1_500));
+      await this.#world.time.sleep(300 + this.#random.exponential(1_000));
       const roll = this.#random.fraction();
       if (compacts && roll < 0.4) await this.#compact();
       else if (movesLeader && roll < 0.7) await this.#moveLeader();
-      else if (newMachine !== undefined && roll < 0.9) await this.#replaceMember(newMachine);
+      else if (replacesMembers && roll > 0.7) await this.#replaceMember();
     }
   }
 
   async #compact(): Promise<void> {
     const revision = this.#journal.told - this.#random.below(200);
-    if (revision > 1) await this.#try((api) => api.compact(revision));
+    if (revision <= 1) return;
+    await this.#try(async (api) => {
+      await api.compact(revision);
+      this.#world.count("compactions");
+    });
   }
 
   async #moveLeader(): Promise<void> {
     const { leader } = this.#world;
     const target = this.#random.pick(this.#world.machines).process?.localId;
-    if (leader !== undefined && target !== undefined)
-      await this.#try((api) => api.moveLeader(target), leader);
+    if (leader !== undefined && target !== undefined) {
+      await this.#try(async (api) => {
+        await api.moveLeader(target);
+        this.#world.count("leaders moved");
+      }, leader);
+    }
   }
 
-  /** A new member comes as a learner, is promoted, and one of the others goes. */
-  async #replaceMember(newMachine: NonNullable<Duties["newMachine"]>): Promise<void> {
-    const { time } = this.#world;
-    const giveUpMs = time.nowMs + REPLACE_TIMEOUT_MS;
+  /**
+   * A new member comes as a learner, is promoted, and one of the others goes; or one goes first, is erased, and comes
+   * back at the same address as another member.
+   */
+  async #replaceMember(): Promise<void> {
     const before = await this.#try((api) => api.members());
     if (before === undefined || before.some(({ isLearner, name }) => isLearner || name === "")) return;
-    const address = `http://10.0.1.${this.#world.machines.length}:2380`;
-    await this.#try((api) => api.addMember(address, true));
-    let id: bigint | undefined;
-    let machine: Machine | undefined;
+    const old = this.#random.pick(before);
+    const isRebuilt = before.length > 1 && this.#random.chance(0.4);
+    const oldAddress = old.peerUrls[0]!;
+    if (isRebuilt && !(await this.#remove(old))) return;
+    const address = isRebuilt ? oldAddress : `http://10.0.1.${this.#world.machines.length}:2380`;
+    if (!(await this.#add(address))) return;
+    this.#world.count(isRebuilt ? "members rebuilt" : "members added");
+    if (!isRebuilt && (await this.#remove(old))) this.#world.count("members removed");
+  }
+
+  /** Returns whether a member at `address` has become a voter. */
+  async #add(address: string): Promise<boolean> {
+    const { time } = this.#world;
+    const giveUpMs = time.nowMs + REPLACE_TIMEOUT_MS;
+    let isStarted = false;
     while (!this.#stopped && time.nowMs < giveUpMs) {
       await time.sleep(200);
       const members = await this.#try((api) => api.members());
-      const added = members?.find(({ peerUrls }) => peerUrls[0] === address);
       if (members === undefined) continue;
+      const added = members.find(({ peerUrls }) => peerUrls[0] === address);
       if (added === undefined) {
-        // Whether it will still be added nobody knows.
         await this.#try((api) => api.addMember(address, true));
         continue;
       }
-      id = added.id;
-      if (machine === undefined) {
-        machine = newMachine(members.map(({ name, peerUrls }) => ({ name, peerUrls })));
-        machine.start();
-      }
-      if (!added.isLearner) break;
+      if (!added.isLearner) return true;
+      if (!isStarted) this.#duties.startMember(address, members);
+      isStarted = true;
       await this.#try((api) => api.promoteMember(added.id));
     }
-    if (id === undefined || this.#stopped || time.nowMs >= giveUpMs) return;
-    const old = this.#random.pick(before);
-    await this.#try((api) => api.removeMember(old.id));
-    this.replaced++;
+    return false;
+  }
+
+  /** Returns whether `member` is gone for certain. */
+  async #remove(member: MemberInfo): Promise<boolean> {
+    const { time } = this.#world;
+    const giveUpMs = time.nowMs + REPLACE_TIMEOUT_MS;
+    while (!this.#stopped && time.nowMs < giveUpMs) {
+      await this.#try((api) => api.removeMember(member.id));
+      const members = await this.#try((api) => api.members());
+      if (members?.every(({ id }) => id !== member.id) === true) return true;
+      await time.sleep(200);
+    }
+    return false;
   }
 
   async #try<Result>(run: (api: Api) => Promise<Result>, machine?: Machine): Promise<Result | undefined> {

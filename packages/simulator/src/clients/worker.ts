@@ -6,6 +6,12 @@ import { Api } from "./api.ts";
 import { CallError } from "./calls.ts";
 
 const REGISTERS = 6;
+const AFTER_FAILURE_MS = 50;
+const FLOOD_AT_ONCE = 50;
+const FLOOD_POLL_MS = 50;
+const FLOOD_PAUSE_MS = 1_000;
+/** Entries. */
+const FAR_BEHIND = 5;
 const register = (number: number) => `r/${number}`;
 
 /** A client that does one thing after another at any member, and takes down what it was told. */
@@ -36,8 +42,33 @@ export class Worker {
   async run(): Promise<void> {
     while (!this.#stopped) {
       await this.#world.time.sleep(this.#random.exponential(this.#thinkMs));
-      if (!this.#stopped) await this.perform(this.#random.pick(this.#world.machines), this.#choose());
+      if (this.#stopped) return;
+      const answered = await this.perform(this.#random.pick(this.#world.machines), this.#choose());
+      if (!answered) await this.#world.time.sleep(this.#random.exponential(AFTER_FAILURE_MS));
     }
+  }
+
+  /** Writes much while somebody is behind, until it is stopped. */
+  async flood(): Promise<void> {
+    const { time } = this.#world;
+    while (!this.#stopped) {
+      await time.sleep(FLOOD_POLL_MS);
+      const { leader } = this.#world;
+      if (leader === undefined || !this.#isSomebodyBehind() || this.#random.chance(0.2)) continue;
+      for (let left = 550 + this.#random.below(500); left > 0 && !this.#stopped; left -= FLOOD_AT_ONCE) {
+        const puts = Array.from({ length: FLOOD_AT_ONCE }, (_, i) =>
+          this.perform(leader, { kind: "put", key: `f/${i}`, value: this.value() }),
+        );
+        if ((await Promise.all(puts)).includes(false)) break;
+      }
+      await time.sleep(this.#random.exponential(FLOOD_PAUSE_MS));
+    }
+  }
+
+  #isSomebodyBehind(): boolean {
+    const wanted = this.#world.machines.filter((machine) => machine.isWanted);
+    const applied = wanted.map(({ process }) => process?.parts?.consensus.appliedIndex ?? 0);
+    return Math.min(...applied) < Math.max(...applied) - FAR_BEHIND;
   }
 
   /** Returns whether it was answered. */

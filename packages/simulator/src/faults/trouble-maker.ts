@@ -34,34 +34,38 @@ export const FAULTS: readonly Fault[] = [
   "wall-clock",
 ];
 
-/** Longer than an election and than what leases live, now and then. */
-const MEAN_FAULT_MS = 1_200;
+const SHORTEST_FAULT_MS = 20;
+const MOMENT_MS = 30;
+
+export interface TroublePlan {
+  readonly faults: readonly Fault[];
+  /** Mean time between two faults. */
+  readonly meanPauseMs: number;
+  /** Mean time for which a fault lasts. */
+  readonly meanFaultMs: number;
+  /** Probability that a fault hits a machine just when much is in flux there. */
+  readonly momentChance: number;
+}
 
 /** Lets things go wrong, one after another or several at once, and makes them good again after a while. */
 export class TroubleMaker {
   readonly #world: World;
   readonly #random: SeededRandom;
-  readonly #faults: readonly Fault[];
-  readonly #pauseMs: number;
+  readonly #plan: TroublePlan;
   #stopped = false;
 
-  /** `pauseMs`: the mean time between two faults. */
-  constructor(world: World, faults: readonly Fault[], pauseMs: number) {
+  constructor(world: World, plan: TroublePlan) {
     this.#world = world;
     this.#random = world.random.fork();
-    this.#faults = faults;
-    this.#pauseMs = pauseMs;
+    this.#plan = plan;
+    world.onMoment = (machine) => this.#useMoment(machine);
   }
 
   async run(): Promise<void> {
     for (;;) {
-      await this.#world.time.sleep(this.#random.exponential(this.#pauseMs));
+      await this.#world.time.sleep(this.#random.exponential(this.#plan.meanPauseMs));
       if (this.#stopped) return;
-      const fault = this.#random.pick(this.#faults);
-      const durationMs = 50 + this.#random.exponential(MEAN_FAULT_MS);
-      const machine = this.#victim();
-      this.#world.note(`FAULT ${fault} ${machine.name} for ${durationMs.toFixed(0)} ms`);
-      this.#make(fault, machine, durationMs);
+      this.#hurt(this.#random.pick(this.#plan.faults), this.#victim());
     }
   }
 
@@ -78,6 +82,21 @@ export class TroubleMaker {
       machine.capacityBytes = Number.POSITIVE_INFINITY;
       if (machine.process?.life.isPaused === true) machine.process.life.resume();
     }
+  }
+
+  #hurt(fault: Fault, machine: Machine): void {
+    const durationMs = SHORTEST_FAULT_MS + this.#random.exponential(this.#plan.meanFaultMs);
+    this.#world.note(`FAULT ${fault} ${machine.name} for ${durationMs.toFixed(0)} ms`);
+    this.#world.count(`fault ${fault}`);
+    this.#make(fault, machine, durationMs);
+  }
+
+  #useMoment(machine: Machine): void {
+    if (this.#stopped || !this.#random.chance(this.#plan.momentChance)) return;
+    const fault = this.#random.pick(this.#plan.faults);
+    this.#world.time.after(this.#random.exponential(MOMENT_MS), () => {
+      if (!this.#stopped) this.#hurt(fault, machine);
+    });
   }
 
   #victim(): Machine {

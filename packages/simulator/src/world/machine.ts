@@ -20,8 +20,10 @@ import type { SeededRandom } from "./seeded-random.ts";
 import type { World } from "./world.ts";
 
 const MAX_DATABASE_BYTES = 2 ** 30;
-const IMPORTED_BYTES_PER_MS = 20_000;
+const IMPORTED_BYTES_PER_MS = 3_000;
 const FLUSH_MS = 2;
+const SYNC_MS = 0.2;
+const SYNC_JITTER_MS = 0.5;
 const NO_TIMER: Timer = { cancel() {} };
 
 /** A computer with a disk, on which a member runs, or does not. */
@@ -35,8 +37,6 @@ export class Machine {
   process: Process | undefined;
   /** Its process may be started by the world when it has ended. */
   isWanted = true;
-  /** Milliseconds that a sync takes. */
-  syncMs: () => number;
   /** World milliseconds until which the disk finishes nothing. */
   stalledUntilMs = 0;
   /** How many of the next syncs fail. */
@@ -44,7 +44,8 @@ export class Machine {
   capacityBytes = Number.POSITIVE_INFINITY;
   readonly diskUnderWay = new Set<Promise<unknown>>();
   readonly #world: World;
-  readonly #disk: SimulatedDisk;
+  readonly #diskRandom: SeededRandom;
+  #disk: SimulatedDisk;
   /** By path, what a start finds. */
   readonly #databases = new Map<string, MemoryBackend>();
   /** That of the process that runs: a database outlives the one that made it. */
@@ -62,20 +63,8 @@ export class Machine {
     this.skew = skew;
     this.options = options;
     this.random = world.random.fork();
-    const diskRandom = this.random.fork();
-    this.syncMs = () => 0.2 + diskRandom.exponential(0.5);
-    const machine = this;
-    this.#disk = new SimulatedDisk({
-      random: this.random.fork(),
-      schedule: (done) => {
-        const stallMs = Math.max(0, this.stalledUntilMs - world.time.nowMs);
-        world.time.after(stallMs + this.syncMs(), done);
-      },
-      fault: (operation) => this.#fault(operation),
-      get capacityBytes() {
-        return machine.capacityBytes;
-      },
-    });
+    this.#diskRandom = this.random.fork();
+    this.#disk = this.#newDisk();
   }
 
   get isUp(): boolean {
@@ -105,12 +94,14 @@ export class Machine {
     this.diskUnderWay.clear();
   }
 
-  /** Everything is erased, as on a new machine. */
-  wipe(): void {
-    this.losePower();
+  /** Takes the place of this machine: another one without data, at the same address. */
+  wipe(options: MemberOptions): void {
+    this.kill();
     this.#databases.clear();
-    const disk = this.#disk.mount();
-    void disk.remove(this.options.dataDir);
+    this.#disk = this.#newDisk();
+    this.diskUnderWay.clear();
+    this.options = options;
+    this.isWanted = true;
   }
 
   mount(): Disk {
@@ -144,6 +135,22 @@ export class Machine {
     });
     const imported = MemoryBackend.import(name, bytes, { clock: this.#databaseClock, flushMs: FLUSH_MS });
     this.#databases.set(path, imported);
+  }
+
+  #newDisk(): SimulatedDisk {
+    const machine = this;
+    const { time } = this.#world;
+    return new SimulatedDisk({
+      random: this.#diskRandom.fork(),
+      schedule: (done) => {
+        const stallMs = Math.max(0, this.stalledUntilMs - time.nowMs);
+        time.after(stallMs + SYNC_MS + this.#diskRandom.exponential(SYNC_JITTER_MS), done);
+      },
+      fault: (operation) => this.#fault(operation),
+      get capacityBytes() {
+        return machine.capacityBytes;
+      },
+    });
   }
 
   #crashDatabases(): void {

@@ -1,9 +1,28 @@
 import type { LogFields, Logger } from "@quorate/server/simulation";
 import type { World } from "./world.ts";
 
+/** What tells whether a run met what it should meet. */
+const COUNTED = new Set([
+  "installed a snapshot",
+  "adopting the database of a received snapshot",
+  "restarting a member",
+  "leadership changed",
+  "repaired the log after a torn write",
+]);
+
+/** What a member says when much is in flux. */
+const TELLING = new Set([
+  "installed a snapshot",
+  "adopting the database of a received snapshot",
+  "applied a configuration change to the membership",
+  "bootstrapping a new member",
+]);
+
 /** A member's log as lines of the run's trace. */
-export function memberLog(world: World, name: string): Logger {
+export function memberLog(world: World, name: string, address: string): Logger {
   const write = (message: string, fields: LogFields = {}) => {
+    if (COUNTED.has(message)) world.count(message);
+    if (TELLING.has(message)) world.moment(address);
     world.note(`${name}: ${message} ${describe(fields)}`);
   };
   const log: Logger = {

@@ -77,7 +77,7 @@ export class Network {
   }
 }
 
-const BYTES_PER_MS = 100_000;
+const BYTES_PER_MS = 5_000;
 const REORDER_MS = 30;
 
 function link(from: string, to: string): string {

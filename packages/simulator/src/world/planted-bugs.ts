@@ -4,7 +4,7 @@ import type { Disk, DiskFile, MemberParts, MemoryBackend, Table } from "@quorate
 /** Mistakes that are planted on purpose, to see that the checks find them. */
 export const PLANTS = {
   "early-acknowledgements": "a follower acknowledges entries as they arrive, before they are on its disk",
-  "lying-disk": "syncs do nothing",
+  "lying-disk": "syncs of files do nothing",
   "reads-without-quorum": "linearizable reads are answered from local state",
   "repeated-proposals": "the network delivers forwarded proposals twice",
   "leaky-become": "what was pending in a database survives its replacement by a received one",
@@ -67,7 +67,7 @@ export function withoutDurability(disk: Disk): Disk {
     makeDirectory: (directory) => disk.makeDirectory(directory),
     rename: (from, to) => disk.rename(from, to),
     remove: (path) => disk.remove(path),
-    syncDirectory: async () => {},
+    syncDirectory: (directory) => disk.syncDirectory(directory),
     open: async (path, mode) => new LyingFile(await disk.open(path, mode === "durable" ? "write" : mode)),
     lock: (path) => disk.lock(path),
   };

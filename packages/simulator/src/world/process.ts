@@ -116,7 +116,7 @@ export class Process implements Endpoint {
   async #start(): Promise<void> {
     const { config } = this;
     const { clock } = this.life;
-    const log = memberLog(this.#world, this.name);
+    const log = memberLog(this.#world, this.name, this.address);
     const peerRequests = new SimulatedPeerRequests(this.#world, this.address, this.life);
     await this.#machine.prepare(this.#disk);
     const storage = await openStorage({

@@ -67,6 +67,7 @@ export class SimulatedTransport implements Transport {
       settle(false);
       return;
     }
+    this.#world.moment(target.address);
     const bytes = encodeMessage(message);
     const forget = target.life.onEnd(() => settle(false));
     time.after(network.delayMs(bytes.length), () => {
@@ -157,13 +158,15 @@ export class SimulatedTransport implements Transport {
         if (target.isRemoved(this.#localId)) {
           this.#later(() => this.#events.removedFromCluster());
         } else if (target.localId === message.to) {
-          target.transport?.receive(bytes);
+          target.transport?.receive(bytes, this.#localId, this.#local.address);
         }
       });
     });
   }
 
-  receive(bytes: Uint8Array): void {
+  receive(bytes: Uint8Array, from: NodeId, address: string): void {
+    // Whoever connects says where it can be reached, for members that do not know it (yet).
+    if (!this.#peers.has(from) && !this.#remotes.has(from)) this.addRemote(from, [address]);
     const message = decodeMessage(bytes, 0, bytes.length, NO_DATA) as Message;
     const receive = () => this.#events.receive([message]);
     if (this.#world.plants.size === 0) receive();

@@ -29,8 +29,12 @@ export class World {
   readonly plants: ReadonlySet<Plant>;
   readonly machines: Machine[] = [];
   readonly violations: string[] = [];
+  /** How often what came about. */
+  readonly counts = new Map<string, number>();
   /** Of transfers of a database. */
   snapshotBreakChance = 0;
+  /** Told of moments at which a fault would hurt most, and of the machine that it would hurt. */
+  onMoment: (machine: Machine) => void = () => {};
   /** Set while processes are meant to be left as they are. */
   restarts = true;
   /** Told of a process each time that it has run. */
@@ -62,6 +66,16 @@ export class World {
   violation(text: string): void {
     this.note(`VIOLATION ${text}`);
     this.violations.push(text);
+  }
+
+  /** A fault would hurt the machine at `address` most about now. */
+  moment(address: string): void {
+    const machine = this.machine(address);
+    if (machine !== undefined) this.onMoment(machine);
+  }
+
+  count(what: string): void {
+    this.counts.set(what, (this.counts.get(what) ?? 0) + 1);
   }
 
   note(what: string): void {
