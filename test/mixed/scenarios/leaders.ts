@@ -47,11 +47,12 @@ export const leadersInTurn: MixedScenario = {
         for (const member of [ours, cluster.members[round % 2]!]) {
           await lead(cluster, member);
           const others = cluster.members.filter((one) => one !== member);
-          await member.stop();
+          const stopped = member.stop();
           const ms = await load.firstAcknowledgement(others.map(({ name }) => name));
           arena.report(
-            `${ms.toFixed(0)} ms without a write behind the stop of ${member === ours ? "our" : "etcd's"} leader`,
+            `${ms.toFixed(0)} ms without a write from the stop of ${member === ours ? "our" : "etcd's"} leader`,
           );
+          await stopped;
           cluster.restart(member);
           await cluster.healthy();
         }
