@@ -33,3 +33,5 @@ runMixed(
   ],
   false,
 );
+
+import "./directories.ts";

@@ -36,6 +36,7 @@ import { Peers } from "./peers.ts";
 import { publish } from "./publish.ts";
 import { importReceivedDatabase } from "./received-databases.ts";
 import { type MemberStorage, openStorage, storagePaths } from "./storage.ts";
+import { refuseUnsupportedState } from "./unsupported-state.ts";
 
 export type { MemberOptions } from "./options.ts";
 
@@ -239,6 +240,7 @@ export class Member implements AsyncDisposable {
 
   async #restoreState({ lessor, store, context }: MemberParts): Promise<void> {
     const startedMs = this.#clock.nowMs();
+    refuseUnsupportedState(context.backend);
     lessor.restore(context.backend.entries("lease"));
     context.alarms.restore();
     await store.restore((key, lease) => {

@@ -9,6 +9,7 @@ import type { Backend } from "../seams/backend.ts";
 import type { Clock } from "../seams/clock.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import type { WatchHub } from "../watch/hub.ts";
+import { refuseUnsupportedState } from "./unsupported-state.ts";
 
 export interface SnapshotInstallerOptions {
   readonly backend: Backend;
@@ -47,6 +48,7 @@ export class SnapshotInstaller {
       received.consistentIndex >= index,
       `the database of snapshot ${index} reflects that entry (it says ${received.consistentIndex})`,
     );
+    refuseUnsupportedState(received);
     const leases = this.#options.newLessor(received);
     leases.restore(received.entries("lease"));
     await store.replace(
