@@ -1,6 +1,5 @@
 import {
   type ConfChange,
-  type Entry,
   EntryType,
   isRaftError,
   LOCAL_APPEND_THREAD,
@@ -14,7 +13,6 @@ import {
   type SnapshotMetadata,
   StateType,
 } from "@quorate/raft";
-import type { RequestIds } from "../cluster/request-ids.ts";
 import { RequestError } from "../errors.ts";
 import { failpoints } from "../failpoints/index.ts";
 import type { Clock } from "../seams/clock.ts";
@@ -26,55 +24,16 @@ import { PendingProposals } from "./pending-proposals.ts";
 import type { Proposal } from "./proposal.ts";
 import { type Reader, ReadIndexRounds } from "./read-index.ts";
 import { SlowDiskGuard } from "./slow-disk.ts";
+import type { ConsensusEvents, ConsensusOptions } from "./surroundings.ts";
 import { timeoutFailure } from "./timeouts.ts";
+
+export type { ConfChangeResult, ConsensusEvents, ConsensusOptions } from "./surroundings.ts";
 
 /** Entries that may be committed and not yet applied before proposals are refused. */
 const MAX_UNAPPLIED_ENTRIES = 5_000;
 
 /** Of changes that nobody waits for. */
 const NO_ID = 0n;
-
-/** What consensus tells the rest of the member, always on the loop and in log order. */
-export interface ConsensusEvents {
-  /** Applies one committed normal entry with data; `proposal` is there if a caller of this member waits for it. */
-  applyEntry(entry: Entry, proposal: Proposal | undefined): void;
-  /** Applies one committed configuration change; `error`: it was refused, as on every member, and had no effect. */
-  applyConfChange(entry: Entry): ConfChangeResult;
-  /** Applies a leader's first entry of its term, which is empty; `isLeader`: that leader is this member. */
-  firstCommitInTerm(entry: Entry, isLeader: boolean): void;
-  /** After a batch of entries has been applied, up to `index`. */
-  batchApplied(index: number): void;
-  roleChanged(isLeader: boolean, leader: NodeId): void;
-  /** Messages to other members, in order; none of them is a `MsgSnap`. */
-  send(messages: readonly Message[]): void;
-  /** A follower needs the applied state, since the log does not go back far enough for it. */
-  sendSnapshot(message: Message): void;
-  /** The disk has not finished a write for longer than an election takes. */
-  diskStalled(stalledMs: number, transferee: NodeId | undefined): void;
-}
-
-export interface ConfChangeResult {
-  readonly id: bigint;
-  readonly error: RequestError | undefined;
-}
-
-export interface ConsensusOptions {
-  readonly node: RawNode;
-  readonly localId: NodeId;
-  readonly writer: LogWriter;
-  readonly clock: Clock;
-  readonly ids: RequestIds;
-  readonly events: ConsensusEvents;
-  readonly requestTimeoutMs: number;
-  readonly electionTimeoutMs: number;
-  /** All members of the configuration, this one included. */
-  readonly members: () => readonly NodeId[];
-  /** Monotonic milliseconds since when the links to a member have worked without a break. */
-  readonly connectedSince: (id: NodeId) => number | undefined;
-  /** Index and term of the snapshot that the log starts after. */
-  readonly appliedIndex: number;
-  readonly appliedTerm: number;
-}
 
 /**
  * Drives the raft state machine: callers' proposals and reads of one turn of the loop go in as one batch, what raft
@@ -276,6 +235,8 @@ export class Consensus {
     this.#forwarded.expire(this.#lastTickMs, failure);
     this.#incoming = this.#pending.expire(this.#lastTickMs, this.#incoming, failure);
     this.#leadOnlyWithAWorkingDisk();
+    // A new term must be known before anything is proposed in it.
+    this.#drain();
     // Those that raft would not take, as during a transfer of leadership, are offered again.
     this.#proposeIncoming();
     this.#drain();
