@@ -12,6 +12,8 @@ export class ReadAhead {
   readonly #fd: number;
   /** Made when the first scan runs. */
   #bytes: Uint8Array | undefined;
+  /** One view a page: made for every page that is looked at, they would be most of a scan's garbage. */
+  #views: Uint8Array[] = [];
   #first = 0;
   #pages = 0;
   /** Pages to read next time, and how many of those in memory were asked for. */
@@ -33,21 +35,28 @@ export class ReadAhead {
       if (this.#pages === 0) return false;
     }
     this.#used++;
-    const start = (pgno - this.#first) * PAGE_BYTES;
-    target.set(this.#bytes!.subarray(start, start + PAGE_BYTES));
+    target.set(this.#views[pgno - this.#first]!);
     return true;
   }
 
   #read(pgno: number, pageCount: number): void {
-    this.#bytes ??= new Uint8Array(MOST_PAGES * PAGE_BYTES);
+    if (this.#bytes === undefined) this.#allocate();
     this.#wanted =
       this.#used * 2 > this.#wanted
         ? Math.min(this.#wanted * 2, MOST_PAGES)
         : Math.max(1, this.#wanted >>> 1);
     const pages = Math.min(this.#wanted, pageCount - pgno);
-    const length = readSync(this.#fd, this.#bytes, 0, pages * PAGE_BYTES, pgno * PAGE_BYTES);
+    const length = readSync(this.#fd, this.#bytes!, 0, pages * PAGE_BYTES, pgno * PAGE_BYTES);
     this.#first = pgno;
     this.#pages = Math.floor(length / PAGE_BYTES);
     this.#used = 0;
+  }
+
+  #allocate(): void {
+    const bytes = new Uint8Array(MOST_PAGES * PAGE_BYTES);
+    this.#bytes = bytes;
+    this.#views = Array.from({ length: MOST_PAGES }, (_, i) =>
+      bytes.subarray(i * PAGE_BYTES, (i + 1) * PAGE_BYTES),
+    );
   }
 }

@@ -56,13 +56,17 @@ export class KeyTable {
 
   /** Makes room for as many keys at once: splitting segments while they fill up moves each key twice. */
   expect(keys: number): void {
-    const wanted = Math.min(MOST_EXPECTED_BITS, Math.ceil(Math.log2(keys / EXPECTED_FILL)));
-    for (let bits = 1; bits < wanted; bits++) {
-      for (let first = 0; first < 2 ** bits; first++) {
-        const hash = first << (32 - bits);
-        const segment = this.#directory[hash >>> this.#shift]!;
-        if (segment.depth === bits) this.#split(segment, hash);
+    const bits = Math.min(MOST_EXPECTED_BITS, Math.ceil(Math.log2(keys / EXPECTED_FILL)));
+    if (!(bits > 32 - this.#shift)) return;
+    const before = new Set(this.#directory);
+    this.#shift = 32 - bits;
+    this.#directory = Array.from({ length: 2 ** bits }, () => this.#newSegment(bits));
+    for (const { slots } of before) {
+      for (let at = 0; at < 2 * SLOTS; at += 2) {
+        const hash = slots[at + 1]!;
+        if (slots[at] !== 0) place(this.#directory[hash >>> this.#shift]!, slots[at]!, hash);
       }
+      this.#pool.release(slots.fill(0));
     }
   }
 
