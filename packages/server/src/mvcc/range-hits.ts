@@ -1,6 +1,6 @@
-import { decodeKeyValue, type RangeRequest } from "@quorate/wire/hot";
+import { decodeKeyValue, encodeKeyValue, type RangeRequest } from "@quorate/wire/hot";
 import { assert } from "../assert.ts";
-import { compareBytes } from "./bytes.ts";
+import { compareBytes, NO_BYTES } from "./bytes.ts";
 import { RecordList } from "./record-list.ts";
 import { type Steps, sortInSteps } from "./steps.ts";
 import type { StoreState } from "./store-state.ts";
@@ -124,4 +124,34 @@ function versionOf(state: StoreState, id: number, main: number, sub: number): nu
   const { entries } = state.index;
   if (entries.modMain(id) === main && entries.modSub(id) === sub) return entries.version(id);
   return decodeKeyValue(recordOf(state, main, sub)).version;
+}
+
+/** The record without its value, and without its lease unless asked for: the index does not know leases. */
+export function keyOnly(
+  state: StoreState,
+  id: number,
+  main: number,
+  sub: number,
+  withLease: boolean,
+): Uint8Array {
+  const { entries } = state.index;
+  if (!withLease && entries.modMain(id) === main && entries.modSub(id) === sub) {
+    return encodeKeyValue(
+      entries.borrowKey(id),
+      entries.createMain(id),
+      main,
+      entries.version(id),
+      NO_BYTES,
+      0n,
+    );
+  }
+  const kv = decodeKeyValue(recordOf(state, main, sub));
+  return encodeKeyValue(
+    kv.key,
+    kv.createRevision,
+    kv.modRevision,
+    kv.version,
+    NO_BYTES,
+    withLease ? kv.lease : 0n,
+  );
 }

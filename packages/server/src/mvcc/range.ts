@@ -1,7 +1,7 @@
-import { decodeKeyValue, encodeKeyValue, type RangeRequest } from "@quorate/wire/hot";
+import type { RangeRequest } from "@quorate/wire/hot";
 import { assert } from "../assert.ts";
 import type { RecordSink } from "../seams/backend.ts";
-import { NO_BYTES, successorOf } from "./bytes.ts";
+import { successorOf } from "./bytes.ts";
 import { KvError } from "./errors.ts";
 import type { FoundRevision, KeyIndex, KeyWalk } from "./index/key-index.ts";
 import { isFromKey } from "./key-range.ts";
@@ -10,6 +10,7 @@ import {
   filterSteps,
   Hits,
   hasFilters,
+  keyOnly,
   passes,
   recordOf,
   SortOrder,
@@ -328,28 +329,4 @@ function* countSteps(
     if (yield) walk = index.walk(resumeAt, end);
   }
   return count;
-}
-
-/** The record without its value, and without its lease unless asked for: the index does not know leases. */
-function keyOnly(state: StoreState, id: number, main: number, sub: number, withLease: boolean): Uint8Array {
-  const { entries } = state.index;
-  if (!withLease && entries.modMain(id) === main && entries.modSub(id) === sub) {
-    return encodeKeyValue(
-      entries.borrowKey(id),
-      entries.createMain(id),
-      main,
-      entries.version(id),
-      NO_BYTES,
-      0n,
-    );
-  }
-  const kv = decodeKeyValue(recordOf(state, main, sub));
-  return encodeKeyValue(
-    kv.key,
-    kv.createRevision,
-    kv.modRevision,
-    kv.version,
-    NO_BYTES,
-    withLease ? kv.lease : 0n,
-  );
 }
