@@ -18,6 +18,12 @@ import { NamespaceNetwork } from "./network/namespaces.ts";
 import type { Network } from "./network/network.ts";
 import { ProxyNetwork } from "./network/proxies.ts";
 
+/** Folders of runs that have not come to an end; nobody wants them when the process is told to stop. */
+const unfinished = new Set<string>();
+process.on("exit", () => {
+  for (const dir of unfinished) rmSync(dir, { recursive: true, force: true });
+});
+
 export const ELECTION_TIMEOUT_MS = 1_000;
 /** See checkLeases. */
 const LEASE_TOLERANCE_MS = 2 * ELECTION_TIMEOUT_MS;
@@ -64,6 +70,7 @@ export async function runScenario(fault: Fault, options: RunOptions): Promise<vo
   const base = process.env.QUORATE_TMP_DIR ?? tmpdir();
   mkdirSync(base, { recursive: true });
   const dir = mkdtempSync(path.join(base, `quorate-cluster-${fault.name}-`));
+  unfinished.add(dir);
   const random = new Random(options.seed);
   const kind = fault.network ?? options.network;
   const network = kind === "namespaces" ? new NamespaceNetwork() : new ProxyNetwork(random);
@@ -106,6 +113,7 @@ export async function runScenario(fault: Fault, options: RunOptions): Promise<vo
     writeFileSync(path.join(dir, "failure.txt"), `${text}\n`);
     throw new Error(text, { cause: error });
   } finally {
+    unfinished.delete(dir);
     await cluster.close();
     await load.close();
   }

@@ -57,7 +57,7 @@ export function whyNoNamespaces(): string | undefined {
 function sweep(): void {
   const names = [...run(["ip", "netns", "list"]).split("\n"), ...run(["ip", "-br", "link"]).split("\n")];
   for (const name of new Set(names.map((line) => line.split(/[\s@]/)[0]!))) {
-    const match = new RegExp(`^${PREFIX}(\\d+)[nb]\\d+`).exec(name);
+    const match = new RegExp(`^${PREFIX}(\\d+)[nbv]\\d+`).exec(name);
     if (match === null || existsSync(`/proc/${match[1]}`)) continue;
     spawnSync("ip", name.includes("n") ? ["netns", "delete", name] : ["link", "delete", name]);
   }
@@ -65,6 +65,8 @@ function sweep(): void {
 
 interface Home {
   readonly namespace: string;
+  /** The end of its cable at the bridge. */
+  readonly cable: string;
   readonly address: string;
   /** Senders whose packets are dropped here: probability of a drop. */
   readonly drops: Map<string, number>;
@@ -97,12 +99,12 @@ export class NamespaceNetwork implements Network {
   placeNow(name: string): Place {
     const number = this.#homes.size;
     const namespace = `${PREFIX}${process.pid}n${this.#number}${String(number).padStart(2, "0")}`;
-    const outside = `${PREFIX}${process.pid}v${linksMade++}`;
+    const cable = `${PREFIX}${process.pid}v${linksMade++}`;
     const address = `${this.#subnet}.${10 + number}`;
     run(["ip", "netns", "add", namespace]);
-    this.#homes.set(name, { namespace, address, drops: new Map() });
-    run(["ip", "link", "add", outside, "type", "veth", "peer", "name", "eth0", "netns", namespace]);
-    run(["ip", "link", "set", outside, "master", this.#bridge, "up"]);
+    this.#homes.set(name, { namespace, cable, address, drops: new Map() });
+    run(["ip", "link", "add", cable, "type", "veth", "peer", "name", "eth0", "netns", namespace]);
+    run(["ip", "link", "set", cable, "master", this.#bridge, "up"]);
     run(["ip", "-n", namespace, "address", "add", `${address}/24`, "dev", "eth0"]);
     run(["ip", "-n", namespace, "link", "set", "eth0", "up"]);
     run(["ip", "-n", namespace, "link", "set", "lo", "up"]);
@@ -155,7 +157,11 @@ export class NamespaceNetwork implements Network {
   /** Best effort, also at the end of the process: nothing of it may stay. */
   remove(): void {
     open.delete(this);
-    for (const { namespace } of this.#homes.values()) spawnSync("ip", ["netns", "delete", namespace]);
+    for (const { namespace, cable } of this.#homes.values()) {
+      spawnSync("ip", ["netns", "delete", namespace]);
+      // A namespace lives on in secret while something in it has not quite ended.
+      spawnSync("ip", ["link", "delete", cable]);
+    }
     spawnSync("ip", ["link", "delete", this.#bridge]);
   }
 
