@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ClusterHarness, LOCAL_ID, settle, testMember } from "../api/cluster-context.testing.ts";
+import { RequestError } from "../errors.ts";
 import { publish } from "./publish.ts";
 
 const URLS = ["http://10.0.0.1:2379"];
@@ -36,4 +37,22 @@ test("a member that comes back waits for its proposal: what is known is from its
   await cluster.advance(1_000);
   await settle();
   assert.equal(published.done, false);
+});
+
+test("a refusal that comes at once is not met by another attempt at once", async () => {
+  const cluster = new ClusterHarness([testMember(1), testMember(2)]);
+  Object.assign(cluster.config, { name: "m1", advertiseClientUrls: URLS });
+  let attempts = 0;
+  cluster.consensus.propose = (proposal) => {
+    attempts++;
+    proposal.fail(new RequestError("TOO_MANY_REQUESTS"));
+  };
+  const stop = new AbortController();
+  const published = publish(cluster.context, stop.signal);
+  await settle();
+  assert.equal(attempts, 1);
+  await cluster.advance(1_000);
+  assert.ok(attempts >= 5 && attempts <= 11, `${attempts} attempts in a second`);
+  stop.abort();
+  await assert.rejects(published);
 });

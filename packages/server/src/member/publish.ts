@@ -7,6 +7,7 @@ import { pause } from "../api/waiting.ts";
 import { RequestError } from "../errors.ts";
 
 const LOOK_INTERVAL_MS = 50;
+const RETRY_INTERVAL_MS = 100;
 
 /**
  * Tells the cluster this member's name and URLs, through the log; then it may serve. Goes on for as long as it takes, which
@@ -38,6 +39,8 @@ export async function publish(context: ApiContext, signal: AbortSignal): Promise
     } finally {
       attempt.abort();
     }
+    // A refusal may come at once, and whatever ends its reason needs the loop.
+    await pause(context.clock, RETRY_INTERVAL_MS, signal);
   }
 }
 
