@@ -88,6 +88,30 @@ test("a read in the log changes nothing", () => {
   assert.deepEqual(calls, []);
 });
 
+for (const name of [
+  "authStatus",
+  "authUserGet",
+  "authUserList",
+  "authRoleGet",
+  "authRoleList",
+  "authenticate",
+  "authDisable",
+] as const) {
+  test(`an entry of a member of etcd's that changes nothing does not stop this one: ${name}`, () => {
+    const { applier, calls } = recorder();
+    applyEncoded(applier, encodeInternalRequest(InternalField[name], new Uint8Array(0), 1n, "", 0));
+    assert.deepEqual(calls, []);
+  });
+}
+
+for (const name of ["authEnable", "authUserAdd", "authRoleDelete"] as const) {
+  test(`an entry that changes what this release does not keep stops it: ${name}`, () => {
+    const { applier } = recorder();
+    const entry = encodeInternalRequest(InternalField[name], new Uint8Array(0), 1n, "", 0);
+    assert.throws(() => applyEncoded(applier, entry), /does not know/);
+  });
+}
+
 test("a downgrade is enabled and canceled", () => {
   const { applier, calls } = recorder();
   for (const request of [

@@ -81,6 +81,17 @@ export function applyEncoded(applier: Applier, data: Uint8Array): void {
       if (isV2Path(body)) applyV2Request(applier, data);
       // Without a waiting caller a read has no effect.
       break;
+    case InternalField.authStatus:
+    case InternalField.authUserGet:
+    case InternalField.authUserList:
+    case InternalField.authRoleGet:
+    case InternalField.authRoleList:
+      // Members of etcd put these reads in the log, too.
+      break;
+    case InternalField.authenticate:
+    case InternalField.authDisable:
+      // Refused and without effect while authentication is off, which it is wherever this member serves.
+      break;
     case InternalField.downgradeVersionTest:
       // An operation of etcd's own tests, which changes nothing.
       break;
