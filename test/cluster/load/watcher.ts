@@ -7,7 +7,7 @@ import { type Session, sleep } from "./session.ts";
 const EVERY_KEY = { key: Buffer.from([0]), range_end: Buffer.from([0]) };
 const PROGRESS_INTERVAL_MS = 300;
 /** A stream that says nothing at all for so long is given up: its member may be gone without a word. */
-const SILENCE_MS = 5_000;
+const SILENCE_MS = 30_000;
 
 export class Watcher {
   readonly #session: Session;
