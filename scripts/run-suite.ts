@@ -61,6 +61,11 @@ export const SUITES: Readonly<Record<string, Suite>> = {
     what: "1,000 simulated seeds, and planted mistakes",
     onlyOurs: true,
   },
+  simulation: {
+    file: "packages/simulator/src/simulation.suite.ts",
+    what: "whole clusters under virtual time; planted mistakes, then new seeds",
+    onlyOurs: true,
+  },
   corruption: {
     file: "test/crash/corruption.suite.ts",
     what: "flipped bytes in WAL and backend",

@@ -1,5 +1,5 @@
 import type { MemberOptions } from "@quorate/server/simulation";
-import { FAULTS, type TroublePlan } from "./faults/trouble-maker.ts";
+import { FAULTS, type Fault, type TroublePlan } from "./faults/trouble-maker.ts";
 import type { SeededRandom } from "./world/seeded-random.ts";
 
 /** What a run is like, drawn from its seed. */
@@ -20,20 +20,24 @@ export interface Scenario extends TroublePlan {
   readonly member: Partial<MemberOptions>;
 }
 
+/** Faults that leave a process as it is and keep it from hearing of others. */
+const SILENCES: readonly Fault[] = ["cut", "partition", "pause", "isolate-leader"];
+
 /** `troubleMs`: world time for which faults come. */
 export function drawScenario(random: SeededRandom, troubleMs: number): Scenario {
   const heartbeatMs = random.pick([10, 30, 100]);
   const electionMs = 10 * heartbeatMs;
-  const withFaults = FAULTS.filter(() => random.chance(0.6));
-  const floods = random.chance(0.5);
+  const isAboutSnapshots = random.chance(0.3);
+  const floods = isAboutSnapshots || random.chance(0.4);
+  const faults = FAULTS.filter(() => random.chance(isAboutSnapshots ? 0.2 : 0.6));
   return {
-    members: random.pick([3, 3, 3, 3, 5, 1]),
+    members: random.pick([3, 3, 3, 3, 5, isAboutSnapshots ? 3 : 1]),
     workers: 2 + random.below(5),
     thinkMs: random.pick([5, 15, 40, 100]),
     leaseHolders: random.below(4),
-    faults: withFaults.length === 0 ? ["kill"] : withFaults,
+    faults: isAboutSnapshots ? [...SILENCES, ...faults] : ["kill", ...faults],
     meanPauseMs: random.pick([electionMs, 3 * electionMs, 2_000, 5_000]),
-    meanFaultMs: random.pick([electionMs / 2, 2 * electionMs, 1_500]),
+    meanFaultMs: isAboutSnapshots ? 800 : random.pick([electionMs / 2, 2 * electionMs, 1_500]),
     troubleMs,
     momentChance: random.pick([0, 0.1, 0.4]),
     floods,

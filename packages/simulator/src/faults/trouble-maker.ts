@@ -144,7 +144,7 @@ export class TroubleMaker {
           latencyMs: this.#random.exponential(20),
           jitterMs: this.#random.exponential(30),
           loss: this.#random.chance(0.5) ? this.#random.between(0, 0.3) : 0,
-          duplication: this.#random.between(0, 0.2),
+          duplication: this.#random.between(0, 0.4),
           reordering: this.#random.between(0, 0.3),
         };
         this.#world.snapshotBreakChance = 0.5;

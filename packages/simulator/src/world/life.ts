@@ -10,6 +10,15 @@ export interface ClockSkew {
   wallOffsetMs: number;
 }
 
+export interface LifeEvents {
+  /** The process gets to run. */
+  entered(): void;
+  /** Something has escaped the process. */
+  onThrow(error: Error): void;
+  /** The process has looked at the time. May throw. */
+  step(): void;
+}
+
 /** How long whoever yields waits: not nothing, so that whoever yields until time has passed sees it pass. */
 const SOON_MS = 0.01;
 const WALL_START_MS = 1_700_000_000_000;
@@ -28,14 +37,16 @@ export class Life {
   #waiting: (() => void)[] = [];
   readonly #endings = new Set<() => void>();
 
-  /** `entered` is told each time that the process gets to run; `onThrow` of what escapes it. */
-  constructor(time: VirtualTime, skew: ClockSkew, entered: () => void, onThrow: (error: Error) => void) {
+  constructor(time: VirtualTime, skew: ClockSkew, { entered, onThrow, step }: LifeEvents) {
     this.#time = time;
     this.#entered = entered;
     this.#onThrow = onThrow;
     // Own properties only: members copy their clock to wrap it.
     this.clock = {
-      nowMs: () => skew.originMs + time.nowMs * skew.rate,
+      nowMs: () => {
+        step();
+        return skew.originMs + time.nowMs * skew.rate;
+      },
       wallMs: () => Math.floor(WALL_START_MS + skew.wallOffsetMs + time.nowMs * skew.rate),
       setTimer: (delayMs, callback) => this.#setTimer(Math.max(delayMs / skew.rate, SOON_MS), callback),
       soon: (callback) => {

@@ -14,7 +14,7 @@ import {
   type Timer,
 } from "@quorate/server/simulation";
 import type { ClockSkew } from "./life.ts";
-import { leakPendingWrites, withoutDurability } from "./planted-bugs.ts";
+import { withoutDurability } from "./planted-bugs.ts";
 import { Process } from "./process.ts";
 import type { SeededRandom } from "./seeded-random.ts";
 import type { World } from "./world.ts";
@@ -122,7 +122,6 @@ export class Machine {
     const options = { clock: this.#databaseClock, flushMs: FLUSH_MS, batchIntervalMs, batchLimit };
     const backend = this.#databases.get(path) ?? new MemoryBackend(options);
     this.#databases.set(path, backend);
-    if (this.#world.plants.has("leaky-become")) leakPendingWrites(backend);
     return backend;
   }
 

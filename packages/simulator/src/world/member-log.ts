@@ -21,6 +21,7 @@ const TELLING = new Set([
 /** A member's log as lines of the run's trace. */
 export function memberLog(world: World, name: string, address: string): Logger {
   const write = (message: string, fields: LogFields = {}) => {
+    world.step();
     if (COUNTED.has(message)) world.count(message);
     if (TELLING.has(message)) world.moment(address);
     world.note(`${name}: ${message} ${describe(fields)}`);

@@ -1,5 +1,5 @@
 import { type Message, MessageType } from "@quorate/raft";
-import type { Disk, DiskFile, MemberParts, MemoryBackend, Table } from "@quorate/server/simulation";
+import type { Disk, DiskFile, MemberParts } from "@quorate/server/simulation";
 
 /** Mistakes that are planted on purpose, to see that the checks find them. */
 export const PLANTS = {
@@ -7,7 +7,8 @@ export const PLANTS = {
   "lying-disk": "syncs of files do nothing",
   "reads-without-quorum": "linearizable reads are answered from local state",
   "repeated-proposals": "the network delivers forwarded proposals twice",
-  "leaky-become": "what was pending in a database survives its replacement by a received one",
+  "forgotten-leases": "a member goes on with its old leases when it has received a snapshot",
+  "unaware-watchers": "watchers are not told that a snapshot has replaced the state",
   "forgetful-watch": "a watch stream loses a response now and then",
   "deaf-lessor": "keepalives are answered and change nothing",
   "immortal-leases": "leases that have expired are not revoked",
@@ -25,6 +26,8 @@ export function plantInMember(plants: ReadonlySet<Plant>, parts: MemberParts, is
     lessor.renew = async (id) => timeToLive.call(lessor, id, false)?.grantedTtlSeconds ?? 0;
   }
   if (plants.has("immortal-leases")) lessor.promote = () => {};
+  if (plants.has("forgotten-leases")) lessor.become = () => {};
+  if (plants.has("unaware-watchers")) context.watches.storeReplaced = () => {};
   if (plants.has("forgetful-watch")) {
     const { watches } = context;
     const open = watches.openStream.bind(watches);
@@ -99,25 +102,4 @@ class LyingFile implements DiskFile {
   close(): Promise<void> {
     return this.#file.close();
   }
-}
-
-/** Makes `backend` carry what it had not committed over into the database that replaces it. */
-export function leakPendingWrites(backend: MemoryBackend): void {
-  const put = backend.put.bind(backend);
-  const commit = backend.commit.bind(backend);
-  const become = backend.become.bind(backend);
-  let pending: [Table, Uint8Array, Uint8Array][] = [];
-  backend.put = (table, key, value) => {
-    pending.push([table, key, value]);
-    put(table, key, value);
-  };
-  backend.commit = () => {
-    pending = [];
-    commit();
-  };
-  backend.become = async (other) => {
-    const leaked = pending;
-    await become(other);
-    for (const [table, key, value] of leaked) put(table, key, value);
-  };
 }

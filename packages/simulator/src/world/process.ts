@@ -63,12 +63,11 @@ export class Process implements Endpoint {
     this.address = machine.address;
     this.name = machine.name;
     this.config = configFromOptions(machine.options);
-    this.life = new Life(
-      world.time,
-      machine.skew,
-      () => world.entered(this),
-      (error) => this.fail(error),
-    );
+    this.life = new Life(world.time, machine.skew, {
+      entered: () => world.entered(this),
+      onThrow: (error) => this.fail(error),
+      step: () => world.step(),
+    });
     this.#disk = new ProcessDisk(machine.mount(), this.life, machine.diskUnderWay);
   }
 

@@ -19,6 +19,7 @@ export interface WorldOptions {
 /** Links are looked at this often. */
 const PROBE_MS = 50;
 const RESTART_POLL_MS = 100;
+const MAX_STEPS = 100_000;
 
 /** Machines, their network and one time: everything that a run can meet. What it meets follows from the seed. */
 export class World {
@@ -40,6 +41,7 @@ export class World {
   /** Told of a process each time that it has run. */
   observe: (process: Process) => void = () => {};
   #lastEntered: Process | undefined;
+  #steps = 0;
 
   constructor({ seed, plants, traceLines }: WorldOptions) {
     this.random = new SeededRandom(seed);
@@ -102,6 +104,11 @@ export class World {
 
   entered(process: Process): void {
     this.#lastEntered = process;
+  }
+
+  /** Counts what a process does in one event; throws in a process that goes on without end, and would stop the world. */
+  step(): void {
+    if (++this.#steps > MAX_STEPS) throw new Error("the process does not yield");
   }
 
   processFailed(process: Process, error: Error): void {
@@ -170,6 +177,7 @@ export class World {
   #observeEntered(): void {
     const process = this.#lastEntered;
     this.#lastEntered = undefined;
+    this.#steps = 0;
     if (process?.life.isAlive === true) this.observe(process);
   }
 
