@@ -17,6 +17,7 @@ import { RequestError } from "../errors.ts";
 import { failpoints } from "../failpoints/index.ts";
 import type { Clock } from "../seams/clock.ts";
 import { AppliedWaiters } from "./applied-waiters.ts";
+import { CommitUpdates } from "./commit-updates.ts";
 import { ConfChangeWaiters } from "./conf-change-waiters.ts";
 import { ForwardedProposals } from "./forwarded-proposals.ts";
 import type { LogWriter } from "./log-writer.ts";
@@ -51,6 +52,7 @@ export class Consensus {
   readonly #confChanges = new ConfChangeWaiters();
   readonly #appliedWaiters: AppliedWaiters;
   readonly #slowDisk: SlowDiskGuard;
+  readonly #commitUpdates: CommitUpdates;
   #incoming: Proposal[] = [];
   #turnScheduled = false;
   #draining = false;
@@ -80,6 +82,7 @@ export class Consensus {
     this.#forwarded = new ForwardedProposals(options.requestTimeoutMs);
     this.#appliedWaiters = new AppliedWaiters(options.clock);
     this.#slowDisk = new SlowDiskGuard(options.electionTimeoutMs);
+    this.#commitUpdates = new CommitUpdates(options.clock, (messages) => this.#send(messages));
     this.#reads = new ReadIndexRounds(options.ids, options.requestTimeoutMs, (context) => {
       this.#node.readIndex(context);
     });
@@ -190,7 +193,10 @@ export class Consensus {
   /** Messages of other members. */
   receive(messages: readonly Message[]): void {
     if (this.#stopped) return;
-    for (const message of messages) this.#step(message);
+    for (const message of messages) {
+      this.#commitUpdates.received(message);
+      this.#step(message);
+    }
     this.#drain();
   }
 
@@ -275,6 +281,7 @@ export class Consensus {
       this.#forwarded.failAll(error);
       this.#confChanges.failAll(error);
       this.#appliedWaiters.stop();
+      this.#commitUpdates.stop();
     }
     await this.#writer.whenIdle();
     this.#writer.writeDeferred();
@@ -379,7 +386,9 @@ export class Consensus {
         }
         for (const state of ready.readStates) this.#reads.answered(state);
         const toPeers = this.#handOut(ready.messages);
-        if (toPeers !== undefined || failpoints !== undefined) this.#send(toPeers);
+        if (toPeers !== undefined || failpoints !== undefined) {
+          this.#send(toPeers && this.#commitUpdates.withoutHeld(toPeers));
+        }
         if (this.#reads.applied(this.#appliedIndex) && this.#reads.hasWaiting) this.#scheduleTurn();
       }
     } finally {
@@ -416,7 +425,7 @@ export class Consensus {
         return;
       }
     }
-    if (toPeers !== undefined) this.#events.send(toPeers);
+    if (toPeers !== undefined && toPeers.length > 0) this.#events.send(toPeers);
   }
 
   /** Only in processes with failpoints: a sleep holds applying up, and nothing else. */
