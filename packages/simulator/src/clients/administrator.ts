@@ -73,13 +73,14 @@ export class Administrator {
     const before = await this.#try((api) => api.members());
     if (before === undefined || before.some(({ isLearner, name }) => isLearner || name === "")) return;
     const old = this.#random.pick(before);
-    const isRebuilt = before.length > 1 && this.#random.chance(0.4);
+    const isRebuilt = before.length > 2 && this.#random.chance(0.4);
     const oldAddress = old.peerUrls[0]!;
     if (isRebuilt && !(await this.#remove(old))) return;
     const address = isRebuilt ? oldAddress : `http://10.0.1.${this.#world.machines.length}:2380`;
     if (!(await this.#add(address))) return;
     this.#world.count(isRebuilt ? "members rebuilt" : "members added");
-    if (!isRebuilt && (await this.#remove(old))) this.#world.count("members removed");
+    // One of two may leave only if the other lives to tell: a cluster has no quorum for anything else.
+    if (!isRebuilt && before.length > 1 && (await this.#remove(old))) this.#world.count("members removed");
   }
 
   /** Returns whether a member at `address` has become a voter. */

@@ -109,14 +109,6 @@ export class Machine {
     return this.#world.plants.has("lying-disk") ? withoutDurability(disk) : disk;
   }
 
-  /** Makes the data directory, as whoever sets up a machine does. */
-  async prepare(disk: Disk): Promise<void> {
-    const { dataDir } = this.options;
-    await disk.makeDirectory(`${dataDir}/member`);
-    await disk.syncDirectory(dataDir);
-    await disk.syncDirectory("/");
-  }
-
   openDatabase(path: string, config: ServerConfig): Backend {
     const { backendBatchMs: batchIntervalMs, backendBatchLimit: batchLimit } = config;
     const options = { clock: this.#databaseClock, flushMs: FLUSH_MS, batchIntervalMs, batchLimit };

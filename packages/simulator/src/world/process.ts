@@ -117,7 +117,6 @@ export class Process implements Endpoint {
     const { clock } = this.life;
     const log = memberLog(this.#world, this.name, this.address);
     const peerRequests = new SimulatedPeerRequests(this.#world, this.address, this.life);
-    await this.#machine.prepare(this.#disk);
     const storage = await openStorage({
       config,
       disk: this.#disk,

@@ -19,6 +19,7 @@ export interface WorldOptions {
 /** Links are looked at this often. */
 const PROBE_MS = 50;
 const RESTART_POLL_MS = 100;
+const REMOVAL_DELAY_MS = 1_000;
 const MAX_STEPS = 100_000;
 
 /** Machines, their network and one time: everything that a run can meet. What it meets follows from the seed. */
@@ -128,11 +129,15 @@ export class World {
     this.restartLater(machine);
   }
 
+  /** As `Member` does, it stays for a moment: the others may not have learnt yet that it has agreed. */
   processRemoved(process: Process): void {
     const machine = this.machine(process.address)!;
+    if (!machine.isWanted) return;
     this.note(`${process.name} is removed`);
     machine.isWanted = false;
-    machine.kill();
+    process.life.clock.setTimer(REMOVAL_DELAY_MS, () => {
+      if (machine.process === process) machine.kill();
+    });
   }
 
   restartLater(machine: Machine, delayMs: number = 200 + this.random.exponential(500)): void {
