@@ -2,7 +2,7 @@
 
 export { localCalls } from "./api/local-calls.ts";
 export { createServices } from "./api/register.ts";
-export { MemoryBackend, type MemoryBackendOptions } from "./backend/memory-backend.ts";
+export { MemoryBackend } from "./backend/memory-backend.ts";
 export type { ServerConfig } from "./config/server-config.ts";
 export type { GatewayBackend, GatewayCall } from "./http/gateway/backend.ts";
 export { type PlainHandler, peerEndpoints } from "./http/peer/endpoints.ts";
@@ -27,5 +27,5 @@ export type { Random } from "./seams/random.ts";
 export { type DiskFault, type DiskOperation, SimulatedDisk } from "./seams/simulated-disk.ts";
 export type { SnapshotDatabase, Transport, TransportEvents } from "./seams/transport.ts";
 export { receivedDatabasePath } from "./snapshot/received-database.ts";
-export { type LogFields, type Logger, silentLogger } from "./telemetry/logger.ts";
+export type { LogFields, Logger } from "./telemetry/logger.ts";
 export { LeaderMonitor } from "./watch/leader-monitor.ts";

@@ -79,7 +79,7 @@ export class Administrator {
     const address = isRebuilt ? oldAddress : `http://10.0.1.${this.#world.machines.length}:2380`;
     if (!(await this.#add(address))) return;
     this.#world.count(isRebuilt ? "members rebuilt" : "members added");
-    // One of two may leave only if the other lives to tell: a cluster has no quorum for anything else.
+    // Never from two to one: who stays could die before it knows for certain that the other one has left for good.
     if (!isRebuilt && before.length > 1 && (await this.#remove(old))) this.#world.count("members removed");
   }
 

@@ -37,8 +37,6 @@ export class World {
   snapshotBreakChance = 0;
   /** Told of moments at which a fault would hurt most, and of the machine that it would hurt. */
   onMoment: (machine: Machine) => void = () => {};
-  /** Set while processes are meant to be left as they are. */
-  restarts = true;
   /** Told of a process each time that it has run. */
   observe: (process: Process) => void = () => {};
   #lastEntered: Process | undefined;
@@ -144,7 +142,7 @@ export class World {
     this.time.after(delayMs, () => {
       if (!machine.isWanted || machine.isUp) return;
       // A process whose write is stuck in the kernel does not go away before that.
-      if (machine.diskUnderWay.size > 0 || !this.restarts) this.restartLater(machine, RESTART_POLL_MS);
+      if (machine.diskUnderWay.size > 0) this.restartLater(machine, RESTART_POLL_MS);
       else machine.start();
     });
   }
