@@ -80,6 +80,17 @@ export const SUITES: Readonly<Record<string, Suite>> = {
     what: "the same for hours, with five members, more seeds and 1 GB",
     onlyByName: true,
   },
+  mixed: {
+    file: "test/mixed/mixed.suite.ts",
+    what: "clusters of our members and etcd's 3.7 and 3.6 under checked load; the guides' commands",
+    onlyOurs: true,
+  },
+  "mixed-long": {
+    file: "test/mixed/mixed-long.suite.ts",
+    what: "all mixed clusters, with more rounds",
+    onlyOurs: true,
+    onlyByName: true,
+  },
   failpoints: {
     file: "test/crash/failpoints.suite.ts",
     what: "a panic at every failpoint under load",

@@ -65,41 +65,43 @@ const cases: readonly Case[] = [
   },
 ];
 
-for (const { name, args, changed } of cases) {
-  test(name, { skip }, async () => {
-    const problems: string[] = [];
-    const cluster = new Cluster({
-      command: ETCD.command,
-      size: 2,
-      network: new ProxyNetwork(new Random(1)),
-      dir: temporaryDir("corruption"),
-      args,
-      onUnexpectedExit: (what) => problems.push(what),
-    });
-    try {
-      await cluster.start();
-      const ours = await cluster.add(false, undefined, QUORATE.command);
-      await cluster.healthy();
-      const [theirs, other] = cluster.members as [MemberProcess, MemberProcess];
-      const client = cluster.client(other);
-      const planted = (await client.put({ key: "a", value: PLANTED })).header!.revision;
-      await client.put({ key: "b", value: "later" });
-      await sameHashes(cluster);
-      assert.equal(await etcdctl(cluster.members, "alarm", "list"), "");
-      const member = changed === "ours" ? ours : theirs;
-      await member.stop();
-      await (changed === "ours" ? changeOurs(member, planted) : changeTheirs(member));
-      cluster.restart(member);
-      await cluster.healthy();
-      await lead(cluster, changed === "ours" ? other : ours);
-      await client.compact({ revision: planted });
-      await eventually(async () => {
-        const alarms = await etcdctl([other], "alarm", "list");
-        assert.equal(alarms.trim().replace(/ +/g, " "), `memberID:${member.id} alarm:CORRUPT`);
+export function corruptionFound(): void {
+  for (const { name, args, changed } of cases) {
+    test(name, { skip }, async () => {
+      const problems: string[] = [];
+      const cluster = new Cluster({
+        command: ETCD.command,
+        size: 2,
+        network: new ProxyNetwork(new Random(1)),
+        dir: temporaryDir("corruption"),
+        args,
+        onUnexpectedExit: (what) => problems.push(what),
       });
-      assert.deepEqual(problems, []);
-    } finally {
-      await cluster.close();
-    }
-  });
+      try {
+        await cluster.start();
+        const ours = await cluster.add(false, undefined, QUORATE.command);
+        await cluster.healthy();
+        const [theirs, other] = cluster.members as [MemberProcess, MemberProcess];
+        const client = cluster.client(other);
+        const planted = (await client.put({ key: "a", value: PLANTED })).header!.revision;
+        await client.put({ key: "b", value: "later" });
+        await sameHashes(cluster);
+        assert.equal(await etcdctl(cluster.members, "alarm", "list"), "");
+        const member = changed === "ours" ? ours : theirs;
+        await member.stop();
+        await (changed === "ours" ? changeOurs(member, planted) : changeTheirs(member));
+        cluster.restart(member);
+        await cluster.healthy();
+        await lead(cluster, changed === "ours" ? other : ours);
+        await client.compact({ revision: planted });
+        await eventually(async () => {
+          const alarms = await etcdctl([other], "alarm", "list");
+          assert.equal(alarms.trim().replace(/ +/g, " "), `memberID:${member.id} alarm:CORRUPT`);
+        });
+        assert.deepEqual(problems, []);
+      } finally {
+        await cluster.close();
+      }
+    });
+  }
 }

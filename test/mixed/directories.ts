@@ -39,28 +39,30 @@ function etcdctl(server: Server, ...args: string[]): string {
   return execFileSync(tools.etcdctl, ["--endpoints", server.endpoint, ...args], { encoding: "utf8" });
 }
 
-test("data under authentication is not handed to everybody, and etcd can go on with it", {
-  skip,
-}, async () => {
-  const dataDir = path.join(temporaryDir("auth"), "data");
-  await running(ETCD, dataDir, async (server) => {
-    await put(server, "secret");
-    etcdctl(server, "user", "add", "root:pw");
-    etcdctl(server, "user", "grant-role", "root", "root");
-    etcdctl(server, "auth", "enable");
+export function refusedDirectories(): void {
+  test("data under authentication is not handed to everybody, and etcd can go on with it", {
+    skip,
+  }, async () => {
+    const dataDir = path.join(temporaryDir("auth"), "data");
+    await running(ETCD, dataDir, async (server) => {
+      await put(server, "secret");
+      etcdctl(server, "user", "add", "root:pw");
+      etcdctl(server, "user", "grant-role", "root", "root");
+      etcdctl(server, "auth", "enable");
+    });
+    await assert.rejects(Server.start({ command: QUORATE.command, dataDir }), /authentication is enabled/);
+    const database = path.join(dataDir, "member/snap/db");
+    renameSync(`${database}.bbolt`, database);
+    const found = await running(ETCD, dataDir, async (server) =>
+      etcdctl(server, "--user", "root:pw", "get", "kept", "--print-value-only"),
+    );
+    assert.equal(found, "secret\n");
   });
-  await assert.rejects(Server.start({ command: QUORATE.command, dataDir }), /authentication is enabled/);
-  const database = path.join(dataDir, "member/snap/db");
-  renameSync(`${database}.bbolt`, database);
-  const found = await running(ETCD, dataDir, async (server) =>
-    etcdctl(server, "--user", "root:pw", "get", "kept", "--print-value-only"),
-  );
-  assert.equal(found, "secret\n");
-});
 
-test("etcd refuses our database and leaves it as it is", { skip }, async () => {
-  const dataDir = path.join(temporaryDir("ours"), "data");
-  await running(QUORATE, dataDir, (server) => put(server, "still here"));
-  await assert.rejects(Server.start({ command: ETCD.command, dataDir }), /invalid database|ended with/);
-  assert.equal(await running(QUORATE, dataDir, kept), "still here");
-});
+  test("etcd refuses our database and leaves it as it is", { skip }, async () => {
+    const dataDir = path.join(temporaryDir("ours"), "data");
+    await running(QUORATE, dataDir, (server) => put(server, "still here"));
+    await assert.rejects(Server.start({ command: ETCD.command, dataDir }), /invalid database|ended with/);
+    assert.equal(await running(QUORATE, dataDir, kept), "still here");
+  });
+}

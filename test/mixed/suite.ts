@@ -1,6 +1,5 @@
 /** One test a scenario, with the arguments that both suites take. */
-
-import { test } from "node:test";
+import { describe, test } from "node:test";
 import { parseArgs } from "node:util";
 import { whyNoNamespaces } from "../cluster/network/namespaces.ts";
 import { type Fault, runScenario } from "../cluster/scenario.ts";
@@ -15,8 +14,18 @@ export interface MixedScenario extends Fault {
   readonly size?: number;
 }
 
-/** `long`: more rounds of each. */
-export function runMixed(scenarios: readonly MixedScenario[], long: boolean): void {
+export interface MixedSuite {
+  readonly scenarios: readonly MixedScenario[];
+  /** Tests that are no scenarios under load, by name: each function declares some. */
+  readonly tests: Readonly<Record<string, () => void>>;
+  /** More rounds of each scenario. */
+  readonly long: boolean;
+}
+
+/** Scenarios mostly wait: for links to get old enough for a change of members, and for polls. */
+const AT_ONCE = 2;
+
+export function runMixed({ scenarios, tests, long }: MixedSuite): void {
   const { values } = parseArgs({
     args: JSON.parse(process.env.QUORATE_SUITE_ARGS ?? "[]") as string[],
     options: { only: { type: "string" }, seed: { type: "string" } },
@@ -25,16 +34,23 @@ export function runMixed(scenarios: readonly MixedScenario[], long: boolean): vo
     test("mixed clusters", { skip: "needs /proc and signals as Linux has them" }, () => {});
     return;
   }
-  const network = whyNoNamespaces() === undefined ? "namespaces" : "proxies";
   const wanted = values.only?.split(",");
-  for (const scenario of scenarios) {
-    if (wanted?.includes(scenario.name) === false) continue;
-    const seed = values.seed === undefined ? freshSeed() : Number(values.seed);
-    const skip = scenario.needs.map(whyMissing).find((reason) => reason !== undefined) ?? false;
-    test(`${scenario.name}: ${scenario.what} (seed ${seed})`, { skip }, async (t) => {
-      const report = (line: string): void => t.diagnostic(line);
-      const { start, size = 3 } = scenario;
-      await runScenario(scenario, { command: start.command, size, seed, network, long, report });
-    });
-  }
+  const isWanted = (name: string): boolean => wanted?.includes(name) !== false;
+  const seed = values.seed === undefined ? undefined : Number(values.seed);
+  describe("mixed clusters", { concurrency: AT_ONCE }, () => {
+    for (const scenario of scenarios.filter(({ name }) => isWanted(name))) {
+      testScenario(scenario, seed ?? freshSeed(), long);
+    }
+    for (const [name, declare] of Object.entries(tests)) if (isWanted(name)) declare();
+  });
+}
+
+function testScenario(scenario: MixedScenario, seed: number, long: boolean): void {
+  const { name, what, start, size = 3 } = scenario;
+  const skip = scenario.needs.map(whyMissing).find((reason) => reason !== undefined) ?? false;
+  const network = whyNoNamespaces() === undefined ? "namespaces" : "proxies";
+  test(`${name}: ${what} (seed ${seed})`, { skip }, async (t) => {
+    const report = (line: string): void => t.diagnostic(line);
+    await runScenario(scenario, { command: start.command, size, seed, network, long, report });
+  });
 }

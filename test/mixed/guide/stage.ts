@@ -8,6 +8,7 @@ import path from "node:path";
 import { which } from "../../../scripts/real-etcd.ts";
 import { sleep } from "../../cluster/load/session.ts";
 import { temporaryDir } from "../../support/server.ts";
+import { within } from "../within.ts";
 import type { Block } from "./blocks.ts";
 
 const READY = "ready to serve client requests";
@@ -95,11 +96,19 @@ export class Stage {
   /** Waits until what ran there has ended by itself; its status. */
   async ended(machine: string): Promise<number | null> {
     const service = this.#service(machine);
-    const status = await Promise.race([service.ended, sleep(TIMEOUT_MS).then(() => undefined)]);
+    const status = await within(service.ended, TIMEOUT_MS);
     if (status === undefined)
       throw new Error(`${machine} has not ended:\n${this.log(machine).slice(-2_000)}`);
     this.#services.delete(machine);
     return status;
+  }
+
+  /** The machine is lost. */
+  async kill(machine: string): Promise<void> {
+    const { child, ended } = this.#service(machine);
+    child.kill("SIGKILL");
+    await ended;
+    this.#services.delete(machine);
   }
 
   /** What the program on a machine has written to its log. */

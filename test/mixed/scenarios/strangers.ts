@@ -1,13 +1,13 @@
 /** Members that have no place in the cluster: removed ones, and those of another cluster. */
 import assert from "node:assert/strict";
 import type { Cluster } from "../../cluster/cluster.ts";
-import { sleep } from "../../cluster/load/session.ts";
-import type { Exit, MemberProcess } from "../../cluster/member-process.ts";
+import type { MemberProcess } from "../../cluster/member-process.ts";
 import type { Arena } from "../../cluster/scenario.ts";
 import { eventually, sameHashes } from "../agreement.ts";
 import { says } from "../logs.ts";
 import { ETCD, type Program, QUORATE } from "../programs.ts";
 import type { MixedScenario } from "../suite.ts";
+import { within } from "../within.ts";
 
 const EXIT_TIMEOUT_MS = 20_000;
 const REMOVED = "the member has been permanently removed from the cluster";
@@ -31,10 +31,7 @@ async function removedWhileDown(
   await cluster.remove(member);
   cluster.restart(member);
   member.expectExit();
-  const exit = await Promise.race<Exit | undefined>([
-    member.exited,
-    sleep(EXIT_TIMEOUT_MS).then(() => undefined),
-  ]);
+  const exit = await within(member.exited, EXIT_TIMEOUT_MS);
   if (exit === undefined) await member.kill();
   // etcd's own status is 1 when it is told while it opens its listeners.
   const statuses = program === QUORATE ? [0] : [0, 1];

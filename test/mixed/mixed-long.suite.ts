@@ -1,0 +1,18 @@
+/** All mixed clusters, with more rounds. Takes the arguments of the short suite. */
+import { corruptionFound } from "./corruption-found.ts";
+import { refusedDirectories } from "./directories.ts";
+import { migratingGuide } from "./guide/migrating.ts";
+import { operatingGuide } from "./guide/operating.ts";
+import { LONG_SCENARIOS } from "./scenarios/scenarios.ts";
+import { runMixed } from "./suite.ts";
+
+runMixed({
+  scenarios: LONG_SCENARIOS,
+  tests: {
+    directories: refusedDirectories,
+    "corruption-found": corruptionFound,
+    migrating: migratingGuide,
+    operating: operatingGuide,
+  },
+  long: true,
+});
