@@ -93,14 +93,11 @@ export class Stage {
     return { status, output, errors };
   }
 
-  /** Waits until what ran there has ended by itself; its status. */
-  async ended(machine: string): Promise<number | null> {
-    const service = this.#service(machine);
-    const status = await within(service.ended, TIMEOUT_MS);
-    if (status === undefined)
-      throw new Error(`${machine} has not ended:\n${this.log(machine).slice(-2_000)}`);
-    this.#services.delete(machine);
-    return status;
+  /** Waits until what ran there has ended by itself, with status 0. */
+  async ended(machine: string): Promise<void> {
+    const status = await within(this.#service(machine).ended, TIMEOUT_MS);
+    if (status === 0) this.#services.delete(machine);
+    else throw new Error(`${machine} has not ended well (${status}):\n${this.log(machine).slice(-4_000)}`);
   }
 
   /** The machine is lost. */
