@@ -63,6 +63,7 @@ class Run {
   readonly #workers: Worker[] = [];
   readonly #holders: LeaseHolder[] = [];
   readonly #watchers: Watcher[] = [];
+  #clientsAreDone = false;
 
   constructor(options: RunOptions) {
     const { seed, plants = [], troubleMs = 15_000, traceLines = 0 } = options;
@@ -122,7 +123,6 @@ class Run {
   async #work(): Promise<void> {
     const world = this.#world;
     const scenario = this.#scenario;
-    const others: Worker[] = [];
     for (let i = 0; i < scenario.workers; i++) {
       this.#workers.push(new Worker(world, this.#journal, `w${i}`, scenario.thinkMs));
     }
@@ -136,10 +136,9 @@ class Run {
         new Watcher(world, this.#journal, machine, `registers of ${machine.name}`, "r/", "r0"),
       );
     }
+    const flooders: Worker[] = [];
     if (scenario.floods) {
-      const flooder = new Worker(world, this.#journal, "flood", 0);
-      others.push(flooder);
-      void flooder.flood();
+      flooders.push(new Worker(world, this.#journal, "flood", 0));
     }
     const administrator = new Administrator(world, this.#journal, {
       ...scenario,
@@ -147,11 +146,15 @@ class Run {
     });
     const trouble = new TroubleMaker(world, scenario);
     const everybody = [...this.#workers, ...this.#holders, administrator];
-    for (const each of [...everybody, trouble]) void each.run();
+    const works = [...everybody.map((each) => each.run()), ...flooders.map((each) => each.flood())];
+    void Promise.all(works).then(() => {
+      this.#clientsAreDone = true;
+    });
+    void trouble.run();
     const endMs = world.time.nowMs + scenario.troubleMs;
     await world.run(() => world.time.nowMs >= endMs);
     world.note("the trouble ends");
-    for (const each of [...everybody, ...others, trouble]) each.stop();
+    for (const each of [...everybody, ...flooders, trouble]) each.stop();
     for (const machine of world.machines) if (machine.isWanted) world.restartLater(machine, 1);
   }
 
@@ -186,6 +189,7 @@ class Run {
       void ask();
       if (!(await this.#wait(`an answer of ${machine.name}`, RECOVERY_MS, () => answered))) return;
     }
+    if (!(await this.#wait("clients to end", QUIET_MS, () => this.#clientsAreDone))) return;
     const leases = () => this.#members().every(({ process }) => process?.parts?.lessor.size === 0);
     if (!(await this.#wait("the end of all leases", QUIET_MS, leases))) return;
     if (!(await this.#wait("equal members", QUIET_MS, () => haveConverged(this.#members())))) return;
