@@ -100,11 +100,11 @@ function inCluster(
 /** What clusters of several members are measured by. */
 export const CLUSTER_ROWS: readonly Row[] = [
   inCluster("leader", "put", 1, 1, 1),
-  inCluster("leader", "put", 10, 100, 2),
-  inCluster("leader", "put", 100, 1, 1.5),
-  inCluster("leader", "put", 1000, 1, 1.5),
-  inCluster("leader", "range", 10, 100, 2),
-  inCluster("all", "range", 10, 100, 2),
+  inCluster("leader", "put", 10, 100, 3),
+  inCluster("leader", "put", 100, 1, 2),
+  inCluster("leader", "put", 1000, 1, 2),
+  inCluster("leader", "range", 10, 100, 3),
+  inCluster("all", "range", 10, 100, 3),
   inCluster("follower", "put", 10, 100, 2),
   inCluster("follower", "range", 10, 100, 2),
 ];
