@@ -260,7 +260,7 @@ export class Consensus {
     let toPeers: Message[] | undefined;
     for (const response of responses) {
       if (response.to === this.#options.localId) {
-        this.#node.step(response);
+        this.#stepOwn(response);
       } else {
         toPeers ??= [];
         toPeers.push(response);
@@ -329,6 +329,15 @@ export class Consensus {
       this.#node.step(message);
     } catch (error) {
       if (!(error instanceof RaftError)) throw error;
+    }
+  }
+
+  /** A leader that has just been removed may still have had a write on its way: its word about that counts no more. */
+  #stepOwn(response: Message): void {
+    try {
+      this.#node.step(response);
+    } catch (error) {
+      if (!isRaftError(error, "STEP_PEER_NOT_FOUND")) throw error;
     }
   }
 
