@@ -466,7 +466,7 @@ export class Consensus {
       this.#appliedTerm = entry.term;
       if (entry.type !== EntryType.EntryNormal) {
         const { id, error } = this.#events.applyConfChange(entry);
-        this.#confChanges.settle(id, error);
+        void this.#writer.persistCommit().then(() => this.#confChanges.settle(id, error));
       } else if (entry.data.length > 0) {
         this.#events.applyEntry(entry, this.#pending.take(entry) ?? this.#forwarded.take(entry));
       } else {

@@ -95,6 +95,16 @@ test("a new commit index alone costs no write, and travels with the next one", a
   assert.ok(wal);
 });
 
+test("a commit index is made durable on its own when it is asked for", async () => {
+  const { simulated, writer } = await setUp();
+  writer.append(append(1, 0, [1]));
+  await writer.whenIdle();
+  writer.append(append(1, 1, [], false));
+  await writer.persistCommit();
+  simulated.crash();
+  assert.equal((await reopen(simulated)).state.commit, 1);
+});
+
 test("a snapshot record is preceded by a commit that covers it", async () => {
   const { simulated, writer } = await setUp();
   writer.append(append(1, 0, [1, 2]));

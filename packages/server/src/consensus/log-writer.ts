@@ -41,6 +41,8 @@ export class LogWriter {
   /** When the disk was given what it works at. */
   #writingSinceMs: number | undefined;
   #idle: (() => void)[] = [];
+  /** Told when the commit index as it is now is durable. */
+  #commitWaiters: (() => void)[] = [];
   /** A state in which only the commit index is new; it need not be durable and travels with the next write. */
   #deferred: HardState | undefined;
   #term = 0;
@@ -78,6 +80,17 @@ export class LogWriter {
     return this.#busy ? new Promise((resolve) => this.#idle.push(resolve)) : Promise.resolve();
   }
 
+  /**
+   * Resolves when the newest commit index is durable, which by itself it need not be: but a member that forgets that the
+   * removal of another one is committed may wait for that one for ever.
+   */
+  persistCommit(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#commitWaiters.push(resolve);
+      if (!this.#busy) void this.#run();
+    });
+  }
+
   /** Writes what was only deferred. Call when idle, before the log is closed. */
   writeDeferred(): void {
     if (this.#deferred === undefined) return;
@@ -102,9 +115,9 @@ export class LogWriter {
   async #run(): Promise<void> {
     this.#busy = true;
     try {
-      while (this.#queue.length > 0) {
+      while (this.#queue.length > 0 || this.#commitWaiters.length > 0) {
         const batch = this.#takeBatch();
-        const { snapshot } = batch[0]!;
+        const snapshot = batch[0]?.snapshot;
         if (snapshot === undefined) await this.#save(batch);
         else await this.#replaceLog(batch[0]!, snapshot);
         this.#options.onDurable(
@@ -132,9 +145,13 @@ export class LogWriter {
   async #save(batch: readonly Message[]): Promise<void> {
     this.#writingSinceMs = this.#clock.nowMs();
     if (failpoints !== undefined) await failpoints.hit("raftBeforeSave");
-    if (this.#write(batch)) await this.#wal.sync();
+    const mustSync = this.#write(batch);
+    const commitWaiters = this.#commitWaiters.splice(0);
+    if (commitWaiters.length > 0) this.writeDeferred();
+    if (mustSync || commitWaiters.length > 0) await this.#wal.sync();
     if (failpoints !== undefined) await failpoints.hit("raftAfterSave");
     this.#writingSinceMs = undefined;
+    for (const resolve of commitWaiters) resolve();
   }
 
   /**
