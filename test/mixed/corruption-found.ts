@@ -93,7 +93,8 @@ export function corruptionFound(): void {
         cluster.restart(member);
         await cluster.healthy();
         await lead(cluster, changed === "ours" ? other : ours);
-        await client.compact({ revision: planted });
+        // The periodic check may have raised the alarm by now, and needs none.
+        if (args.includes("--compact-hash-check-time")) await client.compact({ revision: planted });
         await eventually(async () => {
           const alarms = await etcdctl([other], "alarm", "list");
           assert.equal(alarms.trim().replace(/ +/g, " "), `memberID:${member.id} alarm:CORRUPT`);
