@@ -10,6 +10,7 @@ import {
   HashKVResponseSchema,
   MemberAddRequestSchema,
   MemberAddResponseSchema,
+  MemberListResponseSchema,
   MemberPromoteRequestSchema,
   MoveLeaderRequestSchema,
   RangeResponseSchema,
@@ -247,4 +248,28 @@ test("a learner joins, is promoted, and can lead", async () => {
   await cluster.put("m1", "through-m1", "x");
   assert.equal(await cluster.get("m2", "through-m1"), "x");
   assert.equal(new Set(await cluster.hashes()).size, 1);
+});
+
+test("when a majority is lost for good, one member goes on alone with everything it had", async () => {
+  await using cluster = await Cluster.start(3);
+  const names = [...cluster.members.keys()];
+  for (let i = 0; i < 20; i++) await cluster.put("m1", `k${i}`, String(i));
+  await cluster.hashes();
+  await Promise.all(names.map((name) => cluster.stopMember(name)));
+  await cluster.startMember("m2", { forceNewCluster: true });
+  assert.equal(await cluster.leader(), "m2");
+  for (let i = 0; i < 20; i++) assert.equal(await cluster.get("m2", `k${i}`), String(i));
+  await cluster.put("m2", "alone", "yes");
+  const list = decode(
+    MemberListResponseSchema,
+    await cluster.clients.get("m2")!.unary("/etcdserverpb.Cluster/MemberList", NO_BYTES),
+  );
+  assert.deepEqual(
+    list.members.map(({ name }) => name),
+    ["m2"],
+  );
+  // It is one member from now on, without being told so again.
+  await cluster.stopMember("m2");
+  await cluster.startMember("m2");
+  assert.equal(await cluster.get("m2", "alone"), "yes");
 });
