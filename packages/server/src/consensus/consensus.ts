@@ -223,6 +223,7 @@ export class Consensus {
 
   /** Works off what raft has to say from the beginning: first entries, and what was committed before a restart. */
   start(): void {
+    this.#lastTickMs = this.#clock.nowMs();
     this.#drain();
   }
 

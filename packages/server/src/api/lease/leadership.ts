@@ -31,8 +31,9 @@ export async function ensureLeadership(context: LeadershipContext): Promise<void
     });
     if (!consensus.isLeader) break;
     lessor.pauses.proved(askedMs);
-    // Who leads and is not the lessor yet has no deadlines to misuse.
-    if (!lessor.isPrimary) return;
+    // Who leads and is not the lessor yet has no deadlines to misuse. And whatever the last tick says, which may not have
+    // come yet, a proof holds unless the process has stood still since.
+    if (!lessor.isPrimary || !lessor.pauses.isProofNeeded) return;
   }
   throw new RequestError("NOT_PRIMARY_LESSOR");
 }

@@ -153,6 +153,14 @@ test("a leader that stood still proves its leadership first, and only once", asy
   assert.deepEqual([harness.outcome, harness.consensus.reads], [20, 1]);
 });
 
+test("a leader whose last tick is old, or that has not ticked yet, renews once a read has proved that it leads", async () => {
+  const harness = leader();
+  harness.consensus.lastTickMs = 0;
+  harness.clock.advance(301);
+  await harness.renew();
+  assert.deepEqual([harness.outcome, harness.consensus.reads], [20, 1]);
+});
+
 const endings: [name: string, read: (harness: Harness) => Promise<void>][] = [
   [
     "another one leads",
