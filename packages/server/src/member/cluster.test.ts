@@ -4,7 +4,7 @@ import net from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
-import { GrpcClient } from "@quorate/rpc";
+import type { GrpcClient } from "@quorate/rpc";
 import { decode, encode } from "@quorate/wire";
 import {
   HashKVResponseSchema,
@@ -13,12 +13,11 @@ import {
   MemberListResponseSchema,
   MemberPromoteRequestSchema,
   MoveLeaderRequestSchema,
-  RangeResponseSchema,
   StatusResponseSchema,
 } from "@quorate/wire/etcdserverpb";
-import { encodePutRequest, encodeRangeRequest } from "@quorate/wire/hot";
 import { Member } from "./member.ts";
 import type { MemberOptions } from "./options.ts";
+import { connect, get, put } from "./testing.ts";
 
 const root = mkdtempSync(path.join(tmpdir(), "quorate-cluster-test-"));
 after(() => rmSync(root, { recursive: true, force: true }));
@@ -73,7 +72,7 @@ class Cluster implements AsyncDisposable {
       ...options,
     });
     this.members.set(name, member);
-    this.clients.set(name, await GrpcClient.connect({ address: new URL(member.clientUrls[0]!).host }));
+    this.clients.set(name, await connect(member));
   }
 
   async stopMember(name: string): Promise<void> {
@@ -85,37 +84,11 @@ class Cluster implements AsyncDisposable {
   }
 
   async put(name: string, key: string, value: string | Uint8Array): Promise<void> {
-    await this.clients.get(name)!.unary(
-      "/etcdserverpb.KV/Put",
-      encodePutRequest({
-        key: Buffer.from(key),
-        value: Buffer.from(value),
-        lease: 0n,
-        prevKv: false,
-        ignoreValue: false,
-        ignoreLease: false,
-      }),
-    );
+    await put(this.clients.get(name)!, key, value);
   }
 
   async get(name: string, key: string): Promise<string | undefined> {
-    const request = encodeRangeRequest({
-      key: Buffer.from(key),
-      rangeEnd: NO_BYTES,
-      limit: 0,
-      revision: 0,
-      sortOrder: 0,
-      sortTarget: 0,
-      serializable: false,
-      keysOnly: false,
-      countOnly: false,
-      minModRevision: 0,
-      maxModRevision: 0,
-      minCreateRevision: 0,
-      maxCreateRevision: 0,
-    });
-    const response = await this.clients.get(name)!.unary("/etcdserverpb.KV/Range", request);
-    const kv = decode(RangeResponseSchema, response).kvs[0];
+    const kv = (await get(this.clients.get(name)!, key)).kvs[0];
     return kv === undefined ? undefined : Buffer.from(kv.value).toString();
   }
 

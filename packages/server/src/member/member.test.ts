@@ -3,55 +3,13 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
-import { GrpcClient } from "@quorate/rpc";
-import { decode } from "@quorate/wire";
-import { RangeResponseSchema } from "@quorate/wire/etcdserverpb";
-import { encodePutRequest, encodeRangeRequest } from "@quorate/wire/hot";
 import { Member } from "./member.ts";
+import { connect, get, put } from "./testing.ts";
 
 const root = mkdtempSync(path.join(tmpdir(), "quorate-member-test-"));
 after(() => rmSync(root, { recursive: true, force: true }));
 let directories = 0;
 const newDirectory = () => path.join(root, String(directories++));
-
-const key = (text: string) => Buffer.from(text);
-const NO_BYTES = new Uint8Array(0);
-
-async function connect(member: Member): Promise<GrpcClient> {
-  const { host } = new URL(member.clientUrls[0]!);
-  return GrpcClient.connect({ address: host });
-}
-
-function put(client: GrpcClient, name: string, value: string): Promise<Uint8Array> {
-  const request = {
-    key: key(name),
-    value: key(value),
-    lease: 0n,
-    prevKv: false,
-    ignoreValue: false,
-    ignoreLease: false,
-  };
-  return client.unary("/etcdserverpb.KV/Put", encodePutRequest(request));
-}
-
-async function get(client: GrpcClient, name: string) {
-  const request = encodeRangeRequest({
-    key: key(name),
-    rangeEnd: NO_BYTES,
-    limit: 0,
-    revision: 0,
-    sortOrder: 0,
-    sortTarget: 0,
-    serializable: false,
-    keysOnly: false,
-    countOnly: false,
-    minModRevision: 0,
-    maxModRevision: 0,
-    minCreateRevision: 0,
-    maxCreateRevision: 0,
-  });
-  return decode(RangeResponseSchema, await client.unary("/etcdserverpb.KV/Range", request));
-}
 
 test("what was put is there after a restart, and the member is the same one", async () => {
   const dataDir = newDirectory();
