@@ -47,11 +47,6 @@ export async function openClientListeners(
   return open(config.listenClientUrls, { grpc, http, onRejected }, tls);
 }
 
-/** Peers get their version and membership here; there is no gRPC. */
-export async function openPeerListeners(config: ServerConfig, http: HttpServer): Promise<OpenListeners> {
-  return open(config.listenPeerUrls, { http }, undefined);
-}
-
 async function open(
   listenUrls: readonly string[],
   options: ListenOptions,

@@ -29,7 +29,7 @@ import { SnapshotSender } from "./snapshot-sender.ts";
 import { StateMachine } from "./state-machine.ts";
 import { confStateOf, type MemberStorage, storagePaths } from "./storage.ts";
 
-export const GRPC_OVERHEAD_BYTES = 512 * 1024;
+const GRPC_OVERHEAD_BYTES = 512 * 1024;
 /**
  * So long the links to a removed member stay: if it led it still has to answer who asked for the removal, and it stops as
  * soon as somebody refuses it.
@@ -92,13 +92,16 @@ export function buildParts(surroundings: Surroundings): MemberParts {
     compactionBatchLimit: config.compactionBatchLimit,
     compactionSleepMs: config.compactionSleepMs,
   });
+  const timeouts = {
+    requestTimeoutMs: requestTimeoutMs(config),
+    electionTimeoutMs: electionTimeoutMs(config),
+  };
   const leaseWiring: LeaseWiring = {
     config,
     backend,
     clock,
     random,
-    requestTimeoutMs: requestTimeoutMs(config),
-    electionTimeoutMs: electionTimeoutMs(config),
+    ...timeouts,
     context: () => context,
     log,
   };
@@ -205,8 +208,7 @@ export function buildParts(surroundings: Surroundings): MemberParts {
         });
       },
     },
-    requestTimeoutMs: requestTimeoutMs(config),
-    electionTimeoutMs: electionTimeoutMs(config),
+    ...timeouts,
     members: () => membership.members.map((member) => member.id),
     connectedSince: (id) => transport.activeSince(id),
     appliedIndex: storage.snapshot.index,
@@ -239,6 +241,7 @@ export function buildParts(surroundings: Surroundings): MemberParts {
     report: (to: NodeId, succeeded) => guard(() => consensus.reportSnapshot(to, succeeded)),
   });
 
+  const maxReceiveBytes = config.maxRequestBytes + GRPC_OVERHEAD_BYTES;
   const headers = new HeaderEncoder(clusterId, localId);
   const watches = new WatchHub({
     source: store,
@@ -246,7 +249,7 @@ export function buildParts(surroundings: Surroundings): MemberParts {
     random,
     headers,
     raftTerm: () => consensus.appliedTerm,
-    fragmentBytes: config.maxRequestBytes + GRPC_OVERHEAD_BYTES,
+    fragmentBytes: maxReceiveBytes,
     progressIntervalMs: config.watchProgressNotifyMs,
   });
   store.setListener(watches);
@@ -266,9 +269,8 @@ export function buildParts(surroundings: Surroundings): MemberParts {
     headers,
     transport,
     peerRequests: surroundings.peerRequests,
-    requestTimeoutMs: requestTimeoutMs(config),
-    electionTimeoutMs: electionTimeoutMs(config),
-    maxReceiveBytes: config.maxRequestBytes + GRPC_OVERHEAD_BYTES,
+    ...timeouts,
+    maxReceiveBytes,
   };
   return { consensus, writer, store, lessor, compaction, snapshotSender, transport, context };
 }

@@ -2,7 +2,7 @@ import { receivedDatabasePath } from "../snapshot/received-database.ts";
 
 /**
  * Turns the database that was received with the snapshot at `index` into one in the member's own format, at `path`,
- * replacing what is there. The received file stays until a later one takes its place.
+ * replacing what is there. The received file stays: whoever asks removes it once the member has become its content.
  */
 export async function importReceivedDatabase(
   snapDirectory: string,
