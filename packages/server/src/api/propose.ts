@@ -30,7 +30,8 @@ export function propose<Result>(
   });
 }
 
-class PromiseProposal<Result> extends Proposal {
+/** A proposal whose outcome, what applying gave or why it was refused, settles a promise. */
+export class PromiseProposal<Result> extends Proposal {
   readonly #apply: (applier: Applier) => Result;
   readonly #resolve: (result: Result) => void;
   readonly #reject: (error: Error) => void;

@@ -1,9 +1,8 @@
 import { encodeInternalRequest } from "@quorate/wire/hot";
 import type { Applier } from "../../apply/applier.ts";
-import { Proposal } from "../../consensus/proposal.ts";
-import { isRefusal, RequestError } from "../../errors.ts";
+import { RequestError } from "../../errors.ts";
 import type { ApiContext } from "../context.ts";
-import { checkProposal } from "../propose.ts";
+import { checkProposal, PromiseProposal } from "../propose.ts";
 
 /** Revokes that may be committed and not yet applied, with feature `PriorityRequest`. */
 const MAX_UNAPPLIED_REVOKES = 10_000;
@@ -35,36 +34,6 @@ export function checkRevoke(context: ApiContext, data: Uint8Array): void {
   }
 }
 
-class LeaderProposal extends Proposal {
+class LeaderProposal extends PromiseProposal<void> {
   override readonly leaderOnly = true;
-  readonly #apply: (applier: Applier) => void;
-  readonly #resolve: () => void;
-  readonly #reject: (error: Error) => void;
-
-  constructor(
-    data: Uint8Array,
-    apply: (applier: Applier) => void,
-    resolve: () => void,
-    reject: (error: Error) => void,
-  ) {
-    super(data);
-    this.#apply = apply;
-    this.#resolve = resolve;
-    this.#reject = reject;
-  }
-
-  override apply(applier: Applier): void {
-    try {
-      this.#apply(applier);
-    } catch (error) {
-      if (!isRefusal(error)) throw error;
-      this.#reject(error);
-      return;
-    }
-    this.#resolve();
-  }
-
-  override fail(error: Error): void {
-    this.#reject(error);
-  }
 }
