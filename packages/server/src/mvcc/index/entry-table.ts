@@ -39,8 +39,6 @@ interface Chunk {
  * compaction has passed their tombstone. The room of a removed entry is used again for an entry of the same size.
  */
 export class EntryTable {
-  /** Takes up what is read only to have it in cache. */
-  touched = 0;
   #chunks: Chunk[] = [];
   #used = CHUNK_UNITS;
   #count = 0;
@@ -169,16 +167,6 @@ export class EntryTable {
     return this.#chunks[id >>> CHUNK_BITS]!.words[2 * (id & CHUNK_MASK) + LENGTH]!;
   }
 
-  /** Looks at entries that are asked for next: their memory is fetched at the same time. */
-  touch(ids: Uint32Array, start: number, end: number): void {
-    let touched = 0;
-    for (let i = start; i < end; i++) {
-      const id = ids[i]!;
-      touched ^= this.#chunks[id >>> CHUNK_BITS]!.words[2 * (id & CHUNK_MASK) + LENGTH]!;
-    }
-    this.touched = touched;
-  }
-
   /** A view, borrowed until the index changes. */
   borrowKey(id: number): Uint8Array {
     const chunk = this.#chunks[id >>> CHUNK_BITS]!;
@@ -216,18 +204,43 @@ export class EntryTable {
     return length - key.length;
   }
 
-  /** Up to where the key of `id` equals `key`: it does to `from`, and `to` is the limit. */
-  commonPrefix(id: number, key: Uint8Array, from: number, to: number): number {
-    const ours = this.#chunks[id >>> CHUNK_BITS]!;
-    const unit = id & CHUNK_MASK;
-    const length = ours.words[2 * unit + LENGTH]!;
-    const long = length >= LONG_KEY_BYTES;
-    const bytes = long ? this.borrowKey(id) : ours.bytes;
-    const start = long ? 0 : 8 * unit + HEADER_BYTES;
-    const end = Math.min(to, length);
-    let at = from;
-    while (at < end && bytes[start + at] === key[at]) at++;
-    return at;
+  /**
+   * Up to where the keys of the ids from `start` to `end` (exclusive) all equal `key`: they do to `from`, and `to` is the
+   * limit. A complement stands for its id.
+   */
+  commonPrefix(
+    ids: Int32Array,
+    start: number,
+    end: number,
+    key: Uint8Array,
+    from: number,
+    to: number,
+  ): number {
+    let limit = to;
+    for (let i = start; i < end; i++) {
+      const id = ids[i]! < 0 ? ~ids[i]! : ids[i]!;
+      const ours = this.#chunks[id >>> CHUNK_BITS]!;
+      const unit = id & CHUNK_MASK;
+      const length = ours.words[2 * unit + LENGTH]!;
+      const long = length >= LONG_KEY_BYTES;
+      const bytes = long ? this.borrowKey(id) : ours.bytes;
+      const first = long ? 0 : 8 * unit + HEADER_BYTES;
+      if (length < limit) limit = length;
+      let at = from;
+      while (at < limit && bytes[first + at] === key[at]) at++;
+      limit = at;
+    }
+    return limit;
+  }
+
+  /**
+   * The four bytes from `from` on of the keys of the ids from `start` to `end` (exclusive), as `keyHead` but unsigned.
+   * A complement stands for its id.
+   */
+  readHeads(ids: Int32Array, start: number, end: number, from: number, heads: Uint32Array): void {
+    for (let i = start; i < end; i++) {
+      heads[i] = this.keyHead(ids[i]! < 0 ? ~ids[i]! : ids[i]!, from) ^ 0x8000_0000;
+    }
   }
 
   /** As `keyHead` of the key of `id`. */

@@ -320,6 +320,71 @@ test("an index rebuilt from records in revision order is the index that was", ()
   );
 });
 
+test("a rebuilt index changes as the one that was, also where nobody has read it yet", () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1 }), fc.constantFrom(300, 20_000), (seed, space) => {
+      const below = randomOf(seed);
+      const built = new KeyIndex();
+      const rebuilt = new KeyIndex();
+      let main = 2;
+      let compacted = 2;
+      const change = (index: KeyIndex, key: Uint8Array, deletes: boolean): void => {
+        const id = index.findLive(key);
+        if (id >= 0 && deletes) index.tombstone(key, id, main, 0);
+        else index.put(key, main, 0, false);
+      };
+      for (; main < 20_000; main++) {
+        const key = bytes(`/registry/${below(space)}`);
+        const deletes = built.findLive(key) >= 0 && below(3) === 0;
+        change(built, key, deletes);
+        const id = built.find(key);
+        if (deletes) rebuilt.restoreTombstone(key, main, 0);
+        else {
+          const { entries } = built;
+          const hash = rebuilt.restoreHash(key);
+          rebuilt.restorePut(key, hash, main, 0, entries.createMain(id), entries.version(id), false);
+        }
+      }
+      for (const _ of rebuilt.finishRestore());
+      for (; main < 24_000; main++) {
+        const key = bytes(`/registry/${below(space)}`);
+        const deletes = below(3) === 0;
+        change(built, key, deletes);
+        change(rebuilt, key, deletes);
+        if (main % 500 === 0) {
+          const at = Math.max(compacted, main - below(8_000));
+          assert.equal(
+            rebuilt.countAt(bytes("/registry/1"), undefined, at),
+            built.countAt(bytes("/registry/1"), undefined, at),
+          );
+        }
+        if (main % 1_500 === 0) {
+          compacted = main - 100;
+          finish(built, compacted);
+          finish(rebuilt, compacted);
+        }
+      }
+      rebuilt.check();
+      assert.equal(rebuilt.liveCount, built.liveCount);
+      assert.equal(rebuilt.entryCount, built.entryCount);
+      assert.equal(rebuilt.changedCount, built.changedCount);
+    }),
+    { numRuns: 6 },
+  );
+});
+
+test("a tombstone whose put was compacted is in a rebuilt index until the next compaction", () => {
+  const index = new KeyIndex();
+  index.restoreTombstone(KEY, 7, 0);
+  for (const _ of index.finishRestore());
+  index.check();
+  assert.equal(index.liveCount, 0);
+  assert.equal(revisionsOf(index), "7t");
+  finish(index, 8);
+  assert.equal(index.entryCount, 0);
+  index.check();
+});
+
 test("an index is rebuilt in order from keys that zero bytes, long prefixes and lengths tell apart", () => {
   const keys: Uint8Array[] = [];
   for (let zeros = 0; zeros < 40; zeros++) {

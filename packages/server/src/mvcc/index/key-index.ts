@@ -179,6 +179,7 @@ export class KeyIndex {
   /** Adds up one leaf of the walk, as `countAt`, and goes on to the next. */
   countLeafAt(walk: KeyWalk, at: number): number {
     const leaf = walk.leaf!;
+    leaf.read(this.entries);
     const stop = walk.stop();
     let count = 0;
     if (leaf.changedMain <= at) {
@@ -289,27 +290,24 @@ export class KeyIndex {
   }
 
   restoreTombstone(key: Uint8Array, main: number, sub: number): number {
+    const entries = this.entries;
+    const keysBefore = entries.count;
     const id = this.#restoreEntry(key, this.#table.hash(key));
-    this.entries.setTombstone(id, main, sub);
+    // A tombstone whose put is compacted.
+    if (entries.count > keysBefore) this.#changed.push(id);
+    entries.setTombstone(id, main, sub);
     return id;
   }
 
   /** The index is not to be used before this is done. */
   *finishRestore(): Work {
-    const entries = this.entries;
-    const ids = Uint32Array.from(this.#restored);
+    const ids = Int32Array.from(this.#restored);
     this.#restored = [];
-    for (let i = 0; i < ids.length; i++) {
-      const id = ids[i]!;
-      if (entries.history(id) !== 0 || entries.isDeleted(id)) this.#changed.push(id);
-      if (i % 4096 === 4095) yield;
-    }
-    yield* sortIds(entries, ids);
-    yield* this.#tree.load(
-      ids,
-      (id) => entries.isDeleted(id),
-      (id) => (entries.isDeleted(id) ? entries.modMain(id) : entries.createMain(id)),
-    );
+    // Entries were added one behind the other, so their ids ascend.
+    for (const id of this.#changed) if (this.entries.isDeleted(id)) ids[indexIn(ids, id)] = ~id;
+    yield;
+    yield* sortIds(this.entries, ids);
+    yield* this.#tree.load(ids);
   }
 
   /** Checks invariants; for tests. */
@@ -336,15 +334,7 @@ export class KeyIndex {
       this.#table.insert(id, hash);
       this.#restored.push(id);
     } else {
-      const entries = this.entries;
-      const deleted = entries.isDeleted(id);
-      const handle = this.#history.push(
-        entries.history(id),
-        entries.modMain(id),
-        entries.modSub(id),
-        deleted,
-      );
-      entries.setHistory(id, handle);
+      this.#pushLatest(id, this.entries.isDeleted(id));
     }
     return id;
   }
@@ -382,6 +372,19 @@ export class KeyIndex {
     });
     return found;
   }
+}
+
+/** Where `id` is in ascending ones, or in complements of some of them. */
+function indexIn(ids: Int32Array, id: number): number {
+  let low = 0;
+  let high = ids.length - 1;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const at = ids[middle]!;
+    if ((at < 0 ? ~at : at) < id) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 const FOUND: FoundRevision = { main: 0, sub: 0 };

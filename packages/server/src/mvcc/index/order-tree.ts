@@ -95,10 +95,10 @@ export class OrderTree {
   }
 
   /**
-   * Fills an empty tree, which is not to be used before this is done. `ids` are in the order of their keys;
-   * `changedMain(id)` as in `Leaf`.
+   * Fills an empty tree, which is not to be used before this is done. `ids` are in the order of their keys, those of
+   * deleted ones as their complements.
    */
-  *load(ids: Uint32Array, isDeleted: (id: number) => boolean, changedMain: (id: number) => number): Work {
+  *load(ids: Int32Array): Work {
     assert(this.#root === this.#first && this.#first.count === 0, "bulk loading needs an empty tree");
     // Not full, so that the first insertions do not split every leaf.
     const perLeaf = Math.floor(LEAF_CAPACITY * 0.85);
@@ -108,17 +108,9 @@ export class OrderTree {
     let lower: Uint8Array | undefined;
     for (let start = 0; start < ids.length; start += perLeaf) {
       const end = Math.min(ids.length, start + perLeaf);
-      this.#entries.touch(ids, start, Math.min(ids.length, end + 1));
-      for (let i = start; i < end; i++) {
-        const id = ids[i]!;
-        const deleted = isDeleted(id);
-        leaf.words[leaf.count++] = deleted ? ~id : id;
-        if (!deleted) leaf.live += 1;
-        leaf.changedMain = Math.max(leaf.changedMain, changedMain(id));
-      }
-      // At once, while the keys are in cache: reading them is what takes the time.
-      const upper = end < ids.length ? this.#separator(ids[end - 1]!, ids[end]!) : undefined;
-      leaf.readHeads(this.#entries, sharedLength(lower, upper));
+      const upper =
+        end < ids.length ? this.#separator(plainId(ids[end - 1]!), plainId(ids[end]!)) : undefined;
+      leaf.fill(ids.subarray(start, end), sharedLength(lower, upper));
       leaves.push(leaf);
       if (upper === undefined) break;
       separators.push(upper);
@@ -126,7 +118,7 @@ export class OrderTree {
       const next = new Leaf(this.#pool.take());
       link(leaf, next);
       leaf = next;
-      if (leaves.length % 16 === 0) yield;
+      if (leaves.length % 256 === 0) yield;
     }
     this.#stack(leaves, separators);
   }
@@ -163,6 +155,7 @@ export class OrderTree {
       node = node.children[child]!;
     }
     this.#depth = depth;
+    node.read(this.#entries);
     return node;
   }
 
@@ -250,6 +243,8 @@ export class OrderTree {
   }
 
   #absorb(parent: Inner, child: number, left: Leaf, right: Leaf): void {
+    left.read(this.#entries);
+    right.read(this.#entries);
     const prefixLength = Math.min(left.prefixLength, right.prefixLength);
     left.usePrefix(this.#entries, prefixLength);
     right.usePrefix(this.#entries, prefixLength);
@@ -323,6 +318,7 @@ export class OrderTree {
     ids: number[],
   ): void {
     if (node.kind === 0) {
+      node.read(this.#entries);
       let live = 0;
       assert(node.prefixLength <= sharedLength(lower, upper), "the prefix is one that the bounds share");
       for (let i = 0; i < node.count; i++) {
@@ -351,6 +347,10 @@ export class OrderTree {
 /** The length of the prefix that all keys between two bounds share. */
 function sharedLength(lower: Uint8Array | undefined, upper: Uint8Array | undefined): number {
   return lower === undefined || upper === undefined ? 0 : commonPrefixLength(lower, upper);
+}
+
+function plainId(stored: number): number {
+  return stored < 0 ? ~stored : stored;
 }
 
 function link(left: Leaf, right: Leaf): void {

@@ -22,6 +22,8 @@ export class Leaf {
   prefixLength = 0;
   /** No key of this leaf began or ceased to exist after this main revision. */
   changedMain = 0;
+  /** Of a leaf that was filled at start: what depends on its entries (heads and `changedMain`) is not there yet. */
+  isUnread = false;
   next: Leaf | undefined;
   previous: Leaf | undefined;
 
@@ -30,8 +32,36 @@ export class Leaf {
     this.words = words;
   }
 
+  /**
+   * Fills an empty leaf whose interval's bounds share `prefixLength` bytes. Its entries lie anywhere in memory, and most
+   * of a large index is not asked for soon: they are read when they are first needed, see `read`.
+   */
+  fill(stored: Int32Array, prefixLength: number): void {
+    this.words.set(stored);
+    this.count = stored.length;
+    for (let i = 0; i < stored.length; i++) if (stored[i]! >= 0) this.live += 1;
+    this.prefixLength = prefixLength;
+    this.isUnread = true;
+  }
+
+  /** Must be called before heads or `changedMain` are looked at or change. */
+  read(entries: EntryTable): void {
+    if (this.isUnread) this.#readEntries(entries);
+  }
+
+  #readEntries(entries: EntryTable): void {
+    this.isUnread = false;
+    this.readHeads(entries, this.prefixLength);
+    for (let i = 0; i < this.count; i++) {
+      const stored = this.words[i]!;
+      const changed = stored < 0 ? entries.modMain(~stored) : entries.createMain(stored);
+      if (changed > this.changedMain) this.changedMain = changed;
+    }
+  }
+
   /** The first position whose key is not below `key`, which lies in this leaf's interval. */
   lowerBound(entries: EntryTable, key: Uint8Array): number {
+    this.read(entries);
     const words = this.words;
     const prefixLength = this.prefixLength;
     const head = keyHead(key, prefixLength);
