@@ -43,7 +43,7 @@ test("help names every flag and what has no effect yet", () => {
   const { status, stdout } = run(path.join(bin, "quorate"), ["server", "--help"]);
   assert.equal(status, 0);
   assert.match(stdout, /--listen-client-urls 'http:\/\/localhost:2379'/);
-  assert.match(stdout, /--peer-auto-tls.*\(not supported yet\)/);
+  assert.match(stdout, /--discovery-srv .*\(not supported yet\)/);
 });
 
 test("an unknown command says which ones there are", () => {

@@ -94,9 +94,9 @@ const refused = [
     text: 'AllowedCNs and AllowedHostnames are mutually exclusive (cns=["a" "b"], hostnames=["c"])',
   },
   {
-    args: ["--peer-auto-tls"],
+    args: ["--auth-token", "jwt"],
     exitCode: 1,
-    text: "--peer-auto-tls is not supported by this release; start without it",
+    text: "--auth-token is not supported by this release; start without it",
   },
 ];
 for (const { args, exitCode, text } of refused) {

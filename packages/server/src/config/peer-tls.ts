@@ -1,4 +1,5 @@
 import { ConfigError } from "./errors.ts";
+import { type GeneratedPair, generatedFiles, generatedPair, turnedOffWarning } from "./generated-pair.ts";
 import type { FlagReader } from "./server-config.ts";
 
 export type TlsVersion = "TLSv1.2" | "TLSv1.3";
@@ -8,6 +9,8 @@ export interface PeerTls {
   /** With the key: what the peer listener presents. Both empty when this member only dials. */
   readonly certFile: string;
   readonly keyFile: string;
+  /** When given, the two files are made if one of them is missing, and links do not verify who answers. */
+  readonly generated?: GeneratedPair;
   /** What is presented when dialling: the pair above unless another is configured. */
   readonly clientCertFile: string;
   readonly clientKeyFile: string;
@@ -45,7 +48,7 @@ export function tlsVersions(read: FlagReader): {
   return { minVersion: VERSIONS[min]!, maxVersion: VERSIONS[max] };
 }
 
-export function peerTls(read: FlagReader, warnings: string[]): PeerTls | undefined {
+export function peerTls(read: FlagReader, dataDir: string, warnings: string[]): PeerTls | undefined {
   const certFile = read.string("peer-cert-file");
   const keyFile = read.string("peer-key-file");
   const clientCertFile = read.string("peer-client-cert-file");
@@ -55,6 +58,10 @@ export function peerTls(read: FlagReader, warnings: string[]): PeerTls | undefin
   const allowedCommonNames = read.list("peer-cert-allowed-cn");
   const allowedHostnames = read.list("peer-cert-allowed-hostname");
   checkPair(certFile, keyFile);
+  if (read.boolean("peer-auto-tls")) {
+    if (certFile === "") return automaticPeerTls(read, dataDir, warnings);
+    warnings.push("ignoring peer auto TLS since certs given");
+  }
   checkPair(clientCertFile, clientKeyFile);
   if (allowedCommonNames.length > 0 && allowedHostnames.length > 0) {
     throw new ConfigError(
@@ -62,7 +69,7 @@ export function peerTls(read: FlagReader, warnings: string[]): PeerTls | undefin
         `(cns=${quoted(allowedCommonNames)}, hostnames=${quoted(allowedHostnames)})`,
     );
   }
-  const secureUrl = read.list("listen-peer-urls").find((url) => /^(https|unixs):/.test(url));
+  const secureUrl = secureListenUrl(read);
   if (secureUrl !== undefined && certFile === "") {
     const address = secureUrl.replace(/^[a-z]+:\/\//, "");
     throw new ConfigError(`cannot listen on TLS for ${address}: KeyFile and CertFile are not presented`);
@@ -88,6 +95,45 @@ export function peerTls(read: FlagReader, warnings: string[]): PeerTls | undefin
     verifyClientAddress: !read.boolean("peer-skip-client-san-verification"),
     ...tlsVersions(read),
   });
+}
+
+/** As in etcd, which replaces all settings of this side by those of the generated pair. */
+const FLAGS_TURNED_OFF = [
+  "peer-client-cert-file",
+  "peer-client-key-file",
+  "peer-trusted-ca-file",
+  "peer-client-cert-auth",
+  "peer-cert-allowed-cn",
+  "peer-cert-allowed-hostname",
+  "peer-crl-file",
+] as const;
+
+function automaticPeerTls(read: FlagReader, dataDir: string, warnings: string[]): PeerTls {
+  const generated = generatedPair(read, read.list("listen-peer-urls"));
+  const { certFile, keyFile } = generatedFiles(dataDir, "peer");
+  const turnedOff = turnedOffWarning(read, "peer-auto-tls", FLAGS_TURNED_OFF);
+  if (turnedOff !== undefined) warnings.push(turnedOff);
+  if (secureListenUrl(read) === undefined) {
+    warnings.push("--peer-auto-tls is given, but every peer URL is plaintext");
+  }
+  return Object.freeze({
+    certFile,
+    keyFile,
+    generated,
+    clientCertFile: certFile,
+    clientKeyFile: keyFile,
+    trustedCaFile: "",
+    requireClientCertificate: false,
+    allowedCommonNames: [],
+    allowedHostnames: [],
+    crlFile: "",
+    verifyClientAddress: false,
+    ...tlsVersions(read),
+  });
+}
+
+function secureListenUrl(read: FlagReader): string | undefined {
+  return read.list("listen-peer-urls").find((url) => /^(https|unixs):/.test(url));
 }
 
 function checkPair(certFile: string, keyFile: string): void {

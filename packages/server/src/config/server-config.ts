@@ -1,21 +1,12 @@
+import { type ClientTls, clientTls } from "./client-tls.ts";
 import { formatDuration } from "./duration.ts";
 import { ConfigError } from "./errors.ts";
 import { type FeatureGates, parseFeatureGates } from "./feature-gates.ts";
 import { FLAGS } from "./flag-table.ts";
 import { type FlagValue, type ParsedFlags, urlProblem } from "./parse-flags.ts";
-import { type PeerTls, peerTls, type TlsVersion, tlsVersions } from "./peer-tls.ts";
+import { type PeerTls, peerTls } from "./peer-tls.ts";
 
 export type LogLevel = "debug" | "info" | "warn" | "error" | "panic" | "fatal";
-
-export interface ClientTls {
-  readonly certFile: string;
-  readonly keyFile: string;
-  readonly trustedCaFile: string;
-  /** A client must present a certificate that the CA signed. */
-  readonly requireClientCertificate: boolean;
-  readonly minVersion: TlsVersion;
-  readonly maxVersion: TlsVersion | undefined;
-}
 
 /** All that a member needs to know, after every rule has been checked. Times in milliseconds, sizes in bytes. */
 export interface ServerConfig {
@@ -176,8 +167,8 @@ export function makeServerConfig(parsed: ParsedFlags): ServerConfig {
     keepaliveIntervalMs: read.number("grpc-keepalive-interval"),
     keepaliveTimeoutMs: read.number("grpc-keepalive-timeout"),
     enableGateway: read.boolean("enable-grpc-gateway"),
-    clientTls: clientTls(read, warnings),
-    peerTls: peerTls(read, warnings),
+    clientTls: clientTls(read, dataDir, warnings),
+    peerTls: peerTls(read, dataDir, warnings),
     peerReadTimeoutMs: Math.max(read.number("raft-read-timeout"), MIN_PEER_TIMEOUT_MS),
     peerWriteTimeoutMs: Math.max(read.number("raft-write-timeout"), MIN_PEER_TIMEOUT_MS),
     corsOrigins: read.list("cors"),
@@ -216,6 +207,13 @@ export class FlagReader {
   }
   list(name: string): readonly string[] {
     return this.#parsed.values.get(name) as readonly string[];
+  }
+  /** Whether it was given a value other than its default. */
+  isSet(name: string): boolean {
+    return (
+      this.#parsed.explicit.has(name) &&
+      !isDefault(this.#parsed.values.get(name)!, FLAGS.get(name)!.defaultText)
+    );
   }
 }
 
@@ -293,36 +291,6 @@ function hostOf(url: string): string | undefined {
 
 function isIp(host: string): boolean {
   return /^\d{1,3}(?:\.\d{1,3}){3}$/.test(host) || /^[0-9a-fA-F:.%]+$/.test(host);
-}
-
-function clientTls(read: FlagReader, warnings: string[]): ClientTls | undefined {
-  const certFile = read.string("cert-file");
-  const keyFile = read.string("key-file");
-  const trustedCaFile = read.string("trusted-ca-file");
-  const clientCertAuth = read.boolean("client-cert-auth");
-  const versions = tlsVersions(read);
-  const secureUrl = read.list("listen-client-urls").find((url) => /^(https|unixs):/.test(url));
-  if ((certFile === "") !== (keyFile === "")) {
-    throw new ConfigError(`KeyFile and CertFile must both be present[key: ${keyFile}, cert: ${certFile}]`);
-  }
-  if (secureUrl === undefined) {
-    if (certFile !== "" || clientCertAuth) {
-      warnings.push("TLS files or client certificates are configured, but every client URL is plaintext");
-    }
-    return undefined;
-  }
-  if (certFile === "") {
-    throw new ConfigError(
-      `TLS key/cert (--cert-file, --key-file) must be provided for client url ${secureUrl} with HTTPS scheme`,
-    );
-  }
-  return Object.freeze({
-    certFile,
-    keyFile,
-    trustedCaFile,
-    requireClientCertificate: clientCertAuth || trustedCaFile !== "",
-    ...versions,
-  });
 }
 
 function parseInitialCluster(

@@ -3,8 +3,9 @@ import type { Server as HttpServer } from "node:http";
 import net from "node:net";
 import type { TlsOptions } from "node:tls";
 import { type GrpcServer, type Listener, type ListenOptions, serve } from "@quorate/rpc";
+import type { ClientTls } from "../config/client-tls.ts";
 import { ConfigError } from "../config/errors.ts";
-import type { ClientTls, ServerConfig } from "../config/server-config.ts";
+import type { ServerConfig } from "../config/server-config.ts";
 import { bindAddresses, cannotListen, isMissingAddress } from "../http/bind-addresses.ts";
 import type { Logger } from "../telemetry/logger.ts";
 

@@ -20,6 +20,7 @@ import { realRandom } from "../seams/real-random.ts";
 import { withoutSync } from "../seams/unsafe-disk.ts";
 import { type Logger, silentLogger } from "../telemetry/logger.ts";
 import { Metrics } from "../telemetry/metrics.ts";
+import { makeMissingPairs } from "../tls/generated-files.ts";
 import { LeaderMonitor } from "../watch/leader-monitor.ts";
 import { ClusterDuties } from "./cluster-duties.ts";
 import { hastenElection } from "./first-election.ts";
@@ -141,6 +142,7 @@ export class Member implements AsyncDisposable {
     const { config } = this;
     this.#failpointServer = await openFailpointServer();
     await checkAddressesFree(config);
+    await makeMissingPairs(config, this.#clock, this.#log);
     const certificates = config.peerTls === undefined ? undefined : new PeerCertificates(config.peerTls);
     const dialer = new PeerDialer(certificates);
     const peerRequests = createPeerRequests(dialer);

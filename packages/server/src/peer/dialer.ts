@@ -45,16 +45,18 @@ export class PeerDialer {
       plain.destroy();
       throw error;
     }
+    const settings = this.#certificates?.settings;
     // No ALPN: who offers h2 to an etcd member gets it, and HTTP/1.1 inside of it.
     const secure = tls.connect({
       socket: plain,
       host: address.host,
       ...(net.isIP(address.host) === 0 ? { servername: address.host } : {}),
       ...(secureContext === undefined ? {} : { secureContext }),
+      // A certificate that a member made for itself is signed by nobody: such links are encrypted, and no more.
+      rejectUnauthorized: settings?.generated === undefined,
     });
     const why = `dial ${address.url}: TLS handshake timeout`;
     await untilEvent(secure, "secureConnect", HANDSHAKE_TIMEOUT_MS, why, signal);
-    const settings = this.#certificates?.settings;
     if (settings !== undefined && !hasAllowedName(secure.getPeerX509Certificate(), settings)) {
       secure.destroy();
       throw new Error(`dial ${address.url}: the certificate bears no allowed name`);

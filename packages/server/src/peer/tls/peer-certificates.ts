@@ -21,7 +21,12 @@ export class PeerCertificates {
     this.settings = settings;
     const { clientCertFile, clientKeyFile, certFile, keyFile, maxVersion, minVersion, trustedCaFile } =
       settings;
-    const ca = trustedCaFile === "" ? systemRoots() : readNow(trustedCaFile, "peer-trusted-ca-file");
+    const ca =
+      trustedCaFile !== ""
+        ? readNow(trustedCaFile, "peer-trusted-ca-file")
+        : settings.generated === undefined
+          ? systemRoots()
+          : undefined;
     const common: tls.SecureContextOptions = {
       minVersion,
       ...(ca === undefined ? {} : { ca }),
