@@ -1,0 +1,131 @@
+/** Makes one file of all that a member's start would load from hundreds. See docs/decisions/0005-start-from-one-file.md. */
+import { randomUUID } from "node:crypto";
+import {
+  closeSync,
+  fsyncSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import path from "node:path";
+import { pathToFileURL } from "node:url";
+import { type Plugin, rolldown } from "rolldown";
+import { encodeBundle, type Input, inputAt } from "./bundle-file.ts";
+
+/** Packages with native parts, which they find beside their own files. */
+const NATIVE = ["lmdb", "@node-rs/crc32"];
+/**
+ * Loaded by `require` where an `import` of them is evaluated. As imports of the bundle they would all be loaded at the
+ * start: prom-client is only needed later (telemetry/load-prometheus.ts loads it in slices, and this must be the same
+ * instance), and to import these builtins as ES modules reads all that they export, some of which loads more.
+ */
+const DEFERRED = ["node:http", "node:https", "prom-client"];
+const DEFERRED_PREFIX = "\0deferred:";
+
+/**
+ * Bundles the checkout at `root` into `file`, whose folder exists. The file appears whole or not at all; several processes
+ * may do this at the same time. Throws when the sources have mistakes that a bundler sees, or the file cannot be written.
+ */
+export async function buildBundle(root: string, file: string): Promise<void> {
+  const inputs = [
+    inputAt(path.join(root, "node_modules/.package-lock.json")),
+    ...bundlerInputs(),
+    ...packageFiles(root),
+  ];
+  const bundle = await rolldown({
+    input: path.join(root, "packages/cli/src/run.ts"),
+    platform: "node",
+    tsconfig: false,
+    external: NATIVE,
+    transform: { typescript: { onlyRemoveTypeImports: true } },
+    plugins: [readSources(root, inputs), deferLoading, nameSources(root)],
+    logLevel: "silent",
+  });
+  try {
+    const { output } = await bundle.generate({ format: "esm", codeSplitting: false });
+    if (output.length !== 1) throw new Error(`${output.length} files instead of one`);
+    replaceFile(file, encodeBundle(root, inputs, output[0].code));
+  } finally {
+    await bundle.close();
+  }
+}
+
+/** A bundler that works differently makes a different bundle. */
+function bundlerInputs(): Input[] {
+  return readdirSync(import.meta.dirname)
+    .filter((name) => !name.endsWith(".test.ts"))
+    .map((name) => inputAt(path.join(import.meta.dirname, name)));
+}
+
+/** They say which file an import from a package means. */
+function packageFiles(root: string): Input[] {
+  return readdirSync(path.join(root, "packages")).map((name) =>
+    inputAt(path.join(root, "packages", name, "package.json")),
+  );
+}
+
+/** Reads our own sources, and notes each before it is read: one that is changed meanwhile makes the bundle stale. */
+function readSources(root: string, inputs: Input[]): Plugin {
+  const packages = path.join(root, "packages") + path.sep;
+  return {
+    name: "read-sources",
+    load(id) {
+      if (!id.startsWith(packages)) return null;
+      inputs.push(inputAt(id));
+      return readFileSync(id, "utf8");
+    },
+  };
+}
+
+const deferLoading: Plugin = {
+  name: "defer-loading",
+  resolveId(id, importer) {
+    if (!DEFERRED.includes(id)) return null;
+    return importer?.startsWith(DEFERRED_PREFIX) ? { id, external: true } : DEFERRED_PREFIX + id;
+  },
+  load(id) {
+    if (!id.startsWith(DEFERRED_PREFIX)) return null;
+    return `module.exports = require(${JSON.stringify(id.slice(DEFERRED_PREFIX.length))});`;
+  },
+};
+
+/** In the bundle, too, a module is where its source is: workers and other files are found from there. */
+function nameSources(root: string): Plugin {
+  return {
+    name: "name-sources",
+    transform: {
+      filter: { code: /import\.meta\.(url|dirname|filename)\b/ },
+      handler(code, id) {
+        if (!id.startsWith(root + path.sep)) return null;
+        const values: Record<string, string> = {
+          url: pathToFileURL(id).href,
+          dirname: path.dirname(id),
+          filename: id,
+        };
+        return code.replace(/import\.meta\.(url|dirname|filename)\b/g, (_, name: string) =>
+          JSON.stringify(values[name]),
+        );
+      },
+    },
+  };
+}
+
+function replaceFile(file: string, content: Uint8Array): void {
+  const temporary = `${file}.${randomUUID()}`;
+  try {
+    const descriptor = openSync(temporary, "wx");
+    try {
+      writeFileSync(descriptor, content);
+      fsyncSync(descriptor);
+    } finally {
+      closeSync(descriptor);
+    }
+    renameSync(temporary, file);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
+}
