@@ -7,7 +7,7 @@ import type { Backend } from "../seams/backend.ts";
 import { baseName, type Disk, type DiskLock, directoryOf } from "../seams/disk.ts";
 import { receivedDatabasePath, removeOrphans } from "../snapshot/received-database.ts";
 import type { Logger } from "../telemetry/logger.ts";
-import { lastValidSnapshot } from "../wal/snapshot-records.ts";
+import { findStart } from "../wal/snapshot-records.ts";
 import type { HardState, WalSnapshot } from "../wal/types.ts";
 import { Wal } from "../wal/wal.ts";
 import { forceNewCluster } from "./force-new-cluster.ts";
@@ -123,10 +123,10 @@ function ancestorsOf(path: string, count: number): string[] {
 
 async function reopen(paths: StoragePaths, options: StorageOptions, lock: DiskLock): Promise<MemberStorage> {
   const { config, disk, log } = options;
-  const snapshot = (await lastValidSnapshot(disk, paths.wal)) ?? { index: 0, term: 0 };
+  const { snapshot, resume } = await findStart(disk, paths.wal);
   const backend = await openDatabase(paths, snapshot.index, options);
   const appliedIndex = backend.consistentIndex;
-  const { wal, content, repair } = await Wal.open(disk, paths.wal, snapshot);
+  const { wal, content, repair } = await Wal.open(disk, paths.wal, snapshot, { resume });
   if (repair !== undefined) log.warn("repaired the log after a torn write", { ...repair });
   if (content.metadata === undefined) throw new Error(`${paths.wal}: the log does not say whose it is`);
   const { nodeId, clusterId: cluster } = content.metadata;

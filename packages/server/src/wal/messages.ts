@@ -48,33 +48,52 @@ export function decodeHardState(reader: FieldReader): HardState {
   return state;
 }
 
-/** The entry's `data` is a view of `bytes`: they are shared from now on. */
-export function decodeEntry(reader: FieldReader, bytes: Uint8Array): Entry {
+/** An entry where it lies: its data is `bytes[dataStart, dataEnd)` of what was read. */
+export interface EntryView {
+  type: Entry["type"];
+  term: number;
+  index: number;
+  dataStart: number;
+  dataEnd: number;
+}
+
+export function newEntryView(): EntryView {
+  return { type: 0, term: 0, index: 0, dataStart: 0, dataEnd: 0 };
+}
+
+/** Reads an entry into `view`; makes no object. */
+export function readEntry(reader: FieldReader, view: EntryView): void {
   let type = 0;
-  let term = 0;
-  let index = 0;
-  let data = NO_DATA;
+  view.term = 0;
+  view.index = 0;
+  view.dataStart = 0;
+  view.dataEnd = 0;
   while (reader.next()) {
     switch (reader.field) {
       case 1:
         type = reader.varint();
         break;
       case 2:
-        term = reader.varint();
+        view.term = reader.varint();
         break;
       case 3:
-        index = reader.varint();
+        view.index = reader.varint();
         break;
-      case 4: {
-        const start = reader.valueStart();
-        data = bytes.subarray(start, reader.valueEnd);
+      case 4:
+        view.dataStart = reader.valueStart();
+        view.dataEnd = reader.valueEnd;
         break;
-      }
       default:
         reader.skip();
     }
   }
   if (type !== 0 && type !== 1 && type !== 2) throw new MalformedMessage(`entry type ${type}`);
+  view.type = type;
+}
+
+/** The entry's `data` is a view of `bytes`, which `view` was read from: they are shared from now on. */
+export function entryOf({ type, term, index, dataStart, dataEnd }: EntryView, bytes: Uint8Array): Entry {
+  const data = dataStart === dataEnd ? NO_DATA : bytes.subarray(dataStart, dataEnd);
   return { type, term, index, data };
 }
 

@@ -108,9 +108,16 @@ export class FieldReader {
 
   next(): boolean {
     if (this.#position >= this.#end) return false;
-    const tag = this.#number();
-    this.wireType = tag % 8;
-    this.field = Math.floor(tag / 8);
+    const first = this.#bytes[this.#position]!;
+    if (first < 0x80) {
+      this.#position++;
+      this.wireType = first & 7;
+      this.field = first >>> 3;
+    } else {
+      const tag = this.#number();
+      this.wireType = tag % 8;
+      this.field = Math.floor(tag / 8);
+    }
     if (this.field === 0 || this.field > 0x1fff_ffff) throw new MalformedMessage("illegal field number");
     return true;
   }
@@ -192,7 +199,13 @@ export class FieldReader {
     let byte = this.#byte();
     if (byte < 0x80) return byte;
     let value = byte & 0x7f;
-    for (let scale = 128; scale <= 2 ** 49; scale *= 128) {
+    // Most are small enough for integers of the machine.
+    for (let shift = 7; shift < 28; shift += 7) {
+      byte = this.#byte();
+      value |= (byte & 0x7f) << shift;
+      if (byte < 0x80) return value;
+    }
+    for (let scale = 2 ** 28; scale <= 2 ** 49; scale *= 128) {
       byte = this.#byte();
       value += (byte & 0x7f) * scale;
       if (byte < 0x80) {

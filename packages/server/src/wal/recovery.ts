@@ -1,6 +1,13 @@
 import type { Disk } from "../seams/disk.ts";
 import { WalError } from "./errors.ts";
-import { decodeEntry, decodeHardState, decodeMetadata, decodeSnapshot } from "./messages.ts";
+import {
+  decodeHardState,
+  decodeMetadata,
+  decodeSnapshot,
+  entryOf,
+  newEntryView,
+  readEntry,
+} from "./messages.ts";
 import { FieldReader, MalformedMessage } from "./protobuf.ts";
 import { type SegmentName, segmentsAmong, segmentsFrom } from "./segment-name.ts";
 import { type RecordView, readSegment } from "./segment-reader.ts";
@@ -10,6 +17,21 @@ import { type Entry, type HardState, RecordType, type WalMetadata } from "./type
 export interface WalStart {
   readonly index: number;
   readonly term: number;
+}
+
+/**
+ * A place in the segment where the log's reader may begin instead of at the segment's first record: what stands before
+ * it has been verified, is what a log may hold, and has no entry after the start. Found by `findStart`.
+ */
+export interface ResumePoint {
+  /** Name of the segment. It counts only if that is the first one needed. */
+  readonly segment: string;
+  readonly offset: number;
+  /** The running CRC there. */
+  readonly crc: number;
+  readonly metadataBytes: Uint8Array;
+  /** What the last state record before it says. */
+  readonly hardState: HardState;
 }
 
 export interface WalContent {
@@ -33,17 +55,19 @@ export interface WalTail {
 }
 
 /**
- * Reads a log from `start` on, verifying every record. A torn end is reported, not repaired; everything else that is
- * wrong is a `WalError`.
+ * Reads a log from `start` on, verifying every record that `resume` does not vouch for. A torn end is reported, not
+ * repaired; everything else that is wrong is a `WalError`.
  */
 export async function readWal(
   disk: Disk,
   directory: string,
   start: WalStart,
+  resume?: ResumePoint,
 ): Promise<{ content: WalContent; tail: WalTail }> {
   const segments = segmentsFrom(await listSegments(disk, directory), start.index, directory);
-  const collector = new Collector(start);
-  let crc = 0;
+  const point = resume?.segment === segments[0]!.name ? resume : undefined;
+  const collector = new Collector(start, point);
+  let crc = point?.crc ?? 0;
   let offset = 0;
   let torn: WalError | undefined;
   for (const segment of segments) {
@@ -53,6 +77,7 @@ export async function readWal(
     try {
       const isLast = segment === segments.at(-1);
       ({ crc, offset, torn } = await readSegment(file, {
+        from: segment === segments[0] ? (point?.offset ?? 0) : 0,
         crc,
         isLast,
         keepsViews: true,
@@ -85,9 +110,16 @@ class Collector {
   snapshotFound = false;
   readonly #start: WalStart;
   readonly #fields = new FieldReader();
+  readonly #view = newEntryView();
 
-  constructor(start: WalStart) {
+  constructor(start: WalStart, resume: ResumePoint | undefined) {
     this.#start = start;
+    if (resume === undefined) return;
+    this.metadataBytes = resume.metadataBytes;
+    this.metadata = decodeMetadata(resume.metadataBytes);
+    this.hardState = resume.hardState;
+    // It was found by the snapshot record in its segment.
+    this.snapshotFound = true;
   }
 
   readonly onRecord = (record: RecordView): void => {
@@ -148,10 +180,8 @@ class Collector {
   }
 
   #entry(record: RecordView): void {
-    const entry = decodeEntry(
-      this.#fields.reset(record.bytes, record.dataStart, record.dataEnd),
-      record.bytes,
-    );
+    const entry = this.#view;
+    readEntry(this.#fields.reset(record.bytes, record.dataStart, record.dataEnd), entry);
     if (entry.index <= this.#start.index) return;
     const position = entry.index - this.#start.index - 1;
     if (position > this.entries.length) {
@@ -162,7 +192,7 @@ class Collector {
     }
     // A new leader's entries replace the uncommitted ones of an older leader.
     this.entries.length = position;
-    this.entries.push(entry);
+    this.entries.push(entryOf(entry, record.bytes));
   }
 
   #error(record: RecordView, code: WalError["code"], text: string, detail?: string): WalError {
@@ -170,6 +200,6 @@ class Collector {
   }
 }
 
-function equal(a: Uint8Array, b: Uint8Array): boolean {
+export function equal(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }

@@ -2,11 +2,10 @@ import type { DiskFile } from "../seams/disk.ts";
 import { crc32cOf } from "./crc32c.ts";
 import { WalError } from "./errors.ts";
 import { FieldReader, MalformedMessage } from "./protobuf.ts";
+import { CHUNK_BYTES, ReadAhead } from "./read-ahead.ts";
 import { contradictsItself, isTorn } from "./torn.ts";
 import { RecordType } from "./types.ts";
 
-/** Read at a time: memory stays modest, and the loop gets its turn after each. */
-const CHUNK_BYTES = 256 * 1024;
 /** Length field and head of a record: enough to see whether they agree. */
 const HEAD_BYTES = 32;
 const PAD_FLAG = 0x80;
@@ -25,6 +24,8 @@ export interface RecordView {
 }
 
 export interface SegmentReading {
+  /** Where to begin, if not with the segment's first record: the offset of a frame. */
+  readonly from?: number;
   /** The running CRC so far; 0 accepts the segment's first crc record whatever it says. */
   readonly crc: number;
   /** Only in the last segment can a write have been torn. */
@@ -50,28 +51,30 @@ export interface SegmentEnd {
  */
 export async function readSegment(file: DiskFile, reading: SegmentReading): Promise<SegmentEnd> {
   const scan = new SegmentScan(file.path, await file.size(), reading);
-  let reused: Uint8Array | undefined;
-  for (;;) {
-    const needed = scan.readBuffered();
-    if (needed === 0) return { offset: scan.offset, crc: scan.crc, torn: scan.torn };
-    const wanted = Math.min(Math.max(needed, CHUNK_BYTES), scan.size - scan.offset);
-    const chunk = wanted <= (reused?.length ?? 0) ? reused!.subarray(0, wanted) : new Uint8Array(wanted);
-    if (!reading.keepsViews && reused === undefined) reused = chunk;
-    const count = await file.read(chunk, scan.offset);
-    if (count < needed) throw scan.error("UNEXPECTED_EOF", "unexpected EOF", "the file has shrunk");
-    scan.refill(chunk, count);
+  const chunks = new ReadAhead(file, reading.keepsViews);
+  try {
+    for (;;) {
+      const needed = scan.readBuffered();
+      if (needed === 0) return { offset: scan.offset, crc: scan.crc, torn: scan.torn };
+      const chunk = await chunks.take(scan.offset, scan.chunkLength(scan.offset, needed));
+      if (chunk.length < needed) throw scan.error("UNEXPECTED_EOF", "unexpected EOF", "the file has shrunk");
+      scan.refill(chunk);
+      const next = scan.nextChunk();
+      if (next !== undefined) chunks.request(next.position, next.length);
+    }
+  } finally {
+    await chunks.idle();
   }
 }
 
 class SegmentScan {
   readonly size: number;
-  offset = 0;
+  offset: number;
   crc: number;
   torn: WalError | undefined;
   readonly #path: string;
   readonly #reading: SegmentReading;
   #chunk: Uint8Array = new Uint8Array(0);
-  #chunkLength = 0;
   /** Where `offset` lies in the chunk. */
   #at = 0;
   readonly #fields = new FieldReader();
@@ -80,15 +83,42 @@ class SegmentScan {
   constructor(path: string, size: number, reading: SegmentReading) {
     this.#path = path;
     this.size = size;
+    this.offset = reading.from ?? 0;
     this.crc = reading.crc;
     this.#reading = reading;
     this.#record = { type: 0, crc: 0, bytes: this.#chunk, dataStart: 0, dataEnd: 0, offset: 0 };
   }
 
-  refill(chunk: Uint8Array, length: number): void {
+  /** Goes on with `chunk`, which begins at `offset`. */
+  refill(chunk: Uint8Array): void {
     this.#chunk = chunk;
-    this.#chunkLength = length;
     this.#at = 0;
+  }
+
+  /** How much to read at `position` when `needed` bytes must be there. */
+  chunkLength(position: number, needed: number): number {
+    return Math.min(Math.max(needed, CHUNK_BYTES), this.size - position);
+  }
+
+  /**
+   * Where the chunk behind this one begins, and its length: with the first frame that this one does not hold whole.
+   * Goes by the length fields alone, before anything has been verified, so it is only good for reading ahead.
+   * undefined when they lead to the end.
+   */
+  nextChunk(): { position: number; length: number } | undefined {
+    const chunk = this.#chunk;
+    for (let at = this.#at; ; ) {
+      const position = this.offset + at - this.#at;
+      const left = this.size - position;
+      if (left < 8) return undefined;
+      if (chunk.length - at < 8) return { position, length: this.chunkLength(position, 8) };
+      const recordBytes = recordLength(chunk, at);
+      if (recordBytes === 0) return undefined;
+      const frameBytes = 8 + recordBytes + padBytes(chunk, at);
+      if (frameBytes > left) return undefined;
+      if (frameBytes > chunk.length - at) return { position, length: this.chunkLength(position, frameBytes) };
+      at += frameBytes;
+    }
   }
 
   /** Reads on until the end (0) or until more bytes, counted from `offset`, are needed (their number). */
@@ -97,24 +127,22 @@ class SegmentScan {
       const left = this.size - this.offset;
       if (left === 0) return 0;
       if (left < 8) return this.#end("a length field is cut off");
-      if (this.#chunkLength - this.#at < 8) return 8;
       const chunk = this.#chunk;
       const at = this.#at;
-      const low = readU32(chunk, at);
-      const high = readU32(chunk, at + 4);
-      if (low === 0 && high === 0) return 0;
-      const recordBytes = (high & 0xff_ffff) * 2 ** 32 + low;
-      const flags = high >>> 24;
-      const pad = -low & 7;
+      if (chunk.length - at < 8) return 8;
+      const recordBytes = recordLength(chunk, at);
+      const flags = chunk[at + 7]!;
+      if (recordBytes === 0 && flags === 0) return 0;
+      const pad = padBytes(chunk, at);
       if (flags !== (pad === 0 ? 0 : PAD_FLAG | pad)) {
         throw this.error("MALFORMED_RECORD", "wal: malformed record", "length field and padding disagree");
       }
       const frameBytes = 8 + recordBytes + pad;
       if (frameBytes > left) {
-        if (this.#chunkLength - at < Math.min(left, HEAD_BYTES)) return Math.min(left, HEAD_BYTES);
+        if (chunk.length - at < Math.min(left, HEAD_BYTES)) return Math.min(left, HEAD_BYTES);
         return this.#overrun(recordBytes, pad, left);
       }
-      if (this.#chunkLength - at < frameBytes) return frameBytes;
+      if (chunk.length - at < frameBytes) return frameBytes;
       if (!this.#take(at + 8, at + 8 + recordBytes)) return 0;
       this.offset += frameBytes;
       this.#at = at + frameBytes;
@@ -161,6 +189,43 @@ class SegmentScan {
   }
 
   #parse(start: number, end: number): void {
+    if (!this.#parseUsual(start, end)) this.#parseAny(start, end);
+  }
+
+  /** A record as every writer orders its fields: type, crc, then the data if any. false of any other. */
+  #parseUsual(start: number, end: number): boolean {
+    const chunk = this.#chunk;
+    const record = this.#record;
+    if (end - start < 4 || chunk[start] !== 0x08 || chunk[start + 1]! > 0x7f || chunk[start + 2] !== 0x10)
+      return false;
+    let at = start + 3;
+    let byte = chunk[at++]!;
+    let crc = byte & 0x7f;
+    for (let shift = 7; byte > 0x7f; shift += 7) {
+      if (at === end || shift > 28) return false;
+      byte = chunk[at++]!;
+      if (shift === 28 && byte > 0x0f) return false;
+      crc |= (byte & 0x7f) << shift;
+    }
+    record.type = chunk[start + 1]!;
+    record.crc = crc >>> 0;
+    record.bytes = chunk;
+    record.dataStart = at;
+    record.dataEnd = end;
+    if (at === end) return true;
+    if (chunk[at++] !== 0x1a) return false;
+    let length = 0;
+    for (let shift = 0; ; shift += 7) {
+      if (at === end || shift > 21) return false;
+      byte = chunk[at++]!;
+      length |= (byte & 0x7f) << shift;
+      if (byte < 0x80) break;
+    }
+    record.dataStart = at;
+    return at + length === end;
+  }
+
+  #parseAny(start: number, end: number): void {
     const record = this.#record;
     const fields = this.#fields.reset(this.#chunk, start, end);
     record.type = 0;
@@ -183,7 +248,7 @@ class SegmentScan {
     const detail =
       `[wal] max entry size limit exceeded when reading "${this.#path}", recBytes: ${recordBytes}, ` +
       `fileSize(${this.size}) - offset(${this.offset}) - padBytes(${pad}) = entryLimit(${left - pad})`;
-    if (contradictsItself(this.#chunk, this.#at + 8, this.#chunkLength, this.offset + 8, recordBytes)) {
+    if (contradictsItself(this.#chunk, this.#at + 8, this.#chunk.length, this.offset + 8, recordBytes)) {
       throw this.error("MALFORMED_RECORD", "wal: malformed record", detail);
     }
     return this.#end(detail);
@@ -200,6 +265,16 @@ class SegmentScan {
     const detail = `expected: ${expected.toString(16)} computed: ${computed.toString(16)}`;
     return this.error("CRC_MISMATCH", "walpb: crc mismatch", detail);
   }
+}
+
+/** The low 56 bits of the length field at `at`. */
+function recordLength(bytes: Uint8Array, at: number): number {
+  return (readU32(bytes, at + 4) & 0xff_ffff) * 2 ** 32 + readU32(bytes, at);
+}
+
+/** What the record of that length needs to be a multiple of eight. */
+function padBytes(bytes: Uint8Array, at: number): number {
+  return -bytes[at]! & 7;
 }
 
 function readU32(bytes: Uint8Array, at: number): number {

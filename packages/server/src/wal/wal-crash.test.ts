@@ -5,7 +5,7 @@ import { DiskError } from "../seams/disk.ts";
 import type { Random } from "../seams/random.ts";
 import { type DiskFault, SimulatedDisk } from "../seams/simulated-disk.ts";
 import { readWal } from "./recovery.ts";
-import { lastValidSnapshot } from "./snapshot-records.ts";
+import { findStart } from "./snapshot-records.ts";
 import { METADATA, seededRandom, snapshotAt } from "./testing.ts";
 import type { Entry, HardState, WalSnapshot } from "./types.ts";
 import { Wal } from "./wal.ts";
@@ -76,8 +76,8 @@ async function live(seed: number): Promise<{ crashes: number; repairs: number; c
         const opened = await Wal.open(disk, "wal", START, options);
         wal = opened.wal;
         if (opened.repair !== undefined) seen.repairs++;
-        const valid = await lastValidSnapshot(disk, "wal");
-        records = survivors(records, syncedCount, opened.content, valid!.index);
+        const { snapshot } = await findStart(disk, "wal");
+        records = survivors(records, syncedCount, opened.content, snapshot.index);
         syncedCount = records.length;
       }
       await work(wal, random, records, (count) => {
@@ -97,7 +97,7 @@ async function live(seed: number): Promise<{ crashes: number; repairs: number; c
   const disk = simulated.mount();
   if (created) {
     const { content, wal } = await Wal.open(disk, "wal", START, options);
-    survivors(records, syncedCount, content, (await lastValidSnapshot(disk, "wal"))!.index);
+    survivors(records, syncedCount, content, (await findStart(disk, "wal")).snapshot.index);
     await wal.close();
     const checked = await readWal(disk, "wal", START);
     assert.equal(checked.content.torn, undefined);

@@ -6,7 +6,7 @@ import { WalError } from "./errors.ts";
 import { encodeSnapshot } from "./messages.ts";
 import { MalformedMessage } from "./protobuf.ts";
 import { readWal } from "./recovery.ts";
-import { lastValidSnapshot, validSnapshots } from "./snapshot-records.ts";
+import { findStart, validSnapshots } from "./snapshot-records.ts";
 import { diskWith, entry, FIRST_SEGMENT, segmentOf, snapshotAt } from "./testing.ts";
 import { RecordType } from "./types.ts";
 import { Wal } from "./wal.ts";
@@ -68,7 +68,7 @@ async function readEverything(segment: Uint8Array): Promise<void> {
   const disk = simulated.mount();
   const options = { segmentBytes: 16_384 };
   const opened = await expectTyped(Wal.open(disk, "wal", START, options));
-  await expectTyped(lastValidSnapshot(disk, "wal"));
+  await expectTyped(findStart(disk, "wal"));
   await expectTyped(validSnapshots(disk, "wal"));
   await expectTyped(readWal(disk, "wal", { index: 5, term: 1 }));
   if (opened === undefined) return;

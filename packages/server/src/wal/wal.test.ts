@@ -4,7 +4,7 @@ import { crc32c } from "./crc32c.ts";
 import { WalError } from "./errors.ts";
 import { encodeMetadata } from "./messages.ts";
 import { readWal } from "./recovery.ts";
-import { lastValidSnapshot, validSnapshots } from "./snapshot-records.ts";
+import { findStart, validSnapshots } from "./snapshot-records.ts";
 import { diskWith, entry, FIRST_SEGMENT, METADATA, segmentOf, simulatedDisk, snapshotAt } from "./testing.ts";
 import { type Entry, type HardState, RecordType } from "./types.ts";
 import { Wal } from "./wal.ts";
@@ -334,7 +334,7 @@ test("segments are cut, and a restart reads over them from any snapshot", async 
   await wal.close();
   const names = (await disk.list("wal")).filter((name) => name.endsWith(".wal"));
   assert.ok(names.length > 4);
-  assert.deepEqual(await lastValidSnapshot(disk, "wal"), snapshotAt(49));
+  assert.deepEqual((await findStart(disk, "wal")).snapshot, snapshotAt(49));
   assert.deepEqual(
     (await validSnapshots(disk, "wal")).map((s) => s.index),
     [0, 9, 29, 49],
@@ -353,10 +353,10 @@ test("a snapshot record that no commit covers is not used", async () => {
   wal.save({ ...STATE, commit: 1 }, [entry(1), entry(2)]);
   await wal.saveSnapshot(snapshotAt(1));
   await wal.saveSnapshot(snapshotAt(2));
-  assert.deepEqual(await lastValidSnapshot(disk, "wal"), snapshotAt(1));
+  assert.deepEqual((await findStart(disk, "wal")).snapshot, snapshotAt(1));
   wal.save({ ...STATE, commit: 2 }, []);
   await wal.close();
-  assert.deepEqual(await lastValidSnapshot(disk, "wal"), snapshotAt(2));
+  assert.deepEqual((await findStart(disk, "wal")).snapshot, snapshotAt(2));
 });
 
 test("released segments are purged, oldest first, never those still needed", async () => {

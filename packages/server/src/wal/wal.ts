@@ -2,7 +2,14 @@ import { type Disk, DiskError, type DiskFile, directoryOf } from "../seams/disk.
 import { type EncodedBatch, RecordEncoder } from "./encoder.ts";
 import { WalError } from "./errors.ts";
 import { encodeMetadata, encodeSnapshot } from "./messages.ts";
-import { listSegments, readWal, type WalContent, type WalStart, type WalTail } from "./recovery.ts";
+import {
+  listSegments,
+  type ResumePoint,
+  readWal,
+  type WalContent,
+  type WalStart,
+  type WalTail,
+} from "./recovery.ts";
 import { repairSegment, type WalRepair } from "./repair.ts";
 import { segmentName } from "./segment-name.ts";
 import {
@@ -23,6 +30,11 @@ const NEXT_AHEAD_BYTES = 8 * 1024 * 1024;
 export interface WalOptions {
   /** For tests; other readers of the format expect nothing of it. */
   readonly segmentBytes?: number;
+}
+
+export interface WalOpenOptions extends WalOptions {
+  /** What `findStart` said together with the start; the log must not have been written since. */
+  readonly resume?: ResumePoint | undefined;
 }
 
 export interface OpenedWal {
@@ -133,27 +145,27 @@ export class Wal {
   }
 
   /**
-   * Opens an existing log at a valid snapshot (see `lastValidSnapshot`), reads everything after it and continues
-   * behind it. A torn write at its end is repaired, once. Throws `WalError` for anything else that is wrong.
+   * Opens an existing log at a valid snapshot (see `findStart`), reads everything after it and continues behind it. A
+   * torn write at its end is repaired, once. Throws `WalError` for anything else that is wrong.
    */
   static async open(
     disk: Disk,
     directory: string,
     start: WalStart,
-    options: WalOptions = {},
+    options: WalOpenOptions = {},
   ): Promise<OpenedWal> {
-    let read = await readWal(disk, directory, start);
+    let read = await readWal(disk, directory, start, options.resume);
     let repair: WalRepair | undefined;
     if (read.content.torn !== undefined) {
       repair = await repairSegment(disk, `${directory}/${read.tail.segments.at(-1)!.name}`);
-      read = await readWal(disk, directory, start);
+      read = await readWal(disk, directory, start, options.resume);
       if (read.content.torn !== undefined) throw read.content.torn;
     }
     const { content, tail } = read;
     const last = tail.segments.at(-1)!;
     const file = await disk.open(`${directory}/${last.name}`, "durable");
     // Behind the zero frame at the end there may be remains of a torn write: once appends reach them, a later crash
-    // would bring them back.
+    // would bring them back. Cutting them off takes a tenth of the time of reading that there are none.
     await file.truncate(tail.offset);
     await file.truncate(Math.max(tail.offset, options.segmentBytes ?? SEGMENT_BYTES));
     await file.sync();
