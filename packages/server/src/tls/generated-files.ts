@@ -44,13 +44,20 @@ async function makePair(
   log.warn("automatically generate certificates", {
     "certificate-validity-bound-not-after": notAfter.toISOString(),
   });
-  // A start that makes no certificate does not pay for the library.
-  const { makeSelfSigned } = await import("./self-signed.ts");
+  const { makeSelfSigned } = await loadMaker();
   const { cert, key } = await makeSelfSigned(hosts, notBefore, notAfter);
   await write(certFile, cert, 0o644);
   log.info("created cert file", { path: path.resolve(certFile) });
   await write(keyFile, key, 0o600);
   log.info("created key file", { path: path.resolve(keyFile) });
+}
+
+/**
+ * Its library is large, and a start that makes no certificate does not pay for it: a name that only the running program
+ * knows keeps it out of the bundle as well.
+ */
+function loadMaker(): Promise<typeof import("./self-signed.ts")> {
+  return import(new URL("./self-signed.ts", import.meta.url).href);
 }
 
 /** Whatever its age and names, a pair that works is used: who wants another one removes it. */
