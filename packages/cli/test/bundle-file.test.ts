@@ -1,0 +1,87 @@
+import assert from "node:assert/strict";
+import {
+  appendFileSync,
+  mkdtempSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { after, test } from "node:test";
+import { crc32 } from "node:zlib";
+import { buildBundle } from "../src/bundle/build.ts";
+import { encodeBundle, inputAt, isFresh } from "../src/bundle/bundle-file.ts";
+
+const folder = mkdtempSync(path.join(tmpdir(), "quorate-bundle-file-"));
+after(() => rmSync(folder, { recursive: true, force: true }));
+const bundle = path.join(folder, "bundle.mjs");
+const source = path.join(folder, "source.ts");
+const absent = path.join(folder, "absent.json");
+const ROOT = "/the/checkout";
+
+/** A fresh bundle of two inputs, one of which is not there. */
+function writeBundle(): Buffer {
+  rmSync(absent, { force: true });
+  writeFileSync(source, "export const a = 1;\n");
+  const content = encodeBundle(ROOT, [inputAt(source), inputAt(absent)], "export const a = 1;\n");
+  writeFileSync(bundle, content);
+  return content;
+}
+
+const cases: readonly { name: string; change: () => void; fresh: boolean }[] = [
+  { name: "as it was made", change: () => {}, fresh: true },
+  { name: "with a source that is longer", change: () => appendFileSync(source, "//"), fresh: false },
+  { name: "with a source that was touched", change: () => utimesSync(source, 1, 1), fresh: false },
+  { name: "with a source that is gone", change: () => rmSync(source), fresh: false },
+  { name: "with an input that was not there", change: () => writeFileSync(absent, ""), fresh: false },
+  { name: "that is gone itself", change: () => rmSync(bundle), fresh: false },
+  { name: "that is empty", change: () => truncateSync(bundle), fresh: false },
+  { name: "followed by something", change: () => appendFileSync(bundle, "\n"), fresh: false },
+];
+for (const { name, change, fresh } of cases) {
+  test(`a bundle ${name} is ${fresh ? "fresh" : "stale"}`, () => {
+    writeBundle();
+    change();
+    assert.equal(isFresh(bundle, ROOT), fresh);
+  });
+}
+
+test("a bundle of another checkout, runtime or format is stale", () => {
+  const content = writeBundle().toString();
+  assert.ok(!isFresh(bundle, "/another/checkout"));
+  const [, line] = /^(\/\/ quorate-bundle 1 )[0-9a-f]{8}/.exec(content)!;
+  const write = (rest: string) =>
+    writeFileSync(bundle, line + crc32(rest).toString(16).padStart(8, "0") + rest);
+  const rest = content.slice(line!.length + 8);
+  write(rest);
+  assert.ok(isFresh(bundle, ROOT), "the checksum is as the test computes it");
+  write(rest.replace(process.version, "v0.1.0"));
+  assert.ok(!isFresh(bundle, ROOT), "runtime");
+  write(rest.replace('"inputs"', '"others"'));
+  assert.ok(!isFresh(bundle, ROOT), "a manifest without inputs");
+  writeFileSync(bundle, content.replace("quorate-bundle 1", "quorate-bundle 2"));
+  assert.ok(!isFresh(bundle, ROOT), "format");
+});
+
+test("a bundle is stale wherever it was cut short or one of its bytes is another", () => {
+  const content = writeBundle();
+  for (let at = 0; at < content.length; at++) {
+    writeFileSync(bundle, content.subarray(0, at));
+    assert.ok(!isFresh(bundle, ROOT), `cut to ${at} bytes`);
+    const damaged = Buffer.from(content);
+    damaged[at]! ^= 1;
+    writeFileSync(bundle, damaged);
+    assert.ok(!isFresh(bundle, ROOT), `byte ${at}`);
+  }
+});
+
+test("the sources of this checkout can be bundled, and the bundle loaded", async () => {
+  const root = path.resolve(import.meta.dirname, "../../..");
+  symlinkSync(path.join(root, "node_modules"), path.join(folder, "node_modules"));
+  await buildBundle(root, bundle);
+  const program = (await import(bundle)) as { run: unknown };
+  assert.equal(typeof program.run, "function");
+});
