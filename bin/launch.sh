@@ -17,9 +17,9 @@ if [ -z "$runtime" ]; then
   echo "$program: the pinned Node.js runtime is missing; run 'npm ci' in $root" >&2
   exit 1
 fi
-# Stripped and compiled sources are kept between starts: most of the time from here to serving is loading code. A
-# folder that cannot be written is no harm.
-NODE_COMPILE_CACHE=${NODE_COMPILE_CACHE:-$dir/node_modules/.cache/quorate}
+# Compiled code is kept between starts, beside the bundle (packages/cli/src/bundle): most of the time from here to serving
+# is loading code. A folder that cannot be written is no harm.
+NODE_COMPILE_CACHE=${NODE_COMPILE_CACHE:-$root/node_modules/.cache/quorate}
 export NODE_COMPILE_CACHE
 # glibc (others ignore these): without fixed thresholds it moves large buffers into the heap once one has been freed, and
 # there they keep apart what is freed around them; each further arena holds back free memory of its own.
