@@ -1,58 +1,64 @@
 import type { DiskFile } from "../seams/disk.ts";
 
-interface Reading {
-  readonly position: number;
-  readonly length: number;
-  readonly bytes: Promise<Uint8Array>;
-}
+/** Read at a time: memory stays modest, and the loop gets its turn after each. */
+const CHUNK_BYTES = 256 * 1024;
+/** What a chunk has in common with the one before it, at least and at most. */
+const OVERLAP_BYTES = 4096;
+const OVERLAP_LIMIT_BYTES = CHUNK_BYTES / 2;
 
-/** Two buffers of this size serve all reads that are not larger, unless views of the bytes are kept. */
-export const CHUNK_BYTES = 256 * 1024;
+const NOTHING = new Uint8Array(0);
 
 /**
- * Reads a file while what was read before is looked at: a native thread works at the next chunk, and two buffers take
- * turns. What `take` gave is valid until the next `take`.
+ * Reads a file in chunks, from front to back. While one is looked at, a native thread already reads the next; two
+ * buffers take turns. What `take` gave is valid until the next `take`.
  */
 export class ReadAhead {
   readonly #file: DiskFile;
+  readonly #size: number;
   readonly #keepsViews: boolean;
   readonly #buffers: (Uint8Array | undefined)[] = [undefined, undefined];
   #turn = 0;
-  #ahead: Reading | undefined;
+  #ahead: Promise<Uint8Array> | undefined;
+  #aheadPosition = 0;
 
-  /** `keepsViews`: the bytes stay valid for ever; each read gets a buffer of its own. */
-  constructor(file: DiskFile, keepsViews: boolean) {
+  /** `size` is the file's. `keepsViews`: what was taken stays valid for ever; each read gets a buffer of its own. */
+  constructor(file: DiskFile, size: number, keepsViews: boolean) {
     this.#file = file;
+    this.#size = size;
     this.#keepsViews = keepsViews;
   }
 
-  /** Begins to read what the next `take` will probably ask for. Call it at most once between two of them. */
-  request(position: number, length: number): void {
-    this.#ahead = this.#read(position, length);
+  /**
+   * Begins to read what follows a chunk that ends at `end`, for the next `take`. Where a frame is cut off by that end
+   * is not known yet, so this begins `frameBytes`, a guess at its length, before the end. Frames of which few go into
+   * a chunk are better read when they are needed.
+   */
+  request(end: number, frameBytes: number): void {
+    if (end >= this.#size || frameBytes > OVERLAP_LIMIT_BYTES) return;
+    this.#aheadPosition = Math.max(0, end - Math.max(frameBytes, OVERLAP_BYTES));
+    this.#ahead = this.#read(this.#aheadPosition, CHUNK_BYTES);
+    // Whoever takes it reads again and meets the error then; nobody has to.
+    this.#ahead.catch(() => {});
   }
 
-  /** Up to `length` bytes at `position`, or what was requested there if that is more; fewer only at the file's end. */
-  async take(position: number, length: number): Promise<Uint8Array> {
-    let reading = this.#ahead;
+  /** The bytes at `position`: at least `needed`, which the file must have; fewer only if it has shrunk. */
+  async take(position: number, needed: number): Promise<Uint8Array> {
+    const ahead = (await this.#ahead?.catch(() => NOTHING)) ?? NOTHING;
+    const from = position - this.#aheadPosition;
     this.#ahead = undefined;
-    if (reading === undefined || reading.position !== position || reading.length < length) {
-      await reading?.bytes.catch(() => {});
-      reading = this.#read(position, length);
-    }
-    return reading.bytes;
+    if (from >= 0 && ahead.length - from >= needed) return ahead.subarray(from);
+    return this.#read(position, Math.max(needed, CHUNK_BYTES));
   }
 
   /** Resolves when nothing is being read, so that the file may be closed. Never rejects. */
   async idle(): Promise<void> {
-    await this.#ahead?.bytes.catch(() => {});
+    await this.#ahead?.catch(() => NOTHING);
   }
 
-  #read(position: number, length: number): Reading {
+  async #read(position: number, wanted: number): Promise<Uint8Array> {
+    const length = Math.min(wanted, this.#size - position);
     const buffer = this.#buffer(length);
-    const bytes = this.#file.read(buffer, position).then((count) => buffer.subarray(0, count));
-    // Whoever takes them meets the error; nobody has to.
-    bytes.catch(() => {});
-    return { position, length, bytes };
+    return buffer.subarray(0, await this.#file.read(buffer, position));
   }
 
   #buffer(length: number): Uint8Array {

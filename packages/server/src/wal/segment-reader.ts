@@ -2,7 +2,7 @@ import type { DiskFile } from "../seams/disk.ts";
 import { crc32cOf } from "./crc32c.ts";
 import { WalError } from "./errors.ts";
 import { FieldReader, MalformedMessage } from "./protobuf.ts";
-import { CHUNK_BYTES, ReadAhead } from "./read-ahead.ts";
+import { ReadAhead } from "./read-ahead.ts";
 import { contradictsItself, isTorn } from "./torn.ts";
 import { RecordType } from "./types.ts";
 
@@ -51,16 +51,15 @@ export interface SegmentEnd {
  */
 export async function readSegment(file: DiskFile, reading: SegmentReading): Promise<SegmentEnd> {
   const scan = new SegmentScan(file.path, await file.size(), reading);
-  const chunks = new ReadAhead(file, reading.keepsViews);
+  const chunks = new ReadAhead(file, scan.size, reading.keepsViews);
   try {
     for (;;) {
       const needed = scan.readBuffered();
       if (needed === 0) return { offset: scan.offset, crc: scan.crc, torn: scan.torn };
-      const chunk = await chunks.take(scan.offset, scan.chunkLength(scan.offset, needed));
+      const chunk = await chunks.take(scan.offset, needed);
       if (chunk.length < needed) throw scan.error("UNEXPECTED_EOF", "unexpected EOF", "the file has shrunk");
       scan.refill(chunk);
-      const next = scan.nextChunk();
-      if (next !== undefined) chunks.request(next.position, next.length);
+      chunks.request(scan.offset + chunk.length, scan.largestFrame);
     }
   } finally {
     await chunks.idle();
@@ -72,6 +71,8 @@ class SegmentScan {
   offset: number;
   crc: number;
   torn: WalError | undefined;
+  /** In bytes, of those so far. */
+  largestFrame = 0;
   readonly #path: string;
   readonly #reading: SegmentReading;
   #chunk: Uint8Array = new Uint8Array(0);
@@ -95,32 +96,6 @@ class SegmentScan {
     this.#at = 0;
   }
 
-  /** How much to read at `position` when `needed` bytes must be there. */
-  chunkLength(position: number, needed: number): number {
-    return Math.min(Math.max(needed, CHUNK_BYTES), this.size - position);
-  }
-
-  /**
-   * Where the chunk behind this one begins, and its length: with the first frame that this one does not hold whole.
-   * Goes by the length fields alone, before anything has been verified, so it is only good for reading ahead.
-   * undefined when they lead to the end.
-   */
-  nextChunk(): { position: number; length: number } | undefined {
-    const chunk = this.#chunk;
-    for (let at = this.#at; ; ) {
-      const position = this.offset + at - this.#at;
-      const left = this.size - position;
-      if (left < 8) return undefined;
-      if (chunk.length - at < 8) return { position, length: this.chunkLength(position, 8) };
-      const recordBytes = recordLength(chunk, at);
-      if (recordBytes === 0) return undefined;
-      const frameBytes = 8 + recordBytes + padBytes(chunk, at);
-      if (frameBytes > left) return undefined;
-      if (frameBytes > chunk.length - at) return { position, length: this.chunkLength(position, frameBytes) };
-      at += frameBytes;
-    }
-  }
-
   /** Reads on until the end (0) or until more bytes, counted from `offset`, are needed (their number). */
   readBuffered(): number {
     for (;;) {
@@ -133,7 +108,7 @@ class SegmentScan {
       const recordBytes = recordLength(chunk, at);
       const flags = chunk[at + 7]!;
       if (recordBytes === 0 && flags === 0) return 0;
-      const pad = padBytes(chunk, at);
+      const pad = -chunk[at]! & 7;
       if (flags !== (pad === 0 ? 0 : PAD_FLAG | pad)) {
         throw this.error("MALFORMED_RECORD", "wal: malformed record", "length field and padding disagree");
       }
@@ -144,6 +119,7 @@ class SegmentScan {
       }
       if (chunk.length - at < frameBytes) return frameBytes;
       if (!this.#take(at + 8, at + 8 + recordBytes)) return 0;
+      if (frameBytes > this.largestFrame) this.largestFrame = frameBytes;
       this.offset += frameBytes;
       this.#at = at + frameBytes;
     }
@@ -270,11 +246,6 @@ class SegmentScan {
 /** The low 56 bits of the length field at `at`. */
 function recordLength(bytes: Uint8Array, at: number): number {
   return (readU32(bytes, at + 4) & 0xff_ffff) * 2 ** 32 + readU32(bytes, at);
-}
-
-/** What the record of that length needs to be a multiple of eight. */
-function padBytes(bytes: Uint8Array, at: number): number {
-  return -bytes[at]! & 7;
 }
 
 function readU32(bytes: Uint8Array, at: number): number {
