@@ -55,16 +55,14 @@ export async function buildBundle(root: string, file: string): Promise<void> {
 
 /** A bundler that works differently makes a different bundle. */
 function bundlerInputs(): Input[] {
-  return readdirSync(import.meta.dirname)
-    .filter((name) => !name.endsWith(".test.ts"))
-    .map((name) => inputAt(path.join(import.meta.dirname, name)));
+  return readdirSync(import.meta.dirname).map((name) => inputAt(path.join(import.meta.dirname, name)));
 }
 
 /** They say which file an import from a package means. */
 function packageFiles(root: string): Input[] {
-  return readdirSync(path.join(root, "packages")).map((name) =>
-    inputAt(path.join(root, "packages", name, "package.json")),
-  );
+  return readdirSync(path.join(root, "packages"), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => inputAt(path.join(entry.parentPath, entry.name, "package.json")));
 }
 
 /** Reads our own sources, and notes each before it is read: one that is changed meanwhile makes the bundle stale. */
