@@ -8,6 +8,7 @@ import {
   parseFlags,
   type ServerConfig,
 } from "@quorate/server";
+import { lowerHelperThreads } from "./helper-threads.ts";
 import { printVersion } from "./version.ts";
 
 const FIRST_COLUMN = 44;
@@ -33,6 +34,7 @@ export async function runServer(program: string, args: readonly string[]): Promi
   const log = openLog(program, config);
   if (log === undefined) return;
   for (const warning of config.warnings) log.warn(warning);
+  lowerHelperThreads();
   try {
     const member = await Member.start(config, {
       logger: log,
