@@ -28,6 +28,12 @@ const CHUNKED = `${OK}Transfer-Encoding: chunked\r\n\r\n`;
 
 const understood = [
   { name: "chunks", text: `${CHUNKED}5\r\nhello\r\n00000001\r\n!\r\n`, body: "hello!", ended: false },
+  {
+    name: "sizes in letters of both cases",
+    text: `${CHUNKED}0000001A\r\n${"x".repeat(26)}\r\n1f;n\r\n${"y".repeat(31)}\r\nc\n${"z".repeat(12)}\r\n`,
+    body: "x".repeat(26) + "y".repeat(31) + "z".repeat(12),
+    ended: false,
+  },
   { name: "a last chunk", text: `${CHUNKED}1\r\nx\r\n0\r\n\r\n`, body: "x", ended: true },
   {
     name: "extensions and trailers",
@@ -58,6 +64,7 @@ const refused = [
   { name: "a header without a colon", text: "HTTP/1.1 200 OK\r\nnonsense\r\n\r\n" },
   { name: "headers without end", text: `HTTP/1.1 200 OK\r\n${"a: b\r\n".repeat(4_000)}` },
   { name: "a chunk without a size", text: `${CHUNKED}xyz\r\n` },
+  { name: "a chunk with an empty size", text: `${CHUNKED}\r\nx\r\n` },
   { name: "a chunk of absurd size", text: `${CHUNKED}${"f".repeat(16)}\r\n` },
   { name: "a chunk that is longer than its size", text: `${CHUNKED}1\r\nxyz\r\n` },
   { name: "a size line without end", text: `${CHUNKED}1;${"a".repeat(2_000)}` },

@@ -2,6 +2,8 @@
 const MAX_HEAD_BYTES = 16 * 2 ** 10;
 /** Of a chunk's size with its extensions, and of a trailer. */
 const MAX_LINE_BYTES = 1024;
+/** Of a chunk's size in the form that is read without making a string of it. */
+const MOST_PLAIN_DIGITS = 12;
 const CR = 13;
 const LF = 10;
 
@@ -99,6 +101,10 @@ export class ResponseReader {
 
   /** A line that ends with CR LF (or LF alone), perhaps of pieces. */
   #readLine(bytes: Buffer, at: number): number {
+    if (this.#expected === "size" && this.#line === "") {
+      const end = this.#readPlainSize(bytes, at);
+      if (end >= 0) return end;
+    }
     const lineEnd = bytes.indexOf(LF, at);
     const end = lineEnd < 0 ? bytes.length : lineEnd;
     if (this.#line.length + end - at > MAX_LINE_BYTES) throw new HttpError("line is too long");
@@ -106,7 +112,7 @@ export class ResponseReader {
       this.#line += bytes.toString("latin1", at, end);
       return end;
     }
-    // The usual case, a whole line in these bytes, needs no string.
+    // The usual case, as that of a size, needs no string.
     if (this.#line === "" && this.#expected === "afterData" && end - at === 1 && bytes[at] === CR) {
       this.#expected = "size";
       return end + 1;
@@ -117,6 +123,23 @@ export class ResponseReader {
     return end + 1;
   }
 
+  /** A size as members write it, nothing but a few digits, if all of its line is there: its end, or -1. */
+  #readPlainSize(bytes: Buffer, at: number): number {
+    const stop = Math.min(bytes.length - 1, at + MOST_PLAIN_DIGITS + 1);
+    let size = 0;
+    for (let i = at; i < stop; i++) {
+      const byte = bytes[i]!;
+      if (byte === CR && i > at && bytes[i + 1] === LF) {
+        this.#expectData(size);
+        return i + 2;
+      }
+      const digit = hexDigit(byte);
+      if (digit < 0) return -1;
+      size = size * 16 + digit;
+    }
+    return -1;
+  }
+
   #takeLine(line: string): void {
     if (this.#expected === "afterData") {
       if (line !== "") throw new HttpError("malformed chunked encoding");
@@ -124,15 +147,25 @@ export class ResponseReader {
     } else if (this.#expected === "size") {
       const size = /^([0-9a-fA-F]{1,13})[ \t]*(?:;|$)/.exec(line);
       if (size === null) throw new HttpError("malformed chunked encoding");
-      this.#remaining = Number.parseInt(size[1]!, 16);
-      this.#expected = this.#remaining === 0 ? "trailer" : "data";
+      this.#expectData(Number.parseInt(size[1]!, 16));
     } else if (line === "") this.#finish();
+  }
+
+  #expectData(size: number): void {
+    this.#remaining = size;
+    this.#expected = size === 0 ? "trailer" : "data";
   }
 
   #finish(): void {
     this.#expected = "nothing";
     this.#handler.onEnd();
   }
+}
+
+function hexDigit(byte: number): number {
+  if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
+  const lower = byte | 0x20;
+  return lower >= 0x61 && lower <= 0x66 ? lower - 0x61 + 10 : -1;
 }
 
 function parseHead(text: string): ResponseHead {
