@@ -29,6 +29,7 @@ MALLOC_TRIM_THRESHOLD_=${MALLOC_TRIM_THRESHOLD_:-262144}
 export MALLOC_ARENA_MAX MALLOC_MMAP_THRESHOLD_ MALLOC_TRIM_THRESHOLD_
 # The young generation takes what it may, and a request leaves it after one or two collections: with 16 MiB most of
 # what the log and the backend hold for a moment still dies young. What does not is collected before the old generation
-# has grown by half: buffers outside the heap hang on it.
-exec "$runtime" --disable-warning=ExperimentalWarning --max-semi-space-size=16 --heap-growing-percent=50 \
+# has grown by half: buffers outside the heap hang on it. One helper thread: more of them take processors from the loop,
+# their own and that of other members, just when it has most to do.
+exec "$runtime" --disable-warning=ExperimentalWarning --max-semi-space-size=16 --heap-growing-percent=50 --v8-pool-size=1 \
   "$root/packages/cli/src/main.ts" "$program" "$@"
