@@ -218,7 +218,7 @@ export class Consensus {
     this.#appliedTerm = term;
     this.#pending.overtaken(index);
     this.#appliedWaiters.applied(index);
-    if (this.#reads.applied(index) && this.#reads.hasWaiting) this.#scheduleTurn();
+    if (this.#reads.applied(index)) this.#readNext();
   }
 
   /** Works off what raft has to say from the beginning: first entries, and what was committed before a restart. */
@@ -238,6 +238,7 @@ export class Consensus {
     this.#lastTickMs = this.#clock.nowMs();
     this.#node.tick();
     this.#reads.tick(this.#lastTickMs);
+    this.#readNext();
     const failure = (startedMs: number) => this.#timeoutFailure(startedMs);
     this.#forwarded.expire(this.#lastTickMs, failure);
     this.#incoming = this.#pending.expire(this.#lastTickMs, this.#incoming, failure);
@@ -286,6 +287,11 @@ export class Consensus {
     }
     await this.#writer.whenIdle();
     this.#writer.writeDeferred();
+  }
+
+  /** A round of reads may have ended, well or not: those who came during it begin the next one. */
+  #readNext(): void {
+    if (this.#reads.hasWaiting) this.#scheduleTurn();
   }
 
   #scheduleTurn(): void {
@@ -399,7 +405,7 @@ export class Consensus {
         if (toPeers !== undefined || failpoints !== undefined) {
           this.#send(toPeers && this.#commitUpdates.withoutHeld(toPeers));
         }
-        if (this.#reads.applied(this.#appliedIndex) && this.#reads.hasWaiting) this.#scheduleTurn();
+        if (this.#reads.applied(this.#appliedIndex)) this.#readNext();
       }
     } finally {
       this.#draining = false;
@@ -488,6 +494,7 @@ export class Consensus {
     if (isNew) {
       this.#leaderChangesSeen++;
       this.#reads.leaderChanged();
+      this.#readNext();
     }
     this.#events.roleChanged(isLeader, leader);
     if (isNew && this.#incoming.length > 0) this.#scheduleTurn();

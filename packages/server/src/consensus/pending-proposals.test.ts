@@ -43,6 +43,22 @@ test("a proposal whose place another leader's entry took is told so, and the res
   assert.equal(alsoLost.outcome, "etcdserver: leader changed");
 });
 
+test("what a leader lost to another one hides nothing of what it accepts when it leads again", () => {
+  const pending = new PendingProposals(7_000);
+  const kept = new Probe();
+  const lost = [new Probe(), new Probe(), new Probe()];
+  pending.accepted([kept, ...lost], 10, 2);
+  pending.expire(8_000, [], () => new RequestError("TIMEOUT"));
+  const young = new Probe(8_000);
+  pending.accepted([young], 14, 2);
+  // Another leader's log was shorter, and its first entry went to index 12.
+  const later = new Probe(9_000);
+  pending.accepted([later], 12, 4);
+  assert.equal(young.outcome, "etcdserver: leader changed");
+  assert.equal(pending.take(entry(12, 4)), later);
+  assert.equal(pending.size, 0);
+});
+
 test("who waited too long is failed: with one text when accepted, with another when not", () => {
   const pending = new PendingProposals(7_000);
   const [old, young] = [new Probe(0), new Probe(5_000)];

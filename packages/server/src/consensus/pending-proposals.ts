@@ -22,6 +22,7 @@ export class PendingProposals {
 
   /** `proposals[i]` became the entry at `firstIndex + i` of `term`. */
   accepted(proposals: readonly Proposal[], firstIndex: number, term: number): void {
+    this.#lost(firstIndex);
     for (let i = 0; i < proposals.length; i++) {
       const proposal = proposals[i]!;
       proposal.index = firstIndex + i;
@@ -88,6 +89,19 @@ export class PendingProposals {
     }
     this.#queue = [];
     this.#head = 0;
+  }
+
+  /**
+   * A leader's log ends before `index`: what it accepted from there on when it led before has been replaced by another
+   * leader. It was not applied and never will be. Left in the queue it would hide whatever comes at lower indexes now.
+   */
+  #lost(index: number): void {
+    while (this.#queue.length > this.#head && this.#queue.at(-1)!.index >= index) {
+      const proposal = this.#queue.pop()!;
+      if (proposal.settled) continue;
+      proposal.settled = true;
+      proposal.fail(new RequestError("LEADER_CHANGED"));
+    }
   }
 
   #advance(): void {
