@@ -105,7 +105,9 @@ export class StateMachine {
   /** An entry without effect on the state; only the index moves. */
   applyEmpty(entry: { readonly index: number; readonly term: number }): void {
     const { backend } = this.#state;
-    if (entry.index > backend.consistentIndex) backend.setConsistentIndex(entry.index, entry.term);
+    if (entry.index <= backend.consistentIndex) return;
+    backend.setConsistentIndex(entry.index, entry.term);
+    backend.entryApplied();
   }
 
   #applyForNobody(entry: Entry): void {
