@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { MemoryStorage, type Message, MessageType, newMessage, RawNode } from "@quorate/raft";
+import { type Message, MessageType, newMessage } from "@quorate/raft";
 import { RequestIds } from "../cluster/request-ids.ts";
 import { Consensus, type ConsensusOptions } from "./consensus.ts";
+import { newNode } from "./testing.ts";
 
 const LOCAL_ID = 1n;
 const TIMEOUT_MS = 7_000;
@@ -15,25 +16,7 @@ class Follower {
   readonly #soon: (() => void)[] = [];
 
   constructor() {
-    const storage = new MemoryStorage();
-    const confState = {
-      voters: [LOCAL_ID, 2n, 3n],
-      learners: [],
-      votersOutgoing: [],
-      learnersNext: [],
-      autoLeave: false,
-    };
-    storage.applySnapshot({ data: new Uint8Array(0), metadata: { index: 1, term: 1, confState } });
-    const node = new RawNode({
-      id: LOCAL_ID,
-      electionTick: 1_000,
-      heartbeatTick: 1,
-      storage,
-      random: { below: () => 0 },
-      asyncStorageWrites: true,
-      maxSizePerMsg: 1 << 20,
-      maxInflightMsgs: 10,
-    });
+    const node = newNode(LOCAL_ID, [LOCAL_ID, 2n, 3n]);
     const nothing = new Proxy({}, { get: () => () => undefined });
     const events = new Proxy(
       { send: (messages: readonly Message[]) => this.sent.push(...messages) },

@@ -1,31 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ConfChangeType, MemoryStorage, type Message, MessageType, RawNode } from "@quorate/raft";
+import { ConfChangeType, type Message, MessageType } from "@quorate/raft";
 import { Consensus, type ConsensusOptions } from "./consensus.ts";
+import { newNode } from "./testing.ts";
 
 const LOCAL_ID = 1n;
 
 /** One of two members, over parts that do nothing. */
 function member() {
-  const storage = new MemoryStorage();
-  const confState = {
-    voters: [LOCAL_ID, 2n],
-    learners: [],
-    votersOutgoing: [],
-    learnersNext: [],
-    autoLeave: false,
-  };
-  storage.applySnapshot({ data: new Uint8Array(0), metadata: { index: 1, term: 1, confState } });
-  const node = new RawNode({
-    id: LOCAL_ID,
-    electionTick: 10,
-    heartbeatTick: 1,
-    storage,
-    random: { below: () => 0 },
-    asyncStorageWrites: true,
-    maxSizePerMsg: 1 << 20,
-    maxInflightMsgs: 10,
-  });
+  const node = newNode(LOCAL_ID, [LOCAL_ID, 2n]);
   const nothing = new Proxy({}, { get: () => () => undefined });
   const consensus = new Consensus({
     ...{ node, localId: LOCAL_ID, appliedIndex: 1, appliedTerm: 1 },
