@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import net from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import test, { after } from "node:test";
@@ -10,7 +9,7 @@ import { GrpcClient } from "@quorate/rpc";
 import { parseFlags } from "../config/parse-flags.ts";
 import { makeServerConfig } from "../config/server-config.ts";
 import { Member } from "./member.ts";
-import { connect, get, put } from "./testing.ts";
+import { connect, freePorts, get, put } from "./testing.ts";
 
 const root = mkdtempSync(path.join(tmpdir(), "quorate-auto-tls-"));
 after(() => rmSync(root, { recursive: true, force: true }));
@@ -42,19 +41,6 @@ test("a member serves clients with the certificate it made, and with the same on
   }
   assert.equal(serials[0], serials[1]);
 });
-
-async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = net.createServer();
-      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => (server.address() as net.AddressInfo).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
-}
 
 test("three members with certificates of their own making form a cluster", async () => {
   const ports = await freePorts(3);

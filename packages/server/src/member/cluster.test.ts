@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
-import net from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
@@ -17,25 +16,11 @@ import {
 } from "@quorate/wire/etcdserverpb";
 import { Member } from "./member.ts";
 import type { MemberOptions } from "./options.ts";
-import { connect, get, put } from "./testing.ts";
+import { connect, freePorts, get, put } from "./testing.ts";
 
 const root = mkdtempSync(path.join(tmpdir(), "quorate-cluster-test-"));
 after(() => rmSync(root, { recursive: true, force: true }));
 const NO_BYTES = new Uint8Array(0);
-
-/** Ports that nobody listens on just now. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = net.createServer();
-      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => (server.address() as net.AddressInfo).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
-}
 
 /** A running cluster, and a client of each of its members. */
 class Cluster implements AsyncDisposable {
