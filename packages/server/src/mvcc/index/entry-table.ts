@@ -218,7 +218,7 @@ export class EntryTable {
   ): number {
     let limit = to;
     for (let i = start; i < end; i++) {
-      const id = ids[i]! < 0 ? ~ids[i]! : ids[i]!;
+      const id = plainId(ids[i]!);
       const ours = this.#chunks[id >>> CHUNK_BITS]!;
       const unit = id & CHUNK_MASK;
       const length = ours.words[2 * unit + LENGTH]!;
@@ -239,7 +239,7 @@ export class EntryTable {
    */
   readHeads(ids: Int32Array, start: number, end: number, from: number, heads: Uint32Array): void {
     for (let i = start; i < end; i++) {
-      heads[i] = this.keyHead(ids[i]! < 0 ? ~ids[i]! : ids[i]!, from) ^ 0x8000_0000;
+      heads[i] = this.keyHead(plainId(ids[i]!), from) ^ 0x8000_0000;
     }
   }
 
@@ -282,6 +282,11 @@ export class EntryTable {
     });
     this.#used = 0;
   }
+}
+
+/** The id that `stored` stands for: in the order of keys, that of a deleted key is stored as its complement. */
+export function plainId(stored: number): number {
+  return stored < 0 ? ~stored : stored;
 }
 
 function sizeInUnits(keyLength: number): number {

@@ -1,5 +1,5 @@
 import { assert } from "../../assert.ts";
-import { EntryTable, MAX_SUB } from "./entry-table.ts";
+import { EntryTable, MAX_SUB, plainId } from "./entry-table.ts";
 import { KeyTable } from "./key-table.ts";
 import { OrderTree, type Position } from "./order-tree.ts";
 import { RevisionHistory } from "./revision-history.ts";
@@ -304,8 +304,10 @@ export class KeyIndex {
     const ids = Int32Array.from(this.#restored);
     this.#restored = [];
     // Entries were added one behind the other, so their ids ascend.
-    for (const id of this.#changed) if (this.entries.isDeleted(id)) ids[indexIn(ids, id)] = ~id;
-    yield;
+    for (const [i, id] of this.#changed.entries()) {
+      if (this.entries.isDeleted(id)) ids[indexIn(ids, id)] = ~id;
+      if (i % 4096 === 4095) yield;
+    }
     yield* sortIds(this.entries, ids);
     yield* this.#tree.load(ids);
   }
@@ -380,8 +382,7 @@ function indexIn(ids: Int32Array, id: number): number {
   let high = ids.length - 1;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    const at = ids[middle]!;
-    if ((at < 0 ? ~at : at) < id) low = middle + 1;
+    if (plainId(ids[middle]!) < id) low = middle + 1;
     else high = middle;
   }
   return low;

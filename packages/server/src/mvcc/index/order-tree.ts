@@ -1,6 +1,6 @@
 import { assert } from "../../assert.ts";
 import { commonPrefixLength, compareBytes, keyHead } from "../bytes.ts";
-import type { EntryTable } from "./entry-table.ts";
+import { type EntryTable, plainId } from "./entry-table.ts";
 import type { Work } from "./sort-ids.ts";
 import { INNER_CAPACITY, Inner, LEAF_CAPACITY, LEAF_WORDS, Leaf, liveOf } from "./tree-node.ts";
 import { WordPool } from "./word-pool.ts";
@@ -347,10 +347,6 @@ export class OrderTree {
 /** The length of the prefix that all keys between two bounds share. */
 function sharedLength(lower: Uint8Array | undefined, upper: Uint8Array | undefined): number {
   return lower === undefined || upper === undefined ? 0 : commonPrefixLength(lower, upper);
-}
-
-function plainId(stored: number): number {
-  return stored < 0 ? ~stored : stored;
 }
 
 function link(left: Leaf, right: Leaf): void {

@@ -1,4 +1,4 @@
-import type { EntryTable } from "./entry-table.ts";
+import { type EntryTable, plainId } from "./entry-table.ts";
 
 const SMALL = 12;
 /** Keys looked at before the work may be interrupted. */
@@ -75,10 +75,10 @@ function* sortByHeads(
   const { first, second } = sorted;
   let groupStart = 0;
   for (let i = 1; i <= count; i++) {
+    if (i % RUN === 0) yield;
     if (i < count && first[i] === first[groupStart] && second[i] === second[groupStart]) continue;
     if (i - groupStart > 1) pushGroup(entries, ids, start + groupStart, start + i, prefix, stack);
     groupStart = i;
-    if (i % RUN === 0) yield;
   }
 }
 
@@ -214,8 +214,4 @@ function insertionSort(
     }
     ids[at] = id;
   }
-}
-
-function plainId(id: number): number {
-  return id < 0 ? ~id : id;
 }

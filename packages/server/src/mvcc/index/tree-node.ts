@@ -1,5 +1,5 @@
 import { commonPrefixLength, compareBytes, keyHead } from "../bytes.ts";
-import type { EntryTable } from "./entry-table.ts";
+import { type EntryTable, plainId } from "./entry-table.ts";
 
 export const LEAF_CAPACITY = 128;
 export const INNER_CAPACITY = 128;
@@ -76,7 +76,7 @@ export class Leaf {
         high = middle;
       } else {
         const stored = words[middle]!;
-        if (entries.compareKey(stored < 0 ? ~stored : stored, key, prefixLength) < 0) low = middle + 1;
+        if (entries.compareKey(plainId(stored), key, prefixLength) < 0) low = middle + 1;
         else high = middle;
       }
     }
@@ -127,8 +127,7 @@ export class Leaf {
   }
 
   idAt(position: number): number {
-    const stored = this.words[position]!;
-    return stored < 0 ? ~stored : stored;
+    return plainId(this.words[position]!);
   }
 
   /** To be called when the interval changed: all keys in it share `prefixLength` bytes now. */
