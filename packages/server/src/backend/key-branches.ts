@@ -49,10 +49,12 @@ export class KeyBranches {
   findLeaf(tree: Tree, main: number, doubleSub: number): number {
     const pairs = this.#pairs;
     const slots = this.#slots;
+    const subs = this.#subs;
+    // Values, not places: a page below may take the slot of one above.
     let above = -1;
-    let aboveAt = 0;
+    let aboveSub = 0;
     let below = Number.POSITIVE_INFINITY;
-    let belowAt = 0;
+    let belowSub = 0;
     let pgno = tree.root;
     for (let level = 1; level < tree.depth; level++) {
       const slot = pgno & (SLOTS - 1);
@@ -69,18 +71,18 @@ export class KeyBranches {
       while (at > first && !this.#isNotAbove(at, main, doubleSub)) at -= 2;
       if (at > first) {
         above = pairs[at]!;
-        aboveAt = at;
+        aboveSub = subs[at >>> 1]!;
       }
       if (at < last) {
         below = pairs[at + 2]!;
-        belowAt = at + 2;
+        belowSub = subs[(at + 2) >>> 1]!;
       }
       pgno = pairs[at + 1]!;
     }
     this.separator = above;
     this.nextSeparator = below;
-    this.separatorSub = above >= 0 ? this.#subs[aboveAt >>> 1]! : 0;
-    this.nextSeparatorSub = below < Number.POSITIVE_INFINITY ? this.#subs[belowAt >>> 1]! : 0;
+    this.separatorSub = aboveSub;
+    this.nextSeparatorSub = belowSub;
     return pgno;
   }
 
