@@ -23,7 +23,7 @@ const MAGIC = 0xbeef_c0de;
 const DATA_VERSION = 2;
 const META_BYTES = 144;
 /** `overlappingSync` keeps a third meta in the second half of page 0: the newest one known to be on the disk. */
-const FLUSHED_META_OFFSET = PAGE_BYTES / 2;
+export const FLUSHED_META_OFFSET = PAGE_BYTES / 2;
 const FLAG_NOT_FLUSHED = 0x1000;
 
 /** A B+tree in the file. */
