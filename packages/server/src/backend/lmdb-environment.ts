@@ -39,29 +39,31 @@ const STATUS_DURABLE = 0;
 export class LmdbEnvironment {
   readonly #root: lmdb.RootDatabase;
   readonly #env: NativeEnvironment;
-  readonly #format: lmdb.Database;
-  readonly #tables = new Map<TreeName, number>();
+  readonly #tables = new Map<TreeName, lmdb.Database>();
 
   /** Opens or creates the file, and goes back to its last flushed transaction. Synchronous, some milliseconds. */
   constructor(path: string) {
     this.#root = openRoot(path);
-    let env: NativeEnvironment | undefined;
-    let format: lmdb.Database | undefined;
-    for (const name of TREE_NAMES) {
-      const table = this.#root.openDB({ name, encoding: "binary", keyEncoding: "binary" });
-      const open = table as unknown as OpenTable;
-      this.#tables.set(name, open.db.dbi);
-      if (name === "format") format = table;
-      env = open.env;
-    }
-    this.#env = env!;
-    this.#format = format!;
-    const formatKey = storedKey(FORMAT_KEY);
-    if (this.#format.getBinary(formatKey) === undefined) {
-      const value = new Uint8Array(storedValueBytes(FORMAT_KEY, FORMAT_VERSION));
-      writeStoredValue(value, new DataView(value.buffer), 0, FORMAT_KEY, FORMAT_VERSION);
-      this.#format.putSync(formatKey, value);
-    }
+    // In one transaction: of a new file each table would be one, flushed while the loop waits.
+    this.#root.transactionSync(() => {
+      for (const name of TREE_NAMES) {
+        this.#tables.set(name, this.#root.openDB({ name, encoding: "binary", keyEncoding: "binary" }));
+      }
+      this.#writeFormat();
+    });
+    this.#env = (this.#format as unknown as OpenTable).env;
+  }
+
+  get #format(): lmdb.Database {
+    return this.#tables.get("format")!;
+  }
+
+  #writeFormat(): void {
+    const key = storedKey(FORMAT_KEY);
+    if (this.#format.getBinary(key) !== undefined) return;
+    const value = new Uint8Array(storedValueBytes(FORMAT_KEY, FORMAT_VERSION));
+    writeStoredValue(value, new DataView(value.buffer), 0, FORMAT_KEY, FORMAT_VERSION);
+    this.#format.putSync(key, value);
   }
 
   /**
@@ -97,7 +99,7 @@ export class LmdbEnvironment {
 
   /** The number under which instructions name a table. */
   table(name: TreeName): number {
-    return this.#tables.get(name)!;
+    return (this.#tables.get(name) as unknown as OpenTable).db.dbi;
   }
 
   /**
