@@ -11,6 +11,7 @@ import { Contender, findCommands, machine } from "./contenders.ts";
 import { buildNative } from "./generators.ts";
 import { type MillionResult, measureMillion } from "./million.ts";
 import { CLUSTER_ROWS, KEYS, ROWS, selectRows } from "./rows.ts";
+import { spread } from "./statistics.ts";
 import { format, lines, type RowResult, type Summary, summarize } from "./table.ts";
 
 const { values } = parseArgs({
@@ -61,7 +62,10 @@ function millionTable(results: Readonly<Record<string, MillionResult>>): string 
       value("resident memory after loading", (r) => mib(r.residentMiB)),
       value("anonymous memory after a restart", (r) => mib(r.anonymousAfterRestartMiB)),
       value("resident memory after a restart", (r) => mib(r.residentAfterRestartMiB)),
-      value("from exec to serving", (r) => ms(r.restartMs)),
+      value("from exec to serving: median (lowest-highest)", ({ restartsMs }) => {
+        const { median, min, max } = spread(restartsMs);
+        return `${ms(median)} (${min.toFixed(0)}-${max.toFixed(0)})`;
+      }),
       value("count_only of everything, p50", (r) => ms(r.countOnlyMs)),
       value("count_only of everything, p99", (r) => ms(r.countOnlyP99Ms)),
       ...probes.map((name) =>
