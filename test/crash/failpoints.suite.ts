@@ -40,6 +40,8 @@ const FAILPOINTS: readonly Failpoint[] = [
   { name: "compactAfterSetFinishedCompact", trigger: "compact" },
   { name: "beforeSendWatchResponse" },
   { name: "defragBeforeCopy", trigger: "defrag" },
+  { name: "defragOpenFileError", trigger: "defrag" },
+  { name: "defragdbFail", trigger: "defrag" },
   { name: "defragBeforeRename", trigger: "defrag" },
 ];
 
@@ -115,6 +117,19 @@ describe(`failpoints (seed ${seed})`, () => {
         assert.notEqual((ended as { code: number | null }).code, 0);
       }
       await scenario.up(env);
+      await scenario.audit();
+      await scenario.probe();
+      await scenario.kill();
+    });
+  }
+
+  for (const name of ["defragOpenFileError", "defragdbFail"]) {
+    test(`a defragmentation fails with what ${name} returns, and the member goes on`, async () => {
+      await scenario.up(env);
+      await set(name, 'return("no space left")');
+      await assert.rejects(scenario.etcd.defragment({}), /no space left/);
+      await fetch(at(name), { method: "DELETE" });
+      await scenario.etcd.defragment({});
       await scenario.audit();
       await scenario.probe();
       await scenario.kill();

@@ -40,6 +40,7 @@ export class Defragmentation {
     epoch: () => number,
   ): Promise<Defragmentation> {
     await failpoints?.hit("defragBeforeCopy");
+    await failIfAsked("defragOpenFileError");
     return new Defragmentation(source, await LmdbFile.open(path), clock, epoch);
   }
 
@@ -95,6 +96,7 @@ export class Defragmentation {
     }
     await this.#write();
     await this.#writing;
+    await failIfAsked("defragdbFail");
     this.target.reader.renew();
     for (const table of TREE_NAMES) {
       const copied = this.target.reader.snapshot.trees.get(table)?.entries;
@@ -136,6 +138,11 @@ export class Defragmentation {
   #turn(): Promise<void> {
     return new Promise((resolve) => this.#clock.soon(resolve));
   }
+}
+
+async function failIfAsked(name: "defragOpenFileError" | "defragdbFail"): Promise<void> {
+  const text = await failpoints?.hit(name);
+  if (text !== undefined) throw new Error(`${text}`);
 }
 
 /** Removes an unfinished copy. */

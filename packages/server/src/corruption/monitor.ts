@@ -62,11 +62,19 @@ export class CorruptionMonitor {
 
   /** Looks for the newest compaction that all members can compare; for the leader. */
   async checkCompactions(): Promise<void> {
+    const checked = await this.#compareCompactions();
+    this.#context.log.info("finished compaction hash check", { "number-of-hashes-checked": checked });
+  }
+
+  /** Returns how many hashes of its own it compared. */
+  async #compareCompactions(): Promise<number> {
     const { membership, store, log } = this.#context;
+    let compared = 0;
     const unchecked = store.storedHashes().filter(({ hashRevision }) => hashRevision > this.#checkedRevision);
     for (const own of unchecked) {
       const answers = await hashesOfOthers(this.#context, own.hashRevision);
-      if (answers.length === 0) return;
+      if (answers.length === 0) return compared;
+      compared++;
       const verdict = judgeCompaction(membership.localId, own, answers);
       if (verdict.kind === "incomplete") continue;
       if (verdict.kind === "checked") {
@@ -76,7 +84,7 @@ export class CorruptionMonitor {
           revision: own.hashRevision,
           "compact-revision": own.compactRevision,
         });
-        return;
+        return compared;
       }
       log.error("compaction hashes of the members differ", {
         revision: own.hashRevision,
@@ -85,8 +93,9 @@ export class CorruptionMonitor {
         "corrupt-member-ids": verdict.members.map(formatId),
       });
       for (const id of verdict.members) await this.#raiseAlarm(id);
-      return;
+      return compared;
     }
+    return compared;
   }
 
   #repeat(periodMs: number, check: () => Promise<void>): void {

@@ -32,6 +32,9 @@ export const FAILPOINT_NAMES = [
   "compactAfterSetFinishedCompact",
   "beforeSendWatchResponse",
   "defragBeforeCopy",
+  // What `return("text")` gives is the error with which the file of the copy cannot be opened, or be written.
+  "defragOpenFileError",
+  "defragdbFail",
   "defragBeforeRename",
 ] as const;
 

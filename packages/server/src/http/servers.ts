@@ -44,7 +44,12 @@ export function createClientHttp(
       use(opened);
     });
   };
-  const server = http.createServer({ requestTimeout: 0 }, (req, res) => {
+  const options: http.ServerOptions = {
+    requestTimeout: 0,
+    // Whoever offers another protocol (curl --http2: h2c) is answered in the one it speaks.
+    shouldUpgradeCallback: (req) => req.headers.upgrade?.toLowerCase() === "websocket",
+  };
+  const server = http.createServer(options, (req, res) => {
     withGateway((opened) => {
       if (!opened.handle(req, res)) answerHttp1(endpoints, req, res);
     });

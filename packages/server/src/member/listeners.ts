@@ -6,7 +6,7 @@ import { type GrpcServer, type Listener, type ListenOptions, serve } from "@quor
 import type { ClientTls } from "../config/client-tls.ts";
 import { ConfigError } from "../config/errors.ts";
 import type { ServerConfig } from "../config/server-config.ts";
-import { bindAddresses, cannotListen, isMissingAddress } from "../http/bind-addresses.ts";
+import { type BindAddress, bindAddresses, cannotListen, isMissingAddress } from "../http/bind-addresses.ts";
 import type { Logger } from "../telemetry/logger.ts";
 
 /** The listeners of one kind of traffic, and the URLs at which they can be reached. */
@@ -55,21 +55,29 @@ async function open(
 ): Promise<OpenListeners> {
   const listeners: Listener[] = [];
   const urls: string[] = [];
+  // An address that is given with both schemes serves both.
+  const schemes = Map.groupBy(listenUrls.flatMap(bindAddresses), nameOf);
+  const served = new Set<string>();
   try {
     for (const url of listenUrls) {
       let chosenPort: number | undefined;
       for (const address of bindAddresses(url)) {
         if (address.secure && tls === undefined)
           throw new ConfigError(`no TLS certificate is configured for ${url}`);
+        const name = nameOf(address);
+        if (served.has(name)) continue;
+        const together = address.port === 0 ? [address] : schemes.get(name)!;
         if (address.path !== undefined) rmSync(address.path, { force: true });
         try {
           const port = chosenPort ?? address.port;
           const listener = await serve({
             ...options,
             ...(address.path === undefined ? { host: address.host!, port: port! } : { path: address.path }),
-            ...(address.secure && tls !== undefined ? { tls } : {}),
+            ...(tls !== undefined && together.some(({ secure }) => secure) ? { tls } : {}),
+            plaintext: together.some(({ secure }) => !secure),
           });
           listeners.push(listener);
+          if (address.port !== 0) served.add(name);
           if (typeof listener.address !== "string") chosenPort = listener.address.port;
         } catch (error) {
           if (!isMissingAddress(error, address)) throw cannotListen(address, error);
@@ -82,6 +90,10 @@ async function open(
     throw error;
   }
   return { listeners, urls };
+}
+
+function nameOf({ path, host, port }: BindAddress): string {
+  return path ?? `${host}:${port}`;
 }
 
 function tlsOptions(config: ClientTls): TlsOptions {

@@ -3,6 +3,7 @@ import type { Consensus } from "../consensus/consensus.ts";
 import type { LogWriter } from "../consensus/log-writer.ts";
 import type { Backend } from "../seams/backend.ts";
 import type { Clock } from "../seams/clock.ts";
+import type { Logger } from "../telemetry/logger.ts";
 import type { Wal } from "../wal/wal.ts";
 
 /** Snapshots do not follow each other faster than this, however fast entries come: each costs several syncs. */
@@ -21,6 +22,7 @@ const MIN_KEPT_ENTRIES = 100;
 
 export interface LogCompactionOptions {
   readonly clock: Clock;
+  readonly log: Logger;
   readonly backend: Backend;
   readonly consensus: Consensus;
   readonly writer: LogWriter;
@@ -178,7 +180,8 @@ export class LogCompaction {
   }
 
   async #run(): Promise<void> {
-    const { backend, consensus, writer, wal, clock } = this.#options;
+    const { backend, consensus, writer, wal, clock, log } = this.#options;
+    const startedMs = clock.nowMs();
     const index = consensus.appliedIndex;
     const term = consensus.appliedTerm;
     const confState = this.#options.confState();
@@ -188,6 +191,10 @@ export class LogCompaction {
     await this.#options.saveSnapFile(index, term, confState);
     await writer.saveSnapshot({ index, term, confState });
     this.#lastIndex = index;
+    log.info("saved snapshot to disk", {
+      "snapshot-index": index,
+      tookMs: Math.round(clock.nowMs() - startedMs),
+    });
     wal.releaseTo(index);
     if (clock.nowMs() - this.#lastPurgeMs >= PURGE_INTERVAL_MS) {
       this.#lastPurgeMs = clock.nowMs();

@@ -3,6 +3,7 @@ import { GrpcServer } from "@quorate/rpc";
 import { createServices } from "../api/register.ts";
 import type { Services } from "../api/services.ts";
 import { LmdbBackend } from "../backend/lmdb-backend.ts";
+import { describeConfig } from "../config/describe-config.ts";
 import type { ServerConfig } from "../config/server-config.ts";
 import { type FailpointServer, openFailpointServer } from "../failpoints/index.ts";
 import type { Gateway } from "../http/gateway/gateway.ts";
@@ -140,6 +141,7 @@ export class Member implements AsyncDisposable {
 
   async #start(): Promise<void> {
     const { config } = this;
+    this.#log.info("starting an etcd server", describeConfig(config));
     this.#failpointServer = await openFailpointServer();
     await checkAddressesFree(config);
     await makeMissingPairs(config, this.#clock, this.#log);

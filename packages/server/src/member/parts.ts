@@ -91,6 +91,16 @@ export function buildParts(surroundings: Surroundings): MemberParts {
     random,
     compactionBatchLimit: config.compactionBatchLimit,
     compactionSleepMs: config.compactionSleepMs,
+    onCompacted: ({ revision, removed, hash, tookMs }) => {
+      log.info("finished scheduled compaction", {
+        "compact-revision": revision,
+        "number-of-keys-compacted": removed,
+        hash,
+        "current-db-size-bytes": backend.sizeBytes,
+        "current-db-size-in-use-bytes": backend.sizeInUseBytes,
+        tookMs: Math.round(tookMs),
+      });
+    },
   });
   const timeouts = {
     requestTimeoutMs: requestTimeoutMs(config),
@@ -217,6 +227,7 @@ export function buildParts(surroundings: Surroundings): MemberParts {
 
   const compaction = new LogCompaction({
     clock,
+    log,
     backend,
     consensus,
     writer,

@@ -192,10 +192,9 @@ async function openDatabase(
   { disk, openBackend, importReceived, log }: StorageOptions,
 ): Promise<Backend> {
   let backend = await openBackend(paths.database);
-  if (
-    backend.consistentIndex < snapshotIndex &&
-    (await disk.exists(receivedDatabasePath(paths.snap, snapshotIndex)))
-  ) {
+  if (backend.consistentIndex >= snapshotIndex) return backend;
+  const received = await disk.exists(receivedDatabasePath(paths.snap, snapshotIndex));
+  if (received) {
     log.info("adopting the database of a received snapshot", { index: snapshotIndex });
     await backend.close();
     await importReceived(snapshotIndex, paths.database);
@@ -204,9 +203,10 @@ async function openDatabase(
   }
   if (backend.consistentIndex < snapshotIndex) {
     await backend.close();
+    const missing = "failed to find database snapshot file (snap: snapshot file doesn't exist): ";
     throw new Error(
-      `database file (${paths.database} index ${backend.consistentIndex}) does not match with snapshot (index ${snapshotIndex}); ` +
-        "restore the member from a snapshot file",
+      `${received ? "" : missing}database file (${paths.database} index ${backend.consistentIndex}) does not match ` +
+        `with snapshot (index ${snapshotIndex}); restore the member from a snapshot file`,
     );
   }
   return backend;

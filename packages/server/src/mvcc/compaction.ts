@@ -39,6 +39,16 @@ export interface CompactionHandle {
   readonly done: Promise<void>;
 }
 
+/** A compaction whose records are gone. */
+export interface FinishedCompaction {
+  readonly revision: number;
+  /** Records removed. */
+  readonly removed: number;
+  /** What peers compare. */
+  readonly hash: number;
+  readonly tookMs: number;
+}
+
 /** The two revisions of table `meta`, -1 for one that is not there. */
 export function readCompactRevisions(state: Pick<StoreState, "backend">): {
   scheduled: number;
@@ -62,6 +72,7 @@ export class Compactor {
   readonly #lock: FifoLock;
   readonly #hashes: StoredHashes;
   readonly #failpoints: CompactionFailpoints | undefined;
+  readonly #onCompacted: (compaction: FinishedCompaction) => void;
   readonly #onFatal: (error: unknown) => void;
   #queue: Promise<void> = Promise.resolve();
   /** Raised when the background work under way is not wanted any more. */
@@ -73,6 +84,7 @@ export class Compactor {
     lock: FifoLock,
     hashes: StoredHashes,
     failpoints: CompactionFailpoints | undefined,
+    onCompacted: (compaction: FinishedCompaction) => void,
     onFatal: (error: unknown) => void,
   ) {
     this.#state = state;
@@ -80,6 +92,7 @@ export class Compactor {
     this.#lock = lock;
     this.#hashes = hashes;
     this.#failpoints = failpoints;
+    this.#onCompacted = onCompacted;
     this.#onFatal = onFatal;
   }
 
@@ -129,6 +142,7 @@ export class Compactor {
     generation: number,
   ): Promise<void> {
     const state = this.#state;
+    const startedMs = state.clock.nowMs();
     const checkWanted = (): void => {
       if (generation !== this.#generation) throw new KvError("STOPPED");
     };
@@ -165,13 +179,9 @@ export class Compactor {
       checkWanted();
     }
     state.counters.lastCompactionWallMs = state.clock.wallMs();
-    if (keepHash) {
-      this.#hashes.add({
-        hash: pass.digest(),
-        compactRevision: previousRevision,
-        hashRevision: revision,
-      });
-    }
+    const hash = pass.digest();
+    if (keepHash) this.#hashes.add({ hash, compactRevision: previousRevision, hashRevision: revision });
+    this.#onCompacted({ revision, removed: pass.removed, hash, tookMs: state.clock.nowMs() - startedMs });
   }
 
   async #locked(work: () => Promise<void>): Promise<void> {
@@ -188,6 +198,8 @@ export class Compactor {
 class CompactionPass {
   /** Whether records were removed since this was last set to false. */
   dirty = false;
+  /** Records removed so far. */
+  removed = 0;
   readonly #state: StoreState;
   readonly #revision: number;
   readonly #previousRevision: number;
@@ -234,6 +246,7 @@ class CompactionPass {
     for (const { main, sub, tombstone } of this.#doomed) backend.deleteRevision(main, sub, tombstone);
     if (this.#doomed.length > 0) this.dirty = true;
     counters.compactedRecords += this.#doomed.length;
+    this.removed += this.#doomed.length;
     this.#doomed = [];
     return atEnd;
   }

@@ -4,7 +4,12 @@ import type { Backend } from "../seams/backend.ts";
 import type { Clock } from "../seams/clock.ts";
 import type { Random } from "../seams/random.ts";
 import type { ChangeListener } from "./change.ts";
-import { type CompactionFailpoints, type CompactionHandle, Compactor } from "./compaction.ts";
+import {
+  type CompactionFailpoints,
+  type CompactionHandle,
+  Compactor,
+  type FinishedCompaction,
+} from "./compaction.ts";
 import { KvError } from "./errors.ts";
 import { FifoLock } from "./fifo-lock.ts";
 import { hashAll, hashKv } from "./hash-kv.ts";
@@ -27,7 +32,7 @@ import { type KvHash, StoredHashes } from "./stored-hashes.ts";
 import { latestRecord, WriteTxn } from "./write-txn.ts";
 
 export type { Change, ChangeListener } from "./change.ts";
-export type { CompactionHandle } from "./compaction.ts";
+export type { CompactionHandle, FinishedCompaction } from "./compaction.ts";
 export type { HistoryScan } from "./history.ts";
 export type { RangeOutcome, RangeResult, RangeSink } from "./range.ts";
 export type { RangeChunk } from "./range-stream.ts";
@@ -45,6 +50,8 @@ export interface MvccStoreOptions {
   readonly compactionSleepMs?: number;
   /** Default: those of the process. */
   readonly failpoints?: CompactionFailpoints;
+  /** The background work of a compaction is done. */
+  readonly onCompacted?: (compaction: FinishedCompaction) => void;
   /** Background work failed, so the state cannot be trusted: the member must stop. Default: an uncaught exception. */
   readonly onFatal?: (error: unknown) => void;
 }
@@ -101,6 +108,7 @@ export class MvccStore {
       this.#lock,
       this.#hashes,
       options.failpoints ?? failpoints,
+      options.onCompacted ?? (() => {}),
       options.onFatal ?? throwLater,
     );
   }

@@ -75,7 +75,7 @@ export function createGateway(options: GatewayOptions): Gateway {
         answerRaw(socket, answer.status, headers, answer.text);
         return true;
       }
-      if (context === undefined || !isGatewayTarget(req.url) || !isWebsocket(req)) return false;
+      if (context === undefined || !isGatewayTarget(req.url)) return false;
       bridge.accept(req, socket, head);
       return true;
     },
@@ -94,10 +94,6 @@ export function createGateway(options: GatewayOptions): Gateway {
 
 function isGatewayTarget(target = "/"): boolean {
   return cleanPath(pathOf(withoutBeta(target))).startsWith("/v3/");
-}
-
-function isWebsocket(req: IncomingMessage): boolean {
-  return req.headers.upgrade?.toLowerCase() === "websocket";
 }
 
 function answerText(res: ServerResponse, status: number, text: string): void {

@@ -1,0 +1,41 @@
+import { COMPATIBLE_VERSION } from "../version.ts";
+import type { ServerConfig } from "./server-config.ts";
+
+/** What a member was told, under the names of etcd's flags, for the log of its start. Durations as etcd writes them. */
+export function describeConfig(config: ServerConfig): Record<string, unknown> {
+  const seconds = (ms: number): string => `${ms / 1000}s`;
+  return {
+    "etcd-version": COMPATIBLE_VERSION,
+    "runtime-version": process.version,
+    name: config.name,
+    "data-dir": config.dataDir,
+    "wal-dir": config.walDir,
+    "force-new-cluster": config.forceNewCluster,
+    "heartbeat-interval": `${config.heartbeatMs}ms`,
+    "election-timeout": `${config.heartbeatMs * config.electionTicks}ms`,
+    "initial-election-tick-advance": config.initialElectionTickAdvance,
+    "snapshot-count": config.snapshotCount,
+    "snapshot-catchup-entries": config.snapshotCatchupEntries,
+    "max-wals": config.maxWalFiles,
+    "max-snapshots": config.maxSnapshotFiles,
+    "initial-advertise-peer-urls": config.initialAdvertisePeerUrls,
+    "listen-peer-urls": config.listenPeerUrls,
+    "advertise-client-urls": config.advertiseClientUrls,
+    "listen-client-urls": config.listenClientUrls,
+    cors: config.corsOrigins,
+    "host-whitelist": config.hostWhitelist,
+    "initial-cluster": config.initialCluster.flatMap(({ name, peerUrls }) =>
+      peerUrls.map((url) => `${name}=${url}`),
+    ),
+    "initial-cluster-state": config.initialClusterState,
+    "initial-cluster-token": config.initialClusterToken,
+    "quota-backend-bytes": config.quotaBackendBytes,
+    "max-request-bytes": config.maxRequestBytes,
+    "max-concurrent-streams": config.maxConcurrentStreams,
+    "pre-vote": config.preVote,
+    "corrupt-check-time-interval": seconds(config.corruptCheckMs),
+    "compact-check-time-interval": seconds(config.compactHashCheckMs),
+    "downgrade-check-interval": seconds(config.downgradeCheckMs),
+    "max-learners": config.maxLearners,
+  };
+}
