@@ -402,6 +402,7 @@ export class Consensus {
         }
         for (const state of ready.readStates) this.#reads.answered(state);
         const toPeers = this.#handOut(ready.messages);
+        if (failpoints !== undefined) this.#writer.saveNothing();
         if (toPeers !== undefined || failpoints !== undefined) {
           this.#send(toPeers && this.#commitUpdates.withoutHeld(toPeers));
         }

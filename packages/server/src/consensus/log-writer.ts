@@ -41,6 +41,8 @@ export class LogWriter {
   /** When the disk was given what it works at. */
   #writingSinceMs: number | undefined;
   #idle: (() => void)[] = [];
+  /** `saveNothing` was called. */
+  #emptySave = false;
   /** Told when the commit index as it is now is durable. */
   #commitWaiters: (() => void)[] = [];
   /** A state in which only the commit index is new; it need not be durable and travels with the next write. */
@@ -68,6 +70,16 @@ export class LogWriter {
     }
     this.#queue.push(message);
     if (!this.#busy) void this.#run();
+  }
+
+  /**
+   * Only in processes with failpoints: etcd saves whenever raft has anything to say, be it heartbeats alone, and its
+   * points around that fire then; a stall that is asked for there stalls an idle leader, too.
+   */
+  saveNothing(): void {
+    if (this.#busy) return;
+    this.#emptySave = true;
+    void this.#run();
   }
 
   /** Monotonic milliseconds since when the disk has been working at one write; undefined when it is not. */
@@ -115,7 +127,8 @@ export class LogWriter {
   async #run(): Promise<void> {
     this.#busy = true;
     try {
-      while (this.#queue.length > 0 || this.#commitWaiters.length > 0) {
+      while (this.#queue.length > 0 || this.#commitWaiters.length > 0 || this.#emptySave) {
+        this.#emptySave = false;
         const batch = this.#takeBatch();
         const snapshot = batch[0]?.snapshot;
         if (snapshot === undefined) await this.#save(batch);

@@ -9,7 +9,7 @@ import type { Wal } from "../wal/wal.ts";
 /** Snapshots do not follow each other faster than this, however fast entries come: each costs several syncs. */
 const MIN_INTERVAL_MS = 500;
 const PURGE_INTERVAL_MS = 30_000;
-/** Entries are forgotten this many at a time. */
+/** Entries are forgotten this many at a time, or a snapshot's worth if that is less. */
 const STEP_ENTRIES = 500;
 /** Entries for slow followers have at most this much payload, however many were asked for... */
 const MAX_KEPT_BYTES = 64 * 1024 * 1024;
@@ -145,11 +145,11 @@ export class LogCompaction {
   }
 
   #compactMemory(): void {
-    const { consensus, raftLog, catchupEntries } = this.#options;
+    const { consensus, raftLog, catchupEntries, snapshotCount } = this.#options;
     const index = consensus.appliedIndex;
     const first = raftLog.firstIndex();
     let compactIndex = index - catchupEntries;
-    if (compactIndex - first < STEP_ENTRIES) {
+    if (compactIndex - first < Math.min(STEP_ENTRIES, snapshotCount)) {
       if (raftLog.dataBytes <= MAX_KEPT_BYTES) return;
       const withinBytes = raftLog.firstIndexWithin(MAX_KEPT_BYTES - MAX_KEPT_BYTES / 8) - 1;
       compactIndex = Math.min(withinBytes, index - MIN_KEPT_ENTRIES);

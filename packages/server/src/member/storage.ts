@@ -195,7 +195,7 @@ async function openDatabase(
   if (backend.consistentIndex >= snapshotIndex) return backend;
   const received = await disk.exists(receivedDatabasePath(paths.snap, snapshotIndex));
   if (received) {
-    log.info("adopting the database of a received snapshot", { index: snapshotIndex });
+    log.info("Recovering from snapshot backend", { index: snapshotIndex });
     await backend.close();
     await importReceived(snapshotIndex, paths.database);
     backend = await openBackend(paths.database);

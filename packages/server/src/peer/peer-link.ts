@@ -123,6 +123,11 @@ export class PeerLink {
       transfers.successes++;
       transfers.seconds.observe((clock.nowMs() - startedMs) / 1_000);
       this.status.activate();
+      log.info("sent database snapshot", {
+        "remote-peer-id": this.id.toString(16),
+        bytes: database.sizeBytes,
+        tookMs: Math.round(clock.nowMs() - startedMs),
+      });
       onSnapshotSent(true);
     } catch (error) {
       const { message: reason } = error as Error;

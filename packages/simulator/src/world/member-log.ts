@@ -4,7 +4,7 @@ import type { World } from "./world.ts";
 /** What tells whether a run met what it should meet. */
 const COUNTED = new Set([
   "installed a snapshot",
-  "adopting the database of a received snapshot",
+  "Recovering from snapshot backend",
   "restarting a member",
   "leadership changed",
   "repaired the log after a torn write",
@@ -13,7 +13,7 @@ const COUNTED = new Set([
 /** What a member says when much is in flux. */
 const TELLING = new Set([
   "installed a snapshot",
-  "adopting the database of a received snapshot",
+  "Recovering from snapshot backend",
   "applied a configuration change to the membership",
   "bootstrapping a new member",
 ]);
