@@ -580,6 +580,14 @@ function assertSameOutcome({ decodeHot, decodeLibrary }: Subject, bytes: Uint8Ar
 }
 
 suite("hostile bytes are refused or read as the library reads them", () => {
+  test("a member message that is cut off does not go on in its next occurrence", () => {
+    // Twice a ConfState: 08 80 (a voter without its end) and 01, which together would be voter 128.
+    const bytes = Uint8Array.of(0x1a, 2, 0x08, 0x80, 0x1a, 1, 0x01);
+    assert.throws(() => hot.decodeWalSnapshot(bytes), hot.WireError);
+    const whole = hot.decodeWalSnapshot(Uint8Array.of(0x1a, 2, 0x08, 1, 0x1a, 2, 0x08, 2));
+    assert.deepEqual(whole.confState?.voters, [1n, 2n]);
+  });
+
   const anyNoise = fc.array(fc.oneof(fc.integer({ min: 0, max: 255 }), fc.integer({ min: 0, max: 40 })), {
     maxLength: 30,
   });

@@ -251,9 +251,17 @@ export function addOccurrence(before: Occurrences | undefined, next: Uint8Array)
   return [before, next];
 }
 
-/** The bytes of the merged message. A single occurrence stays a view. */
+/** The bytes of the merged message. A single occurrence stays a view. Throws WireError. */
 export function joinOccurrences(occurrences: Occurrences): Uint8Array {
-  return Array.isArray(occurrences) ? concatBytes(occurrences) : occurrences;
+  if (!Array.isArray(occurrences)) return occurrences;
+  // Each has to be whole by itself: a field cut off at the end of one must not go on in the next.
+  for (const each of occurrences) {
+    for (let pos = 0; pos < each.length; ) {
+      const tag = readTag(each, pos, each.length);
+      pos = skipValue(each, cursor, each.length, tag);
+    }
+  }
+  return concatBytes(occurrences);
 }
 
 /** Owned bytes, of the plain type that everything here returns (Buffer.concat's is another). */
