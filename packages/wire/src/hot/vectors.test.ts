@@ -371,7 +371,8 @@ suite("bytes of older members and other encoders are understood", () => {
     assert.equal(decodeInternalRequest(bytes("2201ff 1a01ee 220100")).field, 3);
   });
   test("an operation in two pieces is one", () => {
-    assert.deepEqual(decodeInternalRequest(bytes("2201ff 220100")).body, bytes("ff00"));
+    assert.deepEqual(decodeInternalRequest(bytes("22020a00 22021200")).body, bytes("0a001200"));
+    assert.throws(() => decodeInternalRequest(bytes("22010a 220100")), WireError);
   });
   test("an unknown operation and the refused v2 one are none", () => {
     assert.equal(decodeInternalRequest(bytes("1201ff a27d01ee")).field, 0);
