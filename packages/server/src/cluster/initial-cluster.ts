@@ -57,7 +57,7 @@ async function advertisedProblem(
     const names = missing.map((url) => `${name}=${url}`).join(",");
     return `--initial-cluster has ${names} but missing from --initial-advertise-peer-urls=${advertised.join(",")} (${why})`;
   }
-  const own = describe([{ name, peerUrls: advertised }]);
+  const own = describeInitialCluster([{ name, peerUrls: advertised }]);
   const extra = advertised.filter((url) => !listed.includes(url));
   if (extra.length > 0) {
     return `--initial-advertise-peer-urls has ${extra.join(",")} but missing from --initial-cluster=${own}`;
@@ -68,11 +68,11 @@ async function advertisedProblem(
 function duplicateProblem({ initialCluster }: InitialCluster): string | undefined {
   const urls = initialCluster.flatMap((member) => member.peerUrls);
   if (new Set(urls).size === urls.length) return undefined;
-  return `initial cluster ${describe(initialCluster)} has duplicate url`;
+  return `initial cluster ${describeInitialCluster(initialCluster)} has duplicate url`;
 }
 
 /** As `--initial-cluster` has it, ordered. */
-function describe(members: InitialCluster["initialCluster"]): string {
+export function describeInitialCluster(members: InitialCluster["initialCluster"]): string {
   return members
     .flatMap(({ name, peerUrls }) => peerUrls.map((url) => `${name}=${url}`))
     .sort()

@@ -55,18 +55,17 @@ async function open(
 ): Promise<OpenListeners> {
   const listeners: Listener[] = [];
   const urls: string[] = [];
-  // An address that is given with both schemes serves both.
-  const schemes = Map.groupBy(listenUrls.flatMap(bindAddresses), nameOf);
-  const served = new Set<string>();
+  const addresses = listenUrls.map(bindAddresses);
+  const sharing = Map.groupBy(addresses.flat(), nameOf);
   try {
-    for (const url of listenUrls) {
+    for (const [i, url] of listenUrls.entries()) {
       let chosenPort: number | undefined;
-      for (const address of bindAddresses(url)) {
+      for (const address of addresses[i]!) {
         if (address.secure && tls === undefined)
           throw new ConfigError(`no TLS certificate is configured for ${url}`);
-        const name = nameOf(address);
-        if (served.has(name)) continue;
-        const together = address.port === 0 ? [address] : schemes.get(name)!;
+        // An address that is given with both schemes serves both, from its first mention on.
+        const together = address.port === 0 ? [address] : sharing.get(nameOf(address))!;
+        if (together[0] !== address) continue;
         if (address.path !== undefined) rmSync(address.path, { force: true });
         try {
           const port = chosenPort ?? address.port;
@@ -77,7 +76,6 @@ async function open(
             plaintext: together.some(({ secure }) => !secure),
           });
           listeners.push(listener);
-          if (address.port !== 0) served.add(name);
           if (typeof listener.address !== "string") chosenPort = listener.address.port;
         } catch (error) {
           if (!isMissingAddress(error, address)) throw cannotListen(address, error);

@@ -44,7 +44,7 @@ export interface FinishedCompaction {
   readonly revision: number;
   /** Records removed. */
   readonly removed: number;
-  /** What peers compare. */
+  /** Of what peers compare; not comparable when the compaction went on after a restart. */
   readonly hash: number;
   readonly tookMs: number;
 }

@@ -121,12 +121,13 @@ export class PeerLink {
       const { signal } = this.#snapshots;
       await postSnapshot({ message, database, address, agent: pipelineAgent, identity, signal });
       transfers.successes++;
-      transfers.seconds.observe((clock.nowMs() - startedMs) / 1_000);
+      const tookMs = clock.nowMs() - startedMs;
+      transfers.seconds.observe(tookMs / 1_000);
       this.status.activate();
       log.info("sent database snapshot", {
         "remote-peer-id": this.id.toString(16),
         bytes: database.sizeBytes,
-        tookMs: Math.round(clock.nowMs() - startedMs),
+        tookMs: Math.round(tookMs),
       });
       onSnapshotSent(true);
     } catch (error) {

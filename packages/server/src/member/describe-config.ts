@@ -1,5 +1,7 @@
+import { describeInitialCluster } from "../cluster/initial-cluster.ts";
+import type { ServerConfig } from "../config/server-config.ts";
 import { COMPATIBLE_VERSION } from "../version.ts";
-import type { ServerConfig } from "./server-config.ts";
+import { electionTimeoutMs } from "./parts.ts";
 
 /** What a member was told, under the names of etcd's flags, for the log of its start. Durations as etcd writes them. */
 export function describeConfig(config: ServerConfig): Record<string, unknown> {
@@ -12,7 +14,7 @@ export function describeConfig(config: ServerConfig): Record<string, unknown> {
     "wal-dir": config.walDir,
     "force-new-cluster": config.forceNewCluster,
     "heartbeat-interval": `${config.heartbeatMs}ms`,
-    "election-timeout": `${config.heartbeatMs * config.electionTicks}ms`,
+    "election-timeout": `${electionTimeoutMs(config)}ms`,
     "initial-election-tick-advance": config.initialElectionTickAdvance,
     "snapshot-count": config.snapshotCount,
     "snapshot-catchup-entries": config.snapshotCatchupEntries,
@@ -24,9 +26,7 @@ export function describeConfig(config: ServerConfig): Record<string, unknown> {
     "listen-client-urls": config.listenClientUrls,
     cors: config.corsOrigins,
     "host-whitelist": config.hostWhitelist,
-    "initial-cluster": config.initialCluster.flatMap(({ name, peerUrls }) =>
-      peerUrls.map((url) => `${name}=${url}`),
-    ),
+    "initial-cluster": describeInitialCluster(config.initialCluster),
     "initial-cluster-state": config.initialClusterState,
     "initial-cluster-token": config.initialClusterToken,
     "quota-backend-bytes": config.quotaBackendBytes,
