@@ -309,12 +309,33 @@ describe("linearizable reads", () => {
     assert.equal(group.member(1).reads.length, 1);
   });
 
-  test("a sole voter answers at once, even before its first commit", () => {
+  test("a sole voter answers at once, from the first commit of its term on", () => {
     const member = new LoneMember({ voters: [1], log: [1], commit: 1 });
     member.node.campaign();
+    // The own vote is counted, and with it the election won; the first entry of the term is not written yet.
     member.handleReady();
+    assert.equal(member.state, StateType.StateLeader);
     member.node.readIndex(bytes("A"));
-    assert.deepEqual(member.node.ready().readStates, [{ index: 1, requestContext: bytes("A") }]);
+    assert.equal(member.node.raft.readStates.length, 0, "what others committed before may be missing");
+    member.handleReady();
+    member.node.readIndex(bytes("B"));
+    member.handleReady();
+    assert.deepEqual(answers(member), [
+      [2, "A"],
+      [2, "B"],
+    ]);
+  });
+
+  test("a removed leader answers nothing by itself, although another one is the only voter", () => {
+    const group = new Group([1, 2]);
+    group.elect(1);
+    group.node(1).proposeConfChange({ type: ConfChangeType.ConfChangeRemoveNode, nodeId: 1n });
+    group.settle();
+    assert.equal(group.node(1).raft.state, StateType.StateLeader);
+    group.deliver = () => false;
+    group.node(1).readIndex(bytes("A"));
+    group.settle();
+    assert.deepEqual(group.member(1).reads, []);
   });
 
   test("a lease answers without a round", () => {

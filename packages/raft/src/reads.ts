@@ -8,15 +8,18 @@ import { type Message, MessageType, NO_DATA, NONE } from "./types.ts";
 
 /** Leader: a member wants to know what a linearizable read must see (thesis 6.4). */
 export function readIndex(r: Raft, request: Message): void {
-  if (r.tracker.isSingleton()) {
-    // Nobody else can have committed anything.
-    answerRead(r, request, r.log.committed);
-  } else if (committedInCurrentTerm(r)) {
+  if (committedInCurrentTerm(r)) {
     confirmRead(r, request);
   } else {
-    // Until its first commit a leader does not know which of the inherited entries are committed.
+    // Until its first commit a leader does not know which of the inherited entries are committed. That holds for one
+    // that is the only voter as well: others may have been voters when they were.
     r.pendingReadIndexMessages.push(request);
   }
+}
+
+/** Nobody else can commit anything. A leader that has been removed may lead on while another one is the only voter. */
+function isOnlyVoter(r: Raft): boolean {
+  return r.tracker.isSingleton() && r.tracker.config.voters.has(r.id);
 }
 
 function committedInCurrentTerm(r: Raft): boolean {
@@ -38,7 +41,7 @@ export function releasePendingReads(r: Raft): void {
 }
 
 function confirmRead(r: Raft, request: Message): void {
-  if (r.readOnly.option === ReadOnlyOption.ReadOnlyLeaseBased) {
+  if (r.readOnly.option === ReadOnlyOption.ReadOnlyLeaseBased || isOnlyVoter(r)) {
     answerRead(r, request, r.log.committed);
     return;
   }
