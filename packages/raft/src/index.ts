@@ -38,5 +38,6 @@ export { RawNode } from "./raw-node.ts";
 export type { Ready } from "./ready.ts";
 export { entriesSize, entrySize, limitSize, NO_LIMIT, varintSize } from "./size.ts";
 export { type BasicStatus, type Status, statusToJson } from "./status.ts";
+export { withoutVoteRequests } from "./storage-threads.ts";
 export { PROGRESS_STATE_NAMES, type Progress, ProgressState } from "./tracker/progress.ts";
 export * from "./types.ts";

@@ -3,13 +3,18 @@ import { describe, test } from "node:test";
 import { MemoryStorage } from "./log/memory-storage.ts";
 import { RawNode } from "./raw-node.ts";
 import { NO_LIMIT } from "./size.ts";
+import { withoutVoteRequests } from "./storage-threads.ts";
 import { message, normal } from "./testing/lone-member.ts";
 import { emptyConfState, LOCAL_APPEND_THREAD, type Message, MessageType, NO_DATA, NONE } from "./types.ts";
 
 const { MsgApp, MsgHeartbeat, MsgStorageAppend, MsgStorageAppendResp } = MessageType;
 
 /** Member 1 of three with storage threads, whose work the test does when it likes. */
-function member(): { node: RawNode; storage: MemoryStorage; takeWork: () => Message } {
+function member(options: { preVote?: boolean } = {}): {
+  node: RawNode;
+  storage: MemoryStorage;
+  takeWork: () => Message;
+} {
   const storage = new MemoryStorage();
   const confState = { ...emptyConfState(), voters: [1n, 2n, 3n] };
   storage.applySnapshot({ data: NO_DATA, metadata: { confState, index: 0, term: 0 } });
@@ -22,6 +27,7 @@ function member(): { node: RawNode; storage: MemoryStorage; takeWork: () => Mess
     maxSizePerMsg: NO_LIMIT,
     maxInflightMsgs: 10,
     asyncStorageWrites: true,
+    ...options,
   });
   const takeWork = () => node.ready().messages.find(({ type }) => type === MsgStorageAppend)!;
   return { node, storage, takeWork };
@@ -60,6 +66,51 @@ describe("storage threads", () => {
     const { length } = work.responses;
     node.step(message(MsgApp, { term: 1, entries: [normal(1, 1)] }));
     assert.equal(work.responses.length, length);
+  });
+
+  for (const { name, start, request, term } of [
+    {
+      name: "a campaign",
+      start: (node: RawNode) => node.step(message(MessageType.MsgTimeoutNow, { term: 1 })),
+      request: MessageType.MsgVote,
+      term: 2,
+    },
+    {
+      name: "a campaign ahead of the election",
+      start: (node: RawNode) => node.campaign(),
+      request: MessageType.MsgPreVote,
+      term: 2,
+    },
+  ]) {
+    test(`${name} asks for votes when its term, vote and log are durable`, () => {
+      const { node, storage } = member({ preVote: true });
+      node.step(message(MsgApp, { term: 1, entries: [normal(1, 1)] }));
+      finish(node, storage, node.ready().messages.find(({ type }) => type === MsgStorageAppend)!);
+      node.ready();
+      start(node);
+      const { messages } = node.ready();
+      const sentAtOnce = withoutVoteRequests(messages);
+      assert.deepEqual(
+        sentAtOnce.map(({ type }) => type),
+        [MsgStorageAppend],
+      );
+      assert.deepEqual(
+        sentAtOnce[0]!.responses.filter(({ type }) => type === request).map((m) => [m.to, m.term, m.index]),
+        [
+          [2n, term, 1],
+          [3n, term, 1],
+        ],
+      );
+      const [first] = sentAtOnce[0]!.responses;
+      assert.equal(first?.to, 1n, "the own vote counts before anybody is asked for theirs");
+    });
+  }
+
+  test("what is no request for a vote need not wait", () => {
+    const { node } = member();
+    node.step(message(MsgHeartbeat, { term: 1 }));
+    const { messages } = node.ready();
+    assert.equal(withoutVoteRequests(messages), messages);
   });
 
   test("an entry that was replaced and came back is durable only when its last write is", () => {

@@ -1,4 +1,5 @@
-import { newMessage } from "./message.ts";
+import { assert } from "./assert.ts";
+import { isVoteRequest, newMessage } from "./message.ts";
 import type { Raft } from "./raft.ts";
 import type { Ready } from "./ready.ts";
 import {
@@ -34,6 +35,24 @@ export function storageAppend(r: Raft, ready: Ready): Message | undefined {
     ? [...r.messagesAfterAppend, appendResponse(r, snapshot)]
     : [...r.messagesAfterAppend];
   return m;
+}
+
+/**
+ * What of `messages`, those of one Ready in asynchronous mode, may be sent at once. Requests for votes may not: they name
+ * the member's term, its vote and the end of its log, and votes that are given to them elect it. Had it forgotten these
+ * in a crash by then, it could lead the term a second time, or lead it without an entry that its votes were given for. So
+ * they join the responses of the Ready's MsgStorageAppend, behind the member's own vote.
+ */
+export function withoutVoteRequests(messages: readonly Message[]): readonly Message[] {
+  let firstRequest = 0;
+  while (firstRequest < messages.length && !isVoteRequest(messages[firstRequest]!.type)) firstRequest++;
+  if (firstRequest === messages.length) return messages;
+  const requests = messages.filter(({ type }) => isVoteRequest(type));
+  const work = messages.find(({ type }) => type === MessageType.MsgStorageAppend);
+  // The own vote is written with every campaign.
+  assert(work !== undefined, "a campaign has something to save");
+  work.responses = [...work.responses, ...requests];
+  return messages.filter(({ type }) => !isVoteRequest(type));
 }
 
 /** True when storage must say when it is done. Also when there is nothing new but an older write is on its way. */

@@ -2,6 +2,7 @@ import type { Config } from "../../config.ts";
 import { isLocalThread } from "../../message.ts";
 import { RawNode } from "../../raw-node.ts";
 import type { Ready } from "../../ready.ts";
+import { withoutVoteRequests } from "../../storage-threads.ts";
 import { type Message, MessageType, type NodeId, StateType } from "../../types.ts";
 import type { SeededRandom } from "../seeded-random.ts";
 import { SimApplication } from "./application.ts";
@@ -117,7 +118,7 @@ export class SimMember {
   #readyAsync(): void {
     const ready = this.node.ready();
     this.#checker.onReadStates(this, ready.readStates);
-    for (const m of ready.messages) {
+    for (const m of withoutVoteRequests(ready.messages)) {
       if (m.type === MessageType.MsgStorageAppend) this.#appendQueue.push(m);
       else if (m.type === MessageType.MsgStorageApply) this.#applyQueue.push(m);
       else this.#sendAll([m]);
