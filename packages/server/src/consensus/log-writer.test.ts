@@ -10,10 +10,13 @@ import {
 } from "@quorate/raft";
 import { realClock } from "../seams/real-clock.ts";
 import { SimulatedDisk } from "../seams/simulated-disk.ts";
+import { findStart } from "../wal/snapshot-records.ts";
 import { Wal } from "../wal/wal.ts";
 import { LogWriter } from "./log-writer.ts";
 
 const DIRECTORY = "/m/wal";
+
+const CONF_STATE = { voters: [1n], learners: [], votersOutgoing: [], learnersNext: [], autoLeave: false };
 
 async function setUp() {
   let seed = 1;
@@ -65,6 +68,15 @@ function append(term: number, commit: number, indexes: number[], responds = true
   return message;
 }
 
+/** A snapshot that has been received from a leader of `term`. */
+function received(term: number, index: number): Message {
+  const message = append(term, index, []);
+  const metadata = { index, term, confState: CONF_STATE };
+  message.snapshot = { data: new Uint8Array(0), metadata };
+  message.responses[0]!.index = index;
+  return message;
+}
+
 async function reopen(simulated: SimulatedDisk) {
   const { content } = await Wal.open(simulated.mount(), DIRECTORY, { index: 0, term: 0 });
   return { indexes: content.entries.map((entry) => entry.index), state: content.hardState };
@@ -109,24 +121,91 @@ test("a snapshot record is preceded by a commit that covers it", async () => {
   const { simulated, writer } = await setUp();
   writer.append(append(1, 0, [1, 2]));
   await writer.whenIdle();
-  await writer.saveSnapshot({
-    index: 2,
-    term: 1,
-    confState: { voters: [1n], learners: [], votersOutgoing: [], learnersNext: [], autoLeave: false },
-  });
+  assert.equal(await writer.saveSnapshot({ index: 2, term: 1, confState: CONF_STATE }), true);
   simulated.crash();
   assert.equal((await reopen(simulated)).state.commit, 2);
 });
 
+test("a commit index that waits behind another write is not made durable before what waits in front of it", async () => {
+  const { simulated, writer } = await setUp();
+  writer.append(append(1, 0, [1]));
+  // Both come while the disk is busy: an append that is to be answered, and a commit index alone.
+  writer.append(append(1, 1, [2]));
+  writer.append(append(1, 2, [], false));
+  await writer.whenIdle();
+  simulated.crash();
+  assert.deepEqual(await reopen(simulated), { indexes: [1, 2], state: { term: 1, vote: 1n, commit: 2 } });
+});
+
+test("a commit index that was asked for is durable when that is told, whatever was waiting", async () => {
+  const { simulated, writer } = await setUp();
+  writer.append(
+    append(
+      1,
+      19,
+      [...Array(30).keys()].map((i) => i + 1),
+    ),
+  );
+  await writer.whenIdle();
+  const first = writer.persistCommit();
+  writer.append(append(1, 20, []));
+  writer.append(append(1, 21, [], false));
+  await Promise.all([first, writer.persistCommit()]);
+  simulated.crash();
+  assert.equal((await reopen(simulated)).state.commit, 21);
+});
+
+test("the log's word on the commit index never goes back behind a snapshot record", async () => {
+  const { simulated, writer } = await setUp();
+  writer.append(
+    append(
+      1,
+      19,
+      [...Array(30).keys()].map((i) => i + 1),
+    ),
+  );
+  await writer.whenIdle();
+  const busy = writer.persistCommit();
+  writer.append(append(1, 22, []));
+  await writer.saveSnapshot({ index: 30, term: 1, confState: CONF_STATE });
+  await busy;
+  await writer.whenIdle();
+  const { snapshot } = await findStart(simulated.mount(), DIRECTORY);
+  assert.equal(snapshot.index, 30);
+  simulated.crash();
+  assert.equal((await reopen(simulated)).state.commit, 30);
+});
+
+test("a snapshot of the member's own is not recorded behind a received one that is newer", async () => {
+  const { simulated, writer, steps } = await setUp();
+  writer.append(
+    append(
+      1,
+      20,
+      [...Array(20).keys()].map((i) => i + 1),
+    ),
+  );
+  writer.append(received(1, 1_000));
+  await writer.whenIdle();
+  assert.equal(await writer.saveSnapshot({ index: 20, term: 1, confState: CONF_STATE }), false);
+  writer.append(append(0, 0, [1_001]));
+  await writer.whenIdle();
+  assert.deepEqual(steps, ["file 1000", "install 1000, log commits 1000"]);
+  simulated.crash();
+  const { snapshot } = await findStart(simulated.mount(), DIRECTORY);
+  assert.equal(snapshot.index, 1_000);
+  const { content } = await Wal.open(simulated.mount(), DIRECTORY, snapshot);
+  assert.deepEqual(
+    content.entries.map(({ index }) => index),
+    [1_001],
+  );
+});
+
 test("a snapshot waits for what was before it, is named by the log before it is installed, and nothing overtakes it", async () => {
   const { simulated, writer, storage, delivered, steps } = await setUp();
-  const confState = { voters: [1n], learners: [], votersOutgoing: [], learnersNext: [], autoLeave: false };
   writer.append(append(1, 0, [1]));
   writer.append(append(0, 0, [2]));
-  const message = append(2, 9, []);
-  message.snapshot = { data: new Uint8Array(0), metadata: { index: 9, term: 2, confState } };
-  message.responses[0]!.index = 9;
-  writer.append(message);
+  writer.append(received(2, 9));
   writer.append(append(0, 0, [10]));
   await writer.whenIdle();
   assert.deepEqual(steps, ["file 9", "install 9, log commits 9"]);

@@ -6,6 +6,7 @@ import {
   NONE,
   type Snapshot,
 } from "@quorate/raft";
+import { assert } from "../assert.ts";
 import { failpoints } from "../failpoints/index.ts";
 import type { Clock } from "../seams/clock.ts";
 import type { WalSnapshot } from "../wal/types.ts";
@@ -19,11 +20,19 @@ export interface LogWriterOptions {
   readonly initial: HardState;
   /** Raft's responses to everything that has become durable at once, in order. */
   readonly onDurable: (responses: readonly Message[]) => void;
-  /** Saves a snapshot's own file, before the log names it. */
+  /**
+   * Saves a snapshot's own file, before the log names it. From then on until it is installed nobody else may record a
+   * snapshot.
+   */
   readonly saveSnapshotFile: (snapshot: Snapshot) => Promise<void>;
   /** Makes the state that came with a snapshot, which is durable and named by the log now, the member's state. */
   readonly installSnapshot: (snapshot: Snapshot) => Promise<void>;
   readonly onFatal: (error: Error) => void;
+}
+
+interface CommitWaiter {
+  readonly commit: number;
+  readonly resolve: () => void;
 }
 
 /**
@@ -43,14 +52,21 @@ export class LogWriter {
   #idle: (() => void)[] = [];
   /** `saveNothing` was called. */
   #emptySave = false;
-  /** Told when the commit index as it is now is durable. */
-  #commitWaiters: (() => void)[] = [];
-  /** A state in which only the commit index is new; it need not be durable and travels with the next write. */
+  /** Told when a commit index is durable. */
+  #commitWaiters: CommitWaiter[] = [];
+  /**
+   * A state in which only the commit index is new; it need not be durable and travels with the next write. Older than all
+   * that waits in the queue.
+   */
   #deferred: HardState | undefined;
   #term = 0;
   #vote = NONE;
-  /** The last commit index written. */
+  /** The highest commit index that was given to the log; nothing that is written later says less. */
   #commit = 0;
+  /** The highest commit index that raft has told of. */
+  #toldCommit = 0;
+  /** Index of the last snapshot record. */
+  #snapshotIndex = 0;
 
   constructor(options: LogWriterOptions) {
     this.#options = options;
@@ -60,11 +76,13 @@ export class LogWriter {
     this.#term = options.initial.term;
     this.#vote = options.initial.vote;
     this.#commit = options.initial.commit;
+    this.#toldCommit = options.initial.commit;
   }
 
   /** Takes one `MsgStorageAppend`. Its responses are delivered later, in order, never within this call. */
   append(message: Message): void {
-    if (message.entries.length === 0 && message.responses.length === 0 && this.#isCommitOnly(message)) {
+    this.#toldCommit = Math.max(this.#toldCommit, message.commit);
+    if (this.#queue.length === 0 && this.#isCommitOnly(message)) {
       this.#deferred = hardStateOf(message);
       return;
     }
@@ -98,30 +116,35 @@ export class LogWriter {
    */
   persistCommit(): Promise<void> {
     return new Promise((resolve) => {
-      this.#commitWaiters.push(resolve);
+      this.#commitWaiters.push({ commit: this.#toldCommit, resolve });
       if (!this.#busy) void this.#run();
     });
   }
 
   /** Writes what was only deferred. Call when idle, before the log is closed. */
   writeDeferred(): void {
-    if (this.#deferred === undefined) return;
-    this.#wal.save(this.#deferred, []);
-    this.#deferred = undefined;
+    const state = this.#takeDeferred();
+    if (state !== undefined) this.#wal.save(this.#withHighestCommit(state), []);
   }
 
   /**
    * Records that the state up to `snapshot.index` (applied, hence committed and durable here) is saved elsewhere.
-   * A reader of the log believes such a record only if a commit covers it, so that goes before it.
+   * A reader of the log believes such a record only if a commit covers it, so that goes before it. Resolves to false,
+   * with nothing recorded, when a later snapshot has been recorded already: a log that begins at the last record of one
+   * must not begin before what it holds.
    */
-  async saveSnapshot(snapshot: WalSnapshot): Promise<void> {
-    this.#commit = Math.max(this.#commit, snapshot.index);
-    this.#wal.save({ term: this.#term, vote: this.#vote, commit: this.#commit }, []);
+  async saveSnapshot(snapshot: WalSnapshot): Promise<boolean> {
+    if (snapshot.index <= this.#snapshotIndex) return false;
+    this.#snapshotIndex = snapshot.index;
+    const state = { term: this.#term, vote: this.#vote, commit: snapshot.index };
+    this.#wal.save(this.#withHighestCommit(state), []);
     await this.#wal.saveSnapshot(snapshot);
+    return true;
   }
 
-  #isCommitOnly(message: Message): boolean {
-    return message.term === this.#term && message.vote === this.#vote && message.snapshot === undefined;
+  #isCommitOnly({ term, vote, snapshot, entries, responses }: Message): boolean {
+    const isNews = term !== this.#term || vote !== this.#vote || snapshot !== undefined;
+    return !isNews && entries.length === 0 && responses.length === 0;
   }
 
   async #run(): Promise<void> {
@@ -157,14 +180,24 @@ export class LogWriter {
 
   async #save(batch: readonly Message[]): Promise<void> {
     this.#writingSinceMs = this.#clock.nowMs();
+    // What is deferred from now on is newer than the batch.
+    const deferred = batch.length > 0 ? this.#takeDeferred() : undefined;
     if (failpoints !== undefined) await failpoints.hit("raftBeforeSave");
-    const mustSync = this.#write(batch);
-    const commitWaiters = this.#commitWaiters.splice(0);
-    if (commitWaiters.length > 0) this.writeDeferred();
-    if (mustSync || commitWaiters.length > 0) await this.#wal.sync();
+    const mustSync = this.#write(batch, deferred);
+    const isWaitedFor = this.#commitWaiters.length > 0;
+    if (isWaitedFor) this.writeDeferred();
+    const commit = this.#commit;
+    if (mustSync || isWaitedFor) await this.#wal.sync();
     if (failpoints !== undefined) await failpoints.hit("raftAfterSave");
     this.#writingSinceMs = undefined;
-    for (const resolve of commitWaiters) resolve();
+    if (isWaitedFor) this.#tellCommit(commit);
+  }
+
+  /** `durable`: a commit index. */
+  #tellCommit(durable: number): void {
+    const waiters = this.#commitWaiters;
+    this.#commitWaiters = waiters.filter(({ commit }) => commit > durable);
+    for (const { commit, resolve } of waiters) if (commit <= durable) resolve();
   }
 
   /**
@@ -176,9 +209,11 @@ export class LogWriter {
     const { index, term, confState } = snapshot.metadata;
     await failpoints?.hit("raftBeforeSaveSnap");
     await this.#options.saveSnapshotFile(snapshot);
+    assert(index > this.#snapshotIndex, `snapshot ${index} follows ${this.#snapshotIndex}`);
+    this.#snapshotIndex = index;
     await this.#wal.saveSnapshot({ index, term, confState });
     await failpoints?.hit("raftAfterSaveSnap");
-    this.#write([message]);
+    this.#write([message], this.#takeDeferred());
     await this.#wal.sync();
     await failpoints?.hit("raftBeforeApplySnap");
     this.#storage.applySnapshot(snapshot);
@@ -188,27 +223,40 @@ export class LogWriter {
     await failpoints?.hit("raftAfterWALRelease");
   }
 
-  /** Writes a batch into the page cache; returns whether it must be synced before its responses may leave. */
-  #write(batch: readonly Message[]): boolean {
+  /**
+   * Writes a batch, and before it the state that was `deferred`, into the page cache; returns whether it must be synced
+   * before its responses may leave.
+   */
+  #write(batch: readonly Message[], deferred: HardState | undefined): boolean {
     let mustSync = false;
+    let state = deferred;
     for (const message of batch) {
-      let state: HardState | undefined;
       if (message.term !== 0) {
+        assert(message.term >= this.#term, `term ${message.term} follows ${this.#term}`);
         mustSync ||= message.term !== this.#term || message.vote !== this.#vote;
         state = hardStateOf(message);
         this.#term = message.term;
         this.#vote = message.vote;
-      } else {
-        state = this.#deferred;
       }
-      if (state !== undefined) this.#commit = state.commit;
-      this.#deferred = undefined;
       const entries = message.entries as Entry[];
       mustSync ||= entries.length > 0;
-      this.#wal.save(state, entries);
+      this.#wal.save(state && this.#withHighestCommit(state), entries);
+      state = undefined;
       if (entries.length > 0) this.#storage.append(entries);
     }
     return mustSync;
+  }
+
+  #takeDeferred(): HardState | undefined {
+    const state = this.#deferred;
+    this.#deferred = undefined;
+    return state;
+  }
+
+  /** A snapshot record may have told of a later commit than a state that was waiting meanwhile. */
+  #withHighestCommit(state: HardState): HardState {
+    this.#commit = Math.max(this.#commit, state.commit);
+    return { ...state, commit: this.#commit };
   }
 }
 

@@ -189,7 +189,7 @@ export class LogCompaction {
     // Only what is durable elsewhere may be missing from the log at a restart.
     await backend.flushed();
     await this.#options.saveSnapFile(index, term, confState);
-    await writer.saveSnapshot({ index, term, confState });
+    if (!(await writer.saveSnapshot({ index, term, confState }))) return;
     this.#lastIndex = index;
     log.info("saved snapshot to disk", {
       "snapshot-index": index,
