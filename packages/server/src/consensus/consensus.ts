@@ -12,26 +12,33 @@ import {
   type RawNode,
   type SnapshotMetadata,
   StateType,
+  withoutVoteRequests,
 } from "@quorate/raft";
+import { assert } from "../assert.ts";
 import { RequestError } from "../errors.ts";
 import { failpoints } from "../failpoints/index.ts";
 import type { Clock } from "../seams/clock.ts";
 import { AppliedWaiters } from "./applied-waiters.ts";
+import { ApplyFailpoint } from "./apply-failpoint.ts";
+import { ApplyQueue } from "./apply-queue.ts";
 import { CommitUpdates } from "./commit-updates.ts";
 import { ConfChangeWaiters } from "./conf-change-waiters.ts";
 import { ForwardedProposals } from "./forwarded-proposals.ts";
+import { LoadLimits } from "./load-limits.ts";
 import type { LogWriter } from "./log-writer.ts";
 import { PendingProposals } from "./pending-proposals.ts";
 import type { Proposal } from "./proposal.ts";
 import { type Reader, ReadIndexRounds } from "./read-index.ts";
+import { SilentFollowers } from "./silent-followers.ts";
 import { SlowDiskGuard } from "./slow-disk.ts";
 import type { ConsensusEvents, ConsensusOptions } from "./surroundings.ts";
 import { timeoutFailure } from "./timeouts.ts";
+import { WaitingProposals } from "./waiting-proposals.ts";
 
 export type { ConfChangeResult, ConsensusEvents, ConsensusOptions } from "./surroundings.ts";
 
-/** Entries that may be committed and not yet applied before proposals are refused. */
-const MAX_UNAPPLIED_ENTRIES = 5_000;
+/** Payload of the proposals that are given to raft, and so to another leader, as one message. */
+const MAX_BATCH_BYTES = 2 ** 20;
 
 /** Of changes that nobody waits for. */
 const NO_ID = 0n;
@@ -53,7 +60,10 @@ export class Consensus {
   readonly #appliedWaiters: AppliedWaiters;
   readonly #slowDisk: SlowDiskGuard;
   readonly #commitUpdates: CommitUpdates;
-  #incoming: Proposal[] = [];
+  readonly #silentFollowers: SilentFollowers;
+  readonly #limits: LoadLimits;
+  readonly #applies: ApplyQueue;
+  readonly #waiting = new WaitingProposals();
   #turnScheduled = false;
   #draining = false;
   #stopped = false;
@@ -66,8 +76,6 @@ export class Consensus {
   #lastTickMs = 0;
   #electedMs: number | undefined;
   #leaderChangesSeen = 0;
-  /** What waits for a failpoint to let applying go on. */
-  #heldApplies: Message[] | undefined;
 
   constructor(options: ConsensusOptions) {
     this.#options = options;
@@ -82,7 +90,16 @@ export class Consensus {
     this.#forwarded = new ForwardedProposals(options.requestTimeoutMs);
     this.#appliedWaiters = new AppliedWaiters(options.clock);
     this.#slowDisk = new SlowDiskGuard(options.electionTimeoutMs);
-    this.#commitUpdates = new CommitUpdates(options.clock, (messages) => this.#send(messages));
+    this.#commitUpdates = new CommitUpdates(options.clock, (messages) => {
+      this.#guarded(() => this.#send(messages));
+    });
+    this.#silentFollowers = new SilentFollowers(options.electionTicks);
+    this.#limits = new LoadLimits(options);
+    const failpoint = new ApplyFailpoint(options.clock, () => this.#guarded(() => this.#goOn()));
+    this.#applies = new ApplyQueue(
+      (next) => failpoint.holds(next) || this.#limits.holdsApplying,
+      (next) => this.#apply(next),
+    );
     this.#reads = new ReadIndexRounds(options.ids, options.requestTimeoutMs, (context) => {
       this.#node.readIndex(context);
     });
@@ -109,7 +126,7 @@ export class Consensus {
   get counts() {
     return {
       leaderChangesSeen: this.#leaderChangesSeen,
-      proposalsPending: this.#incoming.length + this.#pending.size + this.#forwarded.size,
+      proposalsPending: this.#waiting.size + this.#pending.size + this.#forwarded.size,
       slowReadIndexes: this.#reads.slow,
       readIndexesFailed: this.#reads.failed,
     };
@@ -119,19 +136,25 @@ export class Consensus {
     return this.#lastTickMs;
   }
 
-  /** Whether a proposal would be refused because applying is too far behind committing. */
+  /** Whether a proposal would be refused: applying is too far behind committing, or too much waits already. */
   get overloaded(): boolean {
-    return this.#committedIndex > this.#appliedIndex + MAX_UNAPPLIED_ENTRIES;
+    return this.#limits.refusesProposals(
+      this.#waiting.bytes + this.#forwarded.bytes,
+      this.#committedIndex - this.#appliedIndex,
+    );
   }
 
-  /** Hands a proposal over; it goes to raft with all others of this turn, or waits while no leader is known. */
+  /**
+   * Hands a proposal over; it goes to raft with all others of this turn, or waits while no leader is known, or while the
+   * log or the database has enough to do.
+   */
   propose(proposal: Proposal): void {
     if (this.#stopped) {
       proposal.fail(new RequestError("STOPPED"));
       return;
     }
     proposal.startedMs = this.#clock.nowMs();
-    this.#incoming.push(proposal);
+    this.#waiting.add(proposal);
     this.#scheduleTurn();
   }
 
@@ -158,13 +181,15 @@ export class Consensus {
     if (this.#stopped) return Promise.reject(new RequestError("STOPPED"));
     const id = change.id ?? NO_ID;
     const applied = this.#confChanges.wait(id);
-    try {
-      this.#node.proposeConfChange(change);
-    } catch (error) {
-      if (!isRaftError(error, "PROPOSAL_DROPPED")) throw error;
-      this.#confChanges.settle(id, new RequestError("PROPOSAL_DROPPED"));
-    }
-    this.#drain();
+    this.#guarded(() => {
+      try {
+        this.#node.proposeConfChange(change);
+      } catch (error) {
+        if (!isRaftError(error, "PROPOSAL_DROPPED")) throw error;
+        this.#confChanges.settle(id, new RequestError("PROPOSAL_DROPPED"));
+      }
+      this.#drain();
+    });
     return applied;
   }
 
@@ -180,8 +205,10 @@ export class Consensus {
 
   /** Asks raft to make `to` the leader; `leader` tells how it went. Nothing happens when it cannot be. */
   transferLeadership(to: NodeId): void {
-    this.#node.transferLeader(to);
-    this.#drain();
+    this.#guarded(() => {
+      this.#node.transferLeader(to);
+      this.#drain();
+    });
   }
 
   /** Leader: how far each member's log is known to match, its own included. undefined when this member does not lead. */
@@ -192,84 +219,101 @@ export class Consensus {
 
   /** Messages of other members. */
   receive(messages: readonly Message[]): void {
-    if (this.#stopped) return;
-    for (const message of messages) {
-      this.#commitUpdates.received(message);
-      this.#step(message);
-    }
-    this.#drain();
+    this.#guarded(() => {
+      for (const message of messages) {
+        this.#commitUpdates.received(message);
+        if (this.#isLeader) this.#silentFollowers.heard(message.from);
+        if (!this.#hasNoRoomFor(message)) this.#step(message);
+      }
+      this.#drain();
+    });
   }
 
   reportUnreachable(id: NodeId): void {
-    if (this.#stopped) return;
-    this.#node.reportUnreachable(id);
-    this.#drain();
+    this.#guarded(() => {
+      this.#node.reportUnreachable(id);
+      this.#drain();
+    });
   }
 
   reportSnapshot(id: NodeId, succeeded: boolean): void {
-    if (this.#stopped) return;
-    this.#node.reportSnapshot(id, succeeded ? "finished" : "failed");
-    this.#drain();
+    this.#guarded(() => {
+      this.#node.reportSnapshot(id, succeeded ? "finished" : "failed");
+      this.#drain();
+    });
   }
 
   /** The state of a received snapshot is in force from now on. */
   snapshotInstalled({ index, term }: SnapshotMetadata): void {
-    this.#appliedIndex = index;
-    this.#appliedTerm = term;
-    this.#pending.overtaken(index);
-    this.#appliedWaiters.applied(index);
-    if (this.#reads.applied(index)) this.#readNext();
+    this.#guarded(() => {
+      assert(
+        index > this.#appliedIndex,
+        `snapshot ${index} is newer than the state at ${this.#appliedIndex}`,
+      );
+      this.#appliedIndex = index;
+      this.#appliedTerm = term;
+      this.#pending.overtaken(index);
+      this.#appliedWaiters.applied(index);
+      if (this.#reads.applied(index)) this.#readNext();
+    });
+  }
+
+  /** The database has made some of its writes durable: what was held up because of them may go on. */
+  backlogShrank(): void {
+    if (!this.#applies.isHolding && this.#waiting.size === 0) return;
+    this.#guarded(() => this.#goOn());
   }
 
   /** Works off what raft has to say from the beginning: first entries, and what was committed before a restart. */
   start(): void {
     this.#lastTickMs = this.#clock.nowMs();
-    this.#drain();
+    this.#guarded(() => this.#drain());
   }
 
   /** Starts an election without waiting for the timeout. */
   campaign(): void {
-    this.#node.campaign();
-    this.#drain();
+    this.#guarded(() => {
+      this.#node.campaign();
+      this.#drain();
+    });
   }
 
   tick(): void {
-    if (this.#stopped) return;
-    this.#lastTickMs = this.#clock.nowMs();
-    this.#node.tick();
-    this.#reads.tick(this.#lastTickMs);
-    this.#readNext();
-    const failure = (startedMs: number) => this.#timeoutFailure(startedMs);
-    this.#forwarded.expire(this.#lastTickMs, failure);
-    this.#incoming = this.#pending.expire(this.#lastTickMs, this.#incoming, failure);
-    this.#leadOnlyWithAWorkingDisk();
-    // A new term must be known before anything is proposed in it.
-    this.#drain();
-    // Those that raft would not take, as during a transfer of leadership, are offered again.
-    this.#proposeIncoming();
-    this.#drain();
+    this.#guarded(() => {
+      this.#lastTickMs = this.#clock.nowMs();
+      this.#node.tick();
+      this.#reads.tick(this.#lastTickMs);
+      this.#readNext();
+      this.#expireProposals();
+      this.#leadOnlyWithAWorkingDisk();
+      if (this.#isLeader) this.#probeSilentFollowers();
+      this.#goOn();
+    });
   }
 
   /** `count` ticks at once: a member that starts does not wait for a leader that cannot be. */
   advanceTicks(count: number): void {
-    for (let i = 0; i < count; i++) this.#node.tick();
-    this.#drain();
+    this.#guarded(() => {
+      for (let i = 0; i < count; i++) this.#node.tick();
+      this.#drain();
+    });
   }
 
   /** Raft's responses to what has become durable: for itself, and for others who had to wait for it. */
   durable(responses: readonly Message[]): void {
-    if (this.#stopped) return;
-    let toPeers: Message[] | undefined;
-    for (const response of responses) {
-      if (response.to === this.#options.localId) {
-        this.#stepOwn(response);
-      } else {
-        toPeers ??= [];
-        toPeers.push(response);
+    this.#guarded(() => {
+      let toPeers: Message[] | undefined;
+      for (const response of responses) {
+        if (response.to === this.#options.localId) {
+          this.#stepOwn(response);
+        } else {
+          toPeers ??= [];
+          toPeers.push(response);
+        }
       }
-    }
-    if (toPeers !== undefined) this.#send(toPeers);
-    this.#drain();
+      if (toPeers !== undefined) this.#send(toPeers);
+      this.#drain();
+    });
   }
 
   /** Ends every waiting call; nothing reaches raft any more. Resolves when the log is quiet. */
@@ -278,7 +322,7 @@ export class Consensus {
       this.#stopped = true;
       const error = new RequestError("STOPPED");
       this.#reads.stop();
-      for (const proposal of this.#incoming.splice(0)) proposal.fail(error);
+      this.#waiting.failAll(error);
       this.#pending.failAll(error);
       this.#forwarded.failAll(error);
       this.#confChanges.failAll(error);
@@ -294,40 +338,101 @@ export class Consensus {
     if (this.#reads.hasWaiting) this.#scheduleTurn();
   }
 
+  /**
+   * Every way into consensus leads through here. What escapes is a broken invariant, whoever called: nothing is done
+   * any more, and the member stops.
+   */
+  #guarded(run: () => void): void {
+    if (this.#stopped) return;
+    try {
+      run();
+    } catch (error) {
+      this.#stopped = true;
+      this.#options.onFatal(error as Error);
+    }
+  }
+
   #scheduleTurn(): void {
     if (this.#turnScheduled) return;
     this.#turnScheduled = true;
     this.#clock.soon(() => {
       this.#turnScheduled = false;
-      if (!this.#stopped) this.#turn();
+      this.#guarded(() => this.#turn());
     });
   }
 
   #turn(): void {
-    this.#proposeIncoming();
+    this.#proposeWaiting();
     if (this.#reads.hasWaiting) this.#reads.start(this.#clock.nowMs());
     this.#drain();
   }
 
-  #proposeIncoming(): void {
-    if (this.#incoming.length === 0) return;
-    if (!this.#isLeader) this.#incoming = refuseLeaderOnly(this.#incoming);
+  /** Takes up what had to wait. */
+  #goOn(): void {
+    this.#applies.work();
+    // A new term must be known before anything is proposed in it.
+    this.#drain();
+    // Those that raft would not take, as during a transfer of leadership, are offered again.
+    this.#proposeWaiting();
+    this.#drain();
+  }
+
+  #proposeWaiting(): void {
+    const waiting = this.#waiting;
+    if (waiting.size === 0) return;
+    if (!this.#isLeader) waiting.refuseLeaderOnly();
     // Without a leader proposals wait, as long as their callers do.
-    if (this.#leader === NONE || this.#incoming.length === 0) return;
-    const proposals = this.#incoming;
-    this.#incoming = [];
-    const payloads = new Array<Uint8Array>(proposals.length);
-    for (let i = 0; i < proposals.length; i++) payloads[i] = proposals[i]!.data;
+    if (this.#leader === NONE) return;
+    if (this.#isLeader && this.#limits.holdsProposals) return;
+    while (waiting.size > 0) {
+      const batch = waiting.takeBatch(MAX_BATCH_BYTES);
+      if (this.#proposeBatch(batch)) continue;
+      // Nothing of it has been proposed, as while leadership is handed over or too much is uncommitted: they wait for
+      // the next leader, or for this one to go on. etcd fails them.
+      waiting.putBack(batch);
+      waiting.refuseLeaderOnly();
+      return;
+    }
+  }
+
+  /** False when raft does not take it now. */
+  #proposeBatch(batch: readonly Proposal[]): boolean {
+    const payloads = new Array<Uint8Array>(batch.length);
+    for (let i = 0; i < batch.length; i++) payloads[i] = batch[i]!.data;
     try {
       const first = this.#node.proposeBatch(payloads);
-      if (first === 0) this.#forwarded.add(proposals);
-      else this.#pending.accepted(proposals, first, this.#term);
+      if (first === 0) this.#forwarded.add(batch);
+      else this.#pending.accepted(batch, first, this.#term);
+      return true;
     } catch (error) {
       if (!isRaftError(error, "PROPOSAL_DROPPED")) throw error;
-      // Nothing has been proposed, as while leadership is handed over: they wait for the next leader, or for this one
-      // to go on. etcd fails them.
-      this.#incoming = refuseLeaderOnly(proposals);
+      return false;
     }
+  }
+
+  #expireProposals(): void {
+    const nowMs = this.#lastTickMs;
+    const failure = (startedMs: number) => this.#timeoutFailure(startedMs);
+    this.#forwarded.expire(nowMs, failure);
+    this.#pending.expire(nowMs, failure);
+    this.#waiting.expire(nowMs - this.#options.requestTimeoutMs);
+  }
+
+  /** What was sent to them is probably lost, although their connections may look alive. */
+  #probeSilentFollowers(): void {
+    const { localId, members } = this.#options;
+    for (const id of this.#silentFollowers.tick(members())) {
+      if (id !== localId) this.#node.reportUnreachable(id);
+    }
+  }
+
+  /**
+   * The database is so far behind that applying is held up, and the log in memory grows. Entries are refused then as if
+   * the network had lost them: the leader sends them again, one message at a time.
+   */
+  #hasNoRoomFor({ type, entries }: Message): boolean {
+    const isAppend = type === MessageType.MsgApp && entries.length > 0;
+    return isAppend && this.#applies.isHolding && this.#limits.refusesEntries;
   }
 
   /** What comes from outside may be late, misdirected or unwanted: raft refuses it, and that is all. */
@@ -391,7 +496,7 @@ export class Consensus {
     if (this.#draining) return;
     this.#draining = true;
     try {
-      while (this.#node.hasReady()) {
+      while (!this.#stopped && this.#node.hasReady()) {
         const ready = this.#node.ready();
         if (ready.hardState !== undefined) {
           this.#term = ready.hardState.term;
@@ -401,7 +506,7 @@ export class Consensus {
           this.#roleChanged(ready.softState.lead, ready.softState.raftState === StateType.StateLeader);
         }
         for (const state of ready.readStates) this.#reads.answered(state);
-        const toPeers = this.#handOut(ready.messages);
+        const toPeers = this.#handOut(withoutVoteRequests(ready.messages));
         if (failpoints !== undefined) this.#writer.saveNothing();
         if (toPeers !== undefined || failpoints !== undefined) {
           this.#send(toPeers && this.#commitUpdates.withoutHeld(toPeers));
@@ -418,10 +523,10 @@ export class Consensus {
     for (let i = 0; i < messages.length; i++) {
       const message = messages[i]!;
       if (message.to === LOCAL_APPEND_THREAD) {
+        if (message.snapshot !== undefined) this.#skipOvertakenApplies();
         this.#writer.append(message);
       } else if (message.to === LOCAL_APPLY_THREAD) {
-        if (failpoints === undefined) this.#apply(message);
-        else this.#applyWithFailpoints(message);
+        this.#applies.add(message);
       } else if (message.type === MessageType.MsgSnap) {
         this.#events.sendSnapshot(message);
       } else {
@@ -438,38 +543,24 @@ export class Consensus {
       const point = this.#isLeader ? "raftBeforeLeaderSend" : "raftBeforeFollowerSend";
       const delayMs = failpoints.hitSync(point);
       if (delayMs > 0 && toPeers !== undefined) {
-        this.#clock.setTimer(delayMs, () => this.#events.send(toPeers));
+        this.#clock.setTimer(delayMs, () => this.#guarded(() => this.#events.send(toPeers)));
         return;
       }
     }
     if (toPeers !== undefined && toPeers.length > 0) this.#events.send(toPeers);
   }
 
-  /** Only in processes with failpoints: a sleep holds applying up, and nothing else. */
-  #applyWithFailpoints(message: Message): void {
-    if (this.#heldApplies !== undefined) {
-      this.#heldApplies.push(message);
-      return;
+  /** A received snapshot will be the state: what has not been applied by now never is. */
+  #skipOvertakenApplies(): void {
+    for (const { responses } of this.#applies.clear()) {
+      for (const response of responses) this.#node.step(response);
     }
-    const changesMembers = message.entries.some(({ type }) => type !== EntryType.EntryNormal);
-    const delayMs = changesMembers ? (failpoints?.hitSync("beforeApplyOneConfChange") ?? 0) : 0;
-    if (delayMs === 0) {
-      this.#apply(message);
-      return;
-    }
-    this.#heldApplies = [message];
-    this.#clock.setTimer(delayMs, () => {
-      const held = this.#heldApplies ?? [];
-      this.#heldApplies = undefined;
-      if (this.#stopped) return;
-      for (const each of held) this.#apply(each);
-      this.#drain();
-    });
   }
 
   #apply({ entries, responses }: Message): void {
     for (let i = 0; i < entries.length; i++) {
       const entry = entries[i]!;
+      assert(entry.index === this.#appliedIndex + 1, `entry ${entry.index} follows ${this.#appliedIndex}`);
       this.#appliedIndex = entry.index;
       this.#appliedTerm = entry.term;
       if (entry.type !== EntryType.EntryNormal) {
@@ -485,11 +576,16 @@ export class Consensus {
     this.#appliedWaiters.applied(this.#appliedIndex);
     this.#events.batchApplied(this.#appliedIndex);
     for (const response of responses) this.#node.step(response);
+    // There is room again for what raft would not take.
+    if (this.#waiting.size > 0) this.#scheduleTurn();
   }
 
   #roleChanged(leader: NodeId, isLeader: boolean): void {
     const isNew = leader !== NONE && leader !== this.#leader;
-    if (isLeader && !this.#isLeader) this.#electedMs = this.#clock.nowMs();
+    if (isLeader && !this.#isLeader) {
+      this.#electedMs = this.#clock.nowMs();
+      this.#silentFollowers.leads();
+    }
     this.#leader = leader;
     this.#isLeader = isLeader;
     if (isNew) {
@@ -498,15 +594,6 @@ export class Consensus {
       this.#readNext();
     }
     this.#events.roleChanged(isLeader, leader);
-    if (isNew && this.#incoming.length > 0) this.#scheduleTurn();
+    if (isNew && this.#waiting.size > 0) this.#scheduleTurn();
   }
-}
-
-/** Fails those that only this member's own leadership justifies; returns the others. */
-function refuseLeaderOnly(proposals: Proposal[]): Proposal[] {
-  if (!proposals.some((proposal) => proposal.leaderOnly)) return proposals;
-  return proposals.filter((proposal) => {
-    if (proposal.leaderOnly) proposal.fail(new RequestError("NOT_PRIMARY_LESSOR"));
-    return !proposal.leaderOnly;
-  });
 }

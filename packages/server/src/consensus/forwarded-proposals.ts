@@ -5,12 +5,14 @@ import type { Proposal } from "./proposal.ts";
 
 /**
  * The proposals that raft sent on to the leader. Their place in the log is not known, so the caller of a committed
- * entry is found by the request ID in its payload. While nothing is forwarded, entries are not looked into.
+ * entry is found by the request ID in its payload. While nothing is forwarded, entries are not looked into. Members whose
+ * IDs end alike may come to the same request IDs, so the payload must be the caller's own, too.
  */
 export class ForwardedProposals {
   readonly #timeoutMs: number;
   /** In order of `startedMs`. */
   readonly #waiting = new Map<bigint, Proposal>();
+  #bytes = 0;
 
   constructor(timeoutMs: number) {
     this.#timeoutMs = timeoutMs;
@@ -20,8 +22,16 @@ export class ForwardedProposals {
     return this.#waiting.size;
   }
 
+  /** Of their payloads. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   add(proposals: readonly Proposal[]): void {
-    for (const proposal of proposals) this.#waiting.set(requestId(proposal.data), proposal);
+    for (const proposal of proposals) {
+      this.#waiting.set(requestId(proposal.data), proposal);
+      this.#bytes += proposal.data.length;
+    }
   }
 
   /** The caller that waits for `entry`, if it is one of this member. Removes it. */
@@ -29,9 +39,8 @@ export class ForwardedProposals {
     if (this.#waiting.size === 0) return undefined;
     const id = requestId(entry.data);
     const proposal = this.#waiting.get(id);
-    if (proposal === undefined) return undefined;
-    this.#waiting.delete(id);
-    proposal.settled = true;
+    if (proposal === undefined || !proposal.hasDataOf(entry)) return undefined;
+    this.#end(id, proposal);
     return proposal;
   }
 
@@ -40,17 +49,21 @@ export class ForwardedProposals {
     const limitMs = nowMs - this.#timeoutMs;
     for (const [id, proposal] of this.#waiting) {
       if (proposal.startedMs >= limitMs) return;
-      this.#waiting.delete(id);
-      proposal.settled = true;
+      this.#end(id, proposal);
       proposal.fail(failure(proposal.startedMs));
     }
   }
 
   failAll(error: Error): void {
-    for (const proposal of this.#waiting.values()) {
-      proposal.settled = true;
+    for (const [id, proposal] of this.#waiting) {
+      this.#end(id, proposal);
       proposal.fail(error);
     }
-    this.#waiting.clear();
+  }
+
+  #end(id: bigint, proposal: Proposal): void {
+    this.#waiting.delete(id);
+    this.#bytes -= proposal.data.length;
+    proposal.settled = true;
   }
 }

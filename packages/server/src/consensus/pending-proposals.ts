@@ -1,4 +1,5 @@
 import type { Entry } from "@quorate/raft";
+import { assert } from "../assert.ts";
 import { RequestError } from "../errors.ts";
 import type { Proposal } from "./proposal.ts";
 
@@ -39,6 +40,10 @@ export class PendingProposals {
       this.#advance();
       if (proposal.settled) continue;
       if (proposal.index === entry.index && proposal.term === entry.term) {
+        assert(
+          proposal.hasDataOf(entry),
+          `entry ${entry.index} of term ${entry.term} is what was proposed as it`,
+        );
         proposal.settled = true;
         return proposal;
       }
@@ -62,11 +67,8 @@ export class PendingProposals {
     }
   }
 
-  /**
-   * Fails everyone who has waited for too long, with what `failure` says for the time it began; returns those of
-   * `incoming` (not yet accepted) that may go on.
-   */
-  expire(nowMs: number, incoming: Proposal[], failure: (startedMs: number) => RequestError): Proposal[] {
+  /** Fails everyone who has waited for too long, with what `failure` says for the time it began. */
+  expire(nowMs: number, failure: (startedMs: number) => RequestError): void {
     const limitMs = nowMs - this.#timeoutMs;
     for (let i = this.#head; i < this.#queue.length && this.#queue[i]!.startedMs < limitMs; i++) {
       const proposal = this.#queue[i]!;
@@ -74,11 +76,6 @@ export class PendingProposals {
       proposal.settled = true;
       proposal.fail(failure(proposal.startedMs));
     }
-    if (incoming.length === 0 || incoming[0]!.startedMs >= limitMs) return incoming;
-    for (const proposal of incoming) {
-      if (proposal.startedMs < limitMs) proposal.fail(new RequestError("DEADLINE_EXCEEDED"));
-    }
-    return incoming.filter((proposal) => proposal.startedMs >= limitMs);
   }
 
   failAll(error: Error): void {

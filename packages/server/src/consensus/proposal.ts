@@ -1,3 +1,4 @@
+import type { Entry } from "@quorate/raft";
 import type { Applier } from "../apply/applier.ts";
 
 /**
@@ -21,6 +22,11 @@ export abstract class Proposal {
 
   constructor(data: Uint8Array) {
     this.data = data;
+  }
+
+  /** Whether `entry` is this request, byte for byte: only then may `apply` take the place of what the entry says. */
+  hasDataOf(entry: Entry): boolean {
+    return entry.data === this.data || Buffer.compare(entry.data, this.data) === 0;
   }
 
   /** Executes the entry's operation on the state and answers. Never throws for what a client did. */

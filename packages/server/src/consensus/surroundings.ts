@@ -2,6 +2,7 @@ import type { Entry, Message, NodeId, RawNode } from "@quorate/raft";
 import type { RequestIds } from "../cluster/request-ids.ts";
 import type { RequestError } from "../errors.ts";
 import type { Clock } from "../seams/clock.ts";
+import type { LoadGauges } from "./load-limits.ts";
 import type { LogWriter } from "./log-writer.ts";
 import type { Proposal } from "./proposal.ts";
 
@@ -29,7 +30,7 @@ export interface ConfChangeResult {
   readonly error: RequestError | undefined;
 }
 
-export interface ConsensusOptions {
+export interface ConsensusOptions extends LoadGauges {
   readonly node: RawNode;
   readonly localId: NodeId;
   readonly writer: LogWriter;
@@ -38,6 +39,7 @@ export interface ConsensusOptions {
   readonly events: ConsensusEvents;
   readonly requestTimeoutMs: number;
   readonly electionTimeoutMs: number;
+  readonly electionTicks: number;
   /** All members of the configuration, this one included. */
   readonly members: () => readonly NodeId[];
   /** Monotonic milliseconds since when the links to a member have worked without a break. */
@@ -45,4 +47,6 @@ export interface ConsensusOptions {
   /** Index and term of the snapshot that the log starts after. */
   readonly appliedIndex: number;
   readonly appliedTerm: number;
+  /** Called once, when an invariant is broken; nothing reaches raft any more. */
+  readonly onFatal: (error: Error) => void;
 }

@@ -1,8 +1,28 @@
 import { MemoryStorage, type NodeId, RawNode } from "@quorate/raft";
+import { Proposal } from "./proposal.ts";
+
+/** A proposal that remembers what became of it. */
+export class Probe extends Proposal {
+  outcome = "waiting";
+  override readonly leaderOnly: boolean;
+
+  constructor({ data = new Uint8Array(0) as Uint8Array, startedMs = 0, leaderOnly = false }) {
+    super(data);
+    this.startedMs = startedMs;
+    this.leaderOnly = leaderOnly;
+  }
+
+  override apply(): void {
+    this.outcome = "applied";
+  }
+
+  override fail(error: Error): void {
+    this.outcome = error.message;
+  }
+}
 
 /** A node of a cluster of `voters` whose log begins after index 1 of term 1. It never campaigns by itself. */
-export function newNode(id: NodeId, voters: readonly NodeId[]): RawNode {
-  const storage = new MemoryStorage();
+export function newNode(id: NodeId, voters: readonly NodeId[], storage = new MemoryStorage()): RawNode {
   const confState = {
     voters: [...voters],
     learners: [],
@@ -11,6 +31,7 @@ export function newNode(id: NodeId, voters: readonly NodeId[]): RawNode {
     autoLeave: false,
   };
   storage.applySnapshot({ data: new Uint8Array(0), metadata: { index: 1, term: 1, confState } });
+  storage.setHardState({ term: 1, vote: 0n, commit: 1 });
   return new RawNode({
     id,
     electionTick: 1_000,
@@ -19,6 +40,7 @@ export function newNode(id: NodeId, voters: readonly NodeId[]): RawNode {
     random: { below: () => 0 },
     asyncStorageWrites: true,
     maxSizePerMsg: 1 << 20,
+    maxUncommittedEntriesSize: 1 << 20,
     maxInflightMsgs: 10,
   });
 }

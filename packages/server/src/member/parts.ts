@@ -119,12 +119,12 @@ export function buildParts(surroundings: Surroundings): MemberParts {
   const quota = new Quota(config.quotaBackendBytes, () => backend.sizeBytes);
 
   const transport: Transport = surroundings.createTransport({
-    receive: (messages) => guard(() => consensus.receive(messages)),
-    unreachable: (id) => guard(() => consensus.reportUnreachable(id)),
+    receive: (messages) => consensus.receive(messages),
+    unreachable: (id) => consensus.reportUnreachable(id),
     snapshotSent: (id, succeeded) => guard(() => snapshotSender.sent(id, succeeded)),
     receiveSnapshot: async (message, database) => {
       await saveReceivedDatabase(disk, paths.snap, message.snapshot?.metadata.index ?? 0, database);
-      guard(() => consensus.receive([message]));
+      consensus.receive([message]);
     },
     removedFromCluster: () => surroundings.removed(),
   });
@@ -170,20 +170,19 @@ export function buildParts(surroundings: Surroundings): MemberParts {
     storage: storage.raftLog,
     clock,
     initial: storage.hardState,
-    onDurable: (responses) => guard(() => consensus.durable(responses)),
+    onDurable: (responses) => consensus.durable(responses),
     saveSnapshotFile: async ({ data, metadata }) => {
+      // A snapshot of the member's own that is on its way must not get behind this one in the log.
+      await compaction.pause();
       await saveSnapFile(disk, paths.snap, { ...metadata, data });
     },
     installSnapshot: async (snapshot) => {
-      await compaction.pause();
       await installer.install(snapshot);
       // Its content is in the member's own database now.
       await removeOrphans(disk, paths.snap, snapshot.metadata.index + 1);
       compaction.resume(snapshot.metadata.index);
-      guard(() => {
-        connectToMembers(transport, storage);
-        consensus.snapshotInstalled(snapshot.metadata);
-      });
+      connectToMembers(transport, storage);
+      consensus.snapshotInstalled(snapshot.metadata);
     },
     onFatal: fail,
   });
@@ -192,8 +191,7 @@ export function buildParts(surroundings: Surroundings): MemberParts {
     node,
     localId,
     writer,
-    // What runs at the end of a turn must not take the process down with an error nobody sees.
-    clock: { ...clock, soon: (callback) => clock.soon(() => guard(callback)) },
+    clock,
     ids,
     events: {
       applyEntry: (entry, proposal) => machine.applyEntry(entry, proposal),
@@ -223,6 +221,10 @@ export function buildParts(surroundings: Surroundings): MemberParts {
     connectedSince: (id) => transport.activeSince(id),
     appliedIndex: storage.snapshot.index,
     appliedTerm: 0,
+    electionTicks: config.electionTicks,
+    backlogBytes: () => backend.backlogBytes,
+    logBytes: () => storage.raftLog.dataBytes,
+    onFatal: fail,
   });
 
   const compaction = new LogCompaction({
@@ -249,7 +251,7 @@ export function buildParts(surroundings: Surroundings): MemberParts {
     log,
     membershipState: () => membershipState(storage),
     lastConfChangeIndex: () => machine.lastConfChangeIndex,
-    report: (to: NodeId, succeeded) => guard(() => consensus.reportSnapshot(to, succeeded)),
+    report: (to: NodeId, succeeded) => consensus.reportSnapshot(to, succeeded),
   });
 
   const maxReceiveBytes = config.maxRequestBytes + GRPC_OVERHEAD_BYTES;

@@ -6,6 +6,10 @@ import type { MemberStorage } from "./storage.ts";
 
 const MAX_BYTES_PER_APPEND = 1024 * 1024;
 const MAX_INFLIGHT_APPENDS = 512;
+/** Of payload on the way to one follower: whose disk hangs must not make the others keep more for it. */
+const MAX_INFLIGHT_BYTES = 64 * 1024 * 1024;
+/** Of payload that a leader takes before a quorum has it: beyond it proposals wait. */
+const MAX_UNCOMMITTED_BYTES = 64 * 1024 * 1024;
 
 /** The raft state machine over a member's log; that of a new cluster begins with its first members as entries. */
 export function createRaftNode(config: ServerConfig, storage: MemberStorage, random: Random): RawNode {
@@ -18,6 +22,8 @@ export function createRaftNode(config: ServerConfig, storage: MemberStorage, ran
     asyncStorageWrites: true,
     maxSizePerMsg: MAX_BYTES_PER_APPEND,
     maxInflightMsgs: MAX_INFLIGHT_APPENDS,
+    maxInflightBytes: MAX_INFLIGHT_BYTES,
+    maxUncommittedEntriesSize: MAX_UNCOMMITTED_BYTES,
     checkQuorum: true,
     preVote: config.preVote,
   });

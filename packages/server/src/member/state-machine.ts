@@ -13,7 +13,7 @@ import type { MembershipChange } from "../cluster/membership.ts";
 import { formatDuration } from "../config/duration.ts";
 import type { ConfChangeResult } from "../consensus/consensus.ts";
 import type { Proposal } from "../consensus/proposal.ts";
-import { isRefusal } from "../errors.ts";
+import { isRefusal, RequestError } from "../errors.ts";
 import type { Clock } from "../seams/clock.ts";
 import type { Logger } from "../telemetry/logger.ts";
 
@@ -56,7 +56,11 @@ export class StateMachine {
 
   applyEntry(entry: Entry, proposal: Proposal | undefined): void {
     const { backend } = this.#state;
-    if (entry.index <= backend.consistentIndex) return;
+    if (entry.index <= backend.consistentIndex) {
+      // What came of the entry is not known any more. Whoever waits for it waits no longer.
+      proposal?.fail(new RequestError("TIMEOUT"));
+      return;
+    }
     backend.setConsistentIndex(entry.index, entry.term);
     const { slowMs } = this.#options;
     const startedMs = this.#clock.nowMs();
