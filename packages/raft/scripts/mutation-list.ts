@@ -116,6 +116,18 @@ export const MUTATIONS: readonly Mutation[] = [
     replace: "voters.ids.length > 0 ? this.#position() : 0",
   },
   {
+    name: "votes are asked for before term and vote are durable",
+    file: "src/storage-threads.ts",
+    find: "  if (firstRequest === messages.length) return messages;",
+    replace: "  return messages;",
+  },
+  {
+    name: "a removed leader answers reads when one voter is left",
+    file: "src/reads.ts",
+    find: "return r.tracker.isSingleton() && r.tracker.config.voters.has(r.id);",
+    replace: "return r.tracker.isSingleton();",
+  },
+  {
     name: "a new leader answers reads before its first commit",
     file: "src/reads.ts",
     find: "return r.log.termOrZero(r.log.committed) === r.term;",

@@ -33,7 +33,8 @@ interface Shadow {
 export class InvariantChecker {
   readonly #members: ReadonlyMap<NodeId, SimMember>;
   readonly #known = new Map<string, KnownEntry>();
-  readonly #leaders = new Map<number, NodeId>();
+  /** By term, in which of its lives which member led it. */
+  readonly #leaders = new Map<number, string>();
   readonly #votes = new Map<string, NodeId>();
   readonly #shadows = new Map<NodeId, Shadow>();
   /** Committed entries by index, and the checksum of an application that applied them all. */
@@ -174,13 +175,15 @@ export class InvariantChecker {
   }
 
   /** Election safety and leader completeness. */
-  #checkLeader({ id, node }: SimMember, shadow: Shadow): void {
+  #checkLeader({ id, life, node }: SimMember, shadow: Shadow): void {
     const { state, term, log } = node.raft;
     assert.ok(term >= shadow.term, `${id} went back from term ${shadow.term} to ${term}`);
     if (state !== StateType.StateLeader) return;
+    // A term has one leadership: not even the same member may lead it again after a restart.
+    const leader = `${id} in life ${life}`;
     const other = this.#leaders.get(term);
-    assert.ok(other === undefined || other === id, `${other} and ${id} both lead in term ${term}`);
-    this.#leaders.set(term, id);
+    assert.ok(other === undefined || other === leader, `${other} and ${leader} both lead in term ${term}`);
+    this.#leaders.set(term, leader);
     if (shadow.wasLeader && shadow.term === term) return;
     for (let index = log.firstIndex(); index <= this.#committed.length; index++) {
       const entry = this.#committed[index - 1]!;

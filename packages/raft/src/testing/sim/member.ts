@@ -28,6 +28,10 @@ export class SimMember {
   #applyQueue: Message[] = [];
   /** Chance that the machine stops at any one of the points where it matters. */
   crashProbability = 0;
+  /** With storage threads: the disk takes what it is given and finishes nothing, until the machine stops or this ends. */
+  diskIsStalled = false;
+  /** How often it was started again. */
+  life = 0;
 
   constructor(
     id: NodeId,
@@ -55,6 +59,8 @@ export class SimMember {
 
   /** The machine stops and starts again: memory, queues and unsynced writes are gone. */
   restart(): void {
+    this.life++;
+    this.diskIsStalled = false;
     this.disk.crash(this.#random);
     this.#appendQueue = [];
     this.#applyQueue = [];
@@ -65,7 +71,11 @@ export class SimMember {
   }
 
   hasWork(): boolean {
-    return this.node.hasReady() || this.#appendQueue.length > 0 || this.#applyQueue.length > 0;
+    return this.node.hasReady() || this.#canAppend || this.#applyQueue.length > 0;
+  }
+
+  get #canAppend(): boolean {
+    return this.#appendQueue.length > 0 && !this.diskIsStalled;
   }
 
   /** Does one thing there is to do. */
@@ -81,10 +91,10 @@ export class SimMember {
   #work(): void {
     const isAsync = this.#options.asyncStorageWrites === true;
     const choice = this.#random.below(3);
-    if (isAsync && choice === 0 && this.#appendQueue.length > 0) this.#runAppend();
+    if (isAsync && choice === 0 && this.#canAppend) this.#runAppend();
     else if (isAsync && choice === 1 && this.#applyQueue.length > 0) this.#runApply();
     else if (this.node.hasReady()) isAsync ? this.#readyAsync() : this.#readySync();
-    else if (this.#appendQueue.length > 0) this.#runAppend();
+    else if (this.#canAppend) this.#runAppend();
     else if (this.#applyQueue.length > 0) this.#runApply();
   }
 
@@ -119,8 +129,12 @@ export class SimMember {
     const ready = this.node.ready();
     this.#checker.onReadStates(this, ready.readStates);
     for (const m of withoutVoteRequests(ready.messages)) {
-      if (m.type === MessageType.MsgStorageAppend) this.#appendQueue.push(m);
-      else if (m.type === MessageType.MsgStorageApply) this.#applyQueue.push(m);
+      if (m.type === MessageType.MsgStorageAppend) {
+        // Raft is in the snapshot's configuration already: no change of an older one may reach it any more.
+        if (m.snapshot !== undefined)
+          for (const overtaken of this.#applyQueue.splice(0)) this.#respond(overtaken);
+        this.#appendQueue.push(m);
+      } else if (m.type === MessageType.MsgStorageApply) this.#applyQueue.push(m);
       else this.#sendAll([m]);
     }
     this.#mayCrash();
@@ -138,9 +152,7 @@ export class SimMember {
 
   #runApply(): void {
     const m = this.#applyQueue.shift()!;
-    // A snapshot may have overtaken what was in the queue.
-    const entries = m.entries.filter(({ index }) => index > this.application.index);
-    this.application.apply(entries, this.node);
+    this.application.apply(m.entries, this.node);
     this.#mayCrash();
     this.#respond(m);
   }

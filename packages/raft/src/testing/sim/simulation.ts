@@ -88,6 +88,12 @@ export class Simulation {
     return leaders.length > 0 && this.#random.chance(0.8) ? this.#random.pick(leaders) : this.#anyMember();
   }
 
+  /** A crash costs most where most is not durable. */
+  #stalledOrAny(): SimMember {
+    const stalled = [...this.members.values()].filter(({ diskIsStalled }) => diskIsStalled);
+    return stalled.length > 0 && this.#random.chance(0.5) ? this.#random.pick(stalled) : this.#anyMember();
+  }
+
   #step(): void {
     const dice = this.#random.below(1000);
     if (dice < 330) this.#deliver();
@@ -98,7 +104,7 @@ export class Simulation {
     else if (dice < 960) this.#do(this.#anyMember(), (member) => this.#read(member));
     else if (dice < 970) this.#do(this.#anyMember(), (member) => member.snapshot());
     else if (dice < 978) this.#do(this.#leaderOrAny(), (member) => this.#transfer(member));
-    else if (dice < 984) this.#do(this.#anyMember(), (member) => member.restart());
+    else if (dice < 984) this.#do(this.#stalledOrAny(), (member) => member.restart());
     else if (dice < 988) this.#do(this.#anyMember(), ({ node }) => node.campaign());
     else if (dice < 991) this.#do(this.#anyMember(), ({ node }) => node.forgetLeader());
     else if (dice < 994) this.#changeFaults();
@@ -168,24 +174,32 @@ export class Simulation {
   }
 
   #transfer({ node }: SimMember): void {
-    node.transferLeader(this.#random.pick(this.#ids));
+    const transferee = this.#anyMember();
+    // It leads a term that its disk does not know of, if it asks for votes too early.
+    if (this.#random.chance(0.3)) transferee.diskIsStalled = true;
+    node.transferLeader(transferee.id);
   }
 
   #changeFaults(): void {
     const random = this.#random;
     this.#network.heal();
+    for (const member of this.members.values()) member.diskIsStalled = false;
     if (random.chance(0.4)) return;
     this.#network.dropProbability = random.pick([0, 0.05, 0.3]);
     this.#network.duplicateProbability = random.pick([0, 0.1]);
     const crash = random.pick([0, 0.002, 0.02]);
     for (const member of this.members.values()) member.crashProbability = crash;
+    for (const member of this.members.values()) member.diskIsStalled = random.chance(0.2);
     if (random.chance(0.5)) this.#network.partition(this.#ids.filter(() => random.chance(0.5)));
   }
 
   /** Faults end: within a while there is a leader, and everybody has what it has. */
   #recover(): void {
     this.#network.heal();
-    for (const member of this.members.values()) member.crashProbability = 0;
+    for (const member of this.members.values()) {
+      member.crashProbability = 0;
+      member.diskIsStalled = false;
+    }
     for (let round = 0; round < CALM_ROUNDS; round++) {
       for (const member of this.members.values()) this.#do(member, ({ node }) => node.tick());
       this.#settle();
