@@ -55,6 +55,25 @@ export interface Subject {
   importBeside(backend: Backend, file: Uint8Array, clock: TestClock): Promise<Backend>;
   /** Waits until all that was committed is durable; virtual clocks are moved. */
   settle(backend: Backend, clock: TestClock): Promise<void>;
+  /** From now on a commit ends only when it is told to. */
+  holdCommits(clock: TestClock): CommitControl;
+}
+
+export interface CommitControl {
+  /** Lets the commit end that is under way. */
+  endOne(): Promise<void>;
+  /** Commits end by themselves again. */
+  release(): void;
+}
+
+/** Lets everything happen that is to happen in this turn of the loop. */
+export const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** Entry `index`, which puts one revision. */
+export function putEntry(backend: Backend, index: number, record = bytes(`${index}`)): void {
+  backend.setConsistentIndex(index, 1);
+  backend.putRevision(index + 1, 0, false, record);
+  backend.entryApplied();
 }
 
 export async function exported(backend: Backend): Promise<{ file: Buffer; index: number; term: number }> {
@@ -527,6 +546,39 @@ export function backendContract(name: string, subject: Subject): void {
       await left.close();
       await other.close();
     });
+
+  contract(
+    "what was asked to be durable is awaited, and nothing that was written since",
+    async (backend, clock) => {
+      const commits = subject.holdCommits(clock);
+      try {
+        const durable: string[] = [];
+        const whenFlushed = (name: string) => void backend.flushed().then(() => durable.push(name));
+        putEntry(backend, 1);
+        backend.commit();
+        whenFlushed("the commit under way");
+        backend.commit();
+        whenFlushed("nothing new");
+        putEntry(backend, 2);
+        backend.commit();
+        whenFlushed("the next commit");
+        await turn();
+        assert.deepEqual(durable, []);
+        await commits.endOne();
+        putEntry(backend, 3);
+        backend.commit();
+        await turn();
+        assert.deepEqual(durable, ["the commit under way", "nothing new"]);
+        await commits.endOne();
+        putEntry(backend, 4);
+        backend.commit();
+        await turn();
+        assert.deepEqual(durable, ["the commit under way", "nothing new", "the next commit"]);
+      } finally {
+        commits.release();
+      }
+    },
+  );
 
   contract("closing keeps everything, and twice is once", async (backend) => {
     backend.setConsistentIndex(3, 1);

@@ -59,19 +59,38 @@ export class Defragmentation {
     this.#filling = new Generation(this.#pool);
   }
 
-  /** Copies all revisions that are committed when it ends. May be called again for those that came after. */
-  async copyRevisions(abandoned: () => boolean): Promise<void> {
+  /**
+   * Copies revisions until few are left, while more of them are committed. A pass leaves what came meanwhile to the
+   * next one; when that is not getting less, copying is no faster than writing, and more passes would not help.
+   */
+  async copyMostRevisions(abandoned: () => boolean): Promise<void> {
+    let copied = Number.POSITIVE_INFINITY;
+    let before: number;
+    do {
+      before = copied;
+      copied = await this.copyRevisions(abandoned);
+    } while (copied > SLICE && copied < before / 2);
+  }
+
+  /** Copies all revisions that are committed when it is called and were not copied yet; returns how many, or more. */
+  async copyRevisions(abandoned: () => boolean): Promise<number> {
+    const last = this.#source.reader.lastRevision();
+    if (last === undefined) return 0;
+    let copied = 0;
     for (;;) {
       if (abandoned()) throw new Error("defragmentation abandoned: the backend closes");
       let bytes = 0;
       let visited = 0;
       while (visited < SLICE && bytes < SLICE_BYTES) {
+        let reachedLast = false;
         const count = this.#scan.visit(100, (main, sub, tombstone, content, start, end) => {
           bytes += end - start;
           this.#filling.putRevision(main, sub, tombstone, content.subarray(start, end));
+          reachedLast = main > last.main || (main === last.main && sub >= last.sub);
         });
         visited += count;
-        if (count < 100) return;
+        copied += count;
+        if (reachedLast || count < 100) return copied;
       }
       if (this.#filling.writes >= BATCH_WRITES || this.#filling.bytes >= BATCH_BYTES) await this.#write();
       await this.#turn();

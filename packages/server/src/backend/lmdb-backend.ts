@@ -42,8 +42,10 @@ export class LmdbBackend implements Backend {
   readonly #committer: Committer;
   #file: LmdbFile;
   #active: Generation;
-  /** Being committed. */
+  /** Being committed; after a commit that failed, what it was to make durable. */
   #sealed: Generation | undefined;
+  /** A transaction is being executed. */
+  #isCommitting = false;
   /** Cleared, for the next swap. */
   #spare: Generation | undefined;
   /** Oldest first: the sealed one if there is one, and the active one. */
@@ -51,7 +53,8 @@ export class LmdbBackend implements Backend {
   #epoch = 0;
   #consistentIndex = 0;
   #consistentTerm = 0;
-  #committedIndex = 0;
+  /** As of the newest commit, also of one that is under way. */
+  #sealedIndex = 0;
   /** The newest revision ever written. */
   #lastMain = -1;
   #lastSub = -1;
@@ -62,9 +65,8 @@ export class LmdbBackend implements Backend {
   #defragmenting: Promise<void> | undefined;
   /** Revisions whose deletion became part of the file since a defragmentation began. */
   #deletedMeanwhile: DeletedRevisions | undefined;
-  #onCommitDone: (() => void) | undefined;
   #temporaryFiles = 0;
-  /** Commits begun so far. */
+  /** Commits begun so far; each is known by its number. */
   #commits = 0;
   readonly #afterCommit = new CommitWaiters();
   /** The export that was asked for last; one at a time is written. */
@@ -74,7 +76,6 @@ export class LmdbBackend implements Backend {
   /** Files that were replaced and are still read by exports. */
   readonly #retired = new Set<Promise<void>>();
   #closing = false;
-  #waiting: { resolve: () => void; reject: (error: Error) => void }[] = [];
   #failure: Error | undefined;
   #closed: Promise<void> | undefined;
 
@@ -98,7 +99,7 @@ export class LmdbBackend implements Backend {
     this.#generations = [this.#active];
     this.#consistentIndex = readUint64(this.#file.reader.get(META, INDEX_KEY));
     this.#consistentTerm = readUint64(this.#file.reader.get(META, TERM_KEY));
-    this.#committedIndex = this.#consistentIndex;
+    this.#sealedIndex = this.#consistentIndex;
     const last = this.#file.reader.lastRevision();
     if (last !== undefined) {
       this.#lastMain = last.main;
@@ -236,8 +237,7 @@ export class LmdbBackend implements Backend {
 
   flushed(): Promise<void> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
-    if (this.#sealed === undefined && !this.#commitWanted) return Promise.resolve();
-    return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
+    return new Promise((resolve, reject) => this.#whenFlushed(resolve, reject));
   }
 
   defragment(): Promise<void> {
@@ -333,20 +333,31 @@ export class LmdbBackend implements Backend {
     this.#schedule.wrote(this.#active.writes, this.#active.bytes);
   }
 
+  /** As `flushed`, but `done` is called before another commit begins. */
+  #whenFlushed(done: () => void, failed: (error: Error) => void): void {
+    if (this.#commitWanted) this.#afterCommit.add(this.#commits + 1, done, failed);
+    else if (this.#sealed !== undefined) this.#afterCommit.add(this.#commits, done, failed);
+    else done();
+  }
+
+  /** Whether anything was written that is in no commit yet. */
+  get #hasPending(): boolean {
+    return this.#active.writes > 0 || this.#consistentIndex !== this.#sealedIndex;
+  }
+
   /** Commits what is pending, now or after the commit that is under way. */
   #startCommit(): void {
     if (this.#failure !== undefined) return;
+    if (!this.#hasPending) {
+      this.#schedule.committing();
+      return;
+    }
     if (this.#sealed !== undefined || this.#commitsHeld) {
       this.#commitWanted = true;
       return;
     }
     this.#commitWanted = false;
     this.#schedule.committing();
-    const indexMoved = this.#consistentIndex !== this.#committedIndex;
-    if (this.#active.writes === 0 && !indexMoved) {
-      this.#afterCommit.done(Number.POSITIVE_INFINITY);
-      return;
-    }
     this.#commits++;
     const sealed = this.#active;
     const meanwhile = this.#deletedMeanwhile;
@@ -357,6 +368,8 @@ export class LmdbBackend implements Backend {
     }
     const index = this.#consistentIndex;
     const term = this.#consistentTerm;
+    const indexMoved = index !== this.#sealedIndex;
+    this.#sealedIndex = index;
     this.#sealed = sealed;
     this.#active = this.#spare ?? new Generation(this.#pool);
     this.#spare = undefined;
@@ -367,23 +380,24 @@ export class LmdbBackend implements Backend {
       sealed.setEntry(META, INDEX_KEY, uint64(index));
       if (term > 0) sealed.setEntry(META, TERM_KEY, uint64(term));
     };
+    this.#isCommitting = true;
     const execute = (done: (error?: Error) => void) =>
       this.#committer.commit(this.#file.environment, sealed, done);
     if (failpoints === undefined) {
       setIndex();
-      execute((error) => this.#committed(index, error));
+      execute((error) => this.#committed(error));
     } else {
       const executed = () => new Promise<Error | undefined>(execute);
-      commitWithFailpoints(failpoints, setIndex, executed).then((error) => this.#committed(index, error));
+      commitWithFailpoints(failpoints, setIndex, executed).then((error) => this.#committed(error));
     }
   }
 
-  #committed(index: number, error: Error | undefined): void {
+  #committed(error: Error | undefined): void {
+    this.#isCommitting = false;
     if (error !== undefined) {
       this.#fail(error);
       return;
     }
-    this.#committedIndex = index;
     const sealed = this.#sealed!;
     this.#file.reader.renew();
     this.#sealed = undefined;
@@ -391,8 +405,6 @@ export class LmdbBackend implements Backend {
     this.#epoch++;
     sealed.clear();
     this.#spare = sealed;
-    this.#onCommitDone?.();
-    this.#onCommitDone = undefined;
     this.#afterCommit.done(this.#commits);
     this.#goOn();
   }
@@ -400,24 +412,14 @@ export class LmdbBackend implements Backend {
   /** After a commit, or when commits are no longer held: the next one if it is wanted and allowed. */
   #goOn(): void {
     if ((this.#commitWanted || this.#schedule.due) && this.#schedule.allowed) this.#startCommit();
-    if (this.#sealed === undefined && !this.#commitWanted) this.#settle();
-  }
-
-  #settle(): void {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const { resolve } of waiting) resolve();
   }
 
   #fail(error: Error): void {
-    this.#failure = error;
+    const isFirst = this.#failure === undefined;
+    this.#failure ??= error;
     this.#schedule.close();
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const { reject } of waiting) reject(error);
     this.#afterCommit.failed(error);
-    this.#onCommitDone?.();
-    this.#options.onFatal(error);
+    if (isFirst) this.#options.onFatal(error);
   }
 
   async #defragment(): Promise<void> {
@@ -432,7 +434,7 @@ export class LmdbBackend implements Backend {
     try {
       copy = await Defragmentation.begin(this.#file, copyPath, this.#options.clock, () => this.#epoch);
       const abandoned = () => this.#closing || this.#becoming !== undefined;
-      await copy.copyRevisions(abandoned);
+      await copy.copyMostRevisions(abandoned);
       this.#commitsHeld = true;
       await this.#commitDone();
       await copy.copyRevisions(abandoned);
@@ -469,7 +471,7 @@ export class LmdbBackend implements Backend {
     }
   }
 
-  /** Commits, and holds the file's content as soon as it has everything that was pending. */
+  /** Holds the file's content as soon as it has everything that was written before, and commits that. */
   #holdCommitted(): Promise<HeldSnapshot> {
     return new Promise((resolve, reject) => {
       if (this.#closing) throw new Error("the backend is closed");
@@ -481,7 +483,12 @@ export class LmdbBackend implements Backend {
           reject(error);
         }
       };
-      this.#afterCommit.add(this.#commits + 1, done, reject);
+      const commit = this.#hasPending ? this.#commits + 1 : this.#commits;
+      if (commit === this.#commits && this.#sealed === undefined) {
+        done();
+        return;
+      }
+      this.#afterCommit.add(commit, done, reject);
       this.commit();
     });
   }
@@ -504,13 +511,16 @@ export class LmdbBackend implements Backend {
       await syncDirectory(path.dirname(this.path));
       removeCopy(other.path);
       this.#active.clear();
+      this.#commitWanted = false;
       this.#schedule.committing();
       this.#consistentIndex = other.#consistentIndex;
       this.#consistentTerm = other.#consistentTerm;
-      this.#committedIndex = other.#committedIndex;
+      this.#sealedIndex = other.#sealedIndex;
       this.#lastMain = other.#lastMain;
       this.#lastSub = other.#lastSub;
       this.#useFile(file);
+      // Whoever waited for what was pending: nothing of it is left to become durable.
+      this.#afterCommit.done(Number.POSITIVE_INFINITY);
     } catch (error) {
       if (renamed) this.#fail(error instanceof Error ? error : new Error(String(error)));
       throw error;
@@ -526,9 +536,7 @@ export class LmdbBackend implements Backend {
     this.#closing = true;
     this.#stopExports.abort();
     await this.#defragmenting?.catch(() => {});
-    this.commit();
-    await this.flushed();
-    this.#schedule.close();
+    await this.#commitLast();
     this.#failure = new Error("the backend's file belongs to another one");
     this.#closed = Promise.all(this.#retired).then(() => {});
     return this.#file;
@@ -555,12 +563,28 @@ export class LmdbBackend implements Backend {
 
   /** Resolves when no commit is under way; rejects when the last one failed. */
   async #commitDone(): Promise<void> {
-    if (this.#sealed !== undefined && this.#failure === undefined) {
-      await new Promise<void>((resolve) => {
-        this.#onCommitDone = resolve;
-      });
+    if (this.#isCommitting) {
+      await new Promise<void>((resolve, reject) => this.#afterCommit.add(this.#commits, resolve, reject));
     }
     if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  /** Makes durable what is pending now, and begins no commit after that, whoever writes. */
+  async #commitLast(): Promise<void> {
+    this.commit();
+    try {
+      if (this.#failure !== undefined) throw this.#failure;
+      await new Promise<void>((resolve, reject) => {
+        const hold = () => {
+          this.#commitsHeld = true;
+          resolve();
+        };
+        this.#whenFlushed(hold, reject);
+      });
+    } finally {
+      this.#schedule.close();
+      await this.#commitDone();
+    }
   }
 
   async #close(): Promise<void> {
@@ -569,9 +593,9 @@ export class LmdbBackend implements Backend {
     // What failed has been reported; closing goes on.
     await this.#becoming?.catch(() => {});
     await this.#defragmenting?.catch(() => {});
-    this.commit();
-    await this.flushed().catch(() => {});
-    this.#schedule.close();
+    await this.#commitLast().catch(() => {});
+    this.#failure ??= new Error("the backend is closed");
+    this.#afterCommit.failed(this.#failure);
     await Promise.all([this.#file.close(), ...this.#retired]);
   }
 }

@@ -14,4 +14,8 @@ backendContract("memory", {
     clock.advance(1);
     clock.advance(1);
   },
+  holdCommits: (clock) => ({
+    endOne: async () => clock.advance(1),
+    release: () => {},
+  }),
 });

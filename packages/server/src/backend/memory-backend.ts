@@ -8,8 +8,9 @@ import type {
   RevisionVisitor,
   Table,
 } from "../seams/backend.ts";
-import type { Clock } from "../seams/clock.ts";
+import type { Clock, Timer } from "../seams/clock.ts";
 import { type CommitLimits, CommitSchedule, DEFAULT_COMMIT_LIMITS } from "./commit-schedule.ts";
+import { CommitWaiters } from "./commit-waiters.ts";
 import { exportMemoryState, readMemoryState } from "./memory-database.ts";
 import { type MemoryChange, MemoryState } from "./memory-state.ts";
 
@@ -36,10 +37,14 @@ export class MemoryBackend implements Backend {
   #pending: MemoryChange[] = [];
   #pendingBytes = 0;
   #sealedIndex = 0;
+  /** Sealed since the commit under way began: the next commit. */
   #sealed: MemoryChange[] = [];
-  #flushing = false;
+  /** The commit under way. */
+  #committing: { readonly changes: MemoryChange[]; readonly flushed: Timer } | undefined;
+  /** Commits begun so far; each is known by its number. */
+  #commits = 0;
+  readonly #afterCommit = new CommitWaiters();
   #sizeBytes = 0;
-  #waiting: (() => void)[] = [];
   #open = true;
   #changes = 0;
 
@@ -64,6 +69,7 @@ export class MemoryBackend implements Backend {
   crash(): MemoryBackend {
     this.#open = false;
     this.#schedule.close();
+    this.#committing?.flushed.cancel();
     const { state: _, ...options } = this.#options;
     return new MemoryBackend({ ...options, state: this.#durable });
   }
@@ -175,12 +181,13 @@ export class MemoryBackend implements Backend {
     const { consistentIndex: index, consistentTerm: term } = this.#live;
     if (index !== this.#sealedIndex) this.#sealed.push({ kind: "index", index, term });
     this.#sealedIndex = index;
-    if (this.#sealed.length > 0) this.#flush();
+    this.#commitSealed();
   }
 
   flushed(): Promise<void> {
-    if (!this.#flushing) return Promise.resolve();
-    return new Promise((resolve) => this.#waiting.push(resolve));
+    if (this.#committing === undefined) return Promise.resolve();
+    const commit = this.#sealed.length > 0 ? this.#commits + 1 : this.#commits;
+    return new Promise((resolve, reject) => this.#afterCommit.add(commit, resolve, reject));
   }
 
   async defragment(): Promise<void> {
@@ -202,21 +209,23 @@ export class MemoryBackend implements Backend {
     this.#pending = [];
     this.#pendingBytes = 0;
     this.#sealed = [];
+    this.#committing?.flushed.cancel();
+    this.#committing = undefined;
     this.#live = other.#live;
     this.#durable = other.#durable;
     this.#sealedIndex = this.#live.consistentIndex;
     this.#sizeBytes = other.#sizeBytes;
     this.#changes++;
+    // Whoever waited for what was pending: nothing of it is left to become durable.
+    this.#afterCommit.done(Number.POSITIVE_INFINITY);
   }
 
   async close(): Promise<void> {
     if (!this.#open) return;
     this.commit();
     this.#schedule.close();
-    for (const change of this.#sealed) this.#durable.apply(change);
-    this.#sealed = [];
     this.#open = false;
-    this.#finish();
+    while (this.#committing !== undefined) this.#committed();
   }
 
   #find(main: number, sub: number, tombstone: boolean): Uint8Array | undefined {
@@ -233,24 +242,23 @@ export class MemoryBackend implements Backend {
     this.#schedule.wrote(this.#pending.length, this.#pendingBytes);
   }
 
-  #flush(): void {
-    if (this.#flushing) return;
-    this.#flushing = true;
-    this.#clock.setTimer(this.#options.flushMs ?? 1, () => {
-      if (!this.#open) return;
-      const sealed = this.#sealed;
-      this.#sealed = [];
-      for (const change of sealed) this.#durable.apply(change);
-      this.#finish();
-    });
+  /** Begins the next commit if there is anything for it and none is under way. */
+  #commitSealed(): void {
+    if (this.#committing !== undefined || this.#sealed.length === 0) return;
+    this.#commits++;
+    const flushed = this.#clock.setTimer(this.#options.flushMs ?? 1, () => this.#committed());
+    this.#committing = { changes: this.#sealed, flushed };
+    this.#sealed = [];
   }
 
-  #finish(): void {
-    this.#flushing = false;
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const resolve of waiting) resolve();
-    if (this.#open && this.#sealed.length > 0) this.#flush();
+  /** The commit under way is durable. */
+  #committed(): void {
+    const { changes, flushed } = this.#committing!;
+    flushed.cancel();
+    this.#committing = undefined;
+    for (const change of changes) this.#durable.apply(change);
+    this.#afterCommit.done(this.#commits);
+    this.#commitSealed();
   }
 }
 

@@ -130,7 +130,10 @@ export interface Backend {
   entryApplied(): void;
   /** Seals what is pending now: it becomes one transaction, as soon as the one before it is durable. */
   commit(): void;
-  /** Resolves when everything for which `commit()` was called so far is durable. Rejects when that failed. */
+  /**
+   * Resolves when everything for which `commit()` was called so far is durable, whatever has been written since.
+   * Rejects when that failed, or when the backend is closed first.
+   */
   flushed(): Promise<void>;
   /** Rewrites the database without free space while reads and writes go on. */
   defragment(): Promise<void>;
@@ -148,6 +151,6 @@ export interface Backend {
    * has failed. A crash leaves the old file or the new one.
    */
   become(other: Backend): Promise<void>;
-  /** Commits, flushes and closes. Idempotent. */
+  /** Commits, flushes and closes; what is written after the call is lost. Idempotent. */
   close(): Promise<void>;
 }

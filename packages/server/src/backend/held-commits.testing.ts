@@ -1,0 +1,47 @@
+import { mock } from "node:test";
+import { Committer } from "./committer.ts";
+
+/** Makes the commits of all files, from now on, end only when they are told to: a disk as slow as a test needs it. */
+export class HeldCommits {
+  readonly #held: (() => void)[] = [];
+  #onHeld: (() => void) | undefined;
+  readonly #mocked;
+
+  constructor() {
+    const { commit } = Committer.prototype;
+    const hold = (end: () => void) => {
+      this.#held.push(end);
+      this.#onHeld?.();
+    };
+    this.#mocked = mock.method(
+      Committer.prototype,
+      "commit",
+      function (this: Committer, ...[environment, generation, done]: Parameters<typeof commit>) {
+        commit.call(this, environment, generation, (error) => hold(() => done(error)));
+      },
+    );
+  }
+
+  /** Commits begun so far. */
+  get begun(): number {
+    return this.#mocked.mock.callCount();
+  }
+
+  /** Lets one commit end, when the database has executed it. */
+  async endOne(): Promise<void> {
+    if (this.#held.length === 0) {
+      await new Promise<void>((resolve) => {
+        this.#onHeld = resolve;
+      });
+      this.#onHeld = undefined;
+    }
+    this.#held.shift()!();
+  }
+
+  /** Commits end by themselves again. */
+  release(): void {
+    this.#mocked.mock.restore();
+    this.#onHeld = () => this.#held.shift()!();
+    for (const end of this.#held.splice(0)) end();
+  }
+}

@@ -1,0 +1,107 @@
+import { strict as assert } from "node:assert";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { after, type TestContext, test } from "node:test";
+import type { Clock } from "../seams/clock.ts";
+import { realClock } from "../seams/real-clock.ts";
+import { exported, putEntry, scanned, TestClock, turn } from "./backend-contract.testing.ts";
+import { HeldCommits } from "./held-commits.testing.ts";
+import { LmdbBackend, type LmdbBackendOptions } from "./lmdb-backend.ts";
+
+const root = mkdtempSync(path.join(tmpdir(), "quorate-slow-commits-"));
+after(() => rmSync(root, { recursive: true, force: true }));
+let directories = 0;
+
+const open = (options: Partial<LmdbBackendOptions> = {}) =>
+  LmdbBackend.open({
+    path: path.join(root, `${directories++}`, "db"),
+    clock: new TestClock(),
+    onFatal: (error) => {
+      throw error;
+    },
+    ...options,
+  });
+
+function holdCommits(context: TestContext): HeldCommits {
+  const commits = new HeldCommits();
+  context.after(() => commits.release());
+  return commits;
+}
+
+test("an export is of the commit that has what was written before it", async (context) => {
+  const backend = await open();
+  const commits = holdCommits(context);
+  putEntry(backend, 1);
+  backend.commit();
+  const ofCommitUnderWay = exported(backend);
+  await turn();
+  putEntry(backend, 2);
+  backend.commit();
+  await commits.endOne();
+  assert.equal((await ofCommitUnderWay).index, 1);
+  const ofPending = exported(backend);
+  await turn();
+  await commits.endOne();
+  assert.equal((await ofPending).index, 2);
+  assert.equal((await exported(backend)).index, 2, "nothing is pending");
+  commits.release();
+  await backend.close();
+});
+
+test("closing commits what is pending, and waits for nothing that is written meanwhile", async (context) => {
+  const clock = new TestClock();
+  let backend = await open({ clock });
+  const commits = holdCommits(context);
+  putEntry(backend, 1);
+  backend.commit();
+  putEntry(backend, 2);
+  const closed = backend.close();
+  await commits.endOne();
+  putEntry(backend, 3);
+  clock.advance(1000);
+  await commits.endOne();
+  await closed;
+  assert.equal(commits.begun, 2);
+  backend.commit();
+  await assert.rejects(backend.flushed(), /closed/);
+  commits.release();
+  backend = await open({ path: backend.path });
+  assert.equal(backend.consistentIndex, 2);
+  await backend.close();
+});
+
+test("a defragmentation ends while writes come faster than it copies", async () => {
+  let index = 0;
+  let isWriting = false;
+  // Whenever the copy lets the loop go on, more is committed than it copies at a time.
+  const clock: Clock = {
+    ...realClock,
+    nowMs: () => realClock.nowMs(),
+    soon: (callback) => {
+      if (!isWriting) return realClock.soon(callback);
+      for (let i = 0; i < 2500; i++) putEntry(backend, ++index);
+      backend.commit();
+      // While commits are held back this would wait for the copy.
+      const goesOn = new Promise((resolve) => realClock.setTimer(50, () => resolve(undefined)));
+      void Promise.race([backend.flushed(), goesOn]).then(callback);
+    },
+  };
+  const backend = await open({ clock });
+  for (let i = 0; i < 10_000; i++) putEntry(backend, ++index);
+  backend.commit();
+  await backend.flushed();
+  isWriting = true;
+  await Promise.race([backend.defragment(), until(() => index > 100_000 || !isWriting)]);
+  const writtenMeanwhile = index;
+  isWriting = false;
+  assert.ok(writtenMeanwhile <= 100_000, "the copy has no end");
+  backend.commit();
+  await backend.flushed();
+  assert.equal(scanned(backend).length, index);
+  await backend.close();
+});
+
+async function until(isOver: () => boolean): Promise<void> {
+  while (!isOver()) await turn();
+}
