@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Backend, RecordSink, RevisionRecord, Table } from "../seams/backend.ts";
 import type { Clock, Timer } from "../seams/clock.ts";
+import { entryWriteBytes, revisionWriteBytes } from "./write-bytes.ts";
 
 const text = new TextEncoder();
 export const bytes = (value: string): Uint8Array => text.encode(value);
@@ -522,9 +523,12 @@ export function backendContract(name: string, subject: Subject): void {
       const other = await subject.importBeside(backend, file, clock);
       const scan = backend.scanRevisions(0, 1000);
       for (let i = 0; i < 100; i++) scan.next();
+      const heard: number[] = [];
+      backend.onCommitEnd(() => heard.push(backend.backlogBytes));
       const replaced = backend.become(other);
       clock.advance(1000);
       await replaced;
+      assert.equal(heard.at(-1), 0, "what was pending is dropped");
       assert.deepEqual([backend.consistentIndex, backend.consistentTerm], [505, 3]);
       assert.deepEqual(backend.lastRevision(), { main: 500, sub: 0 });
       assert.equal([...scan].length, 399, "a scan goes on in the new content");
@@ -579,6 +583,43 @@ export function backendContract(name: string, subject: Subject): void {
       }
     },
   );
+
+  contract("the backlog is what was written and is not durable yet", async (backend, clock) => {
+    const commits = subject.holdCommits(clock);
+    const heard: number[] = [];
+    backend.onCommitEnd(() => heard.push(backend.backlogBytes));
+    try {
+      assert.equal(backend.backlogBytes, 0);
+      const first = revisionWriteBytes(1000) + entryWriteBytes(bytes("lease"), bytes("value"));
+      backend.setConsistentIndex(1, 1);
+      backend.putRevision(2, 0, false, new Uint8Array(1000));
+      backend.put("lease", bytes("lease"), bytes("value"));
+      backend.entryApplied();
+      assert.equal(backend.backlogBytes, first);
+      backend.commit();
+      assert.equal(backend.backlogBytes, first, "being committed");
+      const second = revisionWriteBytes(0) + entryWriteBytes(bytes("lease"), undefined);
+      backend.setConsistentIndex(2, 1);
+      backend.deleteRevision(2, 0, false);
+      backend.delete("lease", bytes("lease"));
+      backend.entryApplied();
+      assert.equal(backend.backlogBytes, first + second);
+      backend.commit();
+      await commits.endOne();
+      assert.equal(backend.backlogBytes, second);
+      const third = revisionWriteBytes(7);
+      putEntry(backend, 3, new Uint8Array(7));
+      assert.equal(backend.backlogBytes, second + third);
+      await commits.endOne();
+      assert.equal(backend.backlogBytes, third);
+      backend.commit();
+      await commits.endOne();
+      assert.equal(backend.backlogBytes, 0);
+      assert.deepEqual(heard, [second, third, 0]);
+    } finally {
+      commits.release();
+    }
+  });
 
   contract("closing keeps everything, and twice is once", async (backend) => {
     backend.setConsistentIndex(3, 1);

@@ -5,7 +5,10 @@ export interface CommitLimits {
   readonly batchLimit: number;
   /** Milliseconds after the first write, after which a commit is due. etcd's backend-batch-interval. */
   readonly batchIntervalMs: number;
-  /** Bytes of records after which a commit is due. */
+  /**
+   * Bytes of writes, as `backlogBytes` counts them, after which a commit is due. While other commits are under way, as
+   * much becomes a commit of its own, so that none is larger than this and the last entry in it.
+   */
   readonly batchBytes: number;
 }
 

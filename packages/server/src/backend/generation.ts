@@ -3,17 +3,16 @@ import { DeletedRevisions } from "./deleted-revisions.ts";
 import { PendingRevisions } from "./pending-revisions.ts";
 import { PendingTables } from "./pending-tables.ts";
 import type { SmallTable } from "./tree-names.ts";
+import { INDEX_KEY, TERM_KEY, uint64 } from "./uint64.ts";
+import { entryWriteBytes, revisionWriteBytes } from "./write-bytes.ts";
 
-/**
- * What is written between two commits. At most two exist at a time: one that is being written by the loop and one
- * that is being committed.
- */
+/** What is written between two commits. */
 export class Generation {
   readonly arena: Arena;
   readonly revisions: PendingRevisions;
   readonly deleted = new DeletedRevisions();
   readonly tables = new PendingTables();
-  /** Bytes of records and entries that wait here. */
+  /** What the changes that wait here count as, as in write-bytes.ts. */
   bytes = 0;
   /** Changes that wait here. */
   writes = 0;
@@ -28,7 +27,7 @@ export class Generation {
 
   putRevision(main: number, sub: number, tombstone: boolean, record: Uint8Array): void {
     this.revisions.append(main, sub, tombstone, record);
-    this.bytes += record.length;
+    this.bytes += revisionWriteBytes(record.length);
     this.writes++;
   }
 
@@ -36,13 +35,20 @@ export class Generation {
     const ordinal = this.revisions.find(main, sub);
     if (ordinal < 0) this.deleted.add(main, sub, tombstone);
     else if (this.revisions.isTombstone(ordinal) === tombstone) this.revisions.kill(ordinal);
+    this.bytes += revisionWriteBytes(0);
     this.writes++;
   }
 
   setEntry(table: SmallTable, key: Uint8Array, value: Uint8Array | undefined): void {
     this.tables.set(table, key, value);
-    this.bytes += key.length + (value?.length ?? 0);
+    this.bytes += entryWriteBytes(key, value);
     this.writes++;
+  }
+
+  /** Adds to table `meta` which entry the generation ends with. Nobody's write, and so not counted as one. */
+  recordConsistentIndex(): void {
+    this.tables.set("meta", INDEX_KEY, uint64(this.consistentIndex));
+    if (this.consistentTerm > 0) this.tables.set("meta", TERM_KEY, uint64(this.consistentTerm));
   }
 
   /** Empties it for reuse; views of its records are invalid from now on. */

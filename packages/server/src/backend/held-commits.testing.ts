@@ -6,9 +6,12 @@ export class HeldCommits {
   readonly #held: (() => void)[] = [];
   #onHeld: (() => void) | undefined;
   readonly #mocked;
+  /** What the writes of each commit begun so far count as. */
+  readonly bytes: number[] = [];
 
   constructor() {
     const { commit } = Committer.prototype;
+    const { bytes } = this;
     const hold = (end: () => void) => {
       this.#held.push(end);
       this.#onHeld?.();
@@ -17,14 +20,10 @@ export class HeldCommits {
       Committer.prototype,
       "commit",
       function (this: Committer, ...[environment, generation, done]: Parameters<typeof commit>) {
+        bytes.push(generation.bytes);
         commit.call(this, environment, generation, (error) => hold(() => done(error)));
       },
     );
-  }
-
-  /** Commits begun so far. */
-  get begun(): number {
-    return this.#mocked.mock.callCount();
   }
 
   /** Lets one commit end, when the database has executed it. */

@@ -92,6 +92,7 @@ const openFile = (file: string, clock: TestClock): Promise<LmdbBackend> =>
     path: file,
     clock,
     batchLimit: 50,
+    batchBytes: 4000,
     onFatal: (error) => {
       throw error;
     },

@@ -4,19 +4,18 @@ import { assert } from "../assert.ts";
 import { failpoints } from "../failpoints/index.ts";
 import type { Backend, DatabaseExport, RecordSink, RevisionScan, Table } from "../seams/backend.ts";
 import type { Clock } from "../seams/clock.ts";
-import { ChunkPool } from "./arena.ts";
 import { commitWithFailpoints, writeBackWithFailpoints } from "./commit-failpoints.ts";
 import { type CommitLimits, CommitSchedule, DEFAULT_COMMIT_LIMITS } from "./commit-schedule.ts";
 import { CommitWaiters } from "./commit-waiters.ts";
 import { Committer } from "./committer.ts";
 import { Defragmentation, removeCopy } from "./defragmentation.ts";
 import { DeletedRevisions } from "./deleted-revisions.ts";
-import { Generation } from "./generation.ts";
+import { Generations } from "./generations.ts";
 import { exportSnapshot } from "./lmdb-export.ts";
 import { type HeldSnapshot, LmdbFile } from "./lmdb-file.ts";
 import { LmdbScan } from "./lmdb-scan.ts";
 import { syncDirectory } from "./sync-directory.ts";
-import { INDEX_KEY, readUint64, TERM_KEY, uint64 } from "./uint64.ts";
+import { INDEX_KEY, readUint64, TERM_KEY } from "./uint64.ts";
 
 export interface LmdbBackendOptions extends Partial<CommitLimits> {
   /** The database file, `member/snap/db`; its directory is made if missing. LMDB keeps a `db-lock` beside it. */
@@ -30,6 +29,8 @@ export interface LmdbBackendOptions extends Partial<CommitLimits> {
 }
 
 const META: Table = "meta";
+/** Writes that become one commit when many wait: some milliseconds on the loop to begin it. */
+const MOST_WAITING_WRITES = 20_000;
 /** Copied in one go: well below a millisecond. */
 const COPIED_BYTES = 256 * 1024;
 
@@ -37,28 +38,23 @@ const COPIED_BYTES = 256 * 1024;
 export class LmdbBackend implements Backend {
   readonly path: string;
   readonly #options: LmdbBackendOptions;
+  readonly #limits: CommitLimits;
   readonly #schedule: CommitSchedule;
-  readonly #pool = new ChunkPool();
   readonly #committer: Committer;
   #file: LmdbFile;
-  #active: Generation;
-  /** Being committed; after a commit that failed, what it was to make durable. */
-  #sealed: Generation | undefined;
-  /** A transaction is being executed. */
+  readonly #generations = new Generations();
+  /** The oldest sealed generation is being committed. */
   #isCommitting = false;
-  /** Cleared, for the next swap. */
-  #spare: Generation | undefined;
-  /** Oldest first: the sealed one if there is one, and the active one. */
-  #generations: Generation[];
   #epoch = 0;
   #consistentIndex = 0;
   #consistentTerm = 0;
-  /** As of the newest commit, also of one that is under way. */
+  /** As of the newest sealed generation, and as of the file. */
   #sealedIndex = 0;
+  #committedIndex = 0;
   /** The newest revision ever written. */
   #lastMain = -1;
   #lastSub = -1;
-  /** `commit()` was called while another commit was under way. */
+  /** `commit()` was called while it had to wait: the active generation is sealed as soon as it need not. */
   #commitWanted = false;
   /** The file is about to be replaced: commits wait, writes go on in memory. */
   #commitsHeld = false;
@@ -66,8 +62,7 @@ export class LmdbBackend implements Backend {
   /** Revisions whose deletion became part of the file since a defragmentation began. */
   #deletedMeanwhile: DeletedRevisions | undefined;
   #temporaryFiles = 0;
-  /** Commits begun so far; each is known by its number. */
-  #commits = 0;
+  #onCommitEnd: (() => void) | undefined;
   readonly #afterCommit = new CommitWaiters();
   /** The export that was asked for last; one at a time is written. */
   #exporting: Promise<unknown> = Promise.resolve();
@@ -95,18 +90,17 @@ export class LmdbBackend implements Backend {
     this.#options = options;
     this.#file = file;
     this.#committer = new Committer();
-    this.#active = new Generation(this.#pool);
-    this.#generations = [this.#active];
     this.#consistentIndex = readUint64(this.#file.reader.get(META, INDEX_KEY));
     this.#consistentTerm = readUint64(this.#file.reader.get(META, TERM_KEY));
     this.#sealedIndex = this.#consistentIndex;
+    this.#committedIndex = this.#consistentIndex;
     const last = this.#file.reader.lastRevision();
     if (last !== undefined) {
       this.#lastMain = last.main;
       this.#lastSub = last.sub;
     }
-    const limits = { ...DEFAULT_COMMIT_LIMITS, ...options };
-    this.#schedule = new CommitSchedule(options.clock, limits, () => this.#startCommit());
+    this.#limits = { ...DEFAULT_COMMIT_LIMITS, ...options };
+    this.#schedule = new CommitSchedule(options.clock, this.#limits, () => this.#startCommit());
   }
 
   get sizeBytes(): number {
@@ -122,14 +116,14 @@ export class LmdbBackend implements Backend {
   }
 
   get backlogBytes(): number {
-    return this.#active.bytes + (this.#sealed?.bytes ?? 0);
+    return this.#generations.bytes;
   }
 
   putRevision(main: number, sub: number, tombstone: boolean, record: Uint8Array): void {
     assert(main > this.#lastMain || (main === this.#lastMain && sub > this.#lastSub), "revisions ascend");
     this.#lastMain = main;
     this.#lastSub = sub;
-    const active = this.#active;
+    const { active } = this.#generations;
     active.putRevision(main, sub, tombstone, record);
     this.#schedule.wrote(active.writes, active.bytes);
   }
@@ -153,7 +147,7 @@ export class LmdbBackend implements Backend {
   }
 
   deleteRevision(main: number, sub: number, tombstone: boolean): void {
-    const active = this.#active;
+    const { active } = this.#generations;
     active.deleteRevision(main, sub, tombstone);
     this.#schedule.wrote(active.writes, active.bytes);
   }
@@ -163,8 +157,9 @@ export class LmdbBackend implements Backend {
   }
 
   lastRevision(): { main: number; sub: number } | undefined {
-    for (let g = this.#generations.length - 1; g >= 0; g--) {
-      const revisions = this.#generations[g]!.revisions;
+    const generations = this.#generations.all;
+    for (let g = generations.length - 1; g >= 0; g--) {
+      const revisions = generations[g]!.revisions;
       for (let i = revisions.count - 1; i >= 0; i--) {
         const main = revisions.mainAt(i);
         const sub = revisions.subAt(i);
@@ -180,8 +175,9 @@ export class LmdbBackend implements Backend {
   }
 
   get(table: Table, key: Uint8Array): Uint8Array | undefined {
-    for (let g = this.#generations.length - 1; g >= 0; g--) {
-      const entry = this.#generations[g]!.tables.get(table, key);
+    const generations = this.#generations.all;
+    for (let g = generations.length - 1; g >= 0; g--) {
+      const entry = generations[g]!.tables.get(table, key);
       if (entry !== undefined) return entry.value?.slice();
     }
     return this.#file.reader.get(table, key);
@@ -198,7 +194,7 @@ export class LmdbBackend implements Backend {
   entries(table: Table): [key: Uint8Array, value: Uint8Array][] {
     const entries = new Map<string, [Uint8Array, Uint8Array]>();
     for (const entry of this.#file.reader.entries(table)) entries.set(keyText(entry[0]), entry);
-    for (const generation of this.#generations) {
+    for (const generation of this.#generations.all) {
       for (const { key, value } of generation.tables.of(table)) {
         if (value === undefined) entries.delete(keyText(key));
         else entries.set(keyText(key), [key.slice(), value.slice()]);
@@ -240,6 +236,10 @@ export class LmdbBackend implements Backend {
     return new Promise((resolve, reject) => this.#whenFlushed(resolve, reject));
   }
 
+  onCommitEnd(listener: () => void): void {
+    this.#onCommitEnd = listener;
+  }
+
   defragment(): Promise<void> {
     this.#defragmenting ??= Promise.resolve(this.#becoming?.catch(() => {}))
       .then(() => this.#defragment())
@@ -277,7 +277,7 @@ export class LmdbBackend implements Backend {
         return backend.#file.reader;
       },
       get generations() {
-        return backend.#generations;
+        return backend.#generations.all;
       },
       get epoch() {
         return backend.#epoch;
@@ -286,8 +286,9 @@ export class LmdbBackend implements Backend {
   })();
 
   #find(main: number, sub: number, tombstone: boolean): Uint8Array | undefined {
-    for (let g = this.#generations.length - 1; g >= 0; g--) {
-      const generation = this.#generations[g]!;
+    const generations = this.#generations.all;
+    for (let g = generations.length - 1; g >= 0; g--) {
+      const generation = generations[g]!;
       const ordinal = generation.revisions.find(main, sub);
       if (ordinal >= 0) {
         const found =
@@ -310,7 +311,7 @@ export class LmdbBackend implements Backend {
   #endOfCommitted(mains: Float64Array, subs: Int32Array, from: number, to: number): number {
     let firstPending = Number.POSITIVE_INFINITY;
     let deletions = 0;
-    for (const { revisions, deleted } of this.#generations) {
+    for (const { revisions, deleted } of this.#generations.all) {
       if (revisions.count > 0) firstPending = Math.min(firstPending, revisions.mainAt(0));
       deletions += deleted.count;
     }
@@ -322,95 +323,107 @@ export class LmdbBackend implements Backend {
   }
 
   #isDeleted(main: number, sub: number, tombstone: boolean, fromGeneration: number): boolean {
-    for (let g = fromGeneration; g < this.#generations.length; g++) {
-      if (this.#generations[g]!.deleted.has(main, sub, tombstone)) return true;
+    const generations = this.#generations.all;
+    for (let g = fromGeneration; g < generations.length; g++) {
+      if (generations[g]!.deleted.has(main, sub, tombstone)) return true;
     }
     return false;
   }
 
   #setEntry(table: Table, key: Uint8Array, value: Uint8Array | undefined): void {
-    this.#active.setEntry(table, key, value);
-    this.#schedule.wrote(this.#active.writes, this.#active.bytes);
+    const { active } = this.#generations;
+    active.setEntry(table, key, value);
+    this.#schedule.wrote(active.writes, active.bytes);
   }
 
   /** As `flushed`, but `done` is called before another commit begins. */
   #whenFlushed(done: () => void, failed: (error: Error) => void): void {
-    if (this.#commitWanted) this.#afterCommit.add(this.#commits + 1, done, failed);
-    else if (this.#sealed !== undefined) this.#afterCommit.add(this.#commits, done, failed);
-    else done();
+    this.#whenCommitted(this.#generations.sealed + (this.#commitWanted ? 1 : 0), done, failed);
   }
 
-  /** Whether anything was written that is in no commit yet. */
+  #whenCommitted(commit: number, done: () => void, failed: (error: Error) => void): void {
+    if (commit <= this.#generations.committed) done();
+    else this.#afterCommit.add(commit, done, failed);
+  }
+
+  /** Whether anything was written that is in no sealed generation. */
   get #hasPending(): boolean {
-    return this.#active.writes > 0 || this.#consistentIndex !== this.#sealedIndex;
+    return this.#generations.active.writes > 0 || this.#consistentIndex !== this.#sealedIndex;
   }
 
-  /** Commits what is pending, now or after the commit that is under way. */
+  /**
+   * Commits what is pending, now or after the commits before. What waits is sealed as late as possible, so that a slow
+   * disk has few large commits; but no later than it is so much that more would make one commit a stall.
+   */
   #startCommit(): void {
     if (this.#failure !== undefined) return;
     if (!this.#hasPending) {
       this.#schedule.committing();
       return;
     }
-    if (this.#sealed !== undefined || this.#commitsHeld) {
+    const { bytes, writes } = this.#generations.active;
+    const isFull = bytes >= this.#limits.batchBytes || writes >= MOST_WAITING_WRITES;
+    if (!isFull && (this.#isCommitting || this.#commitsHeld)) {
       this.#commitWanted = true;
       return;
     }
     this.#commitWanted = false;
     this.#schedule.committing();
-    this.#commits++;
-    const sealed = this.#active;
-    const meanwhile = this.#deletedMeanwhile;
-    if (meanwhile !== undefined) {
-      sealed.deleted.forEach((main, sub, tombstone) => {
-        meanwhile.add(main, sub, tombstone);
-      });
-    }
-    const index = this.#consistentIndex;
-    const term = this.#consistentTerm;
-    const indexMoved = index !== this.#sealedIndex;
-    this.#sealedIndex = index;
-    this.#sealed = sealed;
-    this.#active = this.#spare ?? new Generation(this.#pool);
-    this.#spare = undefined;
-    this.#generations = [sealed, this.#active];
-    this.#epoch++;
-    const setIndex = () => {
-      if (!indexMoved) return;
-      sealed.setEntry(META, INDEX_KEY, uint64(index));
-      if (term > 0) sealed.setEntry(META, TERM_KEY, uint64(term));
-    };
+    this.#sealedIndex = this.#consistentIndex;
+    this.#generations.seal(this.#consistentIndex, this.#consistentTerm);
+    this.#commitOldest();
+  }
+
+  /** Begins the next commit if a generation is sealed and no commit is under way. */
+  #commitOldest(): void {
+    const generation = this.#generations.oldestSealed;
+    if (generation === undefined || this.#isCommitting || this.#commitsHeld) return;
+    if (this.#failure !== undefined) return;
     this.#isCommitting = true;
+    this.#rememberDeleted(generation.deleted);
+    const setIndex = () => {
+      if (generation.consistentIndex !== this.#committedIndex) generation.recordConsistentIndex();
+    };
     const execute = (done: (error?: Error) => void) =>
-      this.#committer.commit(this.#file.environment, sealed, done);
+      this.#committer.commit(this.#file.environment, generation, done);
     if (failpoints === undefined) {
       setIndex();
-      execute((error) => this.#committed(error));
+      execute((error) => this.#committed(generation.consistentIndex, error));
     } else {
       const executed = () => new Promise<Error | undefined>(execute);
-      commitWithFailpoints(failpoints, setIndex, executed).then((error) => this.#committed(error));
+      commitWithFailpoints(failpoints, setIndex, executed).then((error) =>
+        this.#committed(generation.consistentIndex, error),
+      );
     }
   }
 
-  #committed(error: Error | undefined): void {
+  /** For a defragmentation that goes on: these deletions become part of the file that it copies. */
+  #rememberDeleted(deleted: DeletedRevisions): void {
+    const meanwhile = this.#deletedMeanwhile;
+    if (meanwhile === undefined) return;
+    deleted.forEach((main, sub, tombstone) => {
+      meanwhile.add(main, sub, tombstone);
+    });
+  }
+
+  #committed(index: number, error: Error | undefined): void {
     this.#isCommitting = false;
     if (error !== undefined) {
       this.#fail(error);
       return;
     }
-    const sealed = this.#sealed!;
+    this.#committedIndex = index;
     this.#file.reader.renew();
-    this.#sealed = undefined;
-    this.#generations = [this.#active];
+    this.#generations.oldestCommitted();
     this.#epoch++;
-    sealed.clear();
-    this.#spare = sealed;
-    this.#afterCommit.done(this.#commits);
+    this.#afterCommit.done(this.#generations.committed);
     this.#goOn();
+    this.#onCommitEnd?.();
   }
 
   /** After a commit, or when commits are no longer held: the next one if it is wanted and allowed. */
   #goOn(): void {
+    this.#commitOldest();
     if ((this.#commitWanted || this.#schedule.due) && this.#schedule.allowed) this.#startCommit();
   }
 
@@ -420,6 +433,7 @@ export class LmdbBackend implements Backend {
     this.#schedule.close();
     this.#afterCommit.failed(error);
     if (isFirst) this.#options.onFatal(error);
+    this.#onCommitEnd?.();
   }
 
   async #defragment(): Promise<void> {
@@ -427,10 +441,8 @@ export class LmdbBackend implements Backend {
     let copy: Defragmentation | undefined;
     let renamed = false;
     const deleted = new DeletedRevisions();
-    this.#sealed?.deleted.forEach((main, sub, tombstone) => {
-      deleted.add(main, sub, tombstone);
-    });
     this.#deletedMeanwhile = deleted;
+    if (this.#isCommitting) this.#rememberDeleted(this.#generations.oldestSealed!.deleted);
     try {
       copy = await Defragmentation.begin(this.#file, copyPath, this.#options.clock, () => this.#epoch);
       const abandoned = () => this.#closing || this.#becoming !== undefined;
@@ -483,12 +495,7 @@ export class LmdbBackend implements Backend {
           reject(error);
         }
       };
-      const commit = this.#hasPending ? this.#commits + 1 : this.#commits;
-      if (commit === this.#commits && this.#sealed === undefined) {
-        done();
-        return;
-      }
-      this.#afterCommit.add(commit, done, reject);
+      this.#whenCommitted(this.#generations.sealed + (this.#hasPending ? 1 : 0), done, reject);
       this.commit();
     });
   }
@@ -510,12 +517,13 @@ export class LmdbBackend implements Backend {
       // Before the first commit to the new file: it would be lost if the name came to mean the old one again.
       await syncDirectory(path.dirname(this.path));
       removeCopy(other.path);
-      this.#active.clear();
+      this.#generations.drop();
       this.#commitWanted = false;
       this.#schedule.committing();
       this.#consistentIndex = other.#consistentIndex;
       this.#consistentTerm = other.#consistentTerm;
       this.#sealedIndex = other.#sealedIndex;
+      this.#committedIndex = other.#committedIndex;
       this.#lastMain = other.#lastMain;
       this.#lastSub = other.#lastSub;
       this.#useFile(file);
@@ -528,6 +536,7 @@ export class LmdbBackend implements Backend {
       this.#commitsHeld = false;
       this.#goOn();
     }
+    this.#onCommitEnd?.();
   }
 
   /** Makes everything durable and gives the file away; this backend can only be closed afterwards. */
@@ -564,7 +573,8 @@ export class LmdbBackend implements Backend {
   /** Resolves when no commit is under way; rejects when the last one failed. */
   async #commitDone(): Promise<void> {
     if (this.#isCommitting) {
-      await new Promise<void>((resolve, reject) => this.#afterCommit.add(this.#commits, resolve, reject));
+      const commit = this.#generations.committed + 1;
+      await new Promise<void>((resolve, reject) => this.#afterCommit.add(commit, resolve, reject));
     }
     if (this.#failure !== undefined) throw this.#failure;
   }

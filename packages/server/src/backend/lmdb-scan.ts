@@ -111,9 +111,7 @@ export class LmdbScan implements RevisionScan {
     this.#index++;
     this.#nextMain = main;
     this.#nextSub = sub + 1;
-    for (const generation of generations) {
-      if (generation.deleted.has(main, sub, tombstone)) return 0;
-    }
+    if (isDeleted(generations, 0, main, sub, tombstone)) return 0;
     reader.readRecord(page, at, main, sub, tombstone);
     visitor(main, sub, tombstone, reader.recordBytes, reader.recordStart, reader.recordEnd);
     return 1;
@@ -129,7 +127,7 @@ export class LmdbScan implements RevisionScan {
         const sub = revisions.subAt(i);
         if (main > this.#toMain) return false;
         const tombstone = revisions.isTombstone(i);
-        if (g + 1 < generations.length && generations[g + 1]!.deleted.has(main, sub, tombstone)) continue;
+        if (isDeleted(generations, g + 1, main, sub, tombstone)) continue;
         this.#nextMain = main;
         this.#nextSub = sub + 1;
         const start = revisions.startAt(i);
@@ -139,4 +137,18 @@ export class LmdbScan implements RevisionScan {
     }
     return false;
   }
+}
+
+/** Whether one of the generations from number `first` on deletes the record. */
+function isDeleted(
+  generations: readonly Generation[],
+  first: number,
+  main: number,
+  sub: number,
+  tombstone: boolean,
+): boolean {
+  for (let g = first; g < generations.length; g++) {
+    if (generations[g]!.deleted.has(main, sub, tombstone)) return true;
+  }
+  return false;
 }

@@ -13,6 +13,7 @@ import { type CommitLimits, CommitSchedule, DEFAULT_COMMIT_LIMITS } from "./comm
 import { CommitWaiters } from "./commit-waiters.ts";
 import { exportMemoryState, readMemoryState } from "./memory-database.ts";
 import { type MemoryChange, MemoryState } from "./memory-state.ts";
+import { entryWriteBytes, revisionWriteBytes } from "./write-bytes.ts";
 
 /** Small, so that tests see copies that stop half way. */
 const COPIED_BYTES = 4096;
@@ -39,8 +40,12 @@ export class MemoryBackend implements Backend {
   #sealedIndex = 0;
   /** Sealed since the commit under way began: the next commit. */
   #sealed: MemoryChange[] = [];
+  #sealedBytes = 0;
   /** The commit under way. */
-  #committing: { readonly changes: MemoryChange[]; readonly flushed: Timer } | undefined;
+  #committing:
+    | { readonly changes: MemoryChange[]; readonly bytes: number; readonly flushed: Timer }
+    | undefined;
+  #onCommitEnd: (() => void) | undefined;
   /** Commits begun so far; each is known by its number. */
   #commits = 0;
   readonly #afterCommit = new CommitWaiters();
@@ -87,13 +92,16 @@ export class MemoryBackend implements Backend {
   }
 
   get backlogBytes(): number {
-    return this.#pendingBytes;
+    return this.#pendingBytes + this.#sealedBytes + (this.#committing?.bytes ?? 0);
   }
 
   putRevision(main: number, sub: number, tombstone: boolean, record: Uint8Array): void {
     const last = this.lastRevision();
     assert(last === undefined || last.main < main || (last.main === main && last.sub < sub), "ascending");
-    this.#change({ kind: "putRevision", main, sub, tombstone, record: record.slice() }, record.length);
+    this.#change(
+      { kind: "putRevision", main, sub, tombstone, record: record.slice() },
+      revisionWriteBytes(record.length),
+    );
   }
 
   getRevision(main: number, sub: number): Uint8Array | undefined {
@@ -117,7 +125,7 @@ export class MemoryBackend implements Backend {
   }
 
   deleteRevision(main: number, sub: number, tombstone: boolean): void {
-    this.#change({ kind: "deleteRevision", main, sub, tombstone }, 0);
+    this.#change({ kind: "deleteRevision", main, sub, tombstone }, revisionWriteBytes(0));
   }
 
   scanRevisions(fromMain: number, toMain: number): RevisionScan {
@@ -139,11 +147,11 @@ export class MemoryBackend implements Backend {
   }
 
   put(table: Table, key: Uint8Array, value: Uint8Array): void {
-    this.#change({ kind: "set", table, key, value }, key.length + value.length);
+    this.#change({ kind: "set", table, key, value }, entryWriteBytes(key, value));
   }
 
   delete(table: Table, key: Uint8Array): void {
-    this.#change({ kind: "set", table, key, value: undefined }, key.length);
+    this.#change({ kind: "set", table, key, value: undefined }, entryWriteBytes(key, undefined));
   }
 
   entries(table: Table): [key: Uint8Array, value: Uint8Array][] {
@@ -176,6 +184,7 @@ export class MemoryBackend implements Backend {
     this.#schedule.committing();
     this.#sizeBytes = Math.max(this.#sizeBytes, this.#live.inUseBytes);
     for (const change of this.#pending) this.#sealed.push(change);
+    this.#sealedBytes += this.#pendingBytes;
     this.#pending = [];
     this.#pendingBytes = 0;
     const { consistentIndex: index, consistentTerm: term } = this.#live;
@@ -188,6 +197,10 @@ export class MemoryBackend implements Backend {
     if (this.#committing === undefined) return Promise.resolve();
     const commit = this.#sealed.length > 0 ? this.#commits + 1 : this.#commits;
     return new Promise((resolve, reject) => this.#afterCommit.add(commit, resolve, reject));
+  }
+
+  onCommitEnd(listener: () => void): void {
+    this.#onCommitEnd = listener;
   }
 
   async defragment(): Promise<void> {
@@ -209,6 +222,7 @@ export class MemoryBackend implements Backend {
     this.#pending = [];
     this.#pendingBytes = 0;
     this.#sealed = [];
+    this.#sealedBytes = 0;
     this.#committing?.flushed.cancel();
     this.#committing = undefined;
     this.#live = other.#live;
@@ -218,6 +232,7 @@ export class MemoryBackend implements Backend {
     this.#changes++;
     // Whoever waited for what was pending: nothing of it is left to become durable.
     this.#afterCommit.done(Number.POSITIVE_INFINITY);
+    this.#onCommitEnd?.();
   }
 
   async close(): Promise<void> {
@@ -247,8 +262,9 @@ export class MemoryBackend implements Backend {
     if (this.#committing !== undefined || this.#sealed.length === 0) return;
     this.#commits++;
     const flushed = this.#clock.setTimer(this.#options.flushMs ?? 1, () => this.#committed());
-    this.#committing = { changes: this.#sealed, flushed };
+    this.#committing = { changes: this.#sealed, bytes: this.#sealedBytes, flushed };
     this.#sealed = [];
+    this.#sealedBytes = 0;
   }
 
   /** The commit under way is durable. */
@@ -259,6 +275,7 @@ export class MemoryBackend implements Backend {
     for (const change of changes) this.#durable.apply(change);
     this.#afterCommit.done(this.#commits);
     this.#commitSealed();
+    this.#onCommitEnd?.();
   }
 }
 

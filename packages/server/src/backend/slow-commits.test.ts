@@ -1,11 +1,12 @@
 import { strict as assert } from "node:assert";
-import { mkdtempSync, rmSync } from "node:fs";
+import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { after, type TestContext, test } from "node:test";
+import { after, mock, type TestContext, test } from "node:test";
 import type { Clock } from "../seams/clock.ts";
 import { realClock } from "../seams/real-clock.ts";
 import { exported, putEntry, scanned, TestClock, turn } from "./backend-contract.testing.ts";
+import { Committer } from "./committer.ts";
 import { HeldCommits } from "./held-commits.testing.ts";
 import { LmdbBackend, type LmdbBackendOptions } from "./lmdb-backend.ts";
 
@@ -62,12 +63,82 @@ test("closing commits what is pending, and waits for nothing that is written mea
   clock.advance(1000);
   await commits.endOne();
   await closed;
-  assert.equal(commits.begun, 2);
+  assert.equal(commits.bytes.length, 2);
   backend.commit();
   await assert.rejects(backend.flushed(), /closed/);
   commits.release();
   backend = await open({ path: backend.path });
   assert.equal(backend.consistentIndex, 2);
+  await backend.close();
+});
+
+test("what waits for a slow disk becomes commits of a limited size, each at the end of an entry", async (context) => {
+  const batchBytes = 20_000;
+  const backend = await open({ batchBytes, batchLimit: 10 });
+  const commits = holdCommits(context);
+  const record = new Uint8Array(1000).fill(1);
+  for (let index = 1; index <= 200; index++) {
+    backend.setConsistentIndex(index, 1);
+    backend.putRevision(index, 0, false, record);
+    backend.put("lease", Uint8Array.of(1), Uint8Array.of(index));
+    if (index > 20) backend.deleteRevision(index - 20, 0, false);
+    backend.entryApplied();
+  }
+  const content = scanned(backend);
+  const backlogBytes = backend.backlogBytes;
+  assert.equal(content.length, 20);
+  const last = backend.flushed();
+  for (let ended = 1; ended <= 3; ended++) {
+    await commits.endOne();
+    const file = path.join(root, `${directories++}-db`);
+    copyFileSync(backend.path, file);
+    const left = await open({ path: file });
+    const index = left.consistentIndex;
+    assert.ok(index > 0 && index < 200);
+    assert.deepEqual(left.get("lease", Uint8Array.of(1)), Uint8Array.of(index));
+    assert.deepEqual(
+      [left.lastRevision(), scanned(left).length],
+      [{ main: index, sub: 0 }, Math.min(index, 20)],
+    );
+    await left.close();
+  }
+  assert.deepEqual(scanned(backend), content);
+  while (backend.backlogBytes > 0) await commits.endOne();
+  await last;
+  const entryBytes = Math.max(...commits.bytes) - batchBytes;
+  assert.ok(entryBytes < 2000, `${commits.bytes}`);
+  assert.equal(
+    commits.bytes.reduce((sum, bytes) => sum + bytes),
+    backlogBytes,
+  );
+  assert.ok(commits.bytes.length >= backlogBytes / (batchBytes + 2000));
+  assert.deepEqual(scanned(backend), content);
+  await backend.close();
+});
+
+test("a commit that fails is told to whoever waits for the backlog", async () => {
+  let failure: Error | undefined;
+  const backend = await open({
+    onFatal: (error) => {
+      failure = error;
+    },
+  });
+  const heard: (string | undefined)[] = [];
+  backend.onCommitEnd(() => heard.push(failure?.message));
+  const { commit } = Committer.prototype;
+  const failing = mock.method(
+    Committer.prototype,
+    "commit",
+    function (this: Committer, ...[environment, generation, done]: Parameters<typeof commit>) {
+      commit.call(this, environment, generation, () => done(new Error("no space")));
+    },
+  );
+  putEntry(backend, 1);
+  backend.commit();
+  await assert.rejects(backend.flushed(), /no space/);
+  failing.mock.restore();
+  assert.deepEqual(heard, ["no space"]);
+  assert.ok(backend.backlogBytes > 0);
   await backend.close();
 });
 

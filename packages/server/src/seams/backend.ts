@@ -80,7 +80,10 @@ export interface Backend {
   /** Records in table `key`, as of the last commit. */
   readonly revisionCount: number;
 
-  /** Bytes of writes that are in memory only: what a caller that writes without waiting must bound. */
+  /**
+   * What the writes take in memory that are not durable yet, pending or being committed: the bytes of their keys, values
+   * and records, and a fixed number of bytes for each. What a caller that writes without waiting must bound. Cheap.
+   */
   readonly backlogBytes: number;
 
   /** Copies `record`. `main`/`sub` ascend strictly from call to call, and are above `lastRevision()`. */
@@ -135,6 +138,11 @@ export interface Backend {
    * Rejects when that failed, or when the backend is closed first.
    */
   flushed(): Promise<void>;
+  /**
+   * `listener` is called, on the loop, after every commit that ended, durable or failed, and after `become`:
+   * `backlogBytes` may be lower than before. Takes the place of the listener before.
+   */
+  onCommitEnd(listener: () => void): void;
   /** Rewrites the database without free space while reads and writes go on. */
   defragment(): Promise<void>;
   /**
