@@ -226,6 +226,7 @@ export function buildParts(surroundings: Surroundings): MemberParts {
     logBytes: () => storage.raftLog.dataBytes,
     onFatal: fail,
   });
+  backend.onCommitEnd(() => consensus.backlogShrank());
 
   const compaction = new LogCompaction({
     clock,

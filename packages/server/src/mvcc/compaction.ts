@@ -9,6 +9,8 @@ import type { StoredHashes } from "./stored-hashes.ts";
 
 const SCHEDULED = Buffer.from("scheduledCompactRev");
 const FINISHED = Buffer.from("finishedCompactRev");
+/** Of writes that are in memory only, above which the next batch waits for the disk. */
+const MAX_BACKLOG_BYTES = 8 * 2 ** 20;
 /** Records, and keys of the index, between two looks at the clock. */
 const STEP = 64;
 
@@ -176,6 +178,8 @@ export class Compactor {
       });
       if (finished) break;
       await new Promise<void>((resolve) => state.clock.setTimer(this.#settings.sleepMs, resolve));
+      // What is removed waits in memory until it is committed, and the disk may be slower than this.
+      if (state.backend.backlogBytes > MAX_BACKLOG_BYTES) await state.backend.flushed();
       checkWanted();
     }
     state.counters.lastCompactionWallMs = state.clock.wallMs();

@@ -314,6 +314,36 @@ test("a revision does not go back when the newest change was a tombstone that is
   assert.equal(put(reopened, "c", "1"), 6);
 });
 
+test("a compaction waits for the disk after each batch while the database is far behind", async () => {
+  const backend = memoryBackend();
+  const store = await openStore(backend, { compactionBatchLimit: 10 });
+  for (let i = 0; i < 100; i++) put(store, "k", String(i));
+  Object.defineProperty(backend, "backlogBytes", { get: () => 2 ** 30 });
+  let flush: (() => void) | undefined;
+  backend.flushed = () =>
+    new Promise((resolve) => {
+      flush = resolve;
+    });
+  let isDone = false;
+  void store.compact(101).done.then(() => {
+    isDone = true;
+  });
+  const counts: number[] = [];
+  while (!isDone) {
+    await new Promise((resolve) => setImmediate(resolve));
+    if (flush === undefined) continue;
+    counts.push(tableContent(backend).length);
+    flush();
+    flush = undefined;
+  }
+  assert.ok(counts.length >= 9, `it waited ${counts.length} times`);
+  assert.ok(
+    counts.every((count, i) => i === 0 || counts[i - 1]! - count <= 10),
+    String(counts),
+  );
+  assert.equal(tableContent(backend).length, 1);
+});
+
 test("an interrupted compaction goes on after a restart and its hash is not kept", async () => {
   const backend = memoryBackend();
   const store = await openStore(backend, { compactionBatchLimit: 3 });
