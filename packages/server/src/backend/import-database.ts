@@ -3,6 +3,7 @@ import path from "node:path";
 import { fileSource } from "../bbolt/byte-source.ts";
 import { looksLikeBbolt } from "../bbolt/database-file.ts";
 import type { ImportResult, ImportTask } from "./import-worker.ts";
+import { lockDatabase } from "./lock-database.ts";
 import { runWorker } from "./run-worker.ts";
 import { syncDirectory } from "./sync-directory.ts";
 
@@ -42,14 +43,21 @@ export interface AdoptedDatabase extends ImportResult {
 
 /**
  * When `databasePath` is a bbolt file, because the directory is that of an etcd, puts a database of ours in its place
- * and keeps the file under `<databasePath>.bbolt`; else resolves with undefined. Nothing may have it open.
+ * and keeps the file under `<databasePath>.bbolt`; else resolves with undefined. Throws a `DiskError` with code `LOCKED`,
+ * and changes nothing, when an etcd has it open.
  */
 export async function importIfBbolt(databasePath: string): Promise<AdoptedDatabase | undefined> {
   if (!(await isBbolt(databasePath))) return undefined;
-  const keptPath = `${databasePath}.bbolt`;
-  await rm(keptPath, { force: true });
-  await link(databasePath, keptPath);
-  return { ...(await importDatabase(databasePath, databasePath)), keptPath };
+  const original = await open(databasePath, "r");
+  try {
+    lockDatabase(databasePath, original.fd);
+    const keptPath = `${databasePath}.bbolt`;
+    await rm(keptPath, { force: true });
+    await link(databasePath, keptPath);
+    return { ...(await importDatabase(databasePath, databasePath)), keptPath };
+  } finally {
+    await original.close();
+  }
 }
 
 /** Whether there is a file that begins as a bbolt database does, sound or not. */

@@ -1,8 +1,9 @@
-import { close, existsSync, openSync, readSync } from "node:fs";
+import { close, closeSync, existsSync, openSync, readSync } from "node:fs";
 import { assert } from "../assert.ts";
 import { BackendCorruptionError } from "./corruption.ts";
 import { LmdbEnvironment } from "./lmdb-environment.ts";
 import { type Meta, newestMeta, PAGE_BYTES } from "./lmdb-format.ts";
+import { lockDatabase } from "./lock-database.ts";
 import { PageMap } from "./page-map.ts";
 import { readMetaPages, SnapshotReader } from "./snapshot-reader.ts";
 import { checkStructure } from "./structure-check.ts";
@@ -25,14 +26,20 @@ export class LmdbFile {
   #holds = 0;
   #onLastRelease: (() => void) | undefined;
 
-  /** Opens the file or creates it. Throws `BackendCorruptionError` when it is damaged, before LMDB has seen it. */
+  /**
+   * Opens the file or creates it, and holds it as bbolt holds its files. Throws `BackendCorruptionError` when it is damaged,
+   * and a `DiskError` when somebody else holds it, before LMDB has seen it.
+   */
   static async open(path: string): Promise<LmdbFile> {
-    const expected = existsSync(path) ? checkStructure(path) : undefined;
-    const environment = new LmdbEnvironment(path);
+    let fd = existsSync(path) ? openLocked(path) : undefined;
+    let environment: LmdbEnvironment | undefined;
     try {
+      const expected = fd === undefined ? undefined : checkStructure(path);
+      environment = new LmdbEnvironment(path);
       // Before the first flush there is no state to go back to after a crash.
       await environment.sync();
-      const file = new LmdbFile(path, environment);
+      fd ??= openLocked(path);
+      const file = new LmdbFile(path, fd, environment);
       const { txnId } = file.reader.snapshot;
       if (expected !== undefined && txnId < expected) {
         throw new BackendCorruptionError(path, 0, `opened at transaction ${txnId}, not ${expected}`);
@@ -43,14 +50,15 @@ export class LmdbFile {
       }
       return file;
     } catch (error) {
-      await environment.close();
+      await environment?.close();
+      if (fd !== undefined) closeSync(fd);
       throw error;
     }
   }
 
-  private constructor(path: string, environment: LmdbEnvironment) {
+  private constructor(path: string, fd: number, environment: LmdbEnvironment) {
     this.environment = environment;
-    this.#fd = openSync(path, "r");
+    this.#fd = fd;
     this.reader = new SnapshotReader(path, this.#fd);
     this.reader.renew();
     this.#openMap();
@@ -110,4 +118,15 @@ export class LmdbFile {
       close(this.#fd, (error) => (error === null ? resolve() : reject(error)));
     });
   }
+}
+
+function openLocked(path: string): number {
+  const fd = openSync(path, "r");
+  try {
+    lockDatabase(path, fd);
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+  return fd;
 }

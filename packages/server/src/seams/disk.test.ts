@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import fs from "node:fs";
 import os from "node:os";
@@ -82,26 +82,53 @@ for (const { name, open } of disks) {
     await lock.release();
     await (await disk.lock(`${root}/lock`)).release();
   });
+
+  test(`${name} holds an existing file, whatever its name becomes, until the lock is released`, async (t) => {
+    const { disk, root } = open(t);
+    await disk.makeDirectory(root);
+    await assert.rejects(disk.lockExisting(`${root}/a`), { code: "NOT_FOUND" });
+    const file = await disk.open(`${root}/a`, "write");
+    await file.write(bytes("content"), 0);
+    const lock = await disk.lockExisting(`${root}/a`);
+    await disk.rename(`${root}/a`, `${root}/b`);
+    await (await disk.open(`${root}/b`, "read")).close();
+    await assert.rejects(disk.lockExisting(`${root}/b`), { code: "LOCKED", path: `${root}/b` });
+    await file.write(bytes("C"), 0);
+    await file.close();
+    await lock.release();
+    await lock.release();
+    const again = await disk.lockExisting(`${root}/b`);
+    await assert.rejects(disk.lockExisting(`${root}/b`), { code: "LOCKED" });
+    await again.release();
+    assert.equal(textOf(await readFile(disk, `${root}/b`, 100)), "Content");
+  });
+}
+
+const SEAMS = fileURLToPath(new URL(".", import.meta.url));
+
+/** A process that runs `script`, which can name this folder's modules, until the test ends; resolves when it has printed. */
+async function holding(t: test.TestContext, script: string, options: string[] = []): Promise<ChildProcess> {
+  const source = `import fs from "node:fs"; ${script}; console.log("locked"); setInterval(() => {}, 1000);`;
+  const node = ["--disable-warning=ExperimentalWarning", ...options, "--input-type=module", "--eval", source];
+  const holder = spawn(process.execPath, node, { cwd: SEAMS });
+  t.after(() => holder.kill("SIGKILL"));
+  await once(holder.stdout, "data");
+  return holder;
 }
 
 test("another process is kept out for as long as the holder lives, and not longer", async (t) => {
   const root = fs.mkdtempSync(path.join(os.tmpdir(), "quorate-lock-"));
   t.after(() => fs.rmSync(root, { recursive: true, force: true }));
-  const module = fileURLToPath(new URL("./real-disk.ts", import.meta.url));
   const lockPath = path.join(root, "lock");
-  // With the flock program and, as with an empty PATH, without it.
-  for (const PATH of [process.env.PATH ?? "", "/nonexistent"]) {
-    const script = `
-      import { RealDisk } from ${JSON.stringify(module)};
-      await new RealDisk().lock(${JSON.stringify(lockPath)});
-      console.log("locked");
-      setInterval(() => {}, 1000);`;
-    const holder = spawn(process.execPath, ["--input-type=module", "--eval", script], { env: { PATH } });
-    t.after(() => holder.kill("SIGKILL"));
-    await once(holder.stdout, "data");
+  const script = `
+    import { RealDisk } from "./real-disk.ts";
+    await new RealDisk().lock(${JSON.stringify(lockPath)})`;
+  // With a lock of the kernel's, and by the process that the file names where none can be had.
+  for (const options of [[], ["--no-experimental-ffi"]]) {
+    const holder = await holding(t, script, options);
     await assert.rejects(new RealDisk().lock(lockPath), (error: { code: string; message: string }) => {
       assert.equal(error.code, "LOCKED");
-      assert.ok(error.message.includes(`process ${holder.pid}`), error.message);
+      assert.ok(error.message.includes(`${lockPath} is locked by process ${holder.pid}`), error.message);
       return true;
     });
     holder.kill("SIGKILL");
@@ -109,6 +136,35 @@ test("another process is kept out for as long as the holder lives, and not longe
     await (await new RealDisk().lock(lockPath)).release();
   }
 });
+
+for (const kind of ["takeFlock", "takeWholeFileLock"]) {
+  const skip = kind === "takeWholeFileLock" && process.platform !== "linux" ? "no such lock here" : false;
+  test(`a file that another program holds by ${kind} alone is not held, and one we hold refuses it`, {
+    skip,
+  }, async (t) => {
+    const root = fs.mkdtempSync(path.join(os.tmpdir(), "quorate-lock-"));
+    t.after(() => fs.rmSync(root, { recursive: true, force: true }));
+    const [theirs, ours] = [path.join(root, "theirs"), path.join(root, "ours")];
+    for (const file of [theirs, ours]) fs.writeFileSync(file, "x");
+    const lock = await new RealDisk().lockExisting(ours);
+    const holder = await holding(
+      t,
+      `import { ${kind} } from "./kernel-locks.ts";
+      const take = (file) => ${kind}(fs.openSync(file, "r+"));
+      if (take(${JSON.stringify(theirs)}) !== "taken") throw new Error("not taken");
+      if (take(${JSON.stringify(ours)}) !== "held") throw new Error("two hold it")`,
+    );
+    await assert.rejects(new RealDisk().lockExisting(theirs), { code: "LOCKED" });
+    holder.kill("SIGKILL");
+    await once(holder, "exit");
+    await (await new RealDisk().lockExisting(theirs)).release();
+    await lock.release();
+    assert.deepEqual(
+      [theirs, ours].map((file) => fs.readFileSync(file, "utf8")),
+      ["x", "x"],
+    );
+  });
+}
 
 async function written(random: Random, synced: string, unsynced: string): Promise<SimulatedDisk> {
   const simulated = new SimulatedDisk({ random });

@@ -21,10 +21,15 @@ export interface Disk {
   syncDirectory(directory: string): Promise<void>;
   open(path: string, mode: OpenMode): Promise<DiskFile>;
   /**
-   * Holds `path` exclusively until the lock is released or the process ends, however it ends.
-   * `LOCKED` when another process holds it.
+   * Holds the lock file `path`, which is made if absent, exclusively until the lock is released or the process ends,
+   * however it ends. `LOCKED` when somebody else holds it, also in this process.
    */
   lock(path: string): Promise<DiskLock>;
+  /**
+   * Holds an existing file likewise, against all programs that lock such files as etcd does, and without changing it.
+   * The lock is the file's, whatever its name becomes. `NOT_FOUND` when there is no such file.
+   */
+  lockExisting(path: string): Promise<DiskLock>;
 }
 
 /**

@@ -1,16 +1,22 @@
-import { spawn } from "node:child_process";
 import fs from "node:fs";
 import { DiskError, type DiskLock } from "./disk.ts";
+import { type LockOutcome, lockHolder, takeFlock, takeWholeFileLock } from "./kernel-locks.ts";
 
 /**
- * Holds a lock file exclusively. Node.js offers no flock, so the `flock` program (util-linux, busybox) takes it on
- * our open file: the lock belongs to the open file, not to the program, and the kernel drops it when this process
- * ends in whatever way. Where that program is absent, the process named in the file is asked for: it holds the lock
- * if a process with that ID and start time runs on this boot of the machine. (That weaker form cannot see into other
- * containers.)
+ * Holds a lock file, which is made if absent, by a `flock`. Where there is none to be had, the process named in the file
+ * is asked for: it holds the lock if a process with that ID and start time runs on this boot of the machine. (That
+ * weaker form cannot see into other containers.)
  */
 export async function lockFile(path: string): Promise<DiskLock> {
-  const fd = fs.openSync(path, fs.constants.O_RDWR | fs.constants.O_CREAT, 0o600);
+  const fd = open(path, fs.constants.O_RDWR | fs.constants.O_CREAT);
+  const { dev, ino } = fs.fstatSync(fd);
+  const key = `${dev}:${ino}`;
+  // The process named in the file does not tell two members of one process apart.
+  if (heldHere.has(key)) {
+    fs.closeSync(fd);
+    throw lockedError(path, process.pid);
+  }
+  heldHere.add(key);
   let released = false;
   const release = (): void => {
     if (released) return;
@@ -18,21 +24,13 @@ export async function lockFile(path: string): Promise<DiskLock> {
     fs.closeSync(fd);
     heldHere.delete(key);
   };
-  const { dev, ino } = fs.fstatSync(fd);
-  const key = `${dev}:${ino}`;
-  if (heldHere.has(key)) {
-    fs.closeSync(fd);
-    throw refused(path, describeSelf());
-  }
-  heldHere.add(key);
   try {
     const holder = readHolder(fd);
-    const outcome = await flock(fd);
-    if (outcome === "held") throw refused(path, holder);
-    // Also where the program took the lock: whoever wrote its ID into the file may have had to do without it.
-    if (isRunning(holder)) throw refused(path, holder);
+    if (takeFlock(fd) === "held") throw lockedError(path, pidOf(holder));
+    // Also with a lock of the kernel's: whoever wrote its ID into the file may have had to do without one.
+    if (isRunning(holder)) throw lockedError(path, pidOf(holder));
     fs.ftruncateSync(fd, 0);
-    fs.writeSync(fd, describeSelf(), 0);
+    fs.writeSync(fd, describe(process.pid), 0);
   } catch (error) {
     release();
     throw error;
@@ -46,37 +44,70 @@ export async function lockFile(path: string): Promise<DiskLock> {
   };
 }
 
-/** Two members in one process: neither form of the lock tells our own process apart. */
+/**
+ * Holds an existing file by all the locks that etcd may take on it. Where the file system has none, it is not held:
+ * whoever calls this holds a lock file, too.
+ */
+export async function lockExistingFile(path: string): Promise<DiskLock> {
+  const fd = open(path, fs.constants.O_RDWR);
+  let released = false;
+  const release = (): void => {
+    if (released) return;
+    released = true;
+    fs.closeSync(fd);
+  };
+  try {
+    for (const take of [takeWholeFileLock, takeFlock]) {
+      const outcome: LockOutcome = take(fd);
+      if (outcome === "held") throw lockedError(path, lockHolder(fd));
+    }
+  } catch (error) {
+    release();
+    throw error;
+  }
+  return { release: async () => release() };
+}
+
+/** What `path` being held by somebody else means; says what to do. */
+export function lockedError(path: string, pid: number | undefined): DiskError {
+  const holder =
+    pid === undefined ? "another process" : pid === process.pid ? "this process" : `process ${pid}`;
+  return new DiskError(
+    "LOCKED",
+    path,
+    `${path} is locked by ${holder}: another member uses this directory; stop that one first, ` +
+      "or give this one a --data-dir and --wal-dir of its own",
+  );
+}
+
 const heldHere = new Set<string>();
 
-function refused(path: string, holder: string): DiskError {
-  const pid = holder.split(" ", 1)[0];
-  const who = pid === "" || pid === undefined ? "another process" : `process ${pid}`;
-  return new DiskError("LOCKED", path, `${path} is locked by ${who}: the data directory is in use`);
-}
-
-function flock(fd: number): Promise<"taken" | "held" | "absent"> {
-  if (process.platform !== "linux") return Promise.resolve("absent");
-  return new Promise((resolve) => {
-    // Status 77 tells "somebody else holds it" apart from any failure of the program itself.
-    const program = spawn("flock", ["-x", "-n", "-E", "77", "3"], {
-      stdio: ["ignore", "ignore", "ignore", fd],
+function open(path: string, flags: number): number {
+  try {
+    return fs.openSync(path, flags, 0o600);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new DiskError(code === "ENOENT" ? "NOT_FOUND" : "IO", path, `${path}: ${message}`, {
+      cause: error,
     });
-    program.on("error", () => resolve("absent"));
-    program.on("exit", (code) => resolve(code === 0 ? "taken" : code === 77 ? "held" : "absent"));
-  });
+  }
 }
 
+/** "PID START BOOT" of the last holder; empty when it has let go. */
 function readHolder(fd: number): string {
   const bytes = Buffer.alloc(256);
   return bytes.toString("latin1", 0, fs.readSync(fd, bytes, 0, bytes.length, 0)).trim();
 }
 
-function isRunning(holder: string): boolean {
+function pidOf(holder: string): number | undefined {
   const pid = Number(holder.split(" ", 1)[0]);
-  if (!Number.isSafeInteger(pid) || pid <= 0) return false;
+  return Number.isSafeInteger(pid) && pid > 0 ? pid : undefined;
+}
+
+function isRunning(holder: string): boolean {
+  const pid = pidOf(holder);
   // Locks of our own are known better.
-  if (pid === process.pid) return false;
+  if (pid === undefined || pid === process.pid) return false;
   try {
     process.kill(pid, 0);
   } catch (error) {
@@ -84,10 +115,6 @@ function isRunning(holder: string): boolean {
   }
   // An ID is used again by a later process (after a restart of a container even at once): the start time tells.
   return holder === describe(pid);
-}
-
-function describeSelf(): string {
-  return describe(process.pid);
 }
 
 /** "PID START BOOT"; the last two only where /proc tells them. */

@@ -7,7 +7,7 @@ import {
   type DiskLock,
   type OpenMode,
 } from "./disk.ts";
-import { lockFile } from "./real-disk-lock.ts";
+import { lockExistingFile, lockFile } from "./real-disk-lock.ts";
 
 const { O_CREAT, O_RDONLY, O_RDWR } = fs.constants;
 /** Absent on platforms whose kernels do not offer it (or where it does not reach the medium): there write, then sync. */
@@ -64,6 +64,10 @@ export class RealDisk implements Disk {
 
   lock(path: string): Promise<DiskLock> {
     return lockFile(path);
+  }
+
+  lockExisting(path: string): Promise<DiskLock> {
+    return lockExistingFile(path);
   }
 }
 

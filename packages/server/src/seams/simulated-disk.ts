@@ -95,7 +95,8 @@ class Mount implements Disk {
   readonly #root: DirectoryNode;
   readonly #options: SimulatedDiskOptions;
   readonly #crash: () => void;
-  readonly #locks = new Set<string>();
+  /** By path those of lock files, by file the others. */
+  readonly #locks = new Set<string | FileNode>();
 
   constructor(root: DirectoryNode, options: SimulatedDiskOptions, crash: () => void) {
     this.#root = root;
@@ -163,14 +164,14 @@ class Mount implements Disk {
 
   async lock(path: string): Promise<DiskLock> {
     this.#assertAlive(path);
-    if (this.#locks.has(path))
-      throw new DiskError("LOCKED", path, `${path} is locked: the data directory is in use`);
-    this.#locks.add(path);
-    return {
-      release: async () => {
-        this.#locks.delete(path);
-      },
-    };
+    return this.#lock(path, path);
+  }
+
+  async lockExisting(path: string): Promise<DiskLock> {
+    this.#assertAlive(path);
+    const node = find(this.#root, path);
+    if (!(node instanceof FileNode)) throw notFound(path);
+    return this.#lock(path, node);
   }
 
   /** Injects faults, passes time for what waits for the medium, then does it, unless the power failed meanwhile. */
@@ -195,6 +196,19 @@ class Mount implements Disk {
     if (growth > 0 && this.#root.bytes() + growth > capacityBytes) {
       throw new DiskError("FULL", path, `${path}: no space left on device`);
     }
+  }
+
+  #lock(path: string, key: string | FileNode): DiskLock {
+    if (this.#locks.has(key))
+      throw new DiskError("LOCKED", path, `${path} is locked: another member uses it`);
+    this.#locks.add(key);
+    let released = false;
+    return {
+      release: async () => {
+        if (!released) this.#locks.delete(key);
+        released = true;
+      },
+    };
   }
 
   #assertAlive(path: string): void {

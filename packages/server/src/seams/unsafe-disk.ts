@@ -14,6 +14,7 @@ export function withoutSync(disk: Disk): Disk {
     syncDirectory: async () => {},
     open: async (path, mode) => fileWithoutSync(await disk.open(path, mode === "durable" ? "write" : mode)),
     lock: (path) => disk.lock(path),
+    lockExisting: (path) => disk.lockExisting(path),
   };
 }
 

@@ -3,7 +3,7 @@ import { WalError } from "./errors.ts";
 import { listSegments, type ResumePoint } from "./recovery.ts";
 import type { SegmentName } from "./segment-name.ts";
 import { SegmentSurvey } from "./segment-survey.ts";
-import type { WalSnapshot } from "./types.ts";
+import type { HardState, WalSnapshot } from "./types.ts";
 
 /** Where a restart begins. */
 export interface LogStart {
@@ -11,6 +11,11 @@ export interface LogStart {
   readonly snapshot: WalSnapshot;
   /** Spares whoever reads the log from `snapshot` on what was verified to find it. */
   readonly resume: ResumePoint | undefined;
+  /**
+   * Whether the log holds a term. Each write ends with the state, and nothing leaves a member before its write is
+   * durable: whoever made a log without one has told nobody of anything.
+   */
+  readonly hasState: boolean;
 }
 
 /**
@@ -22,16 +27,17 @@ export interface LogStart {
  */
 export async function findStart(disk: Disk, directory: string): Promise<LogStart> {
   const segments = await existingSegments(disk, directory);
-  let commit: number | undefined;
+  let hardState: HardState | undefined;
   for (const segment of segments.toReversed()) {
     // The running CRC of the segments before is not known, and each begins with a record of it.
     const survey = await SegmentSurvey.read(disk, directory, segment.name, 0, segment === segments.at(-1));
-    commit ??= survey.hardState?.commit;
-    const limit = commit ?? 0;
+    hardState ??= survey.hardState;
+    const limit = hardState?.commit ?? 0;
     const snapshot = survey.snapshots.findLast(({ index }) => index <= limit);
-    if (snapshot !== undefined) return { snapshot, resume: survey.resumePoint(snapshot) };
+    if (snapshot === undefined) continue;
+    return { snapshot, resume: survey.resumePoint(snapshot), hasState: hasTerm(hardState) };
   }
-  return { snapshot: { index: 0, term: 0 }, resume: undefined };
+  return { snapshot: { index: 0, term: 0 }, resume: undefined, hasState: hasTerm(hardState) };
 }
 
 /** All snapshot records of a log that its commit covers, in order of appearance. Reads the whole log. */
@@ -47,6 +53,10 @@ export async function validSnapshots(disk: Disk, directory: string): Promise<Wal
     crc = survey.crc;
   }
   return snapshots.filter(({ index }) => index <= commit);
+}
+
+function hasTerm(state: HardState | undefined): boolean {
+  return state !== undefined && state.term > 0;
 }
 
 async function existingSegments(disk: Disk, directory: string): Promise<SegmentName[]> {

@@ -11,6 +11,7 @@ import {
   type WalTail,
 } from "./recovery.ts";
 import { repairSegment, type WalRepair } from "./repair.ts";
+import type { SegmentLock, SegmentLocks } from "./segment-locks.ts";
 import { segmentName } from "./segment-name.ts";
 import {
   type Entry,
@@ -24,12 +25,16 @@ import { ZeroAhead } from "./zero-ahead.ts";
 
 /** Records that nobody has asked to sync (commits alone) are written all the same when there are this many bytes. */
 const UNSYNCED_LIMIT_BYTES = 1024 * 1024;
+/** Of what is not part of the log (yet). */
+const TEMPORARY_SUFFIX = ".tmp";
 /** Before a segment is full by so much, the next one is made ready. */
 const NEXT_AHEAD_BYTES = 8 * 1024 * 1024;
 
 export interface WalOptions {
   /** For tests; other readers of the format expect nothing of it. */
   readonly segmentBytes?: number;
+  /** Holds the segments there are (see `WalLock`); those that are made join them, those not needed any more leave. */
+  readonly locks?: SegmentLocks;
 }
 
 export interface WalOpenOptions extends WalOptions {
@@ -47,17 +52,19 @@ export interface OpenedWal {
 interface NextSegment {
   readonly file: DiskFile;
   readonly path: string;
+  readonly lock: SegmentLock | undefined;
 }
 
 /**
  * The log of a member, open for appending. One user, on the event loop: `save` what a Ready holds, then `sync` once.
  * After a failure of the disk nothing is known of what is on it, so every later call fails with the same error and
- * the member must stop. The directory is to be locked by the caller.
+ * the member must stop. The directory is to be locked by the caller, with `WalLock`.
  */
 export class Wal {
   readonly directory: string;
   readonly #disk: Disk;
   readonly #segmentBytes: number;
+  readonly #locks: SegmentLocks | undefined;
   readonly #metadataBytes: Uint8Array;
   readonly #encoder: RecordEncoder;
   #file: DiskFile;
@@ -88,6 +95,7 @@ export class Wal {
     this.directory = directory;
     this.#disk = disk;
     this.#segmentBytes = options.segmentBytes ?? SEGMENT_BYTES;
+    this.#locks = options.locks;
     this.#metadataBytes = tail.metadataBytes;
     this.#encoder = new RecordEncoder(tail.crc);
     this.#file = file;
@@ -120,28 +128,38 @@ export class Wal {
     const crc = encoder.runningCrc;
     const head = encoder.take();
 
-    if ((await disk.exists(directory)) && (await disk.list(directory)).length > 0) {
-      throw new DiskError("EXISTS", directory, `${directory}: not empty, so no log is made there`);
+    await disk.makeDirectory(directory);
+    const foreign = (await disk.list(directory)).find((existing) => !existing.endsWith(TEMPORARY_SUFFIX));
+    if (foreign !== undefined) {
+      const hint =
+        "no log is made in a directory with other files: move them away, or choose another --wal-dir";
+      throw new DiskError("EXISTS", directory, `${directory} holds ${foreign}: ${hint}`);
     }
-    const temporary = `${directory}.tmp`;
     const name = segmentName(0, 0);
-    await disk.remove(temporary);
-    await disk.makeDirectory(temporary);
-    const made = await disk.open(`${temporary}/${name}`, "write");
+    const temporary = `${directory}/${name}${TEMPORARY_SUFFIX}`;
+    const made = await disk.open(temporary, "write");
     try {
+      await made.truncate(0);
       await made.truncate(options.segmentBytes ?? SEGMENT_BYTES);
       await made.write(head.bytes.subarray(0, head.length), 0);
       await made.sync();
     } finally {
       await made.close();
     }
-    await disk.syncDirectory(temporary);
-    await disk.remove(directory);
-    await disk.rename(temporary, directory);
+    await options.locks?.take(temporary, 0);
+    await disk.rename(temporary, `${directory}/${name}`);
+    await disk.syncDirectory(directory);
     await disk.syncDirectory(directoryOf(directory));
     const file = await disk.open(`${directory}/${name}`, "durable");
     const tail = { crc, offset: head.length, metadataBytes };
     return new Wal(disk, directory, file, tail, 0, { term: 0, vote: 0n, commit: 0 }, 0, options);
+  }
+
+  /** Removes a log that nobody has acted on. A crash leaves all of it, its beginning, or nothing. */
+  static async remove(disk: Disk, directory: string, locks: SegmentLocks): Promise<void> {
+    const segments = await listSegments(disk, directory);
+    for (const { name } of segments.toReversed()) await disk.remove(`${directory}/${name}`);
+    await locks.releaseAll();
   }
 
   /**
@@ -169,6 +187,7 @@ export class Wal {
     await file.truncate(tail.offset);
     await file.truncate(Math.max(tail.offset, options.segmentBytes ?? SEGMENT_BYTES));
     await file.sync();
+    await options.locks?.releaseTo(start.index);
     const lastIndex = content.entries.at(-1)?.index ?? start.index;
     const { hardState } = content;
     const wal = new Wal(disk, directory, file, tail, last.sequence, hardState, lastIndex, options);
@@ -225,6 +244,7 @@ export class Wal {
    * removed.
    */
   async purge(maxWals: number): Promise<string[]> {
+    await this.#locks?.releaseTo(this.#releasedIndex);
     if (maxWals === 0) return [];
     const segments = await listSegments(this.#disk, this.directory);
     // The newest segment that begins at or before the released index may hold entries after it.
@@ -323,6 +343,7 @@ export class Wal {
     const sequence = this.#sequence + 1;
     const path = `${this.directory}/${segmentName(sequence, index)}`;
     await disk.rename(next.path, path);
+    if (next.lock !== undefined) next.lock.index = index;
     await disk.syncDirectory(this.directory);
     this.#next = undefined;
     this.#file = await disk.open(path, "durable");
@@ -341,12 +362,13 @@ export class Wal {
   }
 
   async #makeNext(): Promise<NextSegment> {
-    const path = `${this.directory}/${this.#sequence % 2}.tmp`;
+    const path = `${this.directory}/${this.#sequence % 2}${TEMPORARY_SUFFIX}`;
     const file = await this.#disk.open(path, "durable");
+    const lock = await this.#locks?.take(path, undefined);
     await file.truncate(0);
     await file.truncate(this.#segmentBytes);
     await file.sync();
-    return { file, path };
+    return { file, path, lock };
   }
 }
 

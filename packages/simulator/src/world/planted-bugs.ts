@@ -73,6 +73,7 @@ export function withoutDurability(disk: Disk): Disk {
     syncDirectory: (directory) => disk.syncDirectory(directory),
     open: async (path, mode) => new LyingFile(await disk.open(path, mode === "durable" ? "write" : mode)),
     lock: (path) => disk.lock(path),
+    lockExisting: (path) => disk.lockExisting(path),
   };
 }
 

@@ -42,6 +42,9 @@ export class ProcessDisk implements Disk {
   async lock(): Promise<DiskLock> {
     return { release: async () => {} };
   }
+  lockExisting(): Promise<DiskLock> {
+    return this.lock();
+  }
 
   call<Result>(operation: () => Promise<Result>): Promise<Result> {
     return new Promise((resolve, reject) => {
