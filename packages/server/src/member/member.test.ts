@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
+import { takeFlock } from "../seams/kernel-locks.ts";
 import { Member } from "./member.ts";
 import { connect, get, put } from "./testing.ts";
 
@@ -58,6 +59,49 @@ test("a second process on the same data, and a port in use, are refused with a c
     /cannot listen on http:\/\/127\.0\.0\.1:\d+: the address is already in use/,
   );
 });
+
+test("two members on one log, and one on a database that an etcd has open, are refused; nothing is changed", async () => {
+  const [dataDir, other, walDir] = [newDirectory(), newDirectory(), newDirectory()];
+  const member = await Member.start({ dataDir, walDir });
+  await assert.rejects(Member.start({ dataDir: other, walDir }), /lock\.tmp is locked by this process/);
+  await member.close();
+  await assert.rejects(Member.start({ dataDir: other, walDir }), /a new member needs a --wal-dir of its own/);
+
+  const database = path.join(dataDir, "member/snap/db");
+  const before = readFileSync(database);
+  const theirs = openSync(database, "r+");
+  assert.equal(takeFlock(theirs), "taken");
+  await assert.rejects(Member.start({ dataDir, walDir }), /snap\/db is locked by/);
+  closeSync(theirs);
+  assert.equal(before.equals(readFileSync(database)), true);
+  await (await Member.start({ dataDir, walDir })).close();
+});
+
+test("while a member runs, other programs find its database and its log locked", async () => {
+  const dataDir = newDirectory();
+  const member = await Member.start({ dataDir });
+  const client = await connect(member);
+  const wal = path.join(dataDir, "member/wal");
+  const segment = readdirSync(wal).find((name) => name.endsWith(".wal"))!;
+  const files = [path.join(dataDir, "member/snap/db"), path.join(wal, segment)];
+  const held = () => files.map((file) => withFile(file, takeFlock));
+  assert.deepEqual(held(), ["held", "held"]);
+  // The file that takes the database's place is held, too.
+  await client.unary("/etcdserverpb.Maintenance/Defragment", new Uint8Array(0));
+  assert.deepEqual(held(), ["held", "held"]);
+  client.close();
+  await member.close();
+  assert.deepEqual(held(), ["taken", "taken"]);
+});
+
+function withFile<Result>(file: string, use: (fd: number) => Result): Result {
+  const fd = openSync(file, "r+");
+  try {
+    return use(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
 
 test("a new member must find itself in its initial cluster", async () => {
   await assert.rejects(

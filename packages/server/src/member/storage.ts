@@ -1,4 +1,5 @@
 import { type ConfState, type Entry, MemoryStorage, type NodeId } from "@quorate/raft";
+import { assert } from "../assert.ts";
 import { formatId } from "../cluster/ids.ts";
 import type { ClusterMember } from "../cluster/member-json.ts";
 import { Membership } from "../cluster/membership.ts";
@@ -7,9 +8,11 @@ import type { Backend } from "../seams/backend.ts";
 import { baseName, type Disk, type DiskLock, directoryOf } from "../seams/disk.ts";
 import { receivedDatabasePath, removeOrphans } from "../snapshot/received-database.ts";
 import type { Logger } from "../telemetry/logger.ts";
-import { findStart } from "../wal/snapshot-records.ts";
+import type { SegmentLocks } from "../wal/segment-locks.ts";
+import { findStart, type LogStart } from "../wal/snapshot-records.ts";
 import type { HardState, WalSnapshot } from "../wal/types.ts";
 import { Wal } from "../wal/wal.ts";
+import { WalLock } from "../wal/wal-lock.ts";
 import { forceNewCluster } from "./force-new-cluster.ts";
 import type { InitialIdentity } from "./joining.ts";
 
@@ -55,60 +58,119 @@ export interface StorageOptions {
   readonly log: Logger;
 }
 
-/** Opens an existing data directory or makes a new one. Throws with a text that says which file is wrong and where. */
+/**
+ * Opens an existing data directory or makes a new one. Throws with a text that says which file is wrong and what to do;
+ * then nothing stays open or locked.
+ */
 export async function openStorage(options: StorageOptions): Promise<MemberStorage> {
   const { config, disk, log } = options;
   const paths = storagePaths(config);
-  await disk.makeDirectory(paths.snap);
+  await using opened = new AsyncDisposableStack();
+  // The first failure is the one to report.
+  const closeLater = (close: () => Promise<void>) => opened.defer(() => close().catch(() => {}));
+  await disk.makeDirectory(directoryOf(paths.snap));
   await warnOfForeignNames(config, disk, log);
-  const lock = await disk.lock(`${config.dataDir}/member/lock`);
-  try {
-    for (const name of await disk.list(paths.snap)) {
-      if (name.startsWith("tmp")) await disk.remove(`${paths.snap}/${name}`);
-    }
-    if (await Wal.exists(disk, paths.wal)) return await reopen(paths, options, lock);
-    return await create(await options.findIdentity(), paths, options, lock);
-  } catch (error) {
-    await lock.release();
-    throw error;
+  // All locks come before anything is changed: a directory that somebody else works in stays as it is.
+  const dataLock = await disk.lock(`${config.dataDir}/member/lock`);
+  closeLater(() => dataLock.release());
+  const walLock = await WalLock.take(disk, paths.wal);
+  closeLater(() => walLock.release());
+  const start = (await Wal.exists(disk, paths.wal)) ? await findStart(disk, paths.wal) : undefined;
+  const isRestart = start?.hasState === true;
+  if (isRestart && !(await disk.exists(paths.snap))) refuseForeignLog(paths);
+  await disk.makeDirectory(paths.snap);
+  const backend = await openDatabase(paths, isRestart ? start.snapshot.index : 0, options);
+  closeLater(() => backend.close());
+  for (const name of await disk.list(paths.snap)) {
+    if (name.startsWith("tmp")) await disk.remove(`${paths.snap}/${name}`);
   }
+  const context: OpeningContext = { options, paths, backend, segmentLocks: walLock.segments, closeLater };
+  const member = isRestart ? await restart(start, context) : await begin(context);
+  opened.move();
+  return {
+    ...member,
+    backend,
+    isRestart,
+    lock: {
+      release: async () => {
+        await walLock.release();
+        await dataLock.release();
+      },
+    },
+  };
 }
 
-async function create(
-  identity: InitialIdentity,
-  paths: StoragePaths,
-  options: StorageOptions,
-  lock: DiskLock,
-): Promise<MemberStorage> {
+interface OpeningContext {
+  readonly options: StorageOptions;
+  readonly paths: StoragePaths;
+  readonly backend: Backend;
+  readonly segmentLocks: SegmentLocks;
+  /** Should the start fail. */
+  readonly closeLater: (close: () => Promise<void>) => void;
+}
+
+type OpenedLog = Omit<MemberStorage, "backend" | "isRestart" | "lock">;
+
+/** A member without a log, or with one that its first start had no time to write to: its life begins here. */
+async function begin({
+  options,
+  paths,
+  backend,
+  segmentLocks,
+  closeLater,
+}: OpeningContext): Promise<OpenedLog> {
   const { config, disk, log } = options;
-  const { localId, clusterId, firstMembers, remotes } = identity;
+  refuseWithoutLog(backend, paths);
+  const { localId, clusterId, firstMembers, remotes } = await options.findIdentity();
   log.info("bootstrapping a new member", {
     memberId: formatId(localId),
     clusterId: formatId(clusterId),
     joins: firstMembers.length === 0,
   });
-  const backend = await options.openBackend(paths.database);
-  const wal = await Wal.create(disk, paths.wal, { nodeId: localId, clusterId });
+  await Wal.remove(disk, paths.wal, segmentLocks);
+  const wal = await Wal.create(disk, paths.wal, { nodeId: localId, clusterId }, { locks: segmentLocks });
+  closeLater(() => wal.close());
   // A member that forgets itself in a power failure would begin a second life under its old ID.
-  for (const directory of new Set([paths.snap, paths.wal].flatMap((path) => ancestorsOf(path, 3)))) {
-    await disk.syncDirectory(directory);
-  }
+  const above = new Set([...ancestorsOf(paths.database, 4), ...ancestorsOf(paths.wal, 3)]);
+  for (const directory of above) await disk.syncDirectory(directory);
   const membership = new Membership(backend, clusterId, localId, config.maxLearners);
   membership.restore();
   return {
     localId,
     clusterId,
     wal,
-    backend,
     raftLog: new MemoryStorage(),
     hardState: { term: 0, vote: 0n, commit: 0 },
     snapshot: { index: 0, term: 0 },
     membership,
     firstMembers,
     remotes,
-    isRestart: false,
-    lock,
   };
+}
+
+/**
+ * A database says what a member has acknowledged only together with its log. Beginning a new life on it would lose the
+ * vote and what the log had beyond it, and would skip the first entries of the new one.
+ */
+function refuseWithoutLog(backend: Backend, { database, wal }: StoragePaths): void {
+  const isEmpty =
+    backend.consistentIndex === 0 &&
+    backend.lastRevision() === undefined &&
+    backend.entries("members").length === 0;
+  if (isEmpty) return;
+  throw new Error(
+    `database file (${database} index ${backend.consistentIndex}) has no log (${wal} ends at index 0): if the log lies ` +
+      "elsewhere or its volume is not mounted, set that right and start again; if it is lost, remove this member from its " +
+      "cluster and add it again with an empty data directory, or restore a cluster of one from a snapshot file",
+  );
+}
+
+/** A first start makes the database's directory before the log, so this log began its life with another one. */
+function refuseForeignLog({ snap, wal }: StoragePaths): never {
+  throw new Error(
+    `the log (${wal}) is that of a member whose database is not here (there is no ${snap}): if it lies elsewhere or its ` +
+      "volume is not mounted, set --data-dir right and start again; a new member needs a --wal-dir of its own",
+  );
 }
 
 /** The `count` directories above `path`, the nearest first. */
@@ -121,16 +183,19 @@ function ancestorsOf(path: string, count: number): string[] {
   return ancestors;
 }
 
-async function reopen(paths: StoragePaths, options: StorageOptions, lock: DiskLock): Promise<MemberStorage> {
+async function restart(start: LogStart, context: OpeningContext): Promise<OpenedLog> {
+  const { options, paths, backend, segmentLocks, closeLater } = context;
   const { config, disk, log } = options;
-  const { snapshot, resume } = await findStart(disk, paths.wal);
-  const backend = await openDatabase(paths, snapshot.index, options);
+  const { snapshot, resume } = start;
   const appliedIndex = backend.consistentIndex;
-  const { wal, content, repair } = await Wal.open(disk, paths.wal, snapshot, { resume });
+  assert(appliedIndex >= snapshot.index, "the database has what the log begins after");
+  const walOptions = { resume, locks: segmentLocks };
+  const { wal, content, repair } = await Wal.open(disk, paths.wal, snapshot, walOptions);
+  closeLater(() => wal.close());
   if (repair !== undefined) log.warn("repaired the log after a torn write", { ...repair });
   if (content.metadata === undefined) throw new Error(`${paths.wal}: the log does not say whose it is`);
-  const { nodeId, clusterId: cluster } = content.metadata;
-  const membership = new Membership(backend, cluster, nodeId, config.maxLearners);
+  const { nodeId, clusterId } = content.metadata;
+  const membership = new Membership(backend, clusterId, nodeId, config.maxLearners);
   membership.restore();
 
   const raftLog = new MemoryStorage();
@@ -143,8 +208,6 @@ async function reopen(paths: StoragePaths, options: StorageOptions, lock: DiskLo
   }
   const lastIndex = content.entries.at(-1)?.index ?? snapshot.index;
   if (appliedIndex > lastIndex) {
-    await wal.close();
-    await backend.close();
     throw new Error(
       `database file (${paths.database} index ${appliedIndex}) is ahead of the log (${paths.wal} ends at index ${lastIndex}): ` +
         "the log has lost entries; restore the member from a snapshot file",
@@ -154,13 +217,19 @@ async function reopen(paths: StoragePaths, options: StorageOptions, lock: DiskLo
   let hardState = { ...content.hardState, commit: Math.max(content.hardState.commit, appliedIndex) };
   let entries: readonly Entry[] = content.entries;
   if (config.forceNewCluster) {
-    ({ entries, hardState } = await forceNewCluster({ entries, wal, membership, hardState, log }));
+    ({ entries, hardState } = await forceNewCluster({
+      entries,
+      wal,
+      membership,
+      hardState,
+      log,
+    }));
   }
   raftLog.setHardState(hardState);
   raftLog.append(entries);
   log.info("restarting a member", {
     memberId: formatId(nodeId),
-    clusterId: formatId(cluster),
+    clusterId: formatId(clusterId),
     snapshotIndex: snapshot.index,
     consistentIndex: appliedIndex,
     entries: entries.length,
@@ -168,17 +237,14 @@ async function reopen(paths: StoragePaths, options: StorageOptions, lock: DiskLo
   });
   return {
     localId: nodeId,
-    clusterId: cluster,
+    clusterId,
     wal,
-    backend,
     raftLog,
     hardState,
     snapshot,
     membership,
     firstMembers: [],
     remotes: [],
-    isRestart: true,
-    lock,
   };
 }
 
