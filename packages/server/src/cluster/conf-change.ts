@@ -1,4 +1,4 @@
-import { type ConfChange, ConfChangeType } from "@quorate/raft";
+import { type ConfChange, ConfChangeType, NONE } from "@quorate/raft";
 import { RequestError } from "../errors.ts";
 import { type ClusterMember, type ConfChangeContext, decodeConfChangeContext } from "./member-json.ts";
 
@@ -36,6 +36,23 @@ export function validateConfChange(view: MembershipView, change: ConfChange): Re
     default:
       return new RequestError("MALFORMED_CONF_CHANGE");
   }
+}
+
+/** What the members are after a committed change: the same as before when it must not take effect. */
+export function afterConfChange(view: MembershipView, change: ConfChange): MembershipView {
+  const { nodeId } = change;
+  if (nodeId === NONE || validateConfChange(view, change) !== undefined) return view;
+  const members = new Map(view.members);
+  if (change.type === ConfChangeType.ConfChangeRemoveNode) {
+    members.delete(nodeId);
+    return { ...view, members, removed: new Set([...view.removed, nodeId]) };
+  }
+  const { member, isPromote } = decodeConfChangeContext(change.context);
+  const known = members.get(nodeId);
+  if (known === undefined) members.set(nodeId, member);
+  else
+    members.set(nodeId, isPromote ? { ...known, isLearner: false } : { ...known, peerUrls: member.peerUrls });
+  return { ...view, members };
 }
 
 function validatePromotion(member: ClusterMember | undefined): RequestError | undefined {

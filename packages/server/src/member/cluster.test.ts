@@ -60,6 +60,17 @@ class Cluster implements AsyncDisposable {
     this.clients.set(name, await connect(member));
   }
 
+  /** Through the first member; resolves with the ID that it got. */
+  async addLearner(name: string): Promise<bigint> {
+    const [port] = await freePorts(1);
+    const url = `http://127.0.0.1:${port}`;
+    const request = encode(MemberAddRequestSchema, { peerURLs: [url], isLearner: true });
+    const response = await this.clients.get("m1")!.unary("/etcdserverpb.Cluster/MemberAdd", request);
+    this.peerUrls.set(name, url);
+    await this.startMember(name, { initialClusterState: "existing" });
+    return decode(MemberAddResponseSchema, response).member!.ID;
+  }
+
   async stopMember(name: string): Promise<void> {
     this.clients.get(name)?.close();
     this.clients.delete(name);
@@ -171,20 +182,7 @@ test("a follower that was away too long gets the state as a snapshot, and serves
 test("a learner joins, is promoted, and can lead", async () => {
   await using cluster = await Cluster.start(1);
   for (let i = 0; i < 100; i++) await cluster.put("m1", `k${i}`, String(i));
-  const [port] = await freePorts(1);
-  const url = `http://127.0.0.1:${port}`;
-  const added = decode(
-    MemberAddResponseSchema,
-    await cluster.clients
-      .get("m1")!
-      .unary(
-        "/etcdserverpb.Cluster/MemberAdd",
-        encode(MemberAddRequestSchema, { peerURLs: [url], isLearner: true }),
-      ),
-  );
-  const id = added.member!.ID;
-  cluster.peerUrls.set("m2", url);
-  await cluster.startMember("m2", { initialClusterState: "existing" });
+  const id = await cluster.addLearner("m2");
   assert.equal((await cluster.status("m2")).isLearner, true);
   for (;;) {
     try {
@@ -229,5 +227,35 @@ test("when a majority is lost for good, one member goes on alone with everything
   // It is one member from now on, without being told so again.
   await cluster.stopMember("m2");
   await cluster.startMember("m2");
+  assert.equal(await cluster.get("m2", "alone"), "yes");
+});
+
+test("a learner whose voters are all lost becomes a cluster of its own, for good", async () => {
+  await using cluster = await Cluster.start(1);
+  for (let i = 0; i < 20; i++) await cluster.put("m1", `k${i}`, String(i));
+  await cluster.addLearner("m2");
+  const applied = async (name: string) => (await cluster.status(name)).raftAppliedIndex;
+  while ((await applied("m2")) < (await applied("m1")))
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  await cluster.stopMember("m2");
+  await cluster.stopMember("m1");
+  await cluster.startMember("m2", { forceNewCluster: true });
+  // Also a second time: the flag may have been left in a unit file.
+  for (const options of [{}, { forceNewCluster: true }, {}]) {
+    assert.equal(await cluster.leader(), "m2");
+    assert.equal((await cluster.status("m2")).isLearner, false);
+    assert.equal(await cluster.get("m2", "k19"), "19");
+    await cluster.put("m2", "alone", "yes");
+    const list = decode(
+      MemberListResponseSchema,
+      await cluster.clients.get("m2")!.unary("/etcdserverpb.Cluster/MemberList", NO_BYTES),
+    );
+    assert.deepEqual(
+      list.members.map(({ name, isLearner }) => [name, isLearner]),
+      [["m2", false]],
+    );
+    await cluster.stopMember("m2");
+    await cluster.startMember("m2", options);
+  }
   assert.equal(await cluster.get("m2", "alone"), "yes");
 });

@@ -222,6 +222,7 @@ async function restart(start: LogStart, context: OpeningContext): Promise<Opened
       wal,
       membership,
       hardState,
+      appliedIndex,
       log,
     }));
   }
