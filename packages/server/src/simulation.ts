@@ -18,6 +18,7 @@ export {
   requestTimeoutMs,
 } from "./member/parts.ts";
 export { publish } from "./member/publish.ts";
+export { lagFault } from "./member/received-databases.ts";
 export { type MemberStorage, openStorage, storagePaths } from "./member/storage.ts";
 export type { PeerRequest, PeerRequests, PeerResponse } from "./peer/peer-requests.ts";
 export type { Backend, Table } from "./seams/backend.ts";

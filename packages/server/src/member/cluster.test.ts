@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
@@ -14,6 +14,11 @@ import {
   MoveLeaderRequestSchema,
   StatusResponseSchema,
 } from "@quorate/wire/etcdserverpb";
+import { RealDisk } from "../seams/real-disk.ts";
+import { receivedDatabasePath } from "../snapshot/received-database.ts";
+import type { WalStart } from "../wal/recovery.ts";
+import { findStart } from "../wal/snapshot-records.ts";
+import { Wal } from "../wal/wal.ts";
 import { Member } from "./member.ts";
 import type { MemberOptions } from "./options.ts";
 import { connect, freePorts, get, put } from "./testing.ts";
@@ -46,7 +51,7 @@ class Cluster implements AsyncDisposable {
     const peerUrl = this.peerUrls.get(name)!;
     const member = await Member.start({
       name,
-      dataDir: path.join(this.#directory, name),
+      dataDir: this.dataDir(name),
       listenPeerUrls: [peerUrl],
       initialAdvertisePeerUrls: [peerUrl],
       initialCluster: [...this.peerUrls].map(([each, url]) => ({ name: each, peerUrls: [url] })),
@@ -77,6 +82,10 @@ class Cluster implements AsyncDisposable {
     const member = this.members.get(name);
     this.members.delete(name);
     await member?.close();
+  }
+
+  dataDir(name: string): string {
+    return path.join(this.#directory, name);
   }
 
   async put(name: string, key: string, value: string | Uint8Array): Promise<void> {
@@ -178,6 +187,47 @@ test("a follower that was away too long gets the state as a snapshot, and serves
   await cluster.startMember(away!);
   assert.equal(await cluster.get(away!, "k7"), "1207");
 });
+
+for (const received of ["damaged", "missing"] as const) {
+  test(`a member whose received snapshot is ${received} when it starts gets it again, and votes with the log it has`, async () => {
+    await using cluster = await Cluster.start(3, { snapshotCount: 100, snapshotCatchupEntries: 50 });
+    const [away, other] = await cluster.followers();
+    await cluster.put(away!, "before", "1");
+    await cluster.stopMember(away!);
+    const leader = await cluster.leader();
+    await Promise.all(Array.from({ length: 1_500 }, (_, i) => cluster.put(leader, `k${i % 300}`, String(i))));
+    // As if it had died after its log had named a snapshot, and its disk had lost the database.
+    const { raftIndex, raftTerm } = await cluster.status(leader);
+    const snapshot = { index: Number(raftIndex) - 10, term: Number(raftTerm) };
+    await nameReceivedSnapshot(path.join(cluster.dataDir(away!), "member/wal"), snapshot);
+    const file = receivedDatabasePath(path.join(cluster.dataDir(away!), "member/snap"), snapshot.index);
+    if (received === "damaged") writeFileSync(file, new Uint8Array(100_000));
+
+    await cluster.startMember(away!);
+    assert.equal(await cluster.get(away!, "before"), "1");
+    assert.equal(await cluster.get(away!, "k7"), "1207");
+    assert.equal(existsSync(file), false);
+    // A quorum needs it now.
+    await cluster.stopMember(other!);
+    await cluster.put(away!, "after", "2");
+    assert.equal(await cluster.get(leader, "after"), "2");
+    assert.equal(new Set(await cluster.hashes()).size, 1);
+    await cluster.stopMember(away!);
+    await cluster.startMember(away!);
+    assert.equal(await cluster.get(away!, "after"), "2");
+  });
+}
+
+/** What a log says of a snapshot that was received, from before its database has become the state. */
+async function nameReceivedSnapshot(directory: string, snapshot: WalStart): Promise<void> {
+  const disk = new RealDisk();
+  const { snapshot: start } = await findStart(disk, directory);
+  const { wal, content } = await Wal.open(disk, directory, start);
+  const confState = { voters: [1n], learners: [], votersOutgoing: [], learnersNext: [], autoLeave: false };
+  await wal.saveSnapshot({ ...snapshot, confState });
+  wal.save({ ...content.hardState, commit: snapshot.index }, []);
+  await wal.close();
+}
 
 test("a learner joins, is promoted, and can lead", async () => {
   await using cluster = await Cluster.start(1);

@@ -36,7 +36,7 @@ import {
 } from "./parts.ts";
 import { Peers } from "./peers.ts";
 import { publish } from "./publish.ts";
-import { importReceivedDatabase } from "./received-databases.ts";
+import { findReceivedFault, importReceivedDatabase } from "./received-databases.ts";
 import { type MemberStorage, openStorage, storagePaths } from "./storage.ts";
 import { refuseUnsupportedState } from "./unsupported-state.ts";
 
@@ -155,6 +155,7 @@ export class Member implements AsyncDisposable {
       disk: this.#disk,
       openBackend: (path) => this.#openOrAdopt(path),
       importReceived: (index, path) => importReceivedDatabase(snapDirectory, index, path),
+      findReceivedFault,
       findIdentity: () => this.#findIdentity(peerRequests),
       log: this.#log,
     });
@@ -185,6 +186,7 @@ export class Member implements AsyncDisposable {
         await importReceivedDatabase(snapDirectory, index, path);
         return this.#openBackend(path);
       },
+      findReceivedFault,
       guard: (run) => this.#guard(run),
       fail: (error) => this.#fail(error),
       removed: () => this.#removed(),

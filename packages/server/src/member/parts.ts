@@ -16,7 +16,11 @@ import type { Clock } from "../seams/clock.ts";
 import type { Disk } from "../seams/disk.ts";
 import type { Random } from "../seams/random.ts";
 import type { Transport, TransportEvents } from "../seams/transport.ts";
-import { removeOrphans, saveReceivedDatabase } from "../snapshot/received-database.ts";
+import {
+  type FindDatabaseFault,
+  removeOrphans,
+  saveReceivedDatabase,
+} from "../snapshot/received-database.ts";
 import { purgeSnapFiles, saveSnapFile } from "../snapshot/snap-directory.ts";
 import { encodeV2Store } from "../snapshot/v2-store.ts";
 import type { Logger } from "../telemetry/logger.ts";
@@ -49,6 +53,7 @@ export interface Surroundings {
   readonly createTransport: (events: TransportEvents) => Transport;
   /** Opens the database that was received with the snapshot at an index. */
   readonly openReceived: (index: number) => Promise<Backend>;
+  readonly findReceivedFault: FindDatabaseFault;
   /** Runs a part of the loop; what escapes it ends the member. */
   readonly guard: (run: () => void) => void;
   readonly fail: (error: Error) => void;
@@ -123,7 +128,8 @@ export function buildParts(surroundings: Surroundings): MemberParts {
     unreachable: (id) => consensus.reportUnreachable(id),
     snapshotSent: (id, succeeded) => guard(() => snapshotSender.sent(id, succeeded)),
     receiveSnapshot: async (message, database) => {
-      await saveReceivedDatabase(disk, paths.snap, message.snapshot?.metadata.index ?? 0, database);
+      const index = message.snapshot?.metadata.index ?? 0;
+      await saveReceivedDatabase(disk, paths.snap, index, database, surroundings.findReceivedFault);
       consensus.receive([message]);
     },
     removedFromCluster: () => surroundings.removed(),

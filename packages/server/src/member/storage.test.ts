@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { type ConfChange, ConfChangeType, type Entry, EntryType, encodeConfChange } from "@quorate/raft";
 import { MemoryBackend } from "../backend/memory-backend.ts";
-import { encodeMemberContext } from "../cluster/member-json.ts";
+import { encodeMember, encodeMemberContext } from "../cluster/member-json.ts";
 import type { Backend } from "../seams/backend.ts";
 import type { Disk } from "../seams/disk.ts";
 import { realClock } from "../seams/real-clock.ts";
@@ -31,6 +31,8 @@ class Machine {
   /** Asked before each operation of the disk. */
   fault: (() => DiskFault | undefined) | undefined;
   identitiesAsked = 0;
+  /** Of whatever database was received. */
+  receivedFault: string | undefined;
 
   constructor(seed = 1) {
     const fault = () => this.fault?.();
@@ -46,7 +48,15 @@ class Machine {
       config: configFromOptions({ dataDir: DATA, ...options }),
       disk: this.disk,
       openBackend: async (path) => this.#open(path),
-      importReceived: () => Promise.reject(new Error("nothing was received")),
+      importReceived: async (index, path) => {
+        const received = new MemoryBackend({ clock: realClock, flushMs: 0 });
+        putFirstMember(received);
+        received.setConsistentIndex(index, 1);
+        received.commit();
+        await received.flushed();
+        this.databases.set(path, received);
+      },
+      findReceivedFault: async () => this.receivedFault,
       findIdentity: async () => {
         this.identitiesAsked++;
         return identity;
@@ -148,6 +158,10 @@ async function firstWrite(storage: MemberStorage, identity: InitialIdentity): Pr
   await storage.wal.sync();
 }
 
+function putFirstMember(backend: Backend): void {
+  backend.put("members", Buffer.from("1"), Buffer.from(encodeMember(MEMBERS[0]!)));
+}
+
 /** A member that has written its first entries and applied them, stopped. */
 async function stoppedMember(options: Partial<MemberOptions> = {}): Promise<Machine> {
   const machine = new Machine();
@@ -235,3 +249,68 @@ test("a start that is refused lets go of everything, and removes nothing of what
   assert.equal(await disk.exists(half), false);
   await close(storage);
 });
+
+const SNAPSHOT = { index: 50, term: 4 };
+const RECEIVED = `${DATA}/member/snap/0000000000000032.snap.db`;
+
+interface ReceivedCase {
+  readonly name: string;
+  /** What the log has before the snapshot's record, besides its first three entries. */
+  readonly commitBefore?: number;
+  /** What it has behind it. */
+  readonly entriesBehind?: readonly Entry[];
+  readonly received: "sound" | "damaged" | "missing";
+  /** The consistent index to start from, or why there is no start. */
+  readonly want: number | RegExp;
+}
+
+const RECEIVED_CASES: readonly ReceivedCase[] = [
+  { name: "one that is sound becomes the state", received: "sound", want: 50 },
+  { name: "a damaged one is forgotten with its snapshot", received: "damaged", want: 3 },
+  { name: "so is one that is missing", received: "missing", want: 3 },
+  {
+    name: "not when entries behind it may have been acknowledged",
+    entriesBehind: [{ type: EntryType.EntryNormal, term: 5, index: 51, data: new Uint8Array(0) }],
+    received: "damaged",
+    want: /index 3\) does not match with snapshot \(index 50\): page 7 is torn; remove this member/,
+  },
+  {
+    name: "nor when the snapshot is of this member's own state",
+    commitBefore: 50,
+    received: "missing",
+    want: /snap: snapshot file doesn't exist.* 0000000000000032|0000000000000032\.snap\.db is missing; remove this member/,
+  },
+];
+
+for (const { name, commitBefore = 3, entriesBehind = [], received, want } of RECEIVED_CASES) {
+  test(`a received database that the log names: ${name}`, async () => {
+    const machine = await stoppedMember();
+    const { wal, ...rest } = await machine.start();
+    wal.save({ term: 4, vote: 2n, commit: commitBefore }, []);
+    await wal.saveSnapshot(SNAPSHOT);
+    wal.save({ term: 5, vote: 3n, commit: 50 }, entriesBehind);
+    await close({ wal, ...rest });
+    if (received !== "missing") await (await machine.disk.open(RECEIVED, "write")).close();
+    if (received === "damaged") machine.receivedFault = "page 7 is torn";
+
+    for (let life = 0; life < 2; life++) {
+      if (want instanceof RegExp) {
+        await assert.rejects(machine.start(), want);
+        assert.equal(await machine.disk.exists(RECEIVED), received !== "missing", "nothing is lost");
+        continue;
+      }
+      const storage = await machine.start();
+      assert.equal(storage.isRestart, true);
+      assert.equal(storage.backend.consistentIndex, want);
+      // Whatever is forgotten, the term and the vote are not.
+      assert.deepEqual(storage.hardState, { term: 5, vote: 3n, commit: want });
+      assert.equal(storage.raftLog.lastIndex(), want);
+      assert.equal(await machine.disk.exists(RECEIVED), false);
+      await close(storage);
+      machine.databases.set(
+        `${DATA}/member/snap/db`,
+        machine.databases.get(`${DATA}/member/snap/db`)!.crash(),
+      );
+    }
+  });
+}

@@ -6,8 +6,13 @@ import { Membership } from "../cluster/membership.ts";
 import type { ServerConfig } from "../config/server-config.ts";
 import type { Backend } from "../seams/backend.ts";
 import { baseName, type Disk, type DiskLock, directoryOf } from "../seams/disk.ts";
-import { receivedDatabasePath, removeOrphans } from "../snapshot/received-database.ts";
+import {
+  type FindDatabaseFault,
+  receivedDatabasePath,
+  removeOrphans,
+} from "../snapshot/received-database.ts";
 import type { Logger } from "../telemetry/logger.ts";
+import { forgetSnapshot } from "../wal/forget-snapshot.ts";
 import type { SegmentLocks } from "../wal/segment-locks.ts";
 import { findStart, type LogStart } from "../wal/snapshot-records.ts";
 import type { HardState, WalSnapshot } from "../wal/types.ts";
@@ -53,6 +58,7 @@ export interface StorageOptions {
   readonly openBackend: (path: string) => Promise<Backend>;
   /** Makes the database received with the snapshot at `index`, in the member's own format, the file at `path`. */
   readonly importReceived: (index: number, path: string) => Promise<void>;
+  readonly findReceivedFault: FindDatabaseFault;
   /** Asked only when there is no log yet. */
   readonly findIdentity: () => Promise<InitialIdentity>;
   readonly log: Logger;
@@ -75,15 +81,13 @@ export async function openStorage(options: StorageOptions): Promise<MemberStorag
   closeLater(() => dataLock.release());
   const walLock = await WalLock.take(disk, paths.wal);
   closeLater(() => walLock.release());
-  const start = (await Wal.exists(disk, paths.wal)) ? await findStart(disk, paths.wal) : undefined;
-  const isRestart = start?.hasState === true;
-  if (isRestart && !(await disk.exists(paths.snap))) refuseForeignLog(paths);
+  const found = (await Wal.exists(disk, paths.wal)) ? await findStart(disk, paths.wal) : undefined;
+  if (found?.hasState === true && !(await disk.exists(paths.snap))) refuseForeignLog(paths);
   await disk.makeDirectory(paths.snap);
-  const backend = await openDatabase(paths, isRestart ? start.snapshot.index : 0, options);
+  const { backend, start } = await openDatabase(paths, found, walLock.segments, options);
+  const isRestart = start?.hasState === true;
   closeLater(() => backend.close());
-  for (const name of await disk.list(paths.snap)) {
-    if (name.startsWith("tmp")) await disk.remove(`${paths.snap}/${name}`);
-  }
+  await removeLeftovers(disk, paths.snap);
   const context: OpeningContext = { options, paths, backend, segmentLocks: walLock.segments, closeLater };
   const member = isRestart ? await restart(start, context) : await begin(context);
   opened.move();
@@ -98,6 +102,14 @@ export async function openStorage(options: StorageOptions): Promise<MemberStorag
       },
     },
   };
+}
+
+/** With the database open nothing that was being received, or has been, is needed any more. */
+async function removeLeftovers(disk: Disk, snapDirectory: string): Promise<void> {
+  for (const name of await disk.list(snapDirectory)) {
+    if (name.startsWith("tmp")) await disk.remove(`${snapDirectory}/${name}`);
+  }
+  await removeOrphans(disk, snapDirectory, Number.MAX_SAFE_INTEGER);
 }
 
 interface OpeningContext {
@@ -249,34 +261,69 @@ async function restart(start: LogStart, context: OpeningContext): Promise<Opened
   };
 }
 
+/** What a member opens together: neither means anything without the other. */
+interface OpenedDatabase {
+  readonly backend: Backend;
+  /** Where the log begins for this database. */
+  readonly start: LogStart | undefined;
+}
+
 /**
- * The database; when the member died between saving a received snapshot and making its database the state, that one,
- * which takes the place of the old.
+ * Opens the database that goes with the log; when the member died between having the log name a received snapshot and
+ * making its database the state, that one, which takes the place of the old.
+ *
+ * If the received database has been damaged or lost meanwhile, the member is taken back to before it had the snapshot:
+ * the old database, the log up to there, and the term and vote of now. That is safe for what the log's end shows. A
+ * snapshot's record is followed by entries only when its database has become the state. So no entry that this member has
+ * acknowledged is forgotten; those that the snapshot stands for are committed without it, and its vote is measured by the
+ * log that it really has. The leader finds out what it lacks, and sends the snapshot again. In all other cases what
+ * the log has behind the snapshot may have been acknowledged, and the member is refused.
  */
 async function openDatabase(
   paths: StoragePaths,
-  snapshotIndex: number,
-  { disk, openBackend, importReceived, log }: StorageOptions,
-): Promise<Backend> {
-  let backend = await openBackend(paths.database);
-  if (backend.consistentIndex >= snapshotIndex) return backend;
-  const received = await disk.exists(receivedDatabasePath(paths.snap, snapshotIndex));
-  if (received) {
-    log.info("Recovering from snapshot backend", { index: snapshotIndex });
-    await backend.close();
-    await importReceived(snapshotIndex, paths.database);
-    backend = await openBackend(paths.database);
-    await removeOrphans(disk, paths.snap, snapshotIndex + 1);
+  start: LogStart | undefined,
+  segmentLocks: SegmentLocks,
+  options: StorageOptions,
+): Promise<OpenedDatabase> {
+  const { disk, openBackend, importReceived, log } = options;
+  const snapshot = start?.hasState === true ? start.snapshot : { index: 0, term: 0 };
+  const { index } = snapshot;
+  const backend = await openBackend(paths.database);
+  if (backend.consistentIndex >= index) return { backend, start };
+  const oldIndex = backend.consistentIndex;
+  await backend.close();
+
+  const received = receivedDatabasePath(paths.snap, index);
+  const isMissing = !(await disk.exists(received));
+  const fault = isMissing ? `${received} is missing` : await options.findReceivedFault(received, index);
+  if (fault === undefined) {
+    log.info("Recovering from snapshot backend", { index });
+    await importReceived(index, paths.database);
+    const imported = await openBackend(paths.database);
+    assert(imported.consistentIndex >= index, "an imported database reflects its snapshot");
+    return { backend: imported, start };
   }
-  if (backend.consistentIndex < snapshotIndex) {
-    await backend.close();
-    const missing = "failed to find database snapshot file (snap: snapshot file doesn't exist): ";
-    throw new Error(
-      `${received ? "" : missing}database file (${paths.database} index ${backend.consistentIndex}) does not match ` +
-        `with snapshot (index ${snapshotIndex}); restore the member from a snapshot file`,
-    );
+
+  const forgotten = await forgetSnapshot(disk, paths.wal, snapshot, segmentLocks);
+  if (forgotten !== undefined) {
+    log.warn("forgot a received snapshot whose database is of no use; the leader will send it again", {
+      index,
+      fault,
+      ...forgotten,
+    });
+    const before = await findStart(disk, paths.wal);
+    const old = await openBackend(paths.database);
+    if (old.consistentIndex >= before.snapshot.index) return { backend: old, start: before };
+    await old.close();
   }
-  return backend;
+  const missing = isMissing
+    ? "failed to find database snapshot file (snap: snapshot file doesn't exist): "
+    : "";
+  throw new Error(
+    `${missing}database file (${paths.database} index ${oldIndex}) does not match with snapshot (index ${index}): ${fault}; ` +
+      "remove this member from its cluster and add it again with an empty data directory, " +
+      "or restore a cluster of one from a snapshot file",
+  );
 }
 
 /** The configuration follows from the members in the backend, which are as new as its consistent index. */

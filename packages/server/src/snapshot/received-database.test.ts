@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { readFile } from "../seams/disk.ts";
+import { type Disk, readFile } from "../seams/disk.ts";
 import { SimulatedDisk, type SimulatedDiskOptions } from "../seams/simulated-disk.ts";
 import { receivedDatabasePath, removeOrphans, saveReceivedDatabase } from "./received-database.ts";
 
@@ -16,6 +16,15 @@ async function newDisk(options: Omit<SimulatedDiskOptions, "random"> = {}) {
 
 const content = Buffer.from(Array.from({ length: 3 * 2 ** 20 + 17 }, (_, i) => (i * 7 + (i >> 9)) & 255));
 
+function save(
+  disk: Disk,
+  directory: string,
+  index: number,
+  chunks: AsyncIterable<Uint8Array>,
+): Promise<void> {
+  return saveReceivedDatabase(disk, directory, index, chunks, async () => undefined);
+}
+
 async function* chunksOf(bytes: Uint8Array, size: number, failure?: Error): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
   if (failure !== undefined) throw failure;
@@ -29,38 +38,46 @@ for (const size of [1_000, 65_536, 5 * 2 ** 20]) {
   test(`a database in chunks of ${size} bytes is saved, and survives a loss of power`, async () => {
     const { simulated, disk } = await newDisk();
     for (const directory of [".", "data", "data/member"]) await disk.syncDirectory(directory);
-    await saveReceivedDatabase(disk, DIRECTORY, 0x2a, chunksOf(content, size));
+    await save(disk, DIRECTORY, 0x2a, chunksOf(content, size));
     simulated.crash();
     assert.deepEqual(Buffer.from(await readFile(simulated.mount(), PATH, 2 ** 30)), content);
   });
 }
 
-test("a second database of the same index is read to its end and let go", async () => {
+test("a second database of the same index takes the place of the first, which may be damaged", async () => {
   const { disk } = await newDisk();
-  await saveReceivedDatabase(disk, DIRECTORY, 0x2a, chunksOf(content.subarray(0, 100), 10));
-  let read = 0;
-  async function* counted() {
-    for await (const chunk of chunksOf(content, 65_536)) {
-      read += chunk.length;
-      yield chunk;
-    }
-  }
-  await saveReceivedDatabase(disk, DIRECTORY, 0x2a, counted());
-  assert.equal(read, content.length);
-  assert.equal((await readFile(disk, PATH, 2 ** 30)).length, 100);
+  await save(disk, DIRECTORY, 0x2a, chunksOf(content.subarray(0, 100), 10));
+  await save(disk, DIRECTORY, 0x2a, chunksOf(content, 65_536));
+  assert.deepEqual(Buffer.from(await readFile(disk, PATH, 2 ** 30)), content);
+  assert.equal((await disk.list(DIRECTORY)).length, 1);
+});
+
+test("one that is not sound is refused with what is wrong, before it has its name", async () => {
+  const { disk } = await newDisk();
+  await save(disk, DIRECTORY, 0x2a, chunksOf(content, 65_536));
+  const asked: [bytes: number, index: number][] = [];
+  const findFault = async (path: string, index: number) => {
+    asked.push([(await readFile(disk, path, 2 ** 30)).length, index]);
+    return "page 5 is torn";
+  };
+  const damaged = chunksOf(content.subarray(1), 65_536);
+  await assert.rejects(saveReceivedDatabase(disk, DIRECTORY, 0x2a, damaged, findFault), /page 5 is torn/);
+  assert.deepEqual(asked, [[content.length - 1, 0x2a]]);
+  // What was there before is still there, and nothing else.
+  assert.deepEqual(Buffer.from(await readFile(disk, PATH, 2 ** 30)), content);
   assert.equal((await disk.list(DIRECTORY)).length, 1);
 });
 
 test("a stream that breaks off leaves nothing, and says why", async () => {
   const { disk } = await newDisk();
   const broken = chunksOf(content, 65_536, new Error("unexpected EOF"));
-  await assert.rejects(saveReceivedDatabase(disk, DIRECTORY, 0x2a, broken), /unexpected EOF/);
+  await assert.rejects(save(disk, DIRECTORY, 0x2a, broken), /unexpected EOF/);
   assert.deepEqual(await disk.list(DIRECTORY), []);
 });
 
 test("a full disk leaves nothing", async () => {
   const { disk } = await newDisk({ capacityBytes: 2 * 2 ** 20 });
-  await assert.rejects(saveReceivedDatabase(disk, DIRECTORY, 0x2a, chunksOf(content, 65_536)), {
+  await assert.rejects(save(disk, DIRECTORY, 0x2a, chunksOf(content, 65_536)), {
     code: "FULL",
   });
   assert.deepEqual(await disk.list(DIRECTORY), []);
@@ -73,7 +90,7 @@ for (const operation of ["open", "write", "sync", "rename", "syncDirectory"] as 
       fault: (asked) => (fails && asked === operation ? "IO" : undefined),
     });
     fails = true;
-    await assert.rejects(saveReceivedDatabase(disk, DIRECTORY, 0x2a, chunksOf(content, 65_536)), {
+    await assert.rejects(save(disk, DIRECTORY, 0x2a, chunksOf(content, 65_536)), {
       code: "IO",
     });
     fails = false;
@@ -87,7 +104,7 @@ for (const operation of ["open", "write", "sync", "rename", "syncDirectory"] as 
 test("databases received for older snapshots are removed, others stay", async () => {
   const { disk } = await newDisk();
   for (const index of [1, 0x29, 0x2a, 0x2b]) {
-    await saveReceivedDatabase(disk, DIRECTORY, index, chunksOf(content.subarray(0, 5), 5));
+    await save(disk, DIRECTORY, index, chunksOf(content.subarray(0, 5), 5));
   }
   for (const name of ["tmp123", "db", "0000000000000001-0000000000000005.snap", "x.snap.db"]) {
     await (await disk.open(`${DIRECTORY}/${name}`, "write")).close();

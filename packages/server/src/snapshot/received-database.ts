@@ -15,27 +15,30 @@ export function receivedDatabasePath(directory: string, index: number): string {
 let filesBegun = 0;
 
 /**
- * Saves a database that another member sends, as `<index>.snap.db`; it is durable when this resolves. When there is one
- * of that index already, the new one is read to its end and let go: both are the same state. Rejects, and leaves nothing
- * behind, when `database` throws or the disk fails or is full.
+ * What is wrong with the database that was received with the snapshot at `index` and lies at `path`; undefined when it is
+ * sound and reflects that entry, so that it can become the member's state. Rejects when it cannot be read.
+ */
+export type FindDatabaseFault = (path: string, index: number) => Promise<string | undefined>;
+
+/**
+ * Saves a database that another member sends, as `<index>.snap.db`; it is durable and known to be sound when this resolves:
+ * raft, and then the log, may be told of the snapshot. Takes the place of one of that index, which may be damaged. Rejects,
+ * and leaves nothing behind, when `database` throws, the disk fails or is full, or there is a fault in what was sent.
  */
 export async function saveReceivedDatabase(
   disk: Disk,
   directory: string,
   index: number,
   database: AsyncIterable<Uint8Array>,
+  findFault: FindDatabaseFault,
 ): Promise<void> {
-  const path = receivedDatabasePath(directory, index);
-  if (await disk.exists(path)) {
-    for await (const _ of database);
-    // Whoever made the file may have failed just here.
-    await disk.syncDirectory(directory);
-    return;
-  }
   const temporaryPath = `${directory}/${TEMPORARY_PREFIX}${index.toString(16)}-${filesBegun++}`;
   try {
     await writeFile(disk, temporaryPath, database);
-    await disk.rename(temporaryPath, path);
+    const fault = await findFault(temporaryPath, index);
+    if (fault !== undefined)
+      throw new Error(`the database received with snapshot ${index} is of no use: ${fault}`);
+    await disk.rename(temporaryPath, receivedDatabasePath(directory, index));
     await disk.syncDirectory(directory);
   } catch (error) {
     // The first failure is the one to report; a start removes what could not be removed now.

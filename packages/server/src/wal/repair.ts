@@ -22,7 +22,7 @@ export async function repairSegment(disk: Disk, path: string): Promise<WalRepair
     const end = await readSegment(file, { crc: 0, isLast: true, keepsViews: false, onRecord: ignore });
     if (end.torn === undefined) return undefined;
     const brokenFile = `${path}.broken`;
-    await copy(disk, file, brokenFile);
+    await copyFile(disk, file, brokenFile);
     await file.truncate(end.offset);
     await file.sync();
     return { file: path, brokenFile, offset: end.offset };
@@ -33,13 +33,19 @@ export async function repairSegment(disk: Disk, path: string): Promise<WalRepair
 
 function ignore(): void {}
 
-async function copy(disk: Disk, from: DiskFile, path: string): Promise<void> {
+/** The first `length` bytes, or all there are; durable when it resolves. */
+export async function copyFile(
+  disk: Disk,
+  from: DiskFile,
+  path: string,
+  length = Number.POSITIVE_INFINITY,
+): Promise<void> {
   const to = await disk.open(path, "write");
   try {
     await to.truncate(0);
     const buffer = new Uint8Array(COPY_BYTES);
     for (let offset = 0; ; ) {
-      const count = await from.read(buffer, offset);
+      const count = await from.read(buffer.subarray(0, Math.min(COPY_BYTES, length - offset)), offset);
       if (count === 0) break;
       await to.write(buffer.subarray(0, count), offset);
       offset += count;

@@ -4,6 +4,7 @@ import {
   type Disk,
   type DiskFault,
   type DiskOperation,
+  lagFault,
   type MemberOptions,
   MemoryBackend,
   readFile,
@@ -126,6 +127,18 @@ export class Machine {
     });
     const imported = MemoryBackend.import(name, bytes, { clock: this.#databaseClock, flushMs: FLUSH_MS });
     this.#databases.set(path, imported);
+  }
+
+  /** What is wrong with a received database that was to reflect the entry at `index`. */
+  async findReceivedFault(disk: Disk, path: string, index: number): Promise<string | undefined> {
+    const bytes = await readFile(disk, path, MAX_DATABASE_BYTES);
+    let received: MemoryBackend;
+    try {
+      received = MemoryBackend.import(path, bytes, { clock: this.#databaseClock, flushMs: FLUSH_MS });
+    } catch (error) {
+      return (error as Error).message;
+    }
+    return lagFault(received.consistentIndex, index);
   }
 
   #newDisk(): SimulatedDisk {

@@ -122,6 +122,7 @@ export class Process implements Endpoint {
       disk: this.#disk,
       openBackend: (path) => this.#openBackend(path),
       importReceived: (index, path) => this.#machine.importReceived(this.#disk, index, path, config),
+      findReceivedFault: (path, index) => this.#machine.findReceivedFault(this.#disk, path, index),
       findIdentity: () =>
         findIdentity(config, {
           requests: peerRequests,
@@ -149,6 +150,7 @@ export class Process implements Endpoint {
         await this.#machine.importReceived(this.#disk, index, path, config);
         return this.#openBackend(path);
       },
+      findReceivedFault: (path, index) => this.#machine.findReceivedFault(this.#disk, path, index),
       guard: (run) => this.#guard(run),
       fail: (error) => this.fail(error),
       removed: () => this.#world.processRemoved(this),
