@@ -220,6 +220,38 @@ test("a snapshot waits for what was before it, is named by the log before it is 
   );
 });
 
+test("entries that come together with a snapshot follow it, in the log and after a restart", async () => {
+  const { simulated, writer, storage } = await setUp();
+  writer.append(append(1, 0, [1, 2]));
+  const message = received(2, 9);
+  message.entries = append(0, 0, [10, 11]).entries;
+  writer.append(message);
+  await writer.whenIdle();
+  assert.deepEqual([storage.firstIndex(), storage.lastIndex()], [10, 11]);
+  simulated.crash();
+  const { content } = await Wal.open(simulated.mount(), DIRECTORY, { index: 9, term: 2 });
+  assert.deepEqual(
+    content.entries.map((entry) => entry.index),
+    [10, 11],
+  );
+});
+
+test("an uncommitted end that reaches beyond a received snapshot does not come back at a restart", async () => {
+  const { simulated, writer } = await setUp();
+  writer.append(
+    append(
+      1,
+      0,
+      [...Array(20).keys()].map((i) => i + 1),
+    ),
+  );
+  writer.append(received(2, 9));
+  await writer.whenIdle();
+  simulated.crash();
+  const { content } = await Wal.open(simulated.mount(), DIRECTORY, { index: 9, term: 2 });
+  assert.deepEqual(content.entries, []);
+});
+
 test("a disk that fails ends the member: nothing is acknowledged any more", async () => {
   const { simulated, writer, delivered, fatal } = await setUp();
   simulated.crash();

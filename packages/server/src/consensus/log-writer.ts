@@ -217,6 +217,7 @@ export class LogWriter {
     await this.#wal.sync();
     await failpoints?.hit("raftBeforeApplySnap");
     this.#storage.applySnapshot(snapshot);
+    this.#storage.append(message.entries as Entry[]);
     await failpoints?.hit("raftAfterApplySnap");
     await this.#options.installSnapshot(snapshot);
     this.#wal.releaseTo(index);
@@ -242,7 +243,8 @@ export class LogWriter {
       mustSync ||= entries.length > 0;
       this.#wal.save(state && this.#withHighestCommit(state), entries);
       state = undefined;
-      if (entries.length > 0) this.#storage.append(entries);
+      // Those that came together with a snapshot follow it.
+      if (entries.length > 0 && message.snapshot === undefined) this.#storage.append(entries);
     }
     return mustSync;
   }

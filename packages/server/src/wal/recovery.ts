@@ -32,6 +32,14 @@ export interface ResumePoint {
   readonly metadataBytes: Uint8Array;
   /** What the last state record before it says. */
   readonly hardState: HardState;
+  /** Where the log ends there; index 0 when its segment has no entry before it. */
+  readonly lastEntry: EntryId;
+}
+
+/** What names an entry. */
+export interface EntryId {
+  readonly index: number;
+  readonly term: number;
 }
 
 export interface WalContent {
@@ -109,12 +117,15 @@ class Collector {
   readonly entries: Entry[] = [];
   snapshotFound = false;
   readonly #start: WalStart;
+  /** Of the entry at the start's index, as far as the log has been read; undefined while it has none there. */
+  #termAtStart: number | undefined;
   readonly #fields = new FieldReader();
   readonly #view = newEntryView();
 
   constructor(start: WalStart, resume: ResumePoint | undefined) {
     this.#start = start;
     if (resume === undefined) return;
+    if (resume.lastEntry.index === start.index) this.#termAtStart = resume.lastEntry.term;
     this.metadataBytes = resume.metadataBytes;
     this.metadata = decodeMetadata(resume.metadataBytes);
     this.hardState = resume.hardState;
@@ -171,6 +182,10 @@ class Collector {
         if (snapshot.term !== this.#start.term) {
           throw this.#error(record, "SNAPSHOT_MISMATCH", "wal: snapshot mismatch");
         }
+        // One of the member's own state names an entry that the log has, and what follows that goes on to count. One
+        // that was received took the place of the whole log, with an uncommitted end that may have reached beyond it: on
+        // the strength of those entries the member would vote for a log that lacks what the snapshot stands for.
+        if (this.#termAtStart !== snapshot.term) this.entries.length = 0;
         this.snapshotFound = true;
         break;
       }
@@ -182,7 +197,11 @@ class Collector {
   #entry(record: RecordView): void {
     const entry = this.#view;
     readEntry(this.#fields.reset(record.bytes, record.dataStart, record.dataEnd), entry);
-    if (entry.index <= this.#start.index) return;
+    if (entry.index <= this.#start.index) {
+      this.entries.length = 0;
+      this.#termAtStart = entry.index === this.#start.index ? entry.term : undefined;
+      return;
+    }
     const position = entry.index - this.#start.index - 1;
     if (position > this.entries.length) {
       const detail =

@@ -28,12 +28,14 @@ export class SegmentSurvey {
   readonly #path: string;
   readonly #points: Point[] = [];
   #metadataBytes: Uint8Array | undefined;
+  /** The highest index so far; that of the last entry may be lower. */
   #lastIndex = 0;
   #isRegular = true;
   /** Running CRC before the record that comes next. */
   #crcBefore: number;
   #nextPointOffset = POINT_SPACING_BYTES;
   readonly #fields = new FieldReader();
+  /** The last entry. */
   readonly #view = newEntryView();
 
   private constructor(directory: string, segment: string, crc: number) {
@@ -125,6 +127,7 @@ export class SegmentSurvey {
       metadataBytes: this.#metadataBytes,
       hardState: this.hardState ?? { term: 0, vote: 0n, commit: 0 },
       lastIndex: this.#lastIndex,
+      lastEntry: { index: this.#view.index, term: this.#view.term },
     });
   }
 }
