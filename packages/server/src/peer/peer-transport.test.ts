@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import http from "node:http";
 import net from "node:net";
 import test, { type TestContext } from "node:test";
 import { type Message, MessageType } from "@quorate/raft";
@@ -251,35 +252,146 @@ test("a receiver that throws ends the stream, and gets messages again after it",
   });
 });
 
-for (const { name, status, removes } of [
-  { name: "410 on a stream", status: 410, removes: true },
-  { name: "404 on a stream", status: 404, removes: false },
-  { name: "403 on a stream", status: 403, removes: false },
-]) {
-  test(`${name} ${removes ? "means that this member was removed" : "does not stop this member"}`, async (t) => {
-    let requests = 0;
-    const other = net.createServer((socket) => {
-      socket.on("error", () => {});
-      socket.once("data", () => {
-        requests++;
-        socket.end(`HTTP/1.1 ${status} X\r\nX-Server-Version: 3.7.1\r\nContent-Length: 2\r\n\r\nx\n`);
-      });
+const OUR_CLUSTER = { "X-Etcd-Cluster-ID": "c63a13ba3ce23b4f" };
+const REMOVED_BODY = '{"message":"cannot process message from removed member"}';
+const MISMATCH_BODY = '{"message":"cannot process message to mismatch member"}';
+
+interface RemovalCase {
+  readonly name: string;
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+  readonly removes: boolean;
+}
+
+const postAnswers: readonly RemovalCase[] = [
+  { name: "403 as members answer it", status: 403, headers: OUR_CLUSTER, body: REMOVED_BODY, removes: true },
+  {
+    name: "403 of a member with another ID",
+    status: 403,
+    headers: OUR_CLUSTER,
+    body: MISMATCH_BODY,
+    removes: false,
+  },
+  {
+    name: "403 of another cluster",
+    status: 403,
+    headers: { "X-Etcd-Cluster-ID": "1" },
+    body: REMOVED_BODY,
+    removes: false,
+  },
+  { name: "403 of no cluster", status: 403, headers: {}, body: REMOVED_BODY, removes: false },
+  {
+    name: "403 of a proxy",
+    status: 403,
+    headers: OUR_CLUSTER,
+    body: "<html>Forbidden</html>",
+    removes: false,
+  },
+  {
+    name: "403 with JSON that is no object",
+    status: 403,
+    headers: OUR_CLUSTER,
+    body: "null",
+    removes: false,
+  },
+  { name: "403 without a body", status: 403, headers: OUR_CLUSTER, body: "", removes: false },
+  {
+    name: "403 with more than an answer",
+    status: 403,
+    headers: OUR_CLUSTER,
+    body: REMOVED_BODY + " ".repeat(5_000),
+    removes: false,
+  },
+  { name: "410", status: 410, headers: OUR_CLUSTER, body: "removed member\n", removes: false },
+  { name: "500", status: 500, headers: OUR_CLUSTER, body: REMOVED_BODY, removes: false },
+];
+
+const streamAnswers: readonly RemovalCase[] = [
+  {
+    name: "410 as members answer it",
+    status: 410,
+    headers: OUR_CLUSTER,
+    body: "removed member\n",
+    removes: true,
+  },
+  {
+    name: "410 of another cluster",
+    status: 410,
+    headers: { "X-Etcd-Cluster-ID": "1" },
+    body: "removed member\n",
+    removes: false,
+  },
+  { name: "410 of no cluster", status: 410, headers: {}, body: "removed member\n", removes: false },
+  { name: "410 of a proxy", status: 410, headers: OUR_CLUSTER, body: "<html>Gone</html>", removes: false },
+  { name: "404", status: 404, headers: OUR_CLUSTER, body: "error sender not found\n", removes: false },
+  { name: "403", status: 403, headers: OUR_CLUSTER, body: REMOVED_BODY, removes: false },
+];
+
+/** A member 0xb that gives the same answer to all requests that begin so. */
+async function startAnswering(t: TestContext, begin: string, { status, headers, body }: RemovalCase) {
+  const state = { url: "", answered: 0 };
+  const server = http.createServer((request, response) => {
+    if (!request.url!.startsWith(begin)) {
+      request.socket.destroy();
+      return;
+    }
+    response.writeHead(status, { "X-Server-Version": "3.7.1", ...headers });
+    response.end(body);
+    response.on("close", () => {
+      state.answered++;
     });
-    await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve));
-    t.after(() => other.close());
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  t.after(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  state.url = `http://127.0.0.1:${(server.address() as net.AddressInfo).port}`;
+  return state;
+}
+
+const verdict = (removes: boolean) => (removes ? "means that this member was removed" : "does not stop it");
+
+for (const answer of streamAnswers) {
+  test(`${answer.name} on a stream ${verdict(answer.removes)}`, async (t) => {
+    const other = await startAnswering(t, "/raft/stream/", answer);
     const a = await startMember(t, 0xan);
-    a.transport.addPeer(0xbn, [`http://127.0.0.1:${(other.address() as net.AddressInfo).port}`]);
-    await until(() => requests >= 4);
-    assert.equal(a.events.removed > 0, removes);
+    a.transport.addPeer(0xbn, [other.url]);
+    await until(() => other.answered >= 4);
+    assert.equal(a.events.removed > 0, answer.removes);
   });
 }
 
-test("403 on a post means that this member was removed", async (t) => {
+for (const answer of postAnswers) {
+  test(`${answer.name} on a post ${verdict(answer.removes)}`, async (t) => {
+    const other = await startAnswering(t, "/raft", answer);
+    const a = await startMember(t, 0xan);
+    a.transport.addRemote(0xbn, [other.url]);
+    a.transport.send([message(MsgVote, 0xbn, { from: a.id })]);
+    await until(() => a.events.unreachableIds.length === 1);
+    assert.equal(a.events.removed > 0, answer.removes);
+    assert.equal(a.transport.metrics.of(0xbn).sentFailures, 1);
+  });
+
+  test(`${answer.name} on a snapshot ${verdict(answer.removes)}`, async (t) => {
+    const other = await startAnswering(t, "/raft/snapshot", answer);
+    const a = await startMember(t, 0xan);
+    a.transport.addPeer(0xbn, [other.url]);
+    const { database } = databaseOf(["abc"]);
+    a.transport.sendSnapshot(snapshotTo(0xbn, a.id), database);
+    await until(() => a.events.snapshotsSent.length === 1);
+    assert.deepEqual(a.events.snapshotsSent, [{ id: 0xbn, succeeded: false }]);
+    assert.equal(a.events.removed > 0, answer.removes);
+  });
+}
+
+test("a member that was removed is told so by the others, and hears it", async (t) => {
   const a = await startMember(t, 0xan);
   const b = await startMember(t, 0xbn);
   b.removedIds.add(a.id);
   b.transport.addPeer(a.id, [a.url]);
-  a.transport.addPeer(b.id, [b.url]);
+  a.transport.addRemote(b.id, [b.url]);
   a.transport.send([message(MsgVote, b.id, { from: a.id })]);
   await until(() => a.events.removed > 0);
   assert.equal(b.events.messages.length, 0);

@@ -2,10 +2,11 @@ import http from "node:http";
 import type { Message, NodeId } from "@quorate/raft";
 import { encodeMessage } from "@quorate/wire/hot";
 import { type PeerAgent, peerRequestOptions } from "./dialer.ts";
-import { identityHeaders, type PeerIdentity } from "./identity.ts";
+import { headerText, identityHeaders, type PeerIdentity } from "./identity.ts";
 import type { PeerCounts } from "./metrics.ts";
 import type { PeerAddress } from "./peer-address.ts";
 import type { PeerStatus } from "./peer-status.ts";
+import { MAX_REMOVAL_BYTES, postSaysRemoved, RemovedError } from "./removal.ts";
 import type { UrlPicker } from "./url-picker.ts";
 
 const MAX_QUEUED = 64;
@@ -13,14 +14,8 @@ const MAX_CONCURRENT = 4;
 /** A member without a leader may hold back its answer for long; raft sends again what it still wants sent. */
 const POST_TIMEOUT_MS = 10_000;
 
-export const REMOVED_TEXT = "the member has been permanently removed from the cluster";
-
-/** 403: this member is told that it has been removed, whatever the body says. */
-export class RemovedError extends Error {
-  constructor() {
-    super(REMOVED_TEXT);
-  }
-}
+/** So long the body of an answer may take that has begun. */
+const ANSWER_TIMEOUT_MS = 5_000;
 
 export interface PipelineOptions {
   readonly peerId: NodeId;
@@ -88,9 +83,7 @@ export class Pipeline {
       this.#work();
     };
     post.on("response", (response) => {
-      response.on("error", () => {});
-      response.resume();
-      done(failureOf(response, address));
+      readAnswer(response, address, identity.clusterId, done);
     });
     post.on("error", done);
     post.on("close", () => done(new Error("connection closed")));
@@ -128,10 +121,38 @@ export function startPost(
   });
 }
 
-/** What an answer to a post means: undefined is success. */
-export function failureOf(response: http.IncomingMessage, address: PeerAddress): Error | undefined {
-  const { statusCode = 0, statusMessage } = response;
-  if (statusCode === 204) return undefined;
-  if (statusCode === 403) return new RemovedError();
-  return new Error(`unexpected http status ${statusMessage || statusCode} while posting to "${address.url}"`);
+/** Tells once what an answer to a post means: undefined is success. */
+export function readAnswer(
+  response: http.IncomingMessage,
+  address: PeerAddress,
+  localClusterId: bigint,
+  tell: (failure: Error | undefined) => void,
+): void {
+  const { statusCode: status = 0, statusMessage } = response;
+  response.on("error", () => {});
+  if (status !== 403) {
+    response.resume();
+    const text = `unexpected http status ${statusMessage || status} while posting to "${address.url}"`;
+    tell(status === 204 ? undefined : new Error(text));
+    return;
+  }
+  let body = "";
+  const timer = setTimeout(() => response.destroy(), ANSWER_TIMEOUT_MS);
+  timer.unref();
+  response.setEncoding("utf8");
+  response.on("data", (text: string) => {
+    body += text;
+    if (body.length > MAX_REMOVAL_BYTES) response.destroy();
+  });
+  response.on("close", () => clearTimeout(timer));
+  response.once("end", () => {
+    const clusterId = headerText(response.headers["x-etcd-cluster-id"]);
+    const isShort = body.length <= MAX_REMOVAL_BYTES;
+    const isRemoved = isShort && postSaysRemoved({ status, clusterId, body }, localClusterId);
+    tell(
+      isRemoved
+        ? new RemovedError()
+        : new Error(`"${address.url}" refused a message: ${body.trim().slice(0, 200)}`),
+    );
+  });
 }

@@ -6,7 +6,7 @@ import type { SnapshotDatabase } from "../seams/transport.ts";
 import type { PeerAgent } from "./dialer.ts";
 import { identityHeaders, type PeerIdentity } from "./identity.ts";
 import type { PeerAddress } from "./peer-address.ts";
-import { failureOf, startPost } from "./pipeline.ts";
+import { readAnswer, startPost } from "./pipeline.ts";
 
 /** Without a byte sent or an answer for so long the transfer is given up: nothing else would end it. */
 const STALL_TIMEOUT_MS = 300_000;
@@ -41,7 +41,7 @@ export async function postSnapshot(options: SnapshotPostOptions): Promise<void> 
   const stall = setTimeout(() => giveUp(new Error("snapshot transfer stalled")), STALL_TIMEOUT_MS);
   stall.unref();
   try {
-    const answered = answerTo(post, address).finally(() => stop.abort());
+    const answered = answerTo(post, address, identity.clusterId).finally(() => stop.abort());
     // Whichever comes first: who refuses need not take the whole database.
     await Promise.race([answered, sendBody(post, options, stop.signal, () => stall.refresh())]);
     await answered;
@@ -53,16 +53,15 @@ export async function postSnapshot(options: SnapshotPostOptions): Promise<void> 
   }
 }
 
-function answerTo(post: http.ClientRequest, address: PeerAddress): Promise<void> {
+function answerTo(post: http.ClientRequest, address: PeerAddress, localClusterId: bigint): Promise<void> {
   return new Promise((resolve, reject) => {
     post.on("error", reject);
     post.on("close", () => reject(new Error("connection closed")));
     post.on("response", (response) => {
-      response.on("error", () => {});
-      response.resume();
-      const failure = failureOf(response, address);
-      if (failure === undefined) resolve();
-      else reject(failure);
+      readAnswer(response, address, localClusterId, (failure) => {
+        if (failure === undefined) resolve();
+        else reject(failure);
+      });
     });
   });
 }

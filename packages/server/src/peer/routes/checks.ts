@@ -33,8 +33,8 @@ export function registerRemote(transport: PeerTransport, request: http.IncomingM
 }
 
 /**
- * Answers 403 and returns false when the message is not between this member and one of the cluster. Who gets a 403
- * concludes that it has been removed, and stops.
+ * Answers 403 and returns false when the message is not between this member and one of the cluster. Members of etcd
+ * conclude from any 403 that they have been removed, and stop.
  */
 export function checkParties(
   transport: PeerTransport,

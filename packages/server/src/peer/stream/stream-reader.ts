@@ -7,6 +7,7 @@ import { identityHeaders, type PeerIdentity, supportsStreams } from "../identity
 import type { PeerCounts } from "../metrics.ts";
 import type { PeerAddress } from "../peer-address.ts";
 import type { PeerStatus } from "../peer-status.ts";
+import { RemovedError, streamSaysRemoved } from "../removal.ts";
 import type { UrlPicker } from "../url-picker.ts";
 import { MessageFrameDecoder } from "./message-frames.ts";
 import { MsgAppDecoder } from "./msgapp-frames.ts";
@@ -105,7 +106,6 @@ export class StreamReader {
 }
 
 class UnsupportedStreamError extends Error {}
-class RemovedError extends Error {}
 
 /** One response to a request for a stream. */
 class StreamResponse {
@@ -113,6 +113,7 @@ class StreamResponse {
   readonly #decoder: MessageFrameDecoder | MsgAppDecoder;
   readonly #reader: ResponseReader;
   #status = 0;
+  #clusterId: string | undefined;
   #refusal = "";
   #ended = false;
   #received: Message[] = [];
@@ -181,6 +182,7 @@ class StreamResponse {
       throw new UnsupportedStreamError("unsupported stream type");
     }
     this.#status = status;
+    this.#clusterId = headers.get("x-etcd-cluster-id");
     if (status === 200) this.#options.status.activate();
   }
 
@@ -211,9 +213,8 @@ class StreamResponse {
 
   #refused(): Error {
     const { identity, peerId } = this.#options;
-    if (this.#status === 410) {
-      return new RemovedError("the member has been permanently removed from the cluster");
-    }
+    const answer = { status: this.#status, clusterId: this.#clusterId, body: this.#refusal };
+    if (streamSaysRemoved(answer, identity.clusterId)) return new RemovedError();
     if (this.#status === 404) {
       return new Error(`peer ${formatId(peerId)} failed to find local node ${formatId(identity.localId)}`);
     }
