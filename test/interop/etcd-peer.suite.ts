@@ -10,9 +10,13 @@ import os from "node:os";
 import path from "node:path";
 import test, { after } from "node:test";
 import { type Message, MessageType } from "@quorate/raft";
-import { PeerDialer } from "../../packages/server/src/peer/dialer.ts";
-import { createPeerRequests } from "../../packages/server/src/peer/peer-requests.ts";
-import { message, startMember, type TestMember, until } from "../../packages/server/src/peer/testing.ts";
+import {
+  message,
+  startMember,
+  type TestMember,
+  testRequests,
+  until,
+} from "../../packages/server/src/peer/testing.ts";
 import { realEtcd } from "../../scripts/real-etcd.ts";
 
 const etcd = realEtcd();
@@ -23,7 +27,7 @@ after(() => {
   for (const child of processes) child.kill("SIGKILL");
   fs.rmSync(directory, { recursive: true, force: true });
 });
-const requests = createPeerRequests(new PeerDialer(undefined));
+const requests = testRequests();
 after(() => requests.close());
 
 async function freePort(): Promise<number> {

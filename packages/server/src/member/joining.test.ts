@@ -6,6 +6,7 @@ import { initialMembers } from "../cluster/initial-cluster.ts";
 import { type ClusterMember, encodeMemberList } from "../cluster/member-json.ts";
 import { ConfigError } from "../config/errors.ts";
 import type { PeerRequest, PeerRequests, PeerResponse } from "../peer/peer-requests.ts";
+import { testRequests } from "../peer/testing.ts";
 import { silentLogger } from "../telemetry/logger.ts";
 import { createHostResolver } from "./host-resolver.ts";
 import { findIdentity, type JoiningSettings } from "./joining.ts";
@@ -278,8 +279,6 @@ test("a host is looked up again until it is found or the time is over", async ()
 });
 
 test("real peers are asked without following redirects", async () => {
-  const { createPeerRequests } = await import("../peer/peer-requests.ts");
-  const { PeerDialer } = await import("../peer/dialer.ts");
   let redirected = 0;
   const server = http.createServer((request, response) => {
     if (request.url === "/members")
@@ -290,7 +289,7 @@ test("real peers are asked without following redirects", async () => {
     }
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const requests = createPeerRequests(new PeerDialer(undefined));
+  const requests = testRequests();
   try {
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     const given = {

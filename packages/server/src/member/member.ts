@@ -147,7 +147,7 @@ export class Member implements AsyncDisposable {
     await makeMissingPairs(config, this.#clock, this.#log);
     const certificates = config.peerTls === undefined ? undefined : new PeerCertificates(config.peerTls);
     const dialer = new PeerDialer(certificates);
-    const peerRequests = createPeerRequests(dialer);
+    const peerRequests = createPeerRequests({ dialer, clock: this.#clock, random: this.#random });
     this.#peerRequests = peerRequests;
     const { snap: snapDirectory } = storagePaths(config);
     const storage = await openStorage({
@@ -176,6 +176,7 @@ export class Member implements AsyncDisposable {
           dialer,
           events,
           clock: this.#clock,
+          random: this.#random,
           log: this.#log,
         });
         return this.#peers.transport;

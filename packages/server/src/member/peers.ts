@@ -8,6 +8,7 @@ import { PeerTransport } from "../peer/peer-transport.ts";
 import { PeerServer } from "../peer/server.ts";
 import type { PeerCertificates } from "../peer/tls/peer-certificates.ts";
 import type { Clock } from "../seams/clock.ts";
+import type { Random } from "../seams/random.ts";
 import type { TransportEvents } from "../seams/transport.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import { electionTimeoutMs } from "./parts.ts";
@@ -20,6 +21,7 @@ export interface PeersOptions {
   readonly dialer: PeerDialer;
   readonly events: TransportEvents;
   readonly clock: Clock;
+  readonly random: Random;
   readonly log: Logger;
 }
 
@@ -33,7 +35,7 @@ export class Peers {
 
   constructor(options: PeersOptions) {
     this.#options = options;
-    const { config, storage, events, clock, log, dialer } = options;
+    const { config, storage, events, clock, random, log, dialer } = options;
     const { localId, clusterId, membership } = storage;
     this.transport = new PeerTransport({
       localId,
@@ -42,6 +44,7 @@ export class Peers {
       isRemoved: (id) => membership.isRemoved(id),
       events,
       clock,
+      random,
       log,
       dialer,
       dialTimeoutMs: DIAL_MS + electionTimeoutMs(config),

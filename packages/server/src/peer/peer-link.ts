@@ -1,7 +1,9 @@
 import type { Message, NodeId } from "@quorate/raft";
 import type { Clock } from "../seams/clock.ts";
+import type { Random } from "../seams/random.ts";
 import type { SnapshotDatabase } from "../seams/transport.ts";
 import type { Logger } from "../telemetry/logger.ts";
+import { DialTurns } from "./dial-turns.ts";
 import type { PeerAgent, PeerDialer } from "./dialer.ts";
 import type { PeerIdentity } from "./identity.ts";
 import type { PeerCounts } from "./metrics.ts";
@@ -30,6 +32,7 @@ export interface LinkContext {
   /** Connections that are used once. */
   readonly streamAgent: PeerAgent;
   readonly clock: Clock;
+  readonly random: Random;
   readonly log: Logger;
   readonly dialTimeoutMs: number;
   readonly readTimeoutMs: number;
@@ -46,6 +49,7 @@ export class PeerLink {
   readonly #counts: PeerCounts;
   readonly #events: LinkEvents;
   readonly #picker: UrlPicker;
+  readonly #turns: DialTurns;
   readonly #readers: readonly StreamReader[];
   readonly #snapshots = new AbortController();
   #probers: readonly Prober[];
@@ -73,9 +77,12 @@ export class PeerLink {
     };
     this.#events = events;
     this.#picker = new UrlPicker(urls);
-    const { clock, identity, log, writeTimeoutMs } = context;
+    const { clock, identity, log, random, writeTimeoutMs } = context;
+    const picker = this.#picker;
+    const turns = new DialTurns(clock, random);
+    this.#turns = turns;
     this.status = new PeerStatus(id, clock, log, counts);
-    const shared = { ...context, ...events, peerId: id, status: this.status, counts, picker: this.#picker };
+    const shared = { ...context, ...events, peerId: id, status: this.status, counts, picker, turns };
     this.pipeline = new Pipeline({ ...shared, identity, agent: context.pipelineAgent });
     const writer = (kind: StreamKind) => new StreamWriter({ ...shared, kind, writeTimeoutMs });
     this.writers = { message: writer("message"), msgapp: writer("msgapp") };
@@ -89,8 +96,14 @@ export class PeerLink {
 
   updateUrls(urls: readonly string[]): void {
     this.#picker.replace(urls);
+    this.#turns.forget();
     for (const prober of this.#probers) prober.close();
     this.#probers = this.#startProbers();
+  }
+
+  /** The peer has reached this member. */
+  heard(): void {
+    this.#turns.heard();
   }
 
   sendSnapshot(message: Message, database: SnapshotDatabase): void {
@@ -151,7 +164,8 @@ export class PeerLink {
 
   #startProbers(): Prober[] {
     const { clock, log, pipelineAgent, streamAgent } = this.#context;
-    const shared = { peerId: this.id, picker: this.#picker, counts: this.#counts, clock, log };
+    const turns = this.#turns;
+    const shared = { peerId: this.id, picker: this.#picker, turns, counts: this.#counts, clock, log };
     return [
       new Prober({ ...shared, name: "ROUND_TRIPPER_SNAPSHOT", agent: pipelineAgent }),
       new Prober({ ...shared, name: "ROUND_TRIPPER_RAFT_MESSAGE", agent: streamAgent }),

@@ -2,8 +2,7 @@ import assert from "node:assert/strict";
 import http from "node:http";
 import net, { type AddressInfo } from "node:net";
 import test, { type TestContext } from "node:test";
-import { PeerDialer } from "./dialer.ts";
-import { createPeerRequests } from "./peer-requests.ts";
+import { testRequests } from "./testing.ts";
 
 async function listen(t: TestContext, server: net.Server): Promise<string> {
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -17,7 +16,7 @@ async function listen(t: TestContext, server: net.Server): Promise<string> {
 const serve = (t: TestContext, handler: http.RequestListener) => listen(t, http.createServer(handler));
 
 function client(t: TestContext) {
-  const requests = createPeerRequests(new PeerDialer(undefined));
+  const requests = testRequests();
   t.after(() => requests.close());
   return requests;
 }
@@ -105,7 +104,7 @@ test("closing fails what is under way and what comes later", async (t) => {
     t,
     net.createServer((socket) => socket.on("error", () => {}).resume()),
   );
-  const requests = createPeerRequests(new PeerDialer(undefined));
+  const requests = testRequests();
   const waiting = requests.send(url, { method: "GET", path: "/", timeoutMs: 60_000 });
   const failed = assert.rejects(waiting, /closed/);
   requests.close();

@@ -1,4 +1,7 @@
 import http from "node:http";
+import type { Clock } from "../seams/clock.ts";
+import type { Random } from "../seams/random.ts";
+import { DialTurns } from "./dial-turns.ts";
 import { PeerAgent, type PeerDialer, peerRequestOptions } from "./dialer.ts";
 
 export interface PeerRequest {
@@ -24,7 +27,8 @@ export interface PeerResponse {
 export interface PeerRequests {
   /**
    * One HTTP/1.1 request to a peer URL (http, https with the peer TLS settings, unix, unixs). Never follows redirects.
-   * A GET may have a body. Rejects when no whole answer comes; whatever its status is, an answer is an answer.
+   * A GET may have a body. Rejects when no whole answer comes; whatever its status is, an answer is an answer. Rejects
+   * without a dial for up to a second after one that led nowhere.
    */
   send(baseUrl: string, request: PeerRequest): Promise<PeerResponse>;
   /** Fails what is under way and ends all connections. */
@@ -36,18 +40,31 @@ const MAX_RESPONSE_HEADER_BYTES = 64 * 2 ** 10;
 const MAX_IDLE_CONNECTIONS = 16;
 /** The request's own limit counts; this one bounds what a request that gave up leaves behind. */
 const DIAL_TIMEOUT_MS = 10_000;
+/** URLs are those of members. */
+const MAX_FAILING_URLS = 256;
 
-export function createPeerRequests(dialer: PeerDialer): PeerRequests {
-  return new HttpPeerRequests(dialer);
+export interface PeerRequestsOptions {
+  readonly dialer: PeerDialer;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+export function createPeerRequests(options: PeerRequestsOptions): PeerRequests {
+  return new HttpPeerRequests(options);
 }
 
 class HttpPeerRequests implements PeerRequests {
   readonly #agent: PeerAgent;
   /** How to fail each request that is under way. */
   readonly #open = new Set<(error: Error) => void>();
+  /** Of the URLs at which nobody answered the last time. */
+  readonly #failing = new Map<string, DialTurns>();
+  readonly #options: PeerRequestsOptions;
   #closed = false;
 
-  constructor(dialer: PeerDialer) {
+  constructor(options: PeerRequestsOptions) {
+    this.#options = options;
+    const { dialer } = options;
     this.#agent = new PeerAgent(dialer, {
       dialTimeoutMs: DIAL_TIMEOUT_MS,
       maxIdleConnections: MAX_IDLE_CONNECTIONS,
@@ -57,11 +74,15 @@ class HttpPeerRequests implements PeerRequests {
   async send(baseUrl: string, request: PeerRequest): Promise<PeerResponse> {
     if (this.#closed) throw new Error("peer requests are closed");
     if (request.signal?.aborted === true) throw new Error("request canceled");
-    return this.#answerTo(
-      this.#start(baseUrl, request),
-      `${request.method} ${baseUrl}${request.path}`,
-      request,
-    );
+    const what = `${request.method} ${baseUrl}${request.path}`;
+    if (this.#failing.get(baseUrl)?.take() === false) {
+      throw new Error(`${what}: not sent, as nobody answered there a moment ago`);
+    }
+    const startedMs = this.#options.clock.nowMs();
+    return this.#answerTo(this.#start(baseUrl, request), what, request, {
+      onAnswer: () => this.#failing.delete(baseUrl),
+      onUnanswered: () => this.#failed(baseUrl, startedMs),
+    });
   }
 
   close(): void {
@@ -91,7 +112,23 @@ class HttpPeerRequests implements PeerRequests {
     return sent;
   }
 
-  #answerTo(sent: http.ClientRequest, what: string, request: PeerRequest): Promise<PeerResponse> {
+  #failed(baseUrl: string, startedMs: number): void {
+    const { clock, random } = this.#options;
+    let turns = this.#failing.get(baseUrl);
+    if (turns === undefined) {
+      if (this.#failing.size >= MAX_FAILING_URLS) this.#failing.clear();
+      turns = new DialTurns(clock, random);
+      this.#failing.set(baseUrl, turns);
+    }
+    turns.failed(startedMs);
+  }
+
+  #answerTo(
+    sent: http.ClientRequest,
+    what: string,
+    request: PeerRequest,
+    { onAnswer, onUnanswered }: { readonly onAnswer: () => void; readonly onUnanswered: () => void },
+  ): Promise<PeerResponse> {
     const maxBytes = request.maxResponseBytes ?? DEFAULT_MAX_RESPONSE_BYTES;
     return new Promise((resolve, reject) => {
       // A request that still waits for its connection tells nobody of its end before that is there.
@@ -109,8 +146,15 @@ class HttpPeerRequests implements PeerRequests {
       };
       this.#open.add(fail);
       request.signal?.addEventListener("abort", onAbort);
-      sent.on("error", fail);
+      let isAnswered = false;
+      sent.on("error", (error) => {
+        // Who gave up before an answer came knows nothing.
+        if (this.#open.has(fail) && !isAnswered) onUnanswered();
+        fail(error);
+      });
       sent.on("response", (response) => {
+        isAnswered = true;
+        onAnswer();
         const chunks: Buffer[] = [];
         let bytes = 0;
         response.on("error", fail);

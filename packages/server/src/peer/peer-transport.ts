@@ -2,8 +2,10 @@ import type net from "node:net";
 import { type Message, MessageType, type NodeId } from "@quorate/raft";
 import { urlProblem } from "../config/parse-flags.ts";
 import type { Clock } from "../seams/clock.ts";
+import type { Random } from "../seams/random.ts";
 import type { SnapshotDatabase, Transport, TransportEvents } from "../seams/transport.ts";
 import type { Logger } from "../telemetry/logger.ts";
+import { DialTurns } from "./dial-turns.ts";
 import { PeerAgent, type PeerDialer } from "./dialer.ts";
 import type { PeerIdentity } from "./identity.ts";
 import { PeerMetrics } from "./metrics.ts";
@@ -24,6 +26,7 @@ export interface PeerTransportOptions extends PeerIdentity {
   readonly events: TransportEvents;
   readonly dialer: PeerDialer;
   readonly clock: Clock;
+  readonly random: Random;
   readonly log: Logger;
   readonly dialTimeoutMs: number;
   /** A stream on which nothing arrives for so long is dropped; peers send something every 1.7 s. */
@@ -109,7 +112,7 @@ export class PeerTransport implements Transport {
   addRemote(id: NodeId, urls: readonly string[]): void {
     if (this.#closed || id === this.options.localId || this.#peers.has(id) || this.#remotes.has(id)) return;
     if (this.#remotes.size >= MAX_REMOTES) return;
-    const { clock, events, log } = this.options;
+    const { clock, events, log, random } = this.options;
     const counts = this.metrics.of(id);
     this.#remotes.set(
       id,
@@ -118,6 +121,8 @@ export class PeerTransport implements Transport {
         identity: this.options,
         agent: this.#context.pipelineAgent,
         picker: new UrlPicker(urls),
+        turns: new DialTurns(clock, random),
+        clock,
         status: new PeerStatus(id, clock, log, counts),
         counts,
         onLost: () => {
@@ -152,7 +157,15 @@ export class PeerTransport implements Transport {
   attachStream(id: NodeId, kind: StreamKind, socket: net.Socket): void {
     const link = this.#peers.get(id);
     if (link === undefined) socket.destroy();
-    else link.writers[kind].attach(socket);
+    else {
+      link.writers[kind].attach(socket);
+      link.heard();
+    }
+  }
+
+  /** Member `id` has reached this one. */
+  heardFrom(id: NodeId): void {
+    (this.#peers.get(id) ?? this.#remotes.get(id))?.heard();
   }
 
   close(): Promise<void> {

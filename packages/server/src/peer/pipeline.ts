@@ -1,6 +1,9 @@
 import http from "node:http";
-import type { Message, NodeId } from "@quorate/raft";
+import { type Message, MessageType, type NodeId } from "@quorate/raft";
 import { encodeMessage } from "@quorate/wire/hot";
+import type { Clock } from "../seams/clock.ts";
+import { LONGEST_WAIT_MS } from "./backoff.ts";
+import type { DialTurns } from "./dial-turns.ts";
 import { type PeerAgent, peerRequestOptions } from "./dialer.ts";
 import { headerText, identityHeaders, type PeerIdentity } from "./identity.ts";
 import type { PeerCounts } from "./metrics.ts";
@@ -22,30 +25,42 @@ export interface PipelineOptions {
   readonly identity: PeerIdentity;
   readonly agent: PeerAgent;
   readonly picker: UrlPicker;
+  readonly turns: DialTurns;
   readonly status: PeerStatus;
   readonly counts: PeerCounts;
+  readonly clock: Clock;
   /** A message was not delivered. */
   readonly onLost: () => void;
   readonly onRemoved: () => void;
 }
 
-/** Single messages by POST: what is left when no stream is there, and all there is for a remote. */
+/**
+ * Single messages by POST: what is left when no stream is there, and all there is for a remote. While the peer does not
+ * answer most of them are lost without a dial.
+ */
 export class Pipeline {
   readonly #options: PipelineOptions;
   readonly #queue: Message[] = [];
   readonly #posts = new Set<http.ClientRequest>();
+  #lastPostMs = Number.NEGATIVE_INFINITY;
   #closed = false;
 
   constructor(options: PipelineOptions) {
     this.#options = options;
   }
 
-  /** False when the queue is full: the message is dropped. */
+  /** False when the message is dropped: the queue is full, or it is in vain to dial now. */
   send(message: Message): boolean {
     if (this.#closed || this.#queue.length >= MAX_QUEUED) return false;
+    if (!this.#options.turns.isFree && !this.#cannotWait(message)) return false;
     this.#queue.push(message);
     this.#work();
     return true;
+  }
+
+  /** The peer has reached this member. */
+  heard(): void {
+    this.#options.turns.heard();
   }
 
   close(): void {
@@ -55,11 +70,24 @@ export class Pipeline {
   }
 
   #work(): void {
-    while (this.#posts.size < MAX_CONCURRENT && this.#queue.length > 0) this.#post(this.#queue.shift()!);
+    while (this.#posts.size < MAX_CONCURRENT && this.#queue.length > 0) {
+      const message = this.#queue.shift()!;
+      if (this.#options.turns.take() || this.#cannotWait(message)) this.#post(message);
+      else this.#failed(undefined, new Error("the peer does not answer"));
+    }
+  }
+
+  /** An election must not wait for the turn of somebody else: not an answer, and not a question after a silence. */
+  #cannotWait({ type }: Message): boolean {
+    if (type === MessageType.MsgVoteResp || type === MessageType.MsgPreVoteResp) return true;
+    if (type !== MessageType.MsgVote && type !== MessageType.MsgPreVote) return false;
+    return this.#options.clock.nowMs() >= this.#lastPostMs + LONGEST_WAIT_MS;
   }
 
   #post(message: Message): void {
-    const { agent, identity, picker } = this.#options;
+    const { agent, clock, identity, picker, turns } = this.#options;
+    const startedMs = clock.nowMs();
+    this.#lastPostMs = startedMs;
     const address = picker.current;
     if (address === undefined) {
       this.#failed(undefined, new Error("no address is known"));
@@ -72,17 +100,24 @@ export class Pipeline {
       "Content-Length": String(body.length),
     });
     this.#posts.add(post);
-    const timer = setTimeout(() => post.destroy(new Error("no answer in time")), POST_TIMEOUT_MS);
-    timer.unref();
+    // One that is slow to answer is there all the same.
+    let isThere = false;
+    const timer = clock.setTimer(POST_TIMEOUT_MS, () => {
+      isThere = true;
+      post.destroy(new Error("no answer in time"));
+    });
     const done = (error?: Error) => {
       if (!this.#posts.delete(post)) return;
-      clearTimeout(timer);
+      timer.cancel();
       if (this.#closed) return;
+      if (error !== undefined && !isThere) turns.failed(startedMs);
       if (error === undefined) this.#succeeded(body.length);
       else this.#failed(address, error);
       this.#work();
     };
     post.on("response", (response) => {
+      isThere = true;
+      turns.answered();
       readAnswer(response, address, identity.clusterId, done);
     });
     post.on("error", done);

@@ -2,39 +2,13 @@ import assert from "node:assert/strict";
 import http from "node:http";
 import type { AddressInfo } from "node:net";
 import test, { type TestContext } from "node:test";
-import type { Clock } from "../seams/clock.ts";
 import type { Logger } from "../telemetry/logger.ts";
+import { DialTurns } from "./dial-turns.ts";
 import { PeerAgent, PeerDialer } from "./dialer.ts";
 import { PeerCounts } from "./metrics.ts";
 import { Prober } from "./prober.ts";
-import { until } from "./testing.ts";
+import { ManualClock, noRandom, until } from "./testing.ts";
 import { UrlPicker } from "./url-picker.ts";
-
-/** Time moves only when a test says so. */
-class ManualClock implements Clock {
-  monotonicMs = 0;
-  unixMs = Date.parse("2026-01-01T00:00:00Z");
-  readonly #timers = new Set<{ readonly atMs: number; readonly callback: () => void }>();
-
-  nowMs = () => this.monotonicMs;
-  wallMs = () => this.unixMs;
-  soon = (callback: () => void) => void setImmediate(callback);
-  setTimer = (delayMs: number, callback: () => void) => {
-    const timer = { atMs: this.monotonicMs + delayMs, callback };
-    this.#timers.add(timer);
-    return { cancel: () => void this.#timers.delete(timer) };
-  };
-  get timerCount(): number {
-    return this.#timers.size;
-  }
-  advance(ms: number): void {
-    this.monotonicMs += ms;
-    this.unixMs += ms;
-    for (const timer of [...this.#timers]) {
-      if (timer.atMs <= this.monotonicMs && this.#timers.delete(timer)) timer.callback();
-    }
-  }
-}
 
 async function setUp(t: TestContext, answer: (clock: ManualClock) => string, status = 200) {
   const clock = new ManualClock();
@@ -52,13 +26,14 @@ async function setUp(t: TestContext, answer: (clock: ManualClock) => string, sta
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const picker = new UrlPicker([url, "http://127.0.0.1:1"]);
   const counts = new PeerCounts();
-  const prober = new Prober({ peerId: 2n, name: "test", agent, picker, counts, clock, log });
+  const turns = new DialTurns(clock, noRandom);
+  const prober = new Prober({ peerId: 2n, name: "test", agent, picker, turns, counts, clock, log });
   t.after(() => {
     prober.close();
     server.close();
     server.closeAllConnections();
   });
-  return { clock, counts, lines, picker, prober, url, asked: () => asked };
+  return { clock, counts, lines, picker, prober, turns, url, asked: () => asked };
 }
 
 const wellAt = (ms: number) => JSON.stringify({ OK: true, Now: new Date(ms).toISOString() });
@@ -101,6 +76,18 @@ for (const { name, body, status } of [
     assert.deepEqual(lines, ["prober detected unhealthy status"]);
   });
 }
+
+test("no question is asked while others find that the peer does not answer, and that is a failure, too", async (t) => {
+  const { asked, clock, lines, turns } = await setUp(t, ({ unixMs }) => wellAt(unixMs));
+  clock.advance(3_990);
+  turns.failed(clock.nowMs());
+  clock.advance(10);
+  clock.advance(1_000);
+  assert.equal(asked(), 0);
+  assert.deepEqual(lines, ["prober detected unhealthy status"]);
+  clock.advance(3_000);
+  await until(() => asked() === 1);
+});
 
 test("a closed prober leaves no timers", async (t) => {
   const { clock, prober } = await setUp(t, ({ unixMs }) => wellAt(unixMs));

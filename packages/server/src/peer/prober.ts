@@ -3,6 +3,7 @@ import type { NodeId } from "@quorate/raft";
 import { formatId } from "../cluster/ids.ts";
 import type { Clock, Timer } from "../seams/clock.ts";
 import type { Logger } from "../telemetry/logger.ts";
+import type { DialTurns } from "./dial-turns.ts";
 import { type PeerAgent, peerRequestOptions } from "./dialer.ts";
 import type { PeerCounts } from "./metrics.ts";
 import type { UrlPicker } from "./url-picker.ts";
@@ -23,12 +24,16 @@ export interface ProberOptions {
   readonly name: string;
   readonly agent: PeerAgent;
   readonly picker: UrlPicker;
+  readonly turns: DialTurns;
   readonly counts: PeerCounts;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
-/** Asks a peer every 4 s whether it is there, how far away, and what time it is. */
+/**
+ * Asks a peer every 4 s whether it is there, how far away, and what time it is. It leaves out its question while others
+ * find that the peer does not answer.
+ */
 export class Prober {
   readonly #options: ProberOptions;
   #probe: Timer;
@@ -52,24 +57,32 @@ export class Prober {
   }
 
   #ask(): void {
-    const { agent, clock, picker } = this.#options;
+    const { agent, clock, picker, turns } = this.#options;
     this.#probe = clock.setTimer(INTERVAL_MS, () => this.#ask());
     const address = picker.current;
     // One that has not been answered yet fails by its own time.
     if (address === undefined || this.#open !== undefined) return;
+    if (!turns.take()) {
+      this.#failure ??= "the peer does not answer";
+      return;
+    }
     const startedMs = clock.nowMs();
     const request = http.request({ ...peerRequestOptions(address.url, agent), path: "/raft/probing" });
     this.#open = request;
     const timer = clock.setTimer(TIMEOUT_MS, () => request.destroy(new Error("no answer in time")));
     let body = "";
+    let isAnswered = false;
     const finish = (failure: string | undefined) => {
       if (this.#open !== request) return;
       this.#open = undefined;
       timer.cancel();
+      if (!isAnswered) turns.failed(startedMs);
       this.#failure = failure;
       if (failure !== undefined) picker.failed(address);
     };
     request.on("response", (response) => {
+      isAnswered = true;
+      turns.answered();
       response.setEncoding("latin1");
       response.on("error", (error) => finish(error.message));
       response.on("data", (text: string) => {

@@ -1,17 +1,50 @@
 import type http from "node:http";
 import type { TestContext } from "node:test";
 import { type Entry, type Message, type MessageType, type NodeId, newMessage } from "@quorate/raft";
+import type { Clock } from "../seams/clock.ts";
+import type { Random } from "../seams/random.ts";
 import { realClock } from "../seams/real-clock.ts";
+import { realRandom } from "../seams/real-random.ts";
 import type { TransportEvents } from "../seams/transport.ts";
 import { silentLogger } from "../telemetry/logger.ts";
 import { PeerDialer } from "./dialer.ts";
 import { openPeerListeners, type PeerListeners } from "./listener.ts";
+import { createPeerRequests, type PeerRequests } from "./peer-requests.ts";
 import { PeerTransport, type PeerTransportOptions } from "./peer-transport.ts";
 import { PeerServer } from "./server.ts";
 import type { NameResolver } from "./tls/client-address.ts";
 import type { PeerCertificates } from "./tls/peer-certificates.ts";
 
 export const CLUSTER_ID = 0xc63a13ba3ce23b4fn;
+
+/** Time moves only when a test says so. */
+export class ManualClock implements Clock {
+  monotonicMs = 0;
+  unixMs = Date.parse("2026-01-01T00:00:00Z");
+  readonly #timers = new Set<{ readonly atMs: number; readonly callback: () => void }>();
+
+  nowMs = () => this.monotonicMs;
+  wallMs = () => this.unixMs;
+  soon = (callback: () => void) => void setImmediate(callback);
+  setTimer = (delayMs: number, callback: () => void) => {
+    const timer = { atMs: this.monotonicMs + delayMs, callback };
+    this.#timers.add(timer);
+    return { cancel: () => void this.#timers.delete(timer) };
+  };
+  get timerCount(): number {
+    return this.#timers.size;
+  }
+  advance(ms: number): void {
+    this.monotonicMs += ms;
+    this.unixMs += ms;
+    for (const timer of [...this.#timers]) {
+      if (timer.atMs <= this.monotonicMs && this.#timers.delete(timer)) timer.callback();
+    }
+  }
+}
+
+/** Waits are as long as they can be. */
+export const noRandom: Random = { below: () => 0 };
 
 /** What a member was told by its links. */
 export class RecordedEvents implements TransportEvents {
@@ -79,6 +112,7 @@ export async function startMember(
     events,
     dialer: new PeerDialer(certificates),
     clock: realClock,
+    random: realRandom,
     log: silentLogger,
     dialTimeoutMs: 2_000,
     readTimeoutMs: 5_000,
@@ -101,6 +135,10 @@ export async function startMember(
   };
   t.after(stop);
   return { id, url: listeners.urls[0]!, events, transport, server, listeners, removedIds, stop };
+}
+
+export function testRequests(dialer = new PeerDialer(undefined)): PeerRequests {
+  return createPeerRequests({ dialer, clock: realClock, random: realRandom });
 }
 
 /** Polls; the test's own time limit ends a wait that is in vain. */

@@ -41,6 +41,7 @@ function processMessage(transport: PeerTransport, body: Buffer, response: http.S
     counts.receivedFailures++;
     return;
   }
+  transport.heardFrom(message.from);
   try {
     if (comesFromPeers(message)) transport.options.events.receive([message]);
   } catch (error) {

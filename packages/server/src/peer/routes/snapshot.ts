@@ -51,6 +51,7 @@ async function receive(
     transfers.failures++;
     return;
   }
+  transport.heardFrom(message.from);
   transfers.inflight++;
   log.info("receiving a snapshot", facts);
   try {

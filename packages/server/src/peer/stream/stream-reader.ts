@@ -2,6 +2,9 @@ import type net from "node:net";
 import { isLocalMessage, type Message, MessageType, type NodeId } from "@quorate/raft";
 import { formatId } from "../../cluster/ids.ts";
 import type { Clock } from "../../seams/clock.ts";
+import type { Random } from "../../seams/random.ts";
+import { Backoff } from "../backoff.ts";
+import type { DialTurns } from "../dial-turns.ts";
 import type { PeerDialer } from "../dialer.ts";
 import { identityHeaders, type PeerIdentity, supportsStreams } from "../identity.ts";
 import type { PeerCounts } from "../metrics.ts";
@@ -14,8 +17,6 @@ import { MsgAppDecoder } from "./msgapp-frames.ts";
 import { type ResponseHead, ResponseReader } from "./response-reader.ts";
 import type { StreamKind } from "./stream-writer.ts";
 
-/** Between two attempts, also after a stream that was established. */
-const DIAL_INTERVAL_MS = 100;
 /** Of an answer that refuses the stream. */
 const MAX_REFUSAL_BYTES = 4096;
 
@@ -25,9 +26,11 @@ export interface StreamReaderOptions {
   readonly identity: PeerIdentity;
   readonly dialer: PeerDialer;
   readonly picker: UrlPicker;
+  readonly turns: DialTurns;
   readonly status: PeerStatus;
   readonly counts: PeerCounts;
   readonly clock: Clock;
+  readonly random: Random;
   readonly dialTimeoutMs: number;
   /** A stream without a byte for so long is dropped. */
   readonly readTimeoutMs: number;
@@ -39,14 +42,16 @@ export interface StreamReaderOptions {
 
 /**
  * What a peer sends on one of its two streams: a request of ours whose response does not end. It is made again for as
- * long as this is open, about ten times a second.
+ * long as this is open, a tenth of a second after a stream has ended, and ever less often when it is refused.
  */
 export class StreamReader {
   readonly #options: StreamReaderOptions;
+  readonly #backoff: Backoff;
   readonly #aborter = new AbortController();
 
   constructor(options: StreamReaderOptions) {
     this.#options = options;
+    this.#backoff = new Backoff(options.random);
     void this.#run();
   }
 
@@ -55,10 +60,12 @@ export class StreamReader {
   }
 
   async #run(): Promise<void> {
-    const { clock, picker } = this.#options;
+    const { picker, turns } = this.#options;
     const { signal } = this.#aborter;
-    while (!signal.aborted) {
-      const nextMs = clock.nowMs() + DIAL_INTERVAL_MS;
+    let pauseMs = 0;
+    for (;;) {
+      await turns.turn(pauseMs, signal);
+      if (signal.aborted) return;
       const address = picker.current;
       if (address !== undefined) {
         try {
@@ -67,21 +74,29 @@ export class StreamReader {
           if (!signal.aborted) this.#failed(address, error as Error);
         }
       }
-      await pause(clock, nextMs - clock.nowMs(), signal);
+      pauseMs = this.#backoff.next();
     }
   }
 
   async #read(address: PeerAddress): Promise<void> {
-    const { dialer, dialTimeoutMs, readTimeoutMs } = this.#options;
+    const { clock, dialer, dialTimeoutMs, readTimeoutMs, turns } = this.#options;
     const { signal } = this.#aborter;
-    const socket = await dialer.dial(address, dialTimeoutMs, signal);
-    const response = new StreamResponse(this.#options);
+    const startedMs = clock.nowMs();
+    let isEstablished = false;
+    const response = new StreamResponse(this.#options, () => {
+      isEstablished = true;
+      this.#backoff.reset();
+    });
+    let socket: net.Socket | undefined;
     try {
+      socket = await dialer.dial(address, dialTimeoutMs, signal);
       socket.setTimeout(readTimeoutMs);
       socket.write(this.#request(address));
       await response.readFrom(socket, signal);
     } finally {
-      socket.destroy();
+      if (isEstablished) turns.broken();
+      else if (!response.isAnswered) turns.failed(startedMs);
+      socket?.destroy();
     }
   }
 
@@ -112,14 +127,16 @@ class StreamResponse {
   readonly #options: StreamReaderOptions;
   readonly #decoder: MessageFrameDecoder | MsgAppDecoder;
   readonly #reader: ResponseReader;
+  readonly #onEstablished: () => void;
   #status = 0;
   #clusterId: string | undefined;
   #refusal = "";
   #ended = false;
   #received: Message[] = [];
 
-  constructor(options: StreamReaderOptions) {
+  constructor(options: StreamReaderOptions, onEstablished: () => void) {
     this.#options = options;
+    this.#onEstablished = onEstablished;
     this.#decoder =
       options.kind === "msgapp"
         ? new MsgAppDecoder(options.peerId, options.identity.localId)
@@ -131,6 +148,10 @@ class StreamResponse {
         this.#ended = true;
       },
     });
+  }
+
+  get isAnswered(): boolean {
+    return this.#status !== 0;
   }
 
   /** Resolves when the stream ended in good order; rejects with the reason why there is none, or no more. */
@@ -178,12 +199,15 @@ class StreamResponse {
   }
 
   #onHead({ status, headers }: ResponseHead): void {
+    this.#status = status;
+    this.#options.turns.answered();
     if (!supportsStreams(headers.get("x-server-version"))) {
       throw new UnsupportedStreamError("unsupported stream type");
     }
-    this.#status = status;
     this.#clusterId = headers.get("x-etcd-cluster-id");
-    if (status === 200) this.#options.status.activate();
+    if (status !== 200) return;
+    this.#options.status.activate();
+    this.#onEstablished();
   }
 
   #onBody(chunk: Uint8Array, start: number, end: number): void {
@@ -230,18 +254,4 @@ class StreamResponse {
 export function comesFromPeers(message: Message): boolean {
   const { type } = message;
   return !isLocalMessage(type) && type !== MessageType.MsgSnap && type !== MessageType.MsgForgetLeader;
-}
-
-/** Waits, but not after `signal`. */
-function pause(clock: Clock, delayMs: number, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => {
-    const finish = () => {
-      timer.cancel();
-      signal.removeEventListener("abort", finish);
-      resolve();
-    };
-    const timer = clock.setTimer(Math.max(0, delayMs), finish);
-    signal.addEventListener("abort", finish);
-  });
 }

@@ -7,8 +7,8 @@ import test, { type TestContext } from "node:test";
 import tls from "node:tls";
 import type { PeerTls } from "../../config/peer-tls.ts";
 import { PeerDialer } from "../dialer.ts";
-import { createPeerRequests, type PeerResponse } from "../peer-requests.ts";
-import { startMember, type TestMember, until } from "../testing.ts";
+import type { PeerResponse } from "../peer-requests.ts";
+import { startMember, type TestMember, testRequests, until } from "../testing.ts";
 import { matchesAddress, type NameResolver } from "./client-address.ts";
 import { PeerCertificates } from "./peer-certificates.ts";
 import { revokedSerials } from "./revocation.ts";
@@ -40,7 +40,7 @@ async function probe(
 ): Promise<PeerResponse> {
   const files = own === undefined ? { clientCertFile: "", clientKeyFile: "" } : {};
   const certificates = certificatesOf(t, own ?? server, { ...files, ...settings });
-  const requests = createPeerRequests(new PeerDialer(certificates));
+  const requests = testRequests(new PeerDialer(certificates));
   t.after(() => requests.close());
   return requests.send(url, { method: "GET", path: "/raft/probing", timeoutMs: 5_000 });
 }
@@ -148,7 +148,7 @@ test("certificates are read again for each connection, in both roles", async (t)
   const clientFiles = writePeerTls(t, member(), ca);
   const dialer = new PeerDialer(new PeerCertificates(clientFiles.settings));
   const ask = async () => {
-    const requests = createPeerRequests(dialer);
+    const requests = testRequests(dialer);
     try {
       return (await requests.send(url, { method: "GET", path: "/raft/probing", timeoutMs: 5_000 })).status;
     } finally {

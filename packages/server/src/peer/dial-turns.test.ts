@@ -1,0 +1,152 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { DialTurns } from "./dial-turns.ts";
+import { ManualClock, noRandom } from "./testing.ts";
+
+const NEVER = new AbortController().signal;
+
+function setUp() {
+  const clock = new ManualClock();
+  clock.advance(10_000);
+  const turns = new DialTurns(clock, noRandom);
+  const granted: string[] = [];
+  const wait = (name: string, pauseMs = 0, signal = NEVER) =>
+    turns.turn(pauseMs, signal).then(() => granted.push(name));
+  /** Promises settle between the milliseconds. */
+  const pass = async (ms: number) => {
+    for (let i = 0; i < ms; i++) {
+      clock.advance(1);
+      await new Promise(setImmediate);
+    }
+  };
+  const fail = () => turns.failed(clock.nowMs());
+  return { clock, turns, granted, wait, pass, fail };
+}
+
+test("a peer that answers, or of which nothing is known, may be dialled by anybody", () => {
+  const { turns } = setUp();
+  assert.deepEqual([turns.take(), turns.take()], [true, true]);
+  turns.answered();
+  assert.deepEqual([turns.take(), turns.take()], [true, true]);
+});
+
+test("a peer that does not answer is dialled by one at a time, ever less often", () => {
+  const { clock, turns, fail } = setUp();
+  const gaps: number[] = [];
+  fail();
+  for (let i = 0, sinceMs = clock.nowMs(); i < 5; i++) {
+    while (!turns.take()) clock.advance(1);
+    assert.equal(turns.take(), false);
+    gaps.push(clock.nowMs() - sinceMs);
+    sinceMs = clock.nowMs();
+    fail();
+  }
+  assert.deepEqual(gaps, [100, 300, 900, 1_000, 1_000]);
+});
+
+test("a peer that has ended a connection is dialled at once, and by one", async () => {
+  const { turns, granted, wait, pass } = setUp();
+  turns.answered();
+  await pass(1);
+  turns.broken();
+  void wait("a");
+  void wait("b");
+  await pass(1);
+  assert.deepEqual(granted, ["a"]);
+  turns.answered();
+  await pass(1);
+  assert.deepEqual(granted, ["a", "b"]);
+});
+
+test("dials that began before the last news say nothing new", () => {
+  const { clock, turns, fail } = setUp();
+  const startedMs = clock.nowMs();
+  clock.advance(5);
+  fail();
+  turns.failed(startedMs);
+  clock.advance(100);
+  assert.ok(turns.take());
+  turns.answered();
+  turns.failed(startedMs);
+  assert.ok(turns.isFree);
+});
+
+test("a dial that hangs lets another one try after a second", () => {
+  const { clock, turns, fail } = setUp();
+  fail();
+  clock.advance(100);
+  assert.ok(turns.take());
+  clock.advance(999);
+  assert.equal(turns.take(), false);
+  clock.advance(1);
+  assert.ok(turns.take());
+});
+
+test("of several that wait one goes first, and the others as soon as it is answered", async () => {
+  const { turns, granted, wait, pass, fail } = setUp();
+  fail();
+  void wait("a");
+  void wait("b");
+  void wait("c", 5_000);
+  await pass(100);
+  assert.deepEqual(granted, ["a"]);
+  await pass(10);
+  turns.answered();
+  await pass(1);
+  assert.deepEqual(granted.toSorted(), ["a", "b", "c"]);
+});
+
+test("who is told to pause does, also when the peer answers others all the time", async () => {
+  const { turns, granted, wait, pass } = setUp();
+  turns.answered();
+  void wait("a", 100);
+  await pass(50);
+  turns.answered();
+  await pass(49);
+  assert.deepEqual(granted, []);
+  await pass(1);
+  assert.deepEqual(granted, ["a"]);
+});
+
+test("a sign of life ends the wait, once a second at most", async () => {
+  const { clock, turns, granted, wait, pass, fail } = setUp();
+  for (let i = 0; i < 10; i++) {
+    clock.advance(1_000);
+    fail();
+  }
+  void wait("a", 900);
+  await pass(1);
+  turns.heard();
+  await pass(1);
+  assert.deepEqual(granted, ["a"]);
+  fail();
+  void wait("b");
+  await pass(997);
+  turns.heard();
+  await pass(1);
+  assert.deepEqual(granted, ["a"]);
+  await pass(2);
+  assert.deepEqual(granted, ["a", "b"]);
+});
+
+test("a peer at new addresses is dialled at once", async () => {
+  const { turns, granted, wait, pass, fail } = setUp();
+  fail();
+  void wait("a", 1_000);
+  void wait("b");
+  turns.forget();
+  await pass(1);
+  assert.deepEqual(granted, ["a", "b"]);
+});
+
+test("who waits is let go when it is not wanted any more, and leaves no timer", async () => {
+  const { clock, granted, turns, wait, fail } = setUp();
+  const aborter = new AbortController();
+  fail();
+  const waiting = wait("a", 0, aborter.signal);
+  aborter.abort();
+  await waiting;
+  assert.deepEqual(granted, ["a"]);
+  assert.equal(clock.timerCount, 0);
+  assert.equal(turns.isFree, false);
+});

@@ -1,0 +1,121 @@
+import type { Clock } from "../seams/clock.ts";
+import type { Random } from "../seams/random.ts";
+import { Backoff, LONGEST_WAIT_MS } from "./backoff.ts";
+
+/**
+ * When the links to one peer may dial it. As long as it answers any of them may at any time. While it does not, one at a
+ * time tries for all of them, with growing waits in between; the others go on when that one has been answered.
+ */
+export class DialTurns {
+  readonly #clock: Clock;
+  readonly #backoff: Backoff;
+  /** The peer did not answer the last time, or has ended a connection since. */
+  #isFailing = false;
+  /** Nobody dials before. */
+  #dueMs = Number.NEGATIVE_INFINITY;
+  /** Since when the peer is known to answer, or not to. */
+  #knownMs = Number.NEGATIVE_INFINITY;
+  #hastenedMs = Number.NEGATIVE_INFINITY;
+  readonly #waiting = new Set<(isHastened: boolean) => void>();
+
+  constructor(clock: Clock, random: Random) {
+    this.#clock = clock;
+    this.#backoff = new Backoff(random);
+  }
+
+  /** Whether `take` would be granted. */
+  get isFree(): boolean {
+    return this.#clock.nowMs() >= this.#dueMs;
+  }
+
+  /** Whether the caller may dial now. Who may, and is not answered, tells by `failed`. */
+  take(): boolean {
+    if (!this.isFree) return false;
+    // A dial that hangs holds the others up for no longer than one that was refused.
+    if (this.#isFailing) this.#dueMs = this.#clock.nowMs() + LONGEST_WAIT_MS;
+    return true;
+  }
+
+  /**
+   * Resolves with the caller's turn: not before `pauseMs` have passed, unless something suggests that a dial would succeed
+   * now. Resolves without one when `signal` fires.
+   */
+  async turn(pauseMs: number, signal: AbortSignal): Promise<void> {
+    let dueMs = this.#clock.nowMs() + pauseMs;
+    while (!signal.aborted) {
+      const waitMs = Math.max(dueMs, this.#dueMs) - this.#clock.nowMs();
+      if (waitMs <= 0 && this.take()) return;
+      if (await this.#wait(waitMs, signal)) dueMs = Number.NEGATIVE_INFINITY;
+    }
+  }
+
+  /** The peer answered somebody, whatever it said. */
+  answered(): void {
+    this.#knownMs = this.#clock.nowMs();
+    if (!this.#isFailing) return;
+    this.#isFailing = false;
+    this.#dueMs = Number.NEGATIVE_INFINITY;
+    this.#backoff.reset();
+    this.#wake(this.#mayHasten());
+  }
+
+  /** A connection that was in use has ended: the peer may be gone, and the next dial tells. */
+  broken(): void {
+    if (this.#isFailing) return;
+    this.#isFailing = true;
+    this.#knownMs = this.#clock.nowMs();
+  }
+
+  /** A dial begun at `startedMs` led to no answer. */
+  failed(startedMs: number): void {
+    // Several that began together are one failure.
+    if (startedMs <= this.#knownMs) return;
+    this.#isFailing = true;
+    this.#knownMs = this.#clock.nowMs();
+    this.#dueMs = this.#knownMs + this.#backoff.next();
+  }
+
+  /** The peer reached this member: it is likely that it can be reached, too. */
+  heard(): void {
+    if (!this.#isFailing && this.#waiting.size === 0) return;
+    if (!this.#mayHasten()) return;
+    this.#dueMs = Number.NEGATIVE_INFINITY;
+    this.#wake(true);
+  }
+
+  /** The peer has other addresses now. */
+  forget(): void {
+    this.#isFailing = false;
+    this.#dueMs = Number.NEGATIVE_INFINITY;
+    this.#backoff.reset();
+    this.#wake(true);
+  }
+
+  /** Not always: a peer that reaches this member and cannot be reached would be dialled as often as it sends. */
+  #mayHasten(): boolean {
+    const nowMs = this.#clock.nowMs();
+    if (nowMs < this.#hastenedMs + LONGEST_WAIT_MS) return false;
+    this.#hastenedMs = nowMs;
+    return true;
+  }
+
+  #wake(isHastened: boolean): void {
+    for (const wake of [...this.#waiting]) wake(isHastened);
+  }
+
+  /** Until then, or until something has changed. Resolves with whether no pause need be kept any more. */
+  #wait(waitMs: number, signal: AbortSignal): Promise<boolean> {
+    return new Promise((resolve) => {
+      const finish = (isHastened: boolean) => {
+        timer.cancel();
+        this.#waiting.delete(finish);
+        signal.removeEventListener("abort", onAbort);
+        resolve(isHastened);
+      };
+      const onAbort = () => finish(false);
+      const timer = this.#clock.setTimer(Math.max(0, waitMs), () => finish(false));
+      this.#waiting.add(finish);
+      signal.addEventListener("abort", onAbort);
+    });
+  }
+}
