@@ -15,9 +15,9 @@ export interface OpenListeners {
   readonly urls: readonly string[];
 }
 
-/** Fails with one clear line when an address is taken, before any data has been touched. */
-export async function checkAddressesFree(config: ServerConfig): Promise<void> {
-  for (const address of [...config.listenPeerUrls, ...config.listenClientUrls].flatMap(bindAddresses)) {
+/** Fails with one clear line when an address for clients is taken, before any data has been touched. */
+export async function checkClientAddressesFree(config: ServerConfig): Promise<void> {
+  for (const address of config.listenClientUrls.flatMap(bindAddresses)) {
     if (address.path !== undefined || address.port === 0) continue;
     const server = net.createServer();
     try {

@@ -8,6 +8,7 @@ import { type FailpointServer, openFailpointServer } from "../failpoints/index.t
 import type { Gateway } from "../http/gateway/gateway.ts";
 import { type ClientHttp, createClientHttp } from "../http/servers.ts";
 import { PeerDialer } from "../peer/dialer.ts";
+import { openPeerListeners, type PeerListeners } from "../peer/listener.ts";
 import { createPeerRequests, type PeerRequests } from "../peer/peer-requests.ts";
 import { PeerCertificates } from "../peer/tls/peer-certificates.ts";
 import type { Backend } from "../seams/backend.ts";
@@ -21,11 +22,12 @@ import { withoutSync } from "../seams/unsafe-disk.ts";
 import { type Logger, silentLogger } from "../telemetry/logger.ts";
 import { Metrics } from "../telemetry/metrics.ts";
 import { makeMissingPairs } from "../tls/generated-files.ts";
+import { Wal } from "../wal/wal.ts";
 import { LeaderMonitor } from "../watch/leader-monitor.ts";
 import { ClusterDuties } from "./cluster-duties.ts";
 import { describeConfig } from "./describe-config.ts";
 import { hastenElection } from "./first-election.ts";
-import { checkAddressesFree, type OpenListeners, openClientListeners } from "./listeners.ts";
+import { checkClientAddressesFree, type OpenListeners, openClientListeners } from "./listeners.ts";
 import { configFromOptions, isServerConfig, type MemberOptions } from "./options.ts";
 import {
   buildParts,
@@ -70,6 +72,7 @@ export class Member implements AsyncDisposable {
   readonly #stopping = new AbortController();
   #storage: MemberStorage | undefined;
   #parts: MemberParts | undefined;
+  #peerListeners: PeerListeners | undefined;
   #peerRequests: PeerRequests | undefined;
   #peers: Peers | undefined;
   #duties: ClusterDuties | undefined;
@@ -123,7 +126,7 @@ export class Member implements AsyncDisposable {
   }
 
   get peerUrls(): readonly string[] {
-    return this.#peers?.urls ?? [];
+    return this.#peerListeners?.urls ?? [];
   }
 
   /**
@@ -143,7 +146,9 @@ export class Member implements AsyncDisposable {
     const { config } = this;
     this.#log.info("starting an etcd server", describeConfig(config));
     this.#failpointServer = await openFailpointServer();
-    await checkAddressesFree(config);
+    const peerListeners = await openEarly(config, this.#disk, this.#clock);
+    this.#peerListeners = peerListeners;
+    await checkClientAddressesFree(config);
     await makeMissingPairs(config, this.#clock, this.#log);
     const certificates = config.peerTls === undefined ? undefined : new PeerCertificates(config.peerTls);
     const dialer = new PeerDialer(certificates);
@@ -172,6 +177,7 @@ export class Member implements AsyncDisposable {
         this.#peers = new Peers({
           config,
           storage,
+          listeners: peerListeners,
           certificates,
           dialer,
           events,
@@ -203,7 +209,7 @@ export class Member implements AsyncDisposable {
     this.#duties = new ClusterDuties(parts.context, parts.compaction);
     await this.#restoreState(parts);
     if (storage.isRestart && config.features.InitialCorruptCheck) await checkAgainstPeers(parts);
-    await this.#peers!.listen(parts.context);
+    this.#peers!.serve(parts.context);
     for (const remote of storage.remotes) parts.transport.addRemote(remote.id, remote.peerUrls);
     connectToMembers(parts.transport, storage);
     this.#startTicking(parts);
@@ -362,6 +368,7 @@ export class Member implements AsyncDisposable {
     this.#duties?.stop();
     this.#parts?.snapshotSender.stop();
     await this.#peers?.close();
+    await this.#peerListeners?.close();
     this.#peerRequests?.close();
     this.#stopped = true;
     this.#ticker?.cancel();
@@ -383,6 +390,21 @@ export class Member implements AsyncDisposable {
     // Whatever failed, the log has what was acknowledged: nothing is written any more.
     await lock.release();
   }
+}
+
+/**
+ * Other members reach one that restarts long before it has read what it has stored. Their requests wait until it can answer
+ * them, but where it would wait for theirs: members that begin a cluster ask each other first who is there already, and
+ * those that compare their state before they serve it ask for that.
+ */
+async function openEarly(config: ServerConfig, disk: Disk, clock: Clock): Promise<PeerListeners> {
+  const asksOthers = config.features.InitialCorruptCheck || !(await Wal.exists(disk, config.walDir));
+  return openPeerListeners({
+    listenUrls: config.listenPeerUrls,
+    secure: config.peerTls !== undefined,
+    early: asksOthers ? "close" : "hold",
+    clock,
+  });
 }
 
 /** Before anybody is served: what differs from the others' state must not be. */

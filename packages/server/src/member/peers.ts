@@ -2,7 +2,7 @@ import type { ApiContext } from "../api/context.ts";
 import type { ServerConfig } from "../config/server-config.ts";
 import { peerEndpoints } from "../http/peer/endpoints.ts";
 import type { PeerDialer } from "../peer/dialer.ts";
-import { openPeerListeners, type PeerListeners } from "../peer/listener.ts";
+import type { PeerListeners } from "../peer/listener.ts";
 import type { PeerMetrics } from "../peer/metrics.ts";
 import { PeerTransport } from "../peer/peer-transport.ts";
 import { PeerServer } from "../peer/server.ts";
@@ -17,6 +17,7 @@ import type { MemberStorage } from "./storage.ts";
 export interface PeersOptions {
   readonly config: ServerConfig;
   readonly storage: MemberStorage;
+  readonly listeners: PeerListeners;
   readonly certificates: PeerCertificates | undefined;
   readonly dialer: PeerDialer;
   readonly events: TransportEvents;
@@ -31,7 +32,6 @@ const DIAL_MS = 1_000;
 export class Peers {
   readonly transport: PeerTransport;
   readonly #options: PeersOptions;
-  #listeners: PeerListeners | undefined;
 
   constructor(options: PeersOptions) {
     this.#options = options;
@@ -57,20 +57,16 @@ export class Peers {
     return this.transport.metrics;
   }
 
-  get urls(): readonly string[] {
-    return this.#listeners?.urls ?? [];
-  }
-
   /** Lets others reach this member. */
-  async listen(context: ApiContext): Promise<void> {
-    const { config, certificates, log } = this.#options;
-    const server = new PeerServer(this.transport, peerEndpoints(context));
-    this.#listeners = await openPeerListeners(config.listenPeerUrls, server, certificates, log);
+  serve(context: ApiContext): void {
+    const { certificates, listeners, log } = this.#options;
+    listeners.serve(new PeerServer(this.transport, peerEndpoints(context)), certificates, log);
   }
 
   async close(): Promise<void> {
-    this.#listeners?.stopListening();
+    const { listeners } = this.#options;
+    listeners.stopListening();
     await this.transport.close();
-    await this.#listeners?.close();
+    await listeners.close();
   }
 }

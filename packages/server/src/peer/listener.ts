@@ -2,7 +2,9 @@ import { rmSync } from "node:fs";
 import net from "node:net";
 import { ConfigError } from "../config/errors.ts";
 import { type BindAddress, bindAddresses, cannotListen, isMissingAddress } from "../http/bind-addresses.ts";
+import type { Clock } from "../seams/clock.ts";
 import type { Logger } from "../telemetry/logger.ts";
+import { HeldConnections } from "./held-connections.ts";
 import type { PeerServer } from "./server.ts";
 import { type NameResolver, systemResolver } from "./tls/client-address.ts";
 import type { PeerCertificates } from "./tls/peer-certificates.ts";
@@ -11,37 +13,64 @@ import { TlsAcceptor } from "./tls/tls-acceptor.ts";
 const TCP_KEEPALIVE_MS = 30_000;
 const BACKLOG = 4096;
 
+export interface PeerListenOptions {
+  readonly listenUrls: readonly string[];
+  /** Whether there are certificates, so that https can be served. */
+  readonly secure: boolean;
+  /** What becomes of connections that come before `serve` is called: they wait for it, or are closed. */
+  readonly early: "hold" | "close";
+  readonly clock: Clock;
+}
+
+/** Who serves the connections. */
+interface Service {
+  readonly server: PeerServer;
+  readonly acceptor: TlsAcceptor | undefined;
+}
+
 /** Sockets that take connections of other members, and the connections themselves. */
 export class PeerListeners {
   /** The listen URLs, a port 0 replaced by the one that was given. */
   readonly urls: string[] = [];
+  readonly #options: PeerListenOptions;
   readonly #servers: net.Server[] = [];
   readonly #sockets = new Set<net.Socket>();
-  readonly #server: PeerServer;
-  readonly #acceptor: TlsAcceptor | undefined;
+  readonly #held: HeldConnections;
+  #service: Service | undefined;
 
-  constructor(
+  constructor(options: PeerListenOptions) {
+    this.#options = options;
+    this.#held = new HeldConnections(options.clock);
+  }
+
+  /** From now on connections are served, those first that wait. */
+  serve(
     server: PeerServer,
     certificates: PeerCertificates | undefined,
     log: Logger,
-    resolver: NameResolver,
-  ) {
-    this.#server = server;
-    this.#acceptor =
-      certificates === undefined
-        ? undefined
-        : new TlsAcceptor(certificates, resolver, log, (socket) => this.#serve(socket));
+    resolver: NameResolver = systemResolver,
+  ): void {
+    const serve = (socket: net.Socket) => server.http.emit("connection", socket);
+    const acceptor =
+      certificates === undefined ? undefined : new TlsAcceptor(certificates, resolver, log, serve);
+    this.#service = { server, acceptor };
+    this.#held.serveAll();
   }
 
   async listen(url: string): Promise<void> {
     let chosenPort: number | undefined;
     for (const address of bindAddresses(url)) {
-      if (address.secure && this.#acceptor === undefined) {
+      if (address.secure && !this.#options.secure) {
         throw new ConfigError(`no TLS certificate is configured for ${url}`);
       }
       if (address.path !== undefined) rmSync(address.path, { force: true });
       const server = net.createServer(
-        { noDelay: true, keepAlive: true, keepAliveInitialDelay: TCP_KEEPALIVE_MS },
+        {
+          noDelay: true,
+          keepAlive: true,
+          keepAliveInitialDelay: TCP_KEEPALIVE_MS,
+          pauseOnConnect: true,
+        },
         (socket) => this.#accept(socket, address.secure),
       );
       try {
@@ -57,6 +86,10 @@ export class PeerListeners {
     this.urls.push(chosenPort === undefined ? url : url.replace(/:\d+$/, `:${chosenPort}`));
   }
 
+  get connectionCount(): number {
+    return this.#sockets.size;
+  }
+
   /** Takes no more connections; those that are there go on. */
   stopListening(): void {
     for (const server of this.#servers) if (server.listening) server.close();
@@ -69,7 +102,7 @@ export class PeerListeners {
       (socket) => new Promise<void>((resolve) => socket.once("close", () => resolve())),
     );
     for (const socket of this.#sockets) socket.destroy();
-    this.#server.http.close();
+    this.#service?.server.http.close();
     await Promise.all(closed);
   }
 
@@ -77,26 +110,28 @@ export class PeerListeners {
     this.#sockets.add(socket);
     socket.on("close", () => this.#sockets.delete(socket));
     socket.on("error", () => socket.destroy());
-    if (secure) void this.#acceptor!.accept(socket);
-    else this.#serve(socket);
+    if (this.#service !== undefined) serveSocket(this.#service, socket, secure);
+    else if (this.#options.early === "hold") {
+      this.#held.hold(socket, () => serveSocket(this.#service!, socket, secure));
+    } else socket.destroy();
   }
+}
 
-  #serve(socket: net.Socket): void {
-    this.#server.http.emit("connection", socket);
+/** `socket` is paused. */
+function serveSocket({ server, acceptor }: Service, socket: net.Socket, secure: boolean): void {
+  if (socket.destroyed) return;
+  if (secure) void acceptor!.accept(socket);
+  else {
+    server.http.emit("connection", socket);
+    socket.resume();
   }
 }
 
 /** Throws `ConfigError` when an address cannot be had; nothing is left open then. */
-export async function openPeerListeners(
-  listenUrls: readonly string[],
-  server: PeerServer,
-  certificates: PeerCertificates | undefined,
-  log: Logger,
-  resolver: NameResolver = systemResolver,
-): Promise<PeerListeners> {
-  const listeners = new PeerListeners(server, certificates, log, resolver);
+export async function openPeerListeners(options: PeerListenOptions): Promise<PeerListeners> {
+  const listeners = new PeerListeners(options);
   try {
-    for (const url of listenUrls) await listeners.listen(url);
+    for (const url of options.listenUrls) await listeners.listen(url);
   } catch (error) {
     await listeners.close();
     throw error;

@@ -18,7 +18,7 @@ const LINGER_MS = 1_000;
 
 /**
  * The peer port's HTTP/1.1 server: `/raft` and below for the transport, all else for `plain`. It does not listen;
- * connections are handed to `http` by `openPeerListeners`.
+ * connections are handed to `http` by `PeerListeners`.
  */
 export class PeerServer {
   readonly http: http.Server;

@@ -127,7 +127,13 @@ export async function startMember(
         response.end();
       }),
   );
-  const listeners = await openPeerListeners([listenUrl], server, certificates, silentLogger, resolver);
+  const listeners = await openPeerListeners({
+    listenUrls: [listenUrl],
+    secure: certificates !== undefined,
+    early: "close",
+    clock: realClock,
+  });
+  listeners.serve(server, certificates, silentLogger, resolver);
   urls.push(...listeners.urls);
   const stop = async () => {
     await transport.close();
