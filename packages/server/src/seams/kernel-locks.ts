@@ -73,7 +73,7 @@ function loadKernelCalls(): KernelCalls | undefined {
   if (!isLinux && process.platform !== "darwin") return undefined;
   const errnoLocation = isLinux ? "__errno_location" : "__error";
   try {
-    const ffi = process.getBuiltinModule("node:ffi");
+    const ffi = withoutWarnings(() => process.getBuiltinModule("node:ffi"));
     if (ffi === undefined) return undefined;
     const library = new ffi.DynamicLibrary(null);
     const flock = library.getFunction("flock", { arguments: ["i32", "i32"], return: "i32" });
@@ -95,5 +95,16 @@ function loadKernelCalls(): KernelCalls | undefined {
     };
   } catch {
     return undefined;
+  }
+}
+
+/** A program that has a member inside it is not to print that the runtime calls this module experimental. */
+function withoutWarnings<Result>(load: () => Result): Result {
+  const { emitWarning } = process;
+  process.emitWarning = () => {};
+  try {
+    return load();
+  } finally {
+    process.emitWarning = emitWarning;
   }
 }
