@@ -14,7 +14,7 @@ import {
   StateType,
   withoutVoteRequests,
 } from "@quorate/raft";
-import { assert } from "../assert.ts";
+import { AssertionFailure, assert } from "../assert.ts";
 import { RequestError } from "../errors.ts";
 import { failpoints } from "../failpoints/index.ts";
 import type { Clock } from "../seams/clock.ts";
@@ -560,7 +560,9 @@ export class Consensus {
   #apply({ entries, responses }: Message): void {
     for (let i = 0; i < entries.length; i++) {
       const entry = entries[i]!;
-      assert(entry.index === this.#appliedIndex + 1, `entry ${entry.index} follows ${this.#appliedIndex}`);
+      if (entry.index !== this.#appliedIndex + 1) {
+        throw new AssertionFailure(`entry ${entry.index} follows ${this.#appliedIndex}`);
+      }
       this.#appliedIndex = entry.index;
       this.#appliedTerm = entry.term;
       if (entry.type !== EntryType.EntryNormal) {

@@ -233,7 +233,7 @@ export class LogWriter {
     let state = deferred;
     for (const message of batch) {
       if (message.term !== 0) {
-        assert(message.term >= this.#term, `term ${message.term} follows ${this.#term}`);
+        assert(message.term >= this.#term, "the term never goes back");
         mustSync ||= message.term !== this.#term || message.vote !== this.#vote;
         state = hardStateOf(message);
         this.#term = message.term;

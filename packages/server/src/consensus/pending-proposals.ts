@@ -1,5 +1,5 @@
 import type { Entry } from "@quorate/raft";
-import { assert } from "../assert.ts";
+import { AssertionFailure } from "../assert.ts";
 import { RequestError } from "../errors.ts";
 import type { Proposal } from "./proposal.ts";
 
@@ -40,10 +40,9 @@ export class PendingProposals {
       this.#advance();
       if (proposal.settled) continue;
       if (proposal.index === entry.index && proposal.term === entry.term) {
-        assert(
-          proposal.hasDataOf(entry),
-          `entry ${entry.index} of term ${entry.term} is what was proposed as it`,
-        );
+        if (!proposal.hasDataOf(entry)) {
+          throw new AssertionFailure(`entry ${entry.index} of term ${entry.term} is what was proposed as it`);
+        }
         proposal.settled = true;
         return proposal;
       }
