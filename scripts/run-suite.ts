@@ -91,6 +91,10 @@ export const SUITES: Readonly<Record<string, Suite>> = {
     onlyOurs: true,
     onlyByName: true,
   },
+  "etcd-robustness": {
+    file: "test/robustness/etcd-robustness.suite.ts",
+    what: "etcd's own robustness suite: load, failpoints, and its checker",
+  },
   failpoints: {
     file: "test/crash/failpoints.suite.ts",
     what: "a panic at every failpoint under load",
