@@ -4,7 +4,8 @@ import { CorruptionMonitor } from "../corruption/monitor.ts";
 import { ClusterVersionMonitor } from "./cluster-version.ts";
 import type { LogCompaction } from "./log-compaction.ts";
 
-const VERSION_WAIT_MS = 1_000;
+/** An election, an unanswered question of the leader's and the way through the log fit in. */
+const VERSION_WAIT_MS = 5_000;
 
 /** What a member does for its cluster besides serving. */
 export class ClusterDuties {

@@ -67,6 +67,18 @@ test("the version begins low when a member is silent, and rises when it speaks",
   assert.equal(storageVersion(three.cluster.backend), "3.7.0");
 });
 
+test("the first version is not held up by a member that does not answer; later ones may take their time", async () => {
+  const three = new Monitored(1, 2, 3);
+  const timeouts = () => three.cluster.peers.asked.map(({ request }) => request.timeoutMs);
+  three.monitor.start();
+  three.monitor.leaderCommitted();
+  await settle();
+  assert.deepEqual(timeouts(), [1_000, 1_000]);
+  await three.cluster.advance(4_000);
+  const { requestTimeoutMs } = three.cluster.context;
+  assert.deepEqual(timeouts().slice(2), [requestTimeoutMs, requestTimeoutMs]);
+});
+
 test("only the leader decides", async () => {
   const three = new Monitored(1, 2, 3);
   three.versions = { 2: "3.7.3", 3: "3.7.3" };

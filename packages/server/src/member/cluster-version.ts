@@ -31,6 +31,8 @@ export interface ClusterVersionOptions {
 }
 
 const INTERVAL_MS = 4_000;
+/** Nobody is served before there is a first version, so it is not held up by a member that does not answer. */
+const FIRST_QUESTION_TIMEOUT_MS = 1_000;
 
 /**
  * Keeps the cluster version at what all members understand, which is the leader's duty, the storage version at the
@@ -152,7 +154,8 @@ export class ClusterVersionMonitor {
   /** Of all members; undefined for those that do not answer. */
   #serverVersions(): Promise<(string | undefined)[]> {
     const { log, membership, peerRequests, requestTimeoutMs } = this.#options.context;
-    const questions = { requests: peerRequests, log, timeoutMs: requestTimeoutMs };
+    const timeoutMs = membership.version === undefined ? FIRST_QUESTION_TIMEOUT_MS : requestTimeoutMs;
+    const questions = { requests: peerRequests, log, timeoutMs };
     return Promise.all(
       membership.members.map(async (member) =>
         member.id === membership.localId

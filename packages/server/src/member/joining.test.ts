@@ -231,6 +231,21 @@ test("a new cluster begins with the members that all compute alike", async () =>
   assert.deepEqual(peers.timeouts, [1_000, 1_000]);
 });
 
+test("a member of a new cluster asks all others at once: one that says nothing holds up nobody's turn", async () => {
+  const peers = new FakePeers({});
+  const answers: (() => void)[] = [];
+  peers.send = (url) =>
+    new Promise((_, reject) => {
+      peers.asked.push(url);
+      answers.push(() => reject(new Error("timeout")));
+    });
+  const found = find(settings("new", "b", ["a", "b", "c"]), peers);
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(peers.asked, [urlOf("a"), urlOf("c")]);
+  for (const answer of answers) answer();
+  assert.equal((await found).firstMembers.length, 3);
+});
+
 test("a member that is running already is not started a second time", async () => {
   const given = settings("new", "b", ["a", "b", "c"]);
   const own = initialMembers(given).find(({ name }) => name === "b")!;

@@ -51,7 +51,11 @@ async function begin(settings: JoiningSettings, ways: JoiningWays): Promise<Init
   if (problem !== undefined) throw new ConfigError(problem);
   const members = initialMembers(settings);
   const { id } = byName(members, settings.name);
-  const running = await fetchCluster(remoteUrls(members, settings.name), PROBE_TIMEOUT_MS, ways, false);
+  // At once: one that accepts and says nothing must not make this member the last one to start.
+  const answers = await Promise.all(
+    remoteUrls(members, settings.name).map((url) => fetchClusterAt(url, PROBE_TIMEOUT_MS, ways, false)),
+  );
+  const running = answers.find((answer) => answer !== undefined);
   const known = running?.members.find((member) => member.id === id);
   if (known !== undefined && known.clientUrls.length > 0) {
     throw new Error(`member ${formatId(id)} has already been bootstrapped`);
@@ -69,7 +73,7 @@ async function join(settings: JoiningSettings, ways: JoiningWays): Promise<Initi
   const problem = existingClusterProblem(settings);
   if (problem !== undefined) throw new ConfigError(problem);
   const local = initialMembers(settings);
-  const running = await fetchCluster(remoteUrls(local, settings.name), FETCH_TIMEOUT_MS, ways, true);
+  const running = await fetchCluster(remoteUrls(local, settings.name), FETCH_TIMEOUT_MS, ways);
   if (running === undefined || running.members.length === 0) {
     const why =
       running === undefined
@@ -94,29 +98,41 @@ interface RunningCluster {
   readonly members: readonly ClusterMember[];
 }
 
-/** The first usable answer; undefined when there is none. The status of an answer says nothing about its use. */
+/** The first usable answer; undefined when there is none. */
 async function fetchCluster(
   urls: readonly string[],
+  timeoutMs: number,
+  ways: JoiningWays,
+): Promise<RunningCluster | undefined> {
+  for (const url of urls) {
+    const answer = await fetchClusterAt(url, timeoutMs, ways, true);
+    if (answer !== undefined) return answer;
+  }
+  return undefined;
+}
+
+/** undefined when the answer is of no use. Its status says nothing about that. */
+async function fetchClusterAt(
+  url: string,
   timeoutMs: number,
   { requests, log }: JoiningWays,
   logFailures: boolean,
 ): Promise<RunningCluster | undefined> {
-  for (const url of urls) {
-    try {
-      const { headers, body } = await requests.send(url, { method: "GET", path: "/members", timeoutMs });
-      const members = decodeMemberList(body.toString());
-      const ids = new Set(members.map((member) => member.id));
-      if (ids.size !== members.length || ids.has(0n)) throw new Error("members must have distinct IDs");
-      return { clusterId: parseId(headers["x-etcd-cluster-id"] ?? ""), members };
-    } catch (error) {
-      if (!logFailures) continue;
+  try {
+    const { headers, body } = await requests.send(url, { method: "GET", path: "/members", timeoutMs });
+    const members = decodeMemberList(body.toString());
+    const ids = new Set(members.map((member) => member.id));
+    if (ids.size !== members.length || ids.has(0n)) throw new Error("members must have distinct IDs");
+    return { clusterId: parseId(headers["x-etcd-cluster-id"] ?? ""), members };
+  } catch (error) {
+    if (logFailures) {
       log.warn("failed to get cluster response", {
         address: `${url}/members`,
         error: (error as Error).message,
       });
     }
+    return undefined;
   }
-  return undefined;
 }
 
 /** Gives each local member the ID of the running one with the same peer URLs. */
