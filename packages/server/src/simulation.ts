@@ -2,7 +2,8 @@
 
 export { localCalls } from "./api/local-calls.ts";
 export { createServices } from "./api/register.ts";
-export { MemoryBackend } from "./backend/memory-backend.ts";
+export { MemoryBackend, type MemoryBackendOptions } from "./backend/memory-backend.ts";
+export { memberId } from "./cluster/ids.ts";
 export type { ServerConfig } from "./config/server-config.ts";
 export type { GatewayBackend, GatewayCall } from "./http/gateway/backend.ts";
 export { type PlainHandler, peerEndpoints } from "./http/peer/endpoints.ts";

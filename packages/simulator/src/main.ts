@@ -1,9 +1,12 @@
 /**
- * Simulates clusters: `node packages/simulator/src/main.ts [--seed N] [--runs N] [--seconds N] [--trouble-ms N]
- * [--plant NAME]... [--trace]`. Prints each run that fails, and how to replay it; fails when one did.
+ * Simulates clusters: `node packages/simulator/src/main.ts [--seed N] [--runs N] [--seconds N] [--jobs N] [--trouble-ms N]
+ * [--plant NAME]... [--ignore INVARIANT]... [--trace]`. Prints each run that fails, and how to replay it; fails when one
+ * did.
  */
 import { parseArgs } from "node:util";
-import { PLANTS, type Plant, type RunResult, simulate } from "./index.ts";
+import { INVARIANTS, type Invariant } from "./checks/invariants.ts";
+import { PLANTS, type Plant } from "./index.ts";
+import { runInJobs, type SeedReport, type SeedSettings } from "./jobs.ts";
 
 const TRACE_LINES = 100_000;
 
@@ -12,48 +15,74 @@ const { values } = parseArgs({
     seed: { type: "string", default: "1" },
     runs: { type: "string", default: "1" },
     seconds: { type: "string", default: "Infinity" },
+    jobs: { type: "string", default: "1" },
     "trouble-ms": { type: "string", default: "15000" },
     plant: { type: "string", multiple: true, default: [] },
+    ignore: { type: "string", multiple: true, default: [] },
     trace: { type: "boolean", default: false },
     verbose: { type: "boolean", default: false },
   },
 });
-const plants = values.plant as Plant[];
-for (const plant of plants) {
-  if (!(plant in PLANTS))
-    throw new Error(`no such mistake: ${plant}; there are ${Object.keys(PLANTS).join(", ")}`);
-}
-const firstSeed = Number(values.seed);
+refuseUnknown("mistake", values.plant, PLANTS);
+refuseUnknown("invariant", values.ignore, INVARIANTS);
+const settings: SeedSettings = {
+  plants: values.plant as Plant[],
+  ignoredInvariants: values.ignore as Invariant[],
+  troubleMs: Number(values["trouble-ms"]),
+  traceLines: values.trace ? TRACE_LINES : 0,
+};
+const replayOptions = [
+  ["--trouble-ms", values["trouble-ms"]],
+  ...values.plant.map((plant) => ["--plant", plant]),
+  ...values.ignore.map((invariant) => ["--ignore", invariant]),
+];
+
 const startedMs = performance.now();
-let failed = 0;
-let runs = 0;
 const counts = new Map<string, number>();
-for (; runs < Number(values.runs); runs++) {
-  if (performance.now() - startedMs > Number(values.seconds) * 1_000) break;
-  const troubleMs = Number(values["trouble-ms"]);
-  const runStartedMs = performance.now();
-  const traceLines = values.trace ? TRACE_LINES : 0;
-  const result = await simulate({ seed: firstSeed + runs, plants, troubleMs, traceLines });
-  for (const [what, count] of result.counts) counts.set(what, (counts.get(what) ?? 0) + count);
-  if (values.trace) console.log(result.trace.join("\n"));
-  if (values.verbose || values.trace) console.log(summary(result, performance.now() - runStartedMs));
-  if (result.violations.length === 0) continue;
-  failed++;
-  console.log(`seed ${result.seed} failed:`);
-  for (const text of result.violations.slice(0, 5)) console.log(`  ${text}`);
-  const mistakes = plants.map((plant) => ` --plant ${plant}`).join("");
-  console.log(
-    `  replay: node packages/simulator/src/main.ts --seed ${result.seed} --trouble-ms ${troubleMs}${mistakes} --trace`,
-  );
-}
+/** By what they broke, or found. */
+const failedSeeds = new Map<string, number[]>();
+let runs = 0;
+let failed = 0;
+await runInJobs({
+  jobs: Number(values.jobs),
+  firstSeed: Number(values.seed),
+  runs: Number(values.runs),
+  endMs: startedMs + Number(values.seconds) * 1_000,
+  settings,
+  onReport: report,
+});
 if (values.verbose) console.log([...counts].map(([what, count]) => `${what}: ${count}`).join(", "));
-console.log(`${runs} runs from seed ${firstSeed}, ${failed} failed`);
+for (const [what, seeds] of failedSeeds) {
+  console.log(`${what}: ${seeds.length} seeds, ${seeds.slice(0, 8).join(" ")}`);
+}
+const rate = runs / ((performance.now() - startedMs) / 1_000);
+console.log(`${runs} runs from seed ${values.seed}, ${failed} failed, ${rate.toFixed(2)} seeds/s`);
 process.exitCode = failed > 0 ? 1 : 0;
 
-function summary(result: RunResult, tookMs: number): string {
-  const { seed, digest, worldMs, events, operations, acknowledged, revisions, leases, watched } = result;
-  return (
-    `seed ${seed}: ${digest}, ${(worldMs / 1000).toFixed(1)} s in ${(tookMs / 1000).toFixed(1)} s, ${events} events, ` +
-    `${acknowledged} of ${operations} operations, ${revisions} revisions, ${leases} leases, ${watched} watched`
-  );
+function report(result: SeedReport): void {
+  runs++;
+  for (const [what, count] of result.counts) counts.set(what, (counts.get(what) ?? 0) + count);
+  if (values.trace) console.log(result.trace.join("\n"));
+  if (values.verbose || values.trace) console.log(result.summary);
+  if (result.violations.length === 0) return;
+  failed++;
+  const kind = kindOf(result.violations[0]!);
+  failedSeeds.set(kind, [...(failedSeeds.get(kind) ?? []), result.seed]);
+  console.log(`seed ${result.seed} failed:`);
+  for (const text of result.violations.slice(0, 5)) console.log(`  ${text}`);
+  const options = [["--seed", result.seed], ...replayOptions].flat().join(" ");
+  console.log(`  replay: node packages/simulator/src/main.ts ${options} --trace`);
+}
+
+/** The invariant that was broken, or else the beginning of what was wrong. */
+function kindOf(violation: string): string {
+  const name = violation.slice(0, violation.indexOf(":"));
+  return name in INVARIANTS ? name : violation.split("\n")[0]!.replace(/\d+/g, "N").slice(0, 60);
+}
+
+function refuseUnknown(what: string, names: readonly string[], known: object): void {
+  for (const name of names) {
+    if (!(name in known))
+      throw new Error(`no such ${what}: ${name}; there are ${Object.keys(known).join(", ")}`);
+  }
 }

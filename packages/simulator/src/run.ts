@@ -1,8 +1,10 @@
 import { compareHashes, compareTables, haveConverged } from "./checks/convergence.ts";
 import { History, KeyHistories } from "./checks/history.ts";
+import type { Invariant } from "./checks/invariants.ts";
 import { Journal } from "./checks/journal.ts";
 import { checkLeases } from "./checks/leases.ts";
 import { checkOperations } from "./checks/operations.ts";
+import { ResourceLimits } from "./checks/resources.ts";
 import { checkWatcher } from "./checks/watches.ts";
 import { Administrator } from "./clients/administrator.ts";
 import type { MemberInfo } from "./clients/api.ts";
@@ -11,8 +13,10 @@ import { Watcher } from "./clients/watcher.ts";
 import { Worker } from "./clients/worker.ts";
 import { TroubleMaker } from "./faults/trouble-maker.ts";
 import { drawScenario, type Scenario } from "./scenario.ts";
+import { addressesOfTwins, firstAddresses } from "./world/addresses.ts";
 import { Machine } from "./world/machine.ts";
 import type { Plant } from "./world/planted-bugs.ts";
+import type { Process } from "./world/process.ts";
 import { World } from "./world/world.ts";
 
 export interface RunOptions {
@@ -22,6 +26,8 @@ export interface RunOptions {
   readonly troubleMs?: number;
   /** How many lines of what happened the result has. Default 0. */
   readonly traceLines?: number;
+  /** The run goes on when one of these is broken, to see what else is wrong. Default none. */
+  readonly ignoredInvariants?: readonly Invariant[];
 }
 
 export interface RunResult {
@@ -48,6 +54,8 @@ const RECOVERY_MS = 30_000;
 /** Everything that clients began has ended, leases too, within so long. */
 const QUIET_MS = 60_000;
 const POLL_MS = 100;
+/** In which clocks of members with IDs that are alike go on. */
+const TWINS_WALL_STEP_MS = 100;
 
 /** Simulates one cluster from its first start to its end. Never rejects for what members do wrong. */
 export async function simulate(options: RunOptions): Promise<RunResult> {
@@ -63,15 +71,24 @@ class Run {
   readonly #workers: Worker[] = [];
   readonly #holders: LeaseHolder[] = [];
   readonly #watchers: Watcher[] = [];
+  readonly #limits = new WeakMap<Process, ResourceLimits>();
   #clientsAreDone = false;
 
   constructor(options: RunOptions) {
-    const { seed, plants = [], troubleMs = 15_000, traceLines = 0 } = options;
+    const { seed, plants = [], troubleMs = 15_000, traceLines = 0, ignoredInvariants = [] } = options;
     this.#options = options;
-    this.#world = new World({ seed, plants: new Set(plants), traceLines });
+    this.#world = new World({
+      seed,
+      plants: new Set(plants),
+      traceLines,
+      ignoredInvariants: new Set(ignoredInvariants),
+    });
     this.#scenario = drawScenario(this.#world.random, troubleMs);
     this.#history = new History(this.#world);
-    this.#world.observe = (process) => this.#history.observe(process);
+    this.#world.observe = (process) => {
+      this.#history.observe(process);
+      this.#observeLimits(process);
+    };
   }
 
   async simulate(): Promise<RunResult> {
@@ -87,13 +104,17 @@ class Run {
   }
 
   #startMembers(): void {
-    const cluster = Array.from({ length: this.#scenario.members }, (_, i) => ({
-      name: `m${i + 1}`,
-      peerUrls: [`http://10.0.0.${i + 1}:2380`],
-    }));
+    const { members, hasTwins, firstCrashPoint } = this.#scenario;
+    const isAlone = members < 2;
+    const addresses =
+      hasTwins && !isAlone ? addressesOfTwins(this.#world.random, members) : firstAddresses(members);
+    const cluster = addresses.map((address, i) => ({ name: `m${i + 1}`, peerUrls: [address] }));
     for (const { name, peerUrls } of cluster) {
-      this.#addMachine(name, peerUrls[0]!, { initialCluster: cluster, initialClusterState: "new" }).start();
+      this.#addMachine(name, peerUrls[0]!, { initialCluster: cluster, initialClusterState: "new" });
     }
+    const { machines, random } = this.#world;
+    if (firstCrashPoint > 0) random.pick(machines).losePowerAtOperation(firstCrashPoint);
+    for (const machine of machines) machine.start();
   }
 
   #addMachine(
@@ -101,20 +122,22 @@ class Run {
     address: string,
     cluster: Pick<Machine["options"], "initialCluster" | "initialClusterState">,
   ) {
-    const { clockSkew, member } = this.#scenario;
+    const { clockSkew, hasTwins, member } = this.#scenario;
     const { random } = this.#world;
     const skew = {
       rate: 1 + random.between(-clockSkew, clockSkew),
       originMs: random.below(1_000_000),
-      wallOffsetMs: random.below(10_000),
+      wallOffsetMs: hasTwins ? 0 : random.below(10_000),
+      wallStepMs: hasTwins ? TWINS_WALL_STEP_MS : 1,
     };
-    const machine = new Machine(this.#world, name, address, skew, {
+    const options = {
       dataDir: "/data",
       name,
       initialAdvertisePeerUrls: [address],
       ...cluster,
       ...member,
-    });
+    };
+    const machine = new Machine(this.#world, name, address, skew, options, this.#scenario);
     this.#world.machines.push(machine);
     return machine;
   }
@@ -140,11 +163,13 @@ class Run {
     if (scenario.floods) {
       flooders.push(new Worker(world, this.#journal, "flood", 0));
     }
+    const trouble = new TroubleMaker(world, scenario);
     const administrator = new Administrator(world, this.#journal, {
       ...scenario,
       startMember: (address, members) => this.#startJoining(address, members),
+      calm: () => trouble.calm(),
+      disturb: () => trouble.disturb(),
     });
-    const trouble = new TroubleMaker(world, scenario);
     const everybody = [...this.#workers, ...this.#holders, administrator];
     const works = [...everybody.map((each) => each.run()), ...flooders.map((each) => each.flood())];
     void Promise.all(works).then(() => {
@@ -233,6 +258,26 @@ class Run {
       )),
     ];
     for (const text of wrong) world.violation(text);
+  }
+
+  #observeLimits(process: Process): void {
+    const { storage, parts, observer, machine, config } = process;
+    if (!process.isRestored || observer === undefined) return;
+    let limits = this.#limits.get(process);
+    if (limits === undefined) {
+      limits = new ResourceLimits(process.name, (invariant, text) => this.#world.broken(invariant, text));
+      this.#limits.set(process, limits);
+    }
+    const { nowMs } = this.#world.time;
+    limits.observe({
+      nowMs,
+      appliedIndex: parts!.consensus.appliedIndex,
+      snapshotIndex: Math.max(storage!.snapshot.index, observer.snapshotIndex),
+      snapshotCount: config.snapshotCount,
+      backlogBytes: storage!.backend.backlogBytes,
+      isHindered: machine.stalledUntilMs > nowMs || process.life.isPaused,
+      longestFlushMs: machine.disk.longestFlushMs,
+    });
   }
 
   /** Machines whose members belong to the cluster, as far as they know. */

@@ -20,8 +20,10 @@ const COPIED_BYTES = 4096;
 
 export interface MemoryBackendOptions extends Partial<CommitLimits> {
   readonly clock: Clock;
-  /** Milliseconds from a commit to its being durable. Default 1. */
-  readonly flushMs?: number;
+  /** Milliseconds from a commit to its being durable, asked for each. Default 1. */
+  readonly flushMs?: number | (() => number);
+  /** As how many bytes each byte counts in the backlog. Default 1. */
+  readonly backlogWeight?: number;
   /** What a crashed backend left. */
   readonly state?: MemoryState;
 }
@@ -92,7 +94,8 @@ export class MemoryBackend implements Backend {
   }
 
   get backlogBytes(): number {
-    return this.#pendingBytes + this.#sealedBytes + (this.#committing?.bytes ?? 0);
+    const bytes = this.#pendingBytes + this.#sealedBytes + (this.#committing?.bytes ?? 0);
+    return bytes * (this.#options.backlogWeight ?? 1);
   }
 
   putRevision(main: number, sub: number, tombstone: boolean, record: Uint8Array): void {
@@ -261,7 +264,9 @@ export class MemoryBackend implements Backend {
   #commitSealed(): void {
     if (this.#committing !== undefined || this.#sealed.length === 0) return;
     this.#commits++;
-    const flushed = this.#clock.setTimer(this.#options.flushMs ?? 1, () => this.#committed());
+    const { flushMs = 1 } = this.#options;
+    const durationMs = typeof flushMs === "number" ? flushMs : flushMs();
+    const flushed = this.#clock.setTimer(durationMs, () => this.#committed());
     this.#committing = { changes: this.#sealed, bytes: this.#sealedBytes, flushed };
     this.#sealed = [];
     this.#sealedBytes = 0;

@@ -16,7 +16,7 @@ import { forgetSnapshot } from "../wal/forget-snapshot.ts";
 import type { SegmentLocks } from "../wal/segment-locks.ts";
 import { findStart, type LogStart } from "../wal/snapshot-records.ts";
 import type { HardState, WalSnapshot } from "../wal/types.ts";
-import { Wal } from "../wal/wal.ts";
+import { Wal, type WalOptions } from "../wal/wal.ts";
 import { WalLock } from "../wal/wal-lock.ts";
 import { forceNewCluster } from "./force-new-cluster.ts";
 import type { InitialIdentity } from "./joining.ts";
@@ -62,6 +62,8 @@ export interface StorageOptions {
   /** Asked only when there is no log yet. */
   readonly findIdentity: () => Promise<InitialIdentity>;
   readonly log: Logger;
+  /** For the simulator, whose logs are short. */
+  readonly walSegmentBytes?: number;
 }
 
 /**
@@ -124,13 +126,8 @@ interface OpeningContext {
 type OpenedLog = Omit<MemberStorage, "backend" | "isRestart" | "lock">;
 
 /** A member without a log, or with one that its first start had no time to write to: its life begins here. */
-async function begin({
-  options,
-  paths,
-  backend,
-  segmentLocks,
-  closeLater,
-}: OpeningContext): Promise<OpenedLog> {
+async function begin(context: OpeningContext): Promise<OpenedLog> {
+  const { options, paths, backend, segmentLocks, closeLater } = context;
   const { config, disk, log } = options;
   refuseWithoutLog(backend, paths);
   const { localId, clusterId, firstMembers, remotes } = await options.findIdentity();
@@ -140,7 +137,7 @@ async function begin({
     joins: firstMembers.length === 0,
   });
   await Wal.remove(disk, paths.wal, segmentLocks);
-  const wal = await Wal.create(disk, paths.wal, { nodeId: localId, clusterId }, { locks: segmentLocks });
+  const wal = await Wal.create(disk, paths.wal, { nodeId: localId, clusterId }, walOptions(context));
   closeLater(() => wal.close());
   // A member that forgets itself in a power failure would begin a second life under its old ID.
   const above = new Set([...ancestorsOf(paths.database, 4), ...ancestorsOf(paths.wal, 3)]);
@@ -158,6 +155,11 @@ async function begin({
     firstMembers,
     remotes,
   };
+}
+
+function walOptions({ options, segmentLocks: locks }: OpeningContext): WalOptions {
+  const { walSegmentBytes: segmentBytes } = options;
+  return segmentBytes === undefined ? { locks } : { locks, segmentBytes };
 }
 
 /**
@@ -196,13 +198,15 @@ function ancestorsOf(path: string, count: number): string[] {
 }
 
 async function restart(start: LogStart, context: OpeningContext): Promise<OpenedLog> {
-  const { options, paths, backend, segmentLocks, closeLater } = context;
+  const { options, paths, backend, closeLater } = context;
   const { config, disk, log } = options;
   const { snapshot, resume } = start;
   const appliedIndex = backend.consistentIndex;
   assert(appliedIndex >= snapshot.index, "the database has what the log begins after");
-  const walOptions = { resume, locks: segmentLocks };
-  const { wal, content, repair } = await Wal.open(disk, paths.wal, snapshot, walOptions);
+  const { wal, content, repair } = await Wal.open(disk, paths.wal, snapshot, {
+    resume,
+    ...walOptions(context),
+  });
   closeLater(() => wal.close());
   if (repair !== undefined) log.warn("repaired the log after a torn write", { ...repair });
   if (content.metadata === undefined) throw new Error(`${paths.wal}: the log does not say whose it is`);

@@ -9,11 +9,21 @@ export interface Duties {
   readonly compacts: boolean;
   readonly movesLeader: boolean;
   readonly replacesMembers: boolean;
+  /** Members are removed down to the last voter, and come back. */
+  readonly shrinks: boolean;
+  /** Learners may stay learners. */
+  readonly keepsLearners: boolean;
   /** Starts a member without data at `address`, on a machine that is new or was erased, to join `members`. */
   readonly startMember: (address: string, members: readonly MemberInfo[]) => void;
+  /** Everything is well and nothing goes wrong until `disturb`. */
+  readonly calm: () => void;
+  readonly disturb: () => void;
 }
 
 const REPLACE_TIMEOUT_MS = 30_000;
+const POLL_MS = 20;
+/** So long nothing ends the last voter's process: until its disk certainly says that it is the last one. */
+const LAST_VOTER_SPARED_MS = 2_000;
 
 /** Compacts, moves leadership, and replaces members, as an operator does. */
 export class Administrator {
@@ -35,12 +45,13 @@ export class Administrator {
   }
 
   async run(): Promise<void> {
-    const { compacts, movesLeader, replacesMembers } = this.#duties;
+    const { compacts, movesLeader, replacesMembers, shrinks } = this.#duties;
     while (!this.#stopped) {
       await this.#world.time.sleep(300 + this.#random.exponential(1_000));
       const roll = this.#random.fraction();
       if (compacts && roll < 0.4) await this.#compact();
       else if (movesLeader && roll < 0.7) await this.#moveLeader();
+      else if (shrinks && roll > 0.6 && this.#random.chance(0.7)) await this.#shrinkOrGrow();
       else if (replacesMembers && roll > 0.7) await this.#replaceMember();
     }
   }
@@ -70,8 +81,8 @@ export class Administrator {
    * back at the same address as another member.
    */
   async #replaceMember(): Promise<void> {
-    const before = await this.#try((api) => api.members());
-    if (before === undefined || before.some(({ isLearner, name }) => isLearner || name === "")) return;
+    const before = await this.#settledMembers();
+    if (before === undefined) return;
     const old = this.#random.pick(before);
     const isRebuilt = before.length > 2 && this.#random.chance(0.4);
     const oldAddress = old.peerUrls[0]!;
@@ -79,14 +90,70 @@ export class Administrator {
     const address = isRebuilt ? oldAddress : `http://10.0.1.${this.#world.machines.length}:2380`;
     if (!(await this.#add(address))) return;
     this.#world.count(isRebuilt ? "members rebuilt" : "members added");
-    // Never from two to one: who stays could die before it knows for certain that the other one has left for good.
     if (!isRebuilt && before.length > 1 && (await this.#remove(old))) this.#world.count("members removed");
   }
 
-  /** Returns whether a member at `address` has become a voter. */
+  /** One member goes, be it the leader, until there is one left; then another one comes. */
+  async #shrinkOrGrow(): Promise<void> {
+    const before = await this.#settledMembers();
+    if (before === undefined) return;
+    const old = this.#random.pick(before);
+    if (before.length === 1) {
+      if (await this.#add(`http://10.0.1.${this.#world.machines.length}:2380`)) this.#world.count("grown");
+    } else if (before.length === 2) {
+      await this.#leaveOne(before.find((member) => member !== old)!, old);
+    } else if (await this.#remove(old)) {
+      this.#world.count("members removed");
+    }
+  }
+
+  /**
+   * From two voters to one, in a quiet hour: who stays would wait for the other one for ever, did it not learn that that one
+   * has left for good.
+   */
+  async #leaveOne(last: MemberInfo, old: MemberInfo): Promise<void> {
+    const { time, machines } = this.#world;
+    const survivor = this.#world.machine(last.peerUrls[0]!)!;
+    const everybody = machines.filter((machine) => machine.isWanted);
+    this.#duties.calm();
+    try {
+      const giveUpMs = time.nowMs + REPLACE_TIMEOUT_MS;
+      while (!everybody.every(({ process }) => process?.isServing === true)) {
+        if (this.#stopped || time.nowMs > giveUpMs) return;
+        await time.sleep(POLL_MS);
+      }
+      survivor.sparedUntilMs = Number.POSITIVE_INFINITY;
+      void this.#remove(old);
+      while (survivor.process?.isRemoved(old.id) !== true) {
+        // Asked for, it will happen.
+        if (this.#stopped) return;
+        await time.sleep(POLL_MS);
+      }
+      this.#world.count("single voters left");
+    } finally {
+      survivor.sparedUntilMs = time.nowMs + LAST_VOTER_SPARED_MS;
+      this.#duties.disturb();
+    }
+    this.#world.moment(old.peerUrls[0]!, "membership");
+  }
+
+  /** undefined when nobody tells, or one of them is on its way in. What a learner is to become may have to be decided. */
+  async #settledMembers(): Promise<MemberInfo[] | undefined> {
+    const members = await this.#try((api) => api.members());
+    if (members === undefined || members.some(({ name }) => name === "")) return undefined;
+    const learner = members.find(({ isLearner }) => isLearner);
+    if (learner === undefined) return members;
+    const roll = this.#random.fraction();
+    if (roll < 0.3) await this.#try((api) => api.promoteMember(learner.id));
+    else if (roll < 0.5) await this.#remove(learner);
+    return undefined;
+  }
+
+  /** Returns whether a member at `address` has become a voter, or a learner that stays one. */
   async #add(address: string): Promise<boolean> {
     const { time } = this.#world;
     const giveUpMs = time.nowMs + REPLACE_TIMEOUT_MS;
+    const staysLearner = this.#duties.keepsLearners && this.#random.chance(0.5);
     let isStarted = false;
     while (!this.#stopped && time.nowMs < giveUpMs) {
       await time.sleep(200);
@@ -100,6 +167,11 @@ export class Administrator {
       if (!added.isLearner) return true;
       if (!isStarted) this.#duties.startMember(address, members);
       isStarted = true;
+      if (staysLearner) {
+        if (added.name === "") continue;
+        this.#world.count("learners kept");
+        return true;
+      }
       await this.#try((api) => api.promoteMember(added.id));
     }
     return false;

@@ -1,41 +1,23 @@
 import type { Machine } from "../world/machine.ts";
+import type { Moment } from "../world/moments.ts";
 import { GOOD_LINKS } from "../world/network.ts";
 import type { SeededRandom } from "../world/seeded-random.ts";
 import type { World } from "../world/world.ts";
-
-export type Fault =
-  | "kill"
-  | "power"
-  | "blackout"
-  | "stop"
-  | "pause"
-  | "cut"
-  | "partition"
-  | "isolate-leader"
-  | "bad-links"
-  | "disk-stall"
-  | "disk-error"
-  | "disk-full"
-  | "wall-clock";
-
-export const FAULTS: readonly Fault[] = [
-  "kill",
-  "power",
-  "blackout",
-  "stop",
-  "pause",
-  "cut",
-  "partition",
-  "isolate-leader",
-  "bad-links",
-  "disk-stall",
-  "disk-error",
-  "disk-full",
-  "wall-clock",
-];
+import { ENDING_FAULTS, type Fault, FITTING_FAULTS } from "./faults.ts";
 
 const SHORTEST_FAULT_MS = 20;
 const MOMENT_MS = 30;
+/** A fault of the fitting kind at a moment, as against any other soon after it. */
+const FITTING_CHANCE = 0.75;
+/** Operations of a disk that a snapshot, a start or the change of a segment takes, or less. */
+const CRASH_POINTS = 16;
+/** After this a rolling restart does not wait for a member any longer. */
+const ROLLING_PATIENCE_MS = 3_000;
+const ROLLING_POLL_MS = 20;
+const PROMPT_RESTART_MS = 60;
+/** A leader that is lost has time for some words, which some hear. */
+const LAST_WORDS_MS = 5;
+const UNHEARD_CHANCE = 0.6;
 
 export interface TroublePlan {
   readonly faults: readonly Fault[];
@@ -53,12 +35,17 @@ export class TroubleMaker {
   readonly #random: SeededRandom;
   readonly #plan: TroublePlan;
   #stopped = false;
+  #isCalm = false;
+  /** Those that are to be lost as soon as they lead. */
+  readonly #doomed = new Set<Machine>();
+  /** World milliseconds before which no moment is used. */
+  #nextMomentMs = 0;
 
   constructor(world: World, plan: TroublePlan) {
     this.#world = world;
     this.#random = world.random.fork();
     this.#plan = plan;
-    world.onMoment = (machine) => this.#useMoment(machine);
+    world.onMoment = (machine, moment) => this.#useMoment(machine, moment);
   }
 
   async run(): Promise<void> {
@@ -72,6 +59,21 @@ export class TroubleMaker {
   /** Ends all trouble. */
   stop(): void {
     this.#stopped = true;
+    this.#repair();
+    for (const machine of this.#world.machines) machine.disk.recover();
+  }
+
+  /** Makes everything good again, and lets nothing go wrong until `disturb`. */
+  calm(): void {
+    this.#isCalm = true;
+    this.#repair();
+  }
+
+  disturb(): void {
+    this.#isCalm = false;
+  }
+
+  #repair(): void {
     const { network, machines } = this.#world;
     network.heal();
     network.quality = GOOD_LINKS;
@@ -80,23 +82,41 @@ export class TroubleMaker {
       machine.stalledUntilMs = 0;
       machine.failingSyncs = 0;
       machine.capacityBytes = Number.POSITIVE_INFINITY;
+      machine.losePowerAtOperation(Number.POSITIVE_INFINITY);
       if (machine.process?.life.isPaused === true) machine.process.life.resume();
     }
   }
 
+  get #isOver(): boolean {
+    return this.#stopped || this.#isCalm;
+  }
+
   #hurt(fault: Fault, machine: Machine): void {
+    if (this.#isOver || (ENDING_FAULTS.has(fault) && this.#isSpared(machine))) return;
     const durationMs = SHORTEST_FAULT_MS + this.#random.exponential(this.#plan.meanFaultMs);
     this.#world.note(`FAULT ${fault} ${machine.name} for ${durationMs.toFixed(0)} ms`);
     this.#world.count(`fault ${fault}`);
     this.#make(fault, machine, durationMs);
   }
 
-  #useMoment(machine: Machine): void {
-    if (this.#stopped || !this.#random.chance(this.#plan.momentChance)) return;
+  #isSpared(machine: Machine): boolean {
+    return this.#world.time.nowMs < machine.sparedUntilMs;
+  }
+
+  #useMoment(machine: Machine, moment: Moment): void {
+    const { time } = this.#world;
+    if (this.#isOver) return;
+    if (moment === "leadership" && this.#doomed.delete(machine)) this.#loseLeader(machine);
+    if (time.nowMs < this.#nextMomentMs) return;
+    if (!this.#random.chance(this.#plan.momentChance)) return;
+    this.#nextMomentMs = time.nowMs + this.#random.exponential(this.#plan.meanPauseMs);
+    if (this.#random.chance(FITTING_CHANCE)) {
+      this.#world.count(`moment ${moment}`);
+      this.#hurt(this.#random.pick(FITTING_FAULTS[moment]), machine);
+      return;
+    }
     const fault = this.#random.pick(this.#plan.faults);
-    this.#world.time.after(this.#random.exponential(MOMENT_MS), () => {
-      if (!this.#stopped) this.#hurt(fault, machine);
-    });
+    time.after(this.#random.exponential(MOMENT_MS), () => this.#hurt(fault, machine));
   }
 
   #victim(): Machine {
@@ -117,6 +137,7 @@ export class TroubleMaker {
         return;
       case "blackout":
         for (const each of machines) {
+          if (this.#isSpared(each)) continue;
           each.losePower();
           this.#world.restartLater(each, 100 + this.#random.exponential(durationMs));
         }
@@ -124,11 +145,18 @@ export class TroubleMaker {
       case "stop":
         machine.process?.stop();
         return;
+      case "rolling-restart":
+        void this.#restartAll(this.#random.chance(0.5));
+        return;
       case "pause":
         this.#pause(machine, durationMs);
         return;
       case "cut":
         network.cut(machine.address, this.#random.pick(machines).address);
+        this.#healLater(durationMs);
+        return;
+      case "cut-out":
+        for (const other of machines) if (other !== machine) network.cut(machine.address, other.address);
         this.#healLater(durationMs);
         return;
       case "partition":
@@ -140,21 +168,21 @@ export class TroubleMaker {
         this.#healLater(durationMs);
         return;
       case "bad-links":
-        network.quality = {
-          latencyMs: this.#random.exponential(20),
-          jitterMs: this.#random.exponential(30),
-          loss: this.#random.chance(0.5) ? this.#random.between(0, 0.3) : 0,
-          duplication: this.#random.between(0, 0.4),
-          reordering: this.#random.between(0, 0.3),
-        };
-        this.#world.snapshotBreakChance = 0.5;
-        time.after(durationMs, () => {
-          network.quality = GOOD_LINKS;
-          this.#world.snapshotBreakChance = 0;
-        });
+        this.#spoilLinks(durationMs);
         return;
       case "disk-stall":
         machine.stalledUntilMs = time.nowMs + durationMs;
+        return;
+      case "stall-and-lose":
+        this.#stallAndLose(machine, durationMs);
+        return;
+      case "lost-leader":
+        machine.stalledUntilMs = time.nowMs + durationMs;
+        this.#doomed.add(machine);
+        time.after(durationMs, () => this.#doomed.delete(machine));
+        return;
+      case "crash-point":
+        machine.losePowerAtOperation(1 + this.#random.below(CRASH_POINTS));
         return;
       case "disk-error":
         machine.failingSyncs = 1;
@@ -169,6 +197,73 @@ export class TroubleMaker {
         machine.skew.wallOffsetMs += this.#random.between(-600_000, 600_000);
         return;
     }
+  }
+
+  /** What the machine says while its disk finishes nothing gets out; what it has written since then is lost, or not. */
+  #stallAndLose(machine: Machine, durationMs: number): void {
+    const { time } = this.#world;
+    const { process } = machine;
+    machine.stalledUntilMs = time.nowMs + durationMs;
+    const losesPower = this.#random.chance(0.7);
+    const restartMs = this.#random.chance(0.5) ? this.#random.exponential(PROMPT_RESTART_MS) : durationMs;
+    time.after(durationMs * this.#random.between(0.02, 1), () => {
+      if (this.#isOver || this.#isSpared(machine) || machine.process !== process) return;
+      if (losesPower) machine.losePower();
+      else machine.kill();
+      this.#world.restartLater(machine, restartMs);
+    });
+  }
+
+  /** It has just begun to lead, and not everybody hears of it before its power fails. */
+  #loseLeader(machine: Machine): void {
+    const { network, machines, time } = this.#world;
+    const { process } = machine;
+    this.#world.note(`${machine.name} is lost as a leader`);
+    this.#world.count("leaders lost");
+    for (const other of machines) {
+      if (other !== machine && this.#random.chance(UNHEARD_CHANCE))
+        network.cut(machine.address, other.address);
+    }
+    time.after(this.#random.exponential(LAST_WORDS_MS), () => {
+      network.heal();
+      if (this.#isOver || this.#isSpared(machine) || machine.process !== process) return;
+      machine.losePower();
+      this.#world.restartLater(machine, this.#random.exponential(PROMPT_RESTART_MS));
+    });
+  }
+
+  /** One machine after another, as for a new release: each is stopped, and the next one when it serves again. */
+  async #restartAll(isPatient: boolean): Promise<void> {
+    const { time, machines } = this.#world;
+    const first = this.#random.below(machines.length);
+    for (const machine of [...machines.slice(first), ...machines.slice(0, first)]) {
+      if (this.#isOver) return;
+      const { process } = machine;
+      if (process === undefined || this.#isSpared(machine)) continue;
+      process.stop();
+      const untilMs =
+        time.nowMs + (isPatient ? ROLLING_PATIENCE_MS : this.#random.exponential(ROLLING_PATIENCE_MS / 10));
+      while (time.nowMs < untilMs) {
+        await time.sleep(ROLLING_POLL_MS);
+        if (machine.process !== process && machine.process?.isServing === true) break;
+      }
+    }
+  }
+
+  #spoilLinks(durationMs: number): void {
+    const { network, time } = this.#world;
+    network.quality = {
+      latencyMs: this.#random.exponential(20),
+      jitterMs: this.#random.exponential(30),
+      loss: this.#random.chance(0.5) ? this.#random.between(0, 0.3) : 0,
+      duplication: this.#random.between(0, 0.4),
+      reordering: this.#random.between(0, 0.3),
+    };
+    this.#world.snapshotBreakChance = 0.5;
+    time.after(durationMs, () => {
+      network.quality = GOOD_LINKS;
+      this.#world.snapshotBreakChance = 0;
+    });
   }
 
   #pause({ process }: Machine, durationMs: number): void {

@@ -8,6 +8,8 @@ export interface ClockSkew {
   readonly originMs: number;
   /** Of the wall clock, which may also jump. */
   wallOffsetMs: number;
+  /** The wall clock goes on in steps of this. */
+  readonly wallStepMs?: number;
 }
 
 export interface LifeEvents {
@@ -47,7 +49,11 @@ export class Life {
         step();
         return skew.originMs + time.nowMs * skew.rate;
       },
-      wallMs: () => Math.floor(WALL_START_MS + skew.wallOffsetMs + time.nowMs * skew.rate),
+      wallMs: () => {
+        const { wallOffsetMs, wallStepMs = 1, rate } = skew;
+        const ms = WALL_START_MS + wallOffsetMs + time.nowMs * rate;
+        return Math.floor(ms / wallStepMs) * wallStepMs;
+      },
       setTimer: (delayMs, callback) => this.#setTimer(Math.max(delayMs / skew.rate, SOON_MS), callback),
       soon: (callback) => {
         this.#setTimer(SOON_MS, callback);

@@ -7,6 +7,7 @@ import {
   lagFault,
   type MemberOptions,
   MemoryBackend,
+  type MemoryBackendOptions,
   readFile,
   receivedDatabasePath,
   type ServerConfig,
@@ -14,7 +15,10 @@ import {
   storagePaths,
   type Timer,
 } from "@quorate/server/simulation";
+import type { DurableState } from "../checks/durable-log.ts";
+import { type DiskProfile, DiskSpeed } from "./disk-speed.ts";
 import type { ClockSkew } from "./life.ts";
+import type { Moment } from "./moments.ts";
 import { withoutDurability } from "./planted-bugs.ts";
 import { Process } from "./process.ts";
 import type { SeededRandom } from "./seeded-random.ts";
@@ -22,10 +26,16 @@ import type { World } from "./world.ts";
 
 const MAX_DATABASE_BYTES = 2 ** 30;
 const IMPORTED_BYTES_PER_MS = 3_000;
-const FLUSH_MS = 2;
-const SYNC_MS = 0.2;
-const SYNC_JITTER_MS = 0.5;
+/** Small, so that logs have several. */
+const WAL_SEGMENT_BYTES = 64 * 1024;
 const NO_TIMER: Timer = { cancel() {} };
+
+/** What a machine's disk and memory are like. */
+export interface MachineHardware {
+  readonly disks: DiskProfile;
+  /** As how many bytes each byte counts that waits in memory for the database: little data fills a memory then. */
+  readonly backlogWeight: number;
+}
 
 /** A computer with a disk, on which a member runs, or does not. */
 export class Machine {
@@ -43,9 +53,19 @@ export class Machine {
   /** How many of the next syncs fail. */
   failingSyncs = 0;
   capacityBytes = Number.POSITIVE_INFINITY;
+  /** World milliseconds until which nothing may end its process. */
+  sparedUntilMs = 0;
+  /** How many processes it has had. */
+  lives = 0;
+  /** What was durable of its member's log when the last process ended. */
+  durable: DurableState | undefined;
+  readonly disk: DiskSpeed;
   readonly diskUnderWay = new Set<Promise<unknown>>();
   readonly #world: World;
   readonly #diskRandom: SeededRandom;
+  readonly #backlogWeight: number;
+  /** How many operations of the disk are left until the power fails; undefined while it is not to. */
+  #operationsLeft: number | undefined;
   #disk: SimulatedDisk;
   /** By path, what a start finds. */
   readonly #databases = new Map<string, MemoryBackend>();
@@ -57,7 +77,14 @@ export class Machine {
     soon: (callback) => this.process?.life.clock.soon(callback),
   };
 
-  constructor(world: World, name: string, address: string, skew: ClockSkew, options: MemberOptions) {
+  constructor(
+    world: World,
+    name: string,
+    address: string,
+    skew: ClockSkew,
+    options: MemberOptions,
+    { disks, backlogWeight }: MachineHardware = { disks: "alike", backlogWeight: 1 },
+  ) {
     this.#world = world;
     this.name = name;
     this.address = address;
@@ -65,6 +92,8 @@ export class Machine {
     this.options = options;
     this.random = world.random.fork();
     this.#diskRandom = this.random.fork();
+    this.disk = new DiskSpeed(this.random.fork(), disks);
+    this.#backlogWeight = backlogWeight;
     this.#disk = this.#newDisk();
   }
 
@@ -75,6 +104,7 @@ export class Machine {
   start(): void {
     if (this.process !== undefined) return;
     this.#world.note(`${this.name} starts`);
+    this.lives++;
     this.process = new Process(this.#world, this);
     this.process.start();
   }
@@ -84,6 +114,8 @@ export class Machine {
     const { process } = this;
     if (process === undefined) return;
     this.process = undefined;
+    this.#operationsLeft = undefined;
+    this.durable = process.observer?.durable ?? this.durable;
     process.life.end();
     this.#crashDatabases();
   }
@@ -91,6 +123,7 @@ export class Machine {
   /** The power fails: what was not synced may be lost. */
   losePower(): void {
     this.kill();
+    this.stalledUntilMs = 0;
     this.#disk.crash();
     this.diskUnderWay.clear();
   }
@@ -98,11 +131,16 @@ export class Machine {
   /** Takes the place of this machine: another one without data, at the same address. */
   wipe(options: MemberOptions): void {
     this.kill();
+    this.durable = undefined;
     this.#databases.clear();
     this.#disk = this.#newDisk();
     this.diskUnderWay.clear();
     this.options = options;
     this.isWanted = true;
+  }
+
+  get walSegmentBytes(): number {
+    return WAL_SEGMENT_BYTES;
   }
 
   mount(): Disk {
@@ -112,7 +150,7 @@ export class Machine {
 
   openDatabase(path: string, config: ServerConfig): Backend {
     const { backendBatchMs: batchIntervalMs, backendBatchLimit: batchLimit } = config;
-    const options = { clock: this.#databaseClock, flushMs: FLUSH_MS, batchIntervalMs, batchLimit };
+    const options = { ...this.#databaseOptions(), batchIntervalMs, batchLimit };
     const backend = this.#databases.get(path) ?? new MemoryBackend(options);
     this.#databases.set(path, backend);
     return backend;
@@ -125,8 +163,24 @@ export class Machine {
     await new Promise<void>((resolve) => {
       this.#databaseClock.setTimer(1 + bytes.length / IMPORTED_BYTES_PER_MS, resolve);
     });
-    const imported = MemoryBackend.import(name, bytes, { clock: this.#databaseClock, flushMs: FLUSH_MS });
-    this.#databases.set(path, imported);
+    this.#databases.set(path, MemoryBackend.import(name, bytes, this.#databaseOptions()));
+  }
+
+  /** The power fails at the `count`th operation of the disk from now on. */
+  losePowerAtOperation(count: number): void {
+    this.#operationsLeft = count;
+  }
+
+  #databaseOptions(): MemoryBackendOptions {
+    return {
+      clock: this.#databaseClock,
+      flushMs: () => this.#stallMs() + this.disk.flushMs(),
+      backlogWeight: this.#backlogWeight,
+    };
+  }
+
+  #stallMs(): number {
+    return Math.max(0, this.stalledUntilMs - this.#world.time.nowMs);
   }
 
   /** What is wrong with a received database that was to reflect the entry at `index`. */
@@ -134,7 +188,7 @@ export class Machine {
     const bytes = await readFile(disk, path, MAX_DATABASE_BYTES);
     let received: MemoryBackend;
     try {
-      received = MemoryBackend.import(path, bytes, { clock: this.#databaseClock, flushMs: FLUSH_MS });
+      received = MemoryBackend.import(path, bytes, this.#databaseOptions());
     } catch (error) {
       return (error as Error).message;
     }
@@ -147,10 +201,15 @@ export class Machine {
     return new SimulatedDisk({
       random: this.#diskRandom.fork(),
       schedule: (done) => {
-        const stallMs = Math.max(0, this.stalledUntilMs - time.nowMs);
-        time.after(stallMs + SYNC_MS + this.#diskRandom.exponential(SYNC_JITTER_MS), done);
+        // What was under way when the disk stalled does not end before it goes on, either.
+        const finish = () => {
+          const stallMs = this.#stallMs();
+          if (stallMs > 0) time.after(stallMs, finish);
+          else done();
+        };
+        time.after(this.#stallMs() + this.disk.syncMs(), finish);
       },
-      fault: (operation) => this.#fault(operation),
+      fault: (operation, path) => this.#fault(operation, path),
       get capacityBytes() {
         return machine.capacityBytes;
       },
@@ -165,11 +224,28 @@ export class Machine {
     }
   }
 
-  #fault(operation: DiskOperation): DiskFault | undefined {
+  #fault(operation: DiskOperation, path: string): DiskFault | undefined {
+    if (operation === "open") {
+      const moment = momentOf(path);
+      if (moment !== undefined) this.#world.moment(this.address, moment);
+    }
+    if (this.#operationsLeft !== undefined && --this.#operationsLeft <= 0) {
+      this.#world.note(`${this.name} loses power at the ${operation} of ${path}`);
+      this.losePower();
+      this.#world.restartLater(this);
+      return undefined;
+    }
     if (operation !== "sync" || this.failingSyncs === 0) return undefined;
     this.failingSyncs--;
     return "IO";
   }
+}
+
+/** Files that are made when much changes on the disk. */
+function momentOf(path: string): Moment | undefined {
+  if (path.endsWith(".snap")) return "snapshot-file";
+  if (/\/wal\/\d\.tmp$/.test(path)) return "segment-cut";
+  return undefined;
 }
 
 function baseName(path: string): string {

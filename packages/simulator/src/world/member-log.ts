@@ -1,4 +1,5 @@
 import type { LogFields, Logger } from "@quorate/server/simulation";
+import type { Moment } from "./moments.ts";
 import type { World } from "./world.ts";
 
 /** What tells whether a run met what it should meet. */
@@ -11,11 +12,11 @@ const COUNTED = new Set([
 ]);
 
 /** What a member says when much is in flux. */
-const TELLING = new Set([
-  "installed a snapshot",
-  "Recovering from snapshot backend",
-  "applied a configuration change to the membership",
-  "bootstrapping a new member",
+const TELLING: ReadonlyMap<string, Moment> = new Map([
+  ["installed a snapshot", "snapshot-install"],
+  ["Recovering from snapshot backend", "start"],
+  ["applied a configuration change to the membership", "membership"],
+  ["bootstrapping a new member", "start"],
 ]);
 
 /** A member's log as lines of the run's trace. */
@@ -23,7 +24,8 @@ export function memberLog(world: World, name: string, address: string): Logger {
   const write = (message: string, fields: LogFields = {}) => {
     world.step();
     if (COUNTED.has(message)) world.count(message);
-    if (TELLING.has(message)) world.moment(address);
+    const moment = TELLING.get(message);
+    if (moment !== undefined) world.moment(address, moment);
     world.note(`${name}: ${message} ${describe(fields)}`);
   };
   const log: Logger = {

@@ -1,4 +1,4 @@
-import type { NodeId } from "@quorate/raft";
+import type { Message, NodeId } from "@quorate/raft";
 import {
   type Backend,
   buildParts,
@@ -24,6 +24,7 @@ import {
 import { Life } from "./life.ts";
 import type { Machine } from "./machine.ts";
 import { memberLog } from "./member-log.ts";
+import type { MemberObserver } from "./member-observer.ts";
 import { ProcessDisk } from "./process-disk.ts";
 import { SimulatedPeerRequests } from "./simulated-peer-requests.ts";
 import { type Endpoint, SimulatedTransport } from "./simulated-transport.ts";
@@ -41,6 +42,7 @@ export class Process implements Endpoint {
   storage: MemberStorage | undefined;
   parts: MemberParts | undefined;
   transport: SimulatedTransport | undefined;
+  observer: MemberObserver | undefined;
   /** Answers other members' single requests, from when the peer listener is open. */
   peerHandler: PlainHandler | undefined;
   /** Takes clients' calls, from when the member serves. */
@@ -88,6 +90,14 @@ export class Process implements Endpoint {
     return this.life.isAlive && this.parts?.consensus.isLeader === true;
   }
 
+  get machine(): Machine {
+    return this.#machine;
+  }
+
+  sending(message: Message): void {
+    this.observer?.sending(message);
+  }
+
   isRemoved(id: NodeId): boolean {
     return this.storage?.membership.isRemoved(id) ?? false;
   }
@@ -121,6 +131,7 @@ export class Process implements Endpoint {
       config,
       disk: this.#disk,
       openBackend: (path) => this.#openBackend(path),
+      walSegmentBytes: this.#machine.walSegmentBytes,
       importReceived: (index, path) => this.#machine.importReceived(this.#disk, index, path, config),
       findReceivedFault: (path, index) => this.#machine.findReceivedFault(this.#disk, path, index),
       findIdentity: () =>
@@ -157,6 +168,7 @@ export class Process implements Endpoint {
       leaderCommitted: () => this.#duties?.leaderCommitted(),
     });
     this.parts = parts;
+    this.observer = this.#world.observerOf(this.#machine, storage, parts);
     this.#world.plantInParts(this, parts);
     const hasLeader = () => parts.consensus.leader !== 0n;
     const leaderMonitor = new LeaderMonitor(clock, electionTimeoutMs(config), hasLeader);

@@ -13,6 +13,8 @@ export interface Endpoint {
   /** Takes messages; undefined while nobody listens. */
   readonly transport: SimulatedTransport | undefined;
   isRemoved(id: NodeId): boolean;
+  /** Told of each message that leaves. */
+  sending(message: Message): void;
 }
 
 interface Peer {
@@ -46,7 +48,9 @@ export class SimulatedTransport implements Transport {
   send(messages: readonly Message[]): void {
     for (const message of messages) {
       const peer = this.#peers.get(message.to) ?? this.#remotes.get(message.to);
-      if (peer !== undefined && !this.#closed) this.#sendOne(message, peer);
+      if (peer === undefined || this.#closed) continue;
+      this.#local.sending(message);
+      this.#sendOne(message, peer);
     }
   }
 
@@ -67,7 +71,7 @@ export class SimulatedTransport implements Transport {
       settle(false);
       return;
     }
-    this.#world.moment(target.address);
+    this.#world.moment(target.address, "snapshot-arrives");
     const bytes = encodeMessage(message);
     const forget = target.life.onEnd(() => settle(false));
     time.after(network.delayMs(bytes.length), () => {
@@ -168,6 +172,7 @@ export class SimulatedTransport implements Transport {
     // Whoever connects says where it can be reached, for members that do not know it (yet).
     if (!this.#peers.has(from) && !this.#remotes.has(from)) this.addRemote(from, [address]);
     const message = decodeMessage(bytes, 0, bytes.length, NO_DATA) as Message;
+    if (message.type === MessageType.MsgTimeoutNow) this.#world.moment(this.#local.address, "transfer");
     const receive = () => this.#events.receive([message]);
     if (this.#world.plants.size === 0) receive();
     else this.#world.plantInReceiving(this.#local, message, (answer) => this.send([answer]), receive);

@@ -1,6 +1,10 @@
 import type { Message } from "@quorate/raft";
-import { DiskError, type MemberParts } from "@quorate/server/simulation";
+import { DiskError, type MemberParts, type MemberStorage } from "@quorate/server/simulation";
+import { ClusterInvariants } from "../checks/cluster-invariants.ts";
+import type { Invariant } from "../checks/invariants.ts";
 import type { Machine } from "./machine.ts";
+import { MemberObserver } from "./member-observer.ts";
+import type { Moment } from "./moments.ts";
 import { Network } from "./network.ts";
 import { earlyAcknowledgement, type Plant, plantInMember } from "./planted-bugs.ts";
 import type { Process } from "./process.ts";
@@ -14,6 +18,8 @@ export interface WorldOptions {
   readonly plants: ReadonlySet<Plant>;
   /** How many lines of what happened are remembered. */
   readonly traceLines: number;
+  /** A run goes on when one of these is broken. Default none. */
+  readonly ignoredInvariants?: ReadonlySet<Invariant>;
 }
 
 /** Links are looked at this often. */
@@ -31,22 +37,25 @@ export class World {
   readonly plants: ReadonlySet<Plant>;
   readonly machines: Machine[] = [];
   readonly violations: string[] = [];
+  readonly invariants = new ClusterInvariants((invariant, text) => this.broken(invariant, text));
   /** How often what came about. */
   readonly counts = new Map<string, number>();
   /** Of transfers of a database. */
   snapshotBreakChance = 0;
   /** Told of moments at which a fault would hurt most, and of the machine that it would hurt. */
-  onMoment: (machine: Machine) => void = () => {};
+  onMoment: (machine: Machine, moment: Moment) => void = () => {};
   /** Told of a process each time that it has run. */
   observe: (process: Process) => void = () => {};
+  readonly #ignoredInvariants: ReadonlySet<Invariant>;
   #lastEntered: Process | undefined;
   #steps = 0;
 
-  constructor({ seed, plants, traceLines }: WorldOptions) {
+  constructor({ seed, plants, traceLines, ignoredInvariants = new Set() }: WorldOptions) {
     this.random = new SeededRandom(seed);
     this.network = new Network(this.time, this.random.fork());
     this.trace = new Trace(traceLines);
     this.plants = plants;
+    this.#ignoredInvariants = ignoredInvariants;
     this.#probeLater();
   }
 
@@ -69,10 +78,15 @@ export class World {
     this.violations.push(text);
   }
 
+  broken(invariant: Invariant, text: string): void {
+    if (this.#ignoredInvariants.has(invariant)) this.count(`ignored ${invariant}`);
+    else this.violation(`${invariant}: ${text}`);
+  }
+
   /** A fault would hurt the machine at `address` most about now. */
-  moment(address: string): void {
+  moment(address: string, moment: Moment): void {
     const machine = this.machine(address);
-    if (machine !== undefined) this.onMoment(machine);
+    if (machine !== undefined) this.onMoment(machine, moment);
   }
 
   count(what: string): void {
@@ -147,6 +161,16 @@ export class World {
     });
   }
 
+  observerOf(machine: Machine, storage: MemberStorage, parts: MemberParts): MemberObserver {
+    return new MemberObserver(storage, parts, {
+      who: { name: machine.name, memberId: storage.localId, life: machine.lives },
+      invariants: this.invariants,
+      report: (invariant, text) => this.broken(invariant, text),
+      before: machine.durable,
+      onMoment: (moment) => this.onMoment(machine, moment),
+    });
+  }
+
   // Planted mistakes.
 
   plantInParts(process: Process, parts: MemberParts): void {
@@ -181,7 +205,9 @@ export class World {
     const process = this.#lastEntered;
     this.#lastEntered = undefined;
     this.#steps = 0;
-    if (process?.life.isAlive === true) this.observe(process);
+    if (process?.life.isAlive !== true) return;
+    process.observer?.observe();
+    this.observe(process);
   }
 
   #probeLater(): void {
@@ -197,7 +223,9 @@ function isExplained(error: Error): boolean {
   return (
     error instanceof DiskError ||
     error.cause instanceof DiskError ||
-    /^cannot fetch cluster info from peer urls|^error validating peerURLs/.test(error.message)
+    /^cannot fetch cluster info from peer urls|^error validating peerURLs|^incompatible with current running/.test(
+      error.message,
+    )
   );
 }
 

@@ -1,0 +1,103 @@
+import type { Report } from "./invariants.ts";
+import type { LogTerms } from "./log-terms.ts";
+
+/** One process of one member. */
+export interface MemberLife {
+  readonly name: string;
+  readonly memberId: bigint;
+  /** Counts the processes of its machine. */
+  readonly life: number;
+}
+
+/** What is compared of an entry. */
+export interface RaftEntry {
+  readonly index: number;
+  readonly term: number;
+  readonly type: number;
+  readonly data: Uint8Array;
+}
+
+interface KnownEntry {
+  readonly type: number;
+  readonly data: Uint8Array;
+  readonly owner: MemberLife;
+}
+
+/**
+ * Raft's promises across all members of one cluster, whatever became of them: what was overwritten, or was never
+ * durable, counts as well.
+ */
+export class ClusterInvariants {
+  readonly #report: Report;
+  readonly #leaderships = new Map<number, MemberLife>();
+  /** By index, then by term. */
+  readonly #entries = new Map<number, Map<number, KnownEntry>>();
+  /** The last index that is known to be committed, by the term of its entry. */
+  readonly #committed = new Map<number, number>();
+  #highestCommittedTerm = 0;
+
+  constructor(report: Report) {
+    this.#report = report;
+  }
+
+  /** `who` leads in `term`, with `log`. May be called again and again. */
+  leads(who: MemberLife, term: number, log: LogTerms): void {
+    const known = this.#leaderships.get(term);
+    if (known === undefined) {
+      this.#leaderships.set(term, who);
+      this.#checkComplete(who, term, log);
+    } else if (known.memberId !== who.memberId || known.life !== who.life) {
+      this.#report(
+        "one-leadership",
+        `${describe(who)} leads in term ${term}, in which ${describe(known)} has led`,
+      );
+    }
+  }
+
+  /** The entry is in the log of `who`, durable or not. */
+  appended(who: MemberLife, { index, term, type, data }: RaftEntry): void {
+    let terms = this.#entries.get(index);
+    if (terms === undefined) {
+      terms = new Map();
+      this.#entries.set(index, terms);
+    }
+    const known = terms.get(term);
+    if (known === undefined) {
+      terms.set(term, { type, data, owner: who });
+    } else if (known.type !== type || (known.data !== data && Buffer.compare(known.data, data) !== 0)) {
+      this.#report(
+        "log-matching",
+        `${describe(who)} has another entry at index ${index}, term ${term} than ${describe(known.owner)} had`,
+      );
+    }
+  }
+
+  /** Somebody has applied the entry, so it is committed. */
+  committed(index: number, term: number): void {
+    if (index <= (this.#committed.get(term) ?? 0)) return;
+    this.#committed.set(term, index);
+    this.#highestCommittedTerm = Math.max(this.#highestCommittedTerm, term);
+  }
+
+  /**
+   * Entries of later terms do not count: who was elected before them may learn of it late. That the log matches at the last
+   * of them is enough.
+   */
+  #checkComplete(who: MemberLife, term: number, log: LogTerms): void {
+    let committedTerm = Math.min(term - 1, this.#highestCommittedTerm);
+    while (committedTerm > 0 && !this.#committed.has(committedTerm)) committedTerm--;
+    const index = this.#committed.get(committedTerm);
+    if (index === undefined) return;
+    const found = log.term(index);
+    if (found === committedTerm || found === "in a snapshot") return;
+    this.#report(
+      "leader-completeness",
+      `${describe(who)} leads in term ${term} without entry ${index} of term ${committedTerm}, which is committed: ` +
+        `${found === undefined ? `its log ends at ${log.lastIndex}` : `it has one of term ${found} there`}`,
+    );
+  }
+}
+
+export function describe({ name, memberId, life }: MemberLife): string {
+  return `${name} (member ${memberId.toString(16)}, life ${life})`;
+}

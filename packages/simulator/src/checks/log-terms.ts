@@ -1,0 +1,44 @@
+/** Which entries one log has: an index and a term name an entry, so their terms are enough. */
+export class LogTerms {
+  /** The last entry that is behind a snapshot. */
+  #baseIndex: number;
+  #baseTerm: number;
+  /** Of the entries behind the base, in order. */
+  #terms: number[] = [];
+
+  constructor(baseIndex: number, baseTerm: number) {
+    this.#baseIndex = baseIndex;
+    this.#baseTerm = baseTerm;
+  }
+
+  get lastIndex(): number {
+    return this.#baseIndex + this.#terms.length;
+  }
+
+  get lastTerm(): number {
+    return this.#terms.at(-1) ?? this.#baseTerm;
+  }
+
+  /** undefined: there is no such entry. */
+  term(index: number): number | "in a snapshot" | undefined {
+    if (index === this.#baseIndex) return this.#baseTerm;
+    if (index < this.#baseIndex) return "in a snapshot";
+    return this.#terms[index - this.#baseIndex - 1];
+  }
+
+  /** They replace what the log has from the first of them on. */
+  append(entries: readonly { readonly index: number; readonly term: number }[]): void {
+    for (const { index, term } of entries) {
+      if (index <= this.#baseIndex) continue;
+      this.#terms.length = Math.min(this.#terms.length, index - this.#baseIndex - 1);
+      this.#terms.push(term);
+    }
+  }
+
+  /** A snapshot takes the place of everything. */
+  replace(index: number, term: number): void {
+    this.#baseIndex = index;
+    this.#baseTerm = term;
+    this.#terms = [];
+  }
+}

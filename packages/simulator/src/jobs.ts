@@ -1,0 +1,95 @@
+import { type ChildProcess, fork } from "node:child_process";
+import type { Invariant } from "./checks/invariants.ts";
+import { type RunResult, simulate } from "./run.ts";
+import type { Plant } from "./world/planted-bugs.ts";
+
+/** What is the same for all seeds. */
+export interface SeedSettings {
+  readonly plants: readonly Plant[];
+  readonly ignoredInvariants: readonly Invariant[];
+  readonly troubleMs: number;
+  readonly traceLines: number;
+}
+
+/** What is told of one seed. Passes between processes. */
+export interface SeedReport {
+  readonly seed: number;
+  readonly violations: readonly string[];
+  readonly counts: readonly (readonly [what: string, count: number])[];
+  readonly trace: readonly string[];
+  readonly summary: string;
+}
+
+export interface Jobs {
+  /** How many processes; 1: this one alone. */
+  readonly jobs: number;
+  readonly firstSeed: number;
+  readonly runs: number;
+  /** On the process's clock (`performance.now`): then no further seed is begun. */
+  readonly endMs: number;
+  readonly settings: SeedSettings;
+  readonly onReport: (report: SeedReport) => void;
+}
+
+/** Runs seeds one after another, in as many processes as told. Rejects when one of them dies. */
+export async function runInJobs(jobs: Jobs): Promise<void> {
+  let begun = 0;
+  const nextSeed = () => {
+    if (begun >= jobs.runs || performance.now() > jobs.endMs) return undefined;
+    return jobs.firstSeed + begun++;
+  };
+  if (jobs.jobs <= 1) {
+    for (let seed = nextSeed(); seed !== undefined; seed = nextSeed()) {
+      jobs.onReport(await runSeed(seed, jobs.settings));
+    }
+    return;
+  }
+  await Promise.all(Array.from({ length: jobs.jobs }, () => runJob(jobs, nextSeed)));
+}
+
+export async function runSeed(seed: number, settings: SeedSettings): Promise<SeedReport> {
+  const startedMs = performance.now();
+  const result = await simulate({ seed, ...settings });
+  const { violations, trace } = result;
+  const summary = summaryOf(result, performance.now() - startedMs);
+  return { seed, violations, counts: [...result.counts], trace, summary };
+}
+
+function runJob(jobs: Jobs, nextSeed: () => number | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const child = fork(new URL("./job.ts", import.meta.url));
+    const next = () => {
+      const seed = nextSeed();
+      if (seed === undefined) child.disconnect();
+      else ask(child, seed, jobs.settings);
+    };
+    child.on("message", (report: SeedReport) => {
+      jobs.onReport(report);
+      next();
+    });
+    child.on("error", reject);
+    child.on("exit", (code, signal) => {
+      if (code === 0) resolve();
+      else reject(new Error(`a process that ran seeds has ended: ${signal ?? `exit code ${code}`}`));
+    });
+    next();
+  });
+}
+
+function ask(child: ChildProcess, seed: number, settings: SeedSettings): void {
+  child.send({ seed, settings } satisfies SeedTask);
+}
+
+/** What a process that runs seeds is asked. */
+export interface SeedTask {
+  readonly seed: number;
+  readonly settings: SeedSettings;
+}
+
+function summaryOf(result: RunResult, tookMs: number): string {
+  const { seed, digest, worldMs, events, operations, acknowledged, revisions, leases, watched } = result;
+  return (
+    `seed ${seed}: ${digest}, ${(worldMs / 1000).toFixed(1)} s in ${(tookMs / 1000).toFixed(1)} s, ${events} events, ` +
+    `${acknowledged} of ${operations} operations, ${revisions} revisions, ${leases} leases, ${watched} watched`
+  );
+}

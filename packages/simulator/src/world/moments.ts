@@ -1,0 +1,25 @@
+/**
+ * Moments at which a fault of one machine would hurt most:
+ * - `pre-candidacy`, `candidacy`: its member asks whether it may, and then stands for election; nothing of it is on disk.
+ * - `transfer`: its member is told to stand for election at once.
+ * - `leadership`: its member leads, and has sent its first message as leader.
+ * - `snapshot-arrives`, `snapshot-install`: another member sends it a snapshot; its log is replaced.
+ * - `snapshot-file`, `snapshot-record`, `segment-cut`: what its disk is about to be given.
+ * - `membership`: its member has applied a change of the members.
+ * - `start`: its member is at an early step of its start.
+ */
+export const MOMENTS = [
+  "pre-candidacy",
+  "candidacy",
+  "transfer",
+  "leadership",
+  "snapshot-arrives",
+  "snapshot-install",
+  "snapshot-file",
+  "snapshot-record",
+  "segment-cut",
+  "membership",
+  "start",
+] as const;
+
+export type Moment = (typeof MOMENTS)[number];
