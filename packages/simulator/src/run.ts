@@ -275,8 +275,9 @@ class Run {
       snapshotIndex: Math.max(storage!.snapshot.index, observer.snapshotIndex),
       snapshotCount: config.snapshotCount,
       backlogBytes: storage!.backend.backlogBytes,
-      isHindered: machine.stalledUntilMs > nowMs || process.life.isPaused,
+      isHindered: machine.stalledUntilMs > nowMs,
       longestFlushMs: machine.disk.longestFlushMs,
+      longestSyncMs: machine.disk.longestSyncMs,
     });
   }
 

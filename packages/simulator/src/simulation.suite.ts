@@ -13,7 +13,7 @@ const { values } = parseArgs({
 });
 
 /** Within so many seeds every planted mistake shows itself. */
-const MAX_SEEDS = 40;
+const MAX_SEEDS = 120;
 const MAX_RUNS = 200;
 const PLANTED_TROUBLE_MS = 6_000;
 const TROUBLE_MS = 15_000;

@@ -10,37 +10,49 @@ const USAGE: Usage = {
   backlogBytes: 0,
   isHindered: false,
   longestFlushMs: 10,
+  longestSyncMs: 5,
 };
 const MiB = 2 ** 20;
+
+/** It is seen so often. */
+function ticks(fromMs: number, toMs: number) {
+  return Array.from({ length: (toMs - fromMs) / 200 + 1 }, (_, i) => ({ nowMs: fromMs + i * 200 }));
+}
 
 const cases: { name: string; usages: Partial<Usage>[]; broken: RegExp | undefined }[] = [
   {
     name: "snapshots are made one after another",
-    usages: [{ nowMs: 0 }, { nowMs: 4_000, snapshotIndex: 90 }, { nowMs: 8_000, snapshotIndex: 180 }],
+    usages: ticks(0, 12_000).map((usage) => ({
+      ...usage,
+      appliedIndex: usage.nowMs / 10,
+      snapshotIndex: Math.floor(usage.nowMs / 2_000) * 200,
+    })),
     broken: undefined,
   },
   {
     name: "none is due",
-    usages: [{ appliedIndex: 100 }, { nowMs: 60_000, appliedIndex: 100 }],
+    usages: ticks(0, 12_000).map((usage) => ({ ...usage, appliedIndex: 100 })),
     broken: undefined,
   },
   {
     name: "one that is due waits for a stalled disk",
-    usages: [{ nowMs: 0 }, { nowMs: 4_000, isHindered: true }, { nowMs: 8_000 }],
+    usages: [...ticks(0, 1_800), { nowMs: 2_000, isHindered: true }, ...ticks(2_200, 4_000)],
     broken: undefined,
   },
   {
     name: "one that is due waits for slow flushes",
-    usages: [
-      { nowMs: 0, longestFlushMs: 2_000 },
-      { nowMs: 9_000, longestFlushMs: 2_000 },
-    ],
+    usages: ticks(0, 6_400).map((usage) => ({ ...usage, longestFlushMs: 2_000, longestSyncMs: 300 })),
+    broken: undefined,
+  },
+  {
+    name: "one that is due waits for a process that is paused",
+    usages: [...ticks(0, 1_800), ...ticks(6_000, 7_800)],
     broken: undefined,
   },
   {
     name: "one that is due is never made",
-    usages: [{ nowMs: 0 }, { nowMs: 4_500 }],
-    broken: /^log-kept: m: a snapshot has been due for 4500 ms: applied 200, the log on disk begins at 0/,
+    usages: ticks(0, 5_000),
+    broken: /^log-kept: m: a snapshot has been due for 2200 ms: applied 200, the log on disk begins at 0/,
   },
   { name: "some waits for the database", usages: [{ backlogBytes: 50 * MiB }], broken: undefined },
   {

@@ -10,21 +10,26 @@ export interface Usage {
   readonly snapshotCount: number;
   /** Bytes that wait in memory for the database. */
   readonly backlogBytes: number;
-  /** Its disk finishes nothing, or it does not run. */
+  /** Its disk finishes nothing. */
   readonly isHindered: boolean;
-  /** How long the database's disk takes at most. */
+  /** How long its disk takes at most: for a flush of the database, and for a sync of the log. */
   readonly longestFlushMs: number;
+  readonly longestSyncMs: number;
 }
 
-/** A snapshot waits for the flush that is under way, for its own, and for some syncs of the log. */
-const SNAPSHOT_LIMIT_MS = 4_000;
-const FLUSHES_BEFORE_SNAPSHOT = 3;
+/** A snapshot waits for the one before it, the flush that is under way, its own, and some syncs of files. */
+const SNAPSHOT_LIMIT_MS = 2_000;
+const FLUSHES_BEFORE_SNAPSHOT = 2;
+const SYNCS_BEFORE_SNAPSHOT = 2;
+/** A process that has not been seen for longer, though it ticks, was paused. */
+const LONGEST_SILENCE_MS = 500;
 const BACKLOG_LIMIT_BYTES = 96 * 2 ** 20;
 
 /** Whether one process keeps its log on disk and its memory within bounds. */
 export class ResourceLimits {
   readonly #name: string;
   readonly #report: Report;
+  #seenMs = 0;
   #dueSinceMs: number | undefined;
   #snapshotIndex = 0;
 
@@ -43,16 +48,22 @@ export class ResourceLimits {
   }
 
   #checkSnapshots(usage: Usage): void {
-    const { nowMs, appliedIndex, snapshotIndex, snapshotCount, isHindered, longestFlushMs } = usage;
+    const { nowMs, appliedIndex, snapshotIndex, snapshotCount, isHindered } = usage;
     const isMade = snapshotIndex !== this.#snapshotIndex;
     this.#snapshotIndex = snapshotIndex;
-    if (isHindered || isMade || appliedIndex - snapshotIndex <= snapshotCount) {
+    const wasPaused = nowMs - this.#seenMs > LONGEST_SILENCE_MS;
+    this.#seenMs = nowMs;
+    if (isHindered || wasPaused || isMade || appliedIndex - snapshotIndex <= snapshotCount) {
       this.#dueSinceMs = undefined;
       return;
     }
     this.#dueSinceMs ??= nowMs;
     const dueForMs = nowMs - this.#dueSinceMs;
-    if (dueForMs <= SNAPSHOT_LIMIT_MS + FLUSHES_BEFORE_SNAPSHOT * longestFlushMs) return;
+    const limitMs =
+      SNAPSHOT_LIMIT_MS +
+      FLUSHES_BEFORE_SNAPSHOT * usage.longestFlushMs +
+      SYNCS_BEFORE_SNAPSHOT * usage.longestSyncMs;
+    if (dueForMs <= limitMs) return;
     this.#report(
       "log-kept",
       `${this.#name}: a snapshot has been due for ${dueForMs.toFixed(0)} ms: applied ${appliedIndex}, ` +

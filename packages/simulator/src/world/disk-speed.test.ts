@@ -16,6 +16,14 @@ test("uneven disks differ from machine to machine, now and then take long, and f
   assert.ok(Math.max(...slowest) > 100, `the slowest one takes ${Math.max(...slowest)} ms`);
 });
 
+test("no sync takes longer than the longest one", () => {
+  for (const profile of ["alike", "uneven"] as const) {
+    const speed = new DiskSpeed(new SeededRandom(11), profile);
+    for (const [syncMs] of times(speed))
+      assert.ok(syncMs! <= speed.longestSyncMs, `${profile}: ${syncMs} ms`);
+  }
+});
+
 test("flushes change their pace and keep to the longest time", () => {
   const speed = new DiskSpeed(new SeededRandom(7), "uneven");
   const flushes = times(speed).map(([, flushMs]) => flushMs!);

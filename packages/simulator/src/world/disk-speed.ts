@@ -14,6 +14,8 @@ const FASTEST_SYNC_MS = 0.05;
 const SLOWEST_SYNC_MS = 30;
 const FASTEST_FLUSH_MS = 1;
 const SLOWEST_FLUSH_MS = 2_000;
+/** How much longer than on average most syncs take at most. */
+const SYNC_SPREAD = 1.3;
 /** How often a sync takes much longer than most, and how many times as long at most. */
 const TAIL_CHANCE = 0.01;
 const LONGEST_TAIL = 30;
@@ -40,7 +42,7 @@ export class DiskSpeed {
   syncMs(): number {
     if (!this.#isUneven) return SYNC_MS + this.#random.exponential(SYNC_JITTER_MS);
     const tail = this.#random.chance(TAIL_CHANCE) ? this.#random.between(1, LONGEST_TAIL) : 1;
-    return this.#meanSyncMs * this.#random.between(0.7, 1.3) * tail;
+    return this.#meanSyncMs * this.#random.between(2 - SYNC_SPREAD, SYNC_SPREAD) * tail;
   }
 
   /** Of the database. */
@@ -54,6 +56,11 @@ export class DiskSpeed {
 
   get longestFlushMs(): number {
     return this.#isUneven ? this.#slowestFlushMs : FLUSH_MS;
+  }
+
+  get longestSyncMs(): number {
+    if (!this.#isUneven) return SYNC_MS + 10 * SYNC_JITTER_MS;
+    return this.#meanSyncMs * SYNC_SPREAD * LONGEST_TAIL;
   }
 
   /** As fast as any from now on. */

@@ -14,6 +14,7 @@ export const PLANTS = {
   "immortal-leases": "leases that have expired are not revoked",
   "deaf-member": "a member takes no more messages after a while",
   "skipped-entry": "a member loses a write now and then when it applies it",
+  "starved-flush": "who waits for a flush of the database waits for one during which nobody writes",
 } as const;
 
 export type Plant = keyof typeof PLANTS;
@@ -34,6 +35,16 @@ export function plantInMember(plants: ReadonlySet<Plant>, parts: MemberParts, is
     let sent = 0;
     watches.openStream = (sink) =>
       open({ ...sink, send: (message) => (++sent % 100 === 0 ? true : sink.send(message)) });
+  }
+  if (plants.has("starved-flush")) {
+    const { backend } = context;
+    const flushed = backend.flushed.bind(backend);
+    backend.flushed = async () => {
+      do {
+        backend.commit();
+        await flushed();
+      } while (backend.backlogBytes > 0);
+    };
   }
   if (plants.has("skipped-entry") && isFirst) {
     const { backend } = context;

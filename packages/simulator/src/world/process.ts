@@ -113,7 +113,9 @@ export class Process implements Endpoint {
 
   /** Stops the member as a signal would: leadership is handed over, everything is made durable. */
   stop(): void {
+    if (this.#stopping.signal.aborted) return;
     this.life.enter(() => {
+      if (this.#stopping.signal.aborted) return;
       this.#stop().catch((error: Error) => this.fail(error));
     });
   }
