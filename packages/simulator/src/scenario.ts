@@ -42,6 +42,7 @@ const ELECTIONS: readonly Fault[] = [
   "cut-out",
   "stall-and-lose",
   "lost-leader",
+  "lost-candidate",
 ];
 /** A start takes about so many operations of the disk. */
 const FIRST_START_OPERATIONS = 40;
@@ -77,7 +78,7 @@ export function drawScenario(random: SeededRandom, troubleMs: number): Scenario 
     firstCrashPoint: random.chance(0.05) ? 1 + random.below(FIRST_START_OPERATIONS) : 0,
     clockSkew: random.pick([0, 0.001, 0.01]),
     disks: random.chance(0.6) ? "uneven" : "alike",
-    backlogWeight: random.chance(0.15) ? 2_000 : 1,
+    backlogWeight: random.chance(0.15) ? 10_000 : 1,
     member: {
       heartbeatMs,
       electionTicks: 10,

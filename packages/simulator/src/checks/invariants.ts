@@ -8,7 +8,7 @@ export const INVARIANTS = {
   "durable-promises": "votes and acknowledgements leave when what they promise is durable",
   "snapshot-records": "the snapshots that a log names ascend",
   "log-kept": "a snapshot that is due is made in time, so that the log on disk stays short",
-  "bounded-memory": "what waits in memory for the disk is bounded",
+  "bounded-memory": "what waits in memory for the database is bounded",
 } as const;
 
 export type Invariant = keyof typeof INVARIANTS;

@@ -54,11 +54,16 @@ const cases: { name: string; usages: Partial<Usage>[]; broken: RegExp | undefine
     usages: ticks(0, 5_000),
     broken: /^log-kept: m: a snapshot has been due for 2200 ms: applied 200, the log on disk begins at 0/,
   },
-  { name: "some waits for the database", usages: [{ backlogBytes: 50 * MiB }], broken: undefined },
   {
-    name: "too much waits for the database",
-    usages: [{ backlogBytes: 100 * MiB }],
-    broken: /^bounded-memory: m: 100 MiB wait/,
+    name: "one batch makes much wait for the database, again and again",
+    usages: [10, 100, 100, 20, 110, 0].map((size) => ({ backlogBytes: size * MiB })),
+    broken: undefined,
+  },
+  {
+    name: "more and more waits for the database",
+    usages: [50, 70, 75, 90].map((size) => ({ backlogBytes: size * MiB })),
+    broken:
+      /^bounded-memory: m: 70 MiB waited in memory for the database, and more was applied all the same: 90 MiB/,
   },
 ];
 

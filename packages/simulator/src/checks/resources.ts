@@ -23,7 +23,9 @@ const FLUSHES_BEFORE_SNAPSHOT = 2;
 const SYNCS_BEFORE_SNAPSHOT = 2;
 /** A process that has not been seen for longer, though it ticks, was paused. */
 const LONGEST_SILENCE_MS = 500;
-const BACKLOG_LIMIT_BYTES = 96 * 2 ** 20;
+/** Beyond this no more may be applied, but for what was begun. */
+const BACKLOG_LIMIT_BYTES = 64 * 2 ** 20;
+const BACKLOG_GROWTH_BYTES = 8 * 2 ** 20;
 
 /** Whether one process keeps its log on disk and its memory within bounds. */
 export class ResourceLimits {
@@ -32,6 +34,8 @@ export class ResourceLimits {
   #seenMs = 0;
   #dueSinceMs: number | undefined;
   #snapshotIndex = 0;
+  /** The backlog when it was first seen beyond its limit; undefined while it is not. */
+  #excessBytes: number | undefined;
 
   constructor(name: string, report: Report) {
     this.#name = name;
@@ -40,10 +44,20 @@ export class ResourceLimits {
 
   observe(usage: Usage): void {
     this.#checkSnapshots(usage);
-    if (usage.backlogBytes <= BACKLOG_LIMIT_BYTES) return;
+    this.#checkBacklog(usage.backlogBytes);
+  }
+
+  #checkBacklog(bytes: number): void {
+    if (bytes <= BACKLOG_LIMIT_BYTES) {
+      this.#excessBytes = undefined;
+      return;
+    }
+    this.#excessBytes ??= bytes;
+    if (bytes <= this.#excessBytes + BACKLOG_GROWTH_BYTES) return;
+    const [before, now] = [this.#excessBytes, bytes].map((count) => `${(count / 2 ** 20).toFixed(0)} MiB`);
     this.#report(
       "bounded-memory",
-      `${this.#name}: ${(usage.backlogBytes / 2 ** 20).toFixed(0)} MiB wait in memory for the database`,
+      `${this.#name}: ${before} waited in memory for the database, and more was applied all the same: ${now}`,
     );
   }
 

@@ -18,6 +18,8 @@ const PROMPT_RESTART_MS = 60;
 /** A leader that is lost has time for some words, which some hear. */
 const LAST_WORDS_MS = 5;
 const UNHEARD_CHANCE = 0.6;
+/** How many times as long as others a disk stalls until its member is a candidate, and was. */
+const CANDIDATES_STALLS = 4;
 
 export interface TroublePlan {
   readonly faults: readonly Fault[];
@@ -36,8 +38,8 @@ export class TroubleMaker {
   readonly #plan: TroublePlan;
   #stopped = false;
   #isCalm = false;
-  /** Those that are to be lost as soon as they lead. */
-  readonly #doomed = new Set<Machine>();
+  /** Those that are to be lost at a moment, and what becomes of them then. */
+  readonly #doomed = new Map<Machine, { readonly moment: Moment; readonly lose: () => void }>();
   /** World milliseconds before which no moment is used. */
   #nextMomentMs = 0;
 
@@ -106,7 +108,11 @@ export class TroubleMaker {
   #useMoment(machine: Machine, moment: Moment): void {
     const { time } = this.#world;
     if (this.#isOver) return;
-    if (moment === "leadership" && this.#doomed.delete(machine)) this.#loseLeader(machine);
+    const doom = this.#doomed.get(machine);
+    if (doom?.moment === moment) {
+      this.#doomed.delete(machine);
+      doom.lose();
+    }
     if (time.nowMs < this.#nextMomentMs) return;
     if (!this.#random.chance(this.#plan.momentChance)) return;
     this.#nextMomentMs = time.nowMs + this.#random.exponential(this.#plan.meanPauseMs);
@@ -178,8 +184,11 @@ export class TroubleMaker {
         return;
       case "lost-leader":
         machine.stalledUntilMs = time.nowMs + durationMs;
-        this.#doomed.add(machine);
+        this.#doomed.set(machine, { moment: "leadership", lose: () => this.#loseLeader(machine) });
         time.after(durationMs, () => this.#doomed.delete(machine));
+        return;
+      case "lost-candidate":
+        this.#prepareCandidate(machine, durationMs);
         return;
       case "crash-point":
         machine.losePowerAtOperation(1 + this.#random.below(CRASH_POINTS));
@@ -226,10 +235,39 @@ export class TroubleMaker {
     }
     time.after(this.#random.exponential(LAST_WORDS_MS), () => {
       network.heal();
-      if (this.#isOver || this.#isSpared(machine) || machine.process !== process) return;
-      machine.losePower();
-      this.#world.restartLater(machine, this.#random.exponential(PROMPT_RESTART_MS));
+      if (machine.process === process) this.#losePromptly(machine);
     });
+  }
+
+  /**
+   * Its disk does not get what the others agree on, until their leader is gone and it stands for election. It forgets that:
+   * its power fails while those whom it has asked take their time to answer.
+   */
+  #prepareCandidate(machine: Machine, durationMs: number): void {
+    const { time, machines } = this.#world;
+    machine.stalledUntilMs = time.nowMs + CANDIDATES_STALLS * durationMs;
+    time.after(this.#random.between(0, durationMs), () => {
+      const { leader } = this.#world;
+      if (this.#isOver || leader === undefined || leader === machine || this.#isSpared(leader)) return;
+      leader.kill();
+      this.#world.restartLater(leader, CANDIDATES_STALLS * durationMs);
+    });
+    const lose = () => {
+      this.#world.note(`${machine.name} is lost as a candidate`);
+      this.#world.count("candidates lost");
+      for (const other of machines) {
+        if (other !== machine) other.stalledUntilMs = time.nowMs + durationMs;
+      }
+      time.after(this.#random.exponential(LAST_WORDS_MS), () => this.#losePromptly(machine));
+    };
+    this.#doomed.set(machine, { moment: "candidacy", lose });
+    time.after(CANDIDATES_STALLS * durationMs, () => this.#doomed.delete(machine));
+  }
+
+  #losePromptly(machine: Machine): void {
+    if (this.#isOver || this.#isSpared(machine)) return;
+    machine.losePower();
+    this.#world.restartLater(machine, this.#random.exponential(PROMPT_RESTART_MS));
   }
 
   /** One machine after another, as for a new release: each is stopped, and the next one when it serves again. */
