@@ -42,6 +42,8 @@ export class TroubleMaker {
   readonly #doomed = new Map<Machine, { readonly moment: Moment; readonly lose: () => void }>();
   /** World milliseconds before which no moment is used. */
   #nextMomentMs = 0;
+  /** World milliseconds until which one fault of several steps takes its course. */
+  #undisturbedUntilMs = 0;
 
   constructor(world: World, plan: TroublePlan) {
     this.#world = world;
@@ -94,7 +96,8 @@ export class TroubleMaker {
   }
 
   #hurt(fault: Fault, machine: Machine): void {
-    if (this.#isOver || (ENDING_FAULTS.has(fault) && this.#isSpared(machine))) return;
+    if (this.#isOver || this.#world.time.nowMs < this.#undisturbedUntilMs) return;
+    if (ENDING_FAULTS.has(fault) && this.#isSpared(machine)) return;
     const durationMs = SHORTEST_FAULT_MS + this.#random.exponential(this.#plan.meanFaultMs);
     this.#world.note(`FAULT ${fault} ${machine.name} for ${durationMs.toFixed(0)} ms`);
     this.#world.count(`fault ${fault}`);
@@ -188,7 +191,7 @@ export class TroubleMaker {
         time.after(durationMs, () => this.#doomed.delete(machine));
         return;
       case "lost-candidate":
-        this.#prepareCandidate(machine, durationMs);
+        this.#prepareCandidate(durationMs);
         return;
       case "crash-point":
         machine.losePowerAtOperation(1 + this.#random.below(CRASH_POINTS));
@@ -240,24 +243,31 @@ export class TroubleMaker {
   }
 
   /**
-   * Its disk does not get what the others agree on, until their leader is gone and it stands for election. It forgets that:
-   * its power fails while those whom it has asked take their time to answer.
+   * A follower's disk does not get what the others agree on, until their leader is gone and it stands for election. It
+   * forgets that: its power fails while those whom it has asked take their time to answer.
    */
-  #prepareCandidate(machine: Machine, durationMs: number): void {
-    const { time, machines } = this.#world;
+  #prepareCandidate(durationMs: number): void {
+    const { leader, time, machines } = this.#world;
+    const followers = machines.filter((each) => each !== leader && each.process?.isServing === true);
+    if (leader === undefined || followers.length === 0) return;
+    const machine = this.#random.pick(followers);
     machine.stalledUntilMs = time.nowMs + CANDIDATES_STALLS * durationMs;
-    time.after(this.#random.between(0, durationMs), () => {
-      const { leader } = this.#world;
-      if (this.#isOver || leader === undefined || leader === machine || this.#isSpared(leader)) return;
+    this.#undisturbedUntilMs = machine.stalledUntilMs;
+    time.after(durationMs, () => {
+      if (this.#isOver || this.#isSpared(leader)) return;
       leader.kill();
       this.#world.restartLater(leader, CANDIDATES_STALLS * durationMs);
     });
+    const { heartbeatMs = 100, electionTicks = 10 } = machine.options;
     const lose = () => {
       this.#world.note(`${machine.name} is lost as a candidate`);
       this.#world.count("candidates lost");
+      // Until it stands again, and before anybody else does.
+      const stallMs = heartbeatMs * electionTicks * this.#random.between(0.2, 2);
       for (const other of machines) {
-        if (other !== machine) other.stalledUntilMs = time.nowMs + durationMs;
+        if (other !== machine) other.stalledUntilMs = time.nowMs + stallMs;
       }
+      this.#undisturbedUntilMs = time.nowMs + 2 * stallMs;
       time.after(this.#random.exponential(LAST_WORDS_MS), () => this.#losePromptly(machine));
     };
     this.#doomed.set(machine, { moment: "candidacy", lose });
