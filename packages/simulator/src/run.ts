@@ -275,7 +275,7 @@ class Run {
       snapshotIndex: Math.max(storage!.snapshot.index, observer.snapshotIndex),
       snapshotCount: config.snapshotCount,
       backlogBytes: storage!.backend.backlogBytes,
-      isHindered: machine.stalledUntilMs > nowMs,
+      isHindered: machine.isStalled,
       longestFlushMs: machine.disk.longestFlushMs,
       longestSyncMs: machine.disk.longestSyncMs,
     });

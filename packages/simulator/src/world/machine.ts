@@ -28,6 +28,8 @@ const MAX_DATABASE_BYTES = 2 ** 30;
 const IMPORTED_BYTES_PER_MS = 3_000;
 /** Small, so that logs have several. */
 const WAL_SEGMENT_BYTES = 64 * 1024;
+/** What a stalled disk holds up looks so often whether it goes on. */
+const STALL_POLL_MS = 20;
 const NO_TIMER: Timer = { cancel() {} };
 
 /** What a machine's disk and memory are like. */
@@ -64,6 +66,8 @@ export class Machine {
   readonly #world: World;
   readonly #diskRandom: SeededRandom;
   readonly #backlogWeight: number;
+  /** World milliseconds at which a flush ends that a stall has held up. */
+  #flushedMs = 0;
   /** How many operations of the disk are left until the power fails; undefined while it is not to. */
   #operationsLeft: number | undefined;
   #disk: SimulatedDisk;
@@ -166,6 +170,11 @@ export class Machine {
     this.#databases.set(path, MemoryBackend.import(name, bytes, this.#databaseOptions()));
   }
 
+  /** The disk finishes nothing, or a flush of the database that began while it did not. */
+  get isStalled(): boolean {
+    return Math.max(this.stalledUntilMs, this.#flushedMs) > this.#world.time.nowMs;
+  }
+
   /** The power fails at the `count`th operation of the disk from now on. */
   losePowerAtOperation(count: number): void {
     this.#operationsLeft = count;
@@ -174,9 +183,16 @@ export class Machine {
   #databaseOptions(): MemoryBackendOptions {
     return {
       clock: this.#databaseClock,
-      flushMs: () => this.#stallMs() + this.disk.flushMs(),
+      flushMs: () => this.#flushMs(),
       backlogWeight: this.#backlogWeight,
     };
+  }
+
+  #flushMs(): number {
+    const stallMs = this.#stallMs();
+    const flushMs = stallMs + this.disk.flushMs();
+    if (stallMs > 0) this.#flushedMs = this.#world.time.nowMs + flushMs;
+    return flushMs;
   }
 
   #stallMs(): number {
@@ -204,10 +220,10 @@ export class Machine {
         // What was under way when the disk stalled does not end before it goes on, either.
         const finish = () => {
           const stallMs = this.#stallMs();
-          if (stallMs > 0) time.after(stallMs, finish);
+          if (stallMs > 0) time.after(Math.min(stallMs, STALL_POLL_MS), finish);
           else done();
         };
-        time.after(this.#stallMs() + this.disk.syncMs(), finish);
+        time.after(this.disk.syncMs(), finish);
       },
       fault: (operation, path) => this.#fault(operation, path),
       get capacityBytes() {
