@@ -1,4 +1,4 @@
-import type { NodeId } from "@quorate/raft";
+import type { NodeId, RawNode } from "@quorate/raft";
 import { HeaderEncoder } from "@quorate/wire/hot";
 import { AlarmStore } from "../alarm/alarm-store.ts";
 import type { ApiContext } from "../api/context.ts";
@@ -65,6 +65,8 @@ export interface Surroundings {
 
 /** The parts of a member that work on its log and state, wired to each other; nothing runs yet. */
 export interface MemberParts {
+  /** For the simulation, which looks at it and plants mistakes in it: only `consensus` uses it. */
+  readonly node: RawNode;
   readonly consensus: Consensus;
   readonly writer: LogWriter;
   readonly store: MvccStore;
@@ -292,7 +294,7 @@ export function buildParts(surroundings: Surroundings): MemberParts {
     ...timeouts,
     maxReceiveBytes,
   };
-  return { consensus, writer, store, lessor, compaction, snapshotSender, transport, context };
+  return { node, consensus, writer, store, lessor, compaction, snapshotSender, transport, context };
 }
 
 /** Links to exactly the members there are: at a start, and when a snapshot has brought others. */
