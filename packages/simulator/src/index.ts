@@ -1,4 +1,6 @@
 export { INVARIANTS, type Invariant } from "./checks/invariants.ts";
+export { showMuseum } from "./museum/guide.ts";
+export { EXHIBITS, type Exhibit, exhibitNamed } from "./museum/index.ts";
+export { type Discovery, findFirst } from "./museum/visit.ts";
 export { type RunOptions, type RunResult, simulate } from "./run.ts";
 export type { Scenario } from "./scenario.ts";
-export { PLANTS, type Plant } from "./world/planted-bugs.ts";

@@ -1,11 +1,12 @@
 import { type ChildProcess, fork } from "node:child_process";
 import type { Invariant } from "./checks/invariants.ts";
+import { circumstancesOf, exhibitNamed } from "./museum/index.ts";
 import { type RunResult, simulate } from "./run.ts";
-import type { Plant } from "./world/planted-bugs.ts";
 
 /** What is the same for all seeds. */
 export interface SeedSettings {
-  readonly plants: readonly Plant[];
+  /** Names of mistakes to be planted. */
+  readonly plants: readonly string[];
   readonly ignoredInvariants: readonly Invariant[];
   readonly troubleMs: number;
   readonly traceLines: number;
@@ -49,7 +50,8 @@ export async function runInJobs(jobs: Jobs): Promise<void> {
 
 export async function runSeed(seed: number, settings: SeedSettings): Promise<SeedReport> {
   const startedMs = performance.now();
-  const result = await simulate({ seed, ...settings });
+  const plants = settings.plants.map(exhibitNamed);
+  const result = await simulate({ ...settings, seed, plants, circumstances: circumstancesOf(plants) });
   const { violations, trace } = result;
   const summary = summaryOf(result, performance.now() - startedMs);
   return { seed, violations, counts: [...result.counts], trace, summary };

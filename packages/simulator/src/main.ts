@@ -2,10 +2,14 @@
  * Simulates clusters: `node packages/simulator/src/main.ts [--seed N] [--runs N] [--seconds N] [--jobs N] [--trouble-ms N]
  * [--plant NAME]... [--ignore INVARIANT]... [--trace]`. Prints each run that fails, and how to replay it; fails when one
  * did.
+ *
+ * With `--museum [--only NAME]... [--max-seeds N] [--shares N]` it tells for each planted mistake after how many seeds it
+ * is found (`--max-seeds`: given up after so many, default 2000), or with `--shares` how many of N seeds find it; fails
+ * when one is not found.
  */
 import { parseArgs } from "node:util";
 import { INVARIANTS, type Invariant } from "./checks/invariants.ts";
-import { PLANTS, type Plant } from "./index.ts";
+import { EXHIBITS, exhibitNamed, showMuseum } from "./index.ts";
 import { runInJobs, type SeedReport, type SeedSettings } from "./jobs.ts";
 
 const TRACE_LINES = 100_000;
@@ -21,12 +25,27 @@ const { values } = parseArgs({
     ignore: { type: "string", multiple: true, default: [] },
     trace: { type: "boolean", default: false },
     verbose: { type: "boolean", default: false },
+    museum: { type: "boolean", default: false },
+    only: { type: "string", multiple: true, default: [] },
+    "max-seeds": { type: "string", default: "2000" },
+    shares: { type: "string", default: "0" },
   },
 });
-refuseUnknown("mistake", values.plant, PLANTS);
+if (values.museum) {
+  const exhibits = values.only.length > 0 ? values.only.map(exhibitNamed) : EXHIBITS;
+  const isComplete = await showMuseum(
+    exhibits,
+    Number(values["max-seeds"]),
+    Number(values.shares),
+    console.log,
+  );
+  process.exit(isComplete ? 0 : 1);
+}
+// Throws when there is no such mistake.
+for (const name of values.plant) exhibitNamed(name);
 refuseUnknown("invariant", values.ignore, INVARIANTS);
 const settings: SeedSettings = {
-  plants: values.plant as Plant[],
+  plants: values.plant,
   ignoredInvariants: values.ignore as Invariant[],
   troubleMs: Number(values["trouble-ms"]),
   traceLines: values.trace ? TRACE_LINES : 0,

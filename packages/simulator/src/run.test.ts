@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { type RunResult, simulate } from "./index.ts";
+import { exhibitNamed, type RunResult, simulate } from "./index.ts";
 
 const TROUBLE_MS = 2_500;
 
@@ -24,7 +24,7 @@ test("a seed gives the same run, byte for byte", { timeout: 60_000 }, async () =
 test("reads that do not ask a quorum are found to be stale", { timeout: 60_000 }, async () => {
   const violations: string[] = [];
   for (let seed = 1; seed <= 20 && violations.length === 0; seed++) {
-    const plants = ["reads-without-quorum"] as const;
+    const plants = [exhibitNamed("reads-without-quorum")];
     violations.push(...(await simulate({ seed, plants, troubleMs: TROUBLE_MS })).violations);
   }
   assert.match(violations.join("\n"), /older than what was told/);

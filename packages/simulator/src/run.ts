@@ -9,19 +9,24 @@ import { checkWatcher } from "./checks/watches.ts";
 import { Administrator } from "./clients/administrator.ts";
 import type { MemberInfo } from "./clients/api.ts";
 import { LeaseHolder } from "./clients/lease-holder.ts";
-import { Watcher } from "./clients/watcher.ts";
+import { Watcher, type WatcherOptions } from "./clients/watcher.ts";
 import { Worker } from "./clients/worker.ts";
 import { TroubleMaker } from "./faults/trouble-maker.ts";
 import { drawScenario, type Scenario } from "./scenario.ts";
 import { addressesOfTwins, firstAddresses } from "./world/addresses.ts";
 import { Machine } from "./world/machine.ts";
-import type { Plant } from "./world/planted-bugs.ts";
+import type { Plant } from "./world/plant.ts";
 import type { Process } from "./world/process.ts";
+import type { Rule } from "./world/rule.ts";
+import type { SeededRandom } from "./world/seeded-random.ts";
 import { World } from "./world/world.ts";
 
 export interface RunOptions {
   readonly seed: number;
+  /** Mistakes to be planted. Default: none. */
   readonly plants?: readonly Plant[];
+  /** What is not drawn from the seed. Default: nothing. */
+  readonly circumstances?: Partial<Scenario>;
   /** World time for which faults come. Default 15 s. */
   readonly troubleMs?: number;
   /** How many lines of what happened the result has. Default 0. */
@@ -35,6 +40,8 @@ export interface RunResult {
   readonly scenario: Scenario;
   /** What was wrong; empty when all was well. */
   readonly violations: readonly string[];
+  /** What the violations are of, one for each. */
+  readonly brokenRules: readonly Rule[];
   /** Equal for equal runs. */
   readonly digest: string;
   readonly trace: readonly string[];
@@ -56,6 +63,8 @@ const QUIET_MS = 60_000;
 const POLL_MS = 100;
 /** In which clocks of members with IDs that are alike go on. */
 const TWINS_WALL_STEP_MS = 100;
+const EVERYTHING = { key: "\0", end: "~" };
+const REGISTERS = { key: "r/", end: "r0" };
 
 /** Simulates one cluster from its first start to its end. Never rejects for what members do wrong. */
 export async function simulate(options: RunOptions): Promise<RunResult> {
@@ -72,18 +81,17 @@ class Run {
   readonly #holders: LeaseHolder[] = [];
   readonly #watchers: Watcher[] = [];
   readonly #limits = new WeakMap<Process, ResourceLimits>();
+  readonly #random: SeededRandom;
+  #troubleIsOver = false;
   #clientsAreDone = false;
 
   constructor(options: RunOptions) {
-    const { seed, plants = [], troubleMs = 15_000, traceLines = 0, ignoredInvariants = [] } = options;
+    const { seed, plants = [], circumstances, troubleMs = 15_000, traceLines = 0 } = options;
+    const ignoredInvariants = new Set(options.ignoredInvariants);
     this.#options = options;
-    this.#world = new World({
-      seed,
-      plants: new Set(plants),
-      traceLines,
-      ignoredInvariants: new Set(ignoredInvariants),
-    });
-    this.#scenario = drawScenario(this.#world.random, troubleMs);
+    this.#world = new World({ seed, plants, traceLines, ignoredInvariants });
+    this.#scenario = { ...drawScenario(this.#world.random, troubleMs), ...circumstances };
+    this.#random = this.#world.random.fork();
     this.#history = new History(this.#world);
     this.#world.observe = (process) => {
       this.#history.observe(process);
@@ -153,25 +161,33 @@ class Run {
       const putter = new Worker(world, this.#journal, `h${i}`, 0);
       this.#holders.push(new LeaseHolder(world, putter, `h${i}`));
     }
+    const [first] = world.machines;
     for (const machine of world.machines) {
-      this.#watchers.push(new Watcher(world, this.#journal, machine, `all of ${machine.name}`, "\0", "~"));
-      this.#watchers.push(
-        new Watcher(world, this.#journal, machine, `registers of ${machine.name}`, "r/", "r0"),
-      );
+      this.#watch(machine, { ...EVERYTHING, name: `all of ${machine.name}` });
+      this.#watch(machine, { ...REGISTERS, name: `registers of ${machine.name}` });
     }
+    for (let i = 0; i < scenario.roamers; i++) {
+      this.#watch(first!, { ...EVERYTHING, name: `all, anywhere, ${i + 1}`, roams: true });
+    }
+    this.#watch(first!, { ...EVERYTHING, name: "all, slowly", roams: true, isSlow: true });
+    this.#watch(first!, { ...REGISTERS, name: "puts of registers", roams: true, filters: ["deletes"] });
+    this.#watch(first!, { ...REGISTERS, name: "deletes of registers", roams: true, filters: ["puts"] });
     const flooders: Worker[] = [];
     if (scenario.floods) {
       flooders.push(new Worker(world, this.#journal, "flood", 0));
     }
     const trouble = new TroubleMaker(world, scenario);
+    const cleaner = new Worker(world, this.#journal, "cleaner", 0);
     const administrator = new Administrator(world, this.#journal, {
       ...scenario,
+      deleteKey: (machine) => cleaner.perform(machine, { kind: "delete", key: "r/0" }),
       startMember: (address, members) => this.#startJoining(address, members),
       calm: () => trouble.calm(),
       disturb: () => trouble.disturb(),
     });
     const everybody = [...this.#workers, ...this.#holders, administrator];
     const works = [...everybody.map((each) => each.run()), ...flooders.map((each) => each.flood())];
+    void this.#watchFromTheBeginning();
     void Promise.all(works).then(() => {
       this.#clientsAreDone = true;
     });
@@ -179,8 +195,25 @@ class Run {
     const endMs = world.time.nowMs + scenario.troubleMs;
     await world.run(() => world.time.nowMs >= endMs);
     world.note("the trouble ends");
+    this.#troubleIsOver = true;
     for (const each of [...everybody, ...flooders, trouble]) each.stop();
     for (const machine of world.machines) if (machine.isWanted) world.restartLater(machine, 1);
+  }
+
+  #watch(machine: Machine, options: WatcherOptions): Watcher {
+    const watcher = new Watcher(this.#world, this.#journal, machine, options);
+    this.#watchers.push(watcher);
+    return watcher;
+  }
+
+  /** One watcher after another asks for the whole history, and takes what is left of it. */
+  async #watchFromTheBeginning(): Promise<void> {
+    const { time, machines } = this.#world;
+    for (let i = 1; !this.#troubleIsOver; i++) {
+      const watcher = this.#watch(this.#random.pick(machines), { ...EVERYTHING, name: `latecomer ${i}` });
+      await time.sleep(300 + this.#random.exponential(700));
+      watcher.stop();
+    }
   }
 
   #startJoining(address: string, members: readonly MemberInfo[]): void {
@@ -195,7 +228,7 @@ class Run {
     machine.wipe({ ...machine.options, ...state });
     machine.start();
     if (found !== undefined) return;
-    this.#watchers.push(new Watcher(world, this.#journal, machine, `all of ${name}`, "\0", "~"));
+    this.#watch(machine, { ...EVERYTHING, name: `all of ${name}` });
   }
 
   /** Everything must become well again, and then everything must have been well. */
@@ -225,14 +258,9 @@ class Run {
       }
     }
     const last = this.#history.lastRevision;
-    const lateWatchers = () =>
-      this.#watchers.filter(
-        ({ seen, key, next }) => key === "\0" && next <= last && seen.at(-1)?.main !== last,
-      );
-    if (!(await this.#wait("watchers", QUIET_MS, () => lateWatchers().length === 0))) return;
-    // Registers change before the last revision.
-    const graceMs = world.time.nowMs + 1_000;
-    await world.run(() => world.time.nowMs >= graceMs);
+    // By events, or by the progress that they ask for.
+    const knowEverything = () => this.#watchers.every(({ next, isStopped }) => next > last || isStopped);
+    if (!(await this.#wait("watchers", QUIET_MS, knowEverything))) return;
     let hashed = false;
     void this.#compare(last).finally(() => {
       hashed = true;
@@ -246,18 +274,15 @@ class Run {
     for (const { process } of members) this.#history.observeAll(process!);
     const keys = new KeyHistories(this.#history);
     const leases = this.#holders.flatMap((holder) => holder.leases);
-    const wrong = [
-      ...checkOperations(this.#journal, this.#history, keys),
-      ...this.#watchers.flatMap((watcher) => checkWatcher(watcher, this.#history)),
-      ...checkLeases(leases, keys, this.#history, 1 + this.#scenario.clockSkew),
-      ...compareTables(members),
-      ...(await compareHashes(
-        world,
-        members.filter((machine) => !isLearner(machine)),
-        last,
-      )),
+    const voters = members.filter((machine) => !isLearner(machine));
+    const found: [Rule, string[]][] = [
+      ["linearizability", checkOperations(this.#journal, this.#history, keys)],
+      ["watches", this.#watchers.flatMap((watcher) => checkWatcher(watcher, this.#history, keys))],
+      ["leases", checkLeases(leases, keys, this.#history, 1 + this.#scenario.clockSkew)],
+      ["convergence", compareTables(members)],
+      ["convergence", await compareHashes(world, voters, last)],
     ];
-    for (const text of wrong) world.violation(text);
+    for (const [rule, wrong] of found) for (const text of wrong) world.violation(text, rule);
   }
 
   #observeLimits(process: Process): void {
@@ -294,17 +319,18 @@ class Run {
     if (world.violations.length > 0) return false;
     if (isDone()) return true;
     const states = world.machines.map((machine) => `${machine.name} ${describeState(machine)}`);
-    world.violation(`waited ${limitMs} ms for ${what}: ${states.join(", ")}`);
+    world.violation(`waited ${limitMs} ms for ${what}: ${states.join(", ")}`, "liveness");
     return false;
   }
 
   #result(): RunResult {
-    const { trace, time, violations } = this.#world;
+    const { trace, time, violations, brokenRules } = this.#world;
     const { operations } = this.#journal;
     return {
       seed: this.#options.seed,
       scenario: this.#scenario,
       violations,
+      brokenRules,
       digest: trace.digest,
       trace: trace.lines,
       worldMs: time.nowMs,

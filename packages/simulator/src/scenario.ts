@@ -11,6 +11,8 @@ export interface Scenario extends TroublePlan, MachineHardware {
   /** Mean time between two operations of a worker. */
   readonly thinkMs: number;
   readonly leaseHolders: number;
+  /** Watchers that go from member to member. */
+  readonly roamers: number;
   readonly troubleMs: number;
   /** Much is written while somebody is away, who then needs a snapshot. */
   readonly floods: boolean;
@@ -90,5 +92,6 @@ export function drawScenario(random: SeededRandom, troubleMs: number): Scenario 
       watchProgressNotifyMs: random.pick([300, 2_000, 600_000]),
       compactionBatchLimit: random.pick([10, 1_000]),
     },
+    roamers: random.pick([1, 1, 4]),
   };
 }

@@ -37,7 +37,16 @@ export function compareTables(machines: readonly Machine[]): string[] {
       );
     }
   }
+  for (const machine of machines) wrong.push(...returnedMembers(machine));
   return wrong;
+}
+
+/** IDs of removed members never come back. */
+function returnedMembers(machine: Machine): string[] {
+  const { backend } = machine.process!.parts!.context;
+  const removed = new Set(backend.entries("members_removed").map(([key]) => hex(key)));
+  const returned = backend.entries("members").filter(([key]) => removed.has(hex(key)));
+  return returned.map(([key]) => `${machine.name} has a member that was removed: ${Buffer.from(key)}`);
 }
 
 /** Compares the hashes that members tell over the API. Returns what is wrong. */

@@ -29,6 +29,8 @@ export class History {
   readonly revisions = new Map<number, Revision>();
   readonly #world: World;
   readonly #entries = new Map<number, { readonly term: number; readonly data: Uint8Array }>();
+  /** By index of an entry, the revision that its effects lead to. */
+  readonly #revisionsAfter = new Map<number, number>();
   #last = 1;
 
   constructor(world: World) {
@@ -44,11 +46,26 @@ export class History {
     const { consensus, store } = process.parts!;
     if (consensus.appliedIndex > process.seenIndex) this.#observeLog(process, consensus.appliedIndex);
     if (store.currentRevision > process.seenRevision) this.#observeStore(process, store.currentRevision);
+    this.#compareRevision(process);
   }
 
   /** Compares everything that `process` has stored. */
   observeAll(process: Process): void {
     this.#observeStore(process, process.parts!.store.currentRevision, 0);
+  }
+
+  /** Whoever reflects the same entries must be at the same revision. */
+  #compareRevision(process: Process): void {
+    const { store, context } = process.parts!;
+    const index = context.backend.consistentIndex;
+    const known = this.#revisionsAfter.get(index);
+    if (known === undefined) this.#revisionsAfter.set(index, store.currentRevision);
+    else if (known !== store.currentRevision) {
+      this.#world.violation(
+        `${process.name} is at revision ${store.currentRevision} after entry ${index}, where another one was at ${known}`,
+        "one history",
+      );
+    }
   }
 
   #observeLog(process: Process, to: number): void {
@@ -62,6 +79,7 @@ export class History {
       else if (known.term !== term || Buffer.compare(known.data, data) !== 0) {
         this.#world.violation(
           `${process.name} has applied another entry at index ${index}: term ${term} instead of ${known.term}`,
+          "one history",
         );
       }
     }
@@ -79,13 +97,17 @@ export class History {
       const known = revision.changes.find((change) => change.sub === sub);
       if (known === undefined) {
         if (revision.firstSeenMs !== this.#world.time.nowMs) {
-          this.#world.violation(`${process.name} has a change ${main}/${sub} that others do not have`);
+          this.#world.violation(
+            `${process.name} has a change ${main}/${sub} that others do not have`,
+            "one history",
+          );
         }
         revision.changes.push(decodeChange(main, sub, tombstone, record.slice()));
       } else if (known.tombstone !== tombstone || Buffer.compare(known.record, record) !== 0) {
         const other = decodeChange(main, sub, tombstone, record.slice());
         this.#world.violation(
           `${process.name} has another change at revision ${main}/${sub}: ${describeChange(other)} instead of ${describeChange(known)}`,
+          "one history",
         );
       }
     }

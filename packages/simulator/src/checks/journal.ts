@@ -22,6 +22,8 @@ export type Action =
       readonly logKey: string;
       readonly value: string;
       readonly expected: number;
+      /** It also reads what `key` held at this revision. */
+      readonly readRevision?: number;
     }
   | { readonly kind: "range"; readonly key: string; readonly end: string; readonly serializable: boolean };
 
@@ -29,7 +31,7 @@ export interface Answer {
   readonly revision: number;
   /** swap: whether it was made. delete: whether there was something to delete. */
   readonly changed?: boolean;
-  /** range: key to value and revision of the last write. */
+  /** range, and swap with a read: key to value and revision of the last write. */
   readonly found?: readonly { readonly key: string; readonly value: string; readonly modRevision: number }[];
 }
 

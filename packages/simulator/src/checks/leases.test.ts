@@ -11,6 +11,7 @@ const ended = (endMs: number) =>
 const lease: LeaseRecord = {
   id: 7n,
   key: "l/1",
+  freedKey: "l/1-freed",
   ttlMs: 2_000,
   renewedMs: 1_000,
   abandonedMs: 1_500,
@@ -26,6 +27,28 @@ const cases = [
     history: ended(1_600),
     lease: { ...lease, revoked: true },
     wrong: undefined,
+  },
+  {
+    name: "a key that was put without it stays",
+    history: historyOf({
+      2: [["l/1", "v", "7"]],
+      3: [["l/1-freed", "v", "7"]],
+      4: [["l/1-freed", "w"]],
+      5: [["l/1"]],
+    }),
+    lease: { ...lease, revoked: true },
+    wrong: undefined,
+  },
+  {
+    name: "a key that was put without it goes with it",
+    history: historyOf({
+      2: [["l/1", "v", "7"]],
+      3: [["l/1-freed", "v", "7"]],
+      4: [["l/1-freed", "w"]],
+      5: [["l/1"], ["l/1-freed"]],
+    }),
+    lease: { ...lease, revoked: true },
+    wrong: /attached no more/,
   },
   { name: "it never ends", history: historyOf({ 2: [["l/1", "v", "7"]] }), lease, wrong: /never revoked/ },
 ];

@@ -1,5 +1,5 @@
 import type { LeaseRecord } from "../clients/lease-holder.ts";
-import type { History, KeyHistories } from "./history.ts";
+import type { Change, History, KeyHistories } from "./history.ts";
 
 /**
  * Whether leases ended no sooner than they were promised to, and did end. `fastestClock`: how much faster than the world's
@@ -13,6 +13,9 @@ export function checkLeases(
 ): string[] {
   const wrong: string[] = [];
   for (const lease of leases) {
+    if (isDeletedWithoutLease(keys.of(lease.freedKey))) {
+      wrong.push(`${lease.freedKey} went with lease ${describe(lease)}, to which it was attached no more`);
+    }
     const changes = keys.of(lease.key);
     // The put was refused, or lost.
     if (changes.length === 0) continue;
@@ -31,6 +34,11 @@ export function checkLeases(
     }
   }
   return wrong;
+}
+
+/** Nobody deletes these keys but the end of their leases. */
+function isDeletedWithoutLease(changes: readonly Change[]): boolean {
+  return changes.some(({ tombstone }, i) => tombstone && changes[i - 1]?.lease === 0n);
 }
 
 function describe({ id, key, ttlMs, renewedMs, abandonedMs }: LeaseRecord): string {

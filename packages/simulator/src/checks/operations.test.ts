@@ -24,6 +24,14 @@ const swap = (expected: number, value = "3"): Action => ({
   value,
   expected,
 });
+const swapReading = (readRevision: number): Action => ({
+  kind: "swap",
+  key: "x",
+  logKey: "log",
+  value: "3",
+  expected: 0,
+  readRevision,
+});
 const range = (key: string, end = "", serializable = false): Action => ({
   kind: "range",
   key,
@@ -49,6 +57,16 @@ const RIGHT: Told[] = [
 const cases: { name: string; told: Told[]; wrong: RegExp | undefined }[] = [
   { name: "all is well", told: RIGHT, wrong: undefined },
   { name: "nobody was told", told: RIGHT.map(([action]) => [action, "maybe"]), wrong: undefined },
+  {
+    name: "a swap reads the past",
+    told: [...RIGHT.slice(0, 3), [swapReading(2), { revision: 5, changed: true, found: [x1] }]],
+    wrong: undefined,
+  },
+  {
+    name: "a swap reads what was not there",
+    told: [...RIGHT.slice(0, 3), [swapReading(4), { revision: 5, changed: true, found: [x1] }]],
+    wrong: /is not the state at revision 4/,
+  },
   { name: "a write is lost", told: [...RIGHT, [put("z", "9"), { revision: 6 }]], wrong: /is lost/ },
   {
     name: "an unanswered write never happened",

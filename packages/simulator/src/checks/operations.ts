@@ -1,5 +1,5 @@
 import type { History, KeyHistories } from "./history.ts";
-import { type Action, describe, type Journal, type Operation } from "./journal.ts";
+import { type Action, type Answer, describe, type Journal, type Operation } from "./journal.ts";
 
 /**
  * Whether what clients were told is a linearizable history: all writes in the order of their revisions, each read at the
@@ -40,7 +40,7 @@ function problemOf(
     const { revision, changed = true } = answer!;
     if (changed && main !== revision) return `was acknowledged and is lost (it is at ${main})`;
     if (!changed) return refusedSwapProblem(action, revision, floor, main, keys);
-    return undefined;
+    return action.kind === "swap" ? readProblem(action, answer!, keys) : undefined;
   }
   if (outcome !== "ok") return undefined;
   const { revision, changed, found } = answer!;
@@ -76,6 +76,15 @@ function swapProblem(
   if (before !== action.expected) return `happened at ${main}, where the key was at ${before}`;
   const log = keys.at(action.logKey, main);
   return log?.value === action.value ? undefined : `happened by half at ${main}`;
+}
+
+function readProblem(
+  { key, readRevision }: Action & { kind: "swap" },
+  { found = [] }: Answer,
+  keys: KeyHistories,
+): string | undefined {
+  if (readRevision === undefined) return undefined;
+  return rangeProblem({ kind: "range", key, end: "", serializable: false }, readRevision, found, keys);
 }
 
 function refusedSwapProblem(

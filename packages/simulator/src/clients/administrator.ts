@@ -13,6 +13,8 @@ export interface Duties {
   readonly shrinks: boolean;
   /** Learners may stay learners. */
   readonly keepsLearners: boolean;
+  /** Deletes one of the keys that workers use. */
+  readonly deleteKey: (machine: Machine) => Promise<unknown>;
   /** Starts a member without data at `address`, on a machine that is new or was erased, to join `members`. */
   readonly startMember: (address: string, members: readonly MemberInfo[]) => void;
   /** Everything is well and nothing goes wrong until `disturb`. */
@@ -24,8 +26,11 @@ const REPLACE_TIMEOUT_MS = 30_000;
 const POLL_MS = 20;
 /** So long nothing ends the last voter's process: until its disk certainly says that it is the last one. */
 const LAST_VOTER_SPARED_MS = 2_000;
+/** So many revisions before what was told last, history is compacted at most. */
+const OLDEST_COMPACTION = 200;
+const DEFRAGMENT_CHANCE = 0.2;
 
-/** Compacts, moves leadership, and replaces members, as an operator does. */
+/** Compacts, defragments, moves leadership, and replaces members, as an operator does. */
 export class Administrator {
   readonly #world: World;
   readonly #journal: Journal;
@@ -53,11 +58,15 @@ export class Administrator {
       else if (movesLeader && roll < 0.7) await this.#moveLeader();
       else if (shrinks && roll > 0.6 && this.#random.chance(0.7)) await this.#shrinkOrGrow();
       else if (replacesMembers && roll > 0.7) await this.#replaceMember();
+      if (this.#random.chance(DEFRAGMENT_CHANCE)) await this.#try((api) => api.defragment());
     }
   }
 
   async #compact(): Promise<void> {
-    const revision = this.#journal.told - this.#random.below(200);
+    // What is deleted and compacted at once is where it gets difficult.
+    const isNewest = this.#random.chance(0.4);
+    if (isNewest) await this.#duties.deleteKey(this.#random.pick(this.#world.machines));
+    const revision = this.#journal.told - (isNewest ? 0 : this.#random.below(OLDEST_COMPACTION));
     if (revision <= 1) return;
     await this.#try(async (api) => {
       await api.compact(revision);

@@ -3,6 +3,7 @@ import {
   CompactionRequestSchema,
   Compare_CompareResult,
   Compare_CompareTarget,
+  DefragmentRequestSchema,
   DeleteRangeRequestSchema,
   DeleteRangeResponseSchema,
   HashKVRequestSchema,
@@ -26,6 +27,7 @@ import {
   TxnRequestSchema,
   TxnResponseSchema,
 } from "@quorate/wire/etcdserverpb";
+import type { KeyValue } from "@quorate/wire/mvccpb";
 import type { Machine } from "../world/machine.ts";
 import type { World } from "../world/world.ts";
 import { CallError, call, openStream } from "./calls.ts";
@@ -79,25 +81,24 @@ export class Api {
   async range(key: string, end = "", serializable = false): Promise<RangeAnswer> {
     const request = encode(RangeRequestSchema, { key: bytes(key), rangeEnd: bytes(end), serializable });
     const response = decode(RangeResponseSchema, await this.#call("KV/Range", request));
-    const pairs = response.kvs.map((kv) => ({
-      key: text(kv.key),
-      value: text(kv.value),
-      modRevision: Number(kv.modRevision),
-      lease: kv.lease,
-    }));
-    return { revision: revisionOf(response), pairs };
+    return { revision: revisionOf(response), pairs: response.kvs.map(pairOf) };
   }
 
-  /** Writes to `key` and to `logKey` if `key` was last written at `modRevision` (0: does not exist). */
+  /**
+   * Writes to `key` and to `logKey` if `key` was last written at `modRevision` (0: does not exist), and reads what `key`
+   * held at `readRevision`, if that is given.
+   */
   async swap(
     key: string,
     modRevision: number,
     value: string,
     logKey: string,
-  ): Promise<{ revision: number; succeeded: boolean }> {
+    readRevision?: number,
+  ): Promise<{ revision: number; succeeded: boolean; found: readonly Pair[] }> {
     const put = (name: string) => ({
       request: { case: "requestPut" as const, value: { key: bytes(name), value: bytes(value) } },
     });
+    const puts = [put(key), put(logKey)];
     const request = encode(TxnRequestSchema, {
       compare: [
         {
@@ -107,10 +108,17 @@ export class Api {
           targetUnion: { case: "modRevision", value: BigInt(modRevision) },
         },
       ],
-      success: [put(key), put(logKey)],
+      success: readRevision === undefined ? puts : [range(key, readRevision), ...puts],
     });
     const response = decode(TxnResponseSchema, await this.#call("KV/Txn", request));
-    return { revision: revisionOf(response), succeeded: response.succeeded };
+    const found = response.responses.flatMap(({ response: each }) =>
+      each.case === "responseRange" ? each.value.kvs.map(pairOf) : [],
+    );
+    return { revision: revisionOf(response), succeeded: response.succeeded, found };
+  }
+
+  async defragment(): Promise<void> {
+    await this.#call("Maintenance/Defragment", encode(DefragmentRequestSchema, {}));
   }
 
   async compact(revision: number): Promise<void> {
@@ -183,6 +191,20 @@ export class Api {
   #call(method: string, request: Uint8Array): Promise<Uint8Array> {
     return call(this.#world, this.machine, `/etcdserverpb.${method}`, request, TIMEOUT_MS);
   }
+}
+
+function range(key: string, revision: number) {
+  const value = { key: bytes(key), revision: BigInt(revision) };
+  return { request: { case: "requestRange" as const, value } };
+}
+
+function pairOf(kv: KeyValue): Pair {
+  return {
+    key: text(kv.key),
+    value: text(kv.value),
+    modRevision: Number(kv.modRevision),
+    lease: kv.lease,
+  };
 }
 
 function revisionOf({ header }: { header?: { revision: bigint } | undefined }): number {

@@ -20,13 +20,15 @@ export class CallError extends Error {
 const UNAVAILABLE = 14;
 const DEADLINE_EXCEEDED = 4;
 
-/** Refused before anything was proposed. */
+/** Refused before anything was proposed, or by every member alike. */
 const WITHOUT_EFFECT = [
   "etcdserver: too many requests",
   "etcdserver: not capable",
   "etcdserver: no leader",
   "etcdserver: rpc not supported for learner",
   "etcdserver: requested lease not found",
+  "etcdserver: mvcc: required revision has been compacted",
+  "etcdserver: mvcc: required revision is a future revision",
 ];
 
 export interface StreamEvents {
@@ -37,6 +39,9 @@ export interface StreamEvents {
 
 export interface ClientStream {
   send(message: Uint8Array): void;
+  /** Takes no more messages, but for those on their way, until `resume`. */
+  pause(): void;
+  resume(): void;
   cancel(): void;
 }
 
@@ -114,7 +119,7 @@ export function openStream(
   let started: GatewayCall | undefined;
   if (process?.isServing !== true) {
     end(new CallError(UNAVAILABLE, "connection refused", true));
-    return { send() {}, cancel };
+    return { send() {}, pause() {}, resume() {}, cancel };
   }
   forget = process.life.onEnd(() => end(new CallError(UNAVAILABLE, "connection lost", false)));
   enter(() => {
@@ -138,6 +143,8 @@ export function openStream(
   });
   return {
     send: (message) => enter(() => started?.send(message)),
+    pause: () => enter(() => started?.pause?.()),
+    resume: () => enter(() => started?.resume?.()),
     cancel,
   };
 }

@@ -8,6 +8,8 @@ import type { Worker } from "./worker.ts";
 export interface LeaseRecord {
   readonly id: bigint;
   readonly key: string;
+  /** It was attached to the lease, and then put without one. */
+  readonly freedKey: string;
   readonly ttlMs: number;
   /** When the last request that was acknowledged (the grant, or a keepalive) was sent. */
   renewedMs: number;
@@ -51,18 +53,25 @@ export class LeaseHolder {
     const granted = await this.#try((api) => api.grant(2 + this.#random.below(4)));
     if (granted === undefined) return undefined;
     const key = `l/${this.#name}-${this.leases.length}`;
+    const freedKey = `${key}-freed`;
     const lease: LeaseRecord = {
       id: granted.id,
       key,
+      freedKey,
       ttlMs: granted.ttlSeconds * 1_000,
       renewedMs: startMs,
       abandonedMs: undefined,
       revoked: false,
     };
     this.leases.push(lease);
-    const action = { kind: "put", key, value: this.#worker.value(), lease: granted.id } as const;
-    await this.#worker.perform(this.#random.pick(this.#world.machines), action);
+    await this.#put(key, granted.id);
+    if (this.#random.chance(0.5) && (await this.#put(freedKey, granted.id))) await this.#put(freedKey, 0n);
     return lease;
+  }
+
+  #put(key: string, lease: bigint): Promise<boolean> {
+    const action = { kind: "put", key, value: this.#worker.value(), lease } as const;
+    return this.#worker.perform(this.#random.pick(this.#world.machines), action);
   }
 
   async #hold(lease: LeaseRecord): Promise<void> {

@@ -1,5 +1,9 @@
 import { decode, encode } from "@quorate/wire";
-import { WatchRequestSchema, WatchResponseSchema } from "@quorate/wire/etcdserverpb";
+import {
+  WatchCreateRequest_FilterType,
+  WatchRequestSchema,
+  WatchResponseSchema,
+} from "@quorate/wire/etcdserverpb";
 import { Event_EventType } from "@quorate/wire/mvccpb";
 import type { Journal } from "../checks/journal.ts";
 import type { Machine } from "../world/machine.ts";
@@ -12,17 +16,38 @@ export interface WatchedChange {
   readonly tombstone: boolean;
   readonly key: string;
   readonly value: string;
+  /** What the key held before, if that was asked for and told. */
+  readonly previous?: { readonly value: string; readonly modRevision: number } | undefined;
+  /** What the key held before was asked for and had not been compacted. */
+  readonly wantsPrevious?: boolean;
+}
+
+/** What is watched, and how. */
+export interface WatcherOptions {
+  readonly name: string;
+  readonly key: string;
+  readonly end: string;
+  /** Kinds of changes that are not to be told. */
+  readonly filters?: readonly ("puts" | "deletes")[];
+  /** Goes to another member each time that its stream ends. */
+  readonly roams?: boolean;
+  /** Takes nothing for a while, now and then. */
+  readonly isSlow?: boolean;
 }
 
 type WatchResponse = ReturnType<typeof decode<typeof WatchResponseSchema>>;
 
+const FILTERS = {
+  puts: WatchCreateRequest_FilterType.NOPUT,
+  deletes: WatchCreateRequest_FilterType.NODELETE,
+};
+const MEAN_WORK_MS = 1_000;
+const MEAN_REST_MS = 500;
 const STREAM_TIMEOUT_MS = Number.POSITIVE_INFINITY;
 
 /** Watches [key, end) at one member for ever: goes on behind what it has seen whenever the stream ends. */
 export class Watcher {
-  readonly name: string;
-  readonly key: string;
-  readonly end: string;
+  readonly options: WatcherOptions;
   readonly seen: WatchedChange[] = [];
   /** Revisions that were compacted before it could see them. */
   readonly gaps: { readonly from: number; readonly to: number }[] = [];
@@ -32,24 +57,28 @@ export class Watcher {
   readonly #random: SeededRandom;
   /** Everything below has been seen. */
   #next: number;
+  #asksForPrevious = false;
   #stream: ClientStream | undefined;
   #stopped = false;
 
-  constructor(world: World, journal: Journal, machine: Machine, name: string, key: string, end: string) {
+  constructor(world: World, journal: Journal, machine: Machine, options: WatcherOptions) {
     this.#world = world;
     this.#journal = journal;
     this.machine = machine;
-    this.name = name;
-    this.key = key;
-    this.end = end;
+    this.options = options;
     this.#next = 1;
     this.#random = world.random.fork();
     this.#connect();
     this.#askForProgressLater();
+    if (options.isSlow === true) this.#restLater();
   }
 
   get next(): number {
     return this.#next;
+  }
+
+  get isStopped(): boolean {
+    return this.#stopped;
   }
 
   stop(): void {
@@ -59,6 +88,9 @@ export class Watcher {
 
   #connect(): void {
     if (this.#stopped) return;
+    const { key, end, filters = [], roams } = this.options;
+    if (roams === true) this.machine = this.#random.pick(this.#world.machines);
+    this.#asksForPrevious = this.#random.chance(0.5);
     const stream = openStream(this.#world, this.machine, "/etcdserverpb.Watch/Watch", STREAM_TIMEOUT_MS, {
       onMessage: (message) => {
         if (this.#stream === stream) this.#receive(decode(WatchResponseSchema, message));
@@ -73,10 +105,12 @@ export class Watcher {
         requestUnion: {
           case: "createRequest",
           value: {
-            key: Buffer.from(this.key),
-            rangeEnd: Buffer.from(this.end),
+            key: Buffer.from(key),
+            rangeEnd: Buffer.from(end),
             startRevision: BigInt(this.#next),
             progressNotify: this.#random.chance(0.5),
+            prevKv: this.#asksForPrevious,
+            filters: filters.map((kind) => FILTERS[kind]),
           },
         },
       }),
@@ -100,7 +134,8 @@ export class Watcher {
       return;
     }
     let last = 0;
-    for (const { type, kv } of response.events) {
+    const compacted = this.machine.process?.parts?.store.compactRevision ?? Number.POSITIVE_INFINITY;
+    for (const { type, kv, prevKv } of response.events) {
       const main = Number(kv!.modRevision);
       const key = Buffer.from(kv!.key).toString();
       if (main < this.#next) this.#wrong(`got revision ${main} again, or late: it waits for ${this.#next}`);
@@ -111,6 +146,11 @@ export class Watcher {
         tombstone: type === Event_EventType.DELETE,
         key,
         value: Buffer.from(kv!.value).toString(),
+        previous: prevKv && {
+          value: Buffer.from(prevKv.value).toString(),
+          modRevision: Number(prevKv.modRevision),
+        },
+        wantsPrevious: this.#asksForPrevious && main > compacted,
       });
     }
     // A revision is never divided, so the last one is complete.
@@ -121,6 +161,9 @@ export class Watcher {
   /** Everything up to `revision` has been sent. */
   #progress(revision: number): void {
     if (revision === 0) return;
+    if (revision < this.#next - 1) {
+      this.#wrong(`is told of progress up to ${revision}, and has seen everything up to ${this.#next - 1}`);
+    }
     this.#next = Math.max(this.#next, revision + 1);
   }
 
@@ -138,20 +181,37 @@ export class Watcher {
   }
 
   #askForProgressLater(): void {
-    this.#world.time.after(500 + this.#random.exponential(1_500), () => {
-      if (this.#stopped) return;
-      this.#stream?.send(
-        encode(WatchRequestSchema, { requestUnion: { case: "progressRequest", value: {} } }),
-      );
-      if (this.#random.chance(0.1)) {
-        this.#stream?.cancel();
-        this.#reconnectLater();
-      }
-      this.#askForProgressLater();
+    const roams = this.options.roams === true;
+    this.#world.time.after(
+      roams ? this.#random.exponential(300) : 500 + this.#random.exponential(1_500),
+      () => {
+        if (this.#stopped) return;
+        this.#stream?.send(
+          encode(WatchRequestSchema, { requestUnion: { case: "progressRequest", value: {} } }),
+        );
+        if (this.#random.chance(roams ? 0.5 : 0.1)) {
+          this.#stream?.cancel();
+          this.#reconnectLater();
+        }
+        this.#askForProgressLater();
+      },
+    );
+  }
+
+  /** Rests, and goes on. */
+  #restLater(): void {
+    this.#world.time.after(this.#random.exponential(MEAN_WORK_MS), () => {
+      const stream = this.#stream;
+      stream?.pause();
+      this.#world.time.after(this.#random.exponential(MEAN_REST_MS), () => {
+        stream?.resume();
+        if (!this.#stopped) this.#restLater();
+      });
     });
   }
 
   #wrong(text: string): void {
-    this.#world.violation(`watcher ${this.name} at ${this.machine.name} ${text}`);
+    const { name } = this.options;
+    this.#world.violation(`watcher ${name} at ${this.machine.name} ${text}`, "watches");
   }
 }

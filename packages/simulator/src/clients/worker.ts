@@ -6,6 +6,8 @@ import { Api } from "./api.ts";
 import { CallError } from "./calls.ts";
 
 const REGISTERS = 6;
+/** So many revisions before what was told last, transactions read at most. */
+const OLDEST_READ = 250;
 const AFTER_FAILURE_MS = 50;
 const FLOOD_AT_ONCE = 50;
 const FLOOD_POLL_MS = 50;
@@ -105,7 +107,9 @@ export class Worker {
     if (roll < 0.76) return { kind: "range", key, end: "", serializable: true };
     if (roll < 0.82) return { kind: "delete", key };
     const expected = this.#known.get(key) ?? 0;
-    return { kind: "swap", key, logKey: `log/${this.#name}`, value: this.value(), expected };
+    const swap = { kind: "swap", key, logKey: `log/${this.#name}`, value: this.value(), expected } as const;
+    if (roll < 0.94) return swap;
+    return { ...swap, readRevision: Math.max(1, this.#journal.told - this.#random.below(OLDEST_READ)) };
   }
 
   async #act(api: Api, action: Action): Promise<Answer> {
@@ -118,13 +122,14 @@ export class Worker {
         return { revision, changed: deleted > 0 };
       }
       case "swap": {
-        const { revision, succeeded } = await api.swap(
+        const { revision, succeeded, found } = await api.swap(
           action.key,
           action.expected,
           action.value,
           action.logKey,
+          action.readRevision,
         );
-        return this.#learn(action.key, { revision, changed: succeeded });
+        return this.#learn(action.key, { revision, changed: succeeded, found });
       }
       case "range": {
         const { revision, pairs } = await api.range(action.key, action.end, action.serializable);

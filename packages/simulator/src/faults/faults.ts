@@ -54,5 +54,6 @@ export const FITTING_FAULTS: Readonly<Record<Moment, readonly Fault[]>> = {
   "snapshot-record": DISK,
   "segment-cut": DISK,
   membership: ["cut-out", "disk-stall"],
+  maintenance: ["crash-point", "stall-and-lose"],
   start: ["crash-point", "stall-and-lose"],
 };

@@ -5,7 +5,7 @@ import { Machine } from "./machine.ts";
 import { World } from "./world.ts";
 
 function begin() {
-  const world = new World({ seed: 1, plants: new Set(), traceLines: 1_000 });
+  const world = new World({ seed: 1, plants: [], traceLines: 1_000 });
   const address = "http://10.0.0.1:2380";
   const machine = new Machine(
     world,

@@ -19,7 +19,6 @@ import type { DurableState } from "../checks/durable-log.ts";
 import { type DiskProfile, DiskSpeed } from "./disk-speed.ts";
 import type { ClockSkew } from "./life.ts";
 import type { Moment } from "./moments.ts";
-import { withoutDurability } from "./planted-bugs.ts";
 import { Process } from "./process.ts";
 import type { SeededRandom } from "./seeded-random.ts";
 import type { World } from "./world.ts";
@@ -148,8 +147,7 @@ export class Machine {
   }
 
   mount(): Disk {
-    const disk = this.#disk.mount();
-    return this.#world.plants.has("lying-disk") ? withoutDurability(disk) : disk;
+    return this.#world.plantOnDisk(this.#disk.mount());
   }
 
   openDatabase(path: string, config: ServerConfig): Backend {

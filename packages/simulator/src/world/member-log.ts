@@ -13,6 +13,9 @@ const COUNTED = new Set([
 
 /** What a member says when much is in flux. */
 const TELLING: ReadonlyMap<string, Moment> = new Map([
+  ["finished defragmentation", "maintenance"],
+  ["finished scheduled compaction", "maintenance"],
+  ["saved snapshot to disk", "maintenance"],
   ["installed a snapshot", "snapshot-install"],
   ["Recovering from snapshot backend", "start"],
   ["applied a configuration change to the membership", "membership"],

@@ -6,6 +6,7 @@
  * - `snapshot-arrives`, `snapshot-install`: another member sends it a snapshot; its log is replaced.
  * - `snapshot-file`, `snapshot-record`, `segment-cut`: what its disk is about to be given.
  * - `membership`: its member has applied a change of the members.
+ * - `maintenance`: its member has compacted or defragmented its database, or made a snapshot.
  * - `start`: its member is at an early step of its start.
  */
 export const MOMENTS = [
@@ -19,6 +20,7 @@ export const MOMENTS = [
   "snapshot-record",
   "segment-cut",
   "membership",
+  "maintenance",
   "start",
 ] as const;
 

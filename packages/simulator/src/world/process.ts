@@ -171,7 +171,7 @@ export class Process implements Endpoint {
     });
     this.parts = parts;
     this.observer = this.#world.observerOf(this.#machine, storage, parts);
-    this.#world.plantInParts(this, parts);
+    this.#world.plantInMember(this, parts);
     const hasLeader = () => parts.consensus.leader !== 0n;
     const leaderMonitor = new LeaderMonitor(clock, electionTimeoutMs(config), hasLeader);
     this.#duties = new ClusterDuties(parts.context, parts.compaction);

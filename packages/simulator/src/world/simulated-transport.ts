@@ -147,14 +147,14 @@ export class SimulatedTransport implements Transport {
   }
 
   #sendOne(message: Message, peer: Peer): void {
-    const { network, time, trace, plants } = this.#world;
+    const { network, time, trace } = this.#world;
     if (this.#peers.get(message.to) === peer && peer.activeSinceMs === undefined) {
       this.#later(() => this.#events.unreachable(message.to));
     }
     const bytes = encodeMessage(message);
     trace.bytes(bytes);
     // Only what the protocol may meet twice: a link never repeats a proposal.
-    const mayRepeat = message.type !== MessageType.MsgProp || plants.has("repeated-proposals");
+    const mayRepeat = message.type !== MessageType.MsgProp || this.#world.plantedToRepeat(message);
     network.send(this.#local.address, peer.address, mayRepeat, () => {
       const target = this.#world.endpoint(peer.address);
       target?.life.enter(() => {
@@ -173,9 +173,8 @@ export class SimulatedTransport implements Transport {
     if (!this.#peers.has(from) && !this.#remotes.has(from)) this.addRemote(from, [address]);
     const message = decodeMessage(bytes, 0, bytes.length, NO_DATA) as Message;
     if (message.type === MessageType.MsgTimeoutNow) this.#world.moment(this.#local.address, "transfer");
-    const receive = () => this.#events.receive([message]);
-    if (this.#world.plants.size === 0) receive();
-    else this.#world.plantInReceiving(this.#local, message, (answer) => this.send([answer]), receive);
+    const answer = (response: Message) => this.send([response]);
+    this.#world.plantInArrival(this.#local, message, answer, () => this.#events.receive([message]));
   }
 
   #receiveSnapshot(bytes: Uint8Array, database: AsyncIterable<Uint8Array>): Promise<void> {

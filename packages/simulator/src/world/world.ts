@@ -1,13 +1,14 @@
 import type { Message } from "@quorate/raft";
-import { DiskError, type MemberParts, type MemberStorage } from "@quorate/server/simulation";
+import { type Disk, DiskError, type MemberParts, type MemberStorage } from "@quorate/server/simulation";
 import { ClusterInvariants } from "../checks/cluster-invariants.ts";
 import type { Invariant } from "../checks/invariants.ts";
 import type { Machine } from "./machine.ts";
 import { MemberObserver } from "./member-observer.ts";
 import type { Moment } from "./moments.ts";
 import { Network } from "./network.ts";
-import { earlyAcknowledgement, type Plant, plantInMember } from "./planted-bugs.ts";
+import type { Plant } from "./plant.ts";
 import type { Process } from "./process.ts";
+import type { Rule } from "./rule.ts";
 import { SeededRandom } from "./seeded-random.ts";
 import type { Endpoint } from "./simulated-transport.ts";
 import { Trace } from "./trace.ts";
@@ -15,7 +16,7 @@ import { VirtualTime } from "./virtual-time.ts";
 
 export interface WorldOptions {
   readonly seed: number;
-  readonly plants: ReadonlySet<Plant>;
+  readonly plants: readonly Plant[];
   /** How many lines of what happened are remembered. */
   readonly traceLines: number;
   /** A run goes on when one of these is broken. Default none. */
@@ -34,9 +35,10 @@ export class World {
   readonly random: SeededRandom;
   readonly network: Network;
   readonly trace: Trace;
-  readonly plants: ReadonlySet<Plant>;
   readonly machines: Machine[] = [];
   readonly violations: string[] = [];
+  /** What the violations are of, one for each. */
+  readonly brokenRules: Rule[] = [];
   readonly invariants = new ClusterInvariants((invariant, text) => this.broken(invariant, text));
   /** How often what came about. */
   readonly counts = new Map<string, number>();
@@ -46,6 +48,7 @@ export class World {
   onMoment: (machine: Machine, moment: Moment) => void = () => {};
   /** Told of a process each time that it has run. */
   observe: (process: Process) => void = () => {};
+  readonly #plants: readonly Plant[];
   readonly #ignoredInvariants: ReadonlySet<Invariant>;
   #lastEntered: Process | undefined;
   #steps = 0;
@@ -54,7 +57,7 @@ export class World {
     this.random = new SeededRandom(seed);
     this.network = new Network(this.time, this.random.fork());
     this.trace = new Trace(traceLines);
-    this.plants = plants;
+    this.#plants = plants;
     this.#ignoredInvariants = ignoredInvariants;
     this.#probeLater();
   }
@@ -73,14 +76,15 @@ export class World {
     }
   }
 
-  violation(text: string): void {
+  violation(text: string, rule: Rule): void {
     this.note(`VIOLATION ${text}`);
     this.violations.push(text);
+    this.brokenRules.push(rule);
   }
 
   broken(invariant: Invariant, text: string): void {
     if (this.#ignoredInvariants.has(invariant)) this.count(`ignored ${invariant}`);
-    else this.violation(`${invariant}: ${text}`);
+    else this.violation(`${invariant}: ${text}`, invariant);
   }
 
   /** A fault would hurt the machine at `address` most about now. */
@@ -127,7 +131,9 @@ export class World {
   processFailed(process: Process, error: Error): void {
     const machine = this.machine(process.address)!;
     this.note(`${process.name} fails: ${error.stack ?? error.message}`);
-    if (!isExplained(error)) this.violation(`${process.name} failed: ${error.stack ?? error.message}`);
+    if (!isExplained(error)) {
+      this.violation(`${process.name} failed: ${error.stack ?? error.message}`, "no failure");
+    }
     // A failed sync leaves bytes in the kernel's memory that it will never write: such a machine is started anew.
     if (error instanceof DiskError && error.code === "IO") machine.losePower();
     else machine.kill();
@@ -173,32 +179,63 @@ export class World {
 
   // Planted mistakes.
 
-  plantInParts(process: Process, parts: MemberParts): void {
-    if (this.plants.size === 0) return;
-    plantInMember(this.plants, parts, process.address === this.machines[0]!.address);
+  /** `process` has its parts, and runs from now on. */
+  plantInMember(process: Process, parts: MemberParts): void {
+    const { storage, life, address } = process;
+    const nowMs = () => this.time.nowMs;
+    for (const plant of this.#plants) {
+      plant.inMember?.({
+        parts,
+        storage: storage!,
+        clock: life.clock,
+        isFirst: this.#isFirst(address),
+        nowMs,
+      });
+    }
   }
 
-  plantInReceiving(
+  plantOnDisk(disk: Disk): Disk {
+    return this.#plants.reduce((planted, plant) => plant.onDisk?.(planted) ?? planted, disk);
+  }
+
+  /** Calls `receive` unless a plant decides otherwise. */
+  plantInArrival(
     to: Endpoint,
     message: Message,
     answer: (message: Message) => void,
     receive: () => void,
   ): void {
-    if (this.plants.has("deaf-member") && to.address === this.machines[0]!.address && this.time.nowMs > 8_000)
-      return;
-    const early = this.plants.has("early-acknowledgements") ? earlyAcknowledgement(message) : undefined;
-    if (early === undefined) {
+    const plant = this.#plants.find(({ onArrival }) => onArrival !== undefined);
+    if (plant === undefined) {
       receive();
       return;
     }
-    answer(early);
-    this.time.after(20, () => to.life.enter(receive));
+    plant.onArrival!({
+      to,
+      toFirst: this.#isFirst(to.address),
+      message,
+      nowMs: this.time.nowMs,
+      answer,
+      receive,
+      receiveLater: (delayMs) => {
+        this.time.after(delayMs, () => to.life.enter(receive));
+      },
+    });
+  }
+
+  /** Whether the network may deliver `message` twice although links deliver such ones once. */
+  plantedToRepeat(message: Message): boolean {
+    return this.#plants.some((plant) => plant.repeats?.(message) === true);
+  }
+
+  #isFirst(address: string): boolean {
+    return address === this.machines[0]!.address;
   }
 
   #escaped(error: Error): void {
     const process = this.#lastEntered;
     if (process?.life.isAlive === true && !isOfTheSimulator(error)) this.processFailed(process, error);
-    else this.violation(`unhandled: ${error?.stack ?? error}`);
+    else this.violation(`unhandled: ${error?.stack ?? error}`, "no failure");
   }
 
   #observeEntered(): void {

@@ -1,0 +1,85 @@
+import type { Scenario } from "../scenario.ts";
+
+/** Leaders come and go, and those that are lost have entries that the others lack. */
+export const ELECTIONS: Partial<Scenario> = {
+  members: 3,
+  workers: 6,
+  thinkMs: 10,
+  leaseHolders: 0,
+  faults: ["isolate-leader", "partition", "pause", "power", "bad-links"],
+  meanPauseMs: 150,
+  meanFaultMs: 150,
+  floods: false,
+  compacts: false,
+  replacesMembers: false,
+  member: { heartbeatMs: 10, electionTicks: 10, preVote: false },
+};
+
+/** Processes end and lose their database's newest changes, best of all when an operator has just done something. */
+export const CRASHES: Partial<Scenario> = {
+  members: 3,
+  faults: ["kill", "power"],
+  meanPauseMs: 1_500,
+  meanFaultMs: 100,
+  momentChance: 0.4,
+  floods: false,
+  compacts: true,
+  replacesMembers: false,
+  member: { heartbeatMs: 10, electionTicks: 10, backendBatchMs: 1_000, snapshotCount: 100 },
+};
+
+/** Members that were away get the state of the others. */
+export const SNAPSHOTS: Partial<Scenario> = {
+  members: 3,
+  faults: ["pause", "partition", "cut", "kill"],
+  meanPauseMs: 500,
+  meanFaultMs: 800,
+  floods: true,
+  member: {
+    heartbeatMs: 10,
+    electionTicks: 10,
+    snapshotCount: 50,
+    snapshotCatchupEntries: 5,
+    watchProgressNotifyMs: 300,
+  },
+};
+
+/** Messages are late, lost, repeated and out of order. */
+export const BAD_LINKS: Partial<Scenario> = {
+  members: 3,
+  workers: 5,
+  thinkMs: 10,
+  faults: ["bad-links", "bad-links", "kill"],
+  meanPauseMs: 300,
+  meanFaultMs: 400,
+  floods: false,
+};
+
+/** Leaders stand still for so long that others take over. */
+export const PAUSES: Partial<Scenario> = {
+  members: 3,
+  thinkMs: 40,
+  faults: ["pause"],
+  meanPauseMs: 500,
+  meanFaultMs: 2_500,
+  floods: false,
+  replacesMembers: false,
+  member: { heartbeatMs: 10, electionTicks: 10 },
+};
+
+/** Leaders are lost while many clients write and read everywhere. */
+export const LOST_LEADERS: Partial<Scenario> = {
+  members: 3,
+  workers: 20,
+  thinkMs: 60,
+  leaseHolders: 0,
+  faults: ["isolate-leader", "kill"],
+  meanPauseMs: 500,
+  meanFaultMs: 300,
+  momentChance: 0,
+  floods: false,
+  compacts: false,
+  movesLeader: false,
+  replacesMembers: false,
+  member: { heartbeatMs: 10, electionTicks: 10 },
+};

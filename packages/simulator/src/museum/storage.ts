@@ -1,0 +1,173 @@
+import type { Backend, Disk, DiskFile } from "@quorate/server/simulation";
+import { CRASHES } from "./circumstances.ts";
+import type { Exhibit } from "./exhibit.ts";
+import { replaceGetter, replaceMethod } from "./replace-method.ts";
+
+/** Of entries, one in so many meets a commit at the wrong moment. */
+const RARELY = 20;
+
+export const STORAGE_EXHIBITS: readonly Exhibit[] = [
+  {
+    name: "lying-disk",
+    mistake: "syncs of files do nothing",
+    origin: "ours",
+    onDisk: withoutDurability,
+  },
+  {
+    name: "index-without-changes",
+    mistake: "the database is committed between the consistent index of an entry and what the entry changes",
+    origin: "etcd#13766",
+    inMember({ parts }) {
+      const { backend } = parts.context;
+      let entries = 0;
+      replaceMethod<Backend["setConsistentIndex"]>(
+        backend,
+        "setConsistentIndex",
+        (setConsistentIndex) => (index, term) => {
+          setConsistentIndex(index, term);
+          if (++entries % RARELY === 0) backend.commit();
+        },
+      );
+    },
+  },
+  {
+    name: "changes-without-index",
+    mistake: "a defragmentation commits what entries have changed without their consistent index",
+    origin: "etcd#14685",
+    circumstances: CRASHES,
+    inMember({ parts }) {
+      forgetIndexWhenDefragmenting(parts.context.backend);
+    },
+  },
+  {
+    name: "log-shortened-too-early",
+    mistake: "the log is marked to begin at an entry whose effects the database has not made durable",
+    origin: "ours",
+    circumstances: CRASHES,
+    inMember({ parts, clock }) {
+      const { backend } = parts.context;
+      let isClosing = false;
+      replaceMethod<Backend["flushed"]>(backend, "flushed", () => async () => {});
+      replaceMethod<Backend["commit"]>(backend, "commit", (commit) => () => {
+        if (isClosing) commit();
+        else clock.setTimer(LATE_COMMIT_MS, () => isClosing || commit());
+      });
+      replaceMethod<Backend["close"]>(backend, "close", (close) => () => {
+        isClosing = true;
+        return close();
+      });
+    },
+  },
+  {
+    name: "starved-flush",
+    mistake: "who waits for a flush of the database waits for one during which nobody writes",
+    origin: "ours",
+    inMember({ parts }) {
+      const { backend } = parts.context;
+      replaceMethod<Backend["flushed"]>(backend, "flushed", (flushed) => async () => {
+        do {
+          backend.commit();
+          await flushed();
+        } while (backend.backlogBytes > 0);
+      });
+    },
+  },
+  {
+    name: "skipped-entry",
+    mistake: "a member writes another value now and then when it applies an entry",
+    origin: "ours",
+    inMember({ parts, isFirst }) {
+      if (!isFirst) return;
+      const { backend } = parts.context;
+      replaceMethod<Backend["putRevision"]>(
+        backend,
+        "putRevision",
+        (putRevision) => (main, sub, tombstone, record) => {
+          putRevision(main, sub, tombstone, main % 50 === 0 ? withLastBitFlipped(record) : record);
+        },
+      );
+    },
+  },
+];
+
+const LATE_COMMIT_MS = 50;
+
+/**
+ * The consistent index goes into the database as the last step of a commit, by a hook that every commit must call; the one
+ * that a defragmentation makes does not.
+ */
+function forgetIndexWhenDefragmenting(backend: Backend): void {
+  let latest: { readonly index: number; readonly term: number } | undefined;
+  let commitWithoutIndex = (): void => {};
+  let setStoredIndex: Backend["setConsistentIndex"] = () => {};
+  replaceMethod<Backend["setConsistentIndex"]>(backend, "setConsistentIndex", (setConsistentIndex) => {
+    setStoredIndex = setConsistentIndex;
+    return (index, term) => {
+      latest = { index, term };
+    };
+  });
+  replaceGetter<number>(backend, "consistentIndex", (stored) => () => latest?.index ?? stored());
+  replaceGetter<number>(backend, "consistentTerm", (stored) => () => latest?.term ?? stored());
+  replaceMethod<Backend["commit"]>(backend, "commit", (commit) => {
+    commitWithoutIndex = commit;
+    return () => {
+      if (latest !== undefined) setStoredIndex(latest.index, latest.term);
+      commit();
+    };
+  });
+  replaceMethod<Backend["become"]>(backend, "become", (become) => async (other) => {
+    await become(other);
+    latest = undefined;
+  });
+  replaceMethod<Backend["defragment"]>(backend, "defragment", (defragment) => () => {
+    commitWithoutIndex();
+    return defragment();
+  });
+}
+
+function withLastBitFlipped(record: Uint8Array): Uint8Array {
+  return record.map((byte, i) => (i === record.length - 1 ? byte ^ 1 : byte));
+}
+
+/** A disk that says it has synced. */
+function withoutDurability(disk: Disk): Disk {
+  return {
+    list: (directory) => disk.list(directory),
+    exists: (path) => disk.exists(path),
+    makeDirectory: (directory) => disk.makeDirectory(directory),
+    rename: (from, to) => disk.rename(from, to),
+    remove: (path) => disk.remove(path),
+    syncDirectory: (directory) => disk.syncDirectory(directory),
+    open: async (path, mode) => new LyingFile(await disk.open(path, mode === "durable" ? "write" : mode)),
+    lock: (path) => disk.lock(path),
+    lockExisting: (path) => disk.lockExisting(path),
+  };
+}
+
+class LyingFile implements DiskFile {
+  readonly #file: DiskFile;
+
+  constructor(file: DiskFile) {
+    this.#file = file;
+  }
+
+  get path(): string {
+    return this.#file.path;
+  }
+  size(): Promise<number> {
+    return this.#file.size();
+  }
+  read(target: Uint8Array, position: number): Promise<number> {
+    return this.#file.read(target, position);
+  }
+  write(bytes: Uint8Array, position: number): Promise<void> {
+    return this.#file.write(bytes, position);
+  }
+  async sync(): Promise<void> {}
+  truncate(size: number): Promise<void> {
+    return this.#file.truncate(size);
+  }
+  close(): Promise<void> {
+    return this.#file.close();
+  }
+}

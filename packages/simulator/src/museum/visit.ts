@@ -1,0 +1,34 @@
+import { simulate } from "../run.ts";
+import type { Rule } from "../world/rule.ts";
+import type { Exhibit } from "./exhibit.ts";
+
+/** World time for which faults come: less than usual, since many runs make sure of more than long ones. */
+export const VISIT_TROUBLE_MS = 6_000;
+
+export interface Discovery {
+  readonly seed: number;
+  readonly rule: Rule;
+  /** The first violation, in one line. */
+  readonly violation: string;
+}
+
+/** Whether the run of `seed` shows that `exhibit` is planted; undefined when nothing was found. */
+export async function discover(exhibit: Exhibit, seed: number): Promise<Discovery | undefined> {
+  const { violations, brokenRules } = await simulate({
+    seed,
+    plants: [exhibit],
+    circumstances: exhibit.circumstances ?? {},
+    troubleMs: VISIT_TROUBLE_MS,
+  });
+  if (violations.length === 0) return undefined;
+  return { seed, rule: brokenRules[0]!, violation: violations[0]!.split("\n")[0]! };
+}
+
+/** The first seed from 1 to `maxSeeds` that shows the mistake. */
+export async function findFirst(exhibit: Exhibit, maxSeeds: number): Promise<Discovery | undefined> {
+  for (let seed = 1; seed <= maxSeeds; seed++) {
+    const discovery = await discover(exhibit, seed);
+    if (discovery !== undefined) return discovery;
+  }
+  return undefined;
+}

@@ -1,0 +1,12 @@
+import type { Invariant } from "../checks/invariants.ts";
+
+/** What must hold; README.md says what each of them means. */
+export type Rule =
+  | "linearizability"
+  | "one history"
+  | "watches"
+  | "leases"
+  | "convergence"
+  | "liveness"
+  | "no failure"
+  | Invariant;
