@@ -67,19 +67,41 @@ export const PAUSES: Partial<Scenario> = {
   member: { heartbeatMs: 10, electionTicks: 10 },
 };
 
-/** Leaders are lost while many clients write and read everywhere. */
+/** Leaders are cut off while many clients write and read everywhere. */
 export const LOST_LEADERS: Partial<Scenario> = {
   members: 3,
-  workers: 20,
-  thinkMs: 60,
+  workers: 40,
+  thinkMs: 200,
   leaseHolders: 0,
-  faults: ["isolate-leader", "kill"],
-  meanPauseMs: 500,
-  meanFaultMs: 300,
+  faults: ["isolate-leader"],
+  meanPauseMs: 800,
+  meanFaultMs: 800,
   momentChance: 0,
   floods: false,
   compacts: false,
   movesLeader: false,
   replacesMembers: false,
+  member: { heartbeatMs: 30, electionTicks: 10 },
+};
+
+/** As `LOST_LEADERS`, more often, and others take over from those that took over. */
+export const LOST_SUCCESSORS: Partial<Scenario> = {
+  ...LOST_LEADERS,
+  faults: ["isolate-leader", "kill", "power"],
+  meanPauseMs: 300,
+  meanFaultMs: 300,
+  movesLeader: true,
+  member: { heartbeatMs: 10, electionTicks: 10 },
+};
+
+/** Leaders hand over to others, of their own accord or because their disks are slow. */
+export const TRANSFERS: Partial<Scenario> = {
+  ...LOST_LEADERS,
+  workers: 20,
+  thinkMs: 40,
+  faults: ["disk-stall", "kill"],
+  meanPauseMs: 300,
+  meanFaultMs: 300,
+  movesLeader: true,
   member: { heartbeatMs: 10, electionTicks: 10 },
 };

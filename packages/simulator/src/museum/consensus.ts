@@ -1,5 +1,5 @@
 import { type Message, MessageType, type RawNode, ReadOnlyOption } from "@quorate/raft";
-import { BAD_LINKS, CRASHES, ELECTIONS, LOST_LEADERS } from "./circumstances.ts";
+import { BAD_LINKS, CRASHES, ELECTIONS, LOST_LEADERS, LOST_SUCCESSORS } from "./circumstances.ts";
 import type { Exhibit } from "./exhibit.ts";
 import { replaceMethod } from "./replace-method.ts";
 
@@ -54,7 +54,7 @@ export const CONSENSUS_EXHIBITS: readonly Exhibit[] = [
     name: "append-without-match",
     mistake: "a follower takes entries without comparing what precedes them",
     origin: "Raft 5.3",
-    circumstances: ELECTIONS,
+    circumstances: LOST_SUCCESSORS,
     inMember({ parts }) {
       const { log } = parts.node.raft;
       replaceMethod<RaftLog["maybeAppend"]>(
@@ -85,25 +85,11 @@ export const CONSENSUS_EXHIBITS: readonly Exhibit[] = [
     },
   },
   {
-    name: "reads-before-first-commit",
-    mistake: "a leader answers reads before the first entry of its term is committed",
-    origin: "etcd#7331",
-    circumstances: LOST_LEADERS,
-    inMember({ parts }) {
-      const { raft } = parts.node;
-      replaceMethod<RaftLog["termOrZero"]>(
-        raft.log,
-        "termOrZero",
-        (termOrZero) => (index) => (index === raft.log.committed ? raft.term : termOrZero(index)),
-      );
-    },
-  },
-  {
     name: "equal-request-ids",
     mistake:
       "members count their requests without naming themselves, and take the entry of another one for their own",
     origin: "ours",
-    circumstances: LOST_LEADERS,
+    circumstances: BAD_LINKS,
     inMember({ parts }) {
       let count = 0n;
       const { ids } = parts.context;

@@ -1,6 +1,6 @@
 import { decodeConfChange, EntryType, type Message, MessageType, NONE, type RawNode } from "@quorate/raft";
 import type { MemberParts } from "@quorate/server/simulation";
-import { ELECTIONS, SNAPSHOTS } from "./circumstances.ts";
+import { ELECTIONS, SNAPSHOTS, TRANSFERS } from "./circumstances.ts";
 import type { Exhibit } from "./exhibit.ts";
 import { replaceMethod } from "./replace-method.ts";
 
@@ -69,6 +69,20 @@ export const UNFOUND_EXHIBITS: readonly Exhibit[] = [
         hand(watcher, body, next);
         if (next > source.currentRevision) watcher.next = next;
       });
+    },
+  },
+  {
+    name: "reads-before-first-commit",
+    mistake: "a leader answers reads before the first entry of its term is committed",
+    origin: "etcd#7331",
+    circumstances: TRANSFERS,
+    inMember({ parts }) {
+      const { raft } = parts.node;
+      replaceMethod<RaftLog["termOrZero"]>(
+        raft.log,
+        "termOrZero",
+        (termOrZero) => (index) => (index === raft.log.committed ? raft.term : termOrZero(index)),
+      );
     },
   },
   {
