@@ -170,6 +170,9 @@ class Run {
       this.#watch(first!, { ...EVERYTHING, name: `all, anywhere, ${i + 1}`, roams: true });
     }
     this.#watch(first!, { ...EVERYTHING, name: "all, slowly", roams: true, isSlow: true });
+    for (let i = 0; i < scenario.slowWatchers; i++) {
+      this.#watch(first!, { ...EVERYTHING, name: `all of ${first!.name}, slowly, ${i + 1}`, isSlow: true });
+    }
     this.#watch(first!, { ...REGISTERS, name: "puts of registers", roams: true, filters: ["deletes"] });
     this.#watch(first!, { ...REGISTERS, name: "deletes of registers", roams: true, filters: ["puts"] });
     const flooders: Worker[] = [];

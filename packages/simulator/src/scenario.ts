@@ -13,6 +13,8 @@ export interface Scenario extends TroublePlan, MachineHardware {
   readonly leaseHolders: number;
   /** Watchers that go from member to member. */
   readonly roamers: number;
+  /** Watchers that stay at one member and rest now and then, besides one that roams. */
+  readonly slowWatchers: number;
   readonly troubleMs: number;
   /** Much is written while somebody is away, who then needs a snapshot. */
   readonly floods: boolean;
@@ -93,5 +95,6 @@ export function drawScenario(random: SeededRandom, troubleMs: number): Scenario 
       compactionBatchLimit: random.pick([10, 1_000]),
     },
     roamers: random.pick([1, 1, 4]),
+    slowWatchers: 0,
   };
 }

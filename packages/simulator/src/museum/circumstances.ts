@@ -105,3 +105,16 @@ export const TRANSFERS: Partial<Scenario> = {
   movesLeader: true,
   member: { heartbeatMs: 10, electionTicks: 10 },
 };
+
+/** Watchers rest while history is compacted behind them. */
+export const RESTING_WATCHERS: Partial<Scenario> = {
+  members: 3,
+  thinkMs: 15,
+  slowWatchers: 4,
+  faults: ["kill"],
+  meanPauseMs: 5_000,
+  floods: false,
+  compacts: true,
+  movesLeader: false,
+  replacesMembers: false,
+};

@@ -1,5 +1,5 @@
 import type { MemberParts } from "@quorate/server/simulation";
-import { SNAPSHOTS } from "./circumstances.ts";
+import { RESTING_WATCHERS, SNAPSHOTS } from "./circumstances.ts";
 import type { Exhibit } from "./exhibit.ts";
 import { replaceMethod } from "./replace-method.ts";
 
@@ -99,7 +99,7 @@ export const WATCH_EXHIBITS: readonly Exhibit[] = [
     mistake:
       "a watcher whose history is compacted while its stream is full goes on at the current revision, untold",
     origin: "etcd#17529",
-    circumstances: { compacts: true, thinkMs: 10 },
+    circumstances: RESTING_WATCHERS,
     inMember({ parts }) {
       const { watches } = parts.context;
       onStream(watches, (stream) => {
