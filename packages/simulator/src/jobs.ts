@@ -1,14 +1,9 @@
 import { type ChildProcess, fork } from "node:child_process";
-import type { Invariant } from "./checks/invariants.ts";
-import { circumstancesOf, exhibitNamed } from "./museum/index.ts";
+import { type ReplayOptions, resolveReplay } from "./explain/replay.ts";
 import { type RunResult, simulate } from "./run.ts";
 
 /** What is the same for all seeds. */
-export interface SeedSettings {
-  /** Names of mistakes to be planted. */
-  readonly plants: readonly string[];
-  readonly ignoredInvariants: readonly Invariant[];
-  readonly troubleMs: number;
+export interface SeedSettings extends Omit<ReplayOptions, "seed"> {
   readonly traceLines: number;
 }
 
@@ -50,8 +45,9 @@ export async function runInJobs(jobs: Jobs): Promise<void> {
 
 export async function runSeed(seed: number, settings: SeedSettings): Promise<SeedReport> {
   const startedMs = performance.now();
-  const plants = settings.plants.map(exhibitNamed);
-  const result = await simulate({ ...settings, seed, plants, circumstances: circumstancesOf(plants) });
+  const { traceLines, ...replay } = settings;
+  const run = await resolveReplay({ ...replay, seed });
+  const result = await simulate({ ...run, traceLines });
   const { violations, trace } = result;
   const summary = summaryOf(result, performance.now() - startedMs);
   return { seed, violations, counts: [...result.counts], trace, summary };

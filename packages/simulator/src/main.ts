@@ -1,7 +1,8 @@
 /**
+/**
  * Simulates clusters: `node packages/simulator/src/main.ts [--seed N] [--runs N] [--seconds N] [--jobs N] [--trouble-ms N]
- * [--plant NAME]... [--ignore INVARIANT]... [--trace]`. Prints each run that fails, and how to replay it; fails when one
- * did.
+ * [--plant NAME]... [--ignore INVARIANT]... [--only-faults N,N] [--only-clients NAME,NAME] [--trace]`. Prints each run that
+ * fails, and how to replay it; fails when one did.
  *
  * With `--museum [--only NAME]... [--max-seeds N] [--shares N]` it tells for each planted mistake after how many seeds it
  * is found (`--max-seeds`: given up after so many, default 2000), or with `--shares` how many of N seeds find it; fails
@@ -9,8 +10,9 @@
  */
 import { parseArgs } from "node:util";
 import { INVARIANTS, type Invariant } from "./checks/invariants.ts";
+import { parseClients, parseFaultNumbers, type ReplayOptions, replayCommand } from "./explain/replay.ts";
 import { EXHIBITS, exhibitNamed, showMuseum } from "./index.ts";
-import { runInJobs, type SeedReport, type SeedSettings } from "./jobs.ts";
+import { runInJobs, type SeedReport } from "./jobs.ts";
 
 const TRACE_LINES = 100_000;
 
@@ -23,6 +25,8 @@ const { values } = parseArgs({
     "trouble-ms": { type: "string", default: "15000" },
     plant: { type: "string", multiple: true, default: [] },
     ignore: { type: "string", multiple: true, default: [] },
+    "only-faults": { type: "string" },
+    "only-clients": { type: "string" },
     trace: { type: "boolean", default: false },
     verbose: { type: "boolean", default: false },
     museum: { type: "boolean", default: false },
@@ -44,17 +48,14 @@ if (values.museum) {
 // Throws when there is no such mistake.
 for (const name of values.plant) exhibitNamed(name);
 refuseUnknown("invariant", values.ignore, INVARIANTS);
-const settings: SeedSettings = {
+const { "only-faults": onlyFaults, "only-clients": onlyClients } = values;
+const replay: Omit<ReplayOptions, "seed"> = {
   plants: values.plant,
   ignoredInvariants: values.ignore as Invariant[],
   troubleMs: Number(values["trouble-ms"]),
-  traceLines: values.trace ? TRACE_LINES : 0,
+  onlyFaults: onlyFaults === undefined ? undefined : parseFaultNumbers(onlyFaults),
+  onlyClients: onlyClients === undefined ? undefined : parseClients(onlyClients),
 };
-const replayOptions = [
-  ["--trouble-ms", values["trouble-ms"]],
-  ...values.plant.map((plant) => ["--plant", plant]),
-  ...values.ignore.map((invariant) => ["--ignore", invariant]),
-];
 
 const startedMs = performance.now();
 const counts = new Map<string, number>();
@@ -67,7 +68,7 @@ await runInJobs({
   firstSeed: Number(values.seed),
   runs: Number(values.runs),
   endMs: startedMs + Number(values.seconds) * 1_000,
-  settings,
+  settings: { ...replay, traceLines: values.trace ? TRACE_LINES : 0 },
   onReport: report,
 });
 if (values.verbose) console.log([...counts].map(([what, count]) => `${what}: ${count}`).join(", "));
@@ -89,8 +90,7 @@ function report(result: SeedReport): void {
   failedSeeds.set(kind, [...(failedSeeds.get(kind) ?? []), result.seed]);
   console.log(`seed ${result.seed} failed:`);
   for (const text of result.violations.slice(0, 5)) console.log(`  ${text}`);
-  const options = [["--seed", result.seed], ...replayOptions].flat().join(" ");
-  console.log(`  replay: node packages/simulator/src/main.ts ${options} --trace`);
+  console.log(`  replay: ${replayCommand({ ...replay, seed: result.seed })} --trace`);
 }
 
 /** The invariant that was broken, or else the beginning of what was wrong. */

@@ -11,6 +11,7 @@ import type { MemberInfo } from "./clients/api.ts";
 import { LeaseHolder } from "./clients/lease-holder.ts";
 import { Watcher, type WatcherOptions } from "./clients/watcher.ts";
 import { Worker } from "./clients/worker.ts";
+import type { ScheduledFault } from "./faults/fault-schedule.ts";
 import { TroubleMaker } from "./faults/trouble-maker.ts";
 import { drawScenario, type Scenario } from "./scenario.ts";
 import { addressesOfTwins, firstAddresses } from "./world/addresses.ts";
@@ -29,6 +30,10 @@ export interface RunOptions {
   readonly circumstances?: Partial<Scenario>;
   /** World time for which faults come. Default 15 s. */
   readonly troubleMs?: number;
+  /** Makes these faults, of a run of the same seed, and draws none. */
+  readonly faults?: readonly ScheduledFault[];
+  /** Names of clients: the others do nothing. What these draw stays as it is. Default all. */
+  readonly onlyClients?: readonly string[];
   /** How many lines of what happened the result has. Default 0. */
   readonly traceLines?: number;
   /** The run goes on when one of these is broken, to see what else is wrong. Default none. */
@@ -45,6 +50,12 @@ export interface RunResult {
   /** Equal for equal runs. */
   readonly digest: string;
   readonly trace: readonly string[];
+  /** World time from which on faults came; infinite when the cluster did not come so far. */
+  readonly troubleStartMs: number;
+  /** All that were made. */
+  readonly faults: readonly ScheduledFault[];
+  /** Names of those that did something. */
+  readonly clients: readonly string[];
   readonly worldMs: number;
   readonly events: number;
   readonly operations: number;
@@ -82,6 +93,9 @@ class Run {
   readonly #watchers: Watcher[] = [];
   readonly #limits = new WeakMap<Process, ResourceLimits>();
   readonly #random: SeededRandom;
+  readonly #clients: string[] = [];
+  #trouble: TroubleMaker | undefined;
+  #troubleStartMs = Number.POSITIVE_INFINITY;
   #troubleIsOver = false;
   #clientsAreDone = false;
 
@@ -167,45 +181,53 @@ class Run {
       this.#watch(machine, { ...REGISTERS, name: `registers of ${machine.name}` });
     }
     for (let i = 0; i < scenario.roamers; i++) {
-      this.#watch(first!, { ...EVERYTHING, name: `all, anywhere, ${i + 1}`, roams: true });
+      this.#watch(first!, { ...EVERYTHING, name: `all anywhere ${i + 1}`, roams: true });
     }
-    this.#watch(first!, { ...EVERYTHING, name: "all, slowly", roams: true, isSlow: true });
+    this.#watch(first!, { ...EVERYTHING, name: "all slowly", roams: true, isSlow: true });
     for (let i = 0; i < scenario.slowWatchers; i++) {
-      this.#watch(first!, { ...EVERYTHING, name: `all of ${first!.name}, slowly, ${i + 1}`, isSlow: true });
+      this.#watch(first!, { ...EVERYTHING, name: `all of ${first!.name} slowly ${i + 1}`, isSlow: true });
     }
     this.#watch(first!, { ...REGISTERS, name: "puts of registers", roams: true, filters: ["deletes"] });
     this.#watch(first!, { ...REGISTERS, name: "deletes of registers", roams: true, filters: ["puts"] });
-    const flooders: Worker[] = [];
-    if (scenario.floods) {
-      flooders.push(new Worker(world, this.#journal, "flood", 0));
-    }
+    const flooder = scenario.floods ? new Worker(world, this.#journal, "flood", 0) : undefined;
     const trouble = new TroubleMaker(world, scenario);
-    const cleaner = new Worker(world, this.#journal, "cleaner", 0);
+    this.#trouble = trouble;
+    const deleter = new Worker(world, this.#journal, "administrator", 0);
     const administrator = new Administrator(world, this.#journal, {
       ...scenario,
-      deleteKey: (machine) => cleaner.perform(machine, { kind: "delete", key: "r/0" }),
+      deleteKey: (machine) => deleter.perform(machine, { kind: "delete", key: "r/0" }),
       startMember: (address, members) => this.#startJoining(address, members),
       calm: () => trouble.calm(),
       disturb: () => trouble.disturb(),
     });
-    const everybody = [...this.#workers, ...this.#holders, administrator];
-    const works = [...everybody.map((each) => each.run()), ...flooders.map((each) => each.flood())];
+    const clients = [...this.#workers, ...this.#holders, administrator].filter(({ name }) =>
+      this.#takesPart(name),
+    );
+    const works = clients.map((each) => each.run());
+    if (flooder !== undefined && this.#takesPart(flooder.name)) works.push(flooder.flood());
     void this.#watchFromTheBeginning();
     void Promise.all(works).then(() => {
       this.#clientsAreDone = true;
     });
-    void trouble.run();
-    const endMs = world.time.nowMs + scenario.troubleMs;
+    const { faults } = this.#options;
+    if (faults === undefined) void trouble.run();
+    else trouble.play(faults);
+    this.#troubleStartMs = world.time.nowMs;
+    const endMs = this.#troubleStartMs + scenario.troubleMs;
     await world.run(() => world.time.nowMs >= endMs);
     world.note("the trouble ends");
     this.#troubleIsOver = true;
-    for (const each of [...everybody, ...flooders, trouble]) each.stop();
+    for (const each of [...clients, trouble]) each.stop();
+    flooder?.stop();
     for (const machine of world.machines) if (machine.isWanted) world.restartLater(machine, 1);
   }
 
   #watch(machine: Machine, options: WatcherOptions): Watcher {
     const watcher = new Watcher(this.#world, this.#journal, machine, options);
-    this.#watchers.push(watcher);
+    if (this.#takesPart(options.name)) {
+      this.#watchers.push(watcher);
+      watcher.start();
+    }
     return watcher;
   }
 
@@ -217,6 +239,13 @@ class Run {
       await time.sleep(300 + this.#random.exponential(700));
       watcher.stop();
     }
+  }
+
+  /** Whether the client of that name does anything in this run. */
+  #takesPart(name: string): boolean {
+    const takesPart = this.#options.onlyClients?.includes(name) ?? true;
+    if (takesPart) this.#clients.push(name);
+    return takesPart;
   }
 
   #startJoining(address: string, members: readonly MemberInfo[]): void {
@@ -336,6 +365,9 @@ class Run {
       brokenRules,
       digest: trace.digest,
       trace: trace.lines,
+      troubleStartMs: this.#troubleStartMs,
+      faults: this.#trouble?.made ?? [],
+      clients: this.#clients,
       worldMs: time.nowMs,
       events: time.events,
       operations: operations.length,

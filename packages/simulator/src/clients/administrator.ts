@@ -32,6 +32,7 @@ const DEFRAGMENT_CHANCE = 0.2;
 
 /** Compacts, defragments, moves leadership, and replaces members, as an operator does. */
 export class Administrator {
+  readonly name = "administrator";
   readonly #world: World;
   readonly #journal: Journal;
   readonly #random: SeededRandom;

@@ -21,10 +21,10 @@ export interface LeaseRecord {
 
 /** A client that holds one lease after another, each with a key. */
 export class LeaseHolder {
+  readonly name: string;
   readonly leases: LeaseRecord[] = [];
   readonly #world: World;
   readonly #worker: Worker;
-  readonly #name: string;
   readonly #random: SeededRandom;
   #stopped = false;
 
@@ -32,7 +32,7 @@ export class LeaseHolder {
   constructor(world: World, worker: Worker, name: string) {
     this.#world = world;
     this.#worker = worker;
-    this.#name = name;
+    this.name = name;
     this.#random = world.random.fork();
   }
 
@@ -52,7 +52,7 @@ export class LeaseHolder {
     const startMs = this.#world.time.nowMs;
     const granted = await this.#try((api) => api.grant(2 + this.#random.below(4)));
     if (granted === undefined) return undefined;
-    const key = `l/${this.#name}-${this.leases.length}`;
+    const key = `l/${this.name}-${this.leases.length}`;
     const freedKey = `${key}-freed`;
     const lease: LeaseRecord = {
       id: granted.id,

@@ -68,9 +68,12 @@ export class Watcher {
     this.options = options;
     this.#next = 1;
     this.#random = world.random.fork();
+  }
+
+  start(): void {
     this.#connect();
     this.#askForProgressLater();
-    if (options.isSlow === true) this.#restLater();
+    if (this.options.isSlow === true) this.#restLater();
   }
 
   get next(): number {

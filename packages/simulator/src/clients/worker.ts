@@ -18,9 +18,9 @@ const register = (number: number) => `r/${number}`;
 
 /** A client that does one thing after another at any member, and takes down what it was told. */
 export class Worker {
+  readonly name: string;
   readonly #world: World;
   readonly #journal: Journal;
-  readonly #name: string;
   readonly #random: SeededRandom;
   readonly #thinkMs: number;
   #count = 0;
@@ -31,7 +31,7 @@ export class Worker {
   constructor(world: World, journal: Journal, name: string, thinkMs: number) {
     this.#world = world;
     this.#journal = journal;
-    this.#name = name;
+    this.name = name;
     this.#random = world.random.fork();
     this.#thinkMs = thinkMs;
   }
@@ -78,24 +78,24 @@ export class Worker {
     const { time, trace } = this.#world;
     const process = machine.process;
     const floor = action.kind === "range" && action.serializable ? (process?.told ?? 0) : this.#journal.told;
-    const operation = this.#journal.begin(this.#name, machine.name, action, floor, time.nowMs);
+    const operation = this.#journal.begin(this.name, machine.name, action, floor, time.nowMs);
     try {
       const answer = await this.#act(new Api(this.#world, machine), action);
       this.#journal.answered(operation, answer, time.nowMs);
       if (process !== undefined) process.told = Math.max(process.told, answer.revision);
-      trace.mark(time.nowMs, `${this.#name} ${answer.revision}`);
+      trace.mark(time.nowMs, `${this.name} ${answer.revision}`);
       return true;
     } catch (error) {
       if (!(error instanceof CallError)) throw error;
       this.#journal.failed(operation, error.hadNoEffect, time.nowMs);
-      trace.mark(time.nowMs, `${this.#name} ${error.message}`);
+      trace.mark(time.nowMs, `${this.name} ${error.message}`);
       return false;
     }
   }
 
   /** A value that nobody else writes. */
   value(): string {
-    return `${this.#name}-${++this.#count}`;
+    return `${this.name}-${++this.#count}`;
   }
 
   #choose(): Action {
@@ -107,7 +107,7 @@ export class Worker {
     if (roll < 0.76) return { kind: "range", key, end: "", serializable: true };
     if (roll < 0.82) return { kind: "delete", key };
     const expected = this.#known.get(key) ?? 0;
-    const swap = { kind: "swap", key, logKey: `log/${this.#name}`, value: this.value(), expected } as const;
+    const swap = { kind: "swap", key, logKey: `log/${this.name}`, value: this.value(), expected } as const;
     if (roll < 0.94) return swap;
     return { ...swap, readRevision: Math.max(1, this.#journal.told - this.#random.below(OLDEST_READ)) };
   }

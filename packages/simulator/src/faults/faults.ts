@@ -42,7 +42,7 @@ export const ENDING_FAULTS: ReadonlySet<Fault> = new Set([
 const ELECTION: readonly Fault[] = ["disk-stall", "stall-and-lose", "lost-leader", "lost-leader"];
 const DISK: readonly Fault[] = ["crash-point"];
 
-/** What hurts most at a moment. They may come while the process runs: none of them ends it on the spot. */
+/** What hurts most at a moment. */
 export const FITTING_FAULTS: Readonly<Record<Moment, readonly Fault[]>> = {
   "pre-candidacy": ELECTION,
   candidacy: ELECTION,

@@ -1,11 +1,14 @@
 import type { Machine } from "../world/machine.ts";
 import type { Moment } from "../world/moments.ts";
 import { GOOD_LINKS } from "../world/network.ts";
-import type { SeededRandom } from "../world/seeded-random.ts";
+import { SeededRandom } from "../world/seeded-random.ts";
 import type { World } from "../world/world.ts";
+import type { ScheduledFault } from "./fault-schedule.ts";
 import { ENDING_FAULTS, type Fault, FITTING_FAULTS } from "./faults.ts";
 
 const SHORTEST_FAULT_MS = 20;
+/** How soon after a moment a fault of the fitting kind comes, before much else can happen; and any other. */
+const SOON_MS = 0.01;
 const MOMENT_MS = 30;
 /** A fault of the fitting kind at a moment, as against any other soon after it. */
 const FITTING_CHANCE = 0.75;
@@ -33,8 +36,11 @@ export interface TroublePlan {
 
 /** Lets things go wrong, one after another or several at once, and makes them good again after a while. */
 export class TroubleMaker {
+  /** Every fault that was made, in order. */
+  readonly made: ScheduledFault[] = [];
   readonly #world: World;
-  readonly #random: SeededRandom;
+  /** Draws when which fault comes to which machine; what a fault itself draws is the fault's. */
+  readonly #scheduleRandom: SeededRandom;
   readonly #plan: TroublePlan;
   #stopped = false;
   #isCalm = false;
@@ -47,16 +53,32 @@ export class TroubleMaker {
 
   constructor(world: World, plan: TroublePlan) {
     this.#world = world;
-    this.#random = world.random.fork();
+    this.#scheduleRandom = world.random.fork();
     this.#plan = plan;
-    world.onMoment = (machine, moment) => this.#useMoment(machine, moment);
   }
 
+  /** Draws faults, until it is stopped. */
   async run(): Promise<void> {
+    this.#world.onMoment = (machine, moment) => {
+      this.#loseDoomed(machine, moment);
+      this.#useMoment(machine, moment);
+    };
     for (;;) {
-      await this.#world.time.sleep(this.#random.exponential(this.#plan.meanPauseMs));
+      await this.#world.time.sleep(this.#scheduleRandom.exponential(this.#plan.meanPauseMs));
       if (this.#stopped) return;
-      this.#hurt(this.#random.pick(this.#plan.faults), this.#victim());
+      this.#draw(this.#scheduleRandom.pick(this.#plan.faults), this.#victim());
+    }
+  }
+
+  /** Makes these faults and no others, at their times, until it is stopped. */
+  play(schedule: readonly ScheduledFault[]): void {
+    this.#world.onMoment = (machine, moment) => this.#loseDoomed(machine, moment);
+    for (const scheduled of schedule) {
+      this.#world.time.at(scheduled.atMs, () => {
+        // A machine that joined in the run that the schedule is of may not be there in this one.
+        const machine = this.#world.machines.find(({ name }) => name === scheduled.machine);
+        if (machine !== undefined) this.#hurt(scheduled, machine);
+      });
     }
   }
 
@@ -95,45 +117,60 @@ export class TroubleMaker {
     return this.#stopped || this.#isCalm;
   }
 
-  #hurt(fault: Fault, machine: Machine): void {
+  #draw(fault: Fault, machine: Machine): void {
+    const scheduled = {
+      number: this.made.length + 1,
+      atMs: this.#world.time.nowMs,
+      fault,
+      machine: machine.name,
+      durationMs: SHORTEST_FAULT_MS + this.#scheduleRandom.exponential(this.#plan.meanFaultMs),
+      seed: this.#scheduleRandom.below(2 ** 52),
+    };
+    this.#hurt(scheduled, machine);
+  }
+
+  #hurt(scheduled: ScheduledFault, machine: Machine): void {
+    const { number, fault, durationMs, seed } = scheduled;
     if (this.#isOver || this.#world.time.nowMs < this.#undisturbedUntilMs) return;
     if (ENDING_FAULTS.has(fault) && this.#isSpared(machine)) return;
-    const durationMs = SHORTEST_FAULT_MS + this.#random.exponential(this.#plan.meanFaultMs);
-    this.#world.note(`FAULT ${fault} ${machine.name} for ${durationMs.toFixed(0)} ms`);
+    this.made.push(scheduled);
+    this.#world.note(`FAULT ${number} ${fault} ${machine.name} for ${durationMs.toFixed(0)} ms`);
     this.#world.count(`fault ${fault}`);
-    this.#make(fault, machine, durationMs);
+    this.#make(fault, machine, durationMs, new SeededRandom(seed));
   }
 
   #isSpared(machine: Machine): boolean {
     return this.#world.time.nowMs < machine.sparedUntilMs;
   }
 
+  #loseDoomed(machine: Machine, moment: Moment): void {
+    const doom = this.#doomed.get(machine);
+    if (this.#isOver || doom?.moment !== moment) return;
+    this.#doomed.delete(machine);
+    doom.lose();
+  }
+
   #useMoment(machine: Machine, moment: Moment): void {
     const { time } = this.#world;
-    if (this.#isOver) return;
-    const doom = this.#doomed.get(machine);
-    if (doom?.moment === moment) {
-      this.#doomed.delete(machine);
-      doom.lose();
-    }
-    if (time.nowMs < this.#nextMomentMs) return;
-    if (!this.#random.chance(this.#plan.momentChance)) return;
-    this.#nextMomentMs = time.nowMs + this.#random.exponential(this.#plan.meanPauseMs);
-    if (this.#random.chance(FITTING_CHANCE)) {
-      this.#world.count(`moment ${moment}`);
-      this.#hurt(this.#random.pick(FITTING_FAULTS[moment]), machine);
-      return;
-    }
-    const fault = this.#random.pick(this.#plan.faults);
-    time.after(this.#random.exponential(MOMENT_MS), () => this.#hurt(fault, machine));
+    if (this.#isOver || time.nowMs < this.#nextMomentMs) return;
+    if (!this.#scheduleRandom.chance(this.#plan.momentChance)) return;
+    this.#nextMomentMs = time.nowMs + this.#scheduleRandom.exponential(this.#plan.meanPauseMs);
+    const fits = this.#scheduleRandom.chance(FITTING_CHANCE);
+    if (fits) this.#world.count(`moment ${moment}`);
+    const fault = this.#scheduleRandom.pick(fits ? FITTING_FAULTS[moment] : this.#plan.faults);
+    // Not in the midst of what the process does: from a schedule, faults come between two events.
+    const delayMs = this.#scheduleRandom.exponential(fits ? SOON_MS : MOMENT_MS);
+    time.after(delayMs, () => this.#draw(fault, machine));
   }
 
   #victim(): Machine {
     const { leader, machines } = this.#world;
-    return leader !== undefined && this.#random.chance(0.4) ? leader : this.#random.pick(machines);
+    return leader !== undefined && this.#scheduleRandom.chance(0.4)
+      ? leader
+      : this.#scheduleRandom.pick(machines);
   }
 
-  #make(fault: Fault, machine: Machine, durationMs: number): void {
+  #make(fault: Fault, machine: Machine, durationMs: number, random: SeededRandom): void {
     const { network, machines, time } = this.#world;
     switch (fault) {
       case "kill":
@@ -148,20 +185,20 @@ export class TroubleMaker {
         for (const each of machines) {
           if (this.#isSpared(each)) continue;
           each.losePower();
-          this.#world.restartLater(each, 100 + this.#random.exponential(durationMs));
+          this.#world.restartLater(each, 100 + random.exponential(durationMs));
         }
         return;
       case "stop":
         machine.process?.stop();
         return;
       case "rolling-restart":
-        void this.#restartAll(this.#random.chance(0.5));
+        void this.#restartAll(random);
         return;
       case "pause":
         this.#pause(machine, durationMs);
         return;
       case "cut":
-        network.cut(machine.address, this.#random.pick(machines).address);
+        network.cut(machine.address, random.pick(machines).address);
         this.#healLater(durationMs);
         return;
       case "cut-out":
@@ -169,7 +206,7 @@ export class TroubleMaker {
         this.#healLater(durationMs);
         return;
       case "partition":
-        this.#partition(machines.filter(() => this.#random.chance(0.5)));
+        this.#partition(machines.filter(() => random.chance(0.5)));
         this.#healLater(durationMs);
         return;
       case "isolate-leader":
@@ -177,24 +214,24 @@ export class TroubleMaker {
         this.#healLater(durationMs);
         return;
       case "bad-links":
-        this.#spoilLinks(durationMs);
+        this.#spoilLinks(durationMs, random);
         return;
       case "disk-stall":
         machine.stalledUntilMs = time.nowMs + durationMs;
         return;
       case "stall-and-lose":
-        this.#stallAndLose(machine, durationMs);
+        this.#stallAndLose(machine, durationMs, random);
         return;
       case "lost-leader":
         machine.stalledUntilMs = time.nowMs + durationMs;
-        this.#doomed.set(machine, { moment: "leadership", lose: () => this.#loseLeader(machine) });
+        this.#doomed.set(machine, { moment: "leadership", lose: () => this.#loseLeader(machine, random) });
         time.after(durationMs, () => this.#doomed.delete(machine));
         return;
       case "lost-candidate":
-        this.#prepareCandidate(durationMs);
+        this.#prepareCandidate(durationMs, random);
         return;
       case "crash-point":
-        machine.losePowerAtOperation(1 + this.#random.below(CRASH_POINTS));
+        machine.losePowerAtOperation(1 + random.below(CRASH_POINTS));
         return;
       case "disk-error":
         machine.failingSyncs = 1;
@@ -206,19 +243,19 @@ export class TroubleMaker {
         });
         return;
       case "wall-clock":
-        machine.skew.wallOffsetMs += this.#random.between(-600_000, 600_000);
+        machine.skew.wallOffsetMs += random.between(-600_000, 600_000);
         return;
     }
   }
 
   /** What the machine says while its disk finishes nothing gets out; what it has written since then is lost, or not. */
-  #stallAndLose(machine: Machine, durationMs: number): void {
+  #stallAndLose(machine: Machine, durationMs: number, random: SeededRandom): void {
     const { time } = this.#world;
     const { process } = machine;
     machine.stalledUntilMs = time.nowMs + durationMs;
-    const losesPower = this.#random.chance(0.7);
-    const restartMs = this.#random.chance(0.5) ? this.#random.exponential(PROMPT_RESTART_MS) : durationMs;
-    time.after(durationMs * this.#random.between(0.02, 1), () => {
+    const losesPower = random.chance(0.7);
+    const restartMs = random.chance(0.5) ? random.exponential(PROMPT_RESTART_MS) : durationMs;
+    time.after(durationMs * random.between(0.02, 1), () => {
       if (this.#isOver || this.#isSpared(machine) || machine.process !== process) return;
       if (losesPower) machine.losePower();
       else machine.kill();
@@ -227,18 +264,17 @@ export class TroubleMaker {
   }
 
   /** It has just begun to lead, and not everybody hears of it before its power fails. */
-  #loseLeader(machine: Machine): void {
+  #loseLeader(machine: Machine, random: SeededRandom): void {
     const { network, machines, time } = this.#world;
     const { process } = machine;
     this.#world.note(`${machine.name} is lost as a leader`);
     this.#world.count("leaders lost");
     for (const other of machines) {
-      if (other !== machine && this.#random.chance(UNHEARD_CHANCE))
-        network.cut(machine.address, other.address);
+      if (other !== machine && random.chance(UNHEARD_CHANCE)) network.cut(machine.address, other.address);
     }
-    time.after(this.#random.exponential(LAST_WORDS_MS), () => {
+    time.after(random.exponential(LAST_WORDS_MS), () => {
       network.heal();
-      if (machine.process === process) this.#losePromptly(machine);
+      if (machine.process === process) this.#losePromptly(machine, random);
     });
   }
 
@@ -246,11 +282,11 @@ export class TroubleMaker {
    * A follower's disk does not get what the others agree on, until their leader is gone and it stands for election. It
    * forgets that: its power fails while those whom it has asked take their time to answer.
    */
-  #prepareCandidate(durationMs: number): void {
+  #prepareCandidate(durationMs: number, random: SeededRandom): void {
     const { leader, time, machines } = this.#world;
     const followers = machines.filter((each) => each !== leader && each.process?.isServing === true);
     if (leader === undefined || followers.length === 0) return;
-    const machine = this.#random.pick(followers);
+    const machine = random.pick(followers);
     machine.stalledUntilMs = time.nowMs + CANDIDATES_STALLS * durationMs;
     this.#undisturbedUntilMs = machine.stalledUntilMs;
     time.after(durationMs, () => {
@@ -263,34 +299,35 @@ export class TroubleMaker {
       this.#world.note(`${machine.name} is lost as a candidate`);
       this.#world.count("candidates lost");
       // Until it stands again, and before anybody else does.
-      const stallMs = heartbeatMs * electionTicks * this.#random.between(0.2, 2);
+      const stallMs = heartbeatMs * electionTicks * random.between(0.2, 2);
       for (const other of machines) {
         if (other !== machine) other.stalledUntilMs = time.nowMs + stallMs;
       }
       this.#undisturbedUntilMs = time.nowMs + 2 * stallMs;
-      time.after(this.#random.exponential(LAST_WORDS_MS), () => this.#losePromptly(machine));
+      time.after(random.exponential(LAST_WORDS_MS), () => this.#losePromptly(machine, random));
     };
     this.#doomed.set(machine, { moment: "candidacy", lose });
     time.after(CANDIDATES_STALLS * durationMs, () => this.#doomed.delete(machine));
   }
 
-  #losePromptly(machine: Machine): void {
+  #losePromptly(machine: Machine, random: SeededRandom): void {
     if (this.#isOver || this.#isSpared(machine)) return;
     machine.losePower();
-    this.#world.restartLater(machine, this.#random.exponential(PROMPT_RESTART_MS));
+    this.#world.restartLater(machine, random.exponential(PROMPT_RESTART_MS));
   }
 
   /** One machine after another, as for a new release: each is stopped, and the next one when it serves again. */
-  async #restartAll(isPatient: boolean): Promise<void> {
+  async #restartAll(random: SeededRandom): Promise<void> {
     const { time, machines } = this.#world;
-    const first = this.#random.below(machines.length);
+    const isPatient = random.chance(0.5);
+    const first = random.below(machines.length);
     for (const machine of [...machines.slice(first), ...machines.slice(0, first)]) {
       if (this.#isOver) return;
       const { process } = machine;
       if (process === undefined || this.#isSpared(machine)) continue;
       process.stop();
       const untilMs =
-        time.nowMs + (isPatient ? ROLLING_PATIENCE_MS : this.#random.exponential(ROLLING_PATIENCE_MS / 10));
+        time.nowMs + (isPatient ? ROLLING_PATIENCE_MS : random.exponential(ROLLING_PATIENCE_MS / 10));
       while (time.nowMs < untilMs) {
         await time.sleep(ROLLING_POLL_MS);
         if (machine.process !== process && machine.process?.isServing === true) break;
@@ -298,14 +335,14 @@ export class TroubleMaker {
     }
   }
 
-  #spoilLinks(durationMs: number): void {
+  #spoilLinks(durationMs: number, random: SeededRandom): void {
     const { network, time } = this.#world;
     network.quality = {
-      latencyMs: this.#random.exponential(20),
-      jitterMs: this.#random.exponential(30),
-      loss: this.#random.chance(0.5) ? this.#random.between(0, 0.3) : 0,
-      duplication: this.#random.between(0, 0.4),
-      reordering: this.#random.between(0, 0.3),
+      latencyMs: random.exponential(20),
+      jitterMs: random.exponential(30),
+      loss: random.chance(0.5) ? random.between(0, 0.3) : 0,
+      duplication: random.between(0, 0.4),
+      reordering: random.between(0, 0.3),
     };
     this.#world.snapshotBreakChance = 0.5;
     time.after(durationMs, () => {

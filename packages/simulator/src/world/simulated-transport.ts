@@ -183,7 +183,7 @@ export class SimulatedTransport implements Transport {
   }
 
   async *#databaseOnTheWay(database: SnapshotDatabase, target: Endpoint): AsyncIterable<Uint8Array> {
-    const { network, snapshotBreakChance, random } = this.#world;
+    const { network, snapshotBreakChance, snapshotRandom: random } = this.#world;
     const breaksOff = random.chance(snapshotBreakChance);
     for await (const chunk of database.read()) {
       await this.#onTarget(target, network.delayMs(chunk.length));

@@ -22,6 +22,11 @@ export class VirtualTime {
     return this.#queue.add(this.#nowMs + Math.max(0, delayMs), run);
   }
 
+  /** Like `after`, at exactly that time: the same one in each run. */
+  at(atMs: number, run: () => void): VirtualEvent {
+    return this.#queue.add(Math.max(this.#nowMs, atMs), run);
+  }
+
   sleep(delayMs: number): Promise<void> {
     return new Promise((resolve) => this.after(delayMs, resolve));
   }

@@ -32,7 +32,10 @@ const MAX_STEPS = 100_000;
 /** Machines, their network and one time: everything that a run can meet. What it meets follows from the seed. */
 export class World {
   readonly time = new VirtualTime();
+  /** Others draw from streams that are forked from it, each once, so that what one does changes nothing for the next. */
   readonly random: SeededRandom;
+  /** Of transfers of a database. */
+  readonly snapshotRandom: SeededRandom;
   readonly network: Network;
   readonly trace: Trace;
   readonly machines: Machine[] = [];
@@ -56,6 +59,7 @@ export class World {
   constructor({ seed, plants, traceLines, ignoredInvariants = new Set() }: WorldOptions) {
     this.random = new SeededRandom(seed);
     this.network = new Network(this.time, this.random.fork());
+    this.snapshotRandom = this.random.fork();
     this.trace = new Trace(traceLines);
     this.#plants = plants;
     this.#ignoredInvariants = ignoredInvariants;
@@ -158,7 +162,7 @@ export class World {
     });
   }
 
-  restartLater(machine: Machine, delayMs: number = 200 + this.random.exponential(500)): void {
+  restartLater(machine: Machine, delayMs: number = 200 + machine.random.exponential(500)): void {
     this.time.after(delayMs, () => {
       if (!machine.isWanted || machine.isUp) return;
       // A process whose write is stuck in the kernel does not go away before that.
