@@ -1,4 +1,5 @@
 export { INVARIANTS, type Invariant } from "./checks/invariants.ts";
+export { type Explanation, explain } from "./explain/explain.ts";
 export type { ScheduledFault } from "./faults/fault-schedule.ts";
 export { showMuseum } from "./museum/guide.ts";
 export { EXHIBITS, type Exhibit, exhibitNamed } from "./museum/index.ts";

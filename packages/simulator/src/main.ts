@@ -1,8 +1,8 @@
 /**
-/**
  * Simulates clusters: `node packages/simulator/src/main.ts [--seed N] [--runs N] [--seconds N] [--jobs N] [--trouble-ms N]
- * [--plant NAME]... [--ignore INVARIANT]... [--only-faults N,N] [--only-clients NAME,NAME] [--trace]`. Prints each run that
- * fails, and how to replay it; fails when one did.
+ * [--plant NAME]... [--ignore INVARIANT]... [--only-faults N,N] [--only-clients NAME,NAME] [--trace]
+ * [--explain FILE [--no-minimise]]`. Prints each run that fails, and how to replay it; fails when one did. `--explain`
+ * writes an HTML page about the first run that fails, minimised, or about the only run if it does not.
  *
  * With `--museum [--only NAME]... [--max-seeds N] [--shares N]` it tells for each planted mistake after how many seeds it
  * is found (`--max-seeds`: given up after so many, default 2000), or with `--shares` how many of N seeds find it; fails
@@ -10,11 +10,18 @@
  */
 import { parseArgs } from "node:util";
 import { INVARIANTS, type Invariant } from "./checks/invariants.ts";
-import { parseClients, parseFaultNumbers, type ReplayOptions, replayCommand } from "./explain/replay.ts";
-import { EXHIBITS, exhibitNamed, showMuseum } from "./index.ts";
+import {
+  parseClients,
+  parseFaultNumbers,
+  type ReplayOptions,
+  replayCommand,
+  resolveReplay,
+} from "./explain/replay.ts";
+import { EXHIBITS, exhibitNamed, explain, showMuseum, simulate } from "./index.ts";
 import { runInJobs, type SeedReport } from "./jobs.ts";
 
 const TRACE_LINES = 100_000;
+const MINIMISE_LIMITS = { runs: 300, seconds: 300 };
 
 const { values } = parseArgs({
   options: {
@@ -27,6 +34,8 @@ const { values } = parseArgs({
     ignore: { type: "string", multiple: true, default: [] },
     "only-faults": { type: "string" },
     "only-clients": { type: "string" },
+    explain: { type: "string" },
+    "no-minimise": { type: "boolean", default: false },
     trace: { type: "boolean", default: false },
     verbose: { type: "boolean", default: false },
     museum: { type: "boolean", default: false },
@@ -77,6 +86,7 @@ for (const [what, seeds] of failedSeeds) {
 }
 const rate = runs / ((performance.now() - startedMs) / 1_000);
 console.log(`${runs} runs from seed ${values.seed}, ${failed} failed, ${rate.toFixed(2)} seeds/s`);
+if (values.explain !== undefined) await explainFirst(values.explain);
 process.exitCode = failed > 0 ? 1 : 0;
 
 function report(result: SeedReport): void {
@@ -91,6 +101,18 @@ function report(result: SeedReport): void {
   console.log(`seed ${result.seed} failed:`);
   for (const text of result.violations.slice(0, 5)) console.log(`  ${text}`);
   console.log(`  replay: ${replayCommand({ ...replay, seed: result.seed })} --trace`);
+}
+
+/** The first run that failed, or the only one. */
+async function explainFirst(file: string): Promise<void> {
+  const [seed = values.runs === "1" ? Number(values.seed) : undefined] = [...failedSeeds.values()].flat();
+  if (seed === undefined) return;
+  const options = { ...replay, seed };
+  const result = await simulate(await resolveReplay(options));
+  const limits = values["no-minimise"] ? undefined : MINIMISE_LIMITS;
+  const { minimised, replay: command } = await explain(options, result, file, limits);
+  if (minimised !== undefined) console.log(`minimised in ${minimised.runs} runs: ${command}`);
+  console.log(`timeline: ${file}`);
 }
 
 /** The invariant that was broken, or else the beginning of what was wrong. */

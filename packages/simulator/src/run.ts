@@ -11,6 +11,7 @@ import type { MemberInfo } from "./clients/api.ts";
 import { LeaseHolder } from "./clients/lease-holder.ts";
 import { Watcher, type WatcherOptions } from "./clients/watcher.ts";
 import { Worker } from "./clients/worker.ts";
+import { Recorder } from "./explain/recorder.ts";
 import type { ScheduledFault } from "./faults/fault-schedule.ts";
 import { TroubleMaker } from "./faults/trouble-maker.ts";
 import { drawScenario, type Scenario } from "./scenario.ts";
@@ -34,6 +35,8 @@ export interface RunOptions {
   readonly faults?: readonly ScheduledFault[];
   /** Names of clients: the others do nothing. What these draw stays as it is. Default all. */
   readonly onlyClients?: readonly string[];
+  /** Takes down what is needed to show the run. Changes nothing of what happens. Default false. */
+  readonly isRecorded?: boolean;
   /** How many lines of what happened the result has. Default 0. */
   readonly traceLines?: number;
   /** The run goes on when one of these is broken, to see what else is wrong. Default none. */
@@ -56,6 +59,10 @@ export interface RunResult {
   readonly faults: readonly ScheduledFault[];
   /** Names of those that did something. */
   readonly clients: readonly string[];
+  /** Everything that is needed to show the run, when that was asked for. */
+  readonly recorder: Recorder | undefined;
+  /** All that workers did. */
+  readonly journal: Journal;
   readonly worldMs: number;
   readonly events: number;
   readonly operations: number;
@@ -104,6 +111,7 @@ class Run {
     const ignoredInvariants = new Set(options.ignoredInvariants);
     this.#options = options;
     this.#world = new World({ seed, plants, traceLines, ignoredInvariants });
+    if (options.isRecorded) this.#world.recorder = new Recorder(this.#world);
     this.#scenario = { ...drawScenario(this.#world.random, troubleMs), ...circumstances };
     this.#random = this.#world.random.fork();
     this.#history = new History(this.#world);
@@ -368,6 +376,8 @@ class Run {
       troubleStartMs: this.#troubleStartMs,
       faults: this.#trouble?.made ?? [],
       clients: this.#clients,
+      recorder: this.#world.recorder,
+      journal: this.#journal,
       worldMs: time.nowMs,
       events: time.events,
       operations: operations.length,

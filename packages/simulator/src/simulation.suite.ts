@@ -1,11 +1,15 @@
 /**
- * Simulated clusters: each planted mistake must be found, and then as many seeds as fit must pass. Arguments:
- * `--seed N` (the first; by default another one each time) and `--seconds N` (default 60).
+ * Simulated clusters: each planted mistake must be found, and then as many seeds as fit must pass; one that fails gets a
+ * page with its timeline. Arguments: `--seed N` (the first; by default another one each time) and `--seconds N` (default
+ * 60).
  */
 import assert from "node:assert/strict";
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import test from "node:test";
 import { parseArgs } from "node:util";
-import { EXHIBITS, findFirst, simulate } from "./index.ts";
+import { EXHIBITS, explain, findFirst, type RunResult, simulate } from "./index.ts";
 
 const { values } = parseArgs({
   args: JSON.parse(process.env.QUORATE_SUITE_ARGS ?? "[]") as string[],
@@ -16,6 +20,9 @@ const { values } = parseArgs({
 const MAX_SEEDS = 120;
 const MAX_RUNS = 200;
 const TROUBLE_MS = 15_000;
+/** Of so many seeds that fail, each is minimised; the pages of others show the whole run. */
+const MAX_MINIMISED = 3;
+const MINIMISE_LIMITS = { runs: 100, seconds: 60 };
 
 for (const exhibit of EXHIBITS) {
   test(`found: ${exhibit.mistake}`, { timeout: 300_000 }, async (t) => {
@@ -31,11 +38,18 @@ test("clusters in trouble lose nothing and become well again", { timeout: 1_200_
   const failed: string[] = [];
   let runs = 0;
   for (; runs < MAX_RUNS && performance.now() < endMs; runs++) {
-    const { seed, violations } = await simulate({ seed: first + runs, troubleMs: TROUBLE_MS });
-    if (violations.length === 0) continue;
-    const replay = `node packages/simulator/src/main.ts --seed ${seed} --trouble-ms ${TROUBLE_MS} --trace`;
-    failed.push(`seed ${seed}: ${violations.slice(0, 3).join("\n")}\nreplay: ${replay}`);
+    const result = await simulate({ seed: first + runs, troubleMs: TROUBLE_MS });
+    if (result.violations.length > 0)
+      failed.push(await describeFailed(result, failed.length < MAX_MINIMISED));
   }
   t.diagnostic(`${runs} seeds from ${first}`);
   assert.deepEqual(failed, []);
 });
+
+async function describeFailed(result: RunResult, isMinimised: boolean): Promise<string> {
+  const { seed, violations } = result;
+  const file = path.join(mkdtempSync(path.join(tmpdir(), "quorate-simulation-")), `seed-${seed}.html`);
+  const options = { seed, troubleMs: TROUBLE_MS };
+  const { replay } = await explain(options, result, file, isMinimised ? MINIMISE_LIMITS : undefined);
+  return `seed ${seed}: ${violations.slice(0, 3).join("\n")}\nreplay: ${replay} --trace\ntimeline: ${file}`;
+}

@@ -202,7 +202,7 @@ export class Administrator {
 
   async #try<Result>(run: (api: Api) => Promise<Result>, machine?: Machine): Promise<Result | undefined> {
     try {
-      return await run(new Api(this.#world, machine ?? this.#random.pick(this.#world.machines)));
+      return await run(new Api(this.#world, machine ?? this.#random.pick(this.#world.machines), this.name));
     } catch (error) {
       if (!(error instanceof CallError)) throw error;
       this.#world.note(`the administrator was refused: ${error.message}`);

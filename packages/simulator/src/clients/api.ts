@@ -60,9 +60,12 @@ const text = (value: Uint8Array) => Buffer.from(value).toString();
 export class Api {
   readonly #world: World;
   readonly machine: Machine;
+  readonly #client: string | undefined;
 
-  constructor(world: World, machine: Machine) {
+  /** Calls of `client` are recorded under its name. */
+  constructor(world: World, machine: Machine, client?: string) {
     this.#world = world;
+    this.#client = client;
     this.machine = machine;
   }
 
@@ -137,7 +140,7 @@ export class Api {
 
   /** The TTL that the answer names, 0 when there is no such lease. */
   keepAlive(id: bigint, timeoutMs: number): Promise<number> {
-    return new Promise((resolve, reject) => {
+    const answer = new Promise<number>((resolve, reject) => {
       const stream = openStream(this.#world, this.machine, "/etcdserverpb.Lease/LeaseKeepAlive", timeoutMs, {
         onMessage: (message) => {
           stream.cancel();
@@ -151,6 +154,8 @@ export class Api {
       });
       stream.send(encode(LeaseKeepAliveRequestSchema, { ID: id }));
     });
+    this.#record("Lease/LeaseKeepAlive", answer);
+    return answer;
   }
 
   async hashKv(revision: number): Promise<{ hash: number; compactRevision: number }> {
@@ -189,7 +194,19 @@ export class Api {
   }
 
   #call(method: string, request: Uint8Array): Promise<Uint8Array> {
-    return call(this.#world, this.machine, `/etcdserverpb.${method}`, request, TIMEOUT_MS);
+    const answer = call(this.#world, this.machine, `/etcdserverpb.${method}`, request, TIMEOUT_MS);
+    this.#record(method, answer);
+    return answer;
+  }
+
+  #record(method: string, answer: Promise<unknown>): void {
+    const { recorder } = this.#world;
+    if (recorder === undefined || this.#client === undefined) return;
+    const recorded = recorder.called(this.#client, this.machine.name, method);
+    answer.then(
+      () => recorder.ended(recorded),
+      (error: Error) => recorder.ended(recorded, error),
+    );
   }
 }
 

@@ -92,7 +92,7 @@ export class LeaseHolder {
 
   async #try<Result>(run: (api: Api) => Promise<Result>): Promise<Result | undefined> {
     try {
-      return await run(new Api(this.#world, this.#random.pick(this.#world.machines)));
+      return await run(new Api(this.#world, this.#random.pick(this.#world.machines), this.name));
     } catch (error) {
       if (!(error instanceof CallError)) throw error;
       return undefined;

@@ -6,10 +6,11 @@ import {
 } from "@quorate/wire/etcdserverpb";
 import { Event_EventType } from "@quorate/wire/mvccpb";
 import type { Journal } from "../checks/journal.ts";
+import type { RecordedCall } from "../explain/recorder.ts";
 import type { Machine } from "../world/machine.ts";
 import type { SeededRandom } from "../world/seeded-random.ts";
 import type { World } from "../world/world.ts";
-import { type ClientStream, openStream } from "./calls.ts";
+import { type CallError, type ClientStream, openStream } from "./calls.ts";
 
 export interface WatchedChange {
   readonly main: number;
@@ -59,6 +60,7 @@ export class Watcher {
   #next: number;
   #asksForPrevious = false;
   #stream: ClientStream | undefined;
+  #recorded: RecordedCall | undefined;
   #stopped = false;
 
   constructor(world: World, journal: Journal, machine: Machine, options: WatcherOptions) {
@@ -91,15 +93,16 @@ export class Watcher {
 
   #connect(): void {
     if (this.#stopped) return;
-    const { key, end, filters = [], roams } = this.options;
+    const { name, key, end, filters = [], roams } = this.options;
     if (roams === true) this.machine = this.#random.pick(this.#world.machines);
     this.#asksForPrevious = this.#random.chance(0.5);
+    this.#recorded = this.#world.recorder?.watched(name, this.machine.name, this.#next);
     const stream = openStream(this.#world, this.machine, "/etcdserverpb.Watch/Watch", STREAM_TIMEOUT_MS, {
       onMessage: (message) => {
         if (this.#stream === stream) this.#receive(decode(WatchResponseSchema, message));
       },
-      onEnd: () => {
-        if (this.#stream === stream) this.#reconnectLater();
+      onEnd: (error) => {
+        if (this.#stream === stream) this.#reconnectLater(error);
       },
     });
     this.#stream = stream;
@@ -120,7 +123,9 @@ export class Watcher {
     );
   }
 
-  #reconnectLater(): void {
+  /** `error`: what ended the stream, unless this side did. */
+  #reconnectLater(error?: CallError): void {
+    if (this.#recorded !== undefined) this.#world.recorder?.ended(this.#recorded, error);
     this.#stream = undefined;
     this.#world.time.after(50 + this.#random.exponential(150), () => this.#connect());
   }
@@ -156,6 +161,8 @@ export class Watcher {
         wantsPrevious: this.#asksForPrevious && main > compacted,
       });
     }
+    const count = response.events.length;
+    this.#world.recorder?.delivered(this.options.name, `${count} events up to revision ${last}`);
     // A revision is never divided, so the last one is complete.
     this.#next = last + 1;
     this.#journal.told = Math.max(this.#journal.told, last);

@@ -4,14 +4,17 @@
  * but not the error of a member that failed, which comes there, too.
  */
 export function violatedRule(violation: string): string {
-  const [line = ""] = violation.split("\n");
-  const [head, ...details] = line.split(": ");
-  const isError = / failed$|^unhandled$/.test(head!);
-  const rule = isError ? [head, ...details].join(": ") : head!;
-  return rule
+  return violationHead(violation)
     .replace(/\([^)]*\)/g, "")
     .replace(/[\w.-]*\d[\w.-]*/g, "#")
     .replace(/#(?:, ?#)+/g, "#")
     .replace(/ +/g, " ")
     .trim();
+}
+
+/** What is wrong, without what it is wrong with. */
+export function violationHead(violation: string): string {
+  const [line = ""] = violation.split("\n");
+  const [head = ""] = line.split(": ");
+  return / failed$|^unhandled$/.test(head) ? line : head;
 }

@@ -85,6 +85,7 @@ export class TroubleMaker {
   /** Ends all trouble. */
   stop(): void {
     this.#stopped = true;
+    this.#world.recorder?.troubleEnds();
     this.#repair();
     for (const machine of this.#world.machines) machine.disk.recover();
   }
@@ -137,6 +138,7 @@ export class TroubleMaker {
     this.#world.note(`FAULT ${number} ${fault} ${machine.name} for ${durationMs.toFixed(0)} ms`);
     this.#world.count(`fault ${fault}`);
     this.#make(fault, machine, durationMs, new SeededRandom(seed));
+    this.#world.recorder?.faultMade(scheduled);
   }
 
   #isSpared(machine: Machine): boolean {

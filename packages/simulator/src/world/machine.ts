@@ -47,6 +47,8 @@ export class Machine {
   readonly skew: ClockSkew;
   options: MemberOptions;
   process: Process | undefined;
+  /** What the last process ended by. */
+  endedBy: string | undefined;
   /** Its process may be started by the world when it has ended. */
   isWanted = true;
   /** World milliseconds until which the disk finishes nothing. */
@@ -113,10 +115,11 @@ export class Machine {
   }
 
   /** Ends the process on the spot; what it had written is still in the kernel's memory. */
-  kill(): void {
+  kill(endedBy = "kill"): void {
     const { process } = this;
     if (process === undefined) return;
     this.process = undefined;
+    this.endedBy = endedBy;
     this.#operationsLeft = undefined;
     this.durable = process.observer?.durable ?? this.durable;
     process.life.end();
@@ -124,8 +127,8 @@ export class Machine {
   }
 
   /** The power fails: what was not synced may be lost. */
-  losePower(): void {
-    this.kill();
+  losePower(endedBy = "power loss"): void {
+    this.kill(endedBy);
     this.stalledUntilMs = 0;
     this.#disk.crash();
     this.diskUnderWay.clear();
@@ -133,7 +136,7 @@ export class Machine {
 
   /** Takes the place of this machine: another one without data, at the same address. */
   wipe(options: MemberOptions): void {
-    this.kill();
+    this.kill("replacement");
     this.durable = undefined;
     this.#databases.clear();
     this.#disk = this.#newDisk();

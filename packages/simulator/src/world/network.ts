@@ -25,7 +25,7 @@ export class Network {
   quality: LinkQuality = GOOD_LINKS;
   readonly #time: VirtualTime;
   readonly #random: SeededRandom;
-  readonly #cuts = new Set<string>();
+  #cuts = new Set<string>();
   /** When the last message of a link arrives that keeps its place. */
   readonly #lastArrival = new Map<string, number>();
 
@@ -39,7 +39,12 @@ export class Network {
   }
 
   heal(): void {
-    this.#cuts.clear();
+    this.#cuts = new Set();
+  }
+
+  /** `from>to` of all links that are cut. Another set after each healing. */
+  get cuts(): ReadonlySet<string> {
+    return this.#cuts;
   }
 
   carries(from: string, to: string): boolean {

@@ -73,12 +73,14 @@ export class SimulatedTransport implements Transport {
     }
     this.#world.moment(target.address, "snapshot-arrives");
     const bytes = encodeMessage(message);
+    const recorded = this.#world.recorder?.sent(this.#local.address, peer.address, message);
     const forget = target.life.onEnd(() => settle(false));
     time.after(network.delayMs(bytes.length), () => {
       target.life.enter(() => {
         receiver.#receiveSnapshot(bytes, this.#databaseOnTheWay(database, target)).then(
           () => {
             forget();
+            if (recorded !== undefined) recorded.receivedMs = time.nowMs;
             time.after(network.delayMs(), () => settle(network.carries(target.address, this.#local.address)));
           },
           () => {
@@ -153,11 +155,13 @@ export class SimulatedTransport implements Transport {
     }
     const bytes = encodeMessage(message);
     trace.bytes(bytes);
+    const recorded = this.#world.recorder?.sent(this.#local.address, peer.address, message);
     // Only what the protocol may meet twice: a link never repeats a proposal.
     const mayRepeat = message.type !== MessageType.MsgProp || this.#world.plantedToRepeat(message);
     network.send(this.#local.address, peer.address, mayRepeat, () => {
       const target = this.#world.endpoint(peer.address);
       target?.life.enter(() => {
+        if (recorded !== undefined) recorded.receivedMs ??= time.nowMs;
         trace.mark(time.nowMs, `${this.#local.address}>${peer.address} ${message.type}`);
         if (target.isRemoved(this.#localId)) {
           this.#later(() => this.#events.removedFromCluster());

@@ -2,6 +2,8 @@ import { crc32 } from "node:zlib";
 
 /** What happened in a run, as one number, and the last things of it in words. Equal seeds must give equal traces. */
 export class Trace {
+  /** Told of each line. */
+  listener: ((atMs: number, what: string) => void) | undefined;
   readonly #keep: number;
   #hash = 0;
   #count = 0;
@@ -33,6 +35,7 @@ export class Trace {
 
   note(atMs: number, what: string): void {
     this.mark(atMs, what);
+    this.listener?.(atMs, what);
     if (this.#keep === 0) return;
     this.#lines.push(`${(atMs / 1000).toFixed(4).padStart(9)} ${what}`);
     if (this.#lines.length > 2 * this.#keep) this.#lines = this.#lines.slice(-this.#keep);

@@ -2,6 +2,7 @@ import type { Message } from "@quorate/raft";
 import { type Disk, DiskError, type MemberParts, type MemberStorage } from "@quorate/server/simulation";
 import { ClusterInvariants } from "../checks/cluster-invariants.ts";
 import type { Invariant } from "../checks/invariants.ts";
+import type { Recorder } from "../explain/recorder.ts";
 import type { Machine } from "./machine.ts";
 import { MemberObserver } from "./member-observer.ts";
 import type { Moment } from "./moments.ts";
@@ -51,6 +52,8 @@ export class World {
   onMoment: (machine: Machine, moment: Moment) => void = () => {};
   /** Told of a process each time that it has run. */
   observe: (process: Process) => void = () => {};
+  /** Takes down what happens, in a run that is to be shown. */
+  recorder: Recorder | undefined;
   readonly #plants: readonly Plant[];
   readonly #ignoredInvariants: ReadonlySet<Invariant>;
   #lastEntered: Process | undefined;
@@ -84,6 +87,7 @@ export class World {
     this.note(`VIOLATION ${text}`);
     this.violations.push(text);
     this.brokenRules.push(rule);
+    this.recorder?.violation(text);
   }
 
   broken(invariant: Invariant, text: string): void {
@@ -139,15 +143,15 @@ export class World {
       this.violation(`${process.name} failed: ${error.stack ?? error.message}`, "no failure");
     }
     // A failed sync leaves bytes in the kernel's memory that it will never write: such a machine is started anew.
-    if (error instanceof DiskError && error.code === "IO") machine.losePower();
-    else machine.kill();
+    if (error instanceof DiskError && error.code === "IO") machine.losePower("failure of its disk");
+    else machine.kill("failure");
     this.restartLater(machine);
   }
 
   processEnded(process: Process): void {
     const machine = this.machine(process.address)!;
     this.note(`${process.name} has stopped`);
-    machine.kill();
+    machine.kill("stop");
     this.restartLater(machine);
   }
 
@@ -158,7 +162,7 @@ export class World {
     this.note(`${process.name} is removed`);
     machine.isWanted = false;
     process.life.clock.setTimer(REMOVAL_DELAY_MS, () => {
-      if (machine.process === process) machine.kill();
+      if (machine.process === process) machine.kill("removal");
     });
   }
 
@@ -246,6 +250,7 @@ export class World {
     const process = this.#lastEntered;
     this.#lastEntered = undefined;
     this.#steps = 0;
+    this.recorder?.sample();
     if (process?.life.isAlive !== true) return;
     process.observer?.observe();
     this.observe(process);
