@@ -41,8 +41,6 @@ const minimal: readonly {
 }[] = [
   // One that loses what was not synced.
   { plant: "lying-disk", troubleMs: 6_000, faults: 2, clients: 1 },
-  // Somebody writes, somebody reads elsewhere at once, and some move what is in their way.
-  { plant: "reads-without-quorum", troubleMs: 6_000, faults: 2, clients: 6 },
   { plant: "early-acknowledgements", troubleMs: 6_000, faults: 4, clients: 2 },
   // It needs no help, once it is deaf.
   { plant: "deaf-member", troubleMs: 10_000, faults: 0, clients: 0 },

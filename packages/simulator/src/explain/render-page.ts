@@ -1,6 +1,5 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { rolldown } from "rolldown";
 import type { Timeline } from "./timeline.ts";
 
 const PAGE = path.join(import.meta.dirname, "page");
@@ -36,6 +35,8 @@ function readPart(name: string): string {
 }
 
 async function bundleProgram(): Promise<string> {
+  // Runs that are not shown need not load it.
+  const { rolldown } = await import("rolldown");
   const bundle = await rolldown({ input: path.join(PAGE, "main.ts"), tsconfig: false, logLevel: "silent" });
   try {
     const { output } = await bundle.generate({ format: "iife" });

@@ -9,6 +9,7 @@ import type { View } from "./view.ts";
 const LINES_BEFORE = 8;
 const LINES_AFTER = 4;
 const FAULT_SPAN_MS = 2_000;
+const COMPACT = new Intl.NumberFormat("en", { notation: "compact" });
 
 export interface SidebarEvents {
   /** What is shown has been chosen otherwise. */
@@ -95,7 +96,7 @@ function fillTypes(view: View, { changed }: SidebarEvents): void {
       else view.types.delete(i);
       changed();
     };
-    const count = element("span", "count", `${counts[i]}`);
+    const count = element("span", "count", COMPACT.format(counts[i]!));
     return checkbox(view.types.has(i), onChange, swatch(messageColour(name), true), name, count);
   });
   byId("types").append(...(boxes.length > 0 ? boxes : ["none"]));
