@@ -120,11 +120,11 @@ class Builder {
     const { scenario, faults, operations, acknowledged, revisions, worldMs, digest } = this.#result;
     const { members, clockSkew, member } = scenario;
     return [
-      `${members} members at the start, ${faults.length} faults, ${acknowledged} of ${operations} operations ` +
-        `acknowledged, ${revisions} revisions in ${(worldMs / 1000).toFixed(2)} s.`,
+      `Members at the start: ${members}. Faults: ${faults.length}. Operations acknowledged: ${acknowledged} of ` +
+        `${operations}. Revisions: ${revisions}. World time: ${(worldMs / 1000).toFixed(2)} s.`,
       `Heartbeats every ${member.heartbeatMs} ms, elections after ${member.electionTicks} of them, ` +
         `${member.preVote ? "with" : "without"} PreVote, snapshots after ${member.snapshotCount} entries, ` +
-        `clock rates up to ${100 * clockSkew} % off.`,
+        `clock rates up to ${Number((100 * clockSkew).toFixed(3))} % off.`,
       `Digest ${digest}.`,
     ];
   }

@@ -88,7 +88,7 @@ test("a failing run gets a page with its data, minimised, that needs nothing els
   try {
     const file = path.join(folder, "timeline.html");
     const result = await simulate(await resolveReplay(OPTIONS));
-    const { replay, minimised } = await explain(OPTIONS, result, file, { runs: 12, seconds: 60 });
+    const { replay, minimised } = await explain(OPTIONS, result, file, { runs: 5, seconds: 60 });
     const page = readFileSync(file, "utf8");
     const timeline = timelineOf(page);
     assert.equal(timeline.replay, replay);

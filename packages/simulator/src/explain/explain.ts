@@ -39,8 +39,8 @@ export function describeMinimised(
 ): string {
   return (
     `Minimised to ${rest.faults.length} of ${whole.faults.length} faults, ` +
-    `${rest.clients.length} of ${whole.clients.length} clients, and ${replay.troubleMs} of ` +
-    `${whole.scenario.troubleMs} ms of faults, in ${runs} runs` +
+    `${rest.clients.length} of ${whole.clients.length} clients, and faults for ` +
+    `${replay.troubleMs} ms instead of ${whole.scenario.troubleMs} ms, in ${runs} runs` +
     `${wasCutShort ? ", which was the limit: there may be less" : ""}.`
   );
 }

@@ -73,7 +73,8 @@ export class Chart {
     this.#view.layOut(height - AXIS_PX);
     this.#scroll(0);
     const messages = draw(this.#context, this.#view, width, height);
-    byId("range").textContent = `${seconds(scale.fromMs)} to ${seconds(scale.toMs)}, ${messages} messages`;
+    byId("range").textContent =
+      `${seconds(Math.max(0, scale.fromMs))} to ${seconds(scale.toMs)}, ${messages} messages`;
   }
 
   #scroll(byPx: number): void {

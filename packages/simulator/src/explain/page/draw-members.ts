@@ -7,6 +7,7 @@ import type { View } from "./view.ts";
 
 const TEXT_PX = 5;
 const HATCH_PX = 6;
+const SERVING_PX = 4;
 
 /** What a member was at each time, and when it was paused or down. */
 export function drawMemberBar(context: CanvasRenderingContext2D, view: View, lane: Lane): void {
@@ -38,12 +39,17 @@ export function drawMemberBar(context: CanvasRenderingContext2D, view: View, lan
   drawPauses(context, view, lane, top);
 }
 
-/** From when on clients can call it. */
+/** From when on clients can call it: a triangle under the bar. */
 function drawServing(context: CanvasRenderingContext2D, view: View, lane: Lane, top: number): void {
   context.fillStyle = COLOURS.text;
   for (const { member, servingMs } of view.timeline.lives) {
     if (member !== lane.index || servingMs === null || !view.isVisible(servingMs, servingMs)) continue;
-    context.fillRect(view.scale.x(servingMs) - 1, top, 2, MEMBER_BAR_PX);
+    const x = view.scale.x(servingMs);
+    context.beginPath();
+    context.moveTo(x, top + MEMBER_BAR_PX - 3);
+    context.lineTo(x - SERVING_PX, top + MEMBER_BAR_PX + SERVING_PX);
+    context.lineTo(x + SERVING_PX, top + MEMBER_BAR_PX + SERVING_PX);
+    context.fill();
   }
 }
 

@@ -117,7 +117,7 @@ function fillLegend(): void {
   const entries: readonly (readonly [text: string, colour: string, isLine?: boolean])[] = [
     ...Object.entries(ROLE_COLOURS).filter(([role]) => role !== "down"),
     ["paused (hatched)", COLOURS.pause],
-    ["starts to serve", COLOURS.text, true],
+    ["starts to serve (triangle)", COLOURS.text],
     ["fault", COLOURS.fault],
     ["links not well", COLOURS.links],
     ["call: ok", OUTCOME_COLOURS.ok],
