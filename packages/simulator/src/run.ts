@@ -332,6 +332,7 @@ class Run {
     if (limits === undefined) {
       limits = new ResourceLimits(process.name, (invariant, text) => this.#world.broken(invariant, text));
       this.#limits.set(process, limits);
+      observer.onBacklogShrank = () => this.#observeLimits(process);
     }
     const { nowMs } = this.#world.time;
     limits.observe({

@@ -27,6 +27,8 @@ const LEADERS_MESSAGES: ReadonlySet<MessageType> = new Set([
  * what is new.
  */
 export class MemberObserver {
+  /** Told when the database has made some of its writes durable, before anything more is applied. */
+  onBacklogShrank: () => void = () => {};
   readonly #options: ObserverOptions;
   readonly #parts: MemberParts;
   /** The log as raft has it, durable or not. */
@@ -131,13 +133,19 @@ export class MemberObserver {
   }
 
   #watchApplying({ backend }: MemberStorage): void {
+    const { consensus } = this.#parts;
     const { setConsistentIndex } = backend;
+    const { backlogShrank } = consensus;
     const { who, invariants, report } = this.#options;
     backend.setConsistentIndex = (index, term) => {
       const last = backend.consistentIndex;
       if (index !== last + 1) report("applied-order", `${who.name} applies entry ${index} behind ${last}`);
       invariants.committed(index, term);
       setConsistentIndex.call(backend, index, term);
+    };
+    consensus.backlogShrank = () => {
+      this.onBacklogShrank();
+      backlogShrank.call(consensus);
     };
   }
 }
