@@ -340,7 +340,7 @@ class Run {
       appliedIndex: parts!.consensus.appliedIndex,
       snapshotIndex: Math.max(storage!.snapshot.index, observer.snapshotIndex),
       snapshotCount: config.snapshotCount,
-      backlogBytes: storage!.backend.backlogBytes,
+      backlogBytes: observer.backlogBytes,
       isHindered: machine.isStalled,
       longestFlushMs: machine.disk.longestFlushMs,
       longestSyncMs: machine.disk.longestSyncMs,

@@ -15,6 +15,11 @@ function message(type: MessageType, term: number, index = 0, reject = false): Me
   return { ...newMessage(type, OTHER), from: SELF, term, index, reject };
 }
 
+/** A request for votes, for a log that ends with this entry. */
+function request(type: MessageType, term: number, index: number, logTerm: number): Message {
+  return { ...message(type, term, index), logTerm };
+}
+
 /** A member that has voted for itself in term 2, and has entries 1 to 3 of that term; all of it durable. */
 function durable(log: DurableLog): void {
   log.saved(state(2, SELF, 1), entries(2, 1, 3));
@@ -33,7 +38,8 @@ const cases: Case[] = [
     name: "votes and acknowledgements leave when they are durable",
     happens: (log) => {
       durable(log);
-      log.sending(message(MessageType.MsgVote, 2));
+      log.sending(request(MessageType.MsgVote, 2, 3, 2));
+      log.sending(request(MessageType.MsgPreVote, 3, 3, 2));
       log.sending(message(MessageType.MsgAppResp, 2, 3));
       log.saved(state(3, OTHER, 1), []);
       log.syncing()();
@@ -78,6 +84,35 @@ const cases: Case[] = [
       log.sending(message(MessageType.MsgVote, 2));
     },
     broken: /^durable-promises: m asks for votes/,
+  },
+  {
+    name: "a request for votes names an entry that is not durable",
+    happens: (log) => {
+      durable(log);
+      log.saved(undefined, entries(2, 4, 4));
+      log.sending(request(MessageType.MsgVote, 2, 4, 2));
+    },
+    broken:
+      /^durable-promises: m asks for votes with a log up to 4 of term 2, and durable is only .* up to 3 of term 2/,
+  },
+  {
+    name: "a question before an election names an entry that is not durable",
+    happens: (log) => {
+      durable(log);
+      log.saved(state(3, OTHER, 1), entries(3, 3, 3));
+      log.sending(request(MessageType.MsgPreVote, 4, 3, 3));
+    },
+    broken: /^durable-promises: m asks for votes with a log up to 3 of term 3/,
+  },
+  {
+    name: "a request for votes of an earlier term leaves late",
+    happens: (log) => {
+      durable(log);
+      log.saved(state(4, OTHER, 1), entries(4, 2, 2));
+      log.syncing()();
+      log.sending(request(MessageType.MsgVote, 3, 3, 2));
+    },
+    broken: undefined,
   },
   {
     name: "a vote leaves before it is durable",
@@ -181,6 +216,13 @@ const starts: {
     broken: /^hard-state: .* a restart finds term 2, vote 0/,
   },
   { name: "an earlier commit index", found: state(2, SELF, 0), terms: [2, 2, 2], broken: /^hard-state/ },
+  {
+    name: "entries of an earlier term behind a snapshot",
+    found: state(2, SELF, 7),
+    base: 7,
+    terms: [1, 1],
+    broken: /^hard-state: m: a restart finds entry 8 of term 1 behind one of a later term/,
+  },
   {
     name: "a shorter log",
     found: state(2, SELF, 1),

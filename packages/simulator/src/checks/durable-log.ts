@@ -48,6 +48,13 @@ export class DurableLog {
   startedAfter(before: DurableState): void {
     const found = this.#durable;
     this.#compareStates(before, found, "was durable, a restart finds");
+    const { descent } = this.#terms;
+    if (descent !== undefined) {
+      this.#report(
+        "hard-state",
+        `${this.#name}: a restart finds entry ${descent} of term ${this.#terms.term(descent)} behind one of a later term`,
+      );
+    }
     const term = this.#terms.term(before.lastIndex);
     if (term === before.lastTerm || term === "in a snapshot" || before.lastIndex === 0) return;
     // Entries of a later term, which nobody was told of, may have taken its place.
@@ -102,6 +109,10 @@ export class DurableLog {
     switch (type) {
       case MessageType.MsgVote:
         if (!this.#hasVoted(term, this.#memberId)) this.#unkept(`asks for votes in term ${term}`);
+        this.#checkNamedLog(message);
+        return;
+      case MessageType.MsgPreVote:
+        this.#checkNamedLog(message);
         return;
       case MessageType.MsgVoteResp:
         if (!reject && !this.#hasVoted(term, to)) {
@@ -130,6 +141,15 @@ export class DurableLog {
   #hasVoted(term: number, candidate: bigint): boolean {
     const { durable } = this;
     return durable.term > term || (durable.term === term && durable.vote === candidate);
+  }
+
+  /** Others give their votes to a log that ends there. */
+  #checkNamedLog({ term, index, logTerm }: Message): void {
+    const { durable } = this;
+    // One that leaves late, in an earlier term than the member's, elects nobody.
+    if (durable.term > term || logTerm < durable.lastTerm) return;
+    if (logTerm === durable.lastTerm && index <= durable.lastIndex) return;
+    this.#unkept(`asks for votes with a log up to ${index} of term ${logTerm}`);
   }
 
   #unkept(promise: string): void {

@@ -26,6 +26,12 @@ export class LogTerms {
     return this.#terms[index - this.#baseIndex - 1];
   }
 
+  /** The first entry of a lower term than the one before it, which no log has. */
+  get descent(): number | undefined {
+    const at = this.#terms.findIndex((term, i) => term < (i === 0 ? this.#baseTerm : this.#terms[i - 1]!));
+    return at < 0 ? undefined : this.#baseIndex + at + 1;
+  }
+
   /** They replace what the log has from the first of them on. */
   append(entries: readonly { readonly index: number; readonly term: number }[]): void {
     for (const { index, term } of entries) {

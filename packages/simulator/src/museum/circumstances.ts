@@ -15,6 +15,22 @@ export const ELECTIONS: Partial<Scenario> = {
   member: { heartbeatMs: 10, electionTicks: 10, preVote: false },
 };
 
+/** Candidates are lost while others vote for them, and stand again. */
+export const LOST_CANDIDATES: Partial<Scenario> = {
+  ...ELECTIONS,
+  faults: ["lost-candidate", "lost-leader", "isolate-leader", "stall-and-lose"],
+  momentChance: 0.3,
+  disks: "uneven",
+};
+
+/** Voters that nobody else votes with lose their power just when they lead. */
+export const LONE_VOTERS: Partial<Scenario> = {
+  ...ELECTIONS,
+  members: 1,
+  faults: ["power", "lost-leader", "stall-and-lose"],
+  momentChance: 0.5,
+};
+
 /** Processes end and lose their database's newest changes, best of all when an operator has just done something. */
 export const CRASHES: Partial<Scenario> = {
   members: 3,
@@ -42,6 +58,57 @@ export const SNAPSHOTS: Partial<Scenario> = {
     snapshotCatchupEntries: 5,
     watchProgressNotifyMs: 300,
   },
+};
+
+/** Snapshots of a member's own take long, and others' arrive meanwhile. */
+export const LATE_SNAPSHOTS: Partial<Scenario> = {
+  ...SNAPSHOTS,
+  disks: "uneven",
+  faults: ["pause", "partition", "cut", "disk-stall", "power"],
+};
+
+/** Leaders are lost with much that nobody else has, and get a snapshot when they come back. */
+export const LOST_TAILS: Partial<Scenario> = {
+  ...SNAPSHOTS,
+  workers: 6,
+  thinkMs: 5,
+  faults: ["isolate-leader", "isolate-leader", "power", "kill"],
+  meanPauseMs: 300,
+  meanFaultMs: 600,
+};
+
+/** Two members come to the same request IDs. */
+export const TWINS: Partial<Scenario> = {
+  members: 3,
+  hasTwins: true,
+  workers: 6,
+  thinkMs: 5,
+  floods: false,
+};
+
+/** Little data fills the memory of members with slow disks. */
+export const FULL_MEMORIES: Partial<Scenario> = {
+  members: 3,
+  disks: "uneven",
+  backlogWeight: 10_000,
+  workers: 6,
+  thinkMs: 5,
+  floods: true,
+  faults: ["disk-stall"],
+};
+
+/** Members go until there is one voter left, be it the leader that goes. */
+export const LAST_VOTERS: Partial<Scenario> = {
+  members: 2,
+  shrinks: true,
+  movesLeader: true,
+  replacesMembers: false,
+  compacts: false,
+  workers: 6,
+  thinkMs: 5,
+  leaseHolders: 0,
+  meanPauseMs: 1_000,
+  member: { heartbeatMs: 10, electionTicks: 10 },
 };
 
 /** Messages are late, lost, repeated and out of order. */

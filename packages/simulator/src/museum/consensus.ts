@@ -1,5 +1,6 @@
 import { type Message, MessageType, type RawNode, ReadOnlyOption } from "@quorate/raft";
-import { BAD_LINKS, CRASHES, ELECTIONS, LOST_LEADERS, LOST_SUCCESSORS } from "./circumstances.ts";
+import type { MemberParts } from "@quorate/server/simulation";
+import { BAD_LINKS, CRASHES, ELECTIONS, LOST_LEADERS, LOST_SUCCESSORS, TWINS } from "./circumstances.ts";
 import type { Exhibit } from "./exhibit.ts";
 import { replaceMethod } from "./replace-method.ts";
 
@@ -91,9 +92,20 @@ export const CONSENSUS_EXHIBITS: readonly Exhibit[] = [
     origin: "ours",
     circumstances: BAD_LINKS,
     inMember({ parts }) {
+      takeByRequestId(parts);
       let count = 0n;
       const { ids } = parts.context;
       replaceMethod<typeof ids.next>(ids, "next", () => () => ++count);
+    },
+  },
+  {
+    name: "taken-by-request-id",
+    mistake:
+      "a member takes an entry with its request's ID for its own; those whose IDs end alike count the same",
+    origin: "ours",
+    circumstances: TWINS,
+    inMember({ parts }) {
+      takeByRequestId(parts);
     },
   },
   {
@@ -112,6 +124,14 @@ export const CONSENSUS_EXHIBITS: readonly Exhibit[] = [
     },
   },
 ];
+
+/** Proposals do not look into the entries that they are applied for. */
+function takeByRequestId({ consensus }: MemberParts): void {
+  replaceMethod<MemberParts["consensus"]["propose"]>(consensus, "propose", (propose) => (proposal) => {
+    replaceMethod<typeof proposal.hasDataOf>(proposal, "hasDataOf", () => () => true);
+    propose(proposal);
+  });
+}
 
 /** What a follower that acknowledges too early answers to `message`. */
 function earlyAcknowledgement(message: Message): Message | undefined {

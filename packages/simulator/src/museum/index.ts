@@ -1,7 +1,9 @@
 import type { Scenario } from "../scenario.ts";
 import { CONSENSUS_EXHIBITS } from "./consensus.ts";
+import { ELECTION_EXHIBITS } from "./elections.ts";
 import type { Exhibit } from "./exhibit.ts";
 import { LEASE_EXHIBITS } from "./leases.ts";
+import { LOG_EXHIBITS } from "./log.ts";
 import { MEMBERSHIP_EXHIBITS } from "./membership.ts";
 import { MVCC_EXHIBITS } from "./mvcc.ts";
 import { STORAGE_EXHIBITS } from "./storage.ts";
@@ -13,6 +15,8 @@ export type { Exhibit } from "./exhibit.ts";
 /** All mistakes that the simulation must find. */
 export const EXHIBITS: readonly Exhibit[] = [
   ...CONSENSUS_EXHIBITS,
+  ...ELECTION_EXHIBITS,
+  ...LOG_EXHIBITS,
   ...STORAGE_EXHIBITS,
   ...MVCC_EXHIBITS,
   ...WATCH_EXHIBITS,

@@ -1,5 +1,5 @@
 import type { Backend, Disk, DiskFile } from "@quorate/server/simulation";
-import { CRASHES } from "./circumstances.ts";
+import { CRASHES, FULL_MEMORIES } from "./circumstances.ts";
 import type { Exhibit } from "./exhibit.ts";
 import { replaceGetter, replaceMethod } from "./replace-method.ts";
 
@@ -70,6 +70,15 @@ export const STORAGE_EXHIBITS: readonly Exhibit[] = [
           await flushed();
         } while (backend.backlogBytes > 0);
       });
+    },
+  },
+  {
+    name: "backlog-without-bound",
+    mistake: "nobody asks how much waits in memory for the database",
+    origin: "ours",
+    circumstances: FULL_MEMORIES,
+    inMember({ parts }) {
+      replaceGetter<number>(parts.context.backend, "backlogBytes", () => () => 0);
     },
   },
   {

@@ -1,4 +1,4 @@
-import { decodeConfChange, EntryType, type Message, MessageType, NONE, type RawNode } from "@quorate/raft";
+import { decodeConfChange, EntryType, type Message, type RawNode } from "@quorate/raft";
 import type { MemberParts } from "@quorate/server/simulation";
 import { ELECTIONS, SNAPSHOTS, TRANSFERS } from "./circumstances.ts";
 import type { Exhibit } from "./exhibit.ts";
@@ -14,35 +14,6 @@ type Hand = (watcher: Watcher, body: unknown, next: number) => void;
  * less rare, or a check sharper, moves them to the others.
  */
 export const UNFOUND_EXHIBITS: readonly Exhibit[] = [
-  {
-    name: "early-votes",
-    mistake: "a vote is sent before it is on the disk",
-    origin: "ours",
-    circumstances: ELECTIONS,
-    inMember({ parts, clock }) {
-      const { writer, consensus } = parts;
-      replaceMethod<(message: Message) => void>(writer, "append", (append) => (message) => {
-        const isVote = ({ type }: Message) => type === MessageType.MsgVoteResp;
-        const votes = message.responses.filter(isVote);
-        append({ ...message, responses: message.responses.filter((response) => !isVote(response)) });
-        if (votes.length > 0) clock.soon(() => consensus.durable(votes));
-      });
-    },
-  },
-  {
-    name: "forgotten-vote",
-    mistake: "the log says which term a member is in, but not for whom it voted",
-    origin: "ours",
-    circumstances: ELECTIONS,
-    inMember({ storage }) {
-      const { wal } = storage;
-      replaceMethod<typeof wal.save>(
-        wal,
-        "save",
-        (save) => (state, entries) => save(state && { ...state, vote: NONE }, entries),
-      );
-    },
-  },
   {
     name: "old-term-committed",
     mistake: "an entry of an older term is committed because a quorum has it",

@@ -1,5 +1,5 @@
 import { type Message, MessageType } from "@quorate/raft";
-import type { MemberParts, MemberStorage } from "@quorate/server/simulation";
+import type { Backend, MemberParts, MemberStorage } from "@quorate/server/simulation";
 import type { ClusterInvariants, MemberLife } from "../checks/cluster-invariants.ts";
 import { DurableLog, type DurableState } from "../checks/durable-log.ts";
 import type { Report } from "../checks/invariants.ts";
@@ -31,6 +31,7 @@ export class MemberObserver {
   onBacklogShrank: () => void = () => {};
   readonly #options: ObserverOptions;
   readonly #parts: MemberParts;
+  readonly #backend: Backend;
   /** The log as raft has it, durable or not. */
   readonly #log: LogTerms;
   readonly #durable: DurableLog;
@@ -41,6 +42,7 @@ export class MemberObserver {
   constructor(storage: MemberStorage, parts: MemberParts, options: ObserverOptions) {
     this.#options = options;
     this.#parts = parts;
+    this.#backend = storage.backend;
     const { raftLog, hardState } = storage;
     const { who, report, before } = options;
     this.#log = termsOf(storage);
@@ -57,6 +59,11 @@ export class MemberObserver {
     this.#watchWriter();
     this.#watchWal(storage);
     this.#watchApplying(storage);
+  }
+
+  /** What waits in memory, as the database itself counts it: a planted mistake may hide that from the member. */
+  get backlogBytes(): number {
+    return Reflect.get(Object.getPrototypeOf(this.#backend), "backlogBytes", this.#backend) as number;
   }
 
   get durable(): DurableState {

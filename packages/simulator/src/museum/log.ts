@@ -1,0 +1,69 @@
+import type { Entry } from "@quorate/raft";
+import type { MemberParts, MemberStorage } from "@quorate/server/simulation";
+import { LATE_SNAPSHOTS, LOST_TAILS } from "./circumstances.ts";
+import type { Exhibit } from "./exhibit.ts";
+import { replaceMethod } from "./replace-method.ts";
+
+type Writer = MemberParts["writer"];
+type Compaction = MemberParts["compaction"];
+type Wal = MemberStorage["wal"];
+
+export const LOG_EXHIBITS: readonly Exhibit[] = [
+  {
+    name: "commit-goes-back",
+    mistake:
+      "what waits to be written says the commit index of when it came, although the log says a later one by now",
+    origin: "ours",
+    circumstances: LATE_SNAPSHOTS,
+    inMember({ parts, storage }) {
+      const commits = new WeakMap<readonly Entry[], number>();
+      replaceMethod<Writer["append"]>(parts.writer, "append", (append) => (message) => {
+        const own = { ...message, entries: [...message.entries] };
+        commits.set(own.entries, own.commit);
+        append(own);
+      });
+      replaceMethod<Wal["save"]>(storage.wal, "save", (save) => (state, entries) => {
+        const commit = commits.get(entries) ?? 0;
+        save(state && commit > 0 ? { ...state, commit } : state, entries);
+      });
+    },
+  },
+  {
+    name: "old-snapshot-record-last",
+    mistake: "the log names a snapshot of the member's own behind a later one that it has received",
+    origin: "ours",
+    circumstances: LATE_SNAPSHOTS,
+    inMember({ parts, storage }) {
+      const { compaction, writer, node } = parts;
+      replaceMethod<Compaction["pause"]>(compaction, "pause", () => async () => {});
+      replaceMethod<Writer["saveSnapshot"]>(writer, "saveSnapshot", () => async (snapshot) => {
+        const { term, vote, commit } = node.basicStatus().hardState;
+        storage.wal.save({ term, vote, commit: Math.max(commit, snapshot.index) }, []);
+        await storage.wal.saveSnapshot(snapshot);
+        return true;
+      });
+    },
+  },
+  {
+    name: "overtaken-end-returns",
+    mistake:
+      "what a member had in its log beyond a received snapshot, and nobody committed, is there again after a restart",
+    origin: "ours",
+    circumstances: LOST_TAILS,
+    inMember({ storage }) {
+      const { raftLog, wal } = storage;
+      replaceMethod<Wal["saveSnapshot"]>(wal, "saveSnapshot", (saveSnapshot) => (snapshot) => {
+        const { index, term } = snapshot;
+        const last = raftLog.lastIndex();
+        const isOther = index >= raftLog.firstIndex() - 1 && index < last && raftLog.term(index) !== term;
+        // As they stand before the record, for whoever does not count them out. The log's own method: this writes nothing
+        // that anybody has asked for.
+        const save: Wal["save"] = Object.getPrototypeOf(wal).save;
+        const saved = saveSnapshot(snapshot);
+        if (isOther)
+          save.call(wal, undefined, raftLog.entries(index + 1, last + 1, Number.POSITIVE_INFINITY));
+        return saved;
+      });
+    },
+  },
+];
