@@ -2,5 +2,7 @@
 import { runSeed, type SeedTask } from "./jobs.ts";
 
 process.on("message", async ({ seed, settings }: SeedTask) => {
-  process.send!(await runSeed(seed, settings));
+  const report = await runSeed(seed, settings);
+  // Whoever asked may have been ended meanwhile.
+  if (process.connected) process.send!(report);
 });

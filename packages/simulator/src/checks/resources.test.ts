@@ -56,14 +56,22 @@ const cases: { name: string; usages: Partial<Usage>[]; broken: RegExp | undefine
   },
   {
     name: "one batch makes much wait for the database, again and again",
-    usages: [10, 100, 100, 20, 110, 0].map((size) => ({ backlogBytes: size * MiB })),
+    usages: [10, 100, 100, 20, 110, 0].map((size) => ({
+      backlogBytes: size * MiB,
+      appliedIndex: size === 100 ? 210 : 300,
+    })),
+    broken: undefined,
+  },
+  {
+    name: "much waits for the database, and a compaction that is at its end says so there, too",
+    usages: [50, 70, 80].map((size) => ({ backlogBytes: size * MiB })),
     broken: undefined,
   },
   {
     name: "more and more waits for the database",
-    usages: [50, 70, 75, 90].map((size) => ({ backlogBytes: size * MiB })),
+    usages: [50, 70, 90].map((size) => ({ backlogBytes: size * MiB, appliedIndex: 200 + size })),
     broken:
-      /^bounded-memory: m: 70 MiB waited in memory for the database, and more was applied all the same: 90 MiB/,
+      /^bounded-memory: m: 70 MiB at entry 270 waited .* more was applied all the same: 90 MiB at entry 290/,
   },
 ];
 

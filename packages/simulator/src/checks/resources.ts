@@ -23,9 +23,8 @@ const FLUSHES_BEFORE_SNAPSHOT = 2;
 const SYNCS_BEFORE_SNAPSHOT = 2;
 /** A process that has not been seen for longer, though it ticks, was paused. */
 const LONGEST_SILENCE_MS = 500;
-/** Beyond this no more may be applied, but for what was begun. */
+/** Beyond this nothing more may be applied, but for what was begun. */
 const BACKLOG_LIMIT_BYTES = 64 * 2 ** 20;
-const BACKLOG_GROWTH_BYTES = 8 * 2 ** 20;
 
 /** Whether one process keeps its log on disk and its memory within bounds. */
 export class ResourceLimits {
@@ -34,8 +33,8 @@ export class ResourceLimits {
   #seenMs = 0;
   #dueSinceMs: number | undefined;
   #snapshotIndex = 0;
-  /** The backlog when it was first seen beyond its limit; undefined while it is not. */
-  #excessBytes: number | undefined;
+  /** How much was waiting, and what had been applied, when it was first seen beyond its limit; undefined while it is not. */
+  #excess: Usage | undefined;
 
   constructor(name: string, report: Report) {
     this.#name = name;
@@ -44,17 +43,21 @@ export class ResourceLimits {
 
   observe(usage: Usage): void {
     this.#checkSnapshots(usage);
-    this.#checkBacklog(usage.backlogBytes);
+    this.#checkBacklog(usage);
   }
 
-  #checkBacklog(bytes: number): void {
-    if (bytes <= BACKLOG_LIMIT_BYTES) {
-      this.#excessBytes = undefined;
+  /** A compaction that goes on, and keeps to a limit of its own, may write all the same. */
+  #checkBacklog(usage: Usage): void {
+    if (usage.backlogBytes <= BACKLOG_LIMIT_BYTES) {
+      this.#excess = undefined;
       return;
     }
-    this.#excessBytes ??= bytes;
-    if (bytes <= this.#excessBytes + BACKLOG_GROWTH_BYTES) return;
-    const [before, now] = [this.#excessBytes, bytes].map((count) => `${(count / 2 ** 20).toFixed(0)} MiB`);
+    this.#excess ??= usage;
+    if (usage.appliedIndex === this.#excess.appliedIndex) return;
+    const [before, now] = [this.#excess, usage].map(
+      ({ backlogBytes, appliedIndex }) =>
+        `${(backlogBytes / 2 ** 20).toFixed(0)} MiB at entry ${appliedIndex}`,
+    );
     this.#report(
       "bounded-memory",
       `${this.#name}: ${before} waited in memory for the database, and more was applied all the same: ${now}`,

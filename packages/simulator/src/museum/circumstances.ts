@@ -97,6 +97,22 @@ export const FULL_MEMORIES: Partial<Scenario> = {
   faults: ["disk-stall"],
 };
 
+/** Members come and go while disks are slow. */
+export const CHANGING_MEMBERS: Partial<Scenario> = {
+  members: 3,
+  workers: 6,
+  thinkMs: 5,
+  floods: true,
+  faults: ["disk-stall"],
+  meanPauseMs: 300,
+  meanFaultMs: 200,
+  replacesMembers: true,
+  compacts: false,
+  movesLeader: false,
+  disks: "uneven",
+  backlogWeight: 1,
+};
+
 /** Members go until there is one voter left, be it the leader that goes. */
 export const LAST_VOTERS: Partial<Scenario> = {
   members: 2,

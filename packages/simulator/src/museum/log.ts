@@ -1,6 +1,6 @@
 import type { Entry } from "@quorate/raft";
 import type { MemberParts, MemberStorage } from "@quorate/server/simulation";
-import { LATE_SNAPSHOTS, LOST_TAILS } from "./circumstances.ts";
+import { CHANGING_MEMBERS, LATE_SNAPSHOTS, LOST_TAILS } from "./circumstances.ts";
 import type { Exhibit } from "./exhibit.ts";
 import { replaceMethod } from "./replace-method.ts";
 
@@ -12,19 +12,26 @@ export const LOG_EXHIBITS: readonly Exhibit[] = [
   {
     name: "commit-goes-back",
     mistake:
-      "what waits to be written says the commit index of when it came, although the log says a later one by now",
+      "what waits to be written says an older commit index than the log, and a newer one that comes meanwhile is lost",
     origin: "ours",
-    circumstances: LATE_SNAPSHOTS,
+    circumstances: CHANGING_MEMBERS,
     inMember({ parts, storage }) {
-      const commits = new WeakMap<readonly Entry[], number>();
+      /** By the entries of what waits to be written, the commit index that it says; undefined: it is not written. */
+      const waiting = new Map<readonly Entry[], number | undefined>();
+      let { term, vote } = storage.hardState;
       replaceMethod<Writer["append"]>(parts.writer, "append", (append) => (message) => {
         const own = { ...message, entries: [...message.entries] };
-        commits.set(own.entries, own.commit);
+        const isCommitOnly =
+          own.term === term && own.vote === vote && own.entries.length === 0 && own.responses.length === 0;
+        if (!isCommitOnly || waiting.size > 0)
+          waiting.set(own.entries, isCommitOnly ? undefined : own.commit);
+        if (own.term !== 0) ({ term, vote } = own);
         append(own);
       });
       replaceMethod<Wal["save"]>(storage.wal, "save", (save) => (state, entries) => {
-        const commit = commits.get(entries) ?? 0;
-        save(state && commit > 0 ? { ...state, commit } : state, entries);
+        const commit = waiting.get(entries);
+        const isLost = waiting.delete(entries) && commit === undefined;
+        if (!isLost) save(state && commit ? { ...state, commit } : state, entries);
       });
     },
   },
