@@ -194,7 +194,6 @@ export class Member implements AsyncDisposable {
         return this.#openBackend(path);
       },
       findReceivedFault,
-      guard: (run) => this.#guard(run),
       fail: (error) => this.#fail(error),
       removed: () => this.#removed(),
       leaderCommitted: () => this.#duties?.leaderCommitted(),

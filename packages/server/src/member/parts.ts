@@ -54,8 +54,6 @@ export interface Surroundings {
   /** Opens the database that was received with the snapshot at an index. */
   readonly openReceived: (index: number) => Promise<Backend>;
   readonly findReceivedFault: FindDatabaseFault;
-  /** Runs a part of the loop; what escapes it ends the member. */
-  readonly guard: (run: () => void) => void;
   readonly fail: (error: Error) => void;
   /** This member does not belong to the cluster any more, for good. */
   readonly removed: () => void;
@@ -86,7 +84,7 @@ export function requestTimeoutMs(config: ServerConfig): number {
 }
 
 export function buildParts(surroundings: Surroundings): MemberParts {
-  const { config, storage, clock, random, disk, log, guard, fail } = surroundings;
+  const { config, storage, clock, random, disk, log, fail } = surroundings;
   const { backend, membership, localId, clusterId } = storage;
   const paths = storagePaths(config);
   const ids = new RequestIds(localId, clock.wallMs());
@@ -128,7 +126,7 @@ export function buildParts(surroundings: Surroundings): MemberParts {
   const transport: Transport = surroundings.createTransport({
     receive: (messages) => consensus.receive(messages),
     unreachable: (id) => consensus.reportUnreachable(id),
-    snapshotSent: (id, succeeded) => guard(() => snapshotSender.sent(id, succeeded)),
+    snapshotSent: (id, succeeded) => snapshotSender.sent(id, succeeded),
     receiveSnapshot: async (message, database) => {
       const index = message.snapshot?.metadata.index ?? 0;
       await saveReceivedDatabase(disk, paths.snap, index, database, surroundings.findReceivedFault);

@@ -164,7 +164,6 @@ export class Process implements Endpoint {
         return this.#openBackend(path);
       },
       findReceivedFault: (path, index) => this.#machine.findReceivedFault(this.#disk, path, index),
-      guard: (run) => this.#guard(run),
       fail: (error) => this.fail(error),
       removed: () => this.#world.processRemoved(this),
       leaderCommitted: () => this.#duties?.leaderCommitted(),
