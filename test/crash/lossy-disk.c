@@ -6,6 +6,9 @@
  * LOSSY_CUT_AFTER=N kills the process inside its N-th write, which then counts as not synced even where the file is
  * opened for synchronous writing: the power may fail in the middle of it.
  *
+ * A file is known by its inode and the time of its birth, as names change and inodes are used again: the writes to a file
+ * that another one has replaced are no writes to that one.
+ *
  * LOSSY_LIE makes it a disk that forgets its syncs, too: a suite that does not notice that is no test.
  *
  * Changes of size and of names count as durable at once: what is tested is the order of writes and syncs.
@@ -28,8 +31,9 @@
 
 struct record {
   uint32_t kind; /* 1 write, 2 sync, 3 write that was durable when it returned */
-  uint32_t path_length, old_length, new_length;
-  uint64_t sequence; /* of a sync: every write with a lower one is covered */
+  uint32_t old_length, new_length, unused;
+  uint64_t inode, birth; /* birth: nanoseconds; 0 when the file system does not know */
+  uint64_t sequence;     /* of a sync: every write with a lower one is covered */
   uint64_t offset, old_size;
 };
 
@@ -75,14 +79,23 @@ static ssize_t path_of(int fd, char *path, size_t size) {
   return n;
 }
 
-static void append(const struct record *record, const char *path, const uint8_t *old, const struct iovec *fresh, int count) {
-  struct iovec parts[64 + 3];
+/* Fills in which file it is about: that of a descriptor, or at a path. */
+static void name_file(struct record *record, int fd, const char *path) {
+  struct statx found;
+  int flags = fd >= 0 ? AT_EMPTY_PATH : 0;
+  if (statx(fd >= 0 ? fd : AT_FDCWD, path, flags, STATX_INO | STATX_BTIME, &found) != 0) return;
+  record->inode = found.stx_ino;
+  if (found.stx_mask & STATX_BTIME)
+    record->birth = (uint64_t)found.stx_btime.tv_sec * 1000000000u + found.stx_btime.tv_nsec;
+}
+
+static void append(const struct record *record, const uint8_t *old, const struct iovec *fresh, int count) {
+  struct iovec parts[64 + 2];
   parts[0] = (struct iovec){(void *)record, sizeof *record};
-  parts[1] = (struct iovec){(void *)path, record->path_length};
-  parts[2] = (struct iovec){(void *)old, record->old_length};
+  parts[1] = (struct iovec){(void *)old, record->old_length};
   size_t rest = record->new_length;
-  int n = 3;
-  for (int i = 0; i < count && n < 67 && rest > 0; i++) {
+  int n = 2;
+  for (int i = 0; i < count && n < 66 && rest > 0; i++) {
     size_t length = fresh[i].iov_len < rest ? fresh[i].iov_len : rest;
     parts[n++] = (struct iovec){fresh[i].iov_base, length};
     rest -= length;
@@ -91,7 +104,7 @@ static void append(const struct record *record, const char *path, const uint8_t 
 }
 
 /* offset -1: at the file's position. */
-static ssize_t journaled(int fd, const char *path, size_t path_length, const struct iovec *parts, int count, off_t offset) {
+static ssize_t journaled(int fd, const struct iovec *parts, int count, off_t offset) {
   size_t length = 0;
   if (count > 64) count = 64; /* a short write is legal */
   for (int i = 0; i < count; i++) length += parts[i].iov_len;
@@ -103,7 +116,9 @@ static ssize_t journaled(int fd, const char *path, size_t path_length, const str
   uint8_t *old = malloc(length + 1);
   ssize_t old_length = -1;
   /* The descriptor may be write-only: the old bytes are read through another one. */
-  int reader = open(path, O_RDONLY | O_CLOEXEC);
+  char self[64];
+  snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
+  int reader = open(self, O_RDONLY | O_CLOEXEC);
   if (reader >= 0) {
     old_length = pread(reader, old, length, at);
     close(reader);
@@ -112,11 +127,12 @@ static ssize_t journaled(int fd, const char *path, size_t path_length, const str
   int saved = errno;
   if (written > 0) {
     bool cut = cut_after != 0 && sequence + 1 >= cut_after;
-    struct record record = {.kind = (flags & (O_DSYNC | O_SYNC)) && !cut && !lies ? 3 : 1, .path_length = (uint32_t)path_length,
+    struct record record = {.kind = (flags & (O_DSYNC | O_SYNC)) && !cut && !lies ? 3 : 1,
                             .old_length = old_length > 0 ? (uint32_t)(old_length < written ? old_length : written) : 0,
                             .new_length = (uint32_t)written, .sequence = sequence++, .offset = (uint64_t)at,
                             .old_size = (uint64_t)before.st_size};
-    append(&record, path, old, parts, count);
+    name_file(&record, fd, "");
+    append(&record, old, parts, count);
     if (cut) kill(getpid(), SIGKILL);
   }
   pthread_mutex_unlock(&mutex);
@@ -130,35 +146,36 @@ ssize_t write(int fd, const void *bytes, size_t length) {
   if (real_write == NULL) set_up();
   ssize_t n = path_of(fd, path, sizeof path);
   struct iovec part = {(void *)bytes, length};
-  return n < 0 ? real_write(fd, bytes, length) : journaled(fd, path, (size_t)n, &part, 1, -1);
+  return n < 0 ? real_write(fd, bytes, length) : journaled(fd, &part, 1, -1);
 }
 
 ssize_t pwrite64(int fd, const void *bytes, size_t length, off64_t offset) {
   char path[1024];
   ssize_t n = path_of(fd, path, sizeof path);
   struct iovec part = {(void *)bytes, length};
-  return n < 0 ? real_pwrite(fd, bytes, length, offset) : journaled(fd, path, (size_t)n, &part, 1, offset);
+  return n < 0 ? real_pwrite(fd, bytes, length, offset) : journaled(fd, &part, 1, offset);
 }
 ssize_t pwrite(int fd, const void *bytes, size_t length, off_t offset) { return pwrite64(fd, bytes, length, offset); }
 
 ssize_t writev(int fd, const struct iovec *parts, int count) {
   char path[1024];
   ssize_t n = path_of(fd, path, sizeof path);
-  return n < 0 ? real_writev(fd, parts, count) : journaled(fd, path, (size_t)n, parts, count, -1);
+  return n < 0 ? real_writev(fd, parts, count) : journaled(fd, parts, count, -1);
 }
 
 ssize_t pwritev64(int fd, const struct iovec *parts, int count, off64_t offset) {
   char path[1024];
   ssize_t n = path_of(fd, path, sizeof path);
-  return n < 0 ? real_pwritev(fd, parts, count, offset) : journaled(fd, path, (size_t)n, parts, count, offset);
+  return n < 0 ? real_pwritev(fd, parts, count, offset) : journaled(fd, parts, count, offset);
 }
 ssize_t pwritev(int fd, const struct iovec *parts, int count, off_t offset) { return pwritev64(fd, parts, count, offset); }
 
-static void note_sync(const char *path, size_t length, uint64_t covered) {
+static void note_sync(int fd, const char *path, uint64_t covered) {
   if (lies) return;
   pthread_mutex_lock(&mutex);
-  struct record record = {.kind = 2, .path_length = (uint32_t)length, .sequence = covered};
-  append(&record, path, NULL, NULL, 0);
+  struct record record = {.kind = 2, .sequence = covered};
+  name_file(&record, fd, path);
+  append(&record, NULL, NULL, 0);
   pthread_mutex_unlock(&mutex);
 }
 
@@ -174,7 +191,7 @@ static int synced(int fd, int (*real)(int)) {
   ssize_t n = path_of(fd, path, sizeof path);
   uint64_t covered = covered_now();
   int result = real(fd);
-  if (result == 0 && n > 0) note_sync(path, (size_t)n, covered);
+  if (result == 0 && n > 0) note_sync(fd, "", covered);
   return result;
 }
 int fsync(int fd) { return synced(fd, real_fsync); }
@@ -192,7 +209,8 @@ int msync(void *address, size_t length, int flags) {
     if (path == NULL || sscanf(line, "%lx-%lx", &from, &to) != 2) continue;
     if ((unsigned long)address < from || (unsigned long)address >= to) continue;
     path[strcspn(path, "\n")] = 0;
-    if (memcmp(path, dir, dir_length) == 0) note_sync(path, strlen(path), covered);
+    /* The name is the file's present one; of one that has been deleted nothing is left to lose. */
+    if (memcmp(path, dir, dir_length) == 0) note_sync(-1, path, covered);
   }
   if (maps != NULL) fclose(maps);
   return result;

@@ -72,7 +72,7 @@ async function cutPower(
       if (started) await Promise.race([server.exited, pause(random.between(20, 700))]);
       scenario.throwFailures();
       await scenario.kill();
-      const loss = loseUnsynced(journal, random);
+      const loss = loseUnsynced(journal, server.dataDir, random);
       for (const key of Object.keys(total) as (keyof Totals)[]) total[key] += loss[key];
     }
     await scenario.up();

@@ -8,14 +8,16 @@ import {
   ftruncateSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
+  statSync,
   writeSync,
 } from "node:fs";
 import path from "node:path";
 import { cacheDir, type Found, which } from "../../scripts/real-etcd.ts";
 import type { Random } from "../support/random.ts";
 
-const RECORD_BYTES = 40;
+const RECORD_BYTES = 56;
 const SECTOR_BYTES = 512;
 
 export function buildLossyDisk(): Found<string> {
@@ -43,24 +45,28 @@ interface Write {
   readonly durable: boolean;
 }
 
+/** A file, by its inode and the nanosecond of its birth. */
+type FileKey = string;
+
+const keyOf = (inode: bigint, birth: bigint): FileKey => `${inode} ${birth}`;
+
 /** The writes of each file that no sync covers. A record cut short by the kill is ignored. */
-function unsyncedWrites(journal: Buffer): { files: Map<string, Write[]>; writes: number; syncs: number } {
-  const files = new Map<string, Write[]>();
+function unsyncedWrites(journal: Buffer): { files: Map<FileKey, Write[]>; writes: number; syncs: number } {
+  const files = new Map<FileKey, Write[]>();
   let writes = 0;
   let syncs = 0;
   let at = 0;
   while (at + RECORD_BYTES <= journal.length) {
     const kind = journal.readUInt32LE(at);
-    const pathLength = journal.readUInt32LE(at + 4);
-    const oldLength = journal.readUInt32LE(at + 8);
-    const newLength = journal.readUInt32LE(at + 12);
-    const sequence = Number(journal.readBigUInt64LE(at + 16));
-    const offset = Number(journal.readBigUInt64LE(at + 24));
-    const oldSize = Number(journal.readBigUInt64LE(at + 32));
+    const oldLength = journal.readUInt32LE(at + 4);
+    const newLength = journal.readUInt32LE(at + 8);
+    const file = keyOf(journal.readBigUInt64LE(at + 16), journal.readBigUInt64LE(at + 24));
+    const sequence = Number(journal.readBigUInt64LE(at + 32));
+    const offset = Number(journal.readBigUInt64LE(at + 40));
+    const oldSize = Number(journal.readBigUInt64LE(at + 48));
     const body = at + RECORD_BYTES;
-    const end = body + pathLength + oldLength + newLength;
+    const end = body + oldLength + newLength;
     if (end > journal.length) break;
-    const file = journal.subarray(body, body + pathLength).toString("utf8");
     const known = files.get(file) ?? [];
     if (kind === 2) {
       syncs += 1;
@@ -70,7 +76,7 @@ function unsyncedWrites(journal: Buffer): { files: Map<string, Write[]>; writes:
       );
     } else {
       writes += 1;
-      const before = journal.subarray(body + pathLength, body + pathLength + oldLength);
+      const before = journal.subarray(body, body + oldLength);
       known.push({
         sequence,
         offset,
@@ -94,15 +100,34 @@ export interface Loss {
   readonly torn: number;
 }
 
-/** Rewrites the files of a killed process: each unsynced write is kept, dropped, or kept in some of its sectors. */
-export function loseUnsynced(journalFile: string, random: Random): Loss {
+/** The files below `directory` that are left, by their keys. */
+function filesBelow(directory: string): Map<FileKey, string> {
+  const found = new Map<FileKey, string>();
+  for (const entry of readdirSync(directory, { withFileTypes: true, recursive: true })) {
+    if (!entry.isFile()) continue;
+    const file = path.join(entry.parentPath, entry.name);
+    const { ino, birthtimeNs } = statSync(file, { bigint: true });
+    found.set(keyOf(ino, birthtimeNs), file);
+    // Where the file system does not know when a file was born.
+    found.set(keyOf(ino, 0n), file);
+  }
+  return found;
+}
+
+/**
+ * Rewrites the files of a killed process that lie below `directory`: each unsynced write is kept, dropped, or kept in some of
+ * its sectors.
+ */
+export function loseUnsynced(journalFile: string, directory: string, random: Random): Loss {
   if (!existsSync(journalFile)) return { writes: 0, syncs: 0, unsynced: 0, dropped: 0, torn: 0 };
   const { files, writes, syncs } = unsyncedWrites(readFileSync(journalFile));
   let unsynced = 0;
   let dropped = 0;
   let torn = 0;
-  for (const [file, lost] of files) {
-    if (lost.length === 0 || !existsSync(file)) continue;
+  const left = filesBelow(directory);
+  for (const [key, lost] of files) {
+    const file = left.get(key);
+    if (lost.length === 0 || file === undefined) continue;
     const fd = openSync(file, "r+");
     const sizeAtEnd = fstatSync(fd).size;
     for (const write of lost.toReversed()) {
