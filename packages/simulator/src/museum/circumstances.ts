@@ -69,12 +69,19 @@ export const LATE_SNAPSHOTS: Partial<Scenario> = {
 
 /** Leaders are lost with much that nobody else has, and get a snapshot when they come back. */
 export const LOST_TAILS: Partial<Scenario> = {
-  ...SNAPSHOTS,
-  workers: 6,
-  thinkMs: 5,
-  faults: ["isolate-leader", "isolate-leader", "power", "kill"],
-  meanPauseMs: 300,
-  meanFaultMs: 600,
+  members: 3,
+  workers: 80,
+  thinkMs: 20,
+  leaseHolders: 0,
+  faults: ["isolate-leader"],
+  meanPauseMs: 200,
+  meanFaultMs: 150,
+  momentChance: 0.5,
+  floods: false,
+  compacts: false,
+  movesLeader: false,
+  replacesMembers: false,
+  member: { heartbeatMs: 10, electionTicks: 10, snapshotCount: 10, snapshotCatchupEntries: 2 },
 };
 
 /** Two members come to the same request IDs. */
