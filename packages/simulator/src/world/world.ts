@@ -71,15 +71,17 @@ export class World {
 
   /** Lets time pass until `isDone` or a violation. */
   async run(isDone: () => boolean): Promise<void> {
-    const onRejection = (error: unknown) => this.#escaped(error as Error);
-    process.on("unhandledRejection", onRejection);
+    const onEscaped = (error: unknown) => this.#escaped(error as Error);
+    process.on("unhandledRejection", onEscaped);
+    process.on("uncaughtException", onEscaped);
     try {
       await this.time.run(
         () => this.violations.length > 0 || isDone(),
         () => this.#observeEntered(),
       );
     } finally {
-      process.off("unhandledRejection", onRejection);
+      process.off("unhandledRejection", onEscaped);
+      process.off("uncaughtException", onEscaped);
     }
   }
 
@@ -138,9 +140,9 @@ export class World {
 
   processFailed(process: Process, error: Error): void {
     const machine = this.machine(process.address)!;
-    this.note(`${process.name} fails: ${error.stack ?? error.message}`);
+    this.note(`${process.name} fails: ${describeError(error)}`);
     if (!isExplained(error)) {
-      this.violation(`${process.name} failed: ${error.stack ?? error.message}`, "no failure");
+      this.violation(`${process.name} failed: ${describeError(error)}`, "no failure");
     }
     // A failed sync leaves bytes in the kernel's memory that it will never write: such a machine is started anew.
     if (error instanceof DiskError && error.code === "IO") machine.losePower("failure of its disk");
@@ -242,8 +244,14 @@ export class World {
 
   #escaped(error: Error): void {
     const process = this.#lastEntered;
-    if (process?.life.isAlive === true && !isOfTheSimulator(error)) this.processFailed(process, error);
-    else this.violation(`unhandled: ${error?.stack ?? error}`, "no failure");
+    if (process === undefined || isOfTheSimulator(error)) {
+      this.violation(`unhandled: ${describeError(error)}`, "no failure");
+    } else if (process.life.isAlive) {
+      this.processFailed(process, error);
+    } else {
+      // What it was about to do when it ended, in the midst of an event, is done in vain.
+      this.note(`${process.name} is gone: ${describeError(error)}`);
+    }
   }
 
   #observeEntered(): void {
@@ -273,6 +281,11 @@ function isExplained(error: Error): boolean {
       error.message,
     )
   );
+}
+
+/** With its stack, in which files are named alike wherever the sources lie: a run's digest is of such texts, too. */
+function describeError(error: Error): string {
+  return `${error?.stack ?? error}`.replaceAll(/file:\/\/\S*?\/packages\//g, "packages/");
 }
 
 function isOfTheSimulator(error: Error): boolean {
