@@ -70,6 +70,7 @@ export const LATE_SNAPSHOTS: Partial<Scenario> = {
 /** Leaders are lost with much that nobody else has, and get a snapshot when they come back. */
 export const LOST_TAILS: Partial<Scenario> = {
   members: 3,
+  hasTwins: false,
   workers: 80,
   thinkMs: 20,
   leaseHolders: 0,
@@ -160,6 +161,7 @@ export const PAUSES: Partial<Scenario> = {
 /** Leaders are cut off while many clients write and read everywhere. */
 export const LOST_LEADERS: Partial<Scenario> = {
   members: 3,
+  hasTwins: false,
   workers: 40,
   thinkMs: 200,
   leaseHolders: 0,
