@@ -83,7 +83,7 @@ const cases: Case[] = [
   {
     name: "a new leader has what was committed, in its log or in a snapshot",
     happens: (it) => {
-      it.committed(2, 1);
+      it.committed(2, 1, 1);
       it.leads(A, 2, log(1, 1, 1));
       it.leads(B, 3, new LogTerms(5, 2));
     },
@@ -92,8 +92,18 @@ const cases: Case[] = [
   {
     name: "a leader of an old term learns late of it",
     happens: (it) => {
-      it.committed(1, 1);
-      it.committed(2, 3);
+      it.committed(1, 1, 1);
+      it.committed(2, 3, 3);
+      it.leads(A, 2, log(1));
+    },
+    broken: undefined,
+  },
+  {
+    name: "a leader that learns late of its election lacks what a later one has committed of an earlier term",
+    happens: (it) => {
+      it.committed(1, 1, 1);
+      it.committed(2, 1, 3);
+      it.committed(3, 3, 3);
       it.leads(A, 2, log(1));
     },
     broken: undefined,
@@ -101,8 +111,8 @@ const cases: Case[] = [
   {
     name: "a new leader's log ends too early",
     happens: (it) => {
-      it.committed(1, 1);
-      it.committed(2, 1);
+      it.committed(1, 1, 1);
+      it.committed(2, 1, 1);
       it.leads(A, 2, log(1));
     },
     broken: /^leader-completeness: a .* without entry 2 of term 1, which is committed: its log ends at 1/,
@@ -110,7 +120,7 @@ const cases: Case[] = [
   {
     name: "a new leader has another entry in the place of a committed one",
     happens: (it) => {
-      it.committed(2, 2);
+      it.committed(2, 2, 2);
       it.leads(A, 3, log(1, 1, 1));
     },
     broken: /^leader-completeness: .* it has one of term 1 there/,

@@ -32,9 +32,8 @@ export class ClusterInvariants {
   readonly #leaderships = new Map<number, MemberLife>();
   /** By index, then by term. */
   readonly #entries = new Map<number, Map<number, KnownEntry>>();
-  /** The last index that is known to be committed, by the term of its entry. */
-  readonly #committed = new Map<number, number>();
-  #highestCommittedTerm = 0;
+  /** The last entry that is known to have been committed by a leader of this term or of an earlier one. */
+  readonly #committed = new Map<number, { readonly index: number; readonly term: number }>();
 
   constructor(report: Report) {
     this.#report = report;
@@ -72,27 +71,25 @@ export class ClusterInvariants {
     }
   }
 
-  /** Somebody has applied the entry, so it is committed. */
-  committed(index: number, term: number): void {
-    if (index <= (this.#committed.get(term) ?? 0)) return;
-    this.#committed.set(term, index);
-    this.#highestCommittedTerm = Math.max(this.#highestCommittedTerm, term);
+  /**
+   * Somebody who is in term `byTerm` has applied the entry, so a leader of that term or of an earlier one has committed it.
+   * That need not be a leader of the entry's own term: what others have left a leader commits with the first of its own.
+   */
+  committed(index: number, term: number, byTerm: number): void {
+    if (index > (this.#committed.get(byTerm)?.index ?? 0)) this.#committed.set(byTerm, { index, term });
   }
 
-  /**
-   * Entries of later terms do not count: who was elected before them may learn of it late. That the log matches at the last
-   * of them is enough.
-   */
+  /** What leaders of later terms have committed does not count: who was elected before them may learn of it late. */
   #checkComplete(who: MemberLife, term: number, log: LogTerms): void {
-    let committedTerm = Math.min(term - 1, this.#highestCommittedTerm);
-    while (committedTerm > 0 && !this.#committed.has(committedTerm)) committedTerm--;
-    const index = this.#committed.get(committedTerm);
-    if (index === undefined) return;
-    const found = log.term(index);
-    if (found === committedTerm || found === "in a snapshot") return;
+    let last = { index: 0, term: 0 };
+    for (const [byTerm, entry] of this.#committed) {
+      if (byTerm < term && entry.index > last.index) last = entry;
+    }
+    const found = log.term(last.index);
+    if (last.index === 0 || found === last.term || found === "in a snapshot") return;
     this.#report(
       "leader-completeness",
-      `${describe(who)} leads in term ${term} without entry ${index} of term ${committedTerm}, which is committed: ` +
+      `${describe(who)} leads in term ${term} without entry ${last.index} of term ${last.term}, which is committed: ` +
         `${found === undefined ? `its log ends at ${log.lastIndex}` : `it has one of term ${found} there`}`,
     );
   }

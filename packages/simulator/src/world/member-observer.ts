@@ -147,7 +147,7 @@ export class MemberObserver {
     backend.setConsistentIndex = (index, term) => {
       const last = backend.consistentIndex;
       if (index !== last + 1) report("applied-order", `${who.name} applies entry ${index} behind ${last}`);
-      invariants.committed(index, term);
+      invariants.committed(index, term, this.#term);
       setConsistentIndex.call(backend, index, term);
     };
     consensus.backlogShrank = () => {
