@@ -108,19 +108,17 @@ const LATE_COMMIT_MS = 50;
 function forgetIndexWhenDefragmenting(backend: Backend): void {
   let latest: { readonly index: number; readonly term: number } | undefined;
   let commitWithoutIndex = (): void => {};
-  let setStoredIndex: Backend["setConsistentIndex"] = () => {};
-  replaceMethod<Backend["setConsistentIndex"]>(backend, "setConsistentIndex", (setConsistentIndex) => {
-    setStoredIndex = setConsistentIndex;
-    return (index, term) => {
-      latest = { index, term };
-    };
+  // The database's own method: whoever observes applying must not take this for it.
+  const setStoredIndex: Backend["setConsistentIndex"] = Object.getPrototypeOf(backend).setConsistentIndex;
+  replaceMethod<Backend["setConsistentIndex"]>(backend, "setConsistentIndex", () => (index, term) => {
+    latest = { index, term };
   });
   replaceGetter<number>(backend, "consistentIndex", (stored) => () => latest?.index ?? stored());
   replaceGetter<number>(backend, "consistentTerm", (stored) => () => latest?.term ?? stored());
   replaceMethod<Backend["commit"]>(backend, "commit", (commit) => {
     commitWithoutIndex = commit;
     return () => {
-      if (latest !== undefined) setStoredIndex(latest.index, latest.term);
+      if (latest !== undefined) setStoredIndex.call(backend, latest.index, latest.term);
       commit();
     };
   });

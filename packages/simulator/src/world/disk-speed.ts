@@ -25,6 +25,7 @@ const FLUSH_CHANGE_CHANCE = 0.1;
 /** How long one machine's disk takes. Follows from the generator alone. */
 export class DiskSpeed {
   readonly #random: SeededRandom;
+  readonly #profile: DiskProfile;
   #isUneven: boolean;
   readonly #meanSyncMs: number;
   readonly #slowestFlushMs: number;
@@ -32,6 +33,7 @@ export class DiskSpeed {
 
   constructor(random: SeededRandom, profile: DiskProfile) {
     this.#random = random;
+    this.#profile = profile;
     this.#isUneven = profile === "uneven";
     this.#meanSyncMs = logUniform(random, FASTEST_SYNC_MS, SLOWEST_SYNC_MS);
     this.#slowestFlushMs = logUniform(random, 10 * FASTEST_FLUSH_MS, SLOWEST_FLUSH_MS);
@@ -54,12 +56,13 @@ export class DiskSpeed {
     return this.#flushMs;
   }
 
+  /** Of all that may be under way: what was begun before the disk recovered takes as long as ever. */
   get longestFlushMs(): number {
-    return this.#isUneven ? this.#slowestFlushMs : FLUSH_MS;
+    return this.#profile === "uneven" ? this.#slowestFlushMs : FLUSH_MS;
   }
 
   get longestSyncMs(): number {
-    if (!this.#isUneven) return SYNC_MS + 10 * SYNC_JITTER_MS;
+    if (this.#profile === "alike") return SYNC_MS + 10 * SYNC_JITTER_MS;
     return this.#meanSyncMs * SYNC_SPREAD * LONGEST_TAIL;
   }
 
