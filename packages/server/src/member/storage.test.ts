@@ -314,3 +314,33 @@ for (const { name, commitBefore = 3, entriesBehind = [], received, want } of REC
     }
   });
 }
+
+test("a received database outlives starts that do not believe its snapshot yet, and is there for one that does", async () => {
+  const machine = await stoppedMember();
+  const { wal, ...rest } = await machine.start();
+  // The power failed before the log said that the snapshot is committed.
+  await wal.saveSnapshot(SNAPSHOT);
+  await close({ wal, ...rest });
+  await (await machine.disk.open(RECEIVED, "write")).close();
+  const entry = (index: number): Entry => ({
+    type: EntryType.EntryNormal,
+    term: 4,
+    index,
+    data: new Uint8Array(0),
+  });
+
+  const again = await machine.start();
+  assert.equal(again.backend.consistentIndex, 3);
+  assert.equal(await machine.disk.exists(RECEIVED), true);
+  // It goes on by entries, and its power fails before it has applied any.
+  const entries = Array.from({ length: 48 }, (_, i) => entry(4 + i));
+  again.wal.save({ term: 4, vote: 2n, commit: 51 }, entries);
+  await close(again);
+
+  const believing = await machine.start();
+  assert.deepEqual(believing.snapshot.index, SNAPSHOT.index);
+  assert.equal(believing.backend.consistentIndex, SNAPSHOT.index);
+  assert.equal(believing.raftLog.lastIndex(), 51);
+  assert.equal(await machine.disk.exists(RECEIVED), false);
+  await close(believing);
+});

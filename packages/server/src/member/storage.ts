@@ -89,7 +89,7 @@ export async function openStorage(options: StorageOptions): Promise<MemberStorag
   const { backend, start } = await openDatabase(paths, found, walLock.segments, options);
   const isRestart = start?.hasState === true;
   closeLater(() => backend.close());
-  await removeLeftovers(disk, paths.snap);
+  await removeLeftovers(disk, paths.snap, backend.consistentIndex);
   const context: OpeningContext = { options, paths, backend, segmentLocks: walLock.segments, closeLater };
   const member = isRestart ? await restart(start, context) : await begin(context);
   opened.move();
@@ -106,12 +106,16 @@ export async function openStorage(options: StorageOptions): Promise<MemberStorag
   };
 }
 
-/** With the database open nothing that was being received, or has been, is needed any more. */
-async function removeLeftovers(disk: Disk, snapDirectory: string): Promise<void> {
+/**
+ * What was being received is not needed any more, nor is what has been up to the index that the database reflects. A later
+ * one is kept: the log may hold the record of its snapshot without the commit that makes a start believe it. When the
+ * member has gone on by entries instead, that commit comes with them, and a start after it asks for this database.
+ */
+async function removeLeftovers(disk: Disk, snapDirectory: string, consistentIndex: number): Promise<void> {
   for (const name of await disk.list(snapDirectory)) {
     if (name.startsWith("tmp")) await disk.remove(`${snapDirectory}/${name}`);
   }
-  await removeOrphans(disk, snapDirectory, Number.MAX_SAFE_INTEGER);
+  await removeOrphans(disk, snapDirectory, consistentIndex + 1);
 }
 
 interface OpeningContext {
@@ -315,6 +319,7 @@ async function openDatabase(
       fault,
       ...forgotten,
     });
+    if (!isMissing) await disk.remove(received);
     const before = await findStart(disk, paths.wal);
     const old = await openBackend(paths.database);
     if (old.consistentIndex >= before.snapshot.index) return { backend: old, start: before };
