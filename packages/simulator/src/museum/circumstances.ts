@@ -67,6 +67,24 @@ export const LATE_SNAPSHOTS: Partial<Scenario> = {
   faults: ["pause", "partition", "cut", "disk-stall", "power"],
 };
 
+/** Members lose their power while they receive snapshots, and go on by entries. */
+export const INTERRUPTED_SNAPSHOTS: Partial<Scenario> = {
+  ...SNAPSHOTS,
+  faults: ["kill", "power", "stop", "isolate-leader", "cut-out", "stall-and-lose", "lost-leader"],
+  meanPauseMs: 100,
+  meanFaultMs: 50,
+  momentChance: 0.2,
+  disks: "alike",
+  hasTwins: false,
+  member: {
+    heartbeatMs: 10,
+    electionTicks: 10,
+    snapshotCount: 100,
+    snapshotCatchupEntries: 50,
+    backendBatchMs: 5,
+  },
+};
+
 /** Leaders are lost with much that nobody else has, and get a snapshot when they come back. */
 export const LOST_TAILS: Partial<Scenario> = {
   members: 3,

@@ -1,5 +1,5 @@
 import type { Backend, Disk, DiskFile } from "@quorate/server/simulation";
-import { CRASHES, FULL_MEMORIES } from "./circumstances.ts";
+import { CRASHES, FULL_MEMORIES, INTERRUPTED_SNAPSHOTS } from "./circumstances.ts";
 import type { Exhibit } from "./exhibit.ts";
 import { replaceGetter, replaceMethod } from "./replace-method.ts";
 
@@ -73,6 +73,14 @@ export const STORAGE_EXHIBITS: readonly Exhibit[] = [
     },
   },
   {
+    name: "received-database-removed",
+    mistake:
+      "a start removes a received database whose snapshot it does not believe yet, and a later start asks for it",
+    origin: "ours",
+    circumstances: INTERRUPTED_SNAPSHOTS,
+    onDisk: withoutReceivedDatabases,
+  },
+  {
     name: "backlog-without-bound",
     mistake: "nobody asks how much waits in memory for the database",
     origin: "ours",
@@ -139,13 +147,33 @@ function withLastBitFlipped(record: Uint8Array): Uint8Array {
 /** A disk that says it has synced. */
 function withoutDurability(disk: Disk): Disk {
   return {
+    ...passedOn(disk),
+    open: async (path, mode) => new LyingFile(await disk.open(path, mode === "durable" ? "write" : mode)),
+  };
+}
+
+/** Whoever looks for old files removes all received databases, the newest ones, too. */
+function withoutReceivedDatabases(disk: Disk): Disk {
+  return {
+    ...passedOn(disk),
+    list: async (directory) => {
+      const names = await disk.list(directory);
+      const received = names.filter((name) => name.endsWith(".snap.db"));
+      for (const name of received) await disk.remove(`${directory}/${name}`);
+      return names.filter((name) => !received.includes(name));
+    },
+  };
+}
+
+function passedOn(disk: Disk): Disk {
+  return {
     list: (directory) => disk.list(directory),
     exists: (path) => disk.exists(path),
     makeDirectory: (directory) => disk.makeDirectory(directory),
     rename: (from, to) => disk.rename(from, to),
     remove: (path) => disk.remove(path),
     syncDirectory: (directory) => disk.syncDirectory(directory),
-    open: async (path, mode) => new LyingFile(await disk.open(path, mode === "durable" ? "write" : mode)),
+    open: (path, mode) => disk.open(path, mode),
     lock: (path) => disk.lock(path),
     lockExisting: (path) => disk.lockExisting(path),
   };
