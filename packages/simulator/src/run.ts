@@ -129,7 +129,7 @@ class Run {
       await this.#work();
       await this.#settle();
     }
-    for (const machine of world.machines) machine.kill();
+    await world.end();
     return this.#result();
   }
 

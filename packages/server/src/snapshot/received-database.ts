@@ -11,8 +11,8 @@ export function receivedDatabasePath(directory: string, index: number): string {
   return `${directory}/${index.toString(16).padStart(16, "0")}${SUFFIX}`;
 }
 
-/** Tells files apart that are received at the same time. */
-let filesBegun = 0;
+/** Tells files apart that a member receives at the same time: how many it has begun. */
+const filesBegun = new WeakMap<Disk, number>();
 
 /**
  * What is wrong with the database that was received with the snapshot at `index` and lies at `path`; undefined when it is
@@ -32,7 +32,9 @@ export async function saveReceivedDatabase(
   database: AsyncIterable<Uint8Array>,
   findFault: FindDatabaseFault,
 ): Promise<void> {
-  const temporaryPath = `${directory}/${TEMPORARY_PREFIX}${index.toString(16)}-${filesBegun++}`;
+  const number = filesBegun.get(disk) ?? 0;
+  filesBegun.set(disk, number + 1);
+  const temporaryPath = `${directory}/${TEMPORARY_PREFIX}${index.toString(16)}-${number}`;
   try {
     await writeFile(disk, temporaryPath, database);
     const fault = await findFault(temporaryPath, index);

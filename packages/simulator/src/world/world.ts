@@ -71,18 +71,20 @@ export class World {
 
   /** Lets time pass until `isDone` or a violation. */
   async run(isDone: () => boolean): Promise<void> {
-    const onEscaped = (error: unknown) => this.#escaped(error as Error);
-    process.on("unhandledRejection", onEscaped);
-    process.on("uncaughtException", onEscaped);
-    try {
-      await this.time.run(
-        () => this.violations.length > 0 || isDone(),
-        () => this.#observeEntered(),
-      );
-    } finally {
-      process.off("unhandledRejection", onEscaped);
-      process.off("uncaughtException", onEscaped);
-    }
+    using _ = catchingEscapes((error) => this.#escaped(error));
+    await this.time.run(
+      () => this.violations.length > 0 || isDone(),
+      () => this.#observeEntered(),
+    );
+  }
+
+  /** Ends all processes, and resolves when nothing of them is left: what they were about to do is done in vain. */
+  async end(): Promise<void> {
+    using _ = catchingEscapes((error) => this.note(`after the end: ${describeError(error)}`));
+    for (const machine of this.machines) machine.kill();
+    // No more than what a promise that has settled sets off; time and disks stand still.
+    await new Promise((resolve) => setImmediate(resolve));
+    await new Promise((resolve) => setImmediate(resolve));
   }
 
   violation(text: string, rule: Rule): void {
@@ -270,6 +272,19 @@ export class World {
       for (const machine of this.machines) machine.process?.transport?.probe();
     });
   }
+}
+
+/** Until it is disposed of, `onEscaped` is told of errors that nobody else has caught, instead of Node.js. */
+function catchingEscapes(onEscaped: (error: Error) => void): Disposable {
+  const listener = (error: unknown) => onEscaped(error as Error);
+  process.on("unhandledRejection", listener);
+  process.on("uncaughtException", listener);
+  return {
+    [Symbol.dispose]: () => {
+      process.off("unhandledRejection", listener);
+      process.off("uncaughtException", listener);
+    },
+  };
 }
 
 /** A disk that fails ends a member, and so does an answer of the cluster that a start cannot go on with. */
