@@ -112,6 +112,23 @@ export const TWINS: Partial<Scenario> = {
   floods: false,
 };
 
+/** Somebody writes at any time, and disks are slow. */
+export const NEVER_IDLE: Partial<Scenario> = {
+  members: 3,
+  workers: 20,
+  thinkMs: 10,
+  disks: "uneven",
+  backlogWeight: 1,
+  faults: ["bad-links"],
+  meanPauseMs: 5_000,
+  momentChance: 0,
+  floods: false,
+  hasTwins: false,
+  replacesMembers: false,
+  shrinks: false,
+  member: { heartbeatMs: 30, electionTicks: 10, snapshotCount: 50, backendBatchMs: 5 },
+};
+
 /** Little data fills the memory of members with slow disks. */
 export const FULL_MEMORIES: Partial<Scenario> = {
   members: 3,

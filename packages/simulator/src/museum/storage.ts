@@ -1,5 +1,5 @@
 import type { Backend, Disk, DiskFile } from "@quorate/server/simulation";
-import { CRASHES, FULL_MEMORIES, INTERRUPTED_SNAPSHOTS } from "./circumstances.ts";
+import { CRASHES, FULL_MEMORIES, INTERRUPTED_SNAPSHOTS, NEVER_IDLE } from "./circumstances.ts";
 import type { Exhibit } from "./exhibit.ts";
 import { replaceGetter, replaceMethod } from "./replace-method.ts";
 
@@ -62,6 +62,7 @@ export const STORAGE_EXHIBITS: readonly Exhibit[] = [
     name: "starved-flush",
     mistake: "who waits for a flush of the database waits for one during which nobody writes",
     origin: "ours",
+    circumstances: NEVER_IDLE,
     inMember({ parts }) {
       const { backend } = parts.context;
       replaceMethod<Backend["flushed"]>(backend, "flushed", (flushed) => async () => {
