@@ -74,14 +74,6 @@ export const STORAGE_EXHIBITS: readonly Exhibit[] = [
     },
   },
   {
-    name: "received-database-removed",
-    mistake:
-      "a start removes a received database whose snapshot it does not believe yet, and a later start asks for it",
-    origin: "ours",
-    circumstances: INTERRUPTED_SNAPSHOTS,
-    onDisk: withoutReceivedDatabases,
-  },
-  {
     name: "backlog-without-bound",
     mistake: "nobody asks how much waits in memory for the database",
     origin: "ours",
@@ -105,6 +97,18 @@ export const STORAGE_EXHIBITS: readonly Exhibit[] = [
         },
       );
     },
+  },
+];
+
+/** Those that the simulation cannot be relied on to find. */
+export const RARE_STORAGE_EXHIBITS: readonly Exhibit[] = [
+  {
+    name: "received-database-removed",
+    mistake:
+      "a start removes a received database whose snapshot it does not believe yet, and a later start asks for it",
+    origin: "ours",
+    circumstances: INTERRUPTED_SNAPSHOTS,
+    onDisk: withoutReceivedDatabases,
   },
 ];
 

@@ -2,7 +2,9 @@ import { decodeConfChange, EntryType, type Message, type RawNode } from "@quorat
 import type { MemberParts } from "@quorate/server/simulation";
 import { ELECTIONS, SNAPSHOTS, TRANSFERS } from "./circumstances.ts";
 import type { Exhibit } from "./exhibit.ts";
+import { RARE_LOG_EXHIBITS } from "./log.ts";
 import { replaceMethod } from "./replace-method.ts";
+import { RARE_STORAGE_EXHIBITS } from "./storage.ts";
 
 type RaftLog = RawNode["raft"]["log"];
 type WatchHub = MemberParts["context"]["watches"];
@@ -14,6 +16,8 @@ type Hand = (watcher: Watcher, body: unknown, next: number) => void;
  * less rare, or a check sharper, moves them to the others.
  */
 export const UNFOUND_EXHIBITS: readonly Exhibit[] = [
+  ...RARE_LOG_EXHIBITS,
+  ...RARE_STORAGE_EXHIBITS,
   {
     name: "old-term-committed",
     mistake: "an entry of an older term is committed because a quorum has it",
