@@ -68,6 +68,8 @@ function append(term: number, commit: number, indexes: number[], responds = true
   return message;
 }
 
+const upTo = (last: number): number[] => Array.from({ length: last }, (_, i) => i + 1);
+
 /** A snapshot that has been received from a leader of `term`. */
 function received(term: number, index: number): Message {
   const message = append(term, index, []);
@@ -139,13 +141,7 @@ test("a commit index that waits behind another write is not made durable before 
 
 test("a commit index that was asked for is durable when that is told, whatever was waiting", async () => {
   const { simulated, writer } = await setUp();
-  writer.append(
-    append(
-      1,
-      19,
-      [...Array(30).keys()].map((i) => i + 1),
-    ),
-  );
+  writer.append(append(1, 19, upTo(30)));
   await writer.whenIdle();
   const first = writer.persistCommit();
   writer.append(append(1, 20, []));
@@ -157,13 +153,7 @@ test("a commit index that was asked for is durable when that is told, whatever w
 
 test("the log's word on the commit index never goes back behind a snapshot record", async () => {
   const { simulated, writer } = await setUp();
-  writer.append(
-    append(
-      1,
-      19,
-      [...Array(30).keys()].map((i) => i + 1),
-    ),
-  );
+  writer.append(append(1, 19, upTo(30)));
   await writer.whenIdle();
   const busy = writer.persistCommit();
   writer.append(append(1, 22, []));
@@ -178,13 +168,7 @@ test("the log's word on the commit index never goes back behind a snapshot recor
 
 test("a snapshot of the member's own is not recorded behind a received one that is newer", async () => {
   const { simulated, writer, steps } = await setUp();
-  writer.append(
-    append(
-      1,
-      20,
-      [...Array(20).keys()].map((i) => i + 1),
-    ),
-  );
+  writer.append(append(1, 20, upTo(20)));
   writer.append(received(1, 1_000));
   await writer.whenIdle();
   assert.equal(await writer.saveSnapshot({ index: 20, term: 1, confState: CONF_STATE }), false);
@@ -238,13 +222,7 @@ test("entries that come together with a snapshot follow it, in the log and after
 
 test("an uncommitted end that reaches beyond a received snapshot does not come back at a restart", async () => {
   const { simulated, writer } = await setUp();
-  writer.append(
-    append(
-      1,
-      0,
-      [...Array(20).keys()].map((i) => i + 1),
-    ),
-  );
+  writer.append(append(1, 0, upTo(20)));
   writer.append(received(2, 9));
   await writer.whenIdle();
   simulated.crash();
