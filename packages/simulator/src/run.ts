@@ -222,6 +222,8 @@ class Run {
     else trouble.play(faults);
     this.#troubleStartMs = world.time.nowMs;
     const endMs = this.#troubleStartMs + scenario.troubleMs;
+    // An event of its own: the trouble ends just then, and not with whatever comes next, be it a fault that is not made.
+    world.time.at(endMs, () => {});
     await world.run(() => world.time.nowMs >= endMs);
     world.note("the trouble ends");
     this.#troubleIsOver = true;

@@ -29,6 +29,8 @@ const PROBE_MS = 50;
 const RESTART_POLL_MS = 100;
 const REMOVAL_DELAY_MS = 1_000;
 const MAX_STEPS = 100_000;
+/** A file that a database is received in. The number at its end counts through all runs of this process. */
+const RECEIVING_FILE = /(\/tmp[0-9a-f]+)-\d+/g;
 
 /** Machines, their network and one time: everything that a run can meet. What it meets follows from the seed. */
 export class World {
@@ -110,7 +112,7 @@ export class World {
   }
 
   note(what: string): void {
-    this.trace.note(this.time.nowMs, what);
+    this.trace.note(this.time.nowMs, what.replaceAll(RECEIVING_FILE, "$1"));
   }
 
   machine(address: string): Machine | undefined {
