@@ -46,8 +46,6 @@ const minimal: readonly {
   // One that loses what was not synced.
   { plant: "lying-disk", troubleMs: 6_000, faults: 2, clients: 1 },
   { plant: "early-acknowledgements", troubleMs: 6_000, faults: 4, clients: 2 },
-  // It needs no help, once it is deaf.
-  { plant: "deaf-member", troubleMs: 10_000, faults: 0, clients: 0 },
 ];
 
 for (const { plant, troubleMs, faults, clients } of minimal) {
