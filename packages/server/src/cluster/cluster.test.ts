@@ -28,6 +28,20 @@ test("request IDs carry the member's low bits and the time, and count up", () =>
   assert.equal(new RequestIds(0x12n, 0x3456).next(), 0x12000000345601n);
 });
 
+test("members whose IDs end alike and that start at one time do not count alike", () => {
+  const startMs = 1_700_000_000_000;
+  const [a, b] = [0x1111_2222_3333_abcdn, 0x9999_8888_7777_abcdn].map((id) =>
+    RequestIds.ofMember(id, startMs),
+  );
+  const first = BigInt.asUintN(48, a!.next());
+  const second = BigInt.asUintN(48, b!.next());
+  const apart = first > second ? first - second : second - first;
+  // A million requests a second for a year.
+  assert.ok(apart > 31_536_000_000_000n, `${apart}`);
+  const again = BigInt.asUintN(48, RequestIds.ofMember(0x1111_2222_3333_abcdn, startMs + 1).next());
+  assert.equal(again - first, 256n, "a later start goes on behind an earlier one");
+});
+
 const member: ClusterMember = {
   id: 443629905751424238n,
   peerUrls: ["http://127.0.0.1:32380"],

@@ -1,4 +1,5 @@
 const SUFFIX_LIMIT = 2 ** 48;
+const START_BITS = 40;
 
 /**
  * IDs unique over members and restarts: the low 16 bits of the member's ID, then 48 bits that start at the time in
@@ -10,7 +11,15 @@ export class RequestIds {
 
   constructor(memberId: bigint, wallMs: number) {
     this.#prefix = BigInt.asUintN(64, (memberId & 0xffffn) << 48n);
-    this.#suffix = (Math.floor(wallMs) % 2 ** 40) * 256;
+    this.#suffix = (Math.floor(wallMs) % 2 ** START_BITS) * 256;
+  }
+
+  /**
+   * Those of a member that starts at `wallMs`. Members whose IDs end in the same 16 bits, and that one hand starts at the
+   * same time, would count alike; the rest of their IDs sets their counters apart.
+   */
+  static ofMember(memberId: bigint, wallMs: number): RequestIds {
+    return new RequestIds(memberId, wallMs + Number(BigInt.asUintN(START_BITS, memberId >> 16n)));
   }
 
   next(): bigint {

@@ -87,7 +87,7 @@ export function buildParts(surroundings: Surroundings): MemberParts {
   const { config, storage, clock, random, disk, log, fail } = surroundings;
   const { backend, membership, localId, clusterId } = storage;
   const paths = storagePaths(config);
-  const ids = new RequestIds(localId, clock.wallMs());
+  const ids = RequestIds.ofMember(localId, clock.wallMs());
   const node = createRaftNode(config, storage, random);
   const alarms = new AlarmStore(backend);
   const store = new MvccStore({

@@ -106,6 +106,7 @@ export const CONSENSUS_EXHIBITS: readonly Exhibit[] = [
     circumstances: TWINS,
     inMember({ parts }) {
       takeByRequestId(parts);
+      countByTimeAlone(parts);
     },
   },
   {
@@ -124,6 +125,13 @@ export const CONSENSUS_EXHIBITS: readonly Exhibit[] = [
     },
   },
 ];
+
+/** Members whose IDs end alike, and that start at one time, give their requests the same IDs. */
+function countByTimeAlone({ context }: MemberParts): void {
+  const { clock, ids, membership } = context;
+  let id = (BigInt.asUintN(16, membership.localId) << 48n) | BigInt.asUintN(48, BigInt(clock.wallMs()) << 8n);
+  replaceMethod<typeof ids.next>(ids, "next", () => () => ++id);
+}
 
 /** Proposals do not look into the entries that they are applied for. */
 function takeByRequestId({ consensus }: MemberParts): void {
