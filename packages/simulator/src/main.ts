@@ -1,13 +1,4 @@
-/**
- * Simulates clusters: `node packages/simulator/src/main.ts [--seed N] [--runs N] [--seconds N] [--jobs N] [--trouble-ms N]
- * [--plant NAME]... [--ignore INVARIANT]... [--only-faults N,N] [--only-clients NAME,NAME] [--trace]
- * [--explain FILE [--no-minimise]]`. Prints each run that fails, and how to replay it; fails when one did. `--explain`
- * writes an HTML page about the first run that fails, minimised, or about the only run if it does not.
- *
- * With `--museum [--only NAME]... [--max-seeds N] [--shares N]` it tells for each planted mistake after how many seeds it
- * is found (`--max-seeds`: given up after so many, default 2000), or with `--shares` how many of N seeds find it; fails
- * when one is not found.
- */
+/** Simulates clusters, and tells which seeds fail and how to replay them; see USAGE. Fails when one did. */
 import { parseArgs } from "node:util";
 import { INVARIANTS, type Invariant } from "./checks/invariants.ts";
 import {
@@ -23,8 +14,26 @@ import { runInJobs, type SeedReport } from "./jobs.ts";
 const TRACE_LINES = 100_000;
 const MINIMISE_LIMITS = { runs: 300, seconds: 300 };
 
+const USAGE = `usage: node packages/simulator/src/main.ts [options]
+  --seed N             the first seed (default 1)
+  --runs N             how many seeds (default 1)
+  --seconds N          no new run begins after so long
+  --jobs N             runs side by side, in processes of their own (default 1)
+  --trouble-ms N       world time for which faults come (default 15000)
+  --plant NAME         a mistake of the museum to plant; may be repeated
+  --ignore INVARIANT   goes on past this invariant; may be repeated
+  --only-faults N,N    of the faults that the seed makes only these, or "none"
+  --only-clients A,B   of the clients only these, or "none"
+  --trace, --verbose   all that happened; a line for each run
+  --explain FILE       an HTML page about the first run that fails, minimised (unless --no-minimise), or about the only run
+  --museum             tells for each planted mistake after how many seeds it is found; fails when one is not
+    --only NAME        this mistake; may be repeated
+    --max-seeds N      given up after so many (default 2000)
+    --shares N         how many of N seeds find each, instead`;
+
 const { values } = parseArgs({
   options: {
+    help: { type: "boolean", default: false },
     seed: { type: "string", default: "1" },
     runs: { type: "string", default: "1" },
     seconds: { type: "string", default: "Infinity" },
@@ -44,6 +53,10 @@ const { values } = parseArgs({
     shares: { type: "string", default: "0" },
   },
 });
+if (values.help) {
+  console.log(USAGE);
+  process.exit(0);
+}
 if (values.museum) {
   const exhibits = values.only.length > 0 ? values.only.map(exhibitNamed) : EXHIBITS;
   const isComplete = await showMuseum(

@@ -96,6 +96,7 @@ export function buildParts(surroundings: Surroundings): MemberParts {
     random,
     compactionBatchLimit: config.compactionBatchLimit,
     compactionSleepMs: config.compactionSleepMs,
+    onFatal: (error) => fail(error as Error),
     onCompacted: ({ revision, removed, hash, tookMs }) => {
       log.info("finished scheduled compaction", {
         "compact-revision": revision,
