@@ -30,6 +30,19 @@ test("a peer that answers, or of which nothing is known, may be dialled by anybo
   assert.deepEqual([turns.take(), turns.take()], [true, true]);
 });
 
+test("a dial that hangs is given up when another one is answered; one that has just begun is not", async () => {
+  const { turns, pass } = setUp();
+  const given: string[] = [];
+  const begin = (name: string) => turns.begin(() => given.push(name));
+  begin("hanging");
+  turns.end(begin("ended"));
+  await pass(200);
+  begin("young");
+  const lucky = begin("lucky");
+  turns.answered(lucky);
+  assert.deepEqual(given, ["hanging"]);
+});
+
 test("a peer that does not answer is dialled by one at a time, ever less often", () => {
   const { clock, turns, fail } = setUp();
   const gaps: number[] = [];

@@ -2,6 +2,16 @@ import type { Clock } from "../seams/clock.ts";
 import type { Random } from "../seams/random.ts";
 import { Backoff, LONGEST_WAIT_MS } from "./backoff.ts";
 
+/** So long an answer may be on its way when another link has just got one. */
+const ANSWER_MS = 100;
+
+/** A dial that has not been answered yet. */
+export interface Dial {
+  readonly startedMs: number;
+  /** Ends it: its link dials again. */
+  readonly giveUp: () => void;
+}
+
 /**
  * When the links to one peer may dial it. As long as it answers any of them may at any time. While it does not, one at a
  * time tries for all of them, with growing waits in between; the others go on when that one has been answered.
@@ -17,6 +27,7 @@ export class DialTurns {
   #knownMs = Number.NEGATIVE_INFINITY;
   #hastenedMs = Number.NEGATIVE_INFINITY;
   readonly #waiting = new Set<(isHastened: boolean) => void>();
+  readonly #unanswered = new Set<Dial>();
 
   constructor(clock: Clock, random: Random) {
     this.#clock = clock;
@@ -49,9 +60,23 @@ export class DialTurns {
     }
   }
 
-  /** The peer answered somebody, whatever it said. */
-  answered(): void {
+  /** A dial begins that may hang: who listens at the peer's address need not be the peer yet. `end` is owed for it. */
+  begin(giveUp: () => void): Dial {
+    const dial = { startedMs: this.#clock.nowMs(), giveUp };
+    this.#unanswered.add(dial);
+    return dial;
+  }
+
+  end(dial: Dial): void {
+    this.#unanswered.delete(dial);
+  }
+
+  /** The peer answered somebody, whatever it said; `dial` is the one it answered, if any. */
+  answered(dial?: Dial): void {
     this.#knownMs = this.#clock.nowMs();
+    if (dial !== undefined) this.#unanswered.delete(dial);
+    // Those that began before it could answer would go on hanging although it can.
+    for (const each of this.#unanswered) if (each.startedMs <= this.#knownMs - ANSWER_MS) each.giveUp();
     if (!this.#isFailing) return;
     this.#isFailing = false;
     this.#dueMs = Number.NEGATIVE_INFINITY;

@@ -80,12 +80,17 @@ export class StreamReader {
 
   async #read(address: PeerAddress): Promise<void> {
     const { clock, dialer, dialTimeoutMs, readTimeoutMs, turns } = this.#options;
-    const { signal } = this.#aborter;
     const startedMs = clock.nowMs();
+    const attempt = new AbortController();
+    const signal = AbortSignal.any([this.#aborter.signal, attempt.signal]);
+    const dial = turns.begin(() => attempt.abort());
     let isEstablished = false;
-    const response = new StreamResponse(this.#options, () => {
-      isEstablished = true;
-      this.#backoff.reset();
+    const response = new StreamResponse(this.#options, {
+      onAnswered: () => turns.answered(dial),
+      onEstablished: () => {
+        isEstablished = true;
+        this.#backoff.reset();
+      },
     });
     let socket: net.Socket | undefined;
     try {
@@ -93,7 +98,10 @@ export class StreamReader {
       socket.setTimeout(readTimeoutMs);
       socket.write(this.#request(address));
       await response.readFrom(socket, signal);
+    } catch (error) {
+      if (!attempt.signal.aborted) throw error;
     } finally {
+      turns.end(dial);
       if (isEstablished) turns.broken();
       else if (!response.isAnswered) turns.failed(startedMs);
       socket?.destroy();
@@ -122,21 +130,28 @@ export class StreamReader {
 
 class UnsupportedStreamError extends Error {}
 
+interface StreamResponseEvents {
+  /** The peer has answered, whatever it says. */
+  readonly onAnswered: () => void;
+  /** The stream is there. */
+  readonly onEstablished: () => void;
+}
+
 /** One response to a request for a stream. */
 class StreamResponse {
   readonly #options: StreamReaderOptions;
   readonly #decoder: MessageFrameDecoder | MsgAppDecoder;
   readonly #reader: ResponseReader;
-  readonly #onEstablished: () => void;
+  readonly #events: StreamResponseEvents;
   #status = 0;
   #clusterId: string | undefined;
   #refusal = "";
   #ended = false;
   #received: Message[] = [];
 
-  constructor(options: StreamReaderOptions, onEstablished: () => void) {
+  constructor(options: StreamReaderOptions, events: StreamResponseEvents) {
     this.#options = options;
-    this.#onEstablished = onEstablished;
+    this.#events = events;
     this.#decoder =
       options.kind === "msgapp"
         ? new MsgAppDecoder(options.peerId, options.identity.localId)
@@ -200,14 +215,14 @@ class StreamResponse {
 
   #onHead({ status, headers }: ResponseHead): void {
     this.#status = status;
-    this.#options.turns.answered();
+    this.#events.onAnswered();
     if (!supportsStreams(headers.get("x-server-version"))) {
       throw new UnsupportedStreamError("unsupported stream type");
     }
     this.#clusterId = headers.get("x-etcd-cluster-id");
     if (status !== 200) return;
     this.#options.status.activate();
-    this.#onEstablished();
+    this.#events.onEstablished();
   }
 
   #onBody(chunk: Uint8Array, start: number, end: number): void {
