@@ -141,6 +141,40 @@ test("a peer that comes back and dials this member is dialled at once", async (t
   await until(() => a.transport.attachedStreams(b.id) === 2 && b.transport.attachedStreams(a.id) === 2);
 });
 
+test("a stream whose dial hangs while the peer was not there is dialled again when the peer answers", {
+  timeout: 20_000,
+}, async (t) => {
+  const clock = new ManualClock();
+  const a = await startMember(t, 0xan, { clock, random: noRandom, readTimeoutMs: 600_000 });
+  const b = await startMember(t, PEER);
+  // Takes connections, and forwards none of them before the peer is there; the first one is forgotten.
+  const { hostname, port } = new URL(b.url);
+  const taken: net.Socket[] = [];
+  let isThere = false;
+  const forward = (socket: net.Socket) => {
+    const onward = net.connect(Number(port), hostname);
+    socket.pipe(onward).pipe(socket);
+    for (const each of [socket, onward]) each.on("error", () => each.destroy());
+  };
+  const proxy = net.createServer((socket) => (isThere ? forward(socket) : taken.push(socket)));
+  await new Promise<void>((resolve) => proxy.listen(0, "127.0.0.1", resolve));
+  t.after(() => {
+    proxy.close();
+    for (const socket of taken) socket.destroy();
+  });
+  a.transport.addPeer(b.id, [`http://127.0.0.1:${(proxy.address() as net.AddressInfo).port}`]);
+  b.transport.addPeer(a.id, [a.url]);
+  await until(() => taken.length === 2);
+  clock.advance(1_000);
+  isThere = true;
+  forward(taken[1]!);
+  await until(() => b.transport.attachedStreams(a.id) >= 1);
+  await until(() => {
+    clock.advance(10);
+    return b.transport.attachedStreams(a.id) === 2;
+  });
+});
+
 test("single requests to where nobody answers are not all dialled", async (t) => {
   const clock = new ManualClock();
   const dialer = new RefusingDialer();
