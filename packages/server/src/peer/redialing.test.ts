@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import net from "node:net";
 import test, { type TestContext } from "node:test";
 import { MessageType } from "@quorate/raft";
+import { freePorts } from "../member/testing.ts";
 import { PeerDialer } from "./dialer.ts";
 import type { PeerAddress } from "./peer-address.ts";
 import { createPeerRequests } from "./peer-requests.ts";
@@ -127,7 +128,7 @@ test("a vote is asked for at once after a silence, and given at once at any time
 test("a peer that comes back and dials this member is dialled at once", async (t) => {
   const clock = new ManualClock();
   clock.advance(10_000);
-  const port = await freePort();
+  const [port] = await freePorts(1);
   const a = await startMember(t, 0xan, { clock, random: noRandom });
   const url = `http://127.0.0.1:${port}`;
   a.transport.addPeer(PEER, [url]);
@@ -186,11 +187,3 @@ test("single requests to where nobody answers are not all dialled", async (t) =>
   await assert.rejects(ask(), /connection refused/);
   assert.equal(dialer.dialed.length, 2);
 });
-
-async function freePort(): Promise<number> {
-  const server = net.createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as net.AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
