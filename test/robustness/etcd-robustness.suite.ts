@@ -8,7 +8,8 @@
  * - `--checker-seconds N`: how long the search for an order of the operations may take (60)
  * - `--at-once N`: runs side by side (1); each needs about two cores, or it cannot be decided
  * - `--no-mixed`: no clusters with members of the release before
- * - `--as-released`: the suite's proxies stand still after sixteen failed dials, as they do in etcd's release
+ * - `--as-released`: the suite's proxies stand still after sixteen failed dials, and members of two releases may not
+ *   spell their first entries differently, as in etcd's release
  * - `--keep`: keeps logs and histories of runs that have passed, too
  */
 import assert from "node:assert/strict";

@@ -121,6 +121,21 @@ for (const { name, first } of fallbacks) {
   });
 }
 
+const behind: { name: string; members: ClusterMember[] }[] = [
+  { name: "does not know the new one yet", members: RUNNING.slice(0, 2) },
+  { name: "still knows one that was removed", members: [...RUNNING, member(44n, "d")] },
+  { name: "has no members yet", members: [] },
+];
+
+for (const { name, members } of behind) {
+  test(`a peer that is behind and ${name} is passed over`, async () => {
+    const told = { headers: CLUSTER, body: encodeMemberList(members) };
+    const identity = await find(joinAsC, new FakePeers(running({ [`${urlOf("a")}/members`]: told })));
+    assert.equal(identity.localId, 33n);
+    assert.deepEqual(identity.remotes, RUNNING);
+  });
+}
+
 const learner = member(22n, "b", { isLearner: true });
 const refusals: {
   name: string;
@@ -143,7 +158,10 @@ const refusals: {
   {
     name: "the cluster is empty",
     given: joinAsC,
-    answers: running({ [`${urlOf("a")}/members`]: { headers: CLUSTER, body: "[]\n" } }),
+    answers: {
+      [`${urlOf("a")}/members`]: { headers: CLUSTER, body: "[]\n" },
+      [`${urlOf("b")}/members`]: { headers: CLUSTER, body: "[]\n" },
+    },
     want: "cannot fetch cluster info from peer urls: failed to get raft cluster member(s) from the given URLs",
   },
   {
@@ -166,6 +184,7 @@ const refusals: {
         headers: CLUSTER,
         body: encodeMemberList([member(1n, "a"), member(2n, "a"), member(3n, "c")]),
       },
+      [`${urlOf("b")}/members`]: undefined,
     }),
     want: /no match found for existing member \(2, /,
   },

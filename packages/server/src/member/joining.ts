@@ -73,15 +73,7 @@ async function join(settings: JoiningSettings, ways: JoiningWays): Promise<Initi
   const problem = existingClusterProblem(settings);
   if (problem !== undefined) throw new ConfigError(problem);
   const local = initialMembers(settings);
-  const running = await fetchCluster(remoteUrls(local, settings.name), FETCH_TIMEOUT_MS, ways);
-  if (running === undefined || running.members.length === 0) {
-    const why =
-      running === undefined
-        ? "could not retrieve cluster information from the given URLs"
-        : "failed to get raft cluster member(s) from the given URLs";
-    throw new Error(`cannot fetch cluster info from peer urls: ${why}`);
-  }
-  const matched = await takeOverIds(local, running, createResolver());
+  const { running, matched } = await findRunningCluster(local, settings.name, ways, createResolver());
   const { id } = byName(matched, settings.name);
   await refuseIfIncompatible(
     matched.filter((member) => member.id !== id),
@@ -98,17 +90,36 @@ interface RunningCluster {
   readonly members: readonly ClusterMember[];
 }
 
-/** The first usable answer; undefined when there is none. */
-async function fetchCluster(
-  urls: readonly string[],
-  timeoutMs: number,
+/**
+ * The first answer that fits what was configured. A member that has not caught up yet, as after a crash, still tells the
+ * members of before: the others are asked, too, before that is held against the settings.
+ */
+async function findRunningCluster(
+  local: readonly ClusterMember[],
+  localName: string,
   ways: JoiningWays,
-): Promise<RunningCluster | undefined> {
-  for (const url of urls) {
-    const answer = await fetchClusterAt(url, timeoutMs, ways, true);
-    if (answer !== undefined) return answer;
+  resolve: ResolveHost,
+): Promise<{ running: RunningCluster; matched: ClusterMember[] }> {
+  let firstProblem: Error | undefined;
+  for (const url of remoteUrls(local, localName)) {
+    const running = await fetchClusterAt(url, FETCH_TIMEOUT_MS, ways, true);
+    if (running === undefined) continue;
+    try {
+      return { running, matched: await takeOverIds(local, running, resolve) };
+    } catch (error) {
+      firstProblem ??= error as Error;
+      ways.log.warn("what a member tells of its cluster does not fit", {
+        address: `${url}/members`,
+        error: (error as Error).message,
+      });
+    }
   }
-  return undefined;
+  throw (
+    firstProblem ??
+    new Error(
+      "cannot fetch cluster info from peer urls: could not retrieve cluster information from the given URLs",
+    )
+  );
 }
 
 /** undefined when the answer is of no use. Its status says nothing about that. */
@@ -135,12 +146,17 @@ async function fetchClusterAt(
   }
 }
 
-/** Gives each local member the ID of the running one with the same peer URLs. */
+/** Gives each local member the ID of the running one with the same peer URLs. Throws when they are others. */
 async function takeOverIds(
   local: readonly ClusterMember[],
   running: RunningCluster,
   resolve: ResolveHost,
 ): Promise<ClusterMember[]> {
+  if (running.members.length === 0) {
+    throw new Error(
+      "cannot fetch cluster info from peer urls: failed to get raft cluster member(s) from the given URLs",
+    );
+  }
   const wrap = (why: string) => new Error(`error validating peerURLs ${describeCluster(running)}: ${why}`);
   if (local.length !== running.members.length) throw wrap("member count is unequal");
   const unmatched = new Set(local);
