@@ -95,6 +95,14 @@ export const SUITES: Readonly<Record<string, Suite>> = {
     file: "test/robustness/etcd-robustness.suite.ts",
     what: "etcd's own robustness suite: load, failpoints, and its checker",
   },
+  "etcd-common": {
+    file: "test/etcd-tests/etcd-common.suite.ts",
+    what: "etcd's own tests of clusters of all kinds, through its programs",
+  },
+  "etcd-e2e": {
+    file: "test/etcd-tests/etcd-e2e.suite.ts",
+    what: "etcd's own tests of single features and flags, through its programs",
+  },
   failpoints: {
     file: "test/crash/failpoints.suite.ts",
     what: "a panic at every failpoint under load",

@@ -18,10 +18,12 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import test, { type TestContext } from "node:test";
 import { parseArgs } from "node:util";
+import { enclosure } from "../etcd-tests/enclosure.ts";
+import { layOutPrograms } from "../etcd-tests/modules.ts";
 import { freshSeed, Random } from "../support/random.ts";
 import { repositoryRoot, target } from "../support/target.ts";
-import { layOutPrograms, type RobustnessPrograms, robustnessPrograms } from "./programs.ts";
-import { enclosure, runScenario } from "./run.ts";
+import { type RobustnessPrograms, robustnessPrograms } from "./programs.ts";
+import { runScenario } from "./run.ts";
 import { type LeftOut, leftOutOf, type RobustnessScenario, readLeftOut, SCENARIOS } from "./scenarios.ts";
 import { Tally } from "./tally.ts";
 
@@ -102,7 +104,10 @@ async function runAll(
   const leftOut = name === "etcd" ? [] : readLeftOut(readFileSync(LEFT_OUT_FILE, "utf8"));
   const dir = mkdtempSync(path.join(tmpdir(), "quorate-robustness-"));
   const binDir = path.join(dir, "bin");
-  layOutPrograms(binDir, name === "etcd" ? [programs.etcd] : command, programs, values.mixed);
+  layOutPrograms(binDir, name === "etcd" ? [programs.etcd] : command, {
+    ...programs,
+    oldEtcd: values.mixed ? programs.oldEtcd : undefined,
+  });
   t.diagnostic(`logs and histories of runs that did not pass are kept in ${dir}`);
   if (enclosure().length === 0) {
     assert.equal(atOnce, 1, "runs side by side need a network each: unshare is missing or not allowed");
@@ -169,19 +174,10 @@ function* plannedRuns(scenarios: readonly RobustnessScenario[]): Generator<Plann
   let runSeed = seed;
   const startedAt = performance.now();
   for (let round = 1; round <= rounds; round++) {
-    for (const scenario of shuffled(scenarios, random)) {
+    for (const scenario of random.shuffled(scenarios)) {
       if (performance.now() - startedAt > limitMs) return;
       yield { scenario, round, runSeed };
       runSeed = random.next();
     }
   }
-}
-
-function shuffled<T>(values: readonly T[], random: Random): T[] {
-  const result = [...values];
-  for (let i = result.length - 1; i > 0; i--) {
-    const j = random.below(i + 1);
-    [result[i], result[j]] = [result[j]!, result[i]!];
-  }
-  return result;
 }

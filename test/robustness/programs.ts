@@ -2,31 +2,12 @@
  * What etcd's robustness suite is made of, built from etcd's Go modules into the cache: the suite as one program, and etcds
  * with failpoints. Released etcds have none, and a cluster with a member that has none is not tested.
  */
-import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import {
-  chmodSync,
-  cpSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { cpSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import {
-  cacheDir,
-  ETCD_VERSION,
-  type Found,
-  goCommand,
-  OLD_ETCD_VERSION,
-  realEtcd,
-} from "../../scripts/real-etcd.ts";
+import { ETCD_VERSION, type Found, OLD_ETCD_VERSION, realEtcd } from "../../scripts/real-etcd.ts";
+import { cached, copyModule, go, TESTS_MODULE, writeModule } from "../etcd-tests/modules.ts";
 
-const TESTS_MODULE = "go.etcd.io/etcd/tests/v3";
 const SERVER_MODULE = "go.etcd.io/etcd/server/v3";
 const FAILPOINT_TOOL = "go.etcd.io/gofail";
 const FAILPOINT_TOOL_VERSION = "v0.2.0";
@@ -77,41 +58,6 @@ export function robustnessPrograms(log: (line: string) => void): Found<Robustnes
   }
 }
 
-/**
- * Lays out a folder of programs as the suite looks for it. `server` is the command that is tested; `mixed` adds the release
- * before, with which some of the clusters are then mixed.
- */
-export function layOutPrograms(
-  dir: string,
-  server: readonly string[],
-  { etcdctl, etcdutl, oldEtcd }: RobustnessPrograms,
-  mixed: boolean,
-): void {
-  mkdirSync(dir, { recursive: true });
-  const command = server.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(" ");
-  writeFileSync(path.join(dir, "etcd"), `#!/bin/sh\nexec ${command} "$@"\n`);
-  chmodSync(path.join(dir, "etcd"), 0o755);
-  symlinkSync(etcdctl, path.join(dir, "etcdctl"));
-  symlinkSync(etcdutl, path.join(dir, "etcdutl"));
-  if (mixed) symlinkSync(oldEtcd, path.join(dir, "etcd-last-release"));
-}
-
-/** Built aside and renamed, so that a build that was cut short never looks complete. */
-function cached(name: string, log: (line: string) => void, build: (dir: string) => void): string {
-  const dir = path.join(cacheDir, name);
-  if (existsSync(dir)) return dir;
-  log(`building ${name} from Go modules into ${cacheDir}`);
-  const workDir = `${dir}.building-${process.pid}`;
-  mkdirSync(workDir, { recursive: true });
-  try {
-    build(workDir);
-    renameSync(workDir, dir);
-  } finally {
-    rmSync(workDir, { recursive: true, force: true });
-  }
-  return dir;
-}
-
 function buildSuite(dir: string): void {
   const copy = path.join(dir, "tests");
   copyModule(dir, TESTS_MODULE, ETCD_VERSION, copy);
@@ -129,7 +75,7 @@ function buildSuite(dir: string): void {
     writeFileSync(path.join(copy, "robustness", file), source.replace(from, to));
   }
   writeModule(dir, [[TESTS_MODULE, `v${ETCD_VERSION}`]], [TESTS_MODULE, "tests"]);
-  run(dir, ["test", "-c", "-trimpath", "-o", "robustness.test", `${TESTS_MODULE}/robustness`]);
+  go(dir, ["test", "-c", "-trimpath", "-o", "robustness.test", `${TESTS_MODULE}/robustness`]);
   renameSync(path.join(copy, "fixtures"), path.join(dir, "fixtures"));
   rmSync(copy, { recursive: true });
 }
@@ -154,35 +100,9 @@ function buildWithFailpoints(dir: string, version: string): void {
     .filter((entry) => entry.isFile() && entry.name.endsWith(".go") && !entry.name.endsWith("_test.go"))
     .filter((entry) => readFileSync(path.join(entry.parentPath, entry.name), "utf8").includes("// gofail:"))
     .map((entry) => path.relative(dir, entry.parentPath));
-  run(dir, ["run", FAILPOINT_TOOL, "enable", ...new Set(folders)]);
-  run(dir, ["build", "-trimpath", "-o", "etcd", SERVER_MODULE]);
+  go(dir, ["run", FAILPOINT_TOOL, "enable", ...new Set(folders)]);
+  go(dir, ["build", "-trimpath", "-o", "etcd", SERVER_MODULE]);
   rmSync(copy, { recursive: true });
-}
-
-/** Modules in Go's cache cannot be changed, so a copy is. */
-function copyModule(dir: string, module: string, version: string, copy: string): void {
-  const found = run(dir, ["mod", "download", "-json", `${module}@v${version}`]);
-  execFileSync("cp", ["-R", (JSON.parse(found) as { Dir: string }).Dir, copy]);
-  execFileSync("chmod", ["-R", "u+w", copy]);
-}
-
-function writeModule(
-  dir: string,
-  requirements: readonly (readonly [module: string, version: string])[],
-  [replaced, folder]: readonly [module: string, folder: string],
-): void {
-  const lines = requirements.map(([module, version]) => `require ${module} ${version}\n`).join("");
-  writeFileSync(
-    path.join(dir, "go.mod"),
-    `module robustness\n\ngo 1.26.0\n\n${lines}\nreplace ${replaced} => ./${folder}\n`,
-  );
-}
-
-function run(cwd: string, args: readonly string[]): string {
-  const go = goCommand();
-  if (go === undefined) throw new Error("Go is not installed");
-  const env = { ...process.env, CGO_ENABLED: "0", GOFLAGS: "-mod=mod" };
-  return execFileSync(go, args, { cwd, env, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
 }
 
 function additionsHash(): string {

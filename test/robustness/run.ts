@@ -1,8 +1,9 @@
 /** Runs one scenario of the suite in a process of its own. */
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { createWriteStream, mkdirSync, readFileSync, rmSync } from "node:fs";
 import path from "node:path";
 import { finished } from "node:stream/promises";
+import { enclosure } from "../etcd-tests/enclosure.ts";
 import { type Ended, type Outcome, outcomeOf } from "./outcome.ts";
 import type { RobustnessScenario } from "./scenarios.ts";
 
@@ -123,22 +124,4 @@ function stop(child: ChildProcess): void {
   if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
   // Namespaces end with their first process. Without, the terminals that the suite gives to members hang up when it is gone.
   process.kill(-child.pid, "SIGKILL");
-}
-
-let made: readonly string[] | undefined;
-
-/**
- * A command to put in front of another, which gives it a network of its own, since the suite uses fixed ports, and lets nothing
- * that it has started outlive it. Empty where that is not allowed: then only one run at a time is possible on a machine.
- */
-export function enclosure(): readonly string[] {
-  if (made !== undefined) return made;
-  const asRoot = process.getuid?.() === 0 ? [] : ["--user", "--map-root-user"];
-  const command = [
-    ...["unshare", ...asRoot, "--net", "--pid", "--fork", "--kill-child"],
-    ...["sh", "-c", 'ip link set lo up && exec "$@"', "sh"],
-  ];
-  const [program, ...args] = [...command, "true"];
-  made = spawnSync(program!, args).status === 0 ? command : [];
-  return made;
 }

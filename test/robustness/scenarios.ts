@@ -1,4 +1,5 @@
 /** The scenarios of etcd's robustness suite, as release 3.7.3 has them. */
+import { matchesPattern, readTables } from "../etcd-tests/left-out.ts";
 
 export interface RobustnessScenario {
   readonly name: string;
@@ -55,31 +56,12 @@ export interface LeftOut {
   readonly why: string;
 }
 
-/**
- * Reads the tables `| failpoint | scenarios | why |` of a document: what is left out is told to people and to the suite in
- * one place. Throws when there is none, or when a row does not have three cells.
- */
+/** Reads the tables `| failpoint | scenarios | why |` of a document. */
 export function readLeftOut(document: string): LeftOut[] {
-  const lines = document.split("\n");
-  const found: LeftOut[] = [];
-  let tables = 0;
-  for (let i = 0; i < lines.length; i++) {
-    if (lines[i]!.replaceAll(" ", "") !== "|failpoint|scenarios|why|") continue;
-    tables++;
-    for (i += 2; lines[i]?.startsWith("|") === true; i++) {
-      const cells = lines[i]!.split("|").slice(1, -1);
-      const [failpoint, scenarios, why] = cells.map((cell) => cell.trim().replaceAll("`", ""));
-      if (cells.length !== 3) throw new Error(`not three cells: ${lines[i]}`);
-      found.push({ failpoint: failpoint!, scenarios: scenarios!, why: why! });
-    }
-  }
-  if (tables === 0) throw new Error("no table with the columns failpoint, scenarios and why");
-  return found;
+  return readTables(document, ["failpoint", "scenarios", "why"]);
 }
 
 /** The failpoints that are left out of a scenario. */
 export function leftOutOf({ name }: RobustnessScenario, all: readonly LeftOut[]): string[] {
-  return all
-    .filter(({ scenarios }) => new RegExp(`^${scenarios.replaceAll("*", ".*")}$`).test(name))
-    .map(({ failpoint }) => failpoint);
+  return all.filter(({ scenarios }) => matchesPattern(name, scenarios)).map(({ failpoint }) => failpoint);
 }

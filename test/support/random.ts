@@ -33,6 +33,16 @@ export class Random {
     return values[this.below(values.length)]!;
   }
 
+  /** A copy of `values` in any order. */
+  shuffled<T>(values: readonly T[]): T[] {
+    const result = [...values];
+    for (let i = result.length - 1; i > 0; i--) {
+      const j = this.below(i + 1);
+      [result[i], result[j]] = [result[j]!, result[i]!];
+    }
+    return result;
+  }
+
   /** Picks by weight: `[[3, "often"], [1, "seldom"]]`. */
   weighted<T>(choices: readonly (readonly [number, T])[]): T {
     let rest = (this.next() / 2 ** 32) * choices.reduce((sum, [weight]) => sum + weight, 0);

@@ -21,8 +21,8 @@ export interface Jobs {
   readonly jobs: number;
   readonly firstSeed: number;
   readonly runs: number;
-  /** On the process's clock (`performance.now`): then no further seed is begun. */
-  readonly endMs: number;
+  /** Then no further seed is begun. */
+  readonly isOver: () => boolean;
   readonly settings: SeedSettings;
   readonly onReport: (report: SeedReport) => void;
 }
@@ -31,7 +31,7 @@ export interface Jobs {
 export async function runInJobs(jobs: Jobs): Promise<void> {
   let begun = 0;
   const nextSeed = () => {
-    if (begun >= jobs.runs || performance.now() > jobs.endMs) return undefined;
+    if (begun >= jobs.runs || jobs.isOver()) return undefined;
     return jobs.firstSeed + begun++;
   };
   if (jobs.jobs <= 1) {

@@ -12,6 +12,7 @@ import { EXHIBITS, exhibitNamed, explain, showMuseum, simulate } from "./index.t
 import { runInJobs, type SeedReport } from "./jobs.ts";
 
 const TRACE_LINES = 100_000;
+const PROGRESS_MS = 30_000;
 const MINIMISE_LIMITS = { runs: 300, seconds: 300 };
 
 const USAGE = `usage: node packages/simulator/src/main.ts [options]
@@ -25,6 +26,7 @@ const USAGE = `usage: node packages/simulator/src/main.ts [options]
   --only-faults N,N    of the faults that the seed makes only these, or "none"
   --only-clients A,B   of the clients only these, or "none"
   --trace, --verbose   all that happened; a line for each run
+                       every half a minute stderr is told how far it is; after an interrupt no new run begins
   --explain FILE       an HTML page about the first run that fails, minimised (unless --no-minimise), or about the only run
   --museum             tells for each planted mistake after how many seeds it is found; fails when one is not
     --only NAME        this mistake; may be repeated
@@ -85,22 +87,32 @@ const counts = new Map<string, number>();
 const failedSeeds = new Map<string, number[]>();
 let runs = 0;
 let failed = 0;
+let isInterrupted = false;
+process.once("SIGINT", () => {
+  isInterrupted = true;
+});
+const progress = setInterval(() => console.error(progressLine()), PROGRESS_MS);
 await runInJobs({
   jobs: Number(values.jobs),
   firstSeed: Number(values.seed),
   runs: Number(values.runs),
-  endMs: startedMs + Number(values.seconds) * 1_000,
+  isOver: () => isInterrupted || performance.now() > startedMs + Number(values.seconds) * 1_000,
   settings: { ...replay, traceLines: values.trace ? TRACE_LINES : 0 },
   onReport: report,
 });
+clearInterval(progress);
 if (values.verbose) console.log([...counts].map(([what, count]) => `${what}: ${count}`).join(", "));
 for (const [what, seeds] of failedSeeds) {
   console.log(`${what}: ${seeds.length} seeds, ${seeds.slice(0, 8).join(" ")}`);
 }
-const rate = runs / ((performance.now() - startedMs) / 1_000);
-console.log(`${runs} runs from seed ${values.seed}, ${failed} failed, ${rate.toFixed(2)} seeds/s`);
+console.log(progressLine());
 if (values.explain !== undefined) await explainFirst(values.explain);
 process.exitCode = failed > 0 ? 1 : 0;
+
+function progressLine(): string {
+  const rate = runs / ((performance.now() - startedMs) / 1_000);
+  return `${runs} runs from seed ${values.seed}, ${failed} failed, ${rate.toFixed(2)} seeds/s`;
+}
 
 function report(result: SeedReport): void {
   runs++;
