@@ -192,6 +192,9 @@ class Run {
       this.#watch(first!, { ...EVERYTHING, name: `all anywhere ${i + 1}`, roams: true });
     }
     this.#watch(first!, { ...EVERYTHING, name: "all slowly", roams: true, isSlow: true });
+    for (let i = 0; i < scenario.futureWatchers; i++) {
+      this.#watch(first!, { ...EVERYTHING, name: `all to come ${i + 1}`, roams: true, looksAhead: true });
+    }
     for (let i = 0; i < scenario.slowWatchers; i++) {
       this.#watch(first!, { ...EVERYTHING, name: `all of ${first!.name} slowly ${i + 1}`, isSlow: true });
     }

@@ -15,6 +15,8 @@ export interface Scenario extends TroublePlan, MachineHardware {
   readonly roamers: number;
   /** Watchers that stay at one member and rest now and then, besides one that roams. */
   readonly slowWatchers: number;
+  /** Watchers that roam, and now and then begin at a revision that is not there yet. */
+  readonly futureWatchers: number;
   readonly troubleMs: number;
   /** Much is written while somebody is away, who then needs a snapshot. */
   readonly floods: boolean;
@@ -96,5 +98,6 @@ export function drawScenario(random: SeededRandom, troubleMs: number): Scenario 
     },
     roamers: random.pick([1, 1, 4]),
     slowWatchers: 0,
+    futureWatchers: 0,
   };
 }

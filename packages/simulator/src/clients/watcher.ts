@@ -32,6 +32,8 @@ export interface WatcherOptions {
   readonly filters?: readonly ("puts" | "deletes")[];
   /** Goes to another member each time that its stream ends. */
   readonly roams?: boolean;
+  /** Begins at a later revision than it need, now and then, which may not be there yet. */
+  readonly looksAhead?: boolean;
   /** Takes nothing for a while, now and then. */
   readonly isSlow?: boolean;
 }
@@ -44,13 +46,14 @@ const FILTERS = {
 };
 const MEAN_WORK_MS = 1_000;
 const MEAN_REST_MS = 500;
+const MAX_AHEAD = 300;
 const STREAM_TIMEOUT_MS = Number.POSITIVE_INFINITY;
 
 /** Watches [key, end) at one member for ever: goes on behind what it has seen whenever the stream ends. */
 export class Watcher {
   readonly options: WatcherOptions;
   readonly seen: WatchedChange[] = [];
-  /** Revisions that were compacted before it could see them. */
+  /** Revisions that were compacted before it could see them, or that it did not ask for. */
   readonly gaps: { readonly from: number; readonly to: number }[] = [];
   machine: Machine;
   readonly #world: World;
@@ -93,8 +96,13 @@ export class Watcher {
 
   #connect(): void {
     if (this.#stopped) return;
-    const { name, key, end, filters = [], roams } = this.options;
+    const { name, key, end, filters = [], roams, looksAhead } = this.options;
     if (roams === true) this.machine = this.#random.pick(this.#world.machines);
+    if (looksAhead === true && this.#random.chance(0.5)) {
+      const ahead = this.#next + 1 + this.#random.below(MAX_AHEAD);
+      this.gaps.push({ from: this.#next, to: ahead - 1 });
+      this.#next = ahead;
+    }
     this.#asksForPrevious = this.#random.chance(0.5);
     this.#recorded = this.#world.recorder?.watched(name, this.machine.name, this.#next);
     const stream = openStream(this.#world, this.machine, "/etcdserverpb.Watch/Watch", STREAM_TIMEOUT_MS, {

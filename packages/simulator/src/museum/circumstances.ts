@@ -245,3 +245,10 @@ export const RESTING_WATCHERS: Partial<Scenario> = {
   movesLeader: false,
   replacesMembers: false,
 };
+
+/** Watchers wait for revisions that a member does not have when it gets the state of the others. */
+export const FUTURE_WATCHERS: Partial<Scenario> = {
+  ...SNAPSHOTS,
+  futureWatchers: 20,
+  faults: ["pause", "partition", "cut", "bad-links"],
+};

@@ -1,15 +1,11 @@
 import { decodeConfChange, EntryType, type Message, type RawNode } from "@quorate/raft";
-import type { MemberParts } from "@quorate/server/simulation";
-import { ELECTIONS, SNAPSHOTS, TRANSFERS } from "./circumstances.ts";
+import { ELECTIONS, TRANSFERS } from "./circumstances.ts";
 import type { Exhibit } from "./exhibit.ts";
 import { RARE_LOG_EXHIBITS } from "./log.ts";
 import { replaceMethod } from "./replace-method.ts";
 import { RARE_STORAGE_EXHIBITS } from "./storage.ts";
 
 type RaftLog = RawNode["raft"]["log"];
-type WatchHub = MemberParts["context"]["watches"];
-type Watcher = Parameters<WatchHub["register"]>[0];
-type Hand = (watcher: Watcher, body: unknown, next: number) => void;
 
 /**
  * Mistakes that the simulation cannot be relied on to find: they need several rare things at once. Who makes such a thing
@@ -29,20 +25,6 @@ export const UNFOUND_EXHIBITS: readonly Exhibit[] = [
         if (index <= log.committed || index > log.lastIndex()) return false;
         log.commitTo(index);
         return true;
-      });
-    },
-  },
-  {
-    name: "watch-goes-back",
-    mistake:
-      "a watcher of a future revision goes back to the current one when a snapshot has replaced the state",
-    origin: "etcd#15271",
-    circumstances: { ...SNAPSHOTS, roamers: 20, faults: ["pause", "partition", "cut", "bad-links"] },
-    inMember({ parts }) {
-      const { catchUp, source } = parts.context.watches;
-      replaceMethod<Hand>(catchUp, "hand", (hand) => (watcher, body, next) => {
-        hand(watcher, body, next);
-        if (next > source.currentRevision) watcher.next = next;
       });
     },
   },

@@ -1,5 +1,5 @@
 import type { MemberParts } from "@quorate/server/simulation";
-import { RESTING_WATCHERS, SNAPSHOTS } from "./circumstances.ts";
+import { FUTURE_WATCHERS, RESTING_WATCHERS, SNAPSHOTS } from "./circumstances.ts";
 import type { Exhibit } from "./exhibit.ts";
 import { replaceMethod } from "./replace-method.ts";
 
@@ -160,6 +160,20 @@ export const WATCH_EXHIBITS: readonly Exhibit[] = [
           }
           for (const event of body.events) sendBody(watcher, bodyLike(body, [event]));
         });
+      });
+    },
+  },
+  {
+    name: "watch-goes-back",
+    mistake:
+      "a watcher of a future revision goes back to the current one when a snapshot has replaced the state",
+    origin: "etcd#15271",
+    circumstances: FUTURE_WATCHERS,
+    inMember({ parts }) {
+      const { catchUp, source } = parts.context.watches;
+      replaceMethod<Hand>(catchUp, "hand", (hand) => (watcher, body, next) => {
+        hand(watcher, body, next);
+        if (next > source.currentRevision) watcher.next = next;
       });
     },
   },
