@@ -28,6 +28,8 @@ export interface HttpExchange {
   /** Takes ownership of `chunk`. False: wait for `onDrain`. */
   write(chunk: Uint8Array): boolean;
   end(chunk?: Uint8Array): void;
+  /** Resets the stream, so that the client does not take what it got for a whole response. */
+  abort(): void;
   /** Withholds window updates; what the client was already allowed to send still arrives. */
   pauseReading(): void;
   resumeReading(): void;
@@ -35,7 +37,10 @@ export interface HttpExchange {
   onData?: ((chunk: Uint8Array) => void) | undefined;
   onEnd?: (() => void) | undefined;
   onDrain?: (() => void) | undefined;
-  /** The client is gone before the response was complete. */
+  /**
+   * The exchange is over and its handler did not end it (with `respond`, `end` or `abort`): the client is gone, or a callback
+   * of the handler threw. Exactly once, and at once when that had happened before this was set.
+   */
   onAbort?: (() => void) | undefined;
   readonly ended: boolean;
   userData: unknown;
@@ -69,10 +74,7 @@ export class HttpExchangeStream extends Http2Stream {
   }
 
   override onAbort(): void {
-    const { exchange } = this;
-    if (exchange.ended) return;
-    exchange.ended = true;
-    this.guard(() => exchange.onAbort?.());
+    this.exchange.abandon();
   }
 
   override onWritable(): void {
@@ -83,15 +85,27 @@ export class HttpExchangeStream extends Http2Stream {
     // Plain responses end with their last DATA frame.
   }
 
-  /** A handler that throws loses its exchange, not the process. */
+  /** A handler that throws loses its exchange, not the process: the answer is 500 if none has begun. */
   guard(step: () => void): void {
     try {
       step();
     } catch (error) {
-      this.owner.server.reportHandlerError(error, this.exchange.path);
-      this.exchange.ended = true;
-      this.reset(INTERNAL_ERROR);
+      const { exchange } = this;
+      this.owner.server.reportHandlerError(error, exchange.path);
+      if (exchange.ended) return;
+      const hasBegun = (this.state & HEADERS_SENT) !== 0;
+      exchange.abandon();
+      if (hasBegun) this.reset(INTERNAL_ERROR);
+      else this.#answerInternalError();
     }
+  }
+
+  #answerInternalError(): void {
+    const { encoder } = this.connection;
+    encoder.begin();
+    encoder.field(":status", "500", INDEX_FIELD);
+    this.state |= HEADERS_SENT;
+    this.connection.writeHeaderBlock(this, encoder.end(), true);
   }
 }
 
@@ -106,7 +120,9 @@ class Exchange implements HttpExchange {
   onData: ((chunk: Uint8Array) => void) | undefined = undefined;
   onEnd: (() => void) | undefined = undefined;
   onDrain: (() => void) | undefined = undefined;
-  onAbort: (() => void) | undefined = undefined;
+  #onAbort: (() => void) | undefined = undefined;
+  /** It is over without its handler, who has not been told yet. */
+  #untold = false;
   readonly #stream: HttpExchangeStream;
   readonly #block: HeaderBlock;
 
@@ -170,6 +186,36 @@ class Exchange implements HttpExchange {
     if ((this.#stream.state & HEADERS_SENT) === 0) this.writeHead(200, {});
     this.ended = true;
     this.#stream.queueEnd(false);
+  }
+
+  abort(): void {
+    if (this.ended) return;
+    this.ended = true;
+    this.#stream.reset(INTERNAL_ERROR);
+  }
+
+  /** Ends it without its handler, and tells that. */
+  abandon(): void {
+    if (this.ended) return;
+    this.ended = true;
+    this.#untold = true;
+    this.#tellHandler();
+  }
+
+  get onAbort(): (() => void) | undefined {
+    return this.#onAbort;
+  }
+
+  set onAbort(callback: (() => void) | undefined) {
+    this.#onAbort = callback;
+    this.#tellHandler();
+  }
+
+  #tellHandler(): void {
+    const onAbort = this.#onAbort;
+    if (!this.#untold || onAbort === undefined) return;
+    this.#untold = false;
+    this.#stream.guard(onAbort);
   }
 
   pauseReading(): void {

@@ -19,8 +19,11 @@ import { decodeBinary, metadataValue, valuesOf } from "./metadata.ts";
 import { percentEncode } from "./percent-encoding.ts";
 import { Code, GrpcError } from "./status.ts";
 
-/** Why a call ended before the handler ended it. */
-export type CancelReason = "canceled" | "deadline" | "disconnected";
+/**
+ * Why a call ended before its handler ended it: its client gave it up, its time was over, the connection was lost, or it
+ * failed here, for what the client sent or because a callback of its handler threw.
+ */
+export type CancelReason = "canceled" | "deadline" | "disconnected" | "failed";
 
 /** Where a call comes from. */
 export interface Peer {
@@ -70,7 +73,10 @@ export interface ServerCall {
   onMessage?: ((message: Uint8Array) => void) | undefined;
   onHalfClose?: (() => void) | undefined;
   onDrain?: (() => void) | undefined;
-  /** At most once, and never after the call was ended by us. */
+  /**
+   * The call has ended and its handler did not end it: exactly once, whatever the reason, and at once when that had
+   * happened before this was set. A handler that ends its call itself (`reply`, `end`, `fail`) hears nothing.
+   */
   onCancel?: ((reason: CancelReason) => void) | undefined;
   readonly ended: boolean;
   /** Octets accepted by `send` or `reply` that are not on their way yet. */
@@ -92,7 +98,9 @@ export class ServerCallStream extends GrpcStream implements ServerCall, Expiring
   onMessage: ((message: Uint8Array) => void) | undefined = undefined;
   onHalfClose: (() => void) | undefined = undefined;
   onDrain: (() => void) | undefined = undefined;
-  onCancel: ((reason: CancelReason) => void) | undefined = undefined;
+  #onCancel: ((reason: CancelReason) => void) | undefined = undefined;
+  /** Why the call was ended, until its handler has been told. */
+  #untold: CancelReason | undefined = undefined;
   #deadline: Deadline | undefined = undefined;
   #headers: [string, string][] | undefined = undefined;
   #trailers: [string, string][] | undefined = undefined;
@@ -148,8 +156,7 @@ export class ServerCallStream extends GrpcStream implements ServerCall, Expiring
 
   onDeadline(): void {
     this.#deadline = undefined;
-    this.#cancel("deadline");
-    this.fail(Code.DEADLINE_EXCEEDED, "context deadline exceeded");
+    this.#failFor("deadline", Code.DEADLINE_EXCEEDED, "context deadline exceeded");
   }
 
   deliverMessage(message: Uint8Array): void {
@@ -159,7 +166,7 @@ export class ServerCallStream extends GrpcStream implements ServerCall, Expiring
     try {
       if (unary === undefined) this.onMessage?.(message);
       else if (this.receivedMessages === 1) unary(message, this);
-      else this.fail(Code.INTERNAL, "unary call with more than one request message");
+      else this.failReceiving(Code.INTERNAL, "unary call with more than one request message");
     } catch (error) {
       this.failWith(error);
     }
@@ -168,14 +175,16 @@ export class ServerCallStream extends GrpcStream implements ServerCall, Expiring
   deliverEnd(): void {
     try {
       if (this.head.route!.unary === undefined) this.onHalfClose?.();
-      else if (this.receivedMessages === 0) this.fail(Code.INTERNAL, "unary call without a request message");
+      else if (this.receivedMessages === 0) {
+        this.failReceiving(Code.INTERNAL, "unary call without a request message");
+      }
     } catch (error) {
       this.failWith(error);
     }
   }
 
   failReceiving(code: number, details: string): void {
-    this.fail(code, details);
+    this.#failFor("failed", code, details);
   }
 
   override onHeaders(): void {
@@ -185,8 +194,7 @@ export class ServerCallStream extends GrpcStream implements ServerCall, Expiring
 
   override onAbort(_code: number, origin: AbortOrigin): void {
     if (this.ended) return;
-    this.#cancel(origin === "disconnected" ? "disconnected" : "canceled");
-    this.#finish(Code.CANCELLED);
+    this.#finish(Code.CANCELLED, ABORT_REASONS[origin]);
   }
 
   override onWritable(): void {
@@ -198,12 +206,21 @@ export class ServerCallStream extends GrpcStream implements ServerCall, Expiring
     }
   }
 
-  #cancel(reason: CancelReason): void {
-    const { onCancel } = this;
-    if (onCancel === undefined) return;
-    this.onCancel = undefined;
+  get onCancel(): ((reason: CancelReason) => void) | undefined {
+    return this.#onCancel;
+  }
+
+  set onCancel(callback: ((reason: CancelReason) => void) | undefined) {
+    this.#onCancel = callback;
+    if (this.#untold !== undefined) this.#tellHandler(this.#untold);
+  }
+
+  #tellHandler(reason: CancelReason): void {
+    const onCancel = this.#onCancel;
+    this.#untold = onCancel === undefined ? reason : undefined;
+    this.#onCancel = undefined;
     try {
-      onCancel(reason);
+      onCancel?.(reason);
     } catch (error) {
       this.owner.server.reportHandlerError(error, this.path);
     }
@@ -212,11 +229,11 @@ export class ServerCallStream extends GrpcStream implements ServerCall, Expiring
   /** A handler threw: its GrpcError is the status, anything else is a defect and becomes UNKNOWN. */
   failWith(error: unknown): void {
     if (error instanceof GrpcError) {
-      this.fail(error.code, error.details);
+      this.#failFor("failed", error.code, error.details);
       return;
     }
     this.owner.server.reportHandlerError(error, this.path);
-    this.fail(Code.UNKNOWN, error instanceof Error ? error.message : String(error));
+    this.#failFor("failed", Code.UNKNOWN, error instanceof Error ? error.message : String(error));
   }
 
   // ---- What we answer ----
@@ -343,8 +360,12 @@ export class ServerCallStream extends GrpcStream implements ServerCall, Expiring
   }
 
   fail(code: number, message: string): void {
-    if (this.ended) return;
-    this.#endWith(code, message);
+    this.#failFor(undefined, code, message);
+  }
+
+  /** `reason`: why, when it is not the handler that ends the call. */
+  #failFor(reason: CancelReason | undefined, code: number, message: string): void {
+    if (!this.ended) this.#endWith(code, message, reason);
   }
 
   /** Answers with an HTTP status other than 200, as gRPC does for requests that are not gRPC. */
@@ -359,10 +380,10 @@ export class ServerCallStream extends GrpcStream implements ServerCall, Expiring
     this.connection.writeHeaderBlock(this, encoder.end(), true);
   }
 
-  #endWith(code: number, message: string): void {
+  #endWith(code: number, message: string, reason?: CancelReason): void {
     this.#status = code;
     this.#statusMessage = message;
-    this.#finish(code);
+    this.#finish(code, reason);
     // A failing call does not wait for its queue: what was not sent yet is dropped.
     if (code !== Code.OK && this.queuedBytes > 0 && !this.#midMessage()) this.dropQueue();
     if (this.queuedBytes > 0) this.queueEnd(true);
@@ -398,8 +419,11 @@ export class ServerCallStream extends GrpcStream implements ServerCall, Expiring
     connection.writeHeaderBlock(this, encoder.end(), true);
   }
 
-  /** The call is over for the handler and the metrics; its last octets may still be waiting for the windows. */
-  #finish(code: number): void {
+  /**
+   * Every end of a call leads through here, once. It is over for the handler and the metrics; its last octets may still be
+   * waiting for the windows. With a `reason` it was not the handler that ended it, so it is told.
+   */
+  #finish(code: number, reason?: CancelReason): void {
     this.ended = true;
     if (this.#deadline !== undefined) {
       this.owner.server.deadlines.cancel(this.#deadline);
@@ -409,13 +433,22 @@ export class ServerCallStream extends GrpcStream implements ServerCall, Expiring
     const { route } = this.head;
     if (route !== undefined) route.stats.handled[code] = (route.stats.handled[code] ?? 0) + 1;
     const { observer } = this.owner.server;
-    if (observer === undefined) return;
-    try {
-      observer.onCallEnd(this, code);
-    } catch (error) {
-      this.owner.server.reportHandlerError(error, this.path);
+    if (observer !== undefined) {
+      try {
+        observer.onCallEnd(this, code);
+      } catch (error) {
+        this.owner.server.reportHandlerError(error, this.path);
+      }
     }
+    if (reason !== undefined) this.#tellHandler(reason);
   }
 }
 
+/** `goaway` ends streams of clients only. */
+const ABORT_REASONS: Readonly<Record<AbortOrigin, CancelReason>> = {
+  peer: "canceled",
+  local: "failed",
+  disconnected: "disconnected",
+  goaway: "canceled",
+};
 const NOTHING = new Uint8Array(0);

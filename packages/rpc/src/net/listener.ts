@@ -109,13 +109,13 @@ export class Listener {
   }
 
   #onSecure(socket: tls.TLSSocket): void {
+    socket.on("error", destroyThis);
     const refusal = this.#options.checkTls?.(socket);
     if (refusal !== undefined) {
       this.#reject(new Error(refusal), socket);
       return;
     }
     socket.setNoDelay(true);
-    socket.on("error", destroyThis);
     if (socket.alpnProtocol === "h2") this.#serveHttp2(socket);
     else if (socket.alpnProtocol === "http/1.1") this.#serveHttp1(socket);
     else this.#sniff(socket);

@@ -73,6 +73,8 @@ export class RawSocket {
     this.#socket.on("end", () => this.destroy());
     this.#socket.on("error", () => this.destroy());
     this.#socket.on("close", () => this.#onClose());
+    // One that broke before it got here may have said so already.
+    if (this.#socket.destroyed) process.nextTick(() => this.#onClose());
     if (early.length > 0) process.nextTick(() => this.#events.onRead(early, early.length));
   }
 
