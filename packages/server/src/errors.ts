@@ -115,13 +115,12 @@ export class RequestError extends Error {
   }
 }
 
-/** The gRPC status of any error; what we do not know is `Unknown` with its own text, as in etcd. */
-export function statusOf(error: unknown): readonly [code: number, message: string] {
+/** The gRPC status of a failure that clients are told of; undefined for any other error. */
+export function statusOf(error: unknown): readonly [code: number, message: string] | undefined {
   if (error instanceof Error && "code" in error && typeof error.code === "string" && error.code in FAILURES) {
     return FAILURES[error.code as FailureCode];
   }
-  if (error instanceof RequestError) return FAILURES[error.failure];
-  return [Code.UNKNOWN, error instanceof Error ? error.message : String(error)];
+  return error instanceof RequestError ? FAILURES[error.failure] : undefined;
 }
 
 /** Whether applying refused the request as every member would, as opposed to having failed. */

@@ -179,6 +179,8 @@ export abstract class GrpcStream extends Http2Stream {
 
   override resumeReading(): void {
     this.#pausedByCaller = false;
+    // From within a delivery: that goes on, unless something is being held already behind what is being delivered.
+    if (this.#delivering && this.#held === undefined) this.state &= ~READING_PAUSED;
     this.#releaseHeld();
   }
 

@@ -30,6 +30,8 @@ export interface HttpExchange {
   end(chunk?: Uint8Array): void;
   /** Resets the stream, so that the client does not take what it got for a whole response. */
   abort(): void;
+  /** As if a callback of the handler had thrown `error`: it is reported, and answered with 500 or a reset. */
+  failWith(error: unknown): void;
   /** Withholds window updates; what the client was already allowed to send still arrives. */
   pauseReading(): void;
   resumeReading(): void;
@@ -90,14 +92,18 @@ export class HttpExchangeStream extends Http2Stream {
     try {
       step();
     } catch (error) {
-      const { exchange } = this;
-      this.owner.server.reportHandlerError(error, exchange.path);
-      if (exchange.ended) return;
-      const hasBegun = (this.state & HEADERS_SENT) !== 0;
-      exchange.abandon();
-      if (hasBegun) this.reset(INTERNAL_ERROR);
-      else this.#answerInternalError();
+      this.failWith(error);
     }
+  }
+
+  failWith(error: unknown): void {
+    const { exchange } = this;
+    this.owner.server.reportHandlerError(error, exchange.path);
+    if (exchange.ended) return;
+    const hasBegun = (this.state & HEADERS_SENT) !== 0;
+    exchange.abandon();
+    if (hasBegun) this.reset(INTERNAL_ERROR);
+    else this.#answerInternalError();
   }
 
   #answerInternalError(): void {
@@ -192,6 +198,10 @@ class Exchange implements HttpExchange {
     if (this.ended) return;
     this.ended = true;
     this.#stream.reset(INTERNAL_ERROR);
+  }
+
+  failWith(error: unknown): void {
+    this.#stream.failWith(error);
   }
 
   /** Ends it without its handler, and tells that. */

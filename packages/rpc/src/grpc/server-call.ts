@@ -61,6 +61,11 @@ export interface ServerCall {
   replyInParts(parts: readonly Uint8Array[], release: (part: Uint8Array) => void): void;
   /** Ends the call with a status other than OK. */
   fail(code: number, message: string): void;
+  /**
+   * Ends the call as if a callback of its handler had thrown `error`: a GrpcError is the status; anything else is a defect,
+   * which is reported and becomes UNKNOWN. The handler is told (`onCancel`).
+   */
+  failWith(error: unknown): void;
   /** Sends a message of a stream. False: the peer is slow, wait for `onDrain`. */
   send(message: Uint8Array): boolean;
   sendHeaders(): void;
@@ -226,7 +231,6 @@ export class ServerCallStream extends GrpcStream implements ServerCall, Expiring
     }
   }
 
-  /** A handler threw: its GrpcError is the status, anything else is a defect and becomes UNKNOWN. */
   failWith(error: unknown): void {
     if (error instanceof GrpcError) {
       this.#failFor("failed", error.code, error.details);

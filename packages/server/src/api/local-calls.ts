@@ -1,4 +1,4 @@
-import type { CancelReason, Peer, ServerCall } from "@quorate/rpc";
+import { type CancelReason, GrpcError, type Peer, type ServerCall } from "@quorate/rpc";
 import { Code } from "../errors.ts";
 import type { GatewayBackend, GatewayCall, GatewaySink } from "../http/gateway/backend.ts";
 import type { Clock, Timer } from "../seams/clock.ts";
@@ -6,16 +6,27 @@ import type { Services, StreamHandler, UnaryHandler } from "./services.ts";
 
 const LOOPBACK: Peer = { address: "127.0.0.1", port: 0 };
 
-/** Calls of this member's own services from within the process, with the checks and limits that gRPC calls have. */
-export function localCalls(services: Services, clock: Clock, maxReceiveBytes: number): GatewayBackend {
+/** What threw and must not: in a handler, or in whoever called it. */
+export type ReportDefect = (error: unknown, path: string) => void;
+
+/**
+ * Calls of this member's own services from within the process, with the checks and limits that gRPC calls have, and the
+ * same contract for their handlers (`call-contract.test.ts`).
+ */
+export function localCalls(
+  services: Pick<Services, "unary" | "streams">,
+  clock: Clock,
+  maxReceiveBytes: number,
+  report: ReportDefect = () => {},
+): GatewayBackend {
   return {
     start(path, metadata, deadlineMs, sink) {
-      const call = new LocalCall(path, metadata, deadlineMs, sink, clock, maxReceiveBytes);
+      const call = new LocalCall(path, metadata, deadlineMs, sink, clock, maxReceiveBytes, report);
       call.start(services.unary.get(path), services.streams.get(path));
       const caller: GatewayCall = {
         send: (message) => call.receive(message),
         halfClose: () => call.receiveEnd(),
-        cancel: () => call.cancel("canceled"),
+        cancel: () => call.cancel(),
         pause: () => call.pauseOutput(),
         resume: () => call.resumeOutput(),
       };
@@ -32,13 +43,19 @@ class LocalCall implements ServerCall {
   readonly #metadata: Map<string, string[]>;
   readonly #sink: GatewaySink;
   readonly #maxReceiveBytes: number;
+  readonly #report: ReportDefect;
   readonly #deadline: Timer | undefined;
   #unary: UnaryHandler | undefined;
   /** Requests that came while the handler did not read. */
   #waiting: Uint8Array[] = [];
-  #readingPaused = false;
   #inputEnded = false;
+  #inputEndDelivered = false;
+  #delivering = false;
+  #readingPaused = false;
   #outputPaused = false;
+  #onCancel: ((reason: CancelReason) => void) | undefined = undefined;
+  /** Why the call was ended, until its handler has been told. */
+  #untold: CancelReason | undefined = undefined;
   ended = false;
   userData: unknown = undefined;
   queuedBytes = 0;
@@ -47,7 +64,6 @@ class LocalCall implements ServerCall {
   onMessage?: ((message: Uint8Array) => void) | undefined = undefined;
   onHalfClose?: (() => void) | undefined = undefined;
   onDrain?: (() => void) | undefined = undefined;
-  onCancel?: ((reason: CancelReason) => void) | undefined = undefined;
 
   constructor(
     path: string,
@@ -56,11 +72,13 @@ class LocalCall implements ServerCall {
     sink: GatewaySink,
     clock: Clock,
     maxReceiveBytes: number,
+    report: ReportDefect,
   ) {
     this.path = path;
     this.#metadata = metadata;
     this.#sink = sink;
     this.#maxReceiveBytes = maxReceiveBytes;
+    this.#report = report;
     this.deadlineMs = clock.nowMs() + timeoutMs;
     this.#deadline =
       timeoutMs === Number.POSITIVE_INFINITY ? undefined : clock.setTimer(timeoutMs, () => this.#expire());
@@ -78,28 +96,24 @@ class LocalCall implements ServerCall {
   // What the caller does.
 
   receive(message: Uint8Array): void {
-    if (this.ended) return;
+    if (this.ended || this.#inputEnded) return;
     if (message.length > this.#maxReceiveBytes) {
-      this.cancel("canceled");
       const text = `grpc: received message larger than max (${message.length} vs. ${this.#maxReceiveBytes})`;
-      this.#sink.onEnd(Code.RESOURCE_EXHAUSTED, text);
+      this.#endWith(Code.RESOURCE_EXHAUSTED, text, "failed");
       return;
     }
-    if (this.#readingPaused) this.#waiting.push(message);
-    else this.#deliver(message);
+    this.#waiting.push(message);
+    this.#deliverWaiting();
   }
 
   receiveEnd(): void {
     this.#inputEnded = true;
-    if (this.#waiting.length === 0 && !this.ended) this.#guard(() => this.onHalfClose?.());
+    this.#deliverWaiting();
   }
 
   /** No callback of the sink follows. */
-  cancel(reason: CancelReason): void {
-    if (!this.#finish()) return;
-    const { onCancel } = this;
-    this.onCancel = undefined;
-    onCancel?.(reason);
+  cancel(): void {
+    this.#finish("canceled");
   }
 
   pauseOutput(): void {
@@ -135,32 +149,49 @@ class LocalCall implements ServerCall {
     return false;
   }
 
+  get onCancel(): ((reason: CancelReason) => void) | undefined {
+    return this.#onCancel;
+  }
+
+  set onCancel(callback: ((reason: CancelReason) => void) | undefined) {
+    this.#onCancel = callback;
+    if (this.#untold !== undefined) this.#tellHandler(this.#untold);
+  }
+
   reply(message: Uint8Array): void {
-    if (!this.#finish()) return;
-    this.sentMessages = 1;
-    this.#sink.onMessage(message);
-    this.#sink.onEnd(Code.OK, "");
+    if (this.ended) return;
+    this.send(message);
+    this.end();
   }
 
   replyInParts(parts: readonly Uint8Array[], release: (part: Uint8Array) => void): void {
-    const message = Buffer.concat(parts);
+    const message = this.ended ? undefined : Buffer.concat(parts);
     for (const part of parts) release(part);
-    this.reply(message);
+    if (message !== undefined) this.reply(message);
   }
 
   send(message: Uint8Array): boolean {
     if (this.ended) return false;
     this.sentMessages++;
-    this.#sink.onMessage(message);
-    return !this.#outputPaused;
+    this.#tellCaller(() => this.#sink.onMessage(message));
+    return !this.ended && !this.#outputPaused;
   }
 
   end(): void {
-    if (this.#finish()) this.#sink.onEnd(Code.OK, "");
+    this.#endWith(Code.OK, "", undefined);
   }
 
   fail(code: number, message: string): void {
-    if (this.#finish()) this.#sink.onEnd(code, message);
+    this.#endWith(code, message, undefined);
+  }
+
+  failWith(error: unknown): void {
+    if (error instanceof GrpcError) {
+      this.#endWith(error.code, error.details, "failed");
+      return;
+    }
+    this.#report(error, this.path);
+    this.#endWith(Code.UNKNOWN, error instanceof Error ? error.message : String(error), "failed");
   }
 
   pauseReading(): void {
@@ -169,38 +200,82 @@ class LocalCall implements ServerCall {
 
   resumeReading(): void {
     this.#readingPaused = false;
-    while (this.#waiting.length > 0 && !this.#readingPaused && !this.ended)
-      this.#deliver(this.#waiting.shift()!);
-    if (this.#waiting.length === 0 && this.#inputEnded && !this.#readingPaused && !this.ended) {
-      this.#guard(() => this.onHalfClose?.());
+    this.#deliverWaiting();
+  }
+
+  /** What the caller has sent, in order, as far as the handler reads: the end comes behind the last message. */
+  #deliverWaiting(): void {
+    if (this.#delivering) return;
+    this.#delivering = true;
+    while (this.#isReading && this.#waiting.length > 0) this.#deliver(this.#waiting.shift()!);
+    if (this.#isReading && this.#inputEnded && !this.#inputEndDelivered) {
+      this.#inputEndDelivered = true;
+      this.#deliverEnd();
     }
+    this.#delivering = false;
+  }
+
+  get #isReading(): boolean {
+    return !this.ended && !this.#readingPaused;
   }
 
   #deliver(message: Uint8Array): void {
     this.receivedMessages++;
     const unary = this.#unary;
-    this.#guard(() => (unary === undefined ? this.onMessage?.(message) : unary(message, this)));
+    if (unary === undefined) this.#guard(() => this.onMessage?.(message));
+    else if (this.receivedMessages === 1) this.#guard(() => unary(message, this));
+    else this.#endWith(Code.INTERNAL, "unary call with more than one request message", "failed");
+  }
+
+  #deliverEnd(): void {
+    if (this.#unary === undefined) this.#guard(() => this.onHalfClose?.());
+    else if (this.receivedMessages === 0) {
+      this.#endWith(Code.INTERNAL, "unary call without a request message", "failed");
+    }
   }
 
   #expire(): void {
-    if (this.ended) return;
-    this.cancel("deadline");
-    this.#sink.onEnd(Code.DEADLINE_EXCEEDED, "context deadline exceeded");
+    this.#endWith(Code.DEADLINE_EXCEEDED, "context deadline exceeded", "deadline");
   }
 
-  #finish(): boolean {
+  /** `reason`: why, when it is not the handler that ends the call. */
+  #endWith(code: number, message: string, reason: CancelReason | undefined): void {
+    if (!this.#finish(reason)) return;
+    this.#tellCaller(() => this.#sink.onEnd(code, message));
+  }
+
+  /** Every end leads through here; true the first time. */
+  #finish(reason: CancelReason | undefined): boolean {
     if (this.ended) return false;
     this.ended = true;
     this.#waiting = [];
     this.#deadline?.cancel();
+    if (reason !== undefined) this.#tellHandler(reason);
     return true;
+  }
+
+  #tellHandler(reason: CancelReason): void {
+    const onCancel = this.#onCancel;
+    this.#untold = onCancel === undefined ? reason : undefined;
+    this.#onCancel = undefined;
+    this.#guard(() => onCancel?.(reason));
+  }
+
+  /** What the caller does with an answer is none of the handler's business: the answer may come from applying a log entry. */
+  #tellCaller(tell: () => void): void {
+    try {
+      tell();
+    } catch (error) {
+      this.#report(error, this.path);
+      this.#finish("failed");
+    }
   }
 
   #guard(run: () => void): void {
     try {
       run();
     } catch (error) {
-      this.fail(Code.UNKNOWN, error instanceof Error ? error.message : String(error));
+      this.failWith(error);
     }
   }
 }

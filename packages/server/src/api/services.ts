@@ -1,4 +1,4 @@
-import type { ServerCall } from "@quorate/rpc";
+import { GrpcError, type ServerCall } from "@quorate/rpc";
 import { decodeRangeRequest } from "@quorate/wire/hot";
 import { Code, FAILURES, type FailureCode, statusOf } from "../errors.ts";
 import type { ApiContext } from "./context.ts";
@@ -42,10 +42,9 @@ export class Services {
   /** As `addUnary`, for methods off the hot path that answer later; the promise's value is the encoded response. */
   addAsync(path: string, handle: (message: Uint8Array, call: ServerCall) => Promise<Uint8Array>): void {
     this.addUnary(path, (message, call) => {
-      handle(message, call).then(
-        (response) => call.reply(response),
-        (error: unknown) => failCall(call, error),
-      );
+      handle(message, call)
+        .then((response) => call.reply(response))
+        .catch((error: unknown) => failCall(call, error));
     });
   }
 
@@ -62,20 +61,25 @@ export class Services {
       try {
         handle(call);
       } catch (error) {
-        failCall(call, error);
+        // The call is failed for the handler, not by it: so it is told, for what it may have begun.
+        const status = statusOfRequest(error);
+        throw status === undefined ? error : new GrpcError(...status);
       }
     });
   }
 }
 
+/** Ends a call with the status of `error`. One that no client is told of is a defect of ours: it is reported (`failWith`). */
 export function failCall(call: ServerCall, error: unknown): void {
   if (call.ended) return;
-  if (isWireError(error)) {
-    call.fail(Code.INTERNAL, `grpc: error unmarshalling request: ${(error as Error).message}`);
-    return;
-  }
-  const [code, message] = statusOf(error);
-  call.fail(code, message);
+  const status = statusOfRequest(error);
+  if (status === undefined) call.failWith(error);
+  else call.fail(...status);
+}
+
+function statusOfRequest(error: unknown): readonly [code: number, message: string] | undefined {
+  if (!isWireError(error)) return statusOf(error);
+  return [Code.INTERNAL, `grpc: error unmarshalling request: ${(error as Error).message}`];
 }
 
 function refuse(call: ServerCall, failure: FailureCode): void {

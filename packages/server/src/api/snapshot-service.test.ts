@@ -47,6 +47,10 @@ class FakeCall {
     this.failure = message;
     this.#setOver();
   }
+
+  failWith(error: unknown): void {
+    this.fail(2, (error as Error).message);
+  }
 }
 
 /** A backend with about 200 KiB whose exports are counted, and may break off. */

@@ -6,7 +6,7 @@ import {
   InternalField,
   type PutRequest,
 } from "@quorate/wire/hot";
-import type { Applier } from "../../apply/applier.ts";
+import type { Applier, PutOutcome } from "../../apply/applier.ts";
 import { putCost } from "../../apply/quota.ts";
 import { Proposal } from "../../consensus/proposal.ts";
 import { isRefusal } from "../../errors.ts";
@@ -44,13 +44,24 @@ class PutProposal extends Proposal {
   }
 
   override apply(applier: Applier): void {
+    let outcome: PutOutcome;
     try {
-      const { revision, prevKv, overQuota } = applier.put(this.#put);
-      if (overQuota) failForSpace(this.#context, this.#call);
-      else this.#call.reply(encodePutResponse(headerBytes(this.#context, revision), prevKv));
+      outcome = applier.put(this.#put);
     } catch (error) {
       if (!isRefusal(error)) throw error;
       failCall(this.#call, error);
+      return;
+    }
+    if (outcome.overQuota) failForSpace(this.#context, this.#call);
+    else this.#answer(outcome.revision, outcome.prevKv);
+  }
+
+  /** The entry is applied: an answer that cannot be given concerns nobody but the client. */
+  #answer(revision: number, prevKv: Uint8Array | undefined): void {
+    try {
+      this.#call.reply(encodePutResponse(headerBytes(this.#context, revision), prevKv));
+    } catch (error) {
+      this.#call.failWith(error);
     }
   }
 

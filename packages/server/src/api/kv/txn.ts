@@ -61,13 +61,24 @@ class TxnProposal extends Proposal {
   }
 
   override apply(applier: Applier): void {
+    let applied: ReturnType<Applier["txn"]>;
     try {
-      const { outcome, overQuota } = applier.txn(this.#request);
-      if (overQuota) failForSpace(this.#context, this.#call);
-      else reply(this.#context, outcome, this.#call);
+      applied = applier.txn(this.#request);
     } catch (error) {
       if (!isRefusal(error)) throw error;
       failCall(this.#call, error);
+      return;
+    }
+    if (applied.overQuota) failForSpace(this.#context, this.#call);
+    else this.#answer(applied.outcome);
+  }
+
+  /** The entry is applied: an answer that cannot be given concerns nobody but the client. */
+  #answer(outcome: TxnOutcome): void {
+    try {
+      reply(this.#context, outcome, this.#call);
+    } catch (error) {
+      this.#call.failWith(error);
     }
   }
 

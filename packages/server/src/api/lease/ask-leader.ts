@@ -55,6 +55,7 @@ export class LeaderQuestions {
   ): Promise<Result | typeof TRY_AGAIN> {
     const { path, body, maxResponseBytes } = question;
     for (const url of leader.peerUrls) {
+      if (cancellation.canceled) throw new RequestError("CANCELED");
       const request = { leader: leader.id, url, path, body, headers: HEADERS, deadlineMs, maxResponseBytes };
       const response = await this.#requests.send(request, cancellation);
       if (cancellation.canceled) throw new RequestError("CANCELED");

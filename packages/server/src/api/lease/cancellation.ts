@@ -14,8 +14,9 @@ export class Cancellation {
     stop?.();
   }
 
-  /** `stop` ends what is waited for now; undefined when nothing is. */
+  /** `stop` ends what is waited for now, at once when the client has gone already; undefined when nothing is. */
   waitFor(stop: (() => void) | undefined): void {
-    this.#stop = stop;
+    if (this.#canceled) stop?.();
+    else this.#stop = stop;
   }
 }

@@ -59,13 +59,12 @@ export class KeepAliveStream {
   #answerLater(header: Uint8Array, id: bigint, renewal: Promise<number>): void {
     const call = this.#call;
     call.pauseReading();
-    renewal.then(
-      (ttlSeconds) => {
+    renewal
+      .then((ttlSeconds) => {
         if (call.ended) return;
         if (call.send(encodeLeaseTtl(header, id, ttlSeconds))) call.resumeReading();
-      },
-      (error: unknown) => this.#end(() => failCall(call, error)),
-    );
+      })
+      .catch((error: unknown) => this.#end(() => failCall(call, error)));
   }
 
   #end(finish: () => void): void {
