@@ -1,12 +1,12 @@
 import { AlarmType } from "../alarm/alarm-store.ts";
 import type { ApiContext } from "../api/context.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
-import { type HealthSource, handleHealth } from "./health.ts";
+import { type HealthSource, handleProbe, probeAt } from "./health.ts";
 import { notFound, type PlainRequest, type PlainResponse } from "./plain-text.ts";
 import { handleVersion, type VersionSource } from "./version.ts";
 
-/** Answers a request for a path that is not the gateway's. */
-export type PlainEndpoints = (target: string, req: PlainRequest, res: PlainResponse) => void;
+/** Answers a request for a path that is not the gateway's; its owner hears of what fails. */
+export type PlainEndpoints = (target: string, req: PlainRequest, res: PlainResponse) => void | Promise<void>;
 
 /** `/version`, `/health`, `/livez`, `/readyz` and `/metrics`. */
 export function clientEndpoints(context: ApiContext, metrics: Metrics): PlainEndpoints {
@@ -14,11 +14,11 @@ export function clientEndpoints(context: ApiContext, metrics: Metrics): PlainEnd
   const version = versionSource(context);
   return (target, req, res) => {
     const url = URL.parse(target, "http://localhost");
-    if (url === null) notFound(res);
-    else if (url.pathname === "/version") handleVersion(version, req, res);
-    else if (handleHealth(health, url, req, res)) return;
-    else if (url.pathname === "/metrics") void answerMetrics(metrics, res);
-    else notFound(res);
+    if (url === null) return notFound(res);
+    if (url.pathname === "/version") return handleVersion(version, req, res);
+    if (url.pathname === "/metrics") return answerMetrics(metrics, res);
+    const probe = probeAt(url);
+    return probe === undefined ? notFound(res) : handleProbe(health, probe, url, req, res);
   };
 }
 

@@ -37,21 +37,41 @@ const ALARM_NAMES: Record<number, string> = {
   [AlarmType.CORRUPT]: "CORRUPT",
 };
 
-/** Serves `/health`, `/livez[/check]` and `/readyz[/check]`; false when the path is none of them. */
-export function handleHealth(source: HealthSource, url: URL, req: PlainRequest, res: PlainResponse): boolean {
-  const [, root, check, ...more] = url.pathname.split("/");
-  if (more.length > 0) return false;
-  if (root === "health" && check === undefined) {
-    if (req.method !== "GET") methodNotAllowed(res);
-    else void answerHealth(source, url, res);
-    return true;
-  }
-  if (root !== "livez" && root !== "readyz") return false;
-  const names = ROOTS[root];
-  if (check !== undefined && !names.includes(check)) return false;
+/** One of the health endpoints. */
+export interface Probe {
+  readonly root: "health" | "livez" | "readyz";
+  /** The only check that is asked for; undefined: all of them. */
+  readonly check: string | undefined;
+}
+
+/** Which of `/health`, `/livez[/check]` and `/readyz[/check]` a URL is. */
+export function probeAt({ pathname }: URL): Probe | undefined {
+  const [, root, check, ...more] = pathname.split("/");
+  if (more.length > 0) return undefined;
+  if (root === "health") return check === undefined ? { root, check } : undefined;
+  if (root !== "livez" && root !== "readyz") return undefined;
+  return check === undefined || ROOTS[root].includes(check) ? { root, check } : undefined;
+}
+
+/** Answers a health probe. */
+export async function handleProbe(
+  source: HealthSource,
+  { root, check }: Probe,
+  url: URL,
+  req: PlainRequest,
+  res: PlainResponse,
+): Promise<void> {
   if (req.method !== "GET") methodNotAllowed(res);
-  else void answerChecks(source, root, check === undefined ? names : [check], check === undefined, url, res);
-  return true;
+  else if (root === "health") await answerHealth(source, url, res);
+  else
+    await answerChecks(
+      source,
+      root,
+      check === undefined ? ROOTS[root] : [check],
+      check === undefined,
+      url,
+      res,
+    );
 }
 
 async function answerHealth(source: HealthSource, url: URL, res: PlainResponse): Promise<void> {

@@ -5,7 +5,11 @@ import type { Gateway } from "./gateway/gateway.ts";
 import { clientCommonName } from "./gateway/node-http.ts";
 
 /** Answers a request on an HTTP/2 connection that is not gRPC just as HTTP/1.1 would have been answered. */
-export function answerHttp2(exchange: HttpExchange, gateway: Gateway, endpoints: PlainEndpoints): void {
+export function answerHttp2(
+  exchange: HttpExchange,
+  gateway: Gateway,
+  endpoints: PlainEndpoints,
+): void | Promise<void> {
   const rawHeaders = rawHeadersOf(exchange);
   const { headers, answer } = gateway.admit({
     method: exchange.method,
@@ -17,12 +21,12 @@ export function answerHttp2(exchange: HttpExchange, gateway: Gateway, endpoints:
   const common: Record<string, string> = Object.fromEntries(headers);
   if (answer !== undefined) {
     exchange.respond(answer.status, { ...common, "content-type": "text/plain; charset=utf-8" }, answer.text);
-    return;
+    return undefined;
   }
-  if (gateway.serve(requestOf(exchange, rawHeaders), responseOf(exchange, common))) return;
+  if (gateway.serve(requestOf(exchange, rawHeaders), responseOf(exchange, common))) return undefined;
   let status = 200;
   let responseHeaders: HttpHeaders = common;
-  endpoints(exchange.path, exchange, {
+  return endpoints(exchange.path, exchange, {
     writeHead: (given, more) => {
       status = given;
       responseHeaders = { ...common, ...more };
@@ -57,6 +61,7 @@ function requestOf(exchange: HttpExchange, rawHeaders: readonly string[]): Gatew
 }
 
 function responseOf(exchange: HttpExchange, common: Readonly<Record<string, string>>): GatewayResponse {
+  let onAborted: (() => void) | undefined;
   return {
     head: (status, headers) => {
       const lower = headers
@@ -67,8 +72,12 @@ function responseOf(exchange: HttpExchange, common: Readonly<Record<string, stri
     },
     write: (text) => exchange.write(Buffer.from(text)),
     end: (text) => exchange.end(text === undefined ? undefined : Buffer.from(text)),
-    abort: () => exchange.end(),
+    abort: () => {
+      exchange.abort();
+      onAborted?.();
+    },
     listen: (onDrain, onClose) => {
+      onAborted = onClose;
       exchange.onDrain = onDrain;
       exchange.onAbort = onClose;
     },

@@ -4,15 +4,20 @@ import type { Services } from "../api/services.ts";
 import { createGateway, type Gateway } from "./gateway/gateway.ts";
 
 /** The JSON gateway over this member's own services; with `--enable-grpc-gateway=false` only the access rules. */
-export function openGateway(context: ApiContext, services: Services): Gateway {
+export function openGateway(
+  context: ApiContext,
+  services: Services,
+  onDefect: (error: unknown, request: string) => void,
+): Gateway {
   const { config, clock, maxReceiveBytes } = context;
   return createGateway({
-    backend: config.enableGateway ? localCalls(services, clock, maxReceiveBytes) : undefined,
+    backend: config.enableGateway ? localCalls(services, clock, maxReceiveBytes, onDefect) : undefined,
     maxRequestBytes: config.maxRequestBytes,
     clock,
     cors: config.corsOrigins,
     hostWhitelist: config.hostWhitelist,
     clientCertAuth: config.clientTls?.requireClientCertificate ?? false,
     isAuthEnabled: () => false,
+    onDefect,
   });
 }

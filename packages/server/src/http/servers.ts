@@ -2,9 +2,11 @@ import http from "node:http";
 import type { HttpExchange } from "@quorate/rpc";
 import type { ApiContext } from "../api/context.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
-import { clientEndpoints, type PlainEndpoints } from "./endpoints.ts";
+import type { RequestDefects } from "../telemetry/request-defects.ts";
+import { clientEndpoints } from "./endpoints.ts";
 import type { Gateway } from "./gateway/gateway.ts";
 import { answerHttp2 } from "./http2-requests.ts";
+import { LazyGateway } from "./lazy-gateway.ts";
 import { loadGateway } from "./load-gateway.ts";
 import { peerEndpoints } from "./peer/endpoints.ts";
 import { RequestDeadlines } from "./request-deadlines.ts";
@@ -21,77 +23,95 @@ export interface ClientHttp {
   close(): void;
 }
 
-/**
- * `openGateway` is called at the first request: gRPC clients do not need the gateway, and loading it would delay the
- * start.
- */
+/** `openGateway` is called at the first request. What fails a request unforeseen goes to `defects`. */
 export function createClientHttp(
   context: ApiContext,
   openGateway: () => Promise<Gateway>,
   metrics: Metrics,
+  defects: RequestDefects,
 ): ClientHttp {
   const endpoints = clientEndpoints(context, metrics);
-  let opening: Promise<Gateway> | undefined;
-  let gateway: Gateway | undefined;
-  const withGateway = (use: (opened: Gateway) => void) => {
-    if (gateway !== undefined) {
-      use(gateway);
-      return;
-    }
-    opening ??= loadGateway().then(openGateway);
-    void opening.then((opened) => {
-      gateway = opened;
-      use(opened);
-    });
-  };
+  const lazy = new LazyGateway(() => loadGateway().then(openGateway));
   const options: http.ServerOptions = {
     requestTimeout: 0,
     // Whoever offers another protocol (curl --http2: h2c) is answered in the one it speaks.
     shouldUpgradeCallback: (req) => req.headers.upgrade?.toLowerCase() === "websocket",
   };
   const server = http.createServer(options, (req, res) => {
-    withGateway((opened) => {
-      if (!opened.handle(req, res)) answerHttp1(endpoints, req, res);
-    });
+    // Whoever asked may be gone at any time.
+    req.on("error", ignore);
+    res.on("error", ignore);
+    lazy.use(
+      (gateway) => {
+        if (res.destroyed || gateway.handle(req, res)) return undefined;
+        req.resume();
+        return endpoints(req.url ?? "/", req, res);
+      },
+      (error) => {
+        defects.report(error, req.url ?? "");
+        answerInternalError(res);
+      },
+    );
   });
   const deadlines = new RequestDeadlines(server, HEADERS_TIMEOUT_MS);
   server.on("upgrade", (req, socket, head) => {
     deadlines.release(socket);
     socket.on("error", () => socket.destroy());
-    withGateway((opened) => {
-      if (!opened.upgrade(req, socket, head)) socket.destroy();
-    });
+    lazy.use(
+      (gateway) => {
+        if (socket.destroyed || !gateway.upgrade(req, socket, head)) socket.destroy();
+      },
+      (error) => {
+        defects.report(error, req.url ?? "");
+        socket.destroy();
+      },
+    );
   });
   return {
     server,
     onHttp2Request: (exchange) => {
-      if (gateway !== undefined) answerHttp2(exchange, gateway, endpoints);
-      else collectUntil(exchange, withGateway, (opened) => answerHttp2(exchange, opened, endpoints));
+      const early = lazy.opened === undefined ? new EarlyBody(exchange) : undefined;
+      lazy.use(
+        (gateway) => {
+          if (exchange.ended) return undefined;
+          early?.stop();
+          const answering = answerHttp2(exchange, gateway, endpoints);
+          early?.replay();
+          return answering;
+        },
+        (error) => exchange.failWith(error),
+      );
     },
-    close: () => gateway?.close(),
+    close: () => lazy.opened?.close(),
   };
 }
 
-/** Keeps what a client sends while the gateway is being loaded, and hands it on then. */
-function collectUntil(
-  exchange: HttpExchange,
-  withGateway: (use: (opened: Gateway) => void) => void,
-  answer: (opened: Gateway) => void,
-): void {
-  const chunks: Uint8Array[] = [];
-  let ended = false;
-  exchange.pauseReading();
-  exchange.onData = (chunk) => chunks.push(chunk.slice());
-  exchange.onEnd = () => {
-    ended = true;
-  };
-  withGateway((opened) => {
-    exchange.onData = undefined;
-    exchange.onEnd = undefined;
-    answer(opened);
-    replay(exchange, chunks, ended);
-    exchange.resumeReading();
-  });
+/** What a client sends while the gateway is being loaded. */
+class EarlyBody {
+  readonly #exchange: HttpExchange;
+  readonly #chunks: Uint8Array[] = [];
+  #ended = false;
+
+  constructor(exchange: HttpExchange) {
+    this.#exchange = exchange;
+    exchange.pauseReading();
+    exchange.onData = (chunk) => this.#chunks.push(chunk.slice());
+    exchange.onEnd = () => {
+      this.#ended = true;
+    };
+  }
+
+  stop(): void {
+    this.#exchange.onData = undefined;
+    this.#exchange.onEnd = undefined;
+  }
+
+  /** Hands it to whoever reads the exchange by now. */
+  replay(): void {
+    for (const chunk of this.#chunks) this.#exchange.onData?.(chunk);
+    if (this.#ended) this.#exchange.onEnd?.();
+    this.#exchange.resumeReading();
+  }
 }
 
 /** The peer port: what other members and operators ask of it. */
@@ -99,13 +119,13 @@ export function createPeerHttpServer(context: ApiContext): http.Server {
   return http.createServer(peerEndpoints(context));
 }
 
-function answerHttp1(endpoints: PlainEndpoints, req: http.IncomingMessage, res: http.ServerResponse): void {
-  req.resume();
-  res.on("error", () => {});
-  endpoints(req.url ?? "/", req, res);
+function answerInternalError(res: http.ServerResponse): void {
+  if (res.headersSent) {
+    res.destroy();
+    return;
+  }
+  res.writeHead(500, { "content-type": "text/plain; charset=utf-8", "x-content-type-options": "nosniff" });
+  res.end("Internal Server Error\n");
 }
 
-function replay(exchange: HttpExchange, chunks: readonly Uint8Array[], ended: boolean): void {
-  for (const chunk of chunks) exchange.onData?.(chunk);
-  if (ended) exchange.onEnd?.();
-}
+function ignore(): void {}

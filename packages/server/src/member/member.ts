@@ -21,6 +21,7 @@ import { realRandom } from "../seams/real-random.ts";
 import { withoutSync } from "../seams/unsafe-disk.ts";
 import { type Logger, silentLogger } from "../telemetry/logger.ts";
 import { Metrics } from "../telemetry/metrics.ts";
+import { RequestDefects } from "../telemetry/request-defects.ts";
 import { makeMissingPairs } from "../tls/generated-files.ts";
 import { Wal } from "../wal/wal.ts";
 import { LeaderMonitor } from "../watch/leader-monitor.ts";
@@ -69,6 +70,7 @@ export class Member implements AsyncDisposable {
   readonly #disk: Disk;
   readonly #hooks: MemberHooks;
   readonly #onFatal: (error: Error) => void;
+  readonly #defects: RequestDefects;
   readonly #stopping = new AbortController();
   #storage: MemberStorage | undefined;
   #parts: MemberParts | undefined;
@@ -95,6 +97,7 @@ export class Member implements AsyncDisposable {
     this.#disk = config.unsafeNoFsync ? withoutSync(new RealDisk()) : new RealDisk();
     this.#log = (hooks.logger ?? silentLogger).for("member/member.ts");
     this.#hooks = hooks;
+    this.#defects = new RequestDefects(this.#log, (error) => this.#fail(error));
     this.#onFatal =
       hooks.onFatal ??
       ((error) => {
@@ -204,7 +207,7 @@ export class Member implements AsyncDisposable {
       electionTimeoutMs(config),
       () => parts.consensus.leader !== 0n,
     );
-    this.#metrics = new Metrics(parts.context, this.#peers!.metrics);
+    this.#metrics = new Metrics(parts.context, this.#peers!.metrics, this.#defects);
     this.#duties = new ClusterDuties(parts.context, parts.compaction);
     await this.#restoreState(parts);
     if (storage.isRestart && config.features.InitialCorruptCheck) await checkAgainstPeers(parts);
@@ -281,7 +284,14 @@ export class Member implements AsyncDisposable {
   async #serveClients({ context }: MemberParts): Promise<void> {
     const { config } = this;
     const services = createServices(context, this.#leaderMonitor!);
-    const clientHttp = createClientHttp(context, () => loadGateway(context, services), this.#metrics!);
+    const defects = this.#defects;
+    const report = (error: unknown, request: string) => defects.report(error, request);
+    const clientHttp = createClientHttp(
+      context,
+      () => loadGateway(context, services, report),
+      this.#metrics!,
+      defects,
+    );
     this.#clientHttp = clientHttp;
     const grpc = new GrpcServer({
       maxReceiveMessageBytes: context.maxReceiveBytes,
@@ -292,7 +302,7 @@ export class Member implements AsyncDisposable {
         minTimeMs: config.keepaliveMinTimeMs,
       },
       onHttpRequest: (exchange) => clientHttp.onHttp2Request(exchange),
-      onHandlerError: (error, path) => this.#onHandlerError(error, path),
+      onHandlerError: report,
     });
     this.#grpc = grpc;
     for (const [path, handler] of services.unary) grpc.unary(path, handler);
@@ -309,13 +319,6 @@ export class Member implements AsyncDisposable {
         : "serving client traffic insecurely; this is strongly discouraged!";
       this.#log.info(message, { traffic: "grpc+http", address: url.replace(/^[a-z]+:\/\//, "") });
     }
-  }
-
-  #onHandlerError(error: unknown, path: string): void {
-    this.#log.error("a request handler failed", {
-      method: path,
-      error: String((error as Error)?.stack ?? error),
-    });
   }
 
   /** Runs a part of the loop; what escapes it is a broken invariant or a failed disk, and ends the member. */
@@ -412,7 +415,11 @@ async function checkAgainstPeers({ context }: MemberParts): Promise<void> {
   await initialCheck(context);
 }
 
-async function loadGateway(context: MemberParts["context"], services: Services): Promise<Gateway> {
+async function loadGateway(
+  context: MemberParts["context"],
+  services: Services,
+  onDefect: (error: unknown, request: string) => void,
+): Promise<Gateway> {
   const { openGateway } = await import("../http/open-gateway.ts");
-  return openGateway(context, services);
+  return openGateway(context, services, onDefect);
 }

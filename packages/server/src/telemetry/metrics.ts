@@ -6,6 +6,7 @@ import type { HealthCounts, LoopDelay } from "./counts.ts";
 import { loadPrometheus } from "./load-prometheus.ts";
 import { peerExposition } from "./peer-exposition.ts";
 import type { PrometheusMetrics } from "./prometheus.ts";
+import type { RequestDefects } from "./request-defects.ts";
 
 const NANOSECONDS = 1e9;
 /** How often the delay is looked at. Each look wakes the process: at 1 ms they were most of what an idle member did. */
@@ -20,13 +21,15 @@ const QUANTILES = { "0.5": 50, "0.99": 99, "0.999": 99.9, "1": 100 } as const;
 export class Metrics {
   readonly #context: ApiContext;
   readonly #peers: PeerMetrics;
+  readonly #defects: RequestDefects;
   readonly #loopDelay = monitorEventLoopDelay({ resolution: DELAY_RESOLUTION_MS });
   readonly #health: HealthCounts = { success: 0, failures: 0, checks: new Map() };
   #prometheus: Promise<PrometheusMetrics> | undefined;
 
-  constructor(context: ApiContext, peers: PeerMetrics) {
+  constructor(context: ApiContext, peers: PeerMetrics, defects: RequestDefects) {
     this.#context = context;
     this.#peers = peers;
+    this.#defects = defects;
   }
 
   /** The member serves from now on: until here the loop was busy with starting, and nobody waited for it. */
@@ -53,8 +56,7 @@ export class Metrics {
 
   /** All metrics in Prometheus's text format. */
   async exposition(): Promise<{ readonly contentType: string; readonly text: string }> {
-    this.#prometheus ??= this.#load();
-    const prometheus = await this.#prometheus;
+    const prometheus = await this.#loaded();
     const text = await prometheus.exposition();
     const links = peerExposition(formatId(this.#context.membership.localId), this.#peers);
     return { contentType: prometheus.contentType, text: `${text}\n${links}` };
@@ -62,7 +64,17 @@ export class Metrics {
 
   close(): void {
     this.#loopDelay.disable();
-    this.#prometheus?.then((prometheus) => prometheus.close());
+    // Whoever asked for one that could not be loaded has heard of it.
+    this.#prometheus?.then((prometheus) => prometheus.close()).catch(() => {});
+  }
+
+  /** What could not be loaded is tried again when it is asked for again. */
+  #loaded(): Promise<PrometheusMetrics> {
+    this.#prometheus ??= this.#load().catch((error: unknown) => {
+      this.#prometheus = undefined;
+      throw error;
+    });
+    return this.#prometheus;
   }
 
   async #load(): Promise<PrometheusMetrics> {
@@ -78,6 +90,6 @@ export class Metrics {
           ),
         })),
     };
-    return new PrometheusMetrics(this.#context, loopDelay, this.#health);
+    return new PrometheusMetrics(this.#context, loopDelay, this.#health, this.#defects);
   }
 }

@@ -7,7 +7,12 @@ import type { HealthCounts, LoopDelay } from "./counts.ts";
 export class PrometheusMetrics {
   readonly #registry = new Registry();
 
-  constructor(context: ApiContext, loopDelay: LoopDelay, health: HealthCounts) {
+  constructor(
+    context: ApiContext,
+    loopDelay: LoopDelay,
+    health: HealthCounts,
+    defects: { readonly count: number },
+  ) {
     const { backend, consensus, lessor, store, watches } = context;
     collectDefaultMetrics({ register: this.#registry, eventLoopMonitoringPrecision: 1000 });
     this.#gauge("etcd_server_has_leader", "Whether a leader is known.", () =>
@@ -94,6 +99,11 @@ export class PrometheusMetrics {
       },
     });
 
+    this.#total(
+      "quorate_request_defects_total",
+      "Requests that failed for a defect of the server; the log has them.",
+      () => defects.count,
+    );
     this.#total("etcd_server_health_success", "Successful /health answers.", () => health.success);
     this.#total("etcd_server_health_failures", "Failed /health answers.", () => health.failures);
     const checks: Counter<"type" | "name" | "status"> = new Counter({

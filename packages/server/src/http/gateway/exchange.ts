@@ -24,9 +24,9 @@ export interface GatewayResponse {
   /** Hands `text` on at once. Returns false when the client reads too slowly; then `onDrain` will be called. */
   write(text: string): boolean;
   end(text?: string): void;
-  /** Breaks the exchange off, so that the client does not take what it got for all there is. */
+  /** Breaks the exchange off, so that the client does not take what it got for all there is. `onClose` follows. */
   abort(): void;
-  /** Set once by the gateway. `onClose`: the client has gone before `end`. */
+  /** Called once by the gateway. `onClose`: the client has gone before `end`; at once when it is gone already. */
   listen(onDrain: () => void, onClose: () => void): void;
 }
 

@@ -18,6 +18,8 @@ export interface GatewayOptions extends Omit<AccessOptions, "gatewayEnabled"> {
   /** `--max-request-bytes`. */
   readonly maxRequestBytes: number;
   readonly clock: Clock;
+  /** What threw and must not, and in which RPC; the client has been answered with INTERNAL. Default: ignored. */
+  readonly onDefect?: (error: unknown, path: string) => void;
 }
 
 /** The JSON gateway of one client listener, and the access rules of all that the listener answers over HTTP. */
@@ -49,7 +51,9 @@ export function createGateway(options: GatewayOptions): Gateway {
   const active = new Set<Exchange>();
   const maxMessageBytes = options.maxRequestBytes + GRPC_OVERHEAD_BYTES;
   const context: ServeContext | undefined =
-    backend === undefined ? undefined : { backend, clock, maxMessageBytes, active };
+    backend === undefined
+      ? undefined
+      : { backend, clock, maxMessageBytes, active, onDefect: options.onDefect ?? (() => {}) };
 
   const serveInner = (request: GatewayRequest, response: GatewayResponse): void => {
     if (context !== undefined) serve(context, request, response);
@@ -86,7 +90,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       return true;
     },
     close() {
-      for (const exchange of active) exchange.shutDown();
+      for (const exchange of [...active]) exchange.shutDown();
       bridge.close();
     },
   };

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
-import { TLSSocket } from "node:tls";
+import { type PeerCertificate, TLSSocket } from "node:tls";
 import type { AccessRequest } from "./access.ts";
 import type { GatewayRequest, GatewayResponse } from "./exchange.ts";
 
@@ -48,6 +48,10 @@ export function gatewayResponse(res: ServerResponse): GatewayResponse {
     },
     abort: () => res.destroy(),
     listen: (onDrain, onClose) => {
+      if (res.destroyed) {
+        onClose();
+        return;
+      }
       res.on("drain", onDrain);
       res.on("close", () => {
         if (!res.writableFinished) onClose();
@@ -70,6 +74,8 @@ export function accessRequest(req: IncomingMessage, socket: Duplex): AccessReque
 /** The common name of a verified client certificate; empty without one. */
 export function clientCommonName(socket: Duplex | undefined): string {
   if (!(socket instanceof TLSSocket) || !socket.authorized) return "";
-  const name: string | string[] | undefined = socket.getPeerCertificate().subject?.CN;
+  // A socket that has been destroyed meanwhile has no certificate any more, whatever the declared type says.
+  const certificate: PeerCertificate | null = socket.getPeerCertificate();
+  const name: string | string[] | undefined = certificate?.subject?.CN;
   return (Array.isArray(name) ? name[0] : name) ?? "";
 }

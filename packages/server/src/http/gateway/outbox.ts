@@ -28,10 +28,17 @@ export class Outbox {
   #ending = false;
   #closed = false;
   #paused: GatewayCall | undefined;
+  readonly #onDefect: (error: unknown) => void;
 
-  constructor(response: GatewayResponse, clock: Pick<Clock, "soon">) {
+  /** `onDefect` is told of a text that could not be made or written; the exchange has been broken off. */
+  constructor(
+    response: GatewayResponse,
+    clock: Pick<Clock, "soon">,
+    onDefect: (error: unknown) => void = () => {},
+  ) {
     this.#response = response;
     this.#clock = clock;
+    this.#onDefect = onDefect;
   }
 
   /** True when nothing waits, so that a text written now goes straight on. */
@@ -87,7 +94,11 @@ export class Outbox {
         this.#scheduled = true;
         this.#clock.soon(() => {
           this.#scheduled = false;
-          this.#pump();
+          try {
+            this.#pump();
+          } catch (error) {
+            this.#break(error);
+          }
         });
         return;
       }
@@ -112,14 +123,19 @@ export class Outbox {
     try {
       const { done, value } = item.pieces.next();
       if (done !== true) return value;
-    } catch {
+    } catch (error) {
       // A message of ours that does not decode; the client must not take what it got for the whole.
-      this.close();
-      this.#response.abort();
+      this.#break(error);
       return undefined;
     }
     this.#items.shift();
     this.#unsentBytes -= item.bytes;
     return undefined;
+  }
+
+  #break(error: unknown): void {
+    this.#onDefect(error);
+    this.close();
+    this.#response.abort();
   }
 }

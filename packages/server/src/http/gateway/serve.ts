@@ -19,6 +19,8 @@ export interface ServeContext {
   readonly maxMessageBytes: number;
   /** Exchanges under way. */
   readonly active: Set<Exchange>;
+  /** Told of what threw and must not, with the path of the RPC. */
+  readonly onDefect: (error: unknown, path: string) => void;
 }
 
 /** Base64 makes a third more of bytes; whitespace and escapes may make any number of them, so there is a limit. */
@@ -36,7 +38,7 @@ export function serve(context: ServeContext, request: GatewayRequest, response: 
   const cleaned = cleanPath(path);
   if (cleaned !== path) {
     request.stopReading();
-    response.head(307, [["Location", cleaned + target.slice(path.length)]]);
+    response.head(307, [["Location", escapeForHeader(cleaned + target.slice(path.length))]]);
     response.end();
     return;
   }
@@ -52,6 +54,14 @@ export function serve(context: ServeContext, request: GatewayRequest, response: 
     request.stopReading();
     answerError(response, error.code, error.message);
   }
+}
+
+/** HTTP/2 lets a path have octets that no header may have. */
+function escapeForHeader(target: string): string {
+  return target.replace(
+    /[^\x21-\x7e]/g,
+    (octet) => `%${Buffer.from(octet, "latin1").toString("hex").toUpperCase()}`,
+  );
 }
 
 /** Forms may carry another method in a header. */
@@ -110,31 +120,61 @@ export class Exchange {
     this.#scanner = new JsonScanner(
       context.maxMessageBytes * JSON_BYTES_PER_MESSAGE_BYTE + JSON_BYTES_BESIDES,
     );
-    this.#outbox = new Outbox(response, context.clock);
+    this.#outbox = new Outbox(response, context.clock, (error) => context.onDefect(error, method.path));
   }
 
   begin(): void {
     this.#context.active.add(this);
+    this.#guard(() => this.#begin());
+  }
+
+  #begin(): void {
     this.#response.listen(
-      () => this.#outbox.drained(),
-      () => this.#clientGone(),
+      () => this.#guard(() => this.#outbox.drained()),
+      () => this.#guard(() => this.#clientGone()),
     );
+    // It may have gone while the gateway was being loaded.
+    if (this.#over) return;
     if (this.#method.clientStreaming) this.#startCall();
     if (this.#over) return;
     if (Number.isFinite(this.#deadlineMs)) {
       const { clock } = this.#context;
-      this.#timer = clock.setTimer(Math.max(this.#deadlineMs, 0), () => this.#deadlinePassed());
+      const delayMs = Math.max(this.#deadlineMs, 0);
+      this.#timer = clock.setTimer(delayMs, () => this.#guard(() => this.#deadlinePassed()));
     }
     this.#request.readBody(
-      (chunk) => this.#read(chunk),
-      () => this.#bodyEnded(),
+      (chunk) => this.#guard(() => this.#read(chunk)),
+      () => this.#guard(() => this.#bodyEnded()),
     );
   }
 
   /** The member stops. */
   shutDown(): void {
-    this.#call?.cancel();
-    this.#finish(Code.UNAVAILABLE, "etcdserver: server stopped");
+    this.#guard(() => {
+      this.#call?.cancel();
+      this.#finish(Code.UNAVAILABLE, "etcdserver: server stopped");
+    });
+  }
+
+  /** Everything that comes from outside leads through here: what throws costs the client its exchange, and nobody else. */
+  #guard(step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      this.#context.onDefect(error, this.#method.path);
+      this.#breakOff();
+    }
+  }
+
+  #breakOff(): void {
+    const hasBegun = this.#headSent;
+    this.#clientGone();
+    try {
+      if (hasBegun) this.#response.abort();
+      else answerError(this.#response, Code.INTERNAL, "internal error");
+    } catch {
+      this.#response.abort();
+    }
   }
 
   #read(chunk: Uint8Array): void {
@@ -200,6 +240,7 @@ export class Exchange {
       else this.#refuse(Code.INVALID_ARGUMENT, failure.message);
     } else {
       // Not meant to happen; it concerns nobody but this client.
+      this.#context.onDefect(failure, this.#method.path);
       this.#call?.cancel();
       this.#finish(Code.INTERNAL, "the request could not be mapped to a message");
     }
@@ -220,8 +261,8 @@ export class Exchange {
       return;
     }
     const call = backend.start(this.#method.path, this.#metadata, remainingMs, {
-      onMessage: (bytes) => this.#receive(bytes),
-      onEnd: (code, message) => this.#finish(code, message),
+      onMessage: (bytes) => this.#guard(() => this.#receive(bytes)),
+      onEnd: (code, message) => this.#guard(() => this.#finish(code, message)),
     });
     this.#call = call;
     if (this.#over) call.cancel();
@@ -303,15 +344,15 @@ export class Exchange {
 
   #sendHead(status: number, headers: readonly (readonly [string, string])[]): void {
     if (this.#headSent) return;
-    this.#headSent = true;
     this.#response.head(status, headers);
+    this.#headSent = true;
   }
 
   /** An error outside of a stream. */
   #refuse(code: number, message: string): void {
     this.#close();
-    this.#headSent = true;
     answerError(this.#response, code, message);
+    this.#headSent = true;
   }
 
   #clientGone(): void {

@@ -1,0 +1,235 @@
+import assert from "node:assert/strict";
+import http from "node:http";
+import net from "node:net";
+import { PassThrough } from "node:stream";
+import test, { type TestContext } from "node:test";
+import { TLSSocket } from "node:tls";
+import { GrpcServer } from "@quorate/rpc";
+import { RawClient, rawFrames as raw } from "@quorate/rpc/testing";
+import type { ApiContext } from "../api/context.ts";
+import { AssertionFailure } from "../assert.ts";
+import { realClock } from "../seams/real-clock.ts";
+import { silentLogger } from "../telemetry/logger.ts";
+import type { Metrics } from "../telemetry/metrics.ts";
+import { RequestDefects } from "../telemetry/request-defects.ts";
+import { FakeBackend } from "./gateway/fake-backend.testing.ts";
+import { until } from "./gateway/gateway.testing.ts";
+import { createGateway, type Gateway } from "./gateway/gateway.ts";
+import { clientCommonName } from "./gateway/node-http.ts";
+import { createClientHttp } from "./servers.ts";
+
+const WATCH = '{"create_request":{"key":"YQ=="}}';
+
+/** The client port's HTTP over a fake backend; the gateway opens when the test says so. */
+async function setUp(t: TestContext) {
+  const backend = new FakeBackend();
+  const failures: Error[] = [];
+  const defects = new RequestDefects(silentLogger, (error) => failures.push(error));
+  const report = (error: unknown, request: string) => defects.report(error, request);
+  const gateway = createGateway({
+    backend,
+    clock: realClock,
+    maxRequestBytes: 1_572_864,
+    cors: [],
+    hostWhitelist: [],
+    clientCertAuth: false,
+    isAuthEnabled: () => false,
+    onDefect: report,
+  });
+  const openings: PromiseWithResolvers<Gateway>[] = [];
+  const healthAnswered = { throws: undefined as Error | undefined };
+  const metrics = {
+    healthAnswered: () => {
+      if (healthAnswered.throws !== undefined) throw healthAnswered.throws;
+    },
+    exposition: async () => ({ contentType: "text/plain", text: "metrics" }),
+  } as unknown as Metrics;
+  const context = {
+    alarms: { list: () => [] },
+    consensus: { leader: 1n, linearizable: async () => {} },
+    membership: { version: "3.7.0" },
+    store: { get: () => undefined },
+    backend: { get: () => undefined },
+  } as unknown as ApiContext;
+  const client = createClientHttp(
+    context,
+    () => {
+      const opening = Promise.withResolvers<Gateway>();
+      openings.push(opening);
+      return opening.promise;
+    },
+    metrics,
+    defects,
+  );
+  await new Promise<void>((resolve) => client.server.listen(0, "127.0.0.1", resolve));
+  t.after(() => {
+    client.close();
+    client.server.closeAllConnections();
+    client.server.close();
+  });
+  const { port } = client.server.address() as net.AddressInfo;
+  const opening = async (n = 0) => {
+    await until(() => openings.length > n);
+    return openings[n]!;
+  };
+  const open = async () => (await opening()).resolve(gateway);
+  /** A client that writes `text` and leaves when it is told to. */
+  const raw1 = (text: string) => {
+    const socket = net.connect(port, "127.0.0.1");
+    socket.on("error", () => {});
+    socket.write(text);
+    return socket;
+  };
+  /** The same over HTTP/2. */
+  const http2 = (path: string, body?: string) => {
+    const grpc = new GrpcServer({
+      onHttpRequest: (exchange) => client.onHttp2Request(exchange),
+      onHandlerError: report,
+    });
+    const peer = new RawClient();
+    grpc.attach(peer.open, { address: "127.0.0.1", port: 1 });
+    peer.greet();
+    const fields: [string, string][] = [
+      [":method", body === undefined ? "GET" : "POST"],
+      [":scheme", "http"],
+      [":path", path],
+      [":authority", "x"],
+    ];
+    if (body === undefined) peer.send(raw.headers(1, fields, 5));
+    else peer.send(raw.headers(1, fields), raw.data(1, new Uint8Array(Buffer.from(body)), true));
+    return peer;
+  };
+  const get = (path: string) =>
+    new Promise<{ status: number | undefined; text: string }>((resolve, reject) => {
+      http
+        .get({ host: "127.0.0.1", port, path, agent: false }, async (res) => {
+          resolve({ status: res.statusCode, text: Buffer.concat(await res.toArray()).toString() });
+        })
+        .on("error", reject);
+    });
+  return { backend, client, defects, failures, gateway, get, healthAnswered, http2, open, opening, raw1 };
+}
+
+/** Waits for the answer to the only request of a peer. */
+const answered = (peer: RawClient) =>
+  until(() => {
+    peer.flush();
+    return peer.blocks.length > 0;
+  });
+const post = (body: string) =>
+  `POST /v3/watch HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+
+test("a client that goes away while the gateway is being loaded leaves no call behind", async (t) => {
+  const { backend, raw1, http2, opening, gateway, defects, client, get } = await setUp(t);
+  let requests = 0;
+  client.server.on("request", () => void requests++);
+  const plain = raw1("GET /health HTTP/1.1\r\nHost: x\r\n\r\n");
+  const sockets = [raw1(post(WATCH)), raw1(post(WATCH) + post(WATCH)), plain];
+  const peers = [http2("/v3/watch", WATCH), http2("/v3/watch", WATCH)];
+  const first = await opening();
+  await until(() => requests === 4);
+  for (const socket of sockets) socket.destroy();
+  peers[0]!.close();
+  peers[1]!.send(raw.reset(1));
+  let connections = sockets.length;
+  await until(() => {
+    client.server.getConnections((_, count) => {
+      connections = count;
+    });
+    return connections === 0;
+  });
+  // Whoever asks last is answered last.
+  const last = get("/health");
+  await until(() => requests === 5);
+  first.resolve(gateway);
+  await last;
+  assert.deepEqual(
+    backend.calls.filter(({ isCanceled }) => !isCanceled),
+    [],
+  );
+  assert.equal(defects.count, 0);
+});
+
+test("a client that goes away later ends its call, also one that waits behind another answer", async (t) => {
+  const { backend, raw1, http2, open } = await setUp(t);
+  const socket = raw1(post(WATCH) + post(WATCH));
+  const peers = [http2("/v3/watch", WATCH), http2("/v3/watch", WATCH)];
+  await open();
+  await until(() => backend.calls.length === 4);
+  socket.destroy();
+  peers[0]!.close();
+  peers[1]!.send(raw.reset(1));
+  await until(() => backend.calls.every(({ isCanceled }) => isCanceled));
+});
+
+test("a gateway that cannot be opened is answered with 500 and counted, and the next request tries again", async (t) => {
+  const { get, http2, opening, gateway, defects } = await setUp(t);
+  const answer = get("/health");
+  const peer = http2("/health");
+  (await opening()).reject(new Error("no memory"));
+  assert.deepEqual(await answer, { status: 500, text: "Internal Server Error\n" });
+  await answered(peer);
+  assert.equal(peer.blocks[0]?.fields[":status"], "500");
+  assert.equal(defects.count, 2);
+  const again = get("/health");
+  (await opening(1)).resolve(gateway);
+  assert.equal((await again).status, 200);
+});
+
+test("an endpoint that fails costs its request and no other", async (t) => {
+  const { get, http2, open, defects, healthAnswered, failures } = await setUp(t);
+  const first = get("/health");
+  await open();
+  assert.equal((await first).status, 200);
+  healthAnswered.throws = new TypeError("a defect");
+  assert.equal((await get("/health")).status, 500);
+  const peer = http2("/health");
+  await answered(peer);
+  assert.equal(peer.blocks[0]?.fields[":status"], "500");
+  assert.equal(defects.count, 2);
+  assert.equal((await get("/version")).status, 200);
+  assert.deepEqual(failures, []);
+});
+
+test("a broken invariant ends the member, wherever it is found", async (t) => {
+  const { get, open, healthAnswered, failures } = await setUp(t);
+  healthAnswered.throws = new AssertionFailure("a broken invariant");
+  const answer = get("/health");
+  await open();
+  assert.equal((await answer).status, 500);
+  assert.deepEqual(failures, [healthAnswered.throws]);
+});
+
+test("a call that throws is answered with INTERNAL, and ends", async (t) => {
+  const { backend, raw1, http2, open, defects } = await setUp(t);
+  backend.behave = (_call, event) => {
+    if (event === "start") throw new Error("a defect");
+  };
+  const socket = raw1(post(WATCH));
+  const peer = http2("/v3/watch", WATCH);
+  await open();
+  const [chunk] = (await socket.take(1).toArray()) as [Buffer];
+  assert.match(chunk.toString(), /^HTTP\/1.1 500 /);
+  assert.match(chunk.toString(), /"code":13,"message":"internal error"/);
+  await answered(peer);
+  assert.equal(peer.blocks[0]?.fields[":status"], "500");
+  assert.equal(defects.count, 2);
+  socket.destroy();
+});
+
+test("a redirect names a path that a header cannot have in escaped form", async (t) => {
+  const { http2, open, defects } = await setUp(t);
+  const peer = http2("/v3/a /.");
+  await open();
+  await answered(peer);
+  assert.equal(peer.blocks[0]?.fields[":status"], "307");
+  assert.equal(peer.blocks[0]?.fields.location, "/v3/a%20");
+  assert.equal(defects.count, 0);
+});
+
+test("a TLS connection that is gone has no client's name any more", () => {
+  const socket = new TLSSocket(new PassThrough() as unknown as net.Socket);
+  socket.authorized = true;
+  socket.destroy();
+  assert.equal(clientCommonName(socket), "");
+});

@@ -1,0 +1,29 @@
+import { AssertionFailure } from "../assert.ts";
+import type { Logger } from "./logger.ts";
+
+/**
+ * Where what nobody has foreseen ends up when it happens on the way of a request: it is logged and counted, and costs that
+ * request and no other. A broken invariant ends the member.
+ */
+export class RequestDefects {
+  /** So many so far. */
+  count = 0;
+  readonly #log: Logger;
+  readonly #fail: (error: Error) => void;
+
+  /** `fail` ends the member. */
+  constructor(log: Logger, fail: (error: Error) => void) {
+    this.#log = log;
+    this.#fail = fail;
+  }
+
+  /** `request` names the method or path that was asked for; empty when that is not known. */
+  report(error: unknown, request: string): void {
+    this.count++;
+    this.#log.error("a request failed for a defect of the server", {
+      request,
+      error: String((error as Error)?.stack ?? error),
+    });
+    if (error instanceof AssertionFailure) this.#fail(error);
+  }
+}
