@@ -10,7 +10,13 @@ export type { HeaderField } from "./hpack/field.ts";
 export type { ConnectionLimits } from "./http2/limits.ts";
 export { DEFAULT_LIMITS } from "./http2/limits.ts";
 export { flushAll } from "./net/flush-queue.ts";
-export { Listener, type ListenOptions, serve } from "./net/listener.ts";
+export {
+  Listener,
+  type ListenOptions,
+  type SecureConnections,
+  serve,
+  TLS_PROTOCOLS,
+} from "./net/listener.ts";
 export type { OpenTransport, Transport, TransportCallbacks } from "./net/transport.ts";
 export {
   type CallObserver,

@@ -9,63 +9,59 @@ const TLS_HANDSHAKE_RECORD = 0x16;
 const TCP_KEEPALIVE_MS = 30_000;
 const TLS_HANDSHAKE_TIMEOUT_MS = 10_000;
 
+/** What a listener can serve on TLS, for ALPN; the preferred one first. */
+export const TLS_PROTOCOLS: readonly string[] = ["h2", "http/1.1"];
+
 export interface ListenOptions {
   /** TCP: host and port (0: any free port). */
   readonly host?: string;
   readonly port?: number;
   /** A unix socket instead; the caller removes a stale file first. */
   readonly path?: string;
-  /** Serve TLS. */
-  readonly tls?: tls.TlsOptions;
+  /** Serve TLS: with one certificate for good, or as somebody else does it. */
+  readonly tls?: tls.TlsOptions | SecureConnections;
   /** Serve plaintext. Default: when there is no `tls`. With both, one port speaks both. */
   readonly plaintext?: boolean;
   readonly grpc?: GrpcServer;
   /** Gets the connections that speak HTTP/1.x. Without it they are closed. */
   readonly http?: HttpServer;
-  /** Judges a TLS connection after the handshake, e.g. by its certificate; a text refuses it. */
-  readonly checkTls?: (socket: tls.TLSSocket) => string | undefined;
-  /** A handshake that failed or was refused. */
-  readonly onRejected?: (error: Error, remoteAddress: string) => void;
 }
+
+/**
+ * Makes TLS connections of those that were accepted: is called once with who serves them, and the function that it returns
+ * with each socket. It ends those that are not to be served; their errors are listened to.
+ */
+export type SecureConnections = (serve: (socket: tls.TLSSocket) => void) => (socket: net.Socket) => void;
 
 /** A listening socket that tells HTTP/2 from HTTP/1.x, by ALPN on TLS and by the first octets otherwise. */
 export class Listener {
   readonly #options: ListenOptions;
   readonly #server: net.Server;
-  readonly #tlsServer: tls.Server | undefined;
+  readonly #secure: ((socket: net.Socket) => void) | undefined;
   readonly #sockets = new Set<net.Socket>();
 
   constructor(options: ListenOptions) {
     this.#options = options;
-    const { tls: tlsOptions } = options;
-    const plaintext = options.plaintext ?? tlsOptions === undefined;
-    const common = { noDelay: true, keepAlive: true, keepAliveInitialDelay: TCP_KEEPALIVE_MS };
-    if (tlsOptions !== undefined) {
-      this.#tlsServer = tls.createServer(
-        {
-          ALPNProtocols: ["h2", "http/1.1"],
-          handshakeTimeout: TLS_HANDSHAKE_TIMEOUT_MS,
-          ...common,
-          ...tlsOptions,
-        },
-        (socket) => this.#onSecure(socket),
-      );
-      this.#tlsServer.on("tlsClientError", (error, socket) => this.#reject(error, socket));
+    const { tls: secure } = options;
+    if (secure !== undefined) {
+      const secureConnections = typeof secure === "function" ? secure : withOptions(secure);
+      this.#secure = secureConnections((socket) => this.#onSecure(socket));
     }
-    if (this.#tlsServer !== undefined && !plaintext) {
-      this.#server = this.#tlsServer;
-      this.#server.on("connection", (socket: net.Socket) => this.#track(socket));
-    } else {
-      this.#server = net.createServer(common, (socket) => {
+    const plaintext = options.plaintext ?? secure === undefined;
+    this.#server = net.createServer(
+      {
+        noDelay: true,
+        keepAlive: true,
+        keepAliveInitialDelay: TCP_KEEPALIVE_MS,
+        // Whoever makes it secure reads from the first octet on.
+        pauseOnConnect: !plaintext,
+      },
+      (socket) => {
         this.#track(socket);
-        this.#sniff(socket);
-      });
-    }
-  }
-
-  /** The TLS server, to give it new certificates (`setSecureContext`). */
-  get tlsServer(): tls.Server | undefined {
-    return this.#tlsServer;
+        if (plaintext) this.#sniff(socket);
+        else this.#secure?.(socket);
+      },
+    );
   }
 
   /** Where it listens: an address, or the path of a unix socket. */
@@ -110,20 +106,10 @@ export class Listener {
 
   #onSecure(socket: tls.TLSSocket): void {
     socket.on("error", destroyThis);
-    const refusal = this.#options.checkTls?.(socket);
-    if (refusal !== undefined) {
-      this.#reject(new Error(refusal), socket);
-      return;
-    }
     socket.setNoDelay(true);
     if (socket.alpnProtocol === "h2") this.#serveHttp2(socket);
     else if (socket.alpnProtocol === "http/1.1") this.#serveHttp1(socket);
     else this.#sniff(socket);
-  }
-
-  #reject(error: Error, socket: net.Socket): void {
-    this.#options.onRejected?.(error, socket.remoteAddress ?? "");
-    socket.destroy();
   }
 
   /** Reads until the first octets tell the protocol. */
@@ -146,7 +132,7 @@ export class Listener {
       if (protocol === undefined) return;
       stop();
       socket.unshift(start);
-      if (protocol === "tls") this.#tlsServer?.emit("connection", socket);
+      if (protocol === "tls") this.#secure?.(socket);
       else if (protocol === "http2") this.#serveHttp2(socket);
       else this.#serveHttp1(socket);
     };
@@ -156,7 +142,7 @@ export class Listener {
   }
 
   #recognize(chunk: Uint8Array, inTls: boolean): "tls" | "http1" | "http2" | undefined {
-    if (chunk[0] === TLS_HANDSHAKE_RECORD && !inTls && this.#tlsServer !== undefined) return "tls";
+    if (chunk[0] === TLS_HANDSHAKE_RECORD && !inTls && this.#secure !== undefined) return "tls";
     const length = Math.min(chunk.length, CLIENT_PREFACE.length);
     for (let i = 0; i < length; i++) if (chunk[i] !== CLIENT_PREFACE[i]) return "http1";
     // Four octets (`PRI `) already tell: no HTTP/1 method is called that.
@@ -172,6 +158,17 @@ export class Listener {
     if (this.#options.http === undefined) socket.destroy();
     else this.#options.http.emit("connection", socket);
   }
+}
+
+function withOptions(options: tls.TlsOptions): SecureConnections {
+  return (serve) => {
+    const server = tls.createServer(
+      { ALPNProtocols: [...TLS_PROTOCOLS], handshakeTimeout: TLS_HANDSHAKE_TIMEOUT_MS, ...options },
+      serve,
+    );
+    server.on("tlsClientError", (_error, socket) => socket.destroy());
+    return (socket) => server.emit("connection", socket);
+  };
 }
 
 /** Listens and serves; resolves when connections are accepted. */

@@ -1,29 +1,15 @@
 import { ConfigError } from "./errors.ts";
-import { type GeneratedPair, generatedFiles, generatedPair, turnedOffWarning } from "./generated-pair.ts";
-import { type TlsVersion, tlsVersions } from "./peer-tls.ts";
+import { generatedFiles, generatedPair, turnedOffWarning } from "./generated-pair.ts";
 import type { FlagReader } from "./server-config.ts";
+import { checkPair, type TlsSettings, tlsVersions } from "./tls-settings.ts";
 
 /** TLS of the client listeners. */
-export interface ClientTls {
-  readonly certFile: string;
-  readonly keyFile: string;
-  /** When given, the two files are made if one of them is missing. */
-  readonly generated?: GeneratedPair;
-  readonly trustedCaFile: string;
-  /** A client must present a certificate that the CA signed. */
-  readonly requireClientCertificate: boolean;
-  readonly minVersion: TlsVersion;
-  readonly maxVersion: TlsVersion | undefined;
-}
-
-export function clientTls(read: FlagReader, dataDir: string, warnings: string[]): ClientTls | undefined {
+export function clientTls(read: FlagReader, dataDir: string, warnings: string[]): TlsSettings | undefined {
   const certFile = read.string("cert-file");
   const keyFile = read.string("key-file");
   const trustedCaFile = read.string("trusted-ca-file");
   const clientCertAuth = read.boolean("client-cert-auth");
-  if ((certFile === "") !== (keyFile === "")) {
-    throw new ConfigError(`KeyFile and CertFile must both be present[key: ${keyFile}, cert: ${certFile}]`);
-  }
+  checkPair(certFile, keyFile);
   if (read.boolean("auto-tls")) {
     if (certFile === "") return automaticClientTls(read, dataDir, warnings);
     warnings.push("ignoring client auto TLS since certs given");
@@ -41,27 +27,49 @@ export function clientTls(read: FlagReader, dataDir: string, warnings: string[])
     );
   }
   return Object.freeze({
+    ...ONLY_LISTENS,
     certFile,
     keyFile,
     trustedCaFile,
     requireClientCertificate: clientCertAuth || trustedCaFile !== "",
+    allowedHostnames: read.list("client-cert-allowed-hostname"),
+    crlFile: read.string("client-crl-file"),
     ...tlsVersions(read),
   });
 }
 
-function automaticClientTls(read: FlagReader, dataDir: string, warnings: string[]): ClientTls | undefined {
+/** What no flag says of this side: it dials nobody, and a certificate is good from every address. */
+const ONLY_LISTENS = {
+  clientCertFile: "",
+  clientKeyFile: "",
+  allowedCommonNames: [],
+  verifyClientAddress: false,
+} as const;
+
+/** As in etcd, which replaces all settings of this side by those of the generated pair. */
+const FLAGS_TURNED_OFF = [
+  "client-cert-auth",
+  "trusted-ca-file",
+  "client-crl-file",
+  "client-cert-allowed-hostname",
+] as const;
+
+function automaticClientTls(read: FlagReader, dataDir: string, warnings: string[]): TlsSettings | undefined {
   const generated = generatedPair(read, read.list("listen-client-urls"));
-  const turnedOff = turnedOffWarning(read, "auto-tls", ["client-cert-auth", "trusted-ca-file"]);
+  const turnedOff = turnedOffWarning(read, "auto-tls", FLAGS_TURNED_OFF);
   if (turnedOff !== undefined) warnings.push(turnedOff);
   if (secureListenUrl(read) === undefined) {
     warnings.push("--auto-tls is given, but every client URL is plaintext");
     return undefined;
   }
   return Object.freeze({
+    ...ONLY_LISTENS,
     ...generatedFiles(dataDir, "client"),
     generated,
     trustedCaFile: "",
     requireClientCertificate: false,
+    allowedHostnames: [],
+    crlFile: "",
     ...tlsVersions(read),
   });
 }

@@ -1,54 +1,10 @@
 import { ConfigError } from "./errors.ts";
-import { type GeneratedPair, generatedFiles, generatedPair, turnedOffWarning } from "./generated-pair.ts";
+import { generatedFiles, generatedPair, turnedOffWarning } from "./generated-pair.ts";
 import type { FlagReader } from "./server-config.ts";
+import { checkPair, type TlsSettings, tlsVersions } from "./tls-settings.ts";
 
-export type TlsVersion = "TLSv1.2" | "TLSv1.3";
-
-/** TLS between members, for both roles. Key pairs and the CRL are read anew for each handshake, the CA once. */
-export interface PeerTls {
-  /** With the key: what the peer listener presents. Both empty when this member only dials. */
-  readonly certFile: string;
-  readonly keyFile: string;
-  /** When given, the two files are made if one of them is missing, and links do not verify who answers. */
-  readonly generated?: GeneratedPair;
-  /** What is presented when dialling: the pair above unless another is configured. */
-  readonly clientCertFile: string;
-  readonly clientKeyFile: string;
-  /** Empty: the system's roots. */
-  readonly trustedCaFile: string;
-  /** Who dials must present a certificate that the CA signed. */
-  readonly requireClientCertificate: boolean;
-  /** Names of which a verified leaf must have one; at most one of the two lists has any. */
-  readonly allowedCommonNames: readonly string[];
-  readonly allowedHostnames: readonly string[];
-  /** DER; empty when there is none. */
-  readonly crlFile: string;
-  /** Whether the SANs of who dials must match the address it comes from. */
-  readonly verifyClientAddress: boolean;
-  readonly minVersion: TlsVersion;
-  readonly maxVersion: TlsVersion | undefined;
-}
-
-const VERSIONS: Readonly<Record<string, TlsVersion>> = { "TLS1.2": "TLSv1.2", "TLS1.3": "TLSv1.3" };
-
-export function tlsVersions(read: FlagReader): {
-  readonly minVersion: TlsVersion;
-  readonly maxVersion: TlsVersion | undefined;
-} {
-  const min = read.string("tls-min-version") || "TLS1.2";
-  const max = read.string("tls-max-version");
-  for (const version of [min, max]) {
-    if (version !== "" && VERSIONS[version] === undefined) {
-      throw new ConfigError(`unexpected TLS version "${version}" (must be one of: TLS1.2, TLS1.3)`);
-    }
-  }
-  if (min === "TLS1.3" && max === "TLS1.2") {
-    throw new ConfigError("min version (TLS1.3) is greater than max version (TLS1.2)");
-  }
-  return { minVersion: VERSIONS[min]!, maxVersion: VERSIONS[max] };
-}
-
-export function peerTls(read: FlagReader, dataDir: string, warnings: string[]): PeerTls | undefined {
+/** TLS between members. */
+export function peerTls(read: FlagReader, dataDir: string, warnings: string[]): TlsSettings | undefined {
   const certFile = read.string("peer-cert-file");
   const keyFile = read.string("peer-key-file");
   const clientCertFile = read.string("peer-client-cert-file");
@@ -108,7 +64,7 @@ const FLAGS_TURNED_OFF = [
   "peer-crl-file",
 ] as const;
 
-function automaticPeerTls(read: FlagReader, dataDir: string, warnings: string[]): PeerTls {
+function automaticPeerTls(read: FlagReader, dataDir: string, warnings: string[]): TlsSettings {
   const generated = generatedPair(read, read.list("listen-peer-urls"));
   const { certFile, keyFile } = generatedFiles(dataDir, "peer");
   const turnedOff = turnedOffWarning(read, "peer-auto-tls", FLAGS_TURNED_OFF);
@@ -134,11 +90,6 @@ function automaticPeerTls(read: FlagReader, dataDir: string, warnings: string[])
 
 function secureListenUrl(read: FlagReader): string | undefined {
   return read.list("listen-peer-urls").find((url) => /^(https|unixs):/.test(url));
-}
-
-function checkPair(certFile: string, keyFile: string): void {
-  if ((certFile === "") === (keyFile === "")) return;
-  throw new ConfigError(`KeyFile and CertFile must both be present[key: ${keyFile}, cert: ${certFile}]`);
 }
 
 /** As Go prints a list of quoted strings. */

@@ -1,10 +1,11 @@
-import { type ClientTls, clientTls } from "./client-tls.ts";
+import { clientTls } from "./client-tls.ts";
 import { formatDuration } from "./duration.ts";
 import { ConfigError } from "./errors.ts";
 import { type FeatureGates, parseFeatureGates } from "./feature-gates.ts";
 import { FLAGS } from "./flag-table.ts";
 import { type FlagValue, type ParsedFlags, urlProblem } from "./parse-flags.ts";
-import { type PeerTls, peerTls } from "./peer-tls.ts";
+import { peerTls } from "./peer-tls.ts";
+import type { TlsSettings } from "./tls-settings.ts";
 
 export type LogLevel = "debug" | "info" | "warn" | "error" | "panic" | "fatal";
 
@@ -45,9 +46,9 @@ export interface ServerConfig {
   readonly keepaliveIntervalMs: number;
   readonly keepaliveTimeoutMs: number;
   readonly enableGateway: boolean;
-  readonly clientTls: ClientTls | undefined;
+  readonly clientTls: TlsSettings | undefined;
   /** undefined when nothing is configured: https peers are then verified against the system's roots. */
-  readonly peerTls: PeerTls | undefined;
+  readonly peerTls: TlsSettings | undefined;
   /** A peer connection without a byte for so long is dropped. */
   readonly peerReadTimeoutMs: number;
   /** A peer connection that takes no byte for so long is dropped. */

@@ -1,13 +1,21 @@
-import { readFileSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import type { Server as HttpServer } from "node:http";
 import net from "node:net";
-import type { TlsOptions } from "node:tls";
-import { type GrpcServer, type Listener, type ListenOptions, serve } from "@quorate/rpc";
-import type { ClientTls } from "../config/client-tls.ts";
+import {
+  type GrpcServer,
+  type Listener,
+  type ListenOptions,
+  type SecureConnections,
+  serve,
+  TLS_PROTOCOLS,
+} from "@quorate/rpc";
 import { ConfigError } from "../config/errors.ts";
 import type { ServerConfig } from "../config/server-config.ts";
 import { type BindAddress, bindAddresses, cannotListen, isMissingAddress } from "../http/bind-addresses.ts";
+import type { Clock } from "../seams/clock.ts";
 import type { Logger } from "../telemetry/logger.ts";
+import { Certificates } from "../tls/certificates.ts";
+import { TlsAcceptor } from "../tls/tls-acceptor.ts";
 
 /** The listeners of one kind of traffic, and the URLs at which they can be reached. */
 export interface OpenListeners {
@@ -36,22 +44,27 @@ export async function openClientListeners(
   config: ServerConfig,
   grpc: GrpcServer,
   http: HttpServer,
+  clock: Clock,
   log: Logger,
 ): Promise<OpenListeners> {
-  const tls = config.clientTls === undefined ? undefined : tlsOptions(config.clientTls);
-  const onRejected = (error: Error, remoteAddress: string) => {
-    log.warn("rejected connection on client endpoint", {
-      "remote-addr": remoteAddress,
-      error: error.message,
+  if (config.clientTls === undefined) return open(config.listenClientUrls, { grpc, http }, undefined);
+  const certificates = new Certificates(config.clientTls, "client", clock, log);
+  return open(config.listenClientUrls, { grpc, http }, (onSecure) => {
+    const acceptor = new TlsAcceptor({
+      certificates,
+      side: "client",
+      protocols: TLS_PROTOCOLS,
+      log,
+      onSecure,
     });
-  };
-  return open(config.listenClientUrls, { grpc, http, onRejected }, tls);
+    return (socket) => void acceptor.accept(socket);
+  });
 }
 
 async function open(
   listenUrls: readonly string[],
   options: ListenOptions,
-  tls: TlsOptions | undefined,
+  tls: SecureConnections | undefined,
 ): Promise<OpenListeners> {
   const listeners: Listener[] = [];
   const urls: string[] = [];
@@ -92,23 +105,4 @@ async function open(
 
 function nameOf({ path, host, port }: BindAddress): string {
   return path ?? `${host}:${port}`;
-}
-
-function tlsOptions(config: ClientTls): TlsOptions {
-  const read = (path: string, flag: string) => {
-    try {
-      return readFileSync(path);
-    } catch (error) {
-      throw new ConfigError(`cannot read --${flag}: ${(error as Error).message}`);
-    }
-  };
-  return {
-    cert: read(config.certFile, "cert-file"),
-    key: read(config.keyFile, "key-file"),
-    ...(config.trustedCaFile === "" ? {} : { ca: read(config.trustedCaFile, "trusted-ca-file") }),
-    requestCert: config.requireClientCertificate,
-    rejectUnauthorized: config.requireClientCertificate,
-    minVersion: config.minVersion,
-    ...(config.maxVersion === undefined ? {} : { maxVersion: config.maxVersion }),
-  };
 }

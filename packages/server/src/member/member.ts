@@ -10,7 +10,6 @@ import { type ClientHttp, createClientHttp } from "../http/servers.ts";
 import { PeerDialer } from "../peer/dialer.ts";
 import { openPeerListeners, type PeerListeners } from "../peer/listener.ts";
 import { createPeerRequests, type PeerRequests } from "../peer/peer-requests.ts";
-import { PeerCertificates } from "../peer/tls/peer-certificates.ts";
 import type { Backend } from "../seams/backend.ts";
 import type { Clock, Timer } from "../seams/clock.ts";
 import type { Disk } from "../seams/disk.ts";
@@ -22,6 +21,7 @@ import { withoutSync } from "../seams/unsafe-disk.ts";
 import { type Logger, silentLogger } from "../telemetry/logger.ts";
 import { Metrics } from "../telemetry/metrics.ts";
 import { RequestDefects } from "../telemetry/request-defects.ts";
+import { Certificates } from "../tls/certificates.ts";
 import { makeMissingPairs } from "../tls/generated-files.ts";
 import { Wal } from "../wal/wal.ts";
 import { LeaderMonitor } from "../watch/leader-monitor.ts";
@@ -153,7 +153,10 @@ export class Member implements AsyncDisposable {
     this.#peerListeners = peerListeners;
     await checkClientAddressesFree(config);
     await makeMissingPairs(config, this.#clock, this.#log);
-    const certificates = config.peerTls === undefined ? undefined : new PeerCertificates(config.peerTls);
+    const certificates =
+      config.peerTls === undefined
+        ? undefined
+        : new Certificates(config.peerTls, "peer", this.#clock, this.#log);
     const dialer = new PeerDialer(certificates);
     const peerRequests = createPeerRequests({ dialer, clock: this.#clock, random: this.#random });
     this.#peerRequests = peerRequests;
@@ -308,7 +311,7 @@ export class Member implements AsyncDisposable {
     for (const [path, handler] of services.unary) grpc.unary(path, handler);
     for (const [path, handler] of services.streams) grpc.stream(path, handler);
     this.#httpServer = clientHttp.server;
-    this.#clients = await openClientListeners(config, grpc, clientHttp.server, this.#log);
+    this.#clients = await openClientListeners(config, grpc, clientHttp.server, this.#clock, this.#log);
     this.#metrics!.started();
     this.#hooks.onServing?.(this);
     this.#log.info("ready to serve client requests", { "listen-client-urls": this.clientUrls });

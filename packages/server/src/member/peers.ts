@@ -6,11 +6,11 @@ import type { PeerListeners } from "../peer/listener.ts";
 import type { PeerMetrics } from "../peer/metrics.ts";
 import { PeerTransport } from "../peer/peer-transport.ts";
 import { PeerServer } from "../peer/server.ts";
-import type { PeerCertificates } from "../peer/tls/peer-certificates.ts";
 import type { Clock } from "../seams/clock.ts";
 import type { Random } from "../seams/random.ts";
 import type { TransportEvents } from "../seams/transport.ts";
 import type { Logger } from "../telemetry/logger.ts";
+import type { Certificates } from "../tls/certificates.ts";
 import { electionTimeoutMs } from "./parts.ts";
 import type { MemberStorage } from "./storage.ts";
 
@@ -18,7 +18,7 @@ export interface PeersOptions {
   readonly config: ServerConfig;
   readonly storage: MemberStorage;
   readonly listeners: PeerListeners;
-  readonly certificates: PeerCertificates | undefined;
+  readonly certificates: Certificates | undefined;
   readonly dialer: PeerDialer;
   readonly events: TransportEvents;
   readonly clock: Clock;

@@ -2,19 +2,19 @@ import http from "node:http";
 import net from "node:net";
 import type { Duplex } from "node:stream";
 import tls from "node:tls";
+import { hasAllowedName, isValidFor } from "../tls/allowed-names.ts";
+import type { Certificates } from "../tls/certificates.ts";
 import { type PeerAddress, parsePeerUrl } from "./peer-address.ts";
-import { hasAllowedName } from "./tls/allowed-names.ts";
-import type { PeerCertificates } from "./tls/peer-certificates.ts";
 
 const TCP_KEEPALIVE_MS = 30_000;
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 
 /** Opens connections to other members, plain or TLS as the URL says. */
 export class PeerDialer {
-  readonly #certificates: PeerCertificates | undefined;
+  readonly #certificates: Certificates | undefined;
 
   /** Without certificates an https peer is verified against the system's roots. */
-  constructor(certificates: PeerCertificates | undefined) {
+  constructor(certificates: Certificates | undefined) {
     this.#certificates = certificates;
   }
 
@@ -45,23 +45,38 @@ export class PeerDialer {
       plain.destroy();
       throw error;
     }
-    const settings = this.#certificates?.settings;
     // No ALPN: who offers h2 to an etcd member gets it, and HTTP/1.1 inside of it.
     const secure = tls.connect({
       socket: plain,
       host: address.host,
       ...(net.isIP(address.host) === 0 ? { servername: address.host } : {}),
       ...(secureContext === undefined ? {} : { secureContext }),
-      // A certificate that a member made for itself is signed by nobody: such links are encrypted, and no more.
-      rejectUnauthorized: settings?.generated === undefined,
+      // With certificates of our own we judge the other's below.
+      rejectUnauthorized: this.#certificates === undefined,
     });
     const why = `dial ${address.url}: TLS handshake timeout`;
     await untilEvent(secure, "secureConnect", HANDSHAKE_TIMEOUT_MS, why, signal);
-    if (settings !== undefined && !hasAllowedName(secure.getPeerX509Certificate(), settings)) {
+    const refusal = this.#refusalOf(secure, address.host);
+    if (refusal !== undefined) {
       secure.destroy();
-      throw new Error(`dial ${address.url}: the certificate bears no allowed name`);
+      throw new Error(`dial ${address.url}: ${refusal}`);
     }
     return secure;
+  }
+
+  #refusalOf(socket: tls.TLSSocket, host: string): string | undefined {
+    if (this.#certificates === undefined) return undefined;
+    const { settings } = this.#certificates;
+    // A certificate that a member made for itself is signed by nobody: such links are encrypted, and no more.
+    if (settings.generated !== undefined) return undefined;
+    const leaf = socket.getPeerX509Certificate();
+    if (leaf === undefined || !this.#certificates.isVerified(socket, "serverAuth")) {
+      return `failed to verify the certificate: ${socket.authorizationError}`;
+    }
+    if (!isValidFor(leaf, host)) {
+      return `the certificate is not for ${host} (${leaf.subjectAltName ?? "it has no names"})`;
+    }
+    return hasAllowedName(leaf, settings) ? undefined : "the certificate bears no allowed name";
   }
 }
 

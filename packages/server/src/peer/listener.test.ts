@@ -5,19 +5,18 @@ import tls from "node:tls";
 import { realClock } from "../seams/real-clock.ts";
 import { realRandom } from "../seams/real-random.ts";
 import { silentLogger } from "../telemetry/logger.ts";
+import { certificatesOf, makeCertificate, writeTls } from "../tls/testing.ts";
 import { PeerDialer } from "./dialer.ts";
 import { openPeerListeners, type PeerListenOptions } from "./listener.ts";
 import { PeerTransport } from "./peer-transport.ts";
 import { PeerServer } from "./server.ts";
 import { CLUSTER_ID, ManualClock, RecordedEvents, until } from "./testing.ts";
-import { PeerCertificates } from "./tls/peer-certificates.ts";
-import { makeCertificate, writePeerTls } from "./tls/testing.ts";
 
 /** Listeners that serve nobody before `serve` is called. */
 async function startEarly(t: TestContext, options: Partial<PeerListenOptions> = {}) {
   const ca = makeCertificate({ commonName: "ca", isCa: true });
   const own = makeCertificate({ commonName: "member", names: ["127.0.0.1"], issuer: ca });
-  const certificates = options.secure ? new PeerCertificates(writePeerTls(t, own, ca).settings) : undefined;
+  const certificates = options.secure ? certificatesOf(writeTls(t, own, ca).settings) : undefined;
   const listeners = await openPeerListeners({
     listenUrls: [`${options.secure ? "https" : "http"}://127.0.0.1:0`],
     secure: false,

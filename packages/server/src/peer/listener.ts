@@ -4,11 +4,11 @@ import { ConfigError } from "../config/errors.ts";
 import { type BindAddress, bindAddresses, cannotListen, isMissingAddress } from "../http/bind-addresses.ts";
 import type { Clock } from "../seams/clock.ts";
 import type { Logger } from "../telemetry/logger.ts";
+import type { Certificates } from "../tls/certificates.ts";
+import type { NameResolver } from "../tls/client-address.ts";
+import { TlsAcceptor } from "../tls/tls-acceptor.ts";
 import { HeldConnections } from "./held-connections.ts";
 import type { PeerServer } from "./server.ts";
-import { type NameResolver, systemResolver } from "./tls/client-address.ts";
-import type { PeerCertificates } from "./tls/peer-certificates.ts";
-import { TlsAcceptor } from "./tls/tls-acceptor.ts";
 
 const TCP_KEEPALIVE_MS = 30_000;
 const BACKLOG = 4096;
@@ -46,13 +46,23 @@ export class PeerListeners {
   /** From now on connections are served, those first that wait. */
   serve(
     server: PeerServer,
-    certificates: PeerCertificates | undefined,
+    certificates: Certificates | undefined,
     log: Logger,
-    resolver: NameResolver = systemResolver,
+    resolver?: NameResolver,
   ): void {
     const serve = (socket: net.Socket) => server.http.emit("connection", socket);
     const acceptor =
-      certificates === undefined ? undefined : new TlsAcceptor(certificates, resolver, log, serve);
+      certificates === undefined
+        ? undefined
+        : new TlsAcceptor({
+            certificates,
+            side: "peer",
+            // Not h2: who negotiated that would then be spoken to in HTTP/1.1.
+            protocols: ["http/1.1"],
+            log,
+            onSecure: serve,
+            ...(resolver === undefined ? {} : { resolver }),
+          });
     this.#service = { server, acceptor };
     this.#held.serveAll();
   }

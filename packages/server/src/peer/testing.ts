@@ -7,13 +7,13 @@ import { realClock } from "../seams/real-clock.ts";
 import { realRandom } from "../seams/real-random.ts";
 import type { TransportEvents } from "../seams/transport.ts";
 import { silentLogger } from "../telemetry/logger.ts";
+import type { Certificates } from "../tls/certificates.ts";
+import type { NameResolver } from "../tls/client-address.ts";
 import { PeerDialer } from "./dialer.ts";
 import { openPeerListeners, type PeerListeners } from "./listener.ts";
 import { createPeerRequests, type PeerRequests } from "./peer-requests.ts";
 import { PeerTransport, type PeerTransportOptions } from "./peer-transport.ts";
 import { PeerServer } from "./server.ts";
-import type { NameResolver } from "./tls/client-address.ts";
-import type { PeerCertificates } from "./tls/peer-certificates.ts";
 
 export const CLUSTER_ID = 0xc63a13ba3ce23b4fn;
 
@@ -89,7 +89,7 @@ export interface TestMember {
 
 export interface TestMemberOptions extends Partial<PeerTransportOptions> {
   readonly listenUrl?: string;
-  readonly certificates?: PeerCertificates;
+  readonly certificates?: Certificates;
   readonly resolver?: NameResolver;
   readonly plain?: (request: http.IncomingMessage, response: http.ServerResponse) => void;
 }

@@ -4,8 +4,8 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync }
 import { tmpdir } from "node:os";
 import path from "node:path";
 import test, { after } from "node:test";
-import type { ClientTls } from "../config/client-tls.ts";
 import { ConfigError } from "../config/errors.ts";
+import type { TlsSettings } from "../config/tls-settings.ts";
 import type { Clock } from "../seams/clock.ts";
 import { realClock } from "../seams/real-clock.ts";
 import type { Logger } from "../telemetry/logger.ts";
@@ -17,21 +17,27 @@ after(() => rmSync(root, { recursive: true, force: true }));
 const NOW_MS = Date.parse("2026-05-06T07:08:09.500Z");
 const clockAt = (wallMs: number): Clock => ({ ...realClock, wallMs: () => wallMs });
 
-function settings(): ClientTls {
+function settings(): TlsSettings {
   const directory = path.join(mkdtempSync(path.join(root, "member-")), "fixtures", "client");
   return {
     certFile: path.join(directory, "cert.pem"),
     keyFile: path.join(directory, "key.pem"),
     generated: { hosts: ["127.0.0.1"], validityYears: 2 },
+    clientCertFile: "",
+    clientKeyFile: "",
     trustedCaFile: "",
     requireClientCertificate: false,
+    allowedCommonNames: [],
+    allowedHostnames: [],
+    crlFile: "",
+    verifyClientAddress: false,
     minVersion: "TLSv1.2",
     maxVersion: undefined,
   };
 }
 
 /** Starts with these settings once; returns what was logged. */
-async function start(clientTls: ClientTls, nowMs = NOW_MS): Promise<string[]> {
+async function start(clientTls: TlsSettings, nowMs = NOW_MS): Promise<string[]> {
   const lines: string[] = [];
   const note = (message: string, fields?: object) => lines.push(`${message} ${JSON.stringify(fields)}`);
   const log = { info: note, warn: note, for: () => log } as unknown as Logger;
@@ -39,7 +45,7 @@ async function start(clientTls: ClientTls, nowMs = NOW_MS): Promise<string[]> {
   return lines;
 }
 
-const contents = ({ certFile, keyFile }: ClientTls) =>
+const contents = ({ certFile, keyFile }: TlsSettings) =>
   [certFile, keyFile].map((file) => readFileSync(file, "utf8"));
 
 test("the first start makes the pair, for as many years of 365 days as wanted, and says so", async () => {

@@ -1,10 +1,13 @@
-import { generateKeyPairSync, type KeyObject, sign } from "node:crypto";
+import { createPublicKey, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import type { TestContext } from "node:test";
-import type { PeerTls } from "../../config/peer-tls.ts";
+import type { TlsSettings } from "../config/tls-settings.ts";
+import { realClock } from "../seams/real-clock.ts";
+import { type Logger, silentLogger } from "../telemetry/logger.ts";
+import { Certificates } from "./certificates.ts";
 
 /** Just enough of DER to make certificates and revocation lists for tests. */
 const element = (tag: number, ...content: Uint8Array[]): Buffer => {
@@ -24,6 +27,8 @@ const ECDSA_WITH_SHA256 = sequence(oid("2a8648ce3d040302"));
 const EXTENDED_USAGE = { serverAuth: oid("2b06010505070301"), clientAuth: oid("2b06010505070302") };
 const FROM = time("20200101000000Z");
 const TO = time("20991231235959Z");
+const PAST = time("20200201000000Z");
+const KEY_USAGE = { digitalSignature: [7, 0x80], keyEncipherment: [5, 0x20] };
 
 const nameOf = (commonName: string) =>
   sequence(element(0x31, sequence(oid("550403"), element(0x0c, Buffer.from(commonName)))));
@@ -55,28 +60,46 @@ export interface CertificateOptions {
   /** Host names and addresses. */
   readonly names?: readonly string[];
   readonly usage?: readonly ("serverAuth" | "clientAuth")[];
+  readonly keyUsage?: "digitalSignature" | "keyEncipherment";
+  /** How many issuers may be between this one and a leaf. */
+  readonly pathLength?: number;
+  readonly isExpired?: boolean;
+  /** Has an extension that must be understood. */
+  readonly hasUnknownExtension?: boolean;
+  /** An issuer for names in this domain only. */
+  readonly onlyForDomain?: string;
+  /** A new one unless given. */
+  readonly key?: KeyObject;
 }
 
 let certificatesMade = 0;
 
 export function makeCertificate(options: CertificateOptions): TestCertificate {
-  const { commonName, isCa = false, issuer, names = [], usage } = options;
-  const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "prime256v1" });
+  const { commonName, isCa = false, issuer, keyUsage, names = [], pathLength, usage } = options;
+  const privateKey = options.key ?? generateKeyPairSync("ec", { namedCurve: "prime256v1" }).privateKey;
+  const publicKey = createPublicKey(privateKey);
   const serial = `4d${(++certificatesMade).toString(16).padStart(6, "0")}`;
   const extension = (id: string, content: Buffer) => sequence(oid(id), octets(content));
-  const extensions = [
-    sequence(oid("551d13"), boolean(true), octets(sequence(...(isCa ? [boolean(true)] : [])))),
-  ];
+  const extensions = [sequence(oid("551d13"), boolean(true), octets(basicConstraints(isCa, pathLength)))];
+  const critical = (id: string, content: Buffer) => sequence(oid(id), boolean(true), octets(content));
   if (names.length > 0) extensions.push(extension("551d11", sequence(...names.map(alternativeName))));
   if (usage !== undefined) {
     extensions.push(extension("551d25", sequence(...usage.map((each) => EXTENDED_USAGE[each]))));
+  }
+  if (keyUsage !== undefined) {
+    extensions.push(critical("551d0f", element(0x03, Buffer.from(KEY_USAGE[keyUsage]))));
+  }
+  if (options.hasUnknownExtension) extensions.push(critical("2a0304", sequence()));
+  if (options.onlyForDomain !== undefined) {
+    const permitted = sequence(element(0x82, Buffer.from(options.onlyForDomain)));
+    extensions.push(critical("551d1e", sequence(element(0xa0, permitted))));
   }
   const content = sequence(
     element(0xa0, integer("02")),
     integer(serial),
     ECDSA_WITH_SHA256,
     nameOf(issuer?.commonName ?? commonName),
-    sequence(FROM, TO),
+    sequence(FROM, options.isExpired ? PAST : TO),
     nameOf(commonName),
     publicKey.export({ type: "spki", format: "der" }),
     element(0xa3, sequence(...extensions)),
@@ -88,6 +111,14 @@ export function makeCertificate(options: CertificateOptions): TestCertificate {
     certPem: pem("CERTIFICATE", signed(content, issuer?.key ?? privateKey)),
     keyPem: privateKey.export({ type: "pkcs8", format: "pem" }) as string,
   };
+}
+
+function basicConstraints(isCa: boolean, pathLength: number | undefined): Buffer {
+  if (!isCa) return sequence();
+  return sequence(
+    boolean(true),
+    ...(pathLength === undefined ? [] : [integer(pathLength.toString(16).padStart(2, "0"))]),
+  );
 }
 
 function alternativeName(name: string): Buffer {
@@ -109,19 +140,19 @@ export function makeRevocationList(issuer: TestCertificate, serials: readonly st
   return signed(list, issuer.key);
 }
 
-export interface PeerTlsFiles {
+export interface TlsFiles {
   readonly directory: string;
-  readonly settings: PeerTls;
+  readonly settings: TlsSettings;
 }
 
 /** Writes the files of a member that presents `own` and trusts `ca`, for as long as the test runs. */
-export function writePeerTls(
+export function writeTls(
   t: Pick<TestContext, "after">,
   own: TestCertificate,
   ca: TestCertificate,
-  settings: Partial<PeerTls> = {},
-): PeerTlsFiles {
-  const directory = mkdtempSync(path.join(tmpdir(), "quorate-peer-tls-"));
+  settings: Partial<TlsSettings> = {},
+): TlsFiles {
+  const directory = mkdtempSync(path.join(tmpdir(), "quorate-tls-"));
   t.after(() => rmSync(directory, { recursive: true, force: true }));
   const write = (name: string, content: string) => {
     writeFileSync(path.join(directory, name), content);
@@ -147,4 +178,9 @@ export function writePeerTls(
       ...settings,
     },
   };
+}
+
+/** Of a peer port. */
+export function certificatesOf(settings: TlsSettings, log: Logger = silentLogger): Certificates {
+  return new Certificates(settings, "peer", realClock, log);
 }

@@ -1,9 +1,9 @@
 import type { X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
-import type { PeerTls } from "../../config/peer-tls.ts";
+import type { TlsSettings } from "../config/tls-settings.ts";
 
 /** Whether the other side's verified leaf bears a name it must have. Without configured names every leaf does. */
-export function hasAllowedName(leaf: X509Certificate | undefined, settings: PeerTls): boolean {
+export function hasAllowedName(leaf: X509Certificate | undefined, settings: TlsSettings): boolean {
   const { allowedCommonNames, allowedHostnames } = settings;
   if (allowedCommonNames.length > 0) {
     return leaf !== undefined && commonNames(leaf).some((name) => allowedCommonNames.includes(name));
@@ -14,10 +14,10 @@ export function hasAllowedName(leaf: X509Certificate | undefined, settings: Peer
   return true;
 }
 
-/** The common name counts nowhere but in `hasAllowedName`: host names are those of the SANs. */
-function isValidFor(leaf: X509Certificate, hostname: string): boolean {
+/** As Go compares: by the SANs alone, never by the common name, and a wildcard is a whole label. */
+export function isValidFor(leaf: X509Certificate, hostname: string): boolean {
   if (isIP(hostname) !== 0) return leaf.checkIP(hostname) !== undefined;
-  return leaf.checkHost(hostname, { subject: "never" }) !== undefined;
+  return leaf.checkHost(hostname, { subject: "never", partialWildcards: false }) !== undefined;
 }
 
 function commonNames(leaf: X509Certificate): string[] {

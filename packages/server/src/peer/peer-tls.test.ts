@@ -5,29 +5,43 @@ import net from "node:net";
 import path from "node:path";
 import test, { type TestContext } from "node:test";
 import tls from "node:tls";
-import type { PeerTls } from "../../config/peer-tls.ts";
-import { PeerDialer } from "../dialer.ts";
-import type { PeerResponse } from "../peer-requests.ts";
-import { startMember, type TestMember, testRequests, until } from "../testing.ts";
-import { matchesAddress, type NameResolver } from "./client-address.ts";
-import { PeerCertificates } from "./peer-certificates.ts";
-import { revokedSerials } from "./revocation.ts";
-import { makeCertificate, makeRevocationList, type TestCertificate, writePeerTls } from "./testing.ts";
+import type { TlsSettings } from "../config/tls-settings.ts";
+import { matchesAddress, type NameResolver } from "../tls/client-address.ts";
+import { revokedSerials } from "../tls/revocation.ts";
+import {
+  certificatesOf,
+  makeCertificate,
+  makeRevocationList,
+  type TestCertificate,
+  writeTls,
+} from "../tls/testing.ts";
+import { PeerDialer } from "./dialer.ts";
+import type { PeerResponse } from "./peer-requests.ts";
+import { startMember, type TestMember, testRequests, until } from "./testing.ts";
 
 const ca = makeCertificate({ commonName: "test ca", isCa: true });
 const strangeCa = makeCertificate({ commonName: "another ca", isCa: true });
 const member = (options: { commonName?: string; names?: string[]; issuer?: TestCertificate } = {}) =>
   makeCertificate({ commonName: "member", names: ["127.0.0.1"], issuer: ca, ...options });
 const server = member();
+const intermediate = makeCertificate({ commonName: "an intermediate", isCa: true, issuer: ca });
+const ofIntermediate = member({ issuer: intermediate });
+/** Named as the CA that signed it. */
+const namesake = member({ commonName: "test ca" });
 
-function certificatesOf(t: TestContext, own: TestCertificate, settings: Partial<PeerTls> = {}) {
-  return new PeerCertificates(writePeerTls(t, own, ca, settings).settings);
+function filesOf(t: TestContext, own: TestCertificate, settings: Partial<TlsSettings> = {}, trusted = ca) {
+  return certificatesOf(writeTls(t, own, trusted, settings).settings);
 }
 
-async function listen(t: TestContext, settings: Partial<PeerTls> = {}, own = server): Promise<TestMember> {
+async function listen(
+  t: TestContext,
+  settings: Partial<TlsSettings> = {},
+  own = server,
+  trusted = ca,
+): Promise<TestMember> {
   return startMember(t, 0xan, {
     listenUrl: "https://127.0.0.1:0",
-    certificates: certificatesOf(t, own, settings),
+    certificates: filesOf(t, own, settings, trusted),
     resolver: { namesOf: async () => [], addressesOf: async () => [] },
   });
 }
@@ -36,10 +50,11 @@ async function probe(
   t: TestContext,
   url: string,
   own: TestCertificate | undefined,
-  settings: Partial<PeerTls> = {},
+  settings: Partial<TlsSettings> = {},
+  trusted = ca,
 ): Promise<PeerResponse> {
   const files = own === undefined ? { clientCertFile: "", clientKeyFile: "" } : {};
-  const certificates = certificatesOf(t, own ?? server, { ...files, ...settings });
+  const certificates = filesOf(t, own ?? server, { ...files, ...settings }, trusted);
   const requests = testRequests(new PeerDialer(certificates));
   t.after(() => requests.close());
   return requests.send(url, { method: "GET", path: "/raft/probing", timeoutMs: 5_000 });
@@ -49,7 +64,7 @@ test("two members link over TLS", async (t) => {
   const a = await listen(t);
   const b = await startMember(t, 0xbn, {
     listenUrl: "https://127.0.0.1:0",
-    certificates: certificatesOf(t, member()),
+    certificates: filesOf(t, member()),
   });
   a.transport.addPeer(b.id, [b.url]);
   b.transport.addPeer(a.id, [a.url]);
@@ -59,9 +74,12 @@ test("two members link over TLS", async (t) => {
 interface AccessCase {
   readonly name: string;
   readonly own?: TestCertificate | undefined;
-  readonly server?: Partial<PeerTls>;
+  readonly server?: Partial<TlsSettings>;
   readonly serverCertificate?: TestCertificate;
-  readonly client?: Partial<PeerTls>;
+  readonly client?: Partial<TlsSettings>;
+  /** What the server trusts, and what the client does: the CA unless given. */
+  readonly serverTrusts?: TestCertificate;
+  readonly clientTrusts?: TestCertificate;
   readonly accepted: boolean;
 }
 
@@ -130,23 +148,106 @@ const cases: AccessCase[] = [
     serverCertificate: member({ issuer: strangeCa }),
     accepted: false,
   },
+  {
+    name: "a certificate of an intermediate that alone is trusted",
+    own: ofIntermediate,
+    serverTrusts: intermediate,
+    accepted: true,
+  },
+  {
+    name: "a certificate of an intermediate where the root is trusted and the intermediate not shown",
+    own: ofIntermediate,
+    accepted: false,
+  },
+  {
+    name: "a certificate that itself is trusted",
+    own: ofIntermediate,
+    serverTrusts: ofIntermediate,
+    accepted: true,
+  },
+  {
+    name: "a certificate of the same issuer as the trusted one",
+    own: member({ issuer: intermediate }),
+    serverTrusts: ofIntermediate,
+    accepted: false,
+  },
+  { name: "a certificate named as its issuer", own: namesake, accepted: true },
+  {
+    name: "a certificate that is named as the CA and signed itself",
+    own: makeCertificate({ commonName: "test ca", names: ["127.0.0.1"] }),
+    accepted: false,
+  },
+  {
+    name: "a certificate whose key is not for signatures",
+    own: makeCertificate({ commonName: "m", issuer: ca, names: ["127.0.0.1"], keyUsage: "keyEncipherment" }),
+    accepted: true,
+  },
+  {
+    name: "a server of an intermediate that alone is trusted",
+    own: member(),
+    serverCertificate: ofIntermediate,
+    clientTrusts: intermediate,
+    accepted: true,
+  },
+  {
+    name: "a server whose certificate itself is trusted",
+    own: member(),
+    serverCertificate: ofIntermediate,
+    clientTrusts: ofIntermediate,
+    accepted: true,
+  },
+  {
+    name: "a server of the same issuer as the trusted one",
+    own: member(),
+    serverCertificate: member({ issuer: intermediate }),
+    clientTrusts: ofIntermediate,
+    accepted: false,
+  },
+  { name: "a server named as its issuer", own: member(), serverCertificate: namesake, accepted: true },
+  {
+    name: "a server named as its issuer, for another address",
+    own: member(),
+    serverCertificate: member({ commonName: "test ca", names: ["10.0.0.1"] }),
+    accepted: false,
+  },
+  {
+    name: "a server whose certificate is only for clients",
+    own: member(),
+    serverCertificate: makeCertificate({
+      commonName: "test ca",
+      issuer: ca,
+      names: ["127.0.0.1"],
+      usage: ["clientAuth"],
+    }),
+    accepted: false,
+  },
 ];
-for (const { name, own, server: settings, serverCertificate, client, accepted } of cases) {
+for (const {
+  name,
+  own,
+  server: settings,
+  serverCertificate,
+  client,
+  serverTrusts,
+  clientTrusts,
+  accepted,
+} of cases) {
   test(`${name} is ${accepted ? "accepted" : "refused"}`, async (t) => {
-    const { url } = await listen(t, settings, serverCertificate);
-    if (accepted) assert.equal((await probe(t, url, own, client)).status, 200);
-    else await assert.rejects(probe(t, url, own, client));
+    const { url } = await listen(t, settings, serverCertificate, serverTrusts);
+    const answer = probe(t, url, own, client, clientTrusts);
+    if (accepted) assert.equal((await answer).status, 200);
+    else await assert.rejects(answer);
   });
 }
 
 test("certificates are read again for each connection, in both roles", async (t) => {
-  const ownFiles = writePeerTls(t, server, ca);
+  const ownFiles = writeTls(t, server, ca);
   const { url } = await startMember(t, 0xan, {
     listenUrl: "https://127.0.0.1:0",
-    certificates: new PeerCertificates(ownFiles.settings),
+    certificates: certificatesOf(ownFiles.settings),
   });
-  const clientFiles = writePeerTls(t, member(), ca);
-  const dialer = new PeerDialer(new PeerCertificates(clientFiles.settings));
+  const clientFiles = writeTls(t, member(), ca);
+  const dialer = new PeerDialer(certificatesOf(clientFiles.settings));
   const ask = async () => {
     const requests = testRequests(dialer);
     try {
@@ -174,12 +275,12 @@ test("certificates are read again for each connection, in both roles", async (t)
 
 test("a revoked certificate is refused, and everyone while the list cannot be read", async (t) => {
   const revoked = member();
-  const { directory, settings } = writePeerTls(t, server, ca);
+  const { directory, settings } = writeTls(t, server, ca);
   const crlFile = path.join(directory, "crl.der");
   writeFileSync(crlFile, makeRevocationList(ca, []));
   const { url } = await startMember(t, 0xan, {
     listenUrl: "https://127.0.0.1:0",
-    certificates: new PeerCertificates({ ...settings, crlFile }),
+    certificates: certificatesOf({ ...settings, crlFile }),
   });
   assert.equal((await probe(t, url, revoked)).status, 200);
   writeFileSync(crlFile, makeRevocationList(ca, ["01", revoked.serial]));
@@ -232,14 +333,11 @@ test("handshakes that hang disturb nobody", async (t) => {
 });
 
 test("files that are missing or do not fit each other stop the start", (t) => {
-  const { settings } = writePeerTls(t, server, ca);
-  assert.throws(() => new PeerCertificates({ ...settings, certFile: "/nowhere" }), /--peer-cert-file/);
-  assert.throws(
-    () => new PeerCertificates({ ...settings, trustedCaFile: "/nowhere" }),
-    /--peer-trusted-ca-file/,
-  );
-  const other = writePeerTls(t, member(), ca).settings;
-  assert.throws(() => new PeerCertificates({ ...settings, keyFile: other.keyFile }), /mismatch/);
+  const { settings } = writeTls(t, server, ca);
+  assert.throws(() => certificatesOf({ ...settings, certFile: "/nowhere" }), /--peer-cert-file/);
+  assert.throws(() => certificatesOf({ ...settings, trustedCaFile: "/nowhere" }), /--peer-trusted-ca-file/);
+  const other = writeTls(t, member(), ca).settings;
+  assert.throws(() => certificatesOf({ ...settings, keyFile: other.keyFile }), /mismatch/);
 });
 
 const resolver: NameResolver = {

@@ -1,0 +1,52 @@
+import { ConfigError } from "./errors.ts";
+import type { GeneratedPair } from "./generated-pair.ts";
+import type { FlagReader } from "./server-config.ts";
+
+export type TlsVersion = "TLSv1.2" | "TLSv1.3";
+
+/** TLS of one side, for both roles. Key pairs and the CRL are used as they are on disk at each handshake, the CA as it was at the start. */
+export interface TlsSettings {
+  /** With the key: what a listener presents. Both empty when this side only dials. */
+  readonly certFile: string;
+  readonly keyFile: string;
+  /** When given, the two files are made if one of them is missing, and who is dialled is not verified. */
+  readonly generated?: GeneratedPair;
+  /** What is presented when dialling. */
+  readonly clientCertFile: string;
+  readonly clientKeyFile: string;
+  /** Empty: the system's roots. */
+  readonly trustedCaFile: string;
+  /** Who connects must present a certificate that leads to the CA. */
+  readonly requireClientCertificate: boolean;
+  /** Names of which a verified leaf must have one; at most one of the two lists has any. */
+  readonly allowedCommonNames: readonly string[];
+  readonly allowedHostnames: readonly string[];
+  /** DER; empty when there is none. */
+  readonly crlFile: string;
+  /** Whether the SANs of who connects must match the address it comes from. */
+  readonly verifyClientAddress: boolean;
+  readonly minVersion: TlsVersion;
+  readonly maxVersion: TlsVersion | undefined;
+}
+
+const VERSIONS: Readonly<Record<string, TlsVersion>> = { "TLS1.2": "TLSv1.2", "TLS1.3": "TLSv1.3" };
+
+export function tlsVersions(read: FlagReader): Pick<TlsSettings, "minVersion" | "maxVersion"> {
+  const min = read.string("tls-min-version") || "TLS1.2";
+  const max = read.string("tls-max-version");
+  for (const version of [min, max]) {
+    if (version !== "" && VERSIONS[version] === undefined) {
+      throw new ConfigError(`unexpected TLS version "${version}" (must be one of: TLS1.2, TLS1.3)`);
+    }
+  }
+  if (min === "TLS1.3" && max === "TLS1.2") {
+    throw new ConfigError("min version (TLS1.3) is greater than max version (TLS1.2)");
+  }
+  return { minVersion: VERSIONS[min]!, maxVersion: VERSIONS[max] };
+}
+
+/** A certificate without its key, or the reverse, stops the start. */
+export function checkPair(certFile: string, keyFile: string): void {
+  if ((certFile === "") === (keyFile === "")) return;
+  throw new ConfigError(`KeyFile and CertFile must both be present[key: ${keyFile}, cert: ${certFile}]`);
+}

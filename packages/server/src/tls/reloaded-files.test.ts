@@ -1,0 +1,84 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import fs from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import test, { type TestContext } from "node:test";
+import { realClock } from "../seams/real-clock.ts";
+import { ReloadedFiles } from "./reloaded-files.ts";
+
+/** Two files, what was made of them, and a clock by which their last change is as long ago as wanted. */
+function open(t: TestContext, parse: (text: string) => string = (text) => text) {
+  const directory = mkdtempSync(path.join(tmpdir(), "quorate-reloaded-"));
+  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  const paths = [path.join(directory, "a"), path.join(directory, "b")] as const;
+  const write = (a: string, b: string) => {
+    writeFileSync(paths[0], a);
+    writeFileSync(paths[1], b);
+  };
+  write("1", "1");
+  let laterMs = 0;
+  const parsed: string[] = [];
+  const files = new ReloadedFiles(
+    paths,
+    (contents) => {
+      const text = contents.join("+");
+      parsed.push(text);
+      return parse(text);
+    },
+    { ...realClock, wallMs: () => realClock.wallMs() + laterMs },
+  );
+  const later = () => {
+    laterMs += 10_000;
+  };
+  return { files, paths, write, parsed, later };
+}
+
+test("files that have not changed for a while are looked at and not read", async (t) => {
+  const { files, later, parsed } = open(t);
+  later();
+  assert.equal(await files.current(), "1+1");
+  const reads = t.mock.method(fs, "readFile");
+  for (let i = 0; i < 5; i++) assert.equal(await files.current(), "1+1");
+  assert.equal(reads.mock.callCount(), 0);
+  assert.deepEqual(parsed, ["1+1"]);
+});
+
+test("files that have just changed are read again, and parsed when they differ", async (t) => {
+  const { files, write, parsed } = open(t);
+  assert.equal(await files.current(), "1+1");
+  assert.equal(await files.current(), "1+1");
+  // Of the same size, and perhaps at the same time by the grain of the file system.
+  write("2", "2");
+  assert.equal(await files.current(), "2+2");
+  assert.deepEqual(parsed, ["1+1", "2+2"]);
+});
+
+test("a file that is replaced by an older one is noticed", async (t) => {
+  const { files, paths, later } = open(t);
+  const old = `${paths[1]}.old`;
+  writeFileSync(old, "0");
+  const longAgo = new Date("2020-01-01");
+  await fs.utimes(old, longAgo, longAgo);
+  later();
+  assert.equal(await files.current(), "1+1");
+  renameSync(old, paths[1]);
+  assert.equal(await files.current(), "1+0");
+});
+
+test("what cannot be parsed or read is said each time, until it can", async (t) => {
+  const { files, paths, write, parsed, later } = open(t, (text) => {
+    if (text.includes("x")) throw new Error("no good");
+    return text;
+  });
+  write("2", "x");
+  later();
+  for (let i = 0; i < 3; i++) await assert.rejects(files.current(), /no good/);
+  assert.deepEqual(parsed, ["2+x"]);
+  write("2", "2");
+  assert.equal(await files.current(), "2+2");
+  rmSync(paths[0]);
+  await assert.rejects(files.current(), { code: "ENOENT" });
+  write("2", "2");
+  assert.equal(await files.current(), "2+2");
+});

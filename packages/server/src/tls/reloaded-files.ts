@@ -1,0 +1,63 @@
+import type { BigIntStats } from "node:fs";
+import fs from "node:fs/promises";
+import type { Clock } from "../seams/clock.ts";
+
+/** Within this time of a change a file may change again and look the same: time stamps have the grain of the file system. */
+const GRAIN_MS = 2_000;
+
+/**
+ * What some files say, as of now: they are read when one of them has changed, and looked at otherwise. The same content
+ * is parsed once.
+ */
+export class ReloadedFiles<Content> {
+  readonly #paths: readonly string[];
+  readonly #parse: (files: readonly Buffer[]) => Content;
+  readonly #clock: Clock;
+  /** Of the files that were read, as long as it stands for their content. */
+  #stamp: string | undefined;
+  #last: { readonly files: readonly Buffer[]; readonly result: Result<Content> } | undefined;
+
+  constructor(paths: readonly string[], parse: (files: readonly Buffer[]) => Content, clock: Clock) {
+    this.#paths = paths;
+    this.#parse = parse;
+    this.#clock = clock;
+  }
+
+  /** The same object while the files are the same. Rejects when one cannot be read, and with what `parse` throws. */
+  async current(): Promise<Content> {
+    const nowMs = this.#clock.wallMs();
+    const stats = await Promise.all(this.#paths.map((path) => fs.stat(path, { bigint: true })));
+    const stamp = stats.map(stampOf).join(" ");
+    if (this.#last === undefined || stamp !== this.#stamp) {
+      const files = await Promise.all(this.#paths.map((path) => fs.readFile(path)));
+      if (!isSame(files, this.#last?.files)) this.#last = { files, result: this.#tryParse(files) };
+      this.#stamp = stats.every((each) => isSettled(each, nowMs)) ? stamp : undefined;
+    }
+    const { result } = this.#last!;
+    if ("error" in result) throw result.error;
+    return result.content;
+  }
+
+  #tryParse(files: readonly Buffer[]): Result<Content> {
+    try {
+      return { content: this.#parse(files) };
+    } catch (error) {
+      return { error: error as Error };
+    }
+  }
+}
+
+type Result<Content> = { readonly content: Content } | { readonly error: Error };
+
+/** The change time moves also when a file is replaced by one that keeps its age. */
+function stampOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
+  return `${dev}:${ino}:${size}:${mtimeNs}:${ctimeNs}`;
+}
+
+function isSettled({ mtimeMs, ctimeMs }: BigIntStats, nowMs: number): boolean {
+  return Number(mtimeMs > ctimeMs ? mtimeMs : ctimeMs) < nowMs - GRAIN_MS;
+}
+
+function isSame(files: readonly Buffer[], others: readonly Buffer[] | undefined): boolean {
+  return others !== undefined && files.every((file, i) => file.equals(others[i]!));
+}
