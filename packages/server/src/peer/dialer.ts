@@ -53,6 +53,7 @@ export class PeerDialer {
       ...(secureContext === undefined ? {} : { secureContext }),
       // With certificates of our own we judge the other's below.
       rejectUnauthorized: this.#certificates === undefined,
+      ...(this.#certificates === undefined ? {} : { checkServerIdentity: () => undefined }),
     });
     const why = `dial ${address.url}: TLS handshake timeout`;
     await untilEvent(secure, "secureConnect", HANDSHAKE_TIMEOUT_MS, why, signal);
@@ -70,8 +71,10 @@ export class PeerDialer {
     // A certificate that a member made for itself is signed by nobody: such links are encrypted, and no more.
     if (settings.generated !== undefined) return undefined;
     const leaf = socket.getPeerX509Certificate();
-    if (leaf === undefined || !this.#certificates.isVerified(socket, "serverAuth")) {
-      return `failed to verify the certificate: ${socket.authorizationError}`;
+    if (leaf === undefined) return "there is no certificate";
+    const objection = socket.authorized ? undefined : String(socket.authorizationError);
+    if (!this.#certificates.isVerified(leaf, "serverAuth", objection)) {
+      return `failed to verify the certificate: ${objection}`;
     }
     if (!isValidFor(leaf, host)) {
       return `the certificate is not for ${host} (${leaf.subjectAltName ?? "it has no names"})`;

@@ -1,5 +1,4 @@
 import type { X509Certificate } from "node:crypto";
-import type { TLSSocket } from "node:tls";
 import { DerReader, DerTag } from "./der.ts";
 
 /** What a certificate is presented as. */
@@ -15,11 +14,11 @@ const MAX_DEPTH = 8;
 const MAX_SIGNATURE_CHECKS = 100;
 
 /**
- * What OpenSSL refuses and Go may not. It takes a certificate for self-signed when subject and issuer bear the same name
- * (and no key identifier says otherwise), knows one issuer where several bear the same name, and wants a client's key to
- * be one for signatures.
+ * OpenSSL's errors where Go may think otherwise. OpenSSL takes a certificate for self-signed when subject and issuer bear
+ * the same name and no key identifier says otherwise, tries one issuer where several bear the same name, and wants a
+ * client's key to be one for signatures.
  */
-const SECOND_OPINION = new Set([
+export const DOUBTFUL_OBJECTIONS: ReadonlySet<string> = new Set([
   "DEPTH_ZERO_SELF_SIGNED_CERT",
   "SELF_SIGNED_CERT_IN_CHAIN",
   "CERT_SIGNATURE_FAILURE",
@@ -27,26 +26,10 @@ const SECOND_OPINION = new Set([
 ]);
 
 /**
- * Whether the other side's certificate leads to one of `anchors`, as Go's crypto/x509 decides it. `socket.authorized` is
- * the answer from then on.
- */
-export function isVerified(
-  socket: TLSSocket,
-  usage: Usage,
-  anchors: () => readonly X509Certificate[],
-  nowMs: number,
-): boolean {
-  if (socket.authorized) return true;
-  const leaf = socket.getPeerX509Certificate();
-  if (leaf === undefined || !SECOND_OPINION.has(String(socket.authorizationError))) return false;
-  socket.authorized = leadsToAnchor(leaf, usage, anchors(), nowMs);
-  return socket.authorized;
-}
-
-/**
- * Looks for a chain of valid signatures from `leaf`, through what was presented with it (`issuerCertificate`), to one of
- * `anchors`; `leaf` may be one itself. Stricter than Go where that is simpler: no certificate of the chain may have a
- * critical extension other than usages, names and basic constraints, no issuer may constrain names.
+ * Whether `leaf` is to be trusted, as Go's crypto/x509 decides it: looks for a chain of valid signatures through what was
+ * presented with it (`issuerCertificate`) to one of `anchors`; `leaf` may be one itself. Stricter than Go where that is
+ * simpler: no certificate of the chain may have a critical extension other than usages, names and basic constraints, and
+ * no issuer may constrain names.
  */
 export function leadsToAnchor(
   leaf: X509Certificate,

@@ -3,7 +3,7 @@ import tls from "node:tls";
 import type { TlsSettings } from "../config/tls-settings.ts";
 import type { Clock } from "../seams/clock.ts";
 import type { Logger } from "../telemetry/logger.ts";
-import { isVerified, type Usage } from "./certificate-chain.ts";
+import { DOUBTFUL_OBJECTIONS, leadsToAnchor, type Usage } from "./certificate-chain.ts";
 import { KeyPair, readConfigured } from "./key-pair.ts";
 import { ReloadedFiles } from "./reloaded-files.ts";
 import { revokedSerials } from "./revocation.ts";
@@ -81,9 +81,14 @@ export class Certificates {
     return this.#revoked?.current();
   }
 
-  /** Whether the other side's certificate leads to the CA. Its names and the revocation list are not looked at. */
-  isVerified(socket: tls.TLSSocket, usage: Usage): boolean {
-    return isVerified(socket, usage, () => this.#trustAnchors(), this.#clock.wallMs());
+  /**
+   * Whether the other side's certificate leads to the CA; `objection` is OpenSSL's, as the code of its error. Names and
+   * the revocation list are not looked at.
+   */
+  isVerified(leaf: X509Certificate, usage: Usage, objection: string | undefined): boolean {
+    if (objection === undefined) return true;
+    if (!DOUBTFUL_OBJECTIONS.has(objection)) return false;
+    return leadsToAnchor(leaf, usage, this.#trustAnchors(), this.#clock.wallMs());
   }
 
   /** They are needed seldom, and the system has many. */

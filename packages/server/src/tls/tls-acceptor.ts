@@ -25,53 +25,69 @@ export class TlsAcceptor {
   readonly #options: TlsAcceptorOptions;
   readonly #resolver: NameResolver;
   readonly #log: Logger;
-  /** Who is at the other end: of a connection that has ended, the runtime does not tell. */
-  readonly #remotes = new WeakMap<net.Socket, string>();
-  /** It does not listen. */
-  readonly #server: tls.Server;
-
   constructor(options: TlsAcceptorOptions) {
     this.#options = options;
     this.#certificates = options.certificates;
     this.#resolver = options.resolver ?? systemResolver;
     this.#log = options.log.for("tls/tls-acceptor.ts");
-    this.#server = tls.createServer({
-      requestCert: options.certificates.settings.requireClientCertificate,
-      // The certificate is judged below, where the reason is known and OpenSSL has not the last word.
-      rejectUnauthorized: false,
-      handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
-      ALPNProtocols: [...options.protocols],
-    });
-    this.#server.on("secureConnection", (socket) => void this.#check(socket));
-    this.#server.on("tlsClientError", (error, socket) =>
-      this.#reject(socket, reasonOf(error), hasLeft(error)),
-    );
   }
 
   /** Takes over the socket, whose errors somebody listens to. */
   async accept(socket: net.Socket): Promise<void> {
-    this.#remotes.set(socket, remoteOf(socket));
-    const context = await this.#certificates.serverContext();
+    // Of a connection that has ended, the runtime does not tell.
+    const remote = remoteOf(socket);
+    const secureContext = await this.#certificates.serverContext();
     if (socket.destroyed) return;
-    setContext(this.#server, context);
-    this.#server.emit("connection", socket);
+    const { requireClientCertificate } = this.#certificates.settings;
+    const secure = new tls.TLSSocket(socket, {
+      isServer: true,
+      secureContext,
+      ALPNProtocols: [...this.#options.protocols],
+      // Who has no certificate is told so in the handshake. The certificate itself is judged below: a server of the
+      // runtime's would refuse it before that, by OpenSSL's rules and without a reason.
+      requestCert: requireClientCertificate,
+      rejectUnauthorized: requireClientCertificate,
+    });
+    this.#awaitHandshake(secure, remote);
   }
 
-  async #check(socket: tls.TLSSocket): Promise<void> {
-    socket.on("error", () => socket.destroy());
+  #awaitHandshake(socket: tls.TLSSocket, remote: string): void {
+    const timer = setTimeout(() => fail("TLS handshake timeout"), HANDSHAKE_TIMEOUT_MS);
+    const detach = () => {
+      clearTimeout(timer);
+      socket.off("error", onError);
+      socket.off("close", onClose);
+      socket.on("error", () => socket.destroy());
+    };
+    const fail = (error: string, level: "debug" | "warn" = "warn") => {
+      detach();
+      this.#reject(socket, remote, error, level);
+    };
+    const onError = (error: Error) => fail(reasonOf(error));
+    // A port scan or a health check by TCP is no warning's worth.
+    const onClose = () => fail("connection closed during the handshake", "debug");
+    socket.once("error", onError);
+    socket.once("close", onClose);
+    socket.once("secure", () => {
+      detach();
+      void this.#check(socket, remote);
+    });
+  }
+
+  async #check(socket: tls.TLSSocket, remote: string): Promise<void> {
     const refusal = await this.#refusalOf(socket).catch((error: Error) => error.message);
-    if (refusal !== undefined) this.#reject(socket, refusal, false);
+    if (refusal !== undefined) this.#reject(socket, remote, refusal, "warn");
     else if (!socket.destroyed) this.#options.onSecure(socket);
   }
 
   async #refusalOf(socket: tls.TLSSocket): Promise<string | undefined> {
     const { settings } = this.#certificates;
+    const objection = releaseToServer(socket);
     if (!settings.requireClientCertificate) return undefined;
     const leaf = socket.getPeerX509Certificate();
     if (leaf === undefined) return "the client did not provide a certificate";
-    if (!this.#certificates.isVerified(socket, "clientAuth")) {
-      return `failed to verify the client's certificate: ${socket.authorizationError}`;
-    }
+    socket.authorized = this.#certificates.isVerified(leaf, "clientAuth", objection);
+    if (!socket.authorized) return `failed to verify the client's certificate: ${objection}`;
     if (!hasAllowedName(leaf, settings)) return "client certificate authentication failed";
     const revoked = await this.#certificates.revokedSerials();
     if (revoked !== undefined) {
@@ -84,11 +100,9 @@ export class TlsAcceptor {
     return `${remoteAddress} does not match any of the certificate's names (${leaf.subjectAltName})`;
   }
 
-  /** Who leaves in the middle of a handshake (a port scan, a health check by TCP) is no warning's worth. */
-  #reject(socket: tls.TLSSocket, error: string, left: boolean): void {
-    const level = left ? "debug" : "warn";
+  #reject(socket: tls.TLSSocket, remote: string, error: string, level: "debug" | "warn"): void {
     this.#log[level](`rejected connection on ${this.#options.side} endpoint`, {
-      "remote-addr": this.#remotes.get(transportOf(socket)) ?? remoteOf(socket),
+      "remote-addr": remote,
       "server-name": socket.servername || "",
       error,
     });
@@ -96,17 +110,18 @@ export class TlsAcceptor {
   }
 }
 
-/**
- * What `setSecureContext` sets. That makes a context of its own, though, on every change anew and without
- * `allowPartialTrustChain`.
- */
-function setContext(server: tls.Server, context: tls.SecureContext): void {
-  (server as { _sharedCreds?: tls.SecureContext })._sharedCreds = context;
+/** What the runtime's own server does with a connection after the handshake; it shows these parts nowhere else. */
+interface AcceptedSocket {
+  readonly ssl: { verifyError(): { readonly code: string } | null };
+  /** From now on errors end the connection. */
+  _releaseControl(): boolean;
 }
 
-/** The connection under a secure one: what the runtime keeps for itself, and shows nowhere else. */
-function transportOf(socket: tls.TLSSocket): net.Socket {
-  return (socket as { _parent?: net.Socket })._parent ?? socket;
+/** Returns OpenSSL's objection to the certificate that was asked for. */
+function releaseToServer(socket: tls.TLSSocket): string | undefined {
+  const accepted = socket as unknown as AcceptedSocket;
+  accepted._releaseControl();
+  return accepted.ssl.verifyError()?.code;
 }
 
 /** As Go writes it; empty for a unix socket. */
@@ -118,8 +133,4 @@ function remoteOf({ remoteAddress, remotePort }: net.Socket): string {
 /** Of OpenSSL's errors the part that is for people. */
 function reasonOf(error: Error & { readonly reason?: string }): string {
   return error.reason ?? error.message;
-}
-
-function hasLeft(error: NodeJS.ErrnoException): boolean {
-  return error.code === "ECONNRESET" && error.syscall === undefined;
 }

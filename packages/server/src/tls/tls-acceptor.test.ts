@@ -1,0 +1,229 @@
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import net from "node:net";
+import path from "node:path";
+import test, { type TestContext } from "node:test";
+import tls from "node:tls";
+import type { TlsSettings } from "../config/tls-settings.ts";
+import type { LogFields, Logger } from "../telemetry/logger.ts";
+import {
+  certificatesOf,
+  makeCertificate,
+  makeRevocationList,
+  type TestCertificate,
+  writeTls,
+} from "./testing.ts";
+import { TlsAcceptor } from "./tls-acceptor.ts";
+
+const ca = makeCertificate({ commonName: "test ca", isCa: true });
+const strangeCa = makeCertificate({ commonName: "another ca", isCa: true });
+const server = makeCertificate({ commonName: "server", issuer: ca, names: ["127.0.0.1", "localhost"] });
+const client = makeCertificate({ commonName: "client", issuer: ca, names: ["client.example", "10.0.0.1"] });
+
+interface Line extends LogFields {
+  readonly level: "debug" | "warn";
+  readonly message: string;
+}
+
+/** A port that says hello to whom it lets through, and what it logs. */
+async function listen(
+  t: TestContext,
+  settings: Partial<TlsSettings> = {},
+  side: "client" | "peer" = "client",
+) {
+  const lines: Line[] = [];
+  let onLine = () => {};
+  const note = (level: "debug" | "warn") => (message: string, fields?: LogFields) => {
+    lines.push({ level, message, ...fields });
+    onLine();
+  };
+  const log = { debug: note("debug"), warn: note("warn"), for: () => log } as unknown as Logger;
+  const files = writeTls(t, server, ca, { verifyClientAddress: false, ...settings });
+  const acceptor = new TlsAcceptor({
+    certificates: certificatesOf(files.settings, log),
+    side,
+    protocols: ["h2", "http/1.1"],
+    log,
+    onSecure: (socket) => socket.end("hello"),
+    resolver: { namesOf: async () => [], addressesOf: async () => [] },
+  });
+  const sockets = new Set<net.Socket>();
+  const listener = net.createServer({ pauseOnConnect: true }, (socket) => {
+    sockets.add(socket);
+    socket.on("error", () => socket.destroy());
+    void acceptor.accept(socket);
+  });
+  await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));
+  t.after(() => {
+    listener.close();
+    for (const socket of sockets) socket.destroy();
+  });
+  const { port } = listener.address() as net.AddressInfo;
+  const lineCount = async (count: number) => {
+    while (lines.length < count) await new Promise<void>((resolve) => (onLine = resolve));
+  };
+  return { port, lines, lineCount, ...files };
+}
+
+interface Answer {
+  readonly text: string;
+  readonly localPort: number;
+  /** Of the server's certificate. */
+  readonly serial: string;
+}
+
+/** What the port answers to somebody with this certificate; empty when it lets nobody in. */
+function connect(port: number, own?: TestCertificate, options: tls.ConnectionOptions = {}): Promise<Answer> {
+  return new Promise((resolve) => {
+    const pair = own === undefined ? {} : { cert: own.certPem, key: own.keyPem };
+    const socket = tls.connect({ host: "127.0.0.1", port, ca: ca.certPem, ...pair, ...options });
+    let text = "";
+    let localPort = 0;
+    let serial = "";
+    socket.once("connect", () => {
+      localPort = socket.localPort!;
+    });
+    socket.once("secureConnect", () => {
+      serial = socket.getPeerX509Certificate()!.serialNumber.toLowerCase();
+    });
+    socket.on("data", (chunk: Buffer) => {
+      text += chunk;
+    });
+    socket.on("error", () => {});
+    socket.on("close", () => resolve({ text, localPort, serial }));
+  });
+}
+
+interface RefusalCase {
+  readonly name: string;
+  readonly own: TestCertificate | undefined;
+  readonly settings?: Partial<TlsSettings>;
+  readonly options?: tls.ConnectionOptions;
+  readonly error: string | RegExp;
+}
+
+const refusals: RefusalCase[] = [
+  { name: "no certificate", own: undefined, error: "peer did not return a certificate" },
+  {
+    name: "a certificate of another CA",
+    own: makeCertificate({ commonName: "client", issuer: strangeCa }),
+    error:
+      /^failed to verify the client's certificate: UNABLE_TO_(VERIFY_LEAF_SIGNATURE|GET_ISSUER_CERT_LOCALLY)$/,
+  },
+  {
+    name: "an expired certificate",
+    own: makeCertificate({ commonName: "client", issuer: ca, isExpired: true }),
+    error: "failed to verify the client's certificate: CERT_HAS_EXPIRED",
+  },
+  {
+    name: "a common name that is not allowed",
+    own: client,
+    settings: { allowedCommonNames: ["somebody"] },
+    error: "client certificate authentication failed",
+  },
+  {
+    name: "a host name that is not allowed",
+    own: client,
+    settings: { allowedHostnames: ["other.example"] },
+    error: "client certificate authentication failed",
+  },
+  {
+    name: "an address that the certificate does not name",
+    own: client,
+    settings: { verifyClientAddress: true },
+    error: /^127\.0\.0\.1 does not match any of the certificate's names/,
+  },
+  { name: "a list that cannot be read", own: client, settings: { crlFile: "/nowhere" }, error: /ENOENT/ },
+  {
+    name: "an old version",
+    own: client,
+    options: { minVersion: "TLSv1", maxVersion: "TLSv1.1", ciphers: "ALL:@SECLEVEL=0" },
+    error: "unsupported protocol",
+  },
+  {
+    name: "an unknown protocol",
+    own: client,
+    options: { ALPNProtocols: ["foo"] },
+    error: "no application protocol",
+  },
+];
+for (const side of ["client", "peer"] as const) {
+  for (const { name, own, settings, options, error } of refusals) {
+    test(`${name} is refused on the ${side} port, and logged with address and reason`, async (t) => {
+      const { port, lines, lineCount } = await listen(t, settings, side);
+      const { text, localPort } = await connect(port, own, options);
+      assert.equal(text, "");
+      await lineCount(1);
+      assert.equal(lines.length, 1);
+      const [line] = lines as [Line];
+      assert.equal(line.level, "warn");
+      assert.equal(line.message, `rejected connection on ${side} endpoint`);
+      assert.equal(line["remote-addr"], `127.0.0.1:${localPort}`);
+      if (typeof error === "string") assert.equal(line.error, error);
+      else assert.match(String(line.error), error);
+    });
+  }
+}
+
+test("a revoked certificate is refused from the next connection on, and so is its intermediate's", async (t) => {
+  const middle = makeCertificate({ commonName: "middle", isCa: true, issuer: ca });
+  const below = makeCertificate({ commonName: "below", issuer: middle });
+  const shown = { ...below, certPem: below.certPem + middle.certPem };
+  const crlFile = path.join(writeTls(t, server, ca).directory, "crl.der");
+  const revoke = (...serials: string[]) => writeFileSync(crlFile, makeRevocationList(ca, serials));
+  revoke();
+  const { port, lines, lineCount } = await listen(t, { crlFile });
+  assert.equal((await connect(port, client)).text, "hello");
+  assert.equal((await connect(port, shown)).text, "hello");
+  revoke(client.serial, middle.serial);
+  assert.equal((await connect(port, client)).text, "");
+  assert.equal((await connect(port, shown)).text, "");
+  await lineCount(2);
+  assert.deepEqual(
+    lines.map(({ error }) => error),
+    [client, middle].map(({ serial }) => `certificate serial ${serial} has been revoked`),
+  );
+});
+
+test("allowed names let in who has one of them", async (t) => {
+  const named = await listen(t, { allowedCommonNames: ["x", "client"] });
+  assert.equal((await connect(named.port, client)).text, "hello");
+  const hosted = await listen(t, { allowedHostnames: ["client.example"] });
+  assert.equal((await connect(hosted.port, client)).text, "hello");
+});
+
+test("who leaves during the handshake is told with its address, to those who debug", async (t) => {
+  const { port, lines, lineCount } = await listen(t);
+  const socket = net.connect(port, "127.0.0.1");
+  await new Promise((resolve) => socket.once("connect", resolve));
+  const { localPort } = socket;
+  socket.end();
+  await lineCount(1);
+  assert.equal(lines[0]!.level, "debug");
+  assert.equal(lines[0]!["remote-addr"], `127.0.0.1:${localPort}`);
+});
+
+test("a pair of which one half has been replaced leaves the old one in use, until it is whole", async (t) => {
+  const { port, lines, directory } = await listen(t, { requireClientCertificate: false });
+  const next = makeCertificate({ commonName: "next", issuer: ca, names: ["127.0.0.1"] });
+  const write = (name: string, text: string) => writeFileSync(path.join(directory, name), text);
+  assert.equal((await connect(port)).serial, server.serial);
+  write("cert.pem", next.certPem);
+  for (let i = 0; i < 3; i++) assert.equal((await connect(port)).serial, server.serial);
+  assert.deepEqual(
+    lines.map(({ level, message }) => [level, message]),
+    [["warn", "a replaced certificate cannot be used; the last one that worked stays in use"]],
+  );
+  assert.match(String(lines[0]!.error), /mismatch/);
+  write("key.pem", next.keyPem);
+  assert.equal((await connect(port)).serial, next.serial);
+  write("cert.pem", "");
+  assert.equal((await connect(port)).serial, next.serial);
+  assert.equal(lines.length, 2);
+  write("cert.pem", server.certPem);
+  write("key.pem", server.keyPem);
+  // With a name to select by, and without.
+  assert.equal((await connect(port, undefined, { servername: "localhost" })).serial, server.serial);
+  assert.equal((await connect(port)).serial, server.serial);
+  assert.equal(lines.length, 2);
+});
