@@ -1,4 +1,5 @@
 import type { LeaderMonitor } from "../watch/leader-monitor.ts";
+import { addAuthService } from "./auth-service.ts";
 import { addClusterService } from "./cluster-service.ts";
 import type { ApiContext } from "./context.ts";
 import { addHealthService } from "./health-service.ts";
@@ -18,6 +19,7 @@ export function createServices(context: ApiContext, leaderMonitor: LeaderMonitor
   addMaintenanceService(services, context);
   addSnapshotService(services, context);
   addClusterService(services, context);
+  addAuthService(services, context);
   addHealthService(services);
   return services;
 }
