@@ -41,7 +41,7 @@ export class Certificates {
       requireClientCertificate,
     } = settings;
     const prefix = side === "peer" ? "peer-" : "";
-    this.#trusted = trustedCertificates(settings, `${prefix}trusted-ca-file`);
+    this.#trusted = trustedCertificates(settings, side, `${prefix}trusted-ca-file`);
     const common: tls.SecureContextOptions = {
       minVersion,
       // As in Go, whatever the bundle holds is trusted: an intermediate without its root, or the leaf itself.
@@ -99,9 +99,16 @@ export class Certificates {
 }
 
 /** undefined leaves the choice to the runtime: where nobody is verified, and for systems whose store is empty. */
-function trustedCertificates(settings: TlsSettings, flag: string): (string | Buffer)[] | undefined {
-  if (settings.trustedCaFile !== "") return [readConfigured(settings.trustedCaFile, flag)];
-  if (settings.generated !== undefined) return undefined;
+function trustedCertificates(
+  settings: TlsSettings,
+  side: TlsSide,
+  flag: string,
+): (string | Buffer)[] | undefined {
+  const { generated, requireClientCertificate, trustedCaFile } = settings;
+  if (trustedCaFile !== "") return [readConfigured(trustedCaFile, flag)];
+  // Members also verify those whom they dial.
+  const verifiesSomebody = requireClientCertificate || (side === "peer" && generated === undefined);
+  if (!verifiesSomebody) return undefined;
   const roots = tls.getCACertificates("system");
   return roots.length === 0 ? undefined : roots;
 }

@@ -203,6 +203,21 @@ test("who leaves during the handshake is told with its address, to those who deb
   assert.equal(lines[0]!["remote-addr"], `127.0.0.1:${localPort}`);
 });
 
+test("a handshake that takes too long is ended, and told", async (t) => {
+  const { port, lines, lineCount } = await listen(t);
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const socket = net.connect(port, "127.0.0.1");
+  socket.write(Buffer.from([0x16, 3, 1]));
+  const closed = new Promise((resolve) => socket.once("close", resolve));
+  socket.resume();
+  // Its time begins when it has been accepted, which the test cannot see.
+  const ticking = setInterval(() => t.mock.timers.tick(10_000), 5);
+  await lineCount(1);
+  clearInterval(ticking);
+  await closed;
+  assert.deepEqual([lines[0]!.level, lines[0]!.error], ["warn", "TLS handshake timeout"]);
+});
+
 test("a pair of which one half has been replaced leaves the old one in use, until it is whole", async (t) => {
   const { port, lines, directory } = await listen(t, { requireClientCertificate: false });
   const next = makeCertificate({ commonName: "next", issuer: ca, names: ["127.0.0.1"] });
