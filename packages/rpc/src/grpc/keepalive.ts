@@ -17,6 +17,14 @@ export const DEFAULT_SERVER_KEEPALIVE: Required<ServerKeepaliveOptions> = Object
   permitWithoutStream: false,
 });
 
+/** Neither rules for the client's pings nor pings of our own. */
+export const NO_KEEPALIVE: Required<ServerKeepaliveOptions> = Object.freeze({
+  intervalMs: Number.POSITIVE_INFINITY,
+  timeoutMs: Number.POSITIVE_INFINITY,
+  minTimeMs: 0,
+  permitWithoutStream: true,
+});
+
 /** Pings tolerated too early before the connection is ended. */
 const MAX_PING_STRIKES = 2;
 /** Without a call and without permission, pings this far apart are still no offence (as in gRPC for Go). */

@@ -13,10 +13,14 @@ export const DECODE_FAILED = 2;
 
 /** Where Huffman text is unpacked; a string is copied out of it at once, so all decoders share it. */
 let scratch = Buffer.allocUnsafeSlow(4096);
+/** What is longer gets memory of its own, which is not kept. */
+const LARGEST_SCRATCH = 131_072;
 
 /** An HPACK decoder (RFC 7541). It never throws; {@link decode} returns a verdict. */
 export class HpackDecoder {
   readonly table: DynamicTable;
+  /** The size of the list that was decoded last, whole or not, counted like a table's. */
+  listBytes = 0;
   /** The most that the peer may resize the table to: our acknowledged SETTINGS_HEADER_TABLE_SIZE. */
   readonly #tableLimit: number;
   /** The most octets a decoded header list may have, counted like a table's size. */
@@ -47,7 +51,6 @@ export class HpackDecoder {
   #decodeFields(fields: HeaderField[]): number {
     const table = this.table;
     let listSize = 0;
-    let tooLarge = false;
     let sawField = false;
     while (this.#position < this.#end) {
       const first = this.#block[this.#position]!;
@@ -75,10 +78,10 @@ export class HpackDecoder {
       }
       sawField = true;
       listSize += field.size;
-      if (listSize > this.#maxListSize) tooLarge = true;
-      else fields.push(field);
+      if (listSize <= this.#maxListSize) fields.push(field);
     }
-    return tooLarge ? DECODED_TOO_LARGE : DECODED;
+    this.listBytes = listSize;
+    return listSize > this.#maxListSize ? DECODED_TOO_LARGE : DECODED;
   }
 
   #literal(prefixBits: number): HeaderField | undefined {
@@ -127,17 +130,24 @@ export class HpackDecoder {
     }
     this.#position = end;
     if (!huffman) return latin1(this.#block, start, end);
-    if (length * 2 > scratch.length) scratch = Buffer.allocUnsafeSlow(length * 2);
-    const decoded = decodeHuffman(this.#block, start, end, scratch);
+    const target = scratchFor(length * 2);
+    const decoded = decodeHuffman(this.#block, start, end, target);
     if (decoded === INVALID_HUFFMAN) {
       this.#failed = true;
       return "";
     }
-    return latin1(scratch, 0, decoded);
+    return latin1(target, 0, decoded);
   }
 }
 
 const EMPTY = new Uint8Array(0);
+
+function scratchFor(length: number): Buffer {
+  if (length <= scratch.length) return scratch;
+  const larger = Buffer.allocUnsafeSlow(length);
+  if (length <= LARGEST_SCRATCH) scratch = larger;
+  return larger;
+}
 
 function latin1(bytes: Uint8Array, start: number, end: number): string {
   const length = end - start;

@@ -49,6 +49,8 @@ const REMEMBERED_RESETS = 1024;
 /** Smaller window updates are counted: each of them may cost us a frame of as many octets. */
 const WINDOW_UPDATE_WORTH_IT = 64;
 const DEBUG_DATA_KEPT = 256;
+/** Smaller header lists are not worth counting: most of them are shared. */
+const LARGE_HEADER_LIST_BYTES = 4096;
 const DRAIN_PING = new TextEncoder().encode("draining");
 
 /**
@@ -87,6 +89,8 @@ export class Http2Connection extends SendScheduler implements FrameSink {
   #unreturnedBytes = 0;
   #heldBytes = 0;
   #assemblingBytes = 0;
+  /** Large header lists of the open streams. */
+  #headerBytes = 0;
   #nextStreamId = 1;
   #settingsReceived = false;
   /** New streams above this id are ignored: a GOAWAY has announced it. */
@@ -385,7 +389,12 @@ export class Http2Connection extends SendScheduler implements FrameSink {
       return;
     }
     const { limits } = this;
-    if (this.streams.size >= limits.maxConcurrentStreams || this.queuedBytes > limits.maxQueuedBytes) {
+    if (
+      this.streams.size >= limits.maxConcurrentStreams ||
+      this.queuedBytes > limits.maxQueuedBytes ||
+      (block.listBytes > LARGE_HEADER_LIST_BYTES &&
+        this.#headerBytes + block.listBytes > limits.maxHeldHeaderBytes)
+    ) {
       this.#refuse(id, h2.REFUSED_STREAM);
       return;
     }
@@ -404,6 +413,10 @@ export class Http2Connection extends SendScheduler implements FrameSink {
   addStream(stream: Http2Stream, block: HeaderBlock, endStream: boolean): void {
     stream.remainingBody = block.contentLength;
     if (endStream) stream.state |= REMOTE_CLOSED;
+    if (block.listBytes > LARGE_HEADER_LIST_BYTES) {
+      stream.headerBytes = block.listBytes;
+      this.#headerBytes += block.listBytes;
+    }
     this.streams.add(stream);
   }
 
@@ -683,6 +696,7 @@ export class Http2Connection extends SendScheduler implements FrameSink {
     this.unready(stream);
     stream.state |= GONE;
     if (stream.queuedBytes > 0) stream.dropQueue();
+    this.#headerBytes -= stream.headerBytes;
     this.streams.remove(stream);
     this.handler.onStreamGone(this, stream);
     if (this.#draining && this.streams.size === 0 && this.#acceptUpTo !== h2.LARGEST_STREAM_ID)

@@ -31,9 +31,11 @@ export class HeaderBlock {
   readonly validTrailers: boolean;
   /** The list was over the limit: fields are missing, nothing may be decided from the block. */
   readonly tooLarge: boolean;
+  /** The size of the list, counted as in RFC 9113 section 6.5.2. */
+  readonly listBytes: number;
   derived: unknown = undefined;
 
-  constructor(fields: readonly HeaderField[], tooLarge: boolean) {
+  constructor(fields: readonly HeaderField[], tooLarge: boolean, listBytes: number) {
     let method = "";
     let scheme = "";
     let authority = "";
@@ -83,6 +85,7 @@ export class HeaderBlock {
     this.validResponse = wellFormed && seen === 1 << FIELD_STATUS && this.status >= 100;
     this.validTrailers = wellFormed && seen === 0;
     this.tooLarge = tooLarge;
+    this.listBytes = listBytes;
   }
 
   /** The value of the first field called `name`, which must be lower case. */

@@ -9,6 +9,8 @@ const EMPTY = new Uint8Array(0);
 const MOST_SHARED = 1024;
 /** Longer blocks carry something that changes; comparing them would cost more than it saves. */
 const LONGEST_KEPT = 512;
+/** A CONTINUATION frame that carries less is one that moves nothing forward. */
+const CONTINUATION_WORTH_IT = 256;
 
 /**
  * Blocks that the connections of a server have in common. A thousand clients of the same kind send the same octets with
@@ -77,7 +79,7 @@ export class HeaderReader {
     const decoder = this.#decoder;
     const verdict = decoder.decode(bytes, start, end, fields);
     if (verdict === DECODE_FAILED) return undefined;
-    const block = new HeaderBlock(fields, verdict === DECODED_TOO_LARGE);
+    const block = new HeaderBlock(fields, verdict === DECODED_TOO_LARGE, decoder.listBytes);
     this.#generation = decoder.table.generation;
     // A block that changed the table would mean something else the next time.
     if (this.#generation !== generation || block.tooLarge || length > LONGEST_KEPT) return block;
@@ -104,10 +106,13 @@ export class HeaderReader {
 
   /** Adds a frame's piece; returns what is wrong when the peer goes too far. */
   append(bytes: Uint8Array, start: number, end: number): string | undefined {
-    this.#continuations++;
-    if (this.#continuations > this.#limits.maxContinuationFrames) return "too many CONTINUATION frames";
+    const { maxContinuationFrames, maxHeaderBlockBytes } = this.#limits;
     const length = this.length + end - start;
-    if (length > this.#limits.maxHeaderBlockBytes) return "header block too large";
+    this.#continuations++;
+    if (this.#continuations > maxContinuationFrames + length / CONTINUATION_WORTH_IT) {
+      return "too many CONTINUATION frames";
+    }
+    if (length > maxHeaderBlockBytes) return "header block too large";
     if (length > this.pieces.length) {
       const larger = new Uint8Array(Math.max(length, this.pieces.length * 2));
       larger.set(this.pieces.subarray(0, this.length));

@@ -139,7 +139,7 @@ test("CONTINUATION frames are counted", () => {
 });
 
 test("a header block over the limit ends the connection before it is decoded", () => {
-  const { peer } = connected();
+  const { peer } = connected({ limits: { maxHeaderBlockBytes: 65_536 } });
   peer.send(raw.frame(h2.FRAME_HEADERS, 0, 1, new Uint8Array(16_000)));
   const rounds = roundsUntilClosed(peer, 100, () =>
     peer.send(raw.frame(h2.FRAME_CONTINUATION, 0, 1, new Uint8Array(16_000))),
@@ -155,6 +155,87 @@ test("a header list over the limit ends only its stream", () => {
   peer.send(raw.headers(3, raw.grpcRequest("/test.Service/Echo")));
   peer.send(raw.data(3, raw.grpcMessage(new Uint8Array(1)), true));
   assert.equal(requestCount(), 1);
+});
+
+/** HEADERS and CONTINUATION frames of `size` octets each. */
+function inFrames(id: number, block: Uint8Array, size: number): Uint8Array[] {
+  const frames: Uint8Array[] = [];
+  for (let at = 0; at < block.length; at += size) {
+    const type = at === 0 ? h2.FRAME_HEADERS : h2.FRAME_CONTINUATION;
+    const flags = at + size >= block.length ? h2.FLAG_END_HEADERS : 0;
+    frames.push(raw.frame(type, flags, id, block.subarray(at, at + size)));
+  }
+  return frames;
+}
+
+for (const bytes of [70_000, 200_000, 4_000_000, 16_000_000]) {
+  test(`metadata of ${bytes} octets is taken, and the connection goes on`, () => {
+    const { peer, calls, requestCount } = connected();
+    const block = raw.block(raw.grpcRequest(PATH, [["x-large", "v".repeat(bytes)]]));
+    for (const frame of inFrames(1, block, 16_384)) peer.send(frame);
+    assert.equal(calls[0]?.metadata("x-large")?.length, bytes);
+    peer.send(raw.headers(3, raw.grpcRequest("/test.Service/Echo")));
+    peer.send(raw.data(3, raw.grpcMessage(new Uint8Array(1)), true));
+    assert.equal(requestCount(), 1);
+  });
+}
+
+test("CONTINUATION frames that carry a little are no flood", () => {
+  const { peer, calls } = connected();
+  const block = raw.block(raw.grpcRequest(PATH, [["x-large", "v".repeat(200_000)]]));
+  for (const frame of inFrames(1, block, 256)) peer.send(frame);
+  assert.equal(calls.length, 1);
+});
+
+test("CONTINUATION frames that carry next to nothing are a flood, whatever came before", () => {
+  const { peer } = connected();
+  peer.send(raw.frame(h2.FRAME_HEADERS, 0, 1, new Uint8Array(16_384)));
+  const rounds = roundsUntilClosed(peer, 1000, () =>
+    peer.send(raw.frame(h2.FRAME_CONTINUATION, 0, 1, new Uint8Array(1))),
+  );
+  assert.equal(rounds, 32 + 64 + 1);
+  calm(peer);
+});
+
+test("open streams hold a bounded amount of metadata; it is free again when they end", () => {
+  const { peer, calls } = connected({ limits: { maxHeldHeaderBytes: 50_000 } });
+  const large = (id: number) => raw.headers(id, raw.grpcRequest(PATH, [["x-large", "v".repeat(15_000)]]));
+  for (const id of [1, 3, 5, 7]) peer.send(large(id));
+  assert.equal(calls.length, 3);
+  assert.equal(peer.resetCode(7), h2.REFUSED_STREAM);
+  peer.send(raw.reset(1), large(9));
+  assert.equal(calls.length, 4);
+  peer.send(raw.headers(11, raw.grpcRequest(PATH)));
+  assert.equal(calls.length, 5);
+});
+
+test("headers over the limit of plain HTTP are answered with 431, and the connection goes on", () => {
+  const paths: string[] = [];
+  const { peer, calls } = connected({
+    limits: { maxHttpHeaderListBytes: 10_000 },
+    onHttpRequest: (exchange) => {
+      paths.push(exchange.path);
+      exchange.respond(200, {});
+    },
+  });
+  const request = (path: string, bytes: number): [string, string][] => [
+    [":method", "GET"],
+    [":scheme", "http"],
+    [":path", path],
+    ["x-large", "v".repeat(bytes)],
+  ];
+  peer.send(raw.headers(1, request("/large", 11_000), h2.FLAG_END_HEADERS | h2.FLAG_END_STREAM));
+  peer.send(raw.headers(3, request("/small", 9_000), h2.FLAG_END_HEADERS | h2.FLAG_END_STREAM));
+  assert.deepEqual(
+    peer.blocks.map(({ id, fields }) => [id, fields[":status"]]),
+    [
+      [1, "431"],
+      [3, "200"],
+    ],
+  );
+  assert.deepEqual(paths, ["/small"]);
+  peer.send(raw.headers(5, raw.grpcRequest(PATH, [["x-large", "v".repeat(11_000)]])));
+  assert.equal(calls.length, 1);
 });
 
 test("a bomb of references to one table entry ends only its stream", () => {

@@ -2,11 +2,18 @@
 export interface ConnectionLimits {
   /** Concurrent streams the peer may open; more are refused. 2^32 - 1 (etcd's default) announces no limit. */
   readonly maxConcurrentStreams: number;
-  /** Decoded header list, counted as in RFC 9113 section 6.5.2. A larger one ends the stream. */
+  /** Decoded header list, counted as in RFC 9113 section 6.5.2. A larger one ends the stream. The default is gRPC's for Go. */
   readonly maxHeaderListBytes: number;
+  /** The same for a request that is not gRPC: a larger one is answered with 431. The default is that of Go's HTTP server. */
+  readonly maxHttpHeaderListBytes: number;
+  /** Header lists that the open streams of a connection may hold; streams that would hold more are refused. */
+  readonly maxHeldHeaderBytes: number;
   /** Encoded header block over HEADERS and CONTINUATION. A larger one ends the connection. */
   readonly maxHeaderBlockBytes: number;
-  /** CONTINUATION frames a block may take. More end the connection. */
+  /**
+   * CONTINUATION frames a block may take whatever they carry; those beyond must have brought 256 octets each, on average.
+   * More end the connection.
+   */
   readonly maxContinuationFrames: number;
   /** The window we give a stream. */
   readonly streamWindowBytes: number;
@@ -30,8 +37,10 @@ export interface ConnectionLimits {
 
 export const DEFAULT_LIMITS: ConnectionLimits = Object.freeze({
   maxConcurrentStreams: 0xffff_ffff,
-  maxHeaderListBytes: 65_536,
-  maxHeaderBlockBytes: 65_536,
+  maxHeaderListBytes: 16_777_216,
+  maxHttpHeaderListBytes: 1_048_896,
+  maxHeldHeaderBytes: 67_108_864,
+  maxHeaderBlockBytes: 16_777_216,
   maxContinuationFrames: 32,
   streamWindowBytes: 1_048_576,
   connectionWindowBytes: 1_048_576,

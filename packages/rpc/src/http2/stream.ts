@@ -43,6 +43,8 @@ export abstract class Http2Stream {
   unreturnedBytes = 0;
   /** Octets of body still to come according to `content-length`; -1 when it was not given. */
   remainingBody = -1;
+  /** Size of the request's header list if it is a large one, which counts for the connection; else 0. */
+  headerBytes = 0;
 
   /** Segments waiting to be sent; the first one from `segmentOffset` on. Owned by the stream. */
   segments: Uint8Array[] = NO_SEGMENTS;

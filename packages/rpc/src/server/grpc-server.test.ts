@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { TLSSocket } from "node:tls";
 import { gzipSync } from "node:zlib";
 import { GrpcClient } from "../client/grpc-client.ts";
 import type { ServerCall } from "../grpc/server-call.ts";
@@ -557,6 +558,19 @@ test("a client that is silent is pinged, and cut when it does not answer", () =>
   assert.equal(peer.closed, true);
 });
 
+test("on TLS neither the server pings nor does it mind how often the client does", () => {
+  const { server, peer, clock } = setUp({ keepalive: { intervalMs: 10_000, timeoutMs: 1000 } });
+  server.attach(peer.open, { ...PEER, tls: {} as TLSSocket });
+  peer.greet();
+  for (let i = 0; i < 10; i++) peer.send(raw.ping());
+  clock.advance(10_001);
+  clock.advance(1_001);
+  peer.flush();
+  assert.equal(peer.of(6).length, 10);
+  assert.equal(peer.goAway(), undefined);
+  assert.equal(peer.closed, false);
+});
+
 test("a ping to an idle client leaves whole at the end of the turn", async () => {
   const { peer, clock } = connected({ keepalive: { intervalMs: 10_000, timeoutMs: 1000 } });
   clock.advance(10_001);
@@ -564,11 +578,13 @@ test("a ping to an idle client leaves whole at the end of the turn", async () =>
   assert.equal(peer.of(6).length, 1);
 });
 
-test("a client that never says SETTINGS is cut after ten seconds", () => {
+test("a client that never says SETTINGS is cut after two minutes", () => {
   const { server, peer, clock } = setUp();
   server.attach(peer.open, PEER);
   peer.send(new TextEncoder().encode("PRI * HTTP/2.0\r\n\r\n"));
-  clock.advance(10_001);
+  clock.advance(119_000);
+  assert.equal(peer.closed, false);
+  clock.advance(1_001);
   assert.equal(peer.closed, true);
 });
 

@@ -1,6 +1,6 @@
 import { type CallHead, readCallHead } from "../grpc/call-head.ts";
-import { HttpExchangeStream } from "../grpc/http-exchange.ts";
-import { PingEnforcement, Pinger } from "../grpc/keepalive.ts";
+import { type HttpExchange, HttpExchangeStream } from "../grpc/http-exchange.ts";
+import { NO_KEEPALIVE, PingEnforcement, Pinger } from "../grpc/keepalive.ts";
 import { type Peer, ServerCallStream } from "../grpc/server-call.ts";
 import { INDEX_FIELD } from "../hpack/encoder.ts";
 import { type ConnectionHandler, Http2Connection } from "../http2/connection.ts";
@@ -13,8 +13,8 @@ import type { GrpcServer, Route } from "./grpc-server.ts";
 
 const NOTHING: Uint8Array = new Uint8Array(0);
 const KEEPALIVE_PING = new TextEncoder().encode("keepaliv");
-/** How long a client may take from the connection to its first SETTINGS. */
-const HANDSHAKE_TIMEOUT_MS = 10_000;
+/** How long a client may take from the connection to its first SETTINGS; gRPC's default for Go. */
+const HANDSHAKE_TIMEOUT_MS = 120_000;
 
 /** One client of a server: the HTTP/2 connection, its socket, and what its calls share. */
 export class ServerConnection implements ConnectionHandler {
@@ -34,7 +34,8 @@ export class ServerConnection implements ConnectionHandler {
   constructor(server: GrpcServer, openTransport: OpenTransport, peer: Peer) {
     this.server = server;
     this.peer = peer;
-    const { clock, keepalive } = server;
+    const { clock } = server;
+    const keepalive = peer.tls === undefined ? server.keepalive : NO_KEEPALIVE;
     this.keepalive = new PingEnforcement(keepalive.minTimeMs, keepalive.permitWithoutStream);
     this.connection = new Http2Connection({
       role: "server",
@@ -109,7 +110,8 @@ export class ServerConnection implements ConnectionHandler {
     if (!head.isGrpc && server.onHttpRequest !== undefined) {
       const exchange = new HttpExchangeStream(this, id, block);
       connection.addStream(exchange, block, endStream);
-      exchange.start(server.onHttpRequest, endStream);
+      const isTooLarge = block.listBytes > connection.limits.maxHttpHeaderListBytes;
+      exchange.start(isTooLarge ? answerTooLarge : server.onHttpRequest, endStream);
       return exchange;
     }
     const call = new ServerCallStream(this, id, block, head);
@@ -180,4 +182,9 @@ export class ServerConnection implements ConnectionHandler {
     this.connection.transportClosed();
     this.server.onConnectionClosed(this);
   }
+}
+
+function answerTooLarge(exchange: HttpExchange): void {
+  const headers = { "content-type": "text/plain; charset=utf-8" };
+  exchange.respond(431, headers, "431 Request Header Fields Too Large");
 }
