@@ -144,6 +144,34 @@ test("defaults are etcd's", () => {
   assert.equal(configOf(["--watch-progress-notify-interval", "5ms"]).watchProgressNotifyMs, 100);
 });
 
+const keepalives: { args: string[]; want: [minTimeMs: number, intervalMs: number, timeoutMs: number] }[] = [
+  { args: [], want: [5_000, 7_200_000, 20_000] },
+  { args: ["--grpc-keepalive-min-time=0s"], want: [300_000, 7_200_000, 20_000] },
+  { args: ["--grpc-keepalive-min-time=-1s"], want: [300_000, 7_200_000, 20_000] },
+  {
+    args: ["--grpc-keepalive-interval=0s", "--grpc-keepalive-timeout=1s"],
+    want: [5_000, 7_200_000, 20_000],
+  },
+  {
+    args: ["--grpc-keepalive-interval=3s", "--grpc-keepalive-timeout=0s"],
+    want: [5_000, 7_200_000, 20_000],
+  },
+  {
+    args: ["--grpc-keepalive-interval=-3s", "--grpc-keepalive-timeout=1s"],
+    want: [5_000, 7_200_000, 20_000],
+  },
+  {
+    args: ["--grpc-keepalive-interval=10ms", "--grpc-keepalive-timeout=10ms"],
+    want: [5_000, 1_000, 10],
+  },
+];
+for (const { args, want } of keepalives) {
+  test(`${args.join(" ") || "no flag"} makes the keepalive ${want.join(", ")} ms`, () => {
+    const { keepaliveMinTimeMs, keepaliveIntervalMs, keepaliveTimeoutMs } = configOf(args);
+    assert.deepEqual([keepaliveMinTimeMs, keepaliveIntervalMs, keepaliveTimeoutMs], want);
+  });
+}
+
 test("a peer presents the same certificate in both roles unless another is configured", () => {
   assert.equal(configOf([]).peerTls, undefined);
   const pair = ["--peer-cert-file", "c", "--peer-key-file", "k", "--listen-peer-urls", "https://127.0.0.1:1"];

@@ -83,7 +83,9 @@ const GIB = 2 ** 30;
 const DEFAULT_QUOTA_BYTES = 2 * GIB;
 const LARGE_QUOTA_BYTES = 8 * GIB;
 const MAX_ELECTION_MS = 50_000;
-const DEFAULT_KEEPALIVE_MIN_TIME_MS = 300_000;
+/** What gRPC for Go does without being told. */
+const GRPC_KEEPALIVE = { minTimeMs: 300_000, intervalMs: 7_200_000, timeoutMs: 20_000 };
+const MIN_KEEPALIVE_INTERVAL_MS = 1_000;
 const MIN_PROGRESS_NOTIFY_MS = 100;
 /** Link heartbeats come every 5 s / 3: a shorter timeout would end every link. */
 const MIN_PEER_TIMEOUT_MS = 5_000;
@@ -163,10 +165,7 @@ export function makeServerConfig(parsed: ParsedFlags): ServerConfig {
     maxTxnOps: read.number("max-txn-ops"),
     maxRequestBytes: read.number("max-request-bytes"),
     maxConcurrentStreams: Math.min(read.number("max-concurrent-streams"), 2 ** 31 - 1),
-    // 0 leaves the policy to gRPC's own default.
-    keepaliveMinTimeMs: read.number("grpc-keepalive-min-time") || DEFAULT_KEEPALIVE_MIN_TIME_MS,
-    keepaliveIntervalMs: read.number("grpc-keepalive-interval"),
-    keepaliveTimeoutMs: read.number("grpc-keepalive-timeout"),
+    ...keepalive(read),
     enableGateway: read.boolean("enable-grpc-gateway"),
     clientTls: clientTls(read, dataDir, warnings),
     peerTls: peerTls(read, dataDir, warnings),
@@ -237,6 +236,19 @@ function checkSupport(parsed: ParsedFlags): string[] {
 
 function isDefault(value: FlagValue, defaultText: string): boolean {
   return (Array.isArray(value) ? value.join(",") : String(value)) === defaultText;
+}
+
+/** Of the interval and the timeout each counts only with the other; what is not above 0 leaves gRPC's own rule. */
+function keepalive(read: FlagReader) {
+  const minTimeMs = read.number("grpc-keepalive-min-time");
+  const intervalMs = read.number("grpc-keepalive-interval");
+  const timeoutMs = read.number("grpc-keepalive-timeout");
+  const pings = intervalMs > 0 && timeoutMs > 0 ? { intervalMs, timeoutMs } : GRPC_KEEPALIVE;
+  return {
+    keepaliveMinTimeMs: minTimeMs > 0 ? minTimeMs : GRPC_KEEPALIVE.minTimeMs,
+    keepaliveIntervalMs: Math.max(pings.intervalMs, MIN_KEEPALIVE_INTERVAL_MS),
+    keepaliveTimeoutMs: pings.timeoutMs,
+  };
 }
 
 function checkLogging(read: FlagReader): void {
