@@ -8,6 +8,8 @@ import type { GrpcServer } from "../server/grpc-server.ts";
 const TLS_HANDSHAKE_RECORD = 0x16;
 const TCP_KEEPALIVE_MS = 30_000;
 const TLS_HANDSHAKE_TIMEOUT_MS = 10_000;
+/** A TLS client that has not said which protocol it speaks has so long for its first octets. */
+const FIRST_OCTETS_TIMEOUT_MS = 300_000;
 
 /** What a listener can serve on TLS, for ALPN; the preferred one first. */
 export const TLS_PROTOCOLS: readonly string[] = ["h2", "http/1.1"];
@@ -112,10 +114,15 @@ export class Listener {
     else this.#sniff(socket);
   }
 
-  /** Reads until the first octets tell the protocol. */
+  /**
+   * Reads until the first octets tell the protocol. A plain connection may be silent for as long as it likes, as one
+   * between two requests may: clients keep connections for later.
+   */
   #sniff(socket: net.Socket): void {
-    const timer = setTimeout(() => socket.destroy(), TLS_HANDSHAKE_TIMEOUT_MS);
-    timer.unref();
+    const timer =
+      socket instanceof tls.TLSSocket
+        ? setTimeout(() => socket.destroy(), FIRST_OCTETS_TIMEOUT_MS).unref()
+        : undefined;
     const stop = () => {
       clearTimeout(timer);
       socket.off("readable", onReadable);

@@ -3,6 +3,7 @@ import type { ApiContext } from "../api/context.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import { type HealthSource, handleProbe, probeAt } from "./health.ts";
 import { notFound, type PlainRequest, type PlainResponse } from "./plain-text.ts";
+import { pathElements, type RequestTarget, requestTarget } from "./request-target.ts";
 import { handleVersion, type VersionSource } from "./version.ts";
 
 /** Answers a request for a path that is not the gateway's; its owner hears of what fails. */
@@ -12,14 +13,21 @@ export type PlainEndpoints = (target: string, req: PlainRequest, res: PlainRespo
 export function clientEndpoints(context: ApiContext, metrics: Metrics): PlainEndpoints {
   const health = healthSource(context, metrics);
   const version = versionSource(context);
-  return (target, req, res) => {
-    const url = URL.parse(target, "http://localhost");
-    if (url === null) return notFound(res);
-    if (url.pathname === "/version") return handleVersion(version, req, res);
-    if (url.pathname === "/metrics") return answerMetrics(metrics, res);
-    const probe = probeAt(url);
-    return probe === undefined ? notFound(res) : handleProbe(health, probe, url, req, res);
+  return (text, req, res) => {
+    const target = requestTarget(text);
+    const path = target === undefined ? "" : plainPath(target);
+    if (path === "/version") return handleVersion(version, req, res);
+    if (path === "/metrics") return answerMetrics(metrics, res);
+    const probe = probeAt(path);
+    if (probe === undefined) return notFound(res);
+    return handleProbe(health, probe, new URLSearchParams(target?.query), req, res);
   };
+}
+
+/** The path with its elements decoded; empty when one of them has a slash in it: no endpoint has. */
+function plainPath(target: RequestTarget): string {
+  const elements = pathElements(target);
+  return elements.some((element) => element.includes("/")) ? "" : elements.join("/");
 }
 
 async function answerMetrics(metrics: Metrics, res: PlainResponse): Promise<void> {

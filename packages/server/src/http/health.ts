@@ -44,9 +44,9 @@ export interface Probe {
   readonly check: string | undefined;
 }
 
-/** Which of `/health`, `/livez[/check]` and `/readyz[/check]` a URL is. */
-export function probeAt({ pathname }: URL): Probe | undefined {
-  const [, root, check, ...more] = pathname.split("/");
+/** Which of `/health`, `/livez[/check]` and `/readyz[/check]` a path is. */
+export function probeAt(path: string): Probe | undefined {
+  const [, root, check, ...more] = path.split("/");
   if (more.length > 0) return undefined;
   if (root === "health") return check === undefined ? { root, check } : undefined;
   if (root !== "livez" && root !== "readyz") return undefined;
@@ -57,25 +57,25 @@ export function probeAt({ pathname }: URL): Probe | undefined {
 export async function handleProbe(
   source: HealthSource,
   { root, check }: Probe,
-  url: URL,
+  query: URLSearchParams,
   req: PlainRequest,
   res: PlainResponse,
 ): Promise<void> {
   if (req.method !== "GET") methodNotAllowed(res);
-  else if (root === "health") await answerHealth(source, url, res);
+  else if (root === "health") await answerHealth(source, query, res);
   else
     await answerChecks(
       source,
       root,
       check === undefined ? ROOTS[root] : [check],
       check === undefined,
-      url,
+      query,
       res,
     );
 }
 
-async function answerHealth(source: HealthSource, url: URL, res: PlainResponse): Promise<void> {
-  const reason = await unhealthyReason(source, url);
+async function answerHealth(source: HealthSource, query: URLSearchParams, res: PlainResponse): Promise<void> {
+  const reason = await unhealthyReason(source, query);
   source.healthAnswered(reason === "");
   if (reason === "") {
     res.writeHead(200, { "content-type": "text/plain; charset=utf-8" });
@@ -86,13 +86,13 @@ async function answerHealth(source: HealthSource, url: URL, res: PlainResponse):
   res.end(`${JSON.stringify({ health: "false", reason })}\n`);
 }
 
-async function unhealthyReason(source: HealthSource, url: URL): Promise<string> {
-  const excluded = new Set(url.searchParams.getAll("exclude"));
+async function unhealthyReason(source: HealthSource, query: URLSearchParams): Promise<string> {
+  const excluded = new Set(query.getAll("exclude"));
   for (const type of source.activeAlarms()) {
     const name = ALARM_NAMES[type] ?? "UNKNOWN";
     if (!excluded.has(name)) return `ALARM ${name}`;
   }
-  const serializable = url.searchParams.get("serializable") === "true";
+  const serializable = query.get("serializable") === "true";
   if (!serializable && !source.hasLeader()) return "RAFT NO LEADER";
   try {
     await source.probe(serializable);
@@ -107,10 +107,10 @@ async function answerChecks(
   root: "livez" | "readyz",
   names: readonly string[],
   isRoot: boolean,
-  url: URL,
+  query: URLSearchParams,
   res: PlainResponse,
 ): Promise<void> {
-  const excluded = new Set(isRoot ? url.searchParams.getAll("exclude") : []);
+  const excluded = new Set(isRoot ? query.getAll("exclude") : []);
   const lines: string[] = [];
   let failed = false;
   for (const name of names) {
@@ -130,5 +130,5 @@ async function answerChecks(
     "x-content-type-options": "nosniff",
   });
   if (failed) res.end(`${lines.join("")}\n`);
-  else res.end(`${url.searchParams.has("verbose") ? lines.join("") : ""}ok\n`);
+  else res.end(`${query.has("verbose") ? lines.join("") : ""}ok\n`);
 }

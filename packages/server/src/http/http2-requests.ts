@@ -1,8 +1,9 @@
-import type { HttpExchange, HttpHeaders } from "@quorate/rpc";
+import type { HttpExchange } from "@quorate/rpc";
 import type { PlainEndpoints } from "./endpoints.ts";
 import type { GatewayRequest, GatewayResponse } from "./gateway/exchange.ts";
 import type { Gateway } from "./gateway/gateway.ts";
 import { clientCommonName } from "./gateway/node-http.ts";
+import { wholeResponse } from "./plain-text.ts";
 
 /** Answers a request on an HTTP/2 connection that is not gRPC just as HTTP/1.1 would have been answered. */
 export function answerHttp2(
@@ -11,28 +12,32 @@ export function answerHttp2(
   endpoints: PlainEndpoints,
 ): void | Promise<void> {
   const rawHeaders = rawHeadersOf(exchange);
-  const { headers, answer } = gateway.admit({
+  const { headers, answer, target } = gateway.admit({
     method: exchange.method,
     target: exchange.path,
     rawHeaders,
     isSecure: exchange.peer.tls !== undefined,
     clientCommonName: clientCommonName(exchange.peer.tls),
   });
-  const common: Record<string, string> = Object.fromEntries(headers);
+  const common = withoutConnection(headers);
   if (answer !== undefined) {
-    exchange.respond(answer.status, { ...common, "content-type": "text/plain; charset=utf-8" }, answer.text);
+    exchange.respond(answer.status, { "content-type": "text/plain; charset=utf-8", ...common }, answer.text);
     return undefined;
   }
-  if (gateway.serve(requestOf(exchange, rawHeaders), responseOf(exchange, common))) return undefined;
-  let status = 200;
-  let responseHeaders: HttpHeaders = common;
-  return endpoints(exchange.path, exchange, {
-    writeHead: (given, more) => {
-      status = given;
-      responseHeaders = { ...common, ...more };
-    },
-    end: (text) => exchange.respond(status, responseHeaders, text),
-  });
+  if (gateway.serve(target, requestOf(exchange, rawHeaders), responseOf(exchange, common))) return undefined;
+  const response = wholeResponse((status, more, text) =>
+    exchange.respond(status, { ...common, ...more }, text),
+  );
+  return endpoints(exchange.path, exchange, response);
+}
+
+/** The connection is not HTTP/1's: how the body is framed, and what follows it, is none of the headers' business. */
+function withoutConnection(headers: readonly (readonly [string, string])[]): Record<string, string> {
+  return Object.fromEntries(
+    headers
+      .map(([name, value]) => [name.toLowerCase(), value] as const)
+      .filter(([name]) => name !== "transfer-encoding" && name !== "connection"),
+  );
 }
 
 function rawHeadersOf(exchange: HttpExchange): string[] {
@@ -45,7 +50,6 @@ function rawHeadersOf(exchange: HttpExchange): string[] {
 function requestOf(exchange: HttpExchange, rawHeaders: readonly string[]): GatewayRequest {
   return {
     method: exchange.method,
-    target: exchange.path,
     rawHeaders,
     remoteAddress: exchange.peer.address,
     bodyEnds: true,
@@ -64,11 +68,7 @@ function responseOf(exchange: HttpExchange, common: Readonly<Record<string, stri
   let onAborted: (() => void) | undefined;
   return {
     head: (status, headers) => {
-      const lower = headers
-        .map(([name, value]) => [name.toLowerCase(), value] as const)
-        // The connection is not HTTP/1's: how the body is framed is none of the headers' business.
-        .filter(([name]) => name !== "transfer-encoding" && name !== "connection");
-      exchange.writeHead(status, { ...common, ...Object.fromEntries(lower) });
+      exchange.writeHead(status, { ...common, ...withoutConnection(headers) });
     },
     write: (text) => exchange.write(Buffer.from(text)),
     end: (text) => exchange.end(text === undefined ? undefined : Buffer.from(text)),

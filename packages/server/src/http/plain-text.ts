@@ -9,6 +9,21 @@ export interface PlainResponse {
   end(text: string): unknown;
 }
 
+/** A response that is handed to `respond` as a whole. */
+export function wholeResponse(
+  respond: (status: number, headers: Record<string, string>, text: string) => void,
+): PlainResponse {
+  let status = 200;
+  let headers: Record<string, string> = {};
+  return {
+    writeHead: (givenStatus, givenHeaders) => {
+      status = givenStatus;
+      headers = givenHeaders;
+    },
+    end: (text) => respond(status, headers, text),
+  };
+}
+
 const HEADERS = { "content-type": "text/plain; charset=utf-8", "x-content-type-options": "nosniff" };
 
 export function notFound(res: PlainResponse): void {

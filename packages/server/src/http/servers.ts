@@ -3,15 +3,15 @@ import type { HttpExchange } from "@quorate/rpc";
 import type { ApiContext } from "../api/context.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { RequestDefects } from "../telemetry/request-defects.ts";
-import { clientEndpoints } from "./endpoints.ts";
+import { clientEndpoints, type PlainEndpoints } from "./endpoints.ts";
 import type { Gateway } from "./gateway/gateway.ts";
+import { createHttp1Server } from "./http1-server.ts";
 import { answerHttp2 } from "./http2-requests.ts";
 import { LazyGateway } from "./lazy-gateway.ts";
 import { loadGateway } from "./load-gateway.ts";
 import { peerEndpoints } from "./peer/endpoints.ts";
-import { RequestDeadlines } from "./request-deadlines.ts";
-
-const HEADERS_TIMEOUT_MS = 300_000;
+import { wholeResponse } from "./plain-text.ts";
+import { opensGatewayWebsocket } from "./websocket-requests.ts";
 
 /** The HTTP side of the client port, for both versions of HTTP. */
 export interface ClientHttp {
@@ -32,40 +32,34 @@ export function createClientHttp(
 ): ClientHttp {
   const endpoints = clientEndpoints(context, metrics);
   const lazy = new LazyGateway(() => loadGateway().then(openGateway));
-  const options: http.ServerOptions = {
-    requestTimeout: 0,
-    // Whoever offers another protocol (curl --http2: h2c) is answered in the one it speaks.
-    shouldUpgradeCallback: (req) => req.headers.upgrade?.toLowerCase() === "websocket",
-  };
-  const server = http.createServer(options, (req, res) => {
-    // Whoever asked may be gone at any time.
-    req.on("error", ignore);
-    res.on("error", ignore);
-    lazy.use(
-      (gateway) => {
-        if (res.destroyed || gateway.handle(req, res)) return undefined;
-        req.resume();
-        return endpoints(req.url ?? "/", req, res);
-      },
-      (error) => {
-        defects.report(error, req.url ?? "");
-        answerInternalError(res);
-      },
-    );
-  });
-  const deadlines = new RequestDeadlines(server, HEADERS_TIMEOUT_MS);
-  server.on("upgrade", (req, socket, head) => {
-    deadlines.release(socket);
-    socket.on("error", () => socket.destroy());
-    lazy.use(
-      (gateway) => {
-        if (socket.destroyed || !gateway.upgrade(req, socket, head)) socket.destroy();
-      },
-      (error) => {
-        defects.report(error, req.url ?? "");
-        socket.destroy();
-      },
-    );
+  const server = createHttp1Server({
+    onRequest: (req, res) => {
+      // Whoever asked may be gone at any time.
+      req.on("error", ignore);
+      res.on("error", ignore);
+      lazy.use(
+        (gateway) => {
+          if (res.destroyed || gateway.handle(req, res)) return undefined;
+          return answerHttp1(endpoints, req, res);
+        },
+        (error) => {
+          defects.report(error, req.url ?? "");
+          answerInternalError(res);
+        },
+      );
+    },
+    upgrades: (req) => context.config.enableGateway && opensGatewayWebsocket(req),
+    onUpgrade: (req, socket, head) => {
+      lazy.use(
+        (gateway) => {
+          if (socket.destroyed || !gateway.upgrade(req, socket, head)) socket.destroy();
+        },
+        (error) => {
+          defects.report(error, req.url ?? "");
+          socket.destroy();
+        },
+      );
+    },
   });
   return {
     server,
@@ -82,7 +76,10 @@ export function createClientHttp(
         (error) => exchange.failWith(error),
       );
     },
-    close: () => lazy.opened?.close(),
+    close: () => {
+      lazy.opened?.close();
+      server.close();
+    },
   };
 }
 
@@ -126,6 +123,19 @@ function answerInternalError(res: http.ServerResponse): void {
   }
   res.writeHead(500, { "content-type": "text/plain; charset=utf-8", "x-content-type-options": "nosniff" });
   res.end("Internal Server Error\n");
+}
+
+function answerHttp1(
+  endpoints: PlainEndpoints,
+  req: http.IncomingMessage,
+  res: http.ServerResponse,
+): void | Promise<void> {
+  req.resume();
+  const response = wholeResponse((status, headers, text) => {
+    res.writeHead(status, { ...headers, "content-length": String(Buffer.byteLength(text)) });
+    res.end(text);
+  });
+  return endpoints(req.url ?? "/", req, response);
 }
 
 function ignore(): void {}

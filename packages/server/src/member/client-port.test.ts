@@ -42,6 +42,52 @@ test("an address that is given with both schemes serves both", async () => {
   plain.close();
 });
 
+const upgrades: { name: string; path: string; headers: Record<string, string>; want: number }[] = [
+  { name: "a websocket elsewhere", path: "/version", headers: { Upgrade: "websocket" }, want: 200 },
+  { name: "a websocket where nothing is", path: "/nothing", headers: { Upgrade: "websocket" }, want: 404 },
+  {
+    name: "a websocket to a path to be cleaned",
+    path: "/v3//watch",
+    headers: { Upgrade: "websocket" },
+    want: 307,
+  },
+  { name: "another protocol", path: "/v3/watch", headers: { Upgrade: "x" }, want: 501 },
+  {
+    name: "a websocket among others, with its key",
+    path: "/v3/watch",
+    headers: websocketHeaders(),
+    want: 101,
+  },
+];
+
+function websocketHeaders(): Record<string, string> {
+  const headers = { "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==" };
+  return { ...headers, Upgrade: "x, WebSocket" };
+}
+
+test("only a websocket into the gateway is one, whatever asks to be upgraded is answered", async () => {
+  await using member = await start(
+    "upgrades",
+    "--listen-client-urls=http://127.0.0.1:0",
+    "--advertise-client-urls=http://127.0.0.1:0",
+  );
+  for (const { name, path: target, headers, want } of upgrades) {
+    const status = await new Promise<number | undefined>((resolve, reject) => {
+      const request = http.get(`${member.clientUrls[0]}${target}`, {
+        headers: { Connection: "Upgrade", ...headers },
+        agent: false,
+      });
+      request.on("response", (response) => resolve(response.resume().statusCode));
+      request.on("upgrade", (response, socket) => {
+        socket.destroy();
+        resolve(response.statusCode);
+      });
+      request.on("error", reject);
+    });
+    assert.equal(status, want, name);
+  }
+});
+
 test("a client that offers HTTP/2 on plaintext is answered in HTTP/1.1, as etcd does", async () => {
   await using member = await start(
     "offer",

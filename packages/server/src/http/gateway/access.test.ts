@@ -106,6 +106,12 @@ suite("access rules", () => {
       request: { ...named, target: "/v3beta/kv/range" },
       status: 400,
     },
+    {
+      name: "and so is its path when it is escaped",
+      options: certificates,
+      request: { ...named, target: "/%763/kv/range" },
+      status: 400,
+    },
     { name: "not elsewhere", options: certificates, request: { ...named, target: "/health" }, origin: "*" },
     {
       name: "not without authentication",

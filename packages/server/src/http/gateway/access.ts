@@ -1,5 +1,5 @@
+import { requestTarget } from "../request-target.ts";
 import { headerValues } from "./exchange.ts";
-import { withoutBeta } from "./routes.ts";
 
 /** Who may talk HTTP to the client port; for every path, not only the gateway's. */
 export interface AccessOptions {
@@ -26,7 +26,13 @@ export interface Admission {
   /** To be set on whatever the answer will be. */
   readonly headers: readonly (readonly [name: string, value: string])[];
   /** The whole answer, if the rules give it. */
-  readonly answer?: { readonly status: number; readonly text: string };
+  readonly answer?: WholeAnswer;
+}
+
+export interface WholeAnswer {
+  readonly status: number;
+  /** Plain, unless the headers name another type. */
+  readonly text: string;
 }
 
 /** Applies the rules in etcd's order: host, common name, CORS, OPTIONS. */
@@ -39,9 +45,9 @@ export function admit(options: AccessOptions, request: AccessRequest): Admission
   } else if (
     options.clientCertAuth &&
     options.gatewayEnabled &&
-    withoutBeta(request.target).startsWith("/v3/") &&
     request.clientCommonName !== "" &&
-    options.isAuthEnabled()
+    options.isAuthEnabled() &&
+    requestTarget(request.target)?.path.startsWith("/v3/") === true
   ) {
     return { headers: [], answer: { status: 400, text: COMMON_NAME_TEXT } };
   }

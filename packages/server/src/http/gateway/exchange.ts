@@ -4,8 +4,6 @@
  */
 export interface GatewayRequest {
   readonly method: string;
-  /** Path and query, as sent. */
-  readonly target: string;
   /** Names and values in turn, in the order and case in which they came. */
   readonly rawHeaders: readonly string[];
   /** IP address without a port; empty for an inner request. */

@@ -328,6 +328,26 @@ suite("errors", () => {
     agent.destroy();
   });
 
+  test("an escaped path is the path that it means", async () => {
+    for (const path of ["/v3/kv%2Frange", "/%76%33/kv/r%61nge", "/v3%62eta/kv/range"]) {
+      // A path that is known, with another method.
+      assert.equal((await gateway.ask(path, "", { method: "GET" })).status, 501, path);
+    }
+  });
+
+  test("a malformed escape is a bad request, before anything else", async () => {
+    const answer = await gateway.ask("/v3/kv/range%zz", "{}");
+    assert.deepEqual([answer.status, answer.body], [400, "400 Bad Request"]);
+  });
+
+  test("who reads is shown the way in HTML", async () => {
+    const answer = await gateway.ask("//x?a&b", "", { method: "GET" });
+    assert.deepEqual(
+      [answer.status, answer.headers["content-type"], answer.body],
+      [307, "text/html; charset=utf-8", '<a href="/x?a&amp;b">Temporary Redirect</a>.\n\n'],
+    );
+  });
+
   test("doubled slashes and dots are redirected to the path they mean", async () => {
     for (const path of ["/v3//kv/range", "/v3/kv/./range", "/v3/x/../kv/range", "//v3/kv/range"]) {
       const answer = await gateway.ask(`${path}?a=b`, "{}");
@@ -614,7 +634,7 @@ suite("streams", () => {
 });
 
 test("what is not under /v3/ is not the gateway's, but gets the CORS headers", async () => {
-  for (const path of ["/", "/health", "/v3", "/v3alpha/kv/range", "/v3/../health"]) {
+  for (const path of ["/", "/health", "/v3alpha/kv/range", "/v3%2Fkv/range"]) {
     const answer = await gateway.ask(path);
     assert.equal(answer.status, 299, path);
     assert.equal(answer.headers["access-control-allow-origin"], "*");

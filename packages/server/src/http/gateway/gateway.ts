@@ -1,11 +1,11 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Clock } from "../../seams/clock.ts";
-import { type AccessOptions, type AccessRequest, type Admission, admit } from "./access.ts";
+import { isUnderV3, type RequestTarget, redirection, requestTarget } from "../request-target.ts";
+import { type AccessOptions, type AccessRequest, type Admission, admit, type WholeAnswer } from "./access.ts";
 import type { GatewayBackend } from "./backend.ts";
 import type { GatewayRequest, GatewayResponse } from "./exchange.ts";
 import { accessRequest, gatewayRequest, gatewayResponse } from "./node-http.ts";
-import { cleanPath, pathOf, withoutBeta } from "./routes.ts";
 import { type Exchange, type ServeContext, serve } from "./serve.ts";
 import { answerRaw, WebsocketBridge } from "./websocket.ts";
 
@@ -22,19 +22,33 @@ export interface GatewayOptions extends Omit<AccessOptions, "gatewayEnabled"> {
   readonly onDefect?: (error: unknown, path: string) => void;
 }
 
+/** A request that may go on to what its target names. */
+export interface Admitted {
+  readonly headers: Admission["headers"];
+  readonly answer?: undefined;
+  readonly target: RequestTarget;
+}
+
+/** A request with which nothing more is to be done than to answer it. */
+export interface Refused {
+  readonly headers: Admission["headers"];
+  readonly answer: WholeAnswer;
+  readonly target?: undefined;
+}
+
 /** The JSON gateway of one client listener, and the access rules of all that the listener answers over HTTP. */
 export interface Gateway {
   /**
-   * To be called first for every request. False: the request is admitted and not the gateway's; headers for the answer
-   * (CORS) have been set.
+   * To be called first for every request. False: the request is admitted, its path clean and not the gateway's; headers
+   * for the answer (CORS) have been set.
    */
   handle(req: IncomingMessage, res: ServerResponse): boolean;
   /** The same for the `upgrade` event. False: not a websocket of the gateway's; nothing has been written. */
   upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): boolean;
-  /** The access rules, for a request that came in some other way (HTTP/2). */
-  admit(request: AccessRequest): Admission;
+  /** The access rules and the redirections, for a request that came in some other way (HTTP/2). */
+  admit(request: AccessRequest): Admitted | Refused;
   /** Such a request, once admitted; false when it is not the gateway's. */
-  serve(request: GatewayRequest, response: GatewayResponse): boolean;
+  serve(target: RequestTarget, request: GatewayRequest, response: GatewayResponse): boolean;
   /** Cancels the calls under way and ends their responses. */
   close(): void;
 }
@@ -55,38 +69,40 @@ export function createGateway(options: GatewayOptions): Gateway {
       ? undefined
       : { backend, clock, maxMessageBytes, active, onDefect: options.onDefect ?? (() => {}) };
 
-  const serveInner = (request: GatewayRequest, response: GatewayResponse): void => {
-    if (context !== undefined) serve(context, request, response);
-  };
-  const bridge = new WebsocketBridge(serveInner, 2 * maxMessageBytes + 1024 * 1024);
+  const bridge = new WebsocketBridge(
+    (path, request, response) => {
+      if (context !== undefined) serve(context, path, request, response);
+    },
+    2 * maxMessageBytes + 1024 * 1024,
+  );
 
   return {
     handle(req, res) {
-      const { headers, answer } = admit(access, accessRequest(req, req.socket));
+      const { headers, answer, target } = enter(access, accessRequest(req, req.socket));
       for (const [name, value] of headers) res.setHeader(name, value);
       if (answer !== undefined) {
         req.resume();
-        answerText(res, answer.status, answer.text);
+        answerText(res, answer);
         return true;
       }
-      if (context === undefined || !isGatewayTarget(req.url)) return false;
-      serve(context, gatewayRequest(req), gatewayResponse(res));
+      if (context === undefined || !isUnderV3(target)) return false;
+      serve(context, target.path, gatewayRequest(req), gatewayResponse(res));
       return true;
     },
     upgrade(req, socket, head) {
-      const { headers, answer } = admit(access, accessRequest(req, socket));
+      const { headers, answer, target } = enter(access, accessRequest(req, socket));
       if (answer !== undefined) {
         answerRaw(socket, answer.status, headers, answer.text);
         return true;
       }
-      if (context === undefined || !isGatewayTarget(req.url)) return false;
-      bridge.accept(req, socket, head);
+      if (context === undefined || !isUnderV3(target)) return false;
+      bridge.accept(target.path, req, socket, head);
       return true;
     },
-    admit: (request) => admit(access, request),
-    serve(request, response) {
-      if (context === undefined || !isGatewayTarget(request.target)) return false;
-      serve(context, request, response);
+    admit: (request) => enter(access, request),
+    serve(target, request, response) {
+      if (context === undefined || !isUnderV3(target)) return false;
+      serve(context, target.path, request, response);
       return true;
     },
     close() {
@@ -96,12 +112,32 @@ export function createGateway(options: GatewayOptions): Gateway {
   };
 }
 
-function isGatewayTarget(target = "/"): boolean {
-  return cleanPath(pathOf(withoutBeta(target))).startsWith("/v3/");
+/** What stands before the answers themselves: is the target one at all, may the client ask, is it the right path. */
+function enter(access: AccessOptions, request: AccessRequest): Admitted | Refused {
+  const target = requestTarget(request.target);
+  if (target === undefined) {
+    return { headers: [["Connection", "close"]], answer: { status: 400, text: "400 Bad Request" } };
+  }
+  const { headers, answer } = admit(access, request);
+  if (answer !== undefined) return { headers, answer };
+  const location = redirection(target, request.method, access.gatewayEnabled);
+  if (location === undefined) return { headers, target };
+  const toLocation = [...headers, ["Location", location]] as const;
+  if (request.method !== "GET" && request.method !== "HEAD") {
+    return { headers: toLocation, answer: { status: 307, text: "" } };
+  }
+  return {
+    headers: [...toLocation, ["Content-Type", "text/html; charset=utf-8"]],
+    answer: { status: 307, text: `<a href="${escapeHtml(location)}">Temporary Redirect</a>.\n\n` },
+  };
 }
 
-function answerText(res: ServerResponse, status: number, text: string): void {
-  if (text !== "") {
+function escapeHtml(text: string): string {
+  return text.replaceAll("&", "&amp;").replace(/[<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
+}
+
+function answerText(res: ServerResponse, { status, text }: WholeAnswer): void {
+  if (text !== "" && !res.hasHeader("Content-Type")) {
     res.setHeader("Content-Type", "text/plain; charset=utf-8");
     res.setHeader("X-Content-Type-Options", "nosniff");
   }

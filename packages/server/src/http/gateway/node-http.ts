@@ -10,7 +10,6 @@ export function gatewayRequest(req: IncomingMessage): GatewayRequest {
   req.on("error", ignore);
   return {
     method: req.method ?? "",
-    target: req.url ?? "/",
     rawHeaders: req.rawHeaders,
     remoteAddress: plainAddress(req.socket.remoteAddress),
     bodyEnds: true,

@@ -9,7 +9,7 @@ import { jsonToMessage } from "./json-to-message.ts";
 import { escapeForStream, messageToJson } from "./message-to-json.ts";
 import { metadataOf, timeoutOf } from "./metadata.ts";
 import { Outbox } from "./outbox.ts";
-import { cleanPath, methodAt, pathOf, withoutBeta } from "./routes.ts";
+import { methodAt } from "./routes.ts";
 import { GatewayError, httpStatusOf, statusJson } from "./status.ts";
 
 export interface ServeContext {
@@ -31,17 +31,13 @@ const JSON_TYPE = ["Content-Type", "application/json"] as const;
 const GRPC_TYPE = ["Grpc-Metadata-Content-Type", "application/grpc"] as const;
 const EMPTY = new Uint8Array(0);
 
-/** Answers one request under `/v3/`. */
-export function serve(context: ServeContext, request: GatewayRequest, response: GatewayResponse): void {
-  const target = withoutBeta(request.target);
-  const path = pathOf(target);
-  const cleaned = cleanPath(path);
-  if (cleaned !== path) {
-    request.stopReading();
-    response.head(307, [["Location", escapeForHeader(cleaned + target.slice(path.length))]]);
-    response.end();
-    return;
-  }
+/** Answers one request for `path`, which is under `/v3/`, decoded and clean. */
+export function serve(
+  context: ServeContext,
+  path: string,
+  request: GatewayRequest,
+  response: GatewayResponse,
+): void {
   try {
     const method = methodAt(path);
     if (method === undefined) throw new GatewayError(Code.NOT_FOUND, "Not Found");
@@ -54,14 +50,6 @@ export function serve(context: ServeContext, request: GatewayRequest, response: 
     request.stopReading();
     answerError(response, error.code, error.message);
   }
-}
-
-/** HTTP/2 lets a path have octets that no header may have. */
-function escapeForHeader(target: string): string {
-  return target.replace(
-    /[^\x21-\x7e]/g,
-    (octet) => `%${Buffer.from(octet, "latin1").toString("hex").toUpperCase()}`,
-  );
 }
 
 /** Forms may carry another method in a header. */

@@ -8,7 +8,7 @@ import { type GatewayRequest, type GatewayResponse, headerValues } from "./excha
 /** Characters that may wait in the websocket before the gateway is told to wait. */
 const HIGH_WATER_BYTES = 256 * 1024;
 
-type Serve = (request: GatewayRequest, response: GatewayResponse) => void;
+type Serve = (path: string, request: GatewayRequest, response: GatewayResponse) => void;
 
 /**
  * Bridges websockets to requests: the messages of the client are the lines of a request's body, the lines of the
@@ -32,7 +32,7 @@ export class WebsocketBridge {
     });
   }
 
-  accept(req: IncomingMessage, socket: Duplex, head: Buffer): void {
+  accept(path: string, req: IncomingMessage, socket: Duplex, head: Buffer): void {
     const refusal = refusalOf(req);
     if (refusal !== undefined) {
       answerRaw(socket, refusal, [["Sec-WebSocket-Version", "13"]], `${STATUS_CODES[refusal]}\n`);
@@ -41,20 +41,20 @@ export class WebsocketBridge {
     // Protocols are not negotiated: the header carries a token, in characters that no protocol's name may have.
     const protocol = protocolOf(req);
     delete req.headers["sec-websocket-protocol"];
-    this.#server.handleUpgrade(req, socket, head, (client) => this.#bridge(client, socket, req, protocol));
+    // It may have been one of several.
+    req.headers.upgrade = "websocket";
+    this.#server.handleUpgrade(req, socket, head, (client) => {
+      const inner = new BridgedExchange(client, socket);
+      this.#sockets.add(client);
+      client.on("close", () => this.#sockets.delete(client));
+      this.#serve(path, inner.request(req, protocol), inner);
+    });
   }
 
   /** Ends all connections. */
   close(): void {
     for (const client of this.#sockets) client.terminate();
     this.#server.close();
-  }
-
-  #bridge(client: WebSocket, socket: Duplex, req: IncomingMessage, protocol: string): void {
-    this.#sockets.add(client);
-    const inner = new BridgedExchange(client, socket);
-    client.on("close", () => this.#sockets.delete(client));
-    this.#serve(inner.request(req, protocol), inner);
   }
 }
 
@@ -94,7 +94,6 @@ class BridgedExchange implements GatewayResponse {
   request(req: IncomingMessage, protocol: string): GatewayRequest {
     return {
       method: "POST",
-      target: req.url ?? "/",
       rawHeaders: innerHeaders(req, protocol),
       remoteAddress: "",
       // A websocket has no end of the request that is not also the end of everything.

@@ -1,0 +1,136 @@
+import assert from "node:assert/strict";
+import type http from "node:http";
+import net from "node:net";
+import { type TestContext, test } from "node:test";
+import { createHttp1Server, type Http1Options } from "./http1-server.ts";
+
+const REQUEST = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+
+/** A server that gets its connections from elsewhere, as the client port's does. */
+async function start(t: TestContext, options: Partial<Http1Options> = {}) {
+  const server = createHttp1Server({
+    onRequest: (req, res) => res.end(`${req.method} ${req.headers["x-large"]?.length ?? 0}`),
+    upgrades: () => false,
+    onUpgrade: () => {},
+    ...options,
+  });
+  const listener = net.createServer((socket) => server.emit("connection", socket));
+  await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));
+  const { port } = listener.address() as net.AddressInfo;
+  const clients: Client[] = [];
+  t.after(() => {
+    for (const { socket } of clients) socket.destroy();
+    server.close();
+    server.closeAllConnections();
+    listener.close();
+  });
+  return () => {
+    const client = new Client(port);
+    clients.push(client);
+    return client;
+  };
+}
+
+class Client {
+  readonly socket: net.Socket;
+  readonly closed: Promise<void>;
+  isClosed = false;
+  text = "";
+
+  constructor(port: number) {
+    this.socket = net.connect(port, "127.0.0.1");
+    this.socket.on("error", () => {});
+    this.socket.on("data", (chunk: Buffer) => {
+      this.text += chunk.toString();
+    });
+    this.closed = new Promise((resolve) => {
+      this.socket.on("close", () => {
+        this.isClosed = true;
+        resolve();
+      });
+    });
+  }
+
+  send(text: string): this {
+    this.socket.write(text);
+    return this;
+  }
+
+  /** Resolves when `count` answers have begun. */
+  async answers(count: number): Promise<void> {
+    while (this.text.split("HTTP/1.1 ").length - 1 < count) {
+      await new Promise((resolve) => this.socket.once("data", resolve));
+    }
+  }
+}
+
+test("an idle connection outlives those whose headers do not come", async (t) => {
+  const connect = await start(t, { headersTimeoutMs: 50, checkIntervalMs: 10 });
+  const idle = connect().send(REQUEST);
+  await idle.answers(1);
+  // Both begin to wait after the idle one, and are cut for it.
+  const silent = connect();
+  const half = connect().send("GET / HTTP/1.1\r\nHo");
+  const late = connect().send(REQUEST);
+  await late.answers(1);
+  late.send("GET / HTTP/1.1\r\nHo");
+  await Promise.all([silent.closed, half.closed, late.closed]);
+  assert.equal(idle.isClosed, false);
+  idle.send(REQUEST);
+  await idle.answers(2);
+  assert.doesNotMatch(idle.text, /keep-alive: timeout/i);
+});
+
+test("an answer may take longer than headers may", async (t) => {
+  const responses: http.ServerResponse[] = [];
+  const connect = await start(t, {
+    headersTimeoutMs: 50,
+    checkIntervalMs: 10,
+    onRequest: (_, res) => responses.push(res),
+  });
+  const patient = connect().send(REQUEST);
+  while (responses.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  await connect().closed;
+  assert.equal(patient.isClosed, false);
+  responses[0]!.end("done");
+  await patient.answers(1);
+});
+
+for (const bytes of [60_000, 1_000_000]) {
+  test(`a header of ${bytes} octets is taken`, async (t) => {
+    const connect = await start(t);
+    const client = connect().send(`GET / HTTP/1.1\r\nHost: x\r\nX-Large: ${"v".repeat(bytes)}\r\n\r\n`);
+    await client.answers(1);
+    assert.match(client.text, new RegExp(`GET ${bytes}`));
+  });
+}
+
+test("headers over 1 MiB are refused with 431, which arrives although the client goes on sending", async (t) => {
+  const connect = await start(t);
+  const client = connect().send(`GET / HTTP/1.1\r\nHost: x\r\nX-Large: ${"v".repeat(8_000_000)}\r\n\r\n`);
+  await client.closed;
+  assert.match(client.text, /^HTTP\/1\.1 431 .*\r\n\r\n431 Request Header Fields Too Large$/s);
+});
+
+test("what is no HTTP is answered with 400", async (t) => {
+  const connect = await start(t);
+  const client = connect().send("GET / HTTP/1.1\r\nHost: x\r\nbad header\r\n\r\n");
+  await client.closed;
+  assert.match(client.text, /^HTTP\/1\.1 400 .*\r\n\r\n400 Bad Request$/s);
+});
+
+test("no second answer is written into one that has begun", async (t) => {
+  const connect = await start(t, { onRequest: (_, res) => void res.write("begun") });
+  const client = connect().send(REQUEST);
+  await client.answers(1);
+  client.send("\0\0\0\0\r\n\r\n");
+  await client.closed;
+  assert.equal(client.text.split("HTTP/1.1 ").length, 2);
+});
+
+test("CONNECT is a request like any other", async (t) => {
+  const connect = await start(t);
+  const client = connect().send("CONNECT x:1 HTTP/1.1\r\nHost: x:1\r\n\r\n");
+  await client.closed;
+  assert.match(client.text, /^HTTP\/1\.1 200 .*CONNECT 0$/s);
+});

@@ -1,0 +1,16 @@
+import type { IncomingMessage } from "node:http";
+import { isUnderV3, redirection, requestTarget } from "./request-target.ts";
+
+/** Whether a request opens a websocket into the gateway; whatever else it asks for it is answered as if it had not. */
+export function opensGatewayWebsocket(req: IncomingMessage): boolean {
+  if (!hasToken(req.headers.connection, "upgrade") || !hasToken(req.headers.upgrade, "websocket"))
+    return false;
+  const target = requestTarget(req.url ?? "");
+  return (
+    target !== undefined && isUnderV3(target) && redirection(target, req.method ?? "", true) === undefined
+  );
+}
+
+function hasToken(list: string | undefined, token: string): boolean {
+  return list?.split(",").some((item) => item.trim().toLowerCase() === token) === true;
+}
