@@ -309,6 +309,15 @@ suite("integers", () => {
   ];
   for (const [text, value] of cases)
     test(JSON.stringify(text), () => assert.equal(parseInteger(text), value));
+
+  // Looked at once for each of its zeros, such a number would take minutes.
+  test("a million zeros before the last digit", () => {
+    const zeros = "0".repeat(1_000_000);
+    assert.equal(parseInteger(`1.${zeros}1`), undefined);
+    assert.equal(parseInteger(`1${zeros}1`), undefined);
+    assert.equal(parseInteger(`7.${zeros}`), 7n);
+    assert.equal(parseInteger(`0.${zeros}e-${zeros}1`), 0n);
+  });
 });
 
 suite("JSON that is written", () => {
