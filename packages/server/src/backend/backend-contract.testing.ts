@@ -413,6 +413,29 @@ export function backendContract(name: string, subject: Subject): void {
     );
   });
 
+  contract("a scan ends where a visitor says, and goes on from there", async (backend, clock) => {
+    for (let main = 2; main < 52; main++) backend.putRevision(main, 0, false, bytes(`${main}`));
+    backend.commit();
+    await subject.settle(backend, clock);
+    for (let main = 52; main < 102; main++) backend.putRevision(main, 0, false, bytes(`${main}`));
+    const scan = backend.scanRevisions(0, 2000);
+    const seen: number[] = [];
+    for (const end of [2, 30, 51, 52, 70, 2000]) {
+      scan.toMain = 2000;
+      const before = seen.length;
+      const visited = scan.visit(1000, (main) => {
+        seen.push(main);
+        if (main === end) scan.toMain = main;
+      });
+      assert.equal(visited, seen.length - before);
+      assert.equal(seen.at(-1), Math.min(end, 101));
+    }
+    assert.deepEqual(
+      seen,
+      Array.from({ length: 100 }, (_, i) => i + 2),
+    );
+  });
+
   contract("a scan can be visited in slices", async (backend, clock) => {
     for (let main = 2; main < 1002; main++) backend.putRevision(main, 0, main % 3 === 0, bytes(`${main}`));
     backend.commit();

@@ -20,7 +20,7 @@ export interface ScanSource {
  */
 export class LmdbScan implements RevisionScan {
   readonly #source: ScanSource;
-  readonly #toMain: number;
+  toMain: number;
   #nextMain: number;
   #nextSub = 0;
   readonly #page: Page = newPage();
@@ -36,7 +36,7 @@ export class LmdbScan implements RevisionScan {
   constructor(source: ScanSource, fromMain: number, toMain: number) {
     this.#source = source;
     this.#nextMain = Math.max(0, fromMain);
-    this.#toMain = toMain;
+    this.toMain = toMain;
   }
 
   [Symbol.iterator](): this {
@@ -107,7 +107,7 @@ export class LmdbScan implements RevisionScan {
     if (main < this.#nextMain || (main === this.#nextMain && sub < this.#nextSub)) {
       reader.file.corrupt(page.pgno, at, "revisions out of order");
     }
-    if (main > this.#toMain) return -1;
+    if (main > this.toMain) return -1;
     this.#index++;
     this.#nextMain = main;
     this.#nextSub = sub + 1;
@@ -125,7 +125,7 @@ export class LmdbScan implements RevisionScan {
         if (revisions.isDead(i)) continue;
         const main = revisions.mainAt(i);
         const sub = revisions.subAt(i);
-        if (main > this.#toMain) return false;
+        if (main > this.toMain) return false;
         const tombstone = revisions.isTombstone(i);
         if (isDeleted(generations, g + 1, main, sub, tombstone)) continue;
         this.#nextMain = main;

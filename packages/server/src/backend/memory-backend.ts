@@ -286,7 +286,7 @@ export class MemoryBackend implements Backend {
 
 class MemoryScan implements RevisionScan {
   readonly #state: () => MemoryState;
-  readonly #toMain: number;
+  toMain: number;
   readonly #changes: () => number;
   #nextMain: number;
   #nextSub = 0;
@@ -296,7 +296,7 @@ class MemoryScan implements RevisionScan {
   constructor(state: () => MemoryState, fromMain: number, toMain: number, changes: () => number) {
     this.#state = state;
     this.#nextMain = fromMain;
-    this.#toMain = toMain;
+    this.toMain = toMain;
     this.#changes = changes;
   }
 
@@ -320,7 +320,7 @@ class MemoryScan implements RevisionScan {
         this.#at = state.lowerBound(this.#nextMain, this.#nextSub);
       }
       const at = this.#at;
-      if (at >= state.mains.length || state.mains[at]! > this.#toMain) return count;
+      if (at >= state.mains.length || state.mains[at]! > this.toMain) return count;
       this.#at = at + 1;
       this.#nextMain = state.mains[at]!;
       this.#nextSub = state.subs[at]! + 1;

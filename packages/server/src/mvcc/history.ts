@@ -13,10 +13,11 @@ export interface HistoryScan {
    */
   readonly position: number;
   /**
-   * Looks at about `maxRecords` more records of the store (whole revisions: it may look at more to finish one) and
-   * appends the matching changes to `into` in (main, sub) order. Raises `position` by at least one.
+   * Looks at about `maxRecords` more records of the store, or `maxBytes` of them (whole revisions: it looks at more to
+   * finish one, and at one at least), and appends the matching changes to `into` in (main, sub) order. Raises `position`
+   * by at least one.
    */
-  advance(maxRecords: number, into: Change[]): void;
+  advance(maxRecords: number, maxBytes: number, into: Change[]): void;
   /** Releases what the pass holds. Idempotent. */
   close(): void;
 }
@@ -25,6 +26,8 @@ export interface HistoryScan {
 const FEW_KEYS = 64;
 /** As many records are read faster than anything else. */
 const FEW_RECORDS = 64;
+/** Of each key in a range, so many revisions are listed at a time. */
+const REVISIONS_PER_KEY = 16;
 
 /** See `MvccStore.openHistory`. */
 export function openHistory(
@@ -52,11 +55,8 @@ class TableHistory implements HistoryScan {
   readonly #visit;
   #into: Change[] = [];
   #blocks = new RecordBlocks();
-  /** The main revision of the record seen last: not all of its changes may have been returned. */
-  #seenMain = -1;
-  /** A change read beyond the end of the revision that a step had to finish. */
-  #held: Change | undefined;
-  #holdFrom = Number.POSITIVE_INFINITY;
+  #recordsLeft = 0;
+  #bytesLeft = 0;
 
   constructor(state: StoreState, key: Uint8Array, rangeEnd: Uint8Array, fromMain: number, toMain: number) {
     this.position = fromMain - 1;
@@ -74,41 +74,37 @@ class TableHistory implements HistoryScan {
     ): void => this.#look(main, sub, tombstone, bytes, start, end);
   }
 
-  advance(maxRecords: number, into: Change[]): void {
+  advance(maxRecords: number, maxBytes: number, into: Change[]): void {
+    const scan = this.#scan;
     this.#into = into;
     this.#blocks = new RecordBlocks();
-    if (this.#held !== undefined) into.push(this.#held);
-    this.#held = undefined;
-    this.#holdFrom = Number.POSITIVE_INFINITY;
-    if (this.#scan.visit(maxRecords, this.#visit) < maxRecords) {
-      this.position = this.#toMain;
-      return;
-    }
-    const last = this.#seenMain;
-    this.#holdFrom = last + 1;
-    while (this.#seenMain === last) {
-      if (this.#scan.visit(1, this.#visit) === 0) {
-        this.position = this.#toMain;
-        return;
-      }
-    }
-    this.position = this.#seenMain - 1;
+    this.#recordsLeft = maxRecords;
+    this.#bytesLeft = maxBytes;
+    scan.toMain = this.#toMain;
+    scan.visit(Number.MAX_SAFE_INTEGER, this.#visit);
+    this.position = scan.toMain;
   }
 
   close(): void {
     this.#into = [];
-    this.#held = undefined;
   }
 
   #look(main: number, sub: number, deleted: boolean, bytes: Uint8Array, start: number, end: number): void {
-    this.#seenMain = main;
+    this.#recordsLeft -= 1;
+    this.#bytesLeft -= end - start;
+    // The step ends with this revision: the record behind it, which may be large, is not even read.
+    if (this.#recordsLeft <= 0 || this.#bytesLeft <= 0) this.#scan.toMain = main;
     if (!rangeContains(this.#key, this.#rangeEnd, recordKey(bytes, start, end))) return;
     const view = new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start);
     const record = this.#blocks.copy(view, 16);
-    const change: Change = { key: recordKey(record), main, sub, deleted, record };
-    if (main >= this.#holdFrom) this.#held = change;
-    else this.#into.push(change);
+    this.#into.push({ key: recordKey(record), main, sub, deleted, record });
   }
+}
+
+interface ListedRevision {
+  readonly main: number;
+  readonly sub: number;
+  readonly tombstone: boolean;
 }
 
 /** Asks the index for the revisions of a few keys. */
@@ -118,6 +114,10 @@ class IndexHistory implements HistoryScan {
   readonly #key: Uint8Array;
   readonly #rangeEnd: Uint8Array;
   readonly #toMain: number;
+  /** What comes after `position`, in order, up to and with `#listedTo`; read from `#next` on. */
+  #listed: ListedRevision[] = [];
+  #next = 0;
+  #listedTo: number;
 
   constructor(state: StoreState, key: Uint8Array, rangeEnd: Uint8Array, fromMain: number, toMain: number) {
     this.position = fromMain - 1;
@@ -125,12 +125,46 @@ class IndexHistory implements HistoryScan {
     this.#key = key;
     this.#rangeEnd = rangeEnd;
     this.#toMain = toMain;
+    this.#listedTo = this.position;
   }
 
-  advance(maxRecords: number, into: Change[]): void {
+  advance(maxRecords: number, maxBytes: number, into: Change[]): void {
+    if (this.#listedTo === this.position) this.#list(maxRecords);
+    const { backend } = this.#state;
+    const listed = this.#listed;
+    const blocks = new RecordBlocks();
+    let recordsLeft = maxRecords;
+    let bytesLeft = maxBytes;
+    let last = -1;
+    for (; this.#next < listed.length; this.#next++) {
+      const { main, sub, tombstone } = listed[this.#next]!;
+      if (main !== last && (recordsLeft <= 0 || bytesLeft <= 0)) {
+        this.position = last;
+        return;
+      }
+      last = main;
+      const stored = tombstone ? backend.getTombstone(main, sub) : backend.getRevision(main, sub);
+      // Compacted meanwhile: see the contract.
+      if (stored === undefined) continue;
+      const record = blocks.copy(stored, 16);
+      into.push({ key: recordKey(record), main, sub, deleted: tombstone, record });
+      recordsLeft -= 1;
+      bytesLeft -= record.length;
+    }
+    this.position = this.#listedTo;
+  }
+
+  close(): void {
+    this.#listed = [];
+  }
+
+  /** Lists what comes next, about as many revisions as one step may read. */
+  #list(maxRecords: number): void {
     const { index } = this.#state;
     const from = this.position + 1;
-    const revisions: { main: number; sub: number; tombstone: boolean }[] = [];
+    const isKey = this.#rangeEnd.length === 0;
+    const perKey = isKey ? maxRecords : Math.min(maxRecords, REVISIONS_PER_KEY);
+    const revisions: ListedRevision[] = [];
     // The revision up to which all keys have told everything.
     let complete = this.#toMain;
     const ask = (id: number): void => {
@@ -138,7 +172,7 @@ class IndexHistory implements HistoryScan {
       let taken = 0;
       index.visitRevisionsFrom(id, from, (main, sub, tombstone) => {
         if (main > complete) return false;
-        if (taken >= maxRecords && main !== last) {
+        if (taken >= perKey && main !== last) {
           complete = last;
           return false;
         }
@@ -148,26 +182,17 @@ class IndexHistory implements HistoryScan {
         return true;
       });
     };
-    if (this.#rangeEnd.length === 0) {
+    if (isKey) {
       const id = index.find(this.#key);
       if (id >= 0) ask(id);
     } else {
       const walk = index.walk(this.#key, isFromKey(this.#rangeEnd) ? undefined : this.#rangeEnd);
       for (; walk.leaf !== undefined; walk.next()) ask(walk.id());
     }
-    revisions.sort((a, b) => a.main - b.main || a.sub - b.sub);
-    const { backend } = this.#state;
-    const blocks = new RecordBlocks();
-    for (const { main, sub, tombstone } of revisions) {
-      if (main > complete) break;
-      const stored = tombstone ? backend.getTombstone(main, sub) : backend.getRevision(main, sub);
-      // Compacted meanwhile: see the contract.
-      if (stored === undefined) continue;
-      const record = blocks.copy(stored, 16);
-      into.push({ key: recordKey(record), main, sub, deleted: tombstone, record });
-    }
-    this.position = complete;
+    this.#listed = revisions
+      .filter(({ main }) => main <= complete)
+      .sort((a, b) => a.main - b.main || a.sub - b.sub);
+    this.#next = 0;
+    this.#listedTo = complete;
   }
-
-  close(): void {}
 }

@@ -46,6 +46,11 @@ export type RevisionVisitor = (
 /** A scan of table `key`; both ways of stepping it move the same position. Holds nothing open: just drop it. */
 export interface RevisionScan extends IterableIterator<RevisionRecord> {
   /**
+   * The last main revision that is visited. It may be changed at any time, by a visitor too; a record beyond it is not
+   * read, and is the next one when `toMain` is raised again.
+   */
+  toMain: number;
+  /**
    * The fast way, without an object a record: visits up to `limit` records and returns how many there were; fewer
    * than `limit` means that the scan is at its end. About 0.3 µs a record of 300 bytes, checksum included.
    */

@@ -9,12 +9,17 @@ import { UNSYNCED, type Watcher, type WatcherOptions } from "./watcher.ts";
 
 /** Distinct revisions in one response of a watcher that reads history. */
 const BATCH_REVISIONS = 1000;
-/** A response is cut at a revision once it has this many bytes of records, so memory stays bounded. */
-const BATCH_BYTES = 32 * 1024 * 1024;
+/**
+ * A response is cut at a revision once it has this many bytes of events, previous values included. It bounds the memory
+ * of a batch and what a stream keeps for a client that does not read.
+ */
+const BATCH_BYTES = 16 * 1024 * 1024;
 /** Watchers whose batch is being put together at the same time. */
 const MAX_JOBS = 4;
 const SLICE_MS = 2;
+/** What a step reads of the store at most, but always a whole revision; the time is looked at after each. */
 const RECORDS_PER_STEP = 256;
+const BYTES_PER_STEP = 1024 * 1024;
 /** A batch is shared until this much has been encoded for it. */
 const SHARED_BYTES = 4 * 1024 * 1024;
 
@@ -25,10 +30,12 @@ interface Job {
   readonly from: number;
   /** Everything before this revision has been read. */
   next: number;
-  readonly events: WatchEvent[];
-  /** The distinct revisions of `events`. */
+  /** Encoded as the watcher wants them; what it does not want is left out. */
+  readonly events: Uint8Array[];
+  /** The distinct revisions that have been read. */
   revisions: number;
   lastRevision: number;
+  /** The total of `events`. */
   bytes: number;
   /** Undefined as long as the store has not been asked. */
   scan: HistoryScan | undefined;
@@ -143,6 +150,10 @@ export class CatchUp {
       return true;
     }
     job.next = job.scan.position + 1;
+    if (job.bytes >= BATCH_BYTES) {
+      this.finish(job, job.next);
+      return true;
+    }
     if (job.next > job.to) {
       job.scan.close();
       job.scan = undefined;
@@ -159,7 +170,9 @@ export class CatchUp {
       for (let e = 0; e < events.length; e++) {
         const event = events[e]!;
         if (!rangeHolds(key, rangeEnd, event.change.key)) continue;
-        if (!take(job, event)) return main;
+        if (!this.take(job, event)) return main;
+        // These stay for long, and only their plain form is counted there.
+        event.forgetPrevious();
       }
     }
     return undefined;
@@ -169,11 +182,11 @@ export class CatchUp {
   private readHistory(job: Job, scan: HistoryScan): number | undefined {
     const { changes } = this;
     changes.length = 0;
-    scan.advance(RECORDS_PER_STEP, changes);
+    scan.advance(RECORDS_PER_STEP, Math.min(BYTES_PER_STEP, BATCH_BYTES - job.bytes), changes);
     let cut: number | undefined;
     for (let i = 0; i < changes.length; i++) {
       const change = changes[i]!;
-      if (take(job, new WatchEvent(change))) continue;
+      if (this.take(job, new WatchEvent(change))) continue;
       cut = change.main;
       break;
     }
@@ -181,18 +194,27 @@ export class CatchUp {
     return cut;
   }
 
+  /** Adds an event to the batch unless its revision no longer fits. A revision is never cut. */
+  private take(job: Job, event: WatchEvent): boolean {
+    const { change } = event;
+    const { options } = job.watcher;
+    if (change.main !== job.lastRevision) {
+      if (job.revisions === BATCH_REVISIONS || job.bytes >= BATCH_BYTES) return false;
+      job.revisions += 1;
+      job.lastRevision = change.main;
+    }
+    if (change.deleted ? options.noDelete : options.noPut) return true;
+    const bytes = options.prevKv ? event.bytesWithPrevious(this.hub.source) : event.bytes();
+    job.bytes += bytes.length;
+    job.events.push(bytes);
+    return true;
+  }
+
   /** Sends what has been read. The watcher has then been handed everything before `next`. */
   private finish(job: Job, next: number): void {
     const { hub } = this;
     const { watcher, events } = job;
-    const { options } = watcher;
-    const encoded: Uint8Array[] = [];
-    for (let i = 0; i < events.length; i++) {
-      const event = events[i]!;
-      if (event.change.deleted ? options.noDelete : options.noPut) continue;
-      encoded.push(options.prevKv ? event.bytesWithPrevious(hub.source) : event.bytes());
-    }
-    const body = new EventsBody(hub.responses.header(hub.source.currentRevision), encoded);
+    const body = new EventsBody(hub.responses.header(hub.source.currentRevision), events);
     this.hand(watcher, body, next);
     this.shareBatch(job, body, next);
     this.release(job);
@@ -238,17 +260,4 @@ export class CatchUp {
 
 function alike(a: WatcherOptions, b: WatcherOptions): boolean {
   return a.prevKv === b.prevKv && a.noPut === b.noPut && a.noDelete === b.noDelete && !b.fragment;
-}
-
-/** Adds an event to the batch unless its revision no longer fits. A revision is never cut. */
-function take(job: Job, event: WatchEvent): boolean {
-  const { change } = event;
-  if (change.main !== job.lastRevision) {
-    if (job.revisions === BATCH_REVISIONS || job.bytes >= BATCH_BYTES) return false;
-    job.revisions += 1;
-    job.lastRevision = change.main;
-  }
-  job.bytes += change.record.length;
-  job.events.push(event);
-  return true;
 }

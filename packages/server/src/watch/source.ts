@@ -17,10 +17,11 @@ export interface HistoryScan {
    */
   readonly position: number;
   /**
-   * Looks at about `maxRecords` more records of the store (whole revisions: it may look at more to finish one) and
-   * appends the matching changes to `into` in (main, sub) order. Raises `position` by at least one.
+   * Looks at about `maxRecords` more records of the store, or `maxBytes` of them (whole revisions: it looks at more to
+   * finish one, and at one at least), and appends the matching changes to `into` in (main, sub) order. Raises `position`
+   * by at least one.
    */
-  advance(maxRecords: number, into: Change[]): void;
+  advance(maxRecords: number, maxBytes: number, into: Change[]): void;
   /** Releases what the pass holds. Idempotent. */
   close(): void;
 }

@@ -246,6 +246,70 @@ test("large history is split for those who allow it and whole for the others (W1
   assert.ok(parts.every(({ bytes }) => bytes < 2_097_152));
 });
 
+test("a step of history reads a bounded number of bytes, or one revision", () => {
+  const harness = new Harness();
+  const value = "x".repeat(200_000);
+  for (let i = 0; i < 40; i++) harness.store.put("foo", value);
+  harness.store.write({ put: "foo", value: "x".repeat(3_000_000) }, { put: "foo2", value });
+  const client = harness.open();
+  client.create({ key: "foo", end: "fop", start: 1 });
+  const events = client.read().flatMap((seen) => seen.events);
+  assert.deepEqual(
+    events.map(({ mod }) => mod),
+    [...Array.from({ length: 40 }, (_, i) => i + 2), 42, 42],
+  );
+  const { steps } = harness.store;
+  const whole = steps.pop()!;
+  assert.ok(whole.bytes > 3_200_000 && whole.bytes < 4_300_000, `${whole.bytes}`);
+  assert.ok(steps.length >= 6, `${steps.length}`);
+  for (const { bytes } of steps) assert.ok(bytes <= 1_048_576 + 210_000, `${bytes}`);
+});
+
+test("a response of history is cut at a revision once it is large, and nothing is read twice", () => {
+  const harness = new Harness();
+  const value = "x".repeat(1_000_000);
+  for (let i = 0; i < 50; i++) harness.store.put("foo", value);
+  const client = harness.open();
+  client.create({ key: "foo", start: 1 });
+  const seen = client.read().filter(({ events }) => events.length > 0);
+  assert.deepEqual(
+    seen.map(({ events }) => events.length),
+    [17, 17, 16],
+  );
+  const read = harness.store.steps.reduce((total, { records }) => total + records, 0);
+  assert.equal(read, 50);
+});
+
+test("previous values count towards the size of a response", () => {
+  const harness = new Harness();
+  const value = "x".repeat(1_000_000);
+  for (let i = 0; i < 50; i++) {
+    harness.store.put(`foo${i}`, value);
+    harness.store.put(`foo${i}`, "small");
+  }
+  const client = harness.open();
+  client.create({ key: "foo", end: "fop", start: 1, prevKv: true });
+  const seen = client.read().filter(({ events }) => events.length > 0);
+  const mods = seen.flatMap(({ events }) => events.map(({ mod }) => mod));
+  assert.deepEqual(
+    mods,
+    Array.from({ length: 100 }, (_, i) => i + 2),
+  );
+  for (const { bytes } of seen) assert.ok(bytes < 19_000_000, `${bytes}`);
+});
+
+test("recent changes do not keep the previous values that a watcher has asked for", () => {
+  const harness = new Harness();
+  harness.store.put("foo", "x".repeat(1_000_000));
+  const client = harness.open();
+  client.create({ key: "foo" });
+  harness.store.put("foo", "small");
+  client.create({ key: "foo", start: 3, prevKv: true });
+  assert.equal(client.read().at(-1)?.events[0]?.prev?.value.length, 1_000_000);
+  const { recent } = harness.hub;
+  assert.ok(recent.at(recent.length - 1).events[0]!.heldBytes < 1000);
+});
+
 test("permission is checked on the bytes as sent, and the stream lives on (W14, as far as the stream goes)", () => {
   const denied = "rpc error: code = PermissionDenied desc = etcdserver: permission denied";
   const harness = new Harness();

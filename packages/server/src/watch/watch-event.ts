@@ -38,6 +38,16 @@ export class WatchEvent {
     return this.full;
   }
 
+  /** Bytes of the encoded forms that are held. */
+  get heldBytes(): number {
+    return (this.plain?.length ?? 0) + (this.full?.length ?? 0);
+  }
+
+  /** Lets go of the form with the previous value, which may be much larger than the change itself. */
+  forgetPrevious(): void {
+    this.full = undefined;
+  }
+
   /**
    * Lets go of the encoded forms. They lie in slabs among short-lived messages, so keeping a few of them for long would
    * keep much more memory alive.

@@ -169,9 +169,9 @@ function readUncommittedTwice(store: Store, backend: Backend): void {
         get position() {
           return scan.position;
         },
-        advance(maxRecords, into) {
+        advance(maxRecords, maxBytes, into) {
           const before = into.length;
-          scan.advance(maxRecords, into);
+          scan.advance(maxRecords, maxBytes, into);
           for (const change of into.splice(before)) {
             into.push(change);
             if (change.sub > 0 && change.main > committedRevision) into.push(change);

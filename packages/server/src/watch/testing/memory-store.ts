@@ -19,6 +19,8 @@ export class MemoryStore implements WatchSource {
   private changes: Held[] = [];
   private last = new Map<string, Held>();
   openScans = 0;
+  /** What each step of a scan has looked at. */
+  readonly steps: { records: number; bytes: number }[] = [];
 
   /** One write transaction. Deletes of absent keys change nothing. */
   write(...operations: Operation[]): number {
@@ -75,17 +77,24 @@ export class MemoryStore implements WatchSource {
       get position() {
         return position;
       },
-      advance: (maxRecords: number, into: Change[]) => {
-        const first = indexAfter(this.changes, position);
+      advance: (maxRecords: number, maxBytes: number, into: Change[]) => {
         const end = indexAfter(this.changes, toMain);
-        const last = this.changes[first + maxRecords - 1];
-        const upTo = first + maxRecords >= end || last === undefined ? toMain : last.change.main;
-        for (let i = first; i < end; i++) {
+        let recordsLeft = maxRecords;
+        let bytesLeft = maxBytes;
+        let upTo = toMain;
+        const step = { records: 0, bytes: 0 };
+        for (let i = indexAfter(this.changes, position); i < end; i++) {
           const { change } = this.changes[i]!;
           if (change.main > upTo) break;
           if (rangeHolds(key, rangeEnd, change.key)) into.push(change);
+          recordsLeft -= 1;
+          bytesLeft -= change.record.length;
+          step.records += 1;
+          step.bytes += change.record.length;
+          if (recordsLeft <= 0 || bytesLeft <= 0) upTo = change.main;
         }
         position = upTo;
+        this.steps.push(step);
       },
       close: () => {
         if (open) this.openScans -= 1;
