@@ -1,6 +1,7 @@
 export type { CallOptions, CallReceiver, ClientCall, ClientStream } from "./client/client-call.ts";
 export { type ClientKeepaliveOptions, GrpcClient, type GrpcClientOptions } from "./client/grpc-client.ts";
 export type { RpcClock } from "./grpc/deadlines.ts";
+export { GrowingBytes } from "./grpc/growing-bytes.ts";
 export type { HttpExchange, HttpHeaders } from "./grpc/http-exchange.ts";
 export type { ServerKeepaliveOptions } from "./grpc/keepalive.ts";
 export type { MetadataInput } from "./grpc/metadata.ts";

@@ -25,6 +25,9 @@ function member() {
     let status: [number, string] | undefined;
     const sink = {
       onMessage: (answer: Uint8Array) => void answers.push(answer.slice()),
+      onParts: () => assert.fail("an answer in parts"),
+      onPauseReading: () => {},
+      onResumeReading: () => {},
       onEnd: (code: number, text: string) => {
         status = [code, text];
       },

@@ -108,6 +108,12 @@ const CALLERS: Record<string, (handlers: Handlers) => Caller> = {
         let status: string | undefined;
         const call = backend.start(path, new Map(), timeoutMs, {
           onMessage: (bytes) => answers.push(Buffer.from(bytes).toString()),
+          onParts: (parts, release) => {
+            answers.push(Buffer.concat(parts).toString());
+            for (const part of parts) release(part);
+          },
+          onPauseReading: () => {},
+          onResumeReading: () => {},
           onEnd: (code, text) => {
             assert.equal(status, undefined, "a call ends once");
             status = `${code} ${text}`;

@@ -46,7 +46,7 @@ class LocalCall implements ServerCall {
   readonly #report: ReportDefect;
   readonly #deadline: Timer | undefined;
   #unary: UnaryHandler | undefined;
-  /** Requests that came while the handler did not read. */
+  /** Requests that came while the handler did not read: the few that the caller sends before it is held back. */
   #waiting: Uint8Array[] = [];
   #inputEnded = false;
   #inputEndDelivered = false;
@@ -165,9 +165,15 @@ class LocalCall implements ServerCall {
   }
 
   replyInParts(parts: readonly Uint8Array[], release: (part: Uint8Array) => void): void {
-    const message = this.ended ? undefined : Buffer.concat(parts);
-    for (const part of parts) release(part);
-    if (message !== undefined) this.reply(message);
+    if (!this.#finish(undefined)) {
+      for (const part of parts) release(part);
+      return;
+    }
+    this.sentMessages = 1;
+    this.#tellCaller(() => {
+      this.#sink.onParts(parts, release);
+      this.#sink.onEnd(Code.OK, "");
+    });
   }
 
   send(message: Uint8Array): boolean {
@@ -195,12 +201,16 @@ class LocalCall implements ServerCall {
   }
 
   pauseReading(): void {
+    if (this.#readingPaused) return;
     this.#readingPaused = true;
+    this.#sink.onPauseReading();
   }
 
   resumeReading(): void {
+    if (!this.#readingPaused) return;
     this.#readingPaused = false;
     this.#deliverWaiting();
+    if (this.#isReading) this.#tellCaller(() => this.#sink.onResumeReading());
   }
 
   /** What the caller has sent, in order, as far as the handler reads: the end comes behind the last message. */

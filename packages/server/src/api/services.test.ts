@@ -40,6 +40,9 @@ function member(isLearner: boolean) {
     const fields = new Map(Object.entries(metadata).map(([name, value]) => [name, [value]]));
     const started = calls.start(path, fields, Number.POSITIVE_INFINITY, {
       onMessage: () => {},
+      onParts: () => {},
+      onPauseReading: () => {},
+      onResumeReading: () => {},
       onEnd: (code, text) => {
         outcome = code === Code.OK ? OK : text;
       },

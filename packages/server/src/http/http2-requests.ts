@@ -57,9 +57,13 @@ function requestOf(exchange: HttpExchange, rawHeaders: readonly string[]): Gatew
       exchange.onData = onData;
       exchange.onEnd = onEnd;
     },
+    pauseReading: () => exchange.pauseReading(),
+    resumeReading: () => exchange.resumeReading(),
     stopReading: () => {
       exchange.onData = undefined;
       exchange.onEnd = undefined;
+      // What still comes is dropped.
+      exchange.resumeReading();
     },
   };
 }

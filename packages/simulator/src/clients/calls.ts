@@ -127,14 +127,22 @@ export function openStream(
       end(new CallError(UNAVAILABLE, "connection refused", true));
       return;
     }
+    const onMessage = (bytes: Uint8Array) => {
+      const copy = bytes.slice();
+      trace.bytes(copy);
+      later(() => {
+        if (!ended) events.onMessage(copy);
+      });
+    };
     started = process.calls.start(path, new Map(), timeoutMs, {
-      onMessage: (bytes) => {
-        const copy = bytes.slice();
-        trace.bytes(copy);
-        later(() => {
-          if (!ended) events.onMessage(copy);
-        });
+      onMessage,
+      onParts: (parts, release) => {
+        onMessage(new Uint8Array(Buffer.concat(parts)));
+        for (const part of parts) release(part);
       },
+      // These clients send few requests, and wait for their answers.
+      onPauseReading: () => {},
+      onResumeReading: () => {},
       onEnd: (code, message) => {
         trace.mark(time.nowMs, `${path} ${code} ${message}`);
         end(new CallError(code, message, WITHOUT_EFFECT.includes(message)));

@@ -11,8 +11,16 @@ export interface GatewayBackend {
 }
 
 export interface GatewaySink {
-  /** An encoded response message; borrowed until this returns. */
+  /** An encoded response message; nobody changes it any more. */
   onMessage(bytes: Uint8Array): void;
+  /**
+   * The only response message of a call, in parts of whole fields, one at least. Each is handed to `release` when nobody
+   * reads it any more.
+   */
+  onParts(parts: readonly Uint8Array[], release: (part: Uint8Array) => void): void;
+  /** No more requests, please, until `onResumeReading`: the call has no use for them yet. */
+  onPauseReading(): void;
+  onResumeReading(): void;
   /** The last callback of a call. `code` is gRPC's, 0 for success. */
   onEnd(code: number, message: string): void;
 }
@@ -25,7 +33,7 @@ export interface GatewayCall {
   /** Ends the call from the client's side; no callback follows. Idempotent, and allowed after the end. */
   cancel(): void;
   /**
-   * The reader is slow: no more messages, please, until `resume`. A backend without these is cut off from a client that
+   * The reader is slow: no more messages, please, until `resume`. A call without these is cut off from a client that
    * lets more than `MAX_UNSENT_BYTES` pile up.
    */
   pause?(): void;

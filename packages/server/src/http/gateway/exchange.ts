@@ -12,6 +12,9 @@ export interface GatewayRequest {
   readonly bodyEnds: boolean;
   /** Starts reading. Callbacks may fire before this returns; none after `onEnd` or `stopReading`. */
   readBody(onData: (chunk: Uint8Array) => void, onEnd: () => void): void;
+  /** No more of the body for now. What is on its way may still come, and has a limit. */
+  pauseReading(): void;
+  resumeReading(): void;
   /** The rest of the body is of no interest: let it pass and vanish. */
   stopReading(): void;
 }

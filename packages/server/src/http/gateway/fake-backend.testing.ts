@@ -59,10 +59,25 @@ export class FakeCall implements GatewayCall {
   }
 
   reply<Schema extends DescMessage>(schema: Schema, message: MessageInitShape<Schema>): void {
-    // Borrowed by the gateway: overwritten when it has had its turn.
-    const bytes = encode(schema, message);
-    this.#sink.onMessage(bytes);
-    bytes.fill(0xff);
+    this.#sink.onMessage(encode(schema, message));
+  }
+
+  /** A reply in parts; each is overwritten when the gateway has released it. Returns how many are still held. */
+  replyInParts(parts: readonly Uint8Array[]): { readonly held: number } {
+    const state = { held: parts.length };
+    this.#sink.onParts(parts, (part) => {
+      part.fill(0xff);
+      state.held--;
+    });
+    return state;
+  }
+
+  pauseReading(): void {
+    this.#sink.onPauseReading();
+  }
+
+  resumeReading(): void {
+    this.#sink.onResumeReading();
   }
 
   end(code = 0, message = ""): void {

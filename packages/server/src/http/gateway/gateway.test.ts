@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import http from "node:http";
 import { after, before, beforeEach, suite, test } from "node:test";
-import { METHODS } from "@quorate/wire";
+import { encode, METHODS } from "@quorate/wire";
 import {
   LeaseKeepAliveRequestSchema,
   LeaseKeepAliveResponseSchema,
@@ -157,6 +158,42 @@ suite("unary calls", () => {
     const answer = await gateway.ask("/v3/kv/range", '{"key":"Zm9v"}');
     assert.equal(JSON.parse(answer.body).kvs.length, 2000);
     assert.equal(answer.headers["grpc-metadata-content-type"], "application/grpc");
+  });
+
+  test("a reply in parts is written as one, and every part is released", async () => {
+    const kv = { key: Buffer.from("k"), value: new Uint8Array(1000) };
+    let state = { held: -1 };
+    backend.behave = (call, event) => {
+      if (event !== "halfClose") return;
+      state = call.replyInParts([
+        encode(RangeResponseSchema, { header, kvs: new Array(100).fill(kv) }),
+        encode(RangeResponseSchema, { kvs: new Array(50).fill(kv), count: 150n }),
+      ]);
+      call.end();
+    };
+    const answer = await gateway.ask("/v3/kv/range", "{}");
+    const { kvs, count } = JSON.parse(answer.body);
+    assert.deepEqual([answer.status, kvs.length, count, state.held], [200, 150, "150", 0]);
+    assert.ok(kvs.every(({ value }: { value: string }) => value === kvs[0].value));
+  });
+
+  test("parts are released when the client does not wait for them", async () => {
+    const kv = { value: new Uint8Array(1_000_000) };
+    let state = { held: -1 };
+    backend.behave = (call, event) => {
+      if (event !== "halfClose") return;
+      state = call.replyInParts([encode(RangeResponseSchema, { kvs: new Array(30).fill(kv) })]);
+      call.end();
+    };
+    const req = gateway.open("/v3/kv/range");
+    req.on("error", () => {});
+    req.end("{}");
+    const [res] = (await once(req, "response")) as [http.IncomingMessage];
+    res.on("error", () => {});
+    res.pause();
+    assert.equal(state.held, 1);
+    req.destroy();
+    await until(() => state.held === 0);
   });
 
   test("a client that leaves cancels its call", async () => {
@@ -620,6 +657,32 @@ suite("streams", () => {
     const line = '{"result":{"blob":""}}\n'.length + Math.ceil(blob.length / 3) * 4;
     assert.equal(bytes, 400 * line);
     assert.ok(backend.last.resumes >= 1);
+  });
+
+  test("a client whose requests the call does not want yet is held back, and goes on later", async () => {
+    const key = "b".repeat(100_000);
+    const total = 400;
+    backend.behave = (call, event) => {
+      if (event === "message" && call.sent.length === 1) call.pauseReading();
+    };
+    const req = gateway.open("/v3/watch");
+    req.on("error", () => {});
+    const body = `{"create_request":{"key":"${key}"}}`;
+    for (let i = 0; i < total; i++) req.write(body);
+    await until(() => backend.calls.length === 1 && backend.last.sent.length === 1);
+    // What the two sockets hold is a fraction of it.
+    let left = req.writableLength;
+    for (let still = 0; still < 20; still++) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      if (req.writableLength !== left) still = 0;
+      left = req.writableLength;
+    }
+    assert.ok(left > (total * body.length) / 2, `${left} of ${total * body.length} bytes`);
+    assert.equal(backend.last.sent.length, 1);
+    backend.last.resumeReading();
+    await until(() => backend.last.sent.length === total);
+    req.destroy();
+    await until(() => backend.last.isCanceled);
   });
 
   test("a request message is decoded like any other", async () => {

@@ -15,6 +15,7 @@ import {
   PutRequestSchema,
   RangeRequestSchema,
   RangeResponseSchema,
+  ResponseOpSchema,
   TxnRequestSchema,
   TxnResponseSchema,
   WatchRequestSchema,
@@ -453,6 +454,47 @@ test("a large response is written in pieces, one after the other", () => {
   const pieces = [...messageToJson(TxnResponseSchema, toBinary(TxnResponseSchema, message))];
   assert.ok(pieces.length >= 5, `${pieces.length} pieces`);
   assert.deepEqual(JSON.parse(pieces.join("")), toJson(TxnResponseSchema, message, options));
+});
+
+test("no piece of a large response is large, whatever its fields are", () => {
+  const kvs = Array.from({ length: 50_000 }, (_, i) => ({ key: bytes(`key/${i}`) }));
+  const message = create(RangeResponseSchema, {
+    kvs: [...kvs, { value: new Uint8Array(2_000_000).fill(3) }],
+  });
+  const pieces = [...messageToJson(RangeResponseSchema, toBinary(RangeResponseSchema, message))];
+  assert.deepEqual(JSON.parse(pieces.join("")), toJson(RangeResponseSchema, message, options));
+  for (const piece of pieces) assert.ok(piece.length <= 140_000, `${piece.length}`);
+  // Before the first record is written, all are looked at: for so many at a time there is an empty piece.
+  assert.ok(pieces.filter((piece) => piece === "").length >= 50_000 / 2048 - 1);
+});
+
+test("a large message in parts is the same as in one", () => {
+  const kv = { key: bytes("key"), value: new Uint8Array(500).fill(7) };
+  const parts = [
+    encode(RangeResponseSchema, { header: { revision: 3n }, kvs: new Array(90).fill(kv) }),
+    new Uint8Array(0),
+    encode(RangeResponseSchema, { kvs: new Array(40).fill(kv) }),
+    encode(RangeResponseSchema, { more: true, count: 200n, header: { raftTerm: 2n } }),
+  ];
+  const json = [...messageToJson(RangeResponseSchema, parts)].join("");
+  assert.deepEqual(JSON.parse(json), JSON.parse(jsonOf(RangeResponseSchema, Buffer.concat(parts))));
+  assert.match(json, /^\{"header":\{"revision":"3","raft_term":"2"\},"kvs":\[/);
+  assert.equal(JSON.parse(json).kvs.length, 130);
+});
+
+test("large messages of any kind are the library's", () => {
+  const large = create(ResponseOpSchema, {
+    response: { case: "responseRange", value: { kvs: [{ value: new Uint8Array(40_000) }] } },
+  });
+  fc.assert(
+    fc.property(anyFields(TxnResponseSchema), (fields) => {
+      const message = create(TxnResponseSchema, fields);
+      message.responses.push(large);
+      const got: JsonValue = JSON.parse(jsonOf(TxnResponseSchema, toBinary(TxnResponseSchema, message)));
+      assert.deepEqual(got, JSON.parse(JSON.stringify(toJson(TxnResponseSchema, message, options))));
+    }),
+    { numRuns: 100 },
+  );
 });
 
 test("any JSON at all is a message or a JsonMappingError", () => {

@@ -1,3 +1,5 @@
+import { GrowingBytes } from "@quorate/rpc";
+
 /** What is wrong with the JSON of a body, in the words of Go's decoder. */
 export class JsonSyntaxError extends Error {}
 
@@ -52,9 +54,8 @@ export class JsonScanner {
   #hexDigits = 0;
   #literal = "";
   #literalIndex = 0;
-  /** Pieces of the value that is being read. */
-  #pieces: Uint8Array[] = [];
-  #valueBytes = 0;
+  /** What has come of the value that is being read. */
+  readonly #read = new GrowingBytes();
   #inValue = false;
 
   constructor(maxValueBytes: number) {
@@ -63,7 +64,7 @@ export class JsonScanner {
 
   /** Bytes of the value that has been begun and is not complete. */
   get pendingBytes(): number {
-    return this.#valueBytes;
+    return this.#read.length;
   }
 
   /**
@@ -80,7 +81,7 @@ export class JsonScanner {
     const start = pos;
     for (;;) {
       if (pos === chunk.length) {
-        this.#keep(chunk.subarray(start));
+        this.#keep(chunk, start, chunk.length);
         return undefined;
       }
       if (this.#state === State.inString) {
@@ -91,7 +92,7 @@ export class JsonScanner {
       const used = this.#step(byte);
       if (used) pos++;
       if (this.#complete) {
-        this.#keep(chunk.subarray(start, pos));
+        this.#keep(chunk, start, pos);
         return { end: pos, value: this.#take() };
       }
     }
@@ -106,17 +107,14 @@ export class JsonScanner {
 
   #complete = false;
 
-  #keep(piece: Uint8Array): void {
-    this.#valueBytes += piece.length;
-    if (this.#valueBytes > this.#maxValueBytes) throw new ValueTooLong(this.#valueBytes);
-    // The chunk belongs to the socket.
-    if (piece.length > 0) this.#pieces.push(piece.slice());
+  #keep(chunk: Uint8Array, start: number, end: number): void {
+    const bytes = this.#read.length + end - start;
+    if (bytes > this.#maxValueBytes) throw new ValueTooLong(bytes);
+    this.#read.append(chunk, start, end);
   }
 
   #take(): Uint8Array {
-    const value = this.#pieces.length === 1 ? this.#pieces[0]! : Buffer.concat(this.#pieces);
-    this.#pieces = [];
-    this.#valueBytes = 0;
+    const value = this.#read.take();
     this.#inValue = false;
     this.#complete = false;
     this.#state = State.beginValue;

@@ -14,54 +14,210 @@ import {
 
 /** Messages of more bytes are written in pieces, so that a large range does not hold the loop up. */
 const PIECE_BYTES = 32 * 1024;
+/** Fields that are passed over count as one piece. */
+const FIELDS_PER_PIECE = 2048;
 
 /**
  * The JSON of an encoded message, by protobuf's JSON mapping as etcd 3.7 applies it: proto names, defaults left out,
  * 64-bit integers as strings, no spaces. In pieces of about 32 KiB of message each; it works on the encoded bytes, one
- * piece at a time. Throws WireError on bytes that are not a message.
+ * piece at a time, and keeps nothing but its place in them. An empty piece is one that was spent on looking. `message`
+ * may lie in several parts, each of whole fields. Throws WireError on bytes that are not a message.
  */
-export function* messageToJson(schema: DescMessage, bytes: Uint8Array): Generator<string, void, undefined> {
-  if (bytes.length <= PIECE_BYTES) {
-    yield messageText(schema, bytes);
+export function* messageToJson(
+  schema: DescMessage,
+  message: Uint8Array | readonly Uint8Array[],
+): Generator<string, void, undefined> {
+  const parts = message instanceof Uint8Array ? [message] : message;
+  if (parts.length === 1 && parts[0]!.length <= PIECE_BYTES) {
+    yield messageText(schema, parts[0]!);
     return;
   }
   let text = "{";
-  let bytesInText = 0;
   let comma = "";
-  for (const { field, values } of presentFields(schema, bytes)) {
-    if (field.message === undefined) {
-      const value = fieldText(field, values);
-      if (value === undefined) continue;
-      text += `${comma}"${field.name}":${value}`;
-      bytesInText += value.length;
+  for (const place of yield* findFields(schema, parts)) {
+    const { field } = place;
+    const name = `${comma}"${field.name}":`;
+    if (field.fieldKind === "list") {
+      yield `${text}${name}[`;
+      yield* listPieces(place, parts);
+      text = "]";
+    } else if (field.message !== undefined) {
+      yield text + name;
+      yield* messageToJson(field.message, yield* singularMessage(place, parts));
+      text = "";
+    } else if (place.last.isDelimited && place.last.bytes.length > PIECE_BYTES) {
+      yield text + name;
+      yield* delimitedPieces(field, place.last.bytes);
+      text = "";
     } else {
-      const isList = field.fieldKind === "list";
-      const messages = isList ? values.map((value) => value.bytes) : [mergedBytes(values)];
-      text += `${comma}"${field.name}":${isList ? "[" : ""}`;
-      let elementComma = "";
-      for (const message of messages) {
-        text += elementComma;
-        elementComma = ",";
-        if (message.length > PIECE_BYTES) {
-          yield text;
-          yield* messageToJson(field.message, message);
-          text = "";
-          bytesInText = 0;
-        } else {
-          text += messageText(field.message, message);
-          bytesInText += message.length;
-        }
-        if (bytesInText > PIECE_BYTES) {
-          yield text;
-          text = "";
-          bytesInText = 0;
-        }
-      }
-      if (isList) text += "]";
+      const value = fieldText(field, [place.last]);
+      if (value === undefined) continue;
+      text += name + value;
     }
     comma = ",";
   }
   yield `${text}}`;
+}
+
+/** Where a field occurs in a large message. */
+interface FieldPlace {
+  readonly field: DescField;
+  /** The first occurrence: the part, and the position of the tag in it. */
+  readonly part: number;
+  readonly position: number;
+  count: number;
+  last: Occurrence;
+}
+
+/** The fields that occur, by ascending number; of a oneof only the member that occurs last. */
+function* findFields(
+  schema: DescMessage,
+  parts: readonly Uint8Array[],
+): Generator<string, readonly FieldPlace[], undefined> {
+  const places = new Map<number, FieldPlace>();
+  const walk = new FieldWalk(schema, parts, 0, 0);
+  for (let passed = 1; walk.next(); passed++) {
+    if (passed % FIELDS_PER_PIECE === 0) yield "";
+    const { field, part, tagAt } = walk;
+    if (field === undefined) continue;
+    const known = places.get(field.number);
+    if (known === undefined) {
+      places.set(field.number, { field, part, position: tagAt, count: 1, last: walk.occurrence() });
+    } else {
+      known.count++;
+      known.last = walk.occurrence();
+    }
+    if (field.oneof === undefined) continue;
+    for (const other of field.oneof.fields) if (other !== field) places.delete(other.number);
+  }
+  return [...places.values()].sort((a, b) => a.field.number - b.field.number);
+}
+
+/** What stands between the brackets of a list. */
+function* listPieces(place: FieldPlace, parts: readonly Uint8Array[]): Generator<string, void, undefined> {
+  const { field } = place;
+  let text = "";
+  let bytesInText = 0;
+  let comma = "";
+  for (const value of occurrences(place, parts)) {
+    if (value === undefined) {
+      yield "";
+    } else if (field.message === undefined) {
+      for (const element of elementTexts(field, value)) {
+        text += comma + element;
+        comma = ",";
+      }
+      bytesInText += value.isDelimited ? value.bytes.length : 1;
+    } else if (value.bytes.length > PIECE_BYTES) {
+      yield text + comma;
+      yield* messageToJson(field.message, value.bytes);
+      text = "";
+      bytesInText = 0;
+      comma = ",";
+    } else {
+      text += comma + messageText(field.message, value.bytes);
+      bytesInText += value.bytes.length;
+      comma = ",";
+    }
+    if (bytesInText < PIECE_BYTES) continue;
+    yield text;
+    text = "";
+    bytesInText = 0;
+  }
+  yield text;
+}
+
+/** A message that was sent in several pieces is one. */
+function* singularMessage(
+  place: FieldPlace,
+  parts: readonly Uint8Array[],
+): Generator<string, Uint8Array, undefined> {
+  if (place.count === 1) return place.last.bytes;
+  const values: Uint8Array[] = [];
+  for (const value of occurrences(place, parts)) {
+    if (value === undefined) yield "";
+    else values.push(value.bytes);
+  }
+  return concatBytes(values);
+}
+
+/** All occurrences of a field; undefined whenever many other fields have been passed over. */
+function* occurrences(
+  place: FieldPlace,
+  parts: readonly Uint8Array[],
+): Generator<Occurrence | undefined, void, undefined> {
+  const walk = new FieldWalk(place.field.parent, parts, place.part, place.position);
+  let passed = 0;
+  for (let seen = 0; seen < place.count && walk.next(); ) {
+    if (walk.field === place.field) {
+      seen++;
+      yield walk.occurrence();
+    } else if (++passed % FIELDS_PER_PIECE === 0) {
+      yield undefined;
+    }
+  }
+}
+
+/** Bytes or text that are large by themselves. */
+function* delimitedPieces(field: DescField, bytes: Uint8Array): Generator<string, void, undefined> {
+  if (field.scalar !== ScalarType.BYTES) {
+    yield scalarText(field, bytes, true).text;
+    return;
+  }
+  yield '"';
+  // Base64 of multiples of three bytes can be put together.
+  for (let at = 0; at < bytes.length; at += 3 * PIECE_BYTES) {
+    yield base64(bytes.subarray(at, at + 3 * PIECE_BYTES));
+  }
+  yield '"';
+}
+
+/** Goes through the fields of a message that lies in parts. */
+class FieldWalk {
+  readonly #fields: ReadonlyMap<number, DescField>;
+  readonly #parts: readonly Uint8Array[];
+  part: number;
+  /** Where the current field's tag is, and what comes after it. */
+  tagAt = 0;
+  #valueAt = 0;
+  #isDelimited = false;
+  #next: number;
+  /** The current field; undefined for one that is not known. */
+  field: DescField | undefined;
+
+  constructor(schema: DescMessage, parts: readonly Uint8Array[], part: number, position: number) {
+    this.#fields = fieldsByNumber(schema);
+    this.#parts = parts;
+    this.part = part;
+    this.#next = position;
+  }
+
+  /** False at the end. */
+  next(): boolean {
+    while (this.part < this.#parts.length && this.#next >= this.#parts[this.part]!.length) {
+      this.part++;
+      this.#next = 0;
+    }
+    const bytes = this.#parts[this.part];
+    if (bytes === undefined) return false;
+    this.tagAt = this.#next;
+    const tag = readTag(bytes, this.tagAt, bytes.length);
+    this.#valueAt = cursor;
+    this.#isDelimited = (tag & 7) === 2;
+    this.field = this.#isDelimited || (tag & 7) === 0 ? this.#fields.get(tag >>> 3) : undefined;
+    this.#next = skipValue(bytes, this.#valueAt, bytes.length, tag);
+    return true;
+  }
+
+  occurrence(): Occurrence {
+    const bytes = this.#parts[this.part]!;
+    return {
+      bytes: this.#isDelimited
+        ? readBytes(bytes, this.#valueAt, bytes.length)
+        : bytes.subarray(this.#valueAt),
+      isDelimited: this.#isDelimited,
+    };
+  }
 }
 
 /** As characters that are safe in a script, which is how etcd writes the lines of a stream. */
@@ -184,7 +340,7 @@ function scalarText(
   if (isDelimited) {
     const isDefault = end === 0;
     if (field.scalar === ScalarType.BYTES) {
-      return { text: `"${Buffer.from(bytes.buffer, bytes.byteOffset, end).toString("base64")}"`, isDefault };
+      return { text: `"${base64(bytes)}"`, isDefault };
     }
     return { text: JSON.stringify(utf8.decode(bytes)), isDefault };
   }
@@ -207,6 +363,10 @@ function scalarText(
       return { text: String(value), isDefault: value === 0 };
     }
   }
+}
+
+function base64(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("base64");
 }
 
 function integerText(value: bigint): { text: string; isDefault: boolean } {

@@ -17,6 +17,8 @@ export function gatewayRequest(req: IncomingMessage): GatewayRequest {
       req.on("data", onData);
       req.on("end", onEnd);
     },
+    pauseReading: () => req.pause(),
+    resumeReading: () => req.resume(),
     stopReading: () => {
       req.removeAllListeners("data");
       req.removeAllListeners("end");

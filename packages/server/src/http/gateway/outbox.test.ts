@@ -74,6 +74,27 @@ suite("outbox", () => {
     assert.deepEqual([h.written.length, h.state], [3, "ended"]);
   });
 
+  test("other work gets a turn also when the client takes every piece at once", () => {
+    const h = new Harness();
+    h.readsSlowly = true;
+    h.outbox.add(pieces(...new Array(100).fill("x".repeat(50_000))), 1, undefined);
+    const perTurn: number[] = [];
+    let before = 0;
+    for (;;) {
+      for (let seen = -1; seen !== h.written.length; ) {
+        seen = h.written.length;
+        h.outbox.drained();
+      }
+      perTurn.push(h.written.length - before);
+      before = h.written.length;
+      const turn = h.soon.shift();
+      if (turn === undefined) break;
+      turn();
+    }
+    assert.equal(h.written.length, 100);
+    assert.ok(Math.max(...perTurn) <= 7, `${perTurn}`);
+  });
+
   test("a call is paused while more than 1 MiB waits, and resumed at a quarter of it", () => {
     const h = new Harness();
     const call = new CountingCall();
@@ -102,6 +123,49 @@ suite("outbox", () => {
     assert.ok(bytes <= MAX_UNSENT_BYTES + 2 * MIB);
     h.outbox.drained();
     assert.equal(h.written.length, 1);
+  });
+
+  test("a client is not cut off when the call waits, however large a message is", () => {
+    const h = new Harness();
+    const call = new CountingCall();
+    h.readsSlowly = true;
+    assert.equal(h.outbox.add(pieces("x", "y"), 2 * MAX_UNSENT_BYTES, call), true);
+    assert.equal(h.outbox.add(pieces("z"), 2 * MAX_UNSENT_BYTES, call), true);
+    assert.deepEqual([h.state, call.pauses], ["open", 1]);
+  });
+
+  test("pieces without text count as work, and are not written", () => {
+    const h = new Harness();
+    let made = 0;
+    const looking = (function* (): Generator<string, void, undefined> {
+      for (; made < 100; made++) yield "";
+      yield "found";
+    })();
+    h.outbox.add(looking, 1, undefined);
+    const turns: number[] = [made];
+    for (let turn = h.soon.shift(); turn !== undefined; turn = h.soon.shift()) {
+      turn();
+      turns.push(made - turns.reduce((sum, each) => sum + each, 0));
+    }
+    assert.ok(Math.max(...turns) <= 9, `${turns}`);
+    assert.deepEqual(h.written, ["found"]);
+  });
+
+  test("what is not written any more is told so", () => {
+    const h = new Harness();
+    let released = 0;
+    const holding = (function* (): Generator<string, void, undefined> {
+      try {
+        yield "a";
+        yield "b";
+      } finally {
+        released++;
+      }
+    })();
+    h.readsSlowly = true;
+    h.outbox.add(holding, 1, undefined);
+    h.outbox.close();
+    assert.equal(released, 1);
   });
 
   test("a text that cannot be made breaks the response off", () => {

@@ -5,10 +5,12 @@ import type { GatewayResponse } from "./exchange.ts";
 /** Bytes of messages beyond which the backend is asked to pause, and to which they must fall before it goes on. */
 const PAUSE_BYTES = 1024 * 1024;
 const RESUME_BYTES = 256 * 1024;
-/** Beyond this the client is cut off: it does not read, and the backend could not be made to wait. */
+/** Beyond this a client that does not read is cut off, if the call cannot be made to wait. */
 export const MAX_UNSENT_BYTES = 64 * 1024 * 1024;
 /** Characters that are written before other work gets its turn. */
 const SLICE_CHARS = 256 * 1024;
+/** What an empty piece counts: it has taken time too. */
+const EMPTY_PIECE_CHARS = 32 * 1024;
 
 interface Item {
   readonly pieces: Iterator<string>;
@@ -25,6 +27,8 @@ export class Outbox {
   #unsentBytes = 0;
   #blocked = false;
   #scheduled = false;
+  /** Written since other work last got its turn: a socket that takes everything at once drains within one turn. */
+  #sliceChars = 0;
   #ending = false;
   #closed = false;
   #paused: GatewayCall | undefined;
@@ -51,18 +55,21 @@ export class Outbox {
    * limit is passed: the exchange has been broken off.
    */
   add(pieces: Iterator<string>, bytes: number, call: GatewayCall | undefined): boolean {
-    if (this.#closed || this.#ending) return true;
+    if (this.#closed || this.#ending) {
+      pieces.return?.();
+      return true;
+    }
     this.#items.push({ pieces, bytes });
     this.#unsentBytes += bytes;
     this.#pump();
-    if (this.#unsentBytes > MAX_UNSENT_BYTES) {
+    if (this.#unsentBytes <= PAUSE_BYTES || this.#paused !== undefined) return true;
+    if (call?.pause !== undefined) {
+      this.#paused = call;
+      call.pause();
+    } else if (this.#unsentBytes > MAX_UNSENT_BYTES) {
       this.close();
       this.#response.abort();
       return false;
-    }
-    if (this.#unsentBytes > PAUSE_BYTES && this.#paused === undefined && call?.pause !== undefined) {
-      this.#paused = call;
-      call.pause();
     }
     return true;
   }
@@ -76,7 +83,8 @@ export class Outbox {
   /** The client has gone. */
   close(): void {
     this.#closed = true;
-    this.#items.length = 0;
+    // Whoever makes the texts may hold something until it is told that no more are wanted.
+    for (const { pieces } of this.#items.splice(0)) pieces.return?.();
   }
 
   drained(): void {
@@ -86,14 +94,14 @@ export class Outbox {
 
   #pump(): void {
     if (this.#scheduled) return;
-    let chars = 0;
     while (!this.#blocked && !this.#closed) {
       const item = this.#items[0];
       if (item === undefined) break;
-      if (chars > SLICE_CHARS) {
+      if (this.#sliceChars > SLICE_CHARS) {
         this.#scheduled = true;
         this.#clock.soon(() => {
           this.#scheduled = false;
+          this.#sliceChars = 0;
           try {
             this.#pump();
           } catch (error) {
@@ -104,8 +112,8 @@ export class Outbox {
       }
       const piece = this.#next(item);
       if (piece !== undefined) {
-        chars += piece.length;
-        if (!this.#response.write(piece)) this.#blocked = true;
+        this.#sliceChars += piece === "" ? EMPTY_PIECE_CHARS : piece.length;
+        if (piece !== "" && !this.#response.write(piece)) this.#blocked = true;
       }
     }
     if (this.#paused !== undefined && this.#unsentBytes <= RESUME_BYTES) {

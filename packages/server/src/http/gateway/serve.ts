@@ -4,11 +4,12 @@ import type { Clock, Timer } from "../../seams/clock.ts";
 import type { GatewayBackend, GatewayCall } from "./backend.ts";
 import { type GatewayRequest, type GatewayResponse, headerValues } from "./exchange.ts";
 import { JsonMappingError } from "./json-reader.ts";
-import { JsonScanner, JsonSyntaxError, ValueTooLong } from "./json-scanner.ts";
+import { JsonSyntaxError, ValueTooLong } from "./json-scanner.ts";
 import { jsonToMessage } from "./json-to-message.ts";
 import { escapeForStream, messageToJson } from "./message-to-json.ts";
 import { metadataOf, timeoutOf } from "./metadata.ts";
 import { Outbox } from "./outbox.ts";
+import { RequestValues, type ValueSink } from "./request-values.ts";
 import { methodAt } from "./routes.ts";
 import { GatewayError, httpStatusOf, statusJson } from "./status.ts";
 
@@ -70,23 +71,23 @@ function answerError(response: GatewayResponse, code: number, message: string): 
 }
 
 /** A request that has become an RPC. */
-export class Exchange {
+export class Exchange implements ValueSink {
   readonly #context: ServeContext;
-  readonly #request: GatewayRequest;
+  readonly #bodyEnds: boolean;
   readonly #response: GatewayResponse;
   readonly #method: Method;
   readonly #metadata: Map<string, string[]>;
   readonly #deadlineMs: number;
   readonly #startedMs: number;
-  readonly #scanner: JsonScanner;
+  readonly #values: RequestValues;
   readonly #outbox: Outbox;
   #timer: Timer | undefined;
   #call: GatewayCall | undefined;
   /** The only request message of a method that takes one. */
   #message: Uint8Array | undefined;
   #requestIsOver = false;
-  /** The only response message of a method that gives one; owned. */
-  #reply: Uint8Array | undefined;
+  /** The only response message of a method that gives one. */
+  #reply: Reply | undefined;
   #headSent = false;
   #over = false;
 
@@ -99,15 +100,14 @@ export class Exchange {
     deadlineMs: number,
   ) {
     this.#context = context;
-    this.#request = request;
+    this.#bodyEnds = request.bodyEnds;
     this.#response = response;
     this.#method = method;
     this.#metadata = metadata;
     this.#deadlineMs = deadlineMs;
     this.#startedMs = context.clock.nowMs();
-    this.#scanner = new JsonScanner(
-      context.maxMessageBytes * JSON_BYTES_PER_MESSAGE_BYTE + JSON_BYTES_BESIDES,
-    );
+    const maxValueBytes = context.maxMessageBytes * JSON_BYTES_PER_MESSAGE_BYTE + JSON_BYTES_BESIDES;
+    this.#values = new RequestValues(request, maxValueBytes, this, (step) => this.#guard(step));
     this.#outbox = new Outbox(response, context.clock, (error) => context.onDefect(error, method.path));
   }
 
@@ -130,10 +130,7 @@ export class Exchange {
       const delayMs = Math.max(this.#deadlineMs, 0);
       this.#timer = clock.setTimer(delayMs, () => this.#guard(() => this.#deadlinePassed()));
     }
-    this.#request.readBody(
-      (chunk) => this.#guard(() => this.#read(chunk)),
-      () => this.#guard(() => this.#bodyEnded()),
-    );
+    this.#values.begin();
   }
 
   /** The member stops. */
@@ -165,32 +162,10 @@ export class Exchange {
     }
   }
 
-  #read(chunk: Uint8Array): void {
-    let pos = 0;
-    while (pos < chunk.length && !this.#requestIsOver) {
-      try {
-        const found = this.#scanner.next(chunk, pos);
-        if (found === undefined) return;
-        pos = found.end;
-        this.#take(found.value);
-      } catch (error) {
-        this.#requestFailed(error);
-      }
-    }
-  }
-
-  #bodyEnded(): void {
-    if (!this.#requestIsOver) {
-      try {
-        const value = this.#scanner.finish();
-        if (value !== undefined) this.#take(value);
-      } catch (error) {
-        this.#requestFailed(error);
-      }
-    }
+  onEnd(): void {
     if (this.#over) return;
-    if (this.#method.clientStreaming) this.#closeRequest();
-    else this.#callOnce();
+    if (!this.#method.clientStreaming) this.#callOnce();
+    else if (!this.#requestIsOver) this.#closeRequest();
   }
 
   #callOnce(): void {
@@ -200,9 +175,15 @@ export class Exchange {
     if (!this.#over) this.#call?.halfClose();
   }
 
-  /** A whole JSON value of the body. */
-  #take(value: Uint8Array): void {
-    const message = jsonToMessage(this.#method.request, value);
+  onValue(value: Uint8Array): void {
+    try {
+      this.#send(jsonToMessage(this.#method.request, value));
+    } catch (error) {
+      this.onBadBody(error);
+    }
+  }
+
+  #send(message: Uint8Array): void {
     const limit = this.#context.maxMessageBytes;
     if (message.length > limit) throw tooLarge(message.length, limit);
     if (this.#method.clientStreaming) {
@@ -210,13 +191,14 @@ export class Exchange {
     } else {
       // Whatever follows the first value is read and means nothing.
       this.#message = message;
-      this.#requestIsOver = true;
-      if (!this.#request.bodyEnds) this.#callOnce();
+      this.#values.skipRest();
+      if (!this.#bodyEnds) this.#callOnce();
     }
   }
 
-  #requestFailed(error: unknown): void {
+  onBadBody(error: unknown): void {
     this.#requestIsOver = true;
+    this.#values.skipRest();
     const limit = this.#context.maxMessageBytes;
     const failure = error instanceof ValueTooLong ? tooLarge(error.bytes, limit) : error;
     if (failure instanceof GatewayError) {
@@ -250,6 +232,9 @@ export class Exchange {
     }
     const call = backend.start(this.#method.path, this.#metadata, remainingMs, {
       onMessage: (bytes) => this.#guard(() => this.#receive(bytes)),
+      onParts: (parts, release) => this.#guard(() => this.#receiveParts(parts, release)),
+      onPauseReading: () => this.#values.pause(),
+      onResumeReading: () => this.#guard(() => this.#values.resume()),
       onEnd: (code, message) => this.#guard(() => this.#finish(code, message)),
     });
     this.#call = call;
@@ -259,18 +244,22 @@ export class Exchange {
   #receive(bytes: Uint8Array): void {
     if (this.#over) return;
     if (!this.#method.serverStreaming) {
-      this.#reply = bytes.slice();
+      this.#reply = { parts: [bytes], release: () => {} };
       return;
     }
     this.#sendHead(200, [JSON_TYPE, GRPC_TYPE]);
-    // Borrowed: a text that is made later needs its own bytes.
-    const pieces = this.#outbox.isIdle ? this.#lineAtOnce(bytes) : this.#line(bytes.slice());
+    const pieces = this.#outbox.isIdle ? this.#lineAtOnce(bytes) : this.#line(bytes);
     if (!this.#outbox.add(pieces, bytes.length, this.#call)) this.#clientGone();
   }
 
-  /** Small lines are made now, without a copy of the message. */
+  #receiveParts(parts: readonly Uint8Array[], release: (part: Uint8Array) => void): void {
+    if (this.#over) for (const part of parts) release(part);
+    else this.#reply = { parts, release };
+  }
+
+  /** Small lines are made now. */
   #lineAtOnce(bytes: Uint8Array): Iterator<string> {
-    if (bytes.length > 16 * 1024) return this.#line(bytes.slice());
+    if (bytes.length > 16 * 1024) return this.#line(bytes);
     let text = "";
     for (const piece of this.#line(bytes)) text += piece;
     return [text].values();
@@ -297,7 +286,7 @@ export class Exchange {
       if (code === Code.OK && this.#reply === undefined) {
         this.#refuse(Code.INTERNAL, "the call ended without a message");
       } else if (code === Code.OK) {
-        this.#answer(this.#reply ?? EMPTY);
+        this.#answer();
       } else {
         this.#refuse(code, message);
       }
@@ -314,9 +303,9 @@ export class Exchange {
     this.#outbox.end();
   }
 
-  #answer(reply: Uint8Array): void {
+  #answer(): void {
+    const pieces = this.#replyPieces(this.#takeReply()!);
     this.#close();
-    const pieces = messageToJson(this.#method.response, reply);
     const first = pieces.next().value ?? "{}";
     const second = pieces.next();
     if (second.done === true) {
@@ -328,6 +317,20 @@ export class Exchange {
     this.#outbox.add([first, second.value].values(), 0, undefined);
     this.#outbox.add(pieces, 0, undefined);
     this.#outbox.end();
+  }
+
+  *#replyPieces({ parts, release }: Reply): Generator<string, void, undefined> {
+    try {
+      yield* messageToJson(this.#method.response, parts);
+    } finally {
+      for (const part of parts) release(part);
+    }
+  }
+
+  #takeReply(): Reply | undefined {
+    const reply = this.#reply;
+    this.#reply = undefined;
+    return reply;
   }
 
   #sendHead(status: number, headers: readonly (readonly [string, string])[]): void {
@@ -354,8 +357,16 @@ export class Exchange {
     this.#requestIsOver = true;
     this.#timer?.cancel();
     this.#context.active.delete(this);
-    this.#request.stopReading();
+    this.#values.stop();
+    const reply = this.#takeReply();
+    if (reply !== undefined) for (const part of reply.parts) reply.release(part);
   }
+}
+
+/** A response message in parts of whole fields. */
+interface Reply {
+  readonly parts: readonly Uint8Array[];
+  readonly release: (part: Uint8Array) => void;
 }
 
 function tooLarge(bytes: number, limit: number): GatewayError {

@@ -76,8 +76,8 @@ class BridgedExchange implements GatewayResponse {
   #onData: ((chunk: Uint8Array) => void) | undefined;
   #onDrain: (() => void) | undefined;
   #onClose: (() => void) | undefined;
-  /** Pieces of a line whose end has not come yet. */
-  #line: string[] = [];
+  /** Part of a line has been sent: its end is still to come. */
+  #inLine = false;
   #unsentBytes = 0;
   #ended = false;
 
@@ -101,8 +101,11 @@ class BridgedExchange implements GatewayResponse {
       readBody: (onData) => {
         this.#onData = onData;
       },
+      pauseReading: () => this.#client.pause(),
+      resumeReading: () => this.#client.resume(),
       stopReading: () => {
         this.#onData = undefined;
+        this.#client.resume();
       },
     };
   }
@@ -114,12 +117,10 @@ class BridgedExchange implements GatewayResponse {
   write(text: string): boolean {
     let start = 0;
     for (let end = text.indexOf("\n"); end >= 0; end = text.indexOf("\n", start)) {
-      this.#line.push(text.slice(start, end));
-      this.#send(this.#line.join(""));
-      this.#line = [];
+      if (this.#inLine || end > start) this.#send(text.slice(start, end), true);
       start = end + 1;
     }
-    this.#line.push(text.slice(start));
+    if (start < text.length) this.#send(text.slice(start), false);
     return this.#unsentBytes <= HIGH_WATER_BYTES;
   }
 
@@ -139,11 +140,12 @@ class BridgedExchange implements GatewayResponse {
     if (this.#client.readyState >= this.#client.CLOSING) onClose();
   }
 
-  #send(line: string): void {
-    if (line === "") return;
-    const bytes = Buffer.from(line);
+  /** A line goes out in as many frames as it is written in. */
+  #send(text: string, fin: boolean): void {
+    const bytes = Buffer.from(text);
+    this.#inLine = !fin;
     this.#unsentBytes += bytes.length;
-    this.#client.send(bytes, { binary: false }, () => this.#sent(bytes.length));
+    this.#client.send(bytes, { binary: false, fin }, () => this.#sent(bytes.length));
   }
 
   #sent(bytes: number): void {
@@ -160,6 +162,7 @@ class BridgedExchange implements GatewayResponse {
   }
 }
 
+const TOKEN_COOKIE = "token=";
 const NEWLINE = Buffer.from("\n");
 
 function bytesOf(data: RawData): Uint8Array {
@@ -182,8 +185,11 @@ function innerHeaders(req: IncomingMessage, protocol: string): string[] {
 
 function tokenCookie(req: IncomingMessage): string | undefined {
   for (const pair of headerValues(req.rawHeaders, "cookie").join(";").split(";")) {
-    const match = /^\s*token=("?)(.*)\1\s*$/.exec(pair);
-    if (match !== null) return match[2];
+    const trimmed = pair.trim();
+    if (!trimmed.startsWith(TOKEN_COOKIE)) continue;
+    const value = trimmed.slice(TOKEN_COOKIE.length);
+    const isQuoted = value.length >= 2 && value.startsWith('"') && value.endsWith('"');
+    return isQuoted ? value.slice(1, -1) : value;
   }
   return undefined;
 }
