@@ -1,9 +1,9 @@
+import { costOf } from "../slices.ts";
 import { NO_BYTES, successorOf } from "./bytes.ts";
 import { KvError } from "./errors.ts";
 import type { FifoLock } from "./fifo-lock.ts";
 import { KvHasher } from "./kv-hasher.ts";
 import { decodeRevisionMain, encodeRevision, recordKey } from "./record.ts";
-import { Slicer } from "./slicer.ts";
 import type { StoreState } from "./store-state.ts";
 import type { StoredHashes } from "./stored-hashes.ts";
 
@@ -11,7 +11,7 @@ const SCHEDULED = Buffer.from("scheduledCompactRev");
 const FINISHED = Buffer.from("finishedCompactRev");
 /** Of writes that are in memory only, above which the next batch waits for the disk. */
 const MAX_BACKLOG_BYTES = 8 * 2 ** 20;
-/** Records, and keys of the index, between two looks at the clock. */
+/** Records, and keys of the index, that are looked at together. */
 const STEP = 64;
 
 export interface CompactionSettings {
@@ -150,11 +150,10 @@ export class Compactor {
     };
     await this.#locked(async () => {
       checkWanted();
-      const slicer = new Slicer(state.clock);
       state.index.beginCompaction(revision);
       while (!state.index.compactStep(STEP)) {
-        if (!slicer.due()) continue;
-        await slicer.pause();
+        if (!state.background.spend(costOf(STEP, 0))) continue;
+        await state.background.next();
         checkWanted();
       }
     });
@@ -210,6 +209,7 @@ class CompactionPass {
   readonly #hasher = new KvHasher("key");
   readonly #scan;
   readonly #visit;
+  #cost = 0;
   #doomed: { main: number; sub: number; tombstone: boolean }[] = [];
   /** Whether any record stays: if not, etcd hashes all of them. */
   #keepsAny: boolean | undefined;
@@ -231,9 +231,9 @@ class CompactionPass {
 
   /** True when the pass is at its end. */
   async batch(limit: number, checkWanted: () => void): Promise<boolean> {
-    const slicer = new Slicer(this.#state.clock);
+    const { background } = this.#state;
     if (this.#keepsAny === undefined && this.#previousRevision >= 0) {
-      this.#keepsAny = await isAnythingKept(this.#state, this.#revision, slicer);
+      this.#keepsAny = await isAnythingKept(this.#state, this.#revision);
       checkWanted();
     }
     let atEnd = false;
@@ -241,8 +241,10 @@ class CompactionPass {
       const step = Math.min(STEP, left);
       atEnd = this.#scan.visit(step, this.#visit) < step;
       left -= step;
-      if (slicer.due() && !atEnd) {
-        await slicer.pause();
+      const isDue = background.spend(this.#cost);
+      this.#cost = 0;
+      if (isDue && !atEnd) {
+        await background.next();
         checkWanted();
       }
     }
@@ -260,6 +262,7 @@ class CompactionPass {
   }
 
   #look(main: number, sub: number, tombstone: boolean, bytes: Uint8Array, start: number, end: number): void {
+    this.#cost += costOf(1, end - start);
     const kept = this.#state.index.isKept(recordKey(bytes, start, end), main, sub, this.#revision);
     if (!kept) this.#doomed.push({ main, sub, tombstone });
     if (main <= this.#previousRevision) {
@@ -271,14 +274,14 @@ class CompactionPass {
 }
 
 /** Whether a compaction at `at` leaves any record at or below it. */
-async function isAnythingKept(state: StoreState, at: number, slicer: Slicer): Promise<boolean> {
+async function isAnythingKept(state: StoreState, at: number): Promise<boolean> {
   const { index } = state;
   let walk = index.walk(NO_BYTES, undefined);
   for (let i = 1; walk.leaf !== undefined; walk.next(), i++) {
     if (index.hasRevisionKeptAt(walk.id(), at)) return true;
-    if (i % STEP === 0 && slicer.due()) {
+    if (i % STEP === 0 && state.background.spend(costOf(STEP, 0))) {
       const resumeAt = successorOf(index.entries.borrowKey(walk.id()));
-      await slicer.pause();
+      await state.background.next();
       walk = index.walk(resumeAt, undefined);
       if (walk.leaf === undefined) return false;
     }

@@ -1,14 +1,14 @@
 import type { Table } from "../seams/backend.ts";
+import { costOf } from "../slices.ts";
 import { NO_BYTES, successorOf } from "./bytes.ts";
 import { KvError } from "./errors.ts";
 import type { FoundRevision } from "./index/key-index.ts";
 import { KvHasher } from "./kv-hasher.ts";
 import { recordKey } from "./record.ts";
-import { Slicer } from "./slicer.ts";
 import type { StoreState } from "./store-state.ts";
 import type { KvHash } from "./stored-hashes.ts";
 
-/** Records between two looks at the clock. */
+/** Records, and keys of the index, that are looked at together. */
 const STEP = 128;
 const found: FoundRevision = { main: 0, sub: 0 };
 
@@ -21,10 +21,10 @@ export async function hashKv(state: StoreState, revision: number): Promise<KvHas
   if (revision > 0 && revision < compactRevision) throw new KvError("COMPACTED");
   if (revision > currentRevision) throw new KvError("FUTURE_REVISION");
   const at = revision === 0 ? currentRevision : revision;
-  const slicer = new Slicer(state.clock);
+  const slices = state.background;
   const hasher = new KvHasher("key");
   if (at >= 0) {
-    const somethingVisible = compactRevision < 0 || (await isAnythingHashed(state, at, slicer));
+    const somethingVisible = compactRevision < 0 || (await isAnythingHashed(state, at));
     const scan = backend.scanRevisions(0, at);
     const visit = (
       main: number,
@@ -44,7 +44,7 @@ export async function hashKv(state: StoreState, revision: number): Promise<KvHas
       }
       hasher.addRecord(main, sub, tombstone, bytes, start, end);
     };
-    while (scan.visit(STEP, visit) === STEP) if (slicer.due()) await slicer.pause();
+    while (scan.visit(STEP, visit) === STEP) if (slices.spend(hasher.takeCost())) await slices.next();
   }
   return { hash: hasher.digest(), compactRevision, hashRevision: at };
 }
@@ -53,7 +53,7 @@ export async function hashKv(state: StoreState, revision: number): Promise<KvHas
  * When no key at all is visible, etcd does not tell kept records from others. And a key that was deleted and written
  * again by one transaction at `at` does not count as visible there.
  */
-async function isAnythingHashed(state: StoreState, at: number, slicer: Slicer): Promise<boolean> {
+async function isAnythingHashed(state: StoreState, at: number): Promise<boolean> {
   const { index } = state;
   let walk = index.walk(NO_BYTES, undefined);
   for (let i = 1; walk.leaf !== undefined; walk.next(), i++) {
@@ -61,9 +61,9 @@ async function isAnythingHashed(state: StoreState, at: number, slicer: Slicer): 
     if (index.findAt(id, at, found)) {
       if (found.main !== at || !index.hasTombstoneBefore(id, at, found.sub)) return true;
     }
-    if (i % STEP === 0 && slicer.due()) {
+    if (i % STEP === 0 && state.background.spend(costOf(STEP, 0))) {
       const resumeAt = successorOf(index.entries.borrowKey(id));
-      await slicer.pause();
+      await state.background.next();
       walk = index.walk(resumeAt, undefined);
       if (walk.leaf === undefined) return false;
     }
@@ -92,10 +92,10 @@ export async function hashAll(state: StoreState): Promise<number> {
   };
   addTables(TABLES_BEFORE_KEY);
   hasher.addBytes(Buffer.from("key"));
-  const slicer = new Slicer(state.clock);
+  const slices = state.background;
   const scan = backend.scanRevisions(0, currentRevision);
   const visit = hasher.addRecord.bind(hasher);
-  while (scan.visit(STEP, visit) === STEP) if (slicer.due()) await slicer.pause();
+  while (scan.visit(STEP, visit) === STEP) if (slices.spend(hasher.takeCost())) await slices.next();
   addTables(TABLES_AFTER_KEY);
   return hasher.digest();
 }

@@ -1,4 +1,5 @@
 import { crc32c } from "@node-rs/crc32";
+import { costOf } from "../slices.ts";
 import { writeRevision } from "./record.ts";
 
 const BUFFER_BYTES = 64 * 1024;
@@ -12,6 +13,7 @@ export class KvHasher {
   readonly #buffer = new Uint8Array(BUFFER_BYTES);
   #used = 0;
   #crc = 0;
+  #cost = 0;
 
   /** `prefix` is hashed first: the bucket's name. */
   constructor(prefix: string) {
@@ -31,6 +33,7 @@ export class KvHasher {
     writeRevision(this.#buffer, this.#used, main, sub);
     this.#used += 17;
     if (tombstone) this.#buffer[this.#used++] = TOMBSTONE_MARK;
+    this.#cost += costOf(1, end - start);
     this.addBytes(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end));
   }
 
@@ -43,6 +46,13 @@ export class KvHasher {
     }
     this.#buffer.set(bytes, this.#used);
     this.#used += bytes.length;
+  }
+
+  /** What the records since it was asked last have cost. */
+  takeCost(): number {
+    const cost = this.#cost;
+    this.#cost = 0;
+    return cost;
   }
 
   /** An unsigned 32-bit number. */

@@ -1,16 +1,16 @@
 import { decodeKeyValue, encodeKeyValue, type RangeRequest } from "@quorate/wire/hot";
 import { assert } from "../assert.ts";
-import { compareBytes, NO_BYTES } from "./bytes.ts";
-import { RecordList } from "./record-list.ts";
-import { type Steps, sortInSteps } from "./steps.ts";
+import { costOf, type Steps } from "../slices.ts";
+import { NO_BYTES } from "./bytes.ts";
 import type { StoreState } from "./store-state.ts";
 
 /** `RangeRequest.SortOrder` and `SortTarget`. */
 export const SortOrder = { NONE: 0, ASCEND: 1, DESCEND: 2 } as const;
 export const SortTarget = { KEY: 0, VERSION: 1, CREATE: 2, MOD: 3, VALUE: 4 } as const;
 
-/** Hits looked at between two looks at the clock. */
+/** Hits looked at, or bytes of records read, between two yields. */
 const STEP = 256;
+const STEP_BYTES = 2 ** 18;
 
 /** The revisions that a range found, in columns. */
 export class Hits {
@@ -29,13 +29,6 @@ export class Hits {
     this.ids[to] = this.ids[from]!;
     this.mains[to] = this.mains[from]!;
     this.subs[to] = this.subs[from]!;
-  }
-
-  reorder(permutation: readonly number[]): void {
-    const { ids, mains, subs } = this;
-    this.ids = permutation.map((i) => ids[i]!);
-    this.mains = permutation.map((i) => mains[i]!);
-    this.subs = permutation.map((i) => subs[i]!);
   }
 }
 
@@ -57,60 +50,47 @@ export function passes(request: RangeRequest, mod: number, create: number): bool
 }
 
 export function* filterSteps(state: StoreState, request: RangeRequest, hits: Hits): Steps<void> {
+  const tally = new Tally(state);
   let kept = 0;
   for (let i = 0; i < hits.length; i++) {
     const main = hits.mains[i]!;
     if (passes(request, main, createOf(state, hits.ids[i]!, main, hits.subs[i]!))) hits.copy(i, kept++);
-    if (i % STEP === STEP - 1) yield;
+    if (tally.item()) yield* tally.report();
   }
   hits.length = kept;
 }
 
-/** Orders the hits; returns their records when it had to read them. Equal ones stay in key order. */
-export function* sortSteps(
-  state: StoreState,
-  hits: Hits,
-  order: number,
-  target: number,
-): Steps<Uint8Array[] | undefined> {
-  const { length } = hits;
-  if (target === SortTarget.KEY) {
-    hits.reorder(Array.from({ length }, (_, i) => length - 1 - i));
-    return undefined;
+/** Counts what steps that read records one by one have touched since they yielded last. */
+export class Tally {
+  readonly #state: StoreState;
+  #items = 0;
+  #readBytes: number;
+
+  constructor(state: StoreState) {
+    this.#state = state;
+    this.#readBytes = state.counters.readBytes;
   }
-  const sign = order === SortOrder.DESCEND ? -1 : 1;
-  const permutation = Array.from({ length }, (_, i) => i);
-  if (target === SortTarget.VALUE) {
-    const list = new RecordList();
-    const values: Uint8Array[] = [];
-    for (let i = 0; i < length; i++) {
-      const record = recordOf(state, hits.mains[i]!, hits.subs[i]!);
-      const at = list.begin(record.length);
-      list.bytes.set(record, at);
-      values.push(decodeKeyValue(list.records[i]!).value);
-      if (i % STEP === STEP - 1) yield;
-    }
-    yield* sortInSteps(permutation, (a, b) => sign * compareBytes(values[a]!, values[b]!));
-    hits.reorder(permutation);
-    return permutation.map((i) => list.records[i]!);
+
+  /** One item more has been looked at; true: time to yield. */
+  item(): boolean {
+    return ++this.#items === STEP || this.#state.counters.readBytes - this.#readBytes > STEP_BYTES;
   }
-  const numbers: number[] = [];
-  for (let i = 0; i < length; i++) {
-    const main = hits.mains[i]!;
-    if (target === SortTarget.MOD) numbers.push(main);
-    else if (target === SortTarget.CREATE) numbers.push(createOf(state, hits.ids[i]!, main, hits.subs[i]!));
-    else numbers.push(versionOf(state, hits.ids[i]!, main, hits.subs[i]!));
-    if (i % STEP === STEP - 1) yield;
+
+  /** Yields what has been touched since; returns whether there was a pause. */
+  *report(): Steps<boolean> {
+    const paused = yield costOf(this.#items, this.#state.counters.readBytes - this.#readBytes);
+    // What others have read in a pause does not count.
+    this.#items = 0;
+    this.#readBytes = this.#state.counters.readBytes;
+    return paused;
   }
-  yield* sortInSteps(permutation, (a, b) => sign * (numbers[a]! - numbers[b]!));
-  hits.reorder(permutation);
-  return undefined;
 }
 
 /** Borrowed until the next call on the backend. */
 export function recordOf(state: StoreState, main: number, sub: number): Uint8Array {
   const record = state.backend.getRevision(main, sub);
   assert(record !== undefined, "the backend has every record that the index names");
+  state.counters.readBytes += record.length;
   return record;
 }
 
@@ -120,7 +100,7 @@ export function createOf(state: StoreState, id: number, main: number, sub: numbe
   return decodeKeyValue(recordOf(state, main, sub)).createRevision;
 }
 
-function versionOf(state: StoreState, id: number, main: number, sub: number): number {
+export function versionOf(state: StoreState, id: number, main: number, sub: number): number {
   const { entries } = state.index;
   if (entries.modMain(id) === main && entries.modSub(id) === sub) return entries.version(id);
   return decodeKeyValue(recordOf(state, main, sub)).version;

@@ -1,14 +1,21 @@
 import type { RangeRequest } from "@quorate/wire/hot";
+import { DEFAULT_SLICE_LIMITS } from "../slices.ts";
 import { successorOf } from "./bytes.ts";
-import { readChunk, readRange } from "./range.ts";
+import { KvError } from "./errors.ts";
+import { isFromKey } from "./key-range.ts";
+import { countSteps, readChunk, readRevision } from "./range.ts";
 import { recordKey } from "./record.ts";
 import type { StoreState } from "./store-state.ts";
 
 /** The keys of the first chunk; later chunks grow and shrink towards the message size that is asked for. */
 const FIRST_KEYS = 10;
+/** What a chunk is read from in one turn at most, but for its last record. */
+const MOST_KEYS = 4096;
+const MOST_BYTES = 2 ** 20;
 /** About what header, count and framing add to a response. */
 const OVERHEAD_BYTES = 32;
 
+/** A chunk without records that is not the last is nothing to send: counting goes on in another turn. */
 export interface RangeChunk {
   /** Encoded `mvccpb.KeyValue`s. Borrowed until the next chunk is asked for or the store is called. */
   readonly kvs: readonly Uint8Array[];
@@ -27,7 +34,8 @@ export function* rangeStream(
 ): Generator<RangeChunk, void, undefined> {
   state.counters.ranges += 1;
   if (request.countOnly) {
-    const { count, revision } = readRange(state, request);
+    const revision = state.latestMain;
+    const count = yield* countInTurns(state, request);
     yield { kvs: [], last: { revision, more: false, count } };
     return;
   }
@@ -39,7 +47,7 @@ export function* rangeStream(
   let pinned = -1;
   for (;;) {
     paged.limit = limit;
-    const chunk = readChunk(state, paged);
+    const chunk = readChunk(state, paged, MOST_BYTES);
     if (pinned < 0) {
       pinned = chunk.revision;
       if (request.revision <= 0) paged.revision = pinned;
@@ -52,14 +60,15 @@ export function* rangeStream(
         const rest = {
           ...paged,
           key: successorOf(recordKey(kvs[kvs.length - 1]!)),
-          countOnly: true,
           limit: 0,
         };
-        count += readRange(state, rest).count;
+        count += yield* countInTurns(state, rest);
       }
       // A stream of one chunk is what the unary range answers, order included.
       const sorted = request.sortTarget !== 0 && sent === kvs.length;
-      const answer = sorted ? readChunk(state, { ...paged, sortTarget: request.sortTarget }).kvs : kvs;
+      const answer = sorted
+        ? readChunk(state, { ...paged, sortTarget: request.sortTarget }, MOST_BYTES).kvs
+        : kvs;
       yield { kvs: answer, last: { revision: pinned, more, count } };
       return;
     }
@@ -69,6 +78,32 @@ export function* rangeStream(
     yield { kvs, last: undefined };
     if (bytes < Math.floor(maxRequestBytes / 2)) limit *= 2;
     else if (bytes > 2 * maxRequestBytes) limit = Math.floor(limit / 2);
-    limit = Math.min(Math.max(limit, 1), total - sent);
+    limit = Math.min(Math.max(limit, 1), MOST_KEYS, total - sent);
   }
 }
+
+/** How many keys the range has, whatever its limit. */
+function* countInTurns(state: StoreState, request: RangeRequest): Generator<RangeChunk, number, undefined> {
+  const at = readRevision(state, request);
+  const { key, rangeEnd } = request;
+  const isInterval = rangeEnd.length > 0;
+  if (isInterval && at === state.latestMain) {
+    return state.index.countLive(key, isFromKey(rangeEnd) ? undefined : rangeEnd);
+  }
+  const interval = isInterval ? request : { ...request, rangeEnd: successorOf(key) };
+  const steps = countSteps(state, interval, at);
+  let cost = 0;
+  let paused = false;
+  for (;;) {
+    const step = steps.next(paused);
+    if (step.done) return step.value;
+    cost += step.value;
+    paused = cost >= DEFAULT_SLICE_LIMITS.turn;
+    if (!paused) continue;
+    cost = 0;
+    yield NOTHING_YET;
+    if (at < state.compactRevision) throw new KvError("COMPACTED");
+  }
+}
+
+const NOTHING_YET: RangeChunk = { kvs: [], last: undefined };

@@ -1,6 +1,7 @@
 import type { RangeRequest } from "@quorate/wire/hot";
 import { assert } from "../assert.ts";
 import type { RecordSink } from "../seams/backend.ts";
+import { costOf, inOneGo, type Steps } from "../slices.ts";
 import { successorOf } from "./bytes.ts";
 import { KvError } from "./errors.ts";
 import type { FoundRevision, KeyIndex, KeyWalk } from "./index/key-index.ts";
@@ -15,11 +16,10 @@ import {
   recordOf,
   SortOrder,
   SortTarget,
-  sortSteps,
+  Tally,
 } from "./range-hits.ts";
 import { RecordList } from "./record-list.ts";
-import { Slicer } from "./slicer.ts";
-import type { Steps } from "./steps.ts";
+import { sortSteps } from "./sort-hits.ts";
 import type { StoreState } from "./store-state.ts";
 
 /** What a range says of the keys beside their records. */
@@ -41,11 +41,18 @@ export interface RangeResult extends RangeOutcome {
 
 /** Takes the records of a range, encoded `mvccpb.KeyValue`s, in their order. */
 export interface RangeSink extends RecordSink {
+  /** Bytes of the records so far. */
+  readonly size: number;
   /** Forgets all records: the range begins anew. */
   clear(): void;
 }
 
-/** Entries looked at, or revisions read, between two looks at the clock. */
+/** Whoever asked for a range; when its call has ended nobody wants the answer. */
+export interface RangeCaller {
+  readonly ended: boolean;
+}
+
+/** Entries looked at, or revisions read, between two yields. */
 const STEP = 256;
 const NO_KVS: readonly Uint8Array[] = [];
 const found: FoundRevision = { main: 0, sub: 0 };
@@ -59,70 +66,65 @@ export function readRange(state: StoreState, request: RangeRequest): RangeResult
   state.counters.ranges += 1;
   const at = readRevision(state, request);
   if (request.rangeEnd.length === 0) return readOneKey(state, request, at);
-  return collect(state, request, at, true);
-}
-
-/** As `readRange`, with the records in `sink`. */
-export function readRangeInto(state: StoreState, request: RangeRequest, sink: RangeSink): RangeOutcome {
-  state.counters.ranges += 1;
-  const at = readRevision(state, request);
-  if (request.rangeEnd.length === 0) return readOneKeyInto(state, request, at, sink);
-  return inOneGo(rangeSteps(state, request, at, true, sink));
+  const list = new RecordList();
+  const outcome = inOneGo(rangeSteps(state, request, at, state.latestMain, list));
+  return { ...outcome, kvs: list.records };
 }
 
 /**
- * As `readRangeInto`, yielding so that no slice is long, at the revision decided now whatever is written meanwhile.
- * Throws COMPACTED when a compaction passes that revision before the end, CANCELED when the signal is aborted.
+ * As `readRange`, with the records in `sink`: at once when that is little work, else in slices, at the revision decided
+ * now whatever is written meanwhile. Throws or rejects with what `readRange` throws, and with COMPACTED when a compaction
+ * passes that revision before the end, CANCELED when the caller has gone. What the request borrows is copied if need be.
  */
-export async function readRangeSliced(
+export function readRangeInto(
   state: StoreState,
   request: RangeRequest,
   sink: RangeSink,
-  signal?: AbortSignal,
-): Promise<RangeOutcome> {
+  caller?: RangeCaller,
+): RangeOutcome | Promise<RangeOutcome> {
   state.counters.ranges += 1;
   const at = readRevision(state, request);
   if (request.rangeEnd.length === 0) return readOneKeyInto(state, request, at, sink);
-  const slicer = new Slicer(state.clock, signal);
-  const steps = rangeSteps(state, request, at, true, sink);
-  const { index } = state;
-  let paused = false;
-  for (;;) {
-    const step = steps.next(paused);
-    if (step.done) return step.value;
-    paused = slicer.due();
-    if (!paused) continue;
-    await slicer.pause();
-    if (state.index !== index) {
-      // Another state came in its place (a snapshot, newer than ours): read that.
-      sink.clear();
-      return readRangeSliced(state, request, sink, signal);
-    }
-    if (at < state.compactRevision) throw new KvError("COMPACTED");
-  }
+  const steps = rangeSteps(state, request, at, state.latestMain, sink);
+  const step = state.reading.begin(steps);
+  if (step.done) return step.value;
+  request.key = request.key.slice();
+  request.rangeEnd = request.rangeEnd.slice();
+  return readRest(state, request, at, sink, steps, caller);
 }
 
-/** One chunk of a stream: as `readRange`, without the count. */
-export function readChunk(state: StoreState, request: RangeRequest): RangeResult {
+async function readRest(
+  state: StoreState,
+  request: RangeRequest,
+  at: number,
+  sink: RangeSink,
+  steps: Steps<RangeOutcome>,
+  caller: RangeCaller | undefined,
+): Promise<RangeOutcome> {
+  const { index } = state;
+  const outcome = await state.reading.rest(steps, () => {
+    if (caller?.ended) throw new KvError("CANCELED");
+    if (state.index !== index) return false;
+    if (at < state.compactRevision) throw new KvError("COMPACTED");
+    return true;
+  });
+  if (outcome !== undefined) return outcome;
+  // Another state came in its place (a snapshot, newer than ours): read that.
+  sink.clear();
+  return readRangeInto(state, request, sink, caller);
+}
+
+/** Up to `request.limit` records without a count: a chunk of a stream, which also ends after about `mostBytes`. */
+export function readChunk(state: StoreState, request: RangeRequest, mostBytes: number): RangeResult {
   const at = readRevision(state, request);
   if (request.rangeEnd.length === 0) return readOneKey(state, request, at);
-  return collect(state, request, at, false);
-}
-
-function collect(state: StoreState, request: RangeRequest, at: number, counted: boolean): RangeResult {
   const list = new RecordList();
-  const { count, more, revision } = inOneGo(rangeSteps(state, request, at, counted, list));
-  return { count, more, revision, kvs: list.records };
+  const outcome = inOneGo(rangeSteps(state, request, at, state.latestMain, list, mostBytes));
+  return { ...outcome, kvs: list.records };
 }
 
-function inOneGo(steps: Steps<RangeOutcome>): RangeOutcome {
-  for (;;) {
-    const step = steps.next(false);
-    if (step.done) return step.value;
-  }
-}
-
-function readRevision(state: StoreState, request: RangeRequest): number {
+/** The revision at which a request is to be read. Throws COMPACTED and FUTURE_REVISION. */
+export function readRevision(state: StoreState, request: RangeRequest): number {
   const { revision } = request;
   if (revision > state.currentRevision) throw new KvError("FUTURE_REVISION");
   if (revision <= 0) return state.latestMain;
@@ -130,7 +132,7 @@ function readRevision(state: StoreState, request: RangeRequest): number {
   return revision;
 }
 
-function readOneKey(state: StoreState, request: RangeRequest, at: number): RangeResult {
+export function readOneKey(state: StoreState, request: RangeRequest, at: number): RangeResult {
   const { index } = state;
   const result: RangeResult = { count: 0, more: false, kvs: NO_KVS, revision: state.latestMain };
   const id = index.find(request.key);
@@ -155,25 +157,27 @@ function readOneKeyInto(state: StoreState, request: RangeRequest, at: number, si
 }
 
 /**
- * The algorithm, resumable: it yields now and then; `next(true)` says that time has passed and the index may have
- * changed since. The revision `at` must stay readable.
+ * The algorithm for an interval, in steps; the request's bytes are read anew after each. The revision `at` must stay
+ * readable; `revision` is the one for the header. With `mostBytes` nothing is counted, and it ends after about as many.
  */
-function* rangeSteps(
+export function* rangeSteps(
   state: StoreState,
   request: RangeRequest,
   at: number,
-  counted: boolean,
+  revision: number,
   sink: RangeSink,
+  mostBytes?: number,
 ): Steps<RangeOutcome> {
   const { index } = state;
-  const revision = state.latestMain;
-  const end = isFromKey(request.rangeEnd) ? undefined : request.rangeEnd;
   const latest = at === state.latestMain;
   if (request.countOnly) {
-    const count = latest ? index.countLive(request.key, end) : yield* countSteps(state, request.key, end, at);
+    const count = latest
+      ? index.countLive(request.key, endOf(request))
+      : yield* countSteps(state, request, at);
     return { count, more: false, revision };
   }
   const { sortTarget, limit } = request;
+  const counted = mostBytes === undefined;
   const filtered = hasFilters(request);
   let order = request.sortOrder;
   const fetchAll =
@@ -181,71 +185,80 @@ function* rangeSteps(
   // Numbers from clients saturate at 2^53 - 1, so the limit of 2^63 - 1 that must not overflow is below it, too.
   const fetchLimit = fetchAll || limit <= 0 ? Number.POSITIVE_INFINITY : limit + 1;
   const countNow = latest && counted && fetchLimit < Number.POSITIVE_INFINITY;
-  let count = countNow ? index.countLive(request.key, end) : -1;
+  let count = countNow ? index.countLive(request.key, endOf(request)) : -1;
   if (sortTarget !== SortTarget.KEY && order === SortOrder.NONE) order = SortOrder.ASCEND;
-  const sorted = order === SortOrder.DESCEND || (order === SortOrder.ASCEND && sortTarget !== SortTarget.KEY);
+  const isSorted =
+    order === SortOrder.DESCEND || (order === SortOrder.ASCEND && sortTarget !== SortTarget.KEY);
 
   // What is neither filtered nor sorted is copied as it is found.
-  const direct = !filtered && !sorted && !request.keysOnly;
-  const hits = direct ? undefined : yield* hitSteps(state, request.key, end, at, fetchLimit);
-  const fetched = hits?.length ?? (yield* copySteps(state, request.key, end, at, fetchLimit, sink));
+  const direct = !filtered && !isSorted && !request.keysOnly;
+  const hits = direct ? undefined : yield* hitSteps(state, request, at, fetchLimit);
+  const fetched =
+    hits?.length ??
+    (yield* copySteps(state, request, at, fetchLimit, sink, mostBytes ?? Number.POSITIVE_INFINITY));
   if (count < 0) {
     count = fetched;
-    if (counted && count === fetchLimit) count = yield* countSteps(state, request.key, end, at);
+    if (counted && count === fetchLimit) count = yield* countSteps(state, request, at);
   }
   if (hits === undefined) return { count, more: limit > 0 && fetched > limit, revision };
 
   if (filtered) yield* filterSteps(state, request, hits);
-  const values = sorted ? yield* sortSteps(state, hits, order, sortTarget) : undefined;
+  const sorted = isSorted ? yield* sortSteps(state, hits, order, sortTarget) : undefined;
   const more = limit > 0 && hits.length > limit;
   if (more) hits.length = limit;
-  if (request.keysOnly) yield* keyOnlySteps(state, hits, values !== undefined, sink);
-  else if (values !== undefined) yield* appendSteps(values, hits.length, sink);
-  else yield* recordSteps(state, hits, sink);
+  const withLease = sortTarget === SortTarget.VALUE;
+  if (request.keysOnly) yield* keyOnlySteps(state, hits, sorted, withLease, sink);
+  else yield* recordSteps(state, hits, sorted, sink);
   return { count, more, revision };
 }
 
+function endOf({ rangeEnd }: RangeRequest): Uint8Array | undefined {
+  return isFromKey(rangeEnd) ? undefined : rangeEnd;
+}
+
 /** The revisions that a reader at `at` sees, up to `fetchLimit` of them. */
-function* hitSteps(
-  state: StoreState,
-  start: Uint8Array,
-  end: Uint8Array | undefined,
-  at: number,
-  fetchLimit: number,
-): Steps<Hits> {
+function* hitSteps(state: StoreState, request: RangeRequest, at: number, fetchLimit: number): Steps<Hits> {
   const { index } = state;
   const hits = new Hits();
-  let walk = index.walk(start, end);
+  let walk = index.walk(request.key, endOf(request));
   while (walk.leaf !== undefined && hits.length < fetchLimit) {
     const count = findNext(index, walk, at, fetchLimit - hits.length);
     for (let i = 0; i < count; i++) hits.push(stepIds[i]!, stepMains[i]!, stepSubs[i]!);
     const resumeAt = successorOf(index.entries.borrowKey(lastLookedAt));
-    if (yield) walk = index.walk(resumeAt, end);
+    if (yield costOf(lookedAt, 0)) walk = index.walk(resumeAt, endOf(request));
   }
   return hits;
 }
 
-/** As `hitSteps`, with the records put into `sink`, all but that of the last hit of a full limit. Returns how many hits. */
+/**
+ * As `hitSteps`, with the records put into `sink`, all but that of the last hit of a full limit. Returns how many hits.
+ * Ends before the end, with Infinity, when `sink` has `mostBytes`.
+ */
 function* copySteps(
   state: StoreState,
-  start: Uint8Array,
-  end: Uint8Array | undefined,
+  request: RangeRequest,
   at: number,
   fetchLimit: number,
   sink: RangeSink,
+  mostBytes: number,
 ): Steps<number> {
   const { index } = state;
   let hits = 0;
-  let walk = index.walk(start, end);
+  let walk = index.walk(request.key, endOf(request));
   while (walk.leaf !== undefined && hits < fetchLimit) {
     const count = findNext(index, walk, at, fetchLimit - hits);
     const copies = hits + count === fetchLimit ? count - 1 : count;
+    let looked = lookedAt;
     for (let copied = 0; ; ) {
+      const { size } = sink;
       if (copied < copies) copied = copyStep(state, copied, copies, sink);
       const done = copied === copies;
+      // More than any limit, since there is more.
+      if (sink.size >= mostBytes && !(done && walk.leaf === undefined)) return Number.POSITIVE_INFINITY;
       const resumeAt = successorOf(index.entries.borrowKey(done ? lastLookedAt : stepIds[copied - 1]!));
-      const paused = yield;
-      if (paused) walk = index.walk(resumeAt, end);
+      const paused = yield costOf(looked, sink.size - size);
+      looked = 0;
+      if (paused) walk = index.walk(resumeAt, endOf(request));
       if (done || paused) {
         hits += done ? count : copied;
         break;
@@ -258,7 +271,8 @@ function* copySteps(
 /** Puts the next up to `limit` visible revisions of the walk into the columns of the step; returns how many. */
 function findNext(index: KeyIndex, walk: KeyWalk, at: number, limit: number): number {
   let count = 0;
-  for (let looked = 0; looked < STEP && walk.leaf !== undefined && count < limit; looked++) {
+  let looked = 0;
+  for (; looked < STEP && walk.leaf !== undefined && count < limit; looked++) {
     const id = walk.id();
     lastLookedAt = id;
     if (index.findAt(id, at, found)) {
@@ -268,10 +282,13 @@ function findNext(index: KeyIndex, walk: KeyWalk, at: number, limit: number): nu
     }
     walk.next();
   }
+  lookedAt = looked;
   return count;
 }
 
+/** The entry that `findNext` looked at last, and how many it looked at. */
 let lastLookedAt = -1;
+let lookedAt = 0;
 
 /** Copies records of the step; returns where it stopped, which is beyond `from`. */
 function copyStep(state: StoreState, from: number, to: number, sink: RangeSink): number {
@@ -281,29 +298,38 @@ function copyStep(state: StoreState, from: number, to: number, sink: RangeSink):
 }
 
 /** Puts the records of hits into `sink`. */
-function* recordSteps(state: StoreState, hits: Hits, sink: RangeSink): Steps<void> {
+function* recordSteps(
+  state: StoreState,
+  hits: Hits,
+  sorted: Int32Array | undefined,
+  sink: RangeSink,
+): Steps<void> {
   for (let next = 0; next < hits.length; ) {
     const count = Math.min(STEP, hits.length - next);
     for (let i = 0; i < count; i++) {
-      stepMains[i] = hits.mains[next + i]!;
-      stepSubs[i] = hits.subs[next + i]!;
+      const hit = sorted === undefined ? next + i : sorted[next + i]!;
+      stepMains[i] = hits.mains[hit]!;
+      stepSubs[i] = hits.subs[hit]!;
     }
-    next += copyStep(state, 0, count, sink);
-    yield;
+    const { size } = sink;
+    const copied = copyStep(state, 0, count, sink);
+    next += copied;
+    yield costOf(copied, sink.size - size);
   }
 }
 
-function* keyOnlySteps(state: StoreState, hits: Hits, withLease: boolean, sink: RangeSink): Steps<void> {
+function* keyOnlySteps(
+  state: StoreState,
+  hits: Hits,
+  sorted: Int32Array | undefined,
+  withLease: boolean,
+  sink: RangeSink,
+): Steps<void> {
+  const tally = new Tally(state);
   for (let i = 0; i < hits.length; i++) {
-    append(sink, keyOnly(state, hits.ids[i]!, hits.mains[i]!, hits.subs[i]!, withLease));
-    if (i % 16 === 15) yield;
-  }
-}
-
-function* appendSteps(records: readonly Uint8Array[], count: number, sink: RangeSink): Steps<void> {
-  for (let i = 0; i < count; i++) {
-    append(sink, records[i]!);
-    if (i % 16 === 15) yield;
+    const hit = sorted === undefined ? i : sorted[i]!;
+    append(sink, keyOnly(state, hits.ids[hit]!, hits.mains[hit]!, hits.subs[hit]!, withLease));
+    if (tally.item()) yield* tally.report();
   }
 }
 
@@ -312,21 +338,18 @@ function append(sink: RangeSink, record: Uint8Array): void {
   sink.bytes.set(record, at);
 }
 
-function* countSteps(
-  state: StoreState,
-  start: Uint8Array,
-  end: Uint8Array | undefined,
-  at: number,
-): Steps<number> {
+/** How many keys of the interval a reader at `at` sees. */
+export function* countSteps(state: StoreState, request: RangeRequest, at: number): Steps<number> {
   const { index } = state;
   let count = 0;
-  let walk = index.walk(start, end);
+  let walk = index.walk(request.key, endOf(request));
   while (walk.leaf !== undefined) {
+    const looked = walk.stop() - walk.index;
     count += index.countLeafAt(walk, at);
     // Where to go on if the tree changes: the next leaf's first key.
     if (walk.leaf === undefined) break;
     const resumeAt = index.entries.borrowKey(walk.id()).slice();
-    if (yield) walk = index.walk(resumeAt, end);
+    if (yield costOf(looked, 0)) walk = index.walk(resumeAt, endOf(request));
   }
   return count;
 }

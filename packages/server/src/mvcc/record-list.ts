@@ -9,6 +9,7 @@ export class RecordList implements RangeSink {
   view: DataView = new DataView(new ArrayBuffer(0));
   /** Owned. */
   records: Uint8Array[] = [];
+  size = 0;
   #used = 0;
   #nextBlockBytes = FIRST_BLOCK_BYTES;
 
@@ -16,16 +17,20 @@ export class RecordList implements RangeSink {
     if (this.#used + length > this.bytes.length) this.#addBlock(length);
     const at = this.#used;
     this.#used += length;
+    this.size += length;
     this.records.push(new Uint8Array(this.bytes.buffer, at, length));
     return at;
   }
 
   takeBack(): void {
-    this.#used -= this.records.pop()!.length;
+    const { length } = this.records.pop()!;
+    this.#used -= length;
+    this.size -= length;
   }
 
   clear(): void {
     this.records = [];
+    this.size = 0;
   }
 
   #addBlock(length: number): void {

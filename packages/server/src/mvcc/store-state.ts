@@ -1,11 +1,15 @@
 import type { Backend } from "../seams/backend.ts";
 import type { Clock } from "../seams/clock.ts";
+import type { Slices } from "../slices.ts";
 import type { KeyIndex } from "./index/key-index.ts";
 
 /** What the parts of the store share. */
 export interface StoreState {
   backend: Backend;
   readonly clock: Clock;
+  /** For what reads, and for the work in the background (compaction, hashes, restore). */
+  readonly reading: Slices;
+  readonly background: Slices;
   index: KeyIndex;
   /** The newest revision that readers see. */
   currentRevision: number;
@@ -26,6 +30,8 @@ export interface StoreCounters {
   compactedRecords: number;
   /** Bytes of keys and values put. */
   putBytes: number;
+  /** Bytes of records read one by one. */
+  readBytes: number;
   /** Wall-clock milliseconds at the end of the last compaction, 0 when there was none. */
   lastCompactionWallMs: number;
 }
@@ -38,6 +44,7 @@ export function newCounters(): StoreCounters {
     txns: 0,
     compactedRecords: 0,
     putBytes: 0,
+    readBytes: 0,
     lastCompactionWallMs: 0,
   };
 }

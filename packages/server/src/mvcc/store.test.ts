@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { RangeRequest } from "@quorate/wire/hot";
+import { MemoryBackend } from "../backend/memory-backend.ts";
+import { DEFAULT_SLICE_LIMITS } from "../slices.ts";
 import type { WatchSource } from "../watch/source.ts";
 import { KvError, type KvFailureCode } from "./errors.ts";
+import { RecordList } from "./record-list.ts";
 import type { MvccStore } from "./store.ts";
 import {
   ALL,
@@ -11,6 +14,7 @@ import {
   memoryBackend,
   openStore,
   put,
+  RestlessClock,
   rangeRequest,
   rangeSliced,
   remove,
@@ -509,19 +513,49 @@ test("records that a restore with a revision bump leaves are taken as they are",
   reopened.check();
 });
 
-test("an interval is small when few keys have to be looked at", async () => {
-  const store = await openStore(memoryBackend());
-  for (let i = 0; i < 2000; i++) put(store, `k${String(i).padStart(4, "0")}`, "v");
+test("what is little work is read at once, and anything else in slices", async () => {
+  // Time stands still: only work counts.
+  const clock = {
+    nowMs: () => 0,
+    wallMs: () => 0,
+    setTimer: () => ({ cancel: () => {} }),
+    soon: (callback: () => void) => void setImmediate(callback),
+  };
+  const backend = new MemoryBackend({ clock: new RestlessClock() });
+  const store = await openStore(backend, { clock, slices: DEFAULT_SLICE_LIMITS });
+  for (let i = 0; i < 20_000; i++) put(store, `k${String(i).padStart(5, "0")}`, "v");
+  for (let i = 0; i < 40; i++) put(store, `large${i}`, String.fromCharCode(97 + (i % 7)).repeat(200_000));
+  const large = { key: bytes("large"), rangeEnd: bytes("largf") };
   const cases: [Partial<RangeRequest>, boolean][] = [
-    [{ key: bytes("k") }, true],
+    [{ key: bytes("k00000") }, true],
+    [{ key: bytes("large0") }, true],
     [ALL, false],
     [{ ...ALL, countOnly: true }, true],
-    [{ ...ALL, countOnly: true, revision: 3 }, false],
+    [{ ...ALL, countOnly: true, revision: 20_001 }, false],
     [{ ...ALL, limit: 500 }, true],
-    [{ ...ALL, limit: 501 }, false],
+    [{ ...ALL, limit: 6000 }, false],
     [{ ...ALL, limit: 5, sortOrder: 2 }, false],
     [{ ...ALL, limit: 5, minModRevision: 5 }, false],
-    [{ key: bytes("k0"), rangeEnd: bytes("k01") }, true],
+    [{ key: bytes("k0"), rangeEnd: bytes("k001") }, true],
+    [{ ...large, limit: 3 }, true],
+    [{ ...large, limit: 20 }, false],
+    [{ ...large, keysOnly: true }, true],
+    [{ ...large, sortTarget: 4, sortOrder: 2, limit: 1 }, false],
+    [{ ...large, sortTarget: 4, sortOrder: 2, limit: 1, keysOnly: true }, false],
   ];
-  for (const [request, small] of cases) assert.equal(store.isSmallRange(rangeRequest(request)), small);
+  for (const [fields, atOnce] of cases) {
+    const request = rangeRequest(fields);
+    const { kvs: wanted, ...outcome } = store.range(request);
+    await store.state.reading.next();
+    store.state.reading.meter.mostInATurn = 0;
+    const list = new RecordList();
+    const answer = store.rangeInto(request, list);
+    assert.equal(!(answer instanceof Promise), atOnce, JSON.stringify(fields));
+    assert.deepEqual(await answer, outcome);
+    assert.deepEqual(list.records.map(describe), wanted.map(describe));
+    await store.state.reading.next();
+    const { mostInATurn } = store.state.reading.meter;
+    // A step more may come on top: a few hundred KiB.
+    assert.ok(mostInATurn < DEFAULT_SLICE_LIMITS.turn + 2 ** 19, `${JSON.stringify(fields)}: ${mostInATurn}`);
+  }
 });

@@ -3,6 +3,7 @@ import { failpoints } from "../failpoints/index.ts";
 import type { Backend } from "../seams/backend.ts";
 import type { Clock } from "../seams/clock.ts";
 import type { Random } from "../seams/random.ts";
+import { type SliceLimits, Slices } from "../slices.ts";
 import type { ChangeListener } from "./change.ts";
 import {
   type CompactionFailpoints,
@@ -15,16 +16,15 @@ import { FifoLock } from "./fifo-lock.ts";
 import { hashAll, hashKv } from "./hash-kv.ts";
 import { type HistoryScan, openHistory } from "./history.ts";
 import { type FoundRevision, KeyIndex } from "./index/key-index.ts";
-import { isFromKey } from "./key-range.ts";
 import {
+  type RangeCaller,
   type RangeOutcome,
   type RangeResult,
   type RangeSink,
   readRange,
   readRangeInto,
-  readRangeSliced,
 } from "./range.ts";
-import { hasFilters, recordOf } from "./range-hits.ts";
+import { recordOf } from "./range-hits.ts";
 import { type RangeChunk, rangeStream } from "./range-stream.ts";
 import { restoreState } from "./restore.ts";
 import { newCounters, type StoreCounters, type StoreState } from "./store-state.ts";
@@ -34,7 +34,7 @@ import { latestRecord, WriteTxn } from "./write-txn.ts";
 export type { Change, ChangeListener } from "./change.ts";
 export type { CompactionHandle, FinishedCompaction } from "./compaction.ts";
 export type { HistoryScan } from "./history.ts";
-export type { RangeOutcome, RangeResult, RangeSink } from "./range.ts";
+export type { RangeCaller, RangeOutcome, RangeResult, RangeSink } from "./range.ts";
 export type { RangeChunk } from "./range-stream.ts";
 export type { KvHash } from "./stored-hashes.ts";
 export type { WriteTxn } from "./write-txn.ts";
@@ -48,6 +48,8 @@ export interface MvccStoreOptions {
   readonly compactionBatchLimit?: number;
   /** Milliseconds that a compaction pauses after each batch. Default 10. */
   readonly compactionSleepMs?: number;
+  /** Of reads and of background work, each. Default: a millisecond a turn. */
+  readonly slices?: SliceLimits;
   /** Default: those of the process. */
   readonly failpoints?: CompactionFailpoints;
   /** The background work of a compaction is done. */
@@ -63,9 +65,6 @@ export interface KeyState {
   readonly modSub: number;
   readonly version: number;
 }
-
-/** Keys that a range may return and still be read in one go: about a millisecond with records of usual size. */
-const SMALL_RANGE_KEYS = 500;
 
 const NOTHING_TO_DO = () => Promise.resolve();
 
@@ -95,6 +94,8 @@ export class MvccStore {
     this.state = {
       backend,
       clock,
+      reading: new Slices(clock, options.slices),
+      background: new Slices(clock, options.slices),
       index: new KeyIndex(this.#seeds[0], this.#seeds[1]),
       currentRevision: 1,
       compactRevision: -1,
@@ -151,7 +152,7 @@ export class MvccStore {
   ): Promise<void> {
     const { state } = this;
     this.#compactor.abandon();
-    const restored = await restoreState(from, state.clock, this.#seeds, onLease);
+    const restored = await restoreState(from, state.background, this.#seeds, onLease);
     // A hash under way ends on the old state.
     const waiting = this.#lock.acquire();
     if (waiting !== undefined) await waiting;
@@ -201,33 +202,17 @@ export class MvccStore {
     return readRange(this.state, request);
   }
 
-  /** As `range`, with the records in `sink`. When it throws, some may be there. */
-  rangeInto(request: RangeRequest, sink: RangeSink): RangeOutcome {
-    return readRangeInto(this.state, request, sink);
-  }
-
   /**
-   * As `rangeInto`, in slices, at the revision that is current now whatever is written meanwhile. Rejects with COMPACTED
-   * when a compaction passes that revision before the end, with CANCELED when the signal is aborted.
+   * As `range`, with the records in `sink`: at once when that is little work, else in slices, at the revision that is
+   * current now whatever is written meanwhile. Fails also with COMPACTED when a compaction passes that revision before the
+   * end, and with CANCELED when the caller has gone. When it fails, some records may be there.
    */
-  rangeSliced(request: RangeRequest, sink: RangeSink, signal?: AbortSignal): Promise<RangeOutcome> {
-    return readRangeSliced(this.state, request, sink, signal);
-  }
-
-  /**
-   * Whether `range` is quick for this request, so that `rangeSliced` is not worth its promise. Counting at an older
-   * revision may have to look at every key.
-   */
-  isSmallRange(request: RangeRequest): boolean {
-    const { rangeEnd, limit } = request;
-    if (rangeEnd.length === 0) return true;
-    const { index, latestMain } = this.state;
-    if (request.revision <= 0 || request.revision === latestMain) {
-      if (request.countOnly) return true;
-      if (request.sortOrder === 0 && limit > 0 && limit <= SMALL_RANGE_KEYS && !hasFilters(request))
-        return true;
-    }
-    return index.hasFewEntries(request.key, isFromKey(rangeEnd) ? undefined : rangeEnd, SMALL_RANGE_KEYS);
+  rangeInto(
+    request: RangeRequest,
+    sink: RangeSink,
+    caller?: RangeCaller,
+  ): RangeOutcome | Promise<RangeOutcome> {
+    return readRangeInto(this.state, request, sink, caller);
   }
 
   /**

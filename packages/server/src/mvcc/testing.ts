@@ -10,6 +10,7 @@ import {
 import { MemoryBackend } from "../backend/memory-backend.ts";
 import type { Backend } from "../seams/backend.ts";
 import type { Clock } from "../seams/clock.ts";
+import type { SliceLimits } from "../slices.ts";
 import { NO_BYTES } from "./bytes.ts";
 import { RecordList } from "./record-list.ts";
 import { MvccStore, type MvccStoreOptions, type RangeResult } from "./store.ts";
@@ -38,12 +39,15 @@ export class RestlessClock implements Clock {
   }
 }
 
+/** So that also the work of small tests is cut into slices. */
+export const SHORT_SLICES: SliceLimits = { turn: 1024, small: 1024 };
+
 export function memoryBackend(): MemoryBackend {
   return new MemoryBackend({ clock: new RestlessClock() });
 }
 
 export function openStore(backend: Backend, options?: Partial<MvccStoreOptions>): Promise<MvccStore> {
-  return MvccStore.open({ backend, clock: new RestlessClock(), ...options });
+  return MvccStore.open({ backend, clock: new RestlessClock(), slices: SHORT_SLICES, ...options });
 }
 
 export function rangeRequest(fields: Partial<RangeRequest>): RangeRequest {
@@ -65,14 +69,19 @@ export function rangeRequest(fields: Partial<RangeRequest>): RangeRequest {
   };
 }
 
-/** `store.rangeSliced` with its records in a list. */
+/** `store.rangeInto` with its records in a list. */
 export async function rangeSliced(
   store: MvccStore,
   request: RangeRequest,
   signal?: AbortSignal,
 ): Promise<RangeResult> {
   const list = new RecordList();
-  const outcome = await store.rangeSliced(request, list, signal);
+  const caller = {
+    get ended() {
+      return signal?.aborted ?? false;
+    },
+  };
+  const outcome = await store.rangeInto({ ...request }, list, caller);
   return { ...outcome, kvs: list.records };
 }
 

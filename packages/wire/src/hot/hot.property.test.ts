@@ -731,6 +731,15 @@ suite("responses are what the library reads", () => {
           ];
           const responses = kinds.map((kind) => ({ response: members[kind]! }));
           assert.deepEqual(written, encode(TxnResponseSchema, { header, succeeded, responses }));
+          const parts = hot.encodeTxnResponseInParts(
+            headerBytes(header),
+            succeeded,
+            kinds.map((kind) => {
+              const body = bodies[kind]!;
+              return { kind, body: body.subarray(0, 1), rest: [body.subarray(1, 2), body.subarray(2)] };
+            }),
+          );
+          assert.deepEqual(Buffer.concat(parts), Buffer.from(written));
         },
       ),
     ));

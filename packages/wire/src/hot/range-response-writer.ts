@@ -29,9 +29,15 @@ export class RangeResponseWriter {
   /** Records begun. */
   count = 0;
   #parts: Uint8Array[] = [];
+  #partsBytes = 0;
   #partStart = HEADER_ROOM;
   #at = HEADER_ROOM;
   #before = HEADER_ROOM;
+
+  /** Bytes of the records so far, with what is around them. */
+  get size(): number {
+    return this.#partsBytes + this.#at - this.#partStart;
+  }
 
   /** Makes room for a record of `length` bytes; returns where in `bytes` to write it. */
   begin(length: number): number {
@@ -55,6 +61,7 @@ export class RangeResponseWriter {
   clear(): void {
     for (const part of this.#parts) releasePart(part);
     this.#parts = [];
+    this.#partsBytes = 0;
     this.#partStart = HEADER_ROOM;
     this.#at = HEADER_ROOM;
     this.count = 0;
@@ -91,7 +98,10 @@ export class RangeResponseWriter {
 
   #addBlock(bytes: number): void {
     const first = this.bytes.length === 0;
-    if (!first) this.#parts.push(this.bytes.subarray(this.#partStart, this.#at));
+    if (!first) {
+      this.#parts.push(this.bytes.subarray(this.#partStart, this.#at));
+      this.#partsBytes += this.#at - this.#partStart;
+    }
     const start = first ? HEADER_ROOM : 0;
     const buffer =
       start + bytes > BLOCK_BYTES

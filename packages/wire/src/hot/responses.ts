@@ -169,6 +169,37 @@ export function encodeTxnResponse(
   return out;
 }
 
+/** A response inside a `TxnResponse` that is too large to be worth one piece of memory: `rest` follows `body`. */
+export interface TxnResponseParts {
+  readonly kind: number;
+  readonly body: Uint8Array;
+  readonly rest: readonly Uint8Array[];
+}
+
+/** As `encodeTxnResponse`, in parts: bodies are not copied. */
+export function encodeTxnResponseInParts(
+  header: Uint8Array,
+  succeeded: boolean,
+  responses: readonly TxnResponseParts[],
+): Uint8Array[] {
+  const parts = [encodeTxnResponse(header, succeeded, [])];
+  for (const { kind, body, rest } of responses) {
+    let bodySize = body.length;
+    for (let i = 0; i < rest.length; i++) bodySize += rest[i]!.length;
+    const opSize = kind === 0 ? 0 : 1 + varintSize(bodySize) + bodySize;
+    const prefix = messageSlab.allocate(1 + varintSize(opSize) + (opSize - (kind === 0 ? 0 : bodySize)));
+    prefix[0] = 0x1a;
+    const at = writeVarint(prefix, 1, opSize);
+    parts.push(prefix);
+    if (kind === 0) continue;
+    prefix[at] = (kind << 3) | 2;
+    writeVarint(prefix, at + 1, bodySize);
+    parts.push(body);
+    for (let i = 0; i < rest.length; i++) parts.push(rest[i]!);
+  }
+  return parts;
+}
+
 export function encodeRangeStreamResponse(rangeResponse: Uint8Array): Uint8Array {
   const out = messageSlab.allocate(1 + bytesSize(rangeResponse));
   out[0] = 0x0a;

@@ -57,7 +57,8 @@ class RangeStream {
         this.#call.end();
         return;
       }
-      if (this.#call.send(this.#encode(chunk))) this.#context.clock.soon(() => this.pump());
+      const isNothing = chunk.kvs.length === 0 && chunk.last === undefined;
+      if (isNothing || this.#call.send(this.#encode(chunk))) this.#context.clock.soon(() => this.pump());
     } catch (error) {
       failCall(this.#call, error);
     }

@@ -55,27 +55,26 @@ function answer(context: ApiContext, request: RangeRequest, call: ServerCall): v
     call.reply(encodeRangeResponse(headerBytes(context, revision), kvs, more, count));
     return;
   }
-  // Long ones are read in slices, so that they do not hold up the loop.
-  if (!context.store.isSmallRange(request)) {
-    void answerInSlices(context, request, call);
-    return;
-  }
   const writer = new RangeResponseWriter();
   try {
-    finish(context, writer, context.store.rangeInto(request, writer), call);
+    const outcome = context.store.rangeInto(request, writer, call);
+    // A long one is read in slices, so that it does not hold up the loop.
+    if (outcome instanceof Promise) void finishLater(context, writer, outcome, call);
+    else finish(context, writer, outcome, call);
   } catch (error) {
     writer.clear();
     throw error;
   }
 }
 
-async function answerInSlices(context: ApiContext, request: RangeRequest, call: ServerCall): Promise<void> {
-  const writer = new RangeResponseWriter();
+async function finishLater(
+  context: ApiContext,
+  writer: RangeResponseWriter,
+  outcome: Promise<RangeOutcome>,
+  call: ServerCall,
+): Promise<void> {
   try {
-    const owned = { ...request, key: request.key.slice(), rangeEnd: request.rangeEnd.slice() };
-    const cancellation = new AbortController();
-    call.onCancel = () => cancellation.abort();
-    finish(context, writer, await context.store.rangeSliced(owned, writer, cancellation.signal), call);
+    finish(context, writer, await outcome, call);
   } catch (error) {
     writer.clear();
     failCall(call, error);

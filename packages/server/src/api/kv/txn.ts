@@ -3,7 +3,9 @@ import {
   decodeTxnRequest,
   encodeInternalRequest,
   encodeTxnResponse,
+  encodeTxnResponseInParts,
   InternalField,
+  releasePart,
   type TxnRequest,
 } from "@quorate/wire/hot";
 import type { Applier } from "../../apply/applier.ts";
@@ -11,7 +13,7 @@ import { txnCost } from "../../apply/quota.ts";
 import { Proposal } from "../../consensus/proposal.ts";
 import { isRefusal } from "../../errors.ts";
 import { checkTxn, isReadOnlyTxn, isSerializableTxn } from "../../mvcc/txn/check.ts";
-import { executeReadOnlyTxn, type TxnOutcome } from "../../mvcc/txn/execute.ts";
+import { executeReadOnlyTxn, isInParts, type TxnOutcome } from "../../mvcc/txn/execute.ts";
 import { type ApiContext, headerBytes } from "../context.ts";
 import { failForSpace } from "../no-space.ts";
 import { checkProposal } from "../propose.ts";
@@ -39,13 +41,28 @@ function read(context: ApiContext, request: TxnRequest, call: ServerCall): void 
   const answer = () => {
     if (call.ended) return;
     try {
-      reply(context, executeReadOnlyTxn(context.store, request), call);
+      const outcome = executeReadOnlyTxn(context.store, request, call);
+      // A long one is read in slices, so that it does not hold up the loop.
+      if (outcome instanceof Promise) void replyLater(context, outcome, call);
+      else reply(context, outcome, call);
     } catch (error) {
       failCall(call, error);
     }
   };
   if (isSerializableTxn(request)) answer();
   else context.consensus.read({ ready: answer, fail: (error) => failCall(call, error) });
+}
+
+async function replyLater(
+  context: ApiContext,
+  outcome: Promise<TxnOutcome>,
+  call: ServerCall,
+): Promise<void> {
+  try {
+    reply(context, await outcome, call);
+  } catch (error) {
+    failCall(call, error);
+  }
 }
 
 class TxnProposal extends Proposal {
@@ -87,6 +104,11 @@ class TxnProposal extends Proposal {
   }
 }
 
-function reply(context: ApiContext, outcome: TxnOutcome, call: ServerCall): void {
-  call.reply(encodeTxnResponse(headerBytes(context, outcome.revision), outcome.succeeded, outcome.responses));
+function reply(context: ApiContext, { revision, succeeded, responses }: TxnOutcome, call: ServerCall): void {
+  const header = headerBytes(context, revision);
+  if (isInParts(responses)) {
+    call.replyInParts(encodeTxnResponseInParts(header, succeeded, responses), releasePart);
+  } else {
+    call.reply(encodeTxnResponse(header, succeeded, responses));
+  }
 }

@@ -1,7 +1,9 @@
 import { type Compare, decodeKeyValue, keyValueLease } from "@quorate/wire/hot";
-import { compareBytes, NO_BYTES } from "../bytes.ts";
+import type { Steps } from "../../slices.ts";
+import { compareBytes, NO_BYTES, successorOf } from "../bytes.ts";
+import type { FoundRevision } from "../index/key-index.ts";
 import { isFromKey } from "../key-range.ts";
-import { recordOf } from "../range-hits.ts";
+import { createOf, recordOf, Tally, versionOf } from "../range-hits.ts";
 import type { StoreState } from "../store-state.ts";
 
 /** `Compare.CompareResult` and `Compare.CompareTarget`. */
@@ -14,26 +16,35 @@ const CREATE = 1;
 const MOD = 2;
 const VALUE = 3;
 const LEASE = 4;
+const found: FoundRevision = { main: 0, sub: 0 };
 /** The operand that a target goes with, as field number. */
 const FIRST_OPERAND = 4;
 
 /**
- * Whether a compare holds in the present state: for every live key of its interval. Without one, a compare of values
- * never holds, and others see a record of zeros. An operand that does not fit the target counts as zero; an unknown
+ * Whether a compare holds at revision `at`: for every key of its interval that lives there. Without one, a compare of
+ * values never holds, and others see a record of zeros. An operand that does not fit the target counts as zero; an unknown
  * target always differs by zero, an unknown result always holds.
  */
-export function holds(state: StoreState, compare: Compare): boolean {
+export function* holdsSteps(state: StoreState, compare: Compare, at: number): Steps<boolean> {
   const { index } = state;
   if (compare.rangeEnd.length === 0) {
-    const id = index.findLive(compare.key);
-    return id < 0 ? holdsForNone(compare) : holdsFor(state, compare, id);
+    const id = index.find(compare.key);
+    return id >= 0 && index.findAt(id, at, found) ? holdsForFound(state, compare, id) : holdsForNone(compare);
   }
-  const walk = index.walk(compare.key, isFromKey(compare.rangeEnd) ? undefined : compare.rangeEnd);
+  const end = isFromKey(compare.rangeEnd) ? undefined : compare.rangeEnd;
+  const tally = new Tally(state);
   let any = false;
-  for (; walk.leaf !== undefined; walk.next()) {
-    if (walk.isDeleted()) continue;
-    any = true;
-    if (!holdsFor(state, compare, walk.id())) return false;
+  for (let walk = index.walk(compare.key, end); walk.leaf !== undefined; walk.next()) {
+    const id = walk.id();
+    if (index.findAt(id, at, found)) {
+      any = true;
+      if (!holdsForFound(state, compare, id)) return false;
+    }
+    if (!tally.item()) continue;
+    const resumeAt = index.entries.borrowKey(id).slice();
+    if (!(yield* tally.report())) continue;
+    walk = index.walk(successorOf(resumeAt), end);
+    if (walk.leaf === undefined) break;
   }
   return any || holdsForNone(compare);
 }
@@ -43,27 +54,28 @@ function holdsForNone(compare: Compare): boolean {
   return satisfies(compare.result, differenceTo(compare, 0, 0n));
 }
 
-function holdsFor(state: StoreState, compare: Compare, id: number): boolean {
-  return satisfies(compare.result, difference(state, compare, id));
+/** For the revision in `found`. */
+function holdsForFound(state: StoreState, compare: Compare, id: number): boolean {
+  return satisfies(compare.result, difference(state, compare, id, found.main, found.sub));
 }
 
-function difference(state: StoreState, compare: Compare, id: number): number {
-  const { entries } = state.index;
+function difference(state: StoreState, compare: Compare, id: number, main: number, sub: number): number {
   switch (compare.target) {
     case VERSION:
-      return differenceTo(compare, entries.version(id), 0n);
+      return differenceTo(compare, versionOf(state, id, main, sub), 0n);
     case CREATE:
-      return differenceTo(compare, entries.createMain(id), 0n);
+      return differenceTo(compare, createOf(state, id, main, sub), 0n);
     case MOD:
-      return differenceTo(compare, entries.modMain(id), 0n);
+      return differenceTo(compare, main, 0n);
     case VALUE: {
-      const record = recordOf(state, entries.modMain(id), entries.modSub(id));
+      const record = recordOf(state, main, sub);
       return compareBytes(decodeKeyValue(record).value, fits(compare) ? compare.value : NO_BYTES);
     }
     case LEASE: {
-      if (!entries.isLeased(id)) return differenceTo(compare, 0, 0n);
-      const lease = keyValueLease(recordOf(state, entries.modMain(id), entries.modSub(id)));
-      return differenceTo(compare, 0, lease);
+      const { entries } = state.index;
+      const isLatest = entries.modMain(id) === main && entries.modSub(id) === sub;
+      if (isLatest && !entries.isLeased(id)) return differenceTo(compare, 0, 0n);
+      return differenceTo(compare, 0, keyValueLease(recordOf(state, main, sub)));
     }
     default:
       return 0;

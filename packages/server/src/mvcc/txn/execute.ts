@@ -4,20 +4,23 @@ import {
   encodeDeleteRangeResponse,
   encodeInnerHeader,
   encodePutResponse,
-  encodeRangeResponse,
   encodeTxnResponse,
+  encodeTxnResponseInParts,
   type PutRequest,
   type RangeRequest,
   type RequestOp,
   type TxnRequest,
+  type TxnResponseParts,
 } from "@quorate/wire/hot";
 import { assert } from "../../assert.ts";
+import { inOneGo, type Steps } from "../../slices.ts";
 import { KvError } from "../errors.ts";
-import { readRange } from "../range.ts";
+import type { RangeCaller } from "../range.ts";
 import type { MvccStore, WriteTxn } from "../store.ts";
 import type { StoreState } from "../store-state.ts";
-import { holds } from "./compare.ts";
+import { holdsSteps } from "./compare.ts";
 import { Erasures } from "./erasures.ts";
+import { rangeResponseSteps } from "./range-response.ts";
 
 /** What transactions need of leases. Keys are borrowed until the call returns. */
 export interface TxnLeases {
@@ -33,7 +36,7 @@ export interface TxnOutcome {
   readonly revision: number;
   readonly succeeded: boolean;
   /** Encoded responses for `encodeTxnResponse`, inner headers included; `kind` is the field number. Owned. */
-  readonly responses: readonly { readonly kind: number; readonly body: Uint8Array }[];
+  readonly responses: readonly TxnResponseParts[];
 }
 
 /** Which branch a transaction takes, and those that it contains. */
@@ -50,32 +53,87 @@ interface Decision {
  * responses.
  */
 export function executeTxn(store: MvccStore, request: TxnRequest, leases: TxnLeases): TxnOutcome {
+  return inOneGo(txnSteps(store, request, leases));
+}
+
+function* txnSteps(store: MvccStore, request: TxnRequest, leases: TxnLeases): Steps<TxnOutcome> {
   const { state } = store;
-  const decision = decide(state, request);
+  const decision = yield* decideSteps(state, request, state.currentRevision);
   const erasures = new Erasures();
   checkPath(state, decision, leases, erasures);
   const txn = store.beginWrite();
-  const responses = run(state, decision, txn, leases);
+  const responses = yield* runSteps(state, decision, txn, leases);
   return { revision: txn.end(), succeeded: decision.succeeded, responses };
 }
 
-/** Serves a transaction of ranges (see `isReadOnlyTxn`) from the current state. Throws what its ranges throw. */
-export function executeReadOnlyTxn(store: MvccStore, request: TxnRequest): TxnOutcome {
-  const { state } = store;
-  const decision = decide(state, request);
-  for (const op of decision.ops) if (op.kind === 1) checkRevision(state, op.range);
-  const responses = decision.ops.map((op) => {
-    assert(op.kind === 1, "a read-only transaction has only ranges");
-    return { kind: 1, body: rangeResponse(state, op.range) };
-  });
-  return { revision: state.currentRevision, succeeded: decision.succeeded, responses };
+/**
+ * Serves a transaction of ranges (see `isReadOnlyTxn`) from the current state, whatever is written meanwhile: at once when
+ * that is little work, else in slices. Throws or rejects with what its ranges fail with. Keeps the request.
+ */
+export function executeReadOnlyTxn(
+  store: MvccStore,
+  request: TxnRequest,
+  caller?: RangeCaller,
+): TxnOutcome | Promise<TxnOutcome> {
+  const steps = readOnlySteps(store.state, request);
+  const step = store.state.reading.begin(steps);
+  return step.done ? step.value : readRest(store, request, steps, caller);
 }
 
-function decide(state: StoreState, txn: TxnRequest): Decision {
-  const succeeded = txn.compare.every((compare) => holds(state, compare));
+async function readRest(
+  store: MvccStore,
+  request: TxnRequest,
+  steps: Steps<TxnOutcome>,
+  caller: RangeCaller | undefined,
+): Promise<TxnOutcome> {
+  const { state } = store;
+  const { index } = state;
+  const at = lowestRevision(request, state.currentRevision, state.compactRevision);
+  const outcome = await state.reading.rest(steps, () => {
+    if (caller?.ended) throw new KvError("CANCELED");
+    if (state.index !== index) return false;
+    if (at < state.compactRevision) throw new KvError("COMPACTED");
+    return true;
+  });
+  // Another state came in its place (a snapshot, newer than ours): read that.
+  return outcome ?? executeReadOnlyTxn(store, request, caller);
+}
+
+/** The lowest revision that a transaction of ranges may read at, whichever branch it takes. */
+function lowestRevision(txn: TxnRequest, currentRevision: number, compactRevision: number): number {
+  let lowest = currentRevision;
+  for (const ops of [txn.success, txn.failure]) {
+    for (const op of ops) {
+      if (op.kind !== 1 || op.range.revision <= 0 || op.range.revision < compactRevision) continue;
+      lowest = Math.min(lowest, op.range.revision);
+    }
+  }
+  return lowest;
+}
+
+function* readOnlySteps(state: StoreState, request: TxnRequest): Steps<TxnOutcome> {
+  // What is current now stays so for the whole transaction.
+  const { currentRevision, compactRevision } = state;
+  const { succeeded, ops } = yield* decideSteps(state, request, currentRevision);
+  for (const op of ops) if (op.kind === 1) checkRevision(op.range, currentRevision, compactRevision);
+  const responses: TxnResponseParts[] = [];
+  for (const op of ops) {
+    assert(op.kind === 1, "a read-only transaction has only ranges");
+    const at = op.range.revision > 0 ? op.range.revision : currentRevision;
+    responses.push(yield* rangeResponseSteps(state, op.range, at, currentRevision));
+  }
+  return { revision: currentRevision, succeeded, responses };
+}
+
+function* decideSteps(state: StoreState, txn: TxnRequest, at: number): Steps<Decision> {
+  let succeeded = true;
+  for (const compare of txn.compare) {
+    succeeded = yield* holdsSteps(state, compare, at);
+    if (!succeeded) break;
+  }
   const ops = succeeded ? txn.success : txn.failure;
   const nested: Decision[] = [];
-  for (const op of ops) if (op.kind === 4) nested.push(decide(state, op.txn));
+  for (const op of ops) if (op.kind === 4) nested.push(yield* decideSteps(state, op.txn, at));
   return { succeeded, ops, nested };
 }
 
@@ -84,7 +142,7 @@ function checkPath(state: StoreState, decision: Decision, leases: TxnLeases, era
   for (const op of decision.ops) {
     switch (op.kind) {
       case 1:
-        checkRevision(state, op.range);
+        checkRevision(op.range, state.currentRevision, state.compactRevision);
         break;
       case 2:
         checkPutPath(state, op.put, leases, erasures);
@@ -103,10 +161,10 @@ function checkPath(state: StoreState, decision: Decision, leases: TxnLeases, era
 }
 
 /** Unlike in a plain range, a negative revision is compared as it is. */
-function checkRevision(state: StoreState, { revision }: RangeRequest): void {
+function checkRevision({ revision }: RangeRequest, currentRevision: number, compactRevision: number): void {
   if (revision === 0) return;
-  if (revision > state.currentRevision) throw new KvError("FUTURE_REVISION");
-  if (revision < state.compactRevision) throw new KvError("COMPACTED");
+  if (revision > currentRevision) throw new KvError("FUTURE_REVISION");
+  if (revision < compactRevision) throw new KvError("COMPACTED");
 }
 
 function checkPutPath(state: StoreState, put: PutRequest, leases: TxnLeases, erasures: Erasures): void {
@@ -117,21 +175,24 @@ function checkPutPath(state: StoreState, put: PutRequest, leases: TxnLeases, era
   erasures.put(put.key);
 }
 
-function run(
+function* runSteps(
   state: StoreState,
   decision: Decision,
   txn: WriteTxn,
   leases: TxnLeases,
-): { kind: number; body: Uint8Array }[] {
-  const responses: { kind: number; body: Uint8Array }[] = [];
+): Steps<TxnResponseParts[]> {
+  const responses: TxnResponseParts[] = [];
   let nested = 0;
   for (const op of decision.ops) {
     switch (op.kind) {
-      case 1:
-        responses.push({ kind: 1, body: rangeResponse(state, op.range) });
+      case 1: {
+        // Without a revision of its own it sees what the transaction has done so far.
+        const at = op.range.revision > 0 ? op.range.revision : txn.revision;
+        responses.push(yield* rangeResponseSteps(state, op.range, at, txn.revision));
         break;
+      }
       case 2:
-        responses.push({ kind: 2, body: runPut(txn, op.put, leases) });
+        responses.push({ kind: 2, body: runPut(txn, op.put, leases), rest: NO_PARTS });
         break;
       case 3: {
         const prevKvs: Uint8Array[] = [];
@@ -140,19 +201,34 @@ function run(
           leases.onDelete(deletedKey),
         );
         const body = encodeDeleteRangeResponse(encodeInnerHeader(txn.revision), deleted, prevKvs);
-        responses.push({ kind: 3, body });
+        responses.push({ kind: 3, body, rest: NO_PARTS });
         break;
       }
       case 4: {
         const inner = decision.nested[nested++]!;
-        const body = encodeTxnResponse(EMPTY, inner.succeeded, run(state, inner, txn, leases));
-        responses.push({ kind: 4, body });
+        responses.push(nestedResponse(inner.succeeded, yield* runSteps(state, inner, txn, leases)));
         break;
       }
     }
   }
   return responses;
 }
+
+function nestedResponse(succeeded: boolean, responses: readonly TxnResponseParts[]): TxnResponseParts {
+  if (!isInParts(responses)) {
+    return { kind: 4, body: encodeTxnResponse(EMPTY, succeeded, responses), rest: NO_PARTS };
+  }
+  const [body, ...rest] = encodeTxnResponseInParts(EMPTY, succeeded, responses);
+  return { kind: 4, body: body!, rest };
+}
+
+/** Whether any of them is too large to be copied into the response of the transaction. */
+export function isInParts(responses: readonly TxnResponseParts[]): boolean {
+  for (const { rest } of responses) if (rest.length > 0) return true;
+  return false;
+}
+
+const NO_PARTS: readonly Uint8Array[] = [];
 
 function runPut(txn: WriteTxn, put: PutRequest, leases: TxnLeases): Uint8Array {
   let { value, lease } = put;
@@ -169,9 +245,4 @@ function runPut(txn: WriteTxn, put: PutRequest, leases: TxnLeases): Uint8Array {
   const wasLeased = txn.put(put.key, value, lease);
   if (wasLeased || lease !== 0n) leases.onPut(put.key, lease);
   return encodePutResponse(encodeInnerHeader(txn.revision), put.prevKv ? prevKv : undefined);
-}
-
-function rangeResponse(state: StoreState, request: RangeRequest): Uint8Array {
-  const { kvs, more, count, revision } = readRange(state, request);
-  return encodeRangeResponse(encodeInnerHeader(revision), kvs, more, count);
 }

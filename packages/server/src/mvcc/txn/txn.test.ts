@@ -344,7 +344,8 @@ for (const { name, compare: fields, want } of compareCases) {
   test(`compare: ${name} ${want ? "holds" : "does not hold"}`, async () => {
     const store = await smallStore();
     put(store, "L", "v", -9n);
-    assert.equal(executeReadOnlyTxn(store, txnRequest({ compare: [compare(...fields)] })).succeeded, want);
+    const { succeeded } = await executeReadOnlyTxn(store, txnRequest({ compare: [compare(...fields)] }));
+    assert.equal(succeeded, want);
   });
 }
 
@@ -392,12 +393,52 @@ test("a read-only transaction fails on its revisions like any other", async () =
     () => executeReadOnlyTxn(store, txnRequest({ success: [op.range("a", "", { revision: 8 })] })),
     "FUTURE_REVISION",
   );
-  const { revision, responses } = executeReadOnlyTxn(
+  const { revision, responses } = await executeReadOnlyTxn(
     store,
     txnRequest({ success: [op.range("a", "", { revision: 4 }), op.range("b", "\0", { limit: 1 })] }),
   );
   assert.equal(revision, 7);
   assert.equal(describeResponses(responses), "range@7 a(4,4,1)=3 count 1; range@7 b(3,3,1)=2 more count 2");
+});
+
+test("a large read-only transaction is read in slices, all of it at the revision of its beginning", async () => {
+  const store = await openStore(memoryBackend());
+  for (let i = 0; i < 2000; i++) put(store, `k${String(i).padStart(4, "0")}`, `v${i % 10}${"x".repeat(50)}`);
+  const { currentRevision } = store;
+  const ofAll = { key: "k", rangeEnd: bytes("l") };
+  const compares = [
+    { target: 3, operand: 7, result: 1, value: bytes("v") },
+    { target: 2, operand: 6, result: 2, number: currentRevision + 1 },
+    { target: 1, operand: 5, result: 2, number: currentRevision + 1 },
+    { target: 0, operand: 4, result: 0, number: 1 },
+    { target: 4, operand: 8, result: 0, lease: 0n },
+  ].map((fields) => compare(ofAll.key, { ...fields, rangeEnd: ofAll.rangeEnd }));
+  const ranges = [
+    op.range("k", "l", { limit: 2, sortOrder: 2, sortTarget: 4 }),
+    op.range("k", "l", { limit: 1, sortOrder: 1, sortTarget: 3, keysOnly: true }),
+    op.range("k", "l", { countOnly: true }),
+    op.range("k0000"),
+    op.range("k", "l", { revision: 1000, countOnly: true }),
+  ];
+  const request = txnRequest({ compare: compares, success: ranges });
+  const slow = { ...request, success: [...ranges, op.range("k", "l")] };
+  const wanted = await executeReadOnlyTxn(store, request);
+  assert.equal(wanted.succeeded, true);
+  store.state.reading.meter.turns = 0;
+  const reading = executeReadOnlyTxn(store, slow);
+  assert.ok(reading instanceof Promise);
+  put(store, "k0000", "zzz", 5n);
+  remove(store, "k0001", "k1");
+  for (let i = 0; i < 100; i++) put(store, `k1000x${i}`, "late");
+  const { revision, succeeded, responses } = await reading;
+  assert.equal(revision, currentRevision);
+  assert.equal(succeeded, true);
+  assert.equal(describeResponses(responses.slice(0, -1)), describeResponses(wanted.responses));
+  const all = responses.at(-1)!;
+  const bodies = [all.body, ...all.rest].map(({ length }) => length);
+  assert.ok(bodies.length > 1, "what is large is not copied into one piece");
+  assert.ok(store.state.reading.meter.turns > 100);
+  assert.ok(store.state.reading.meter.mostInATurn < 2 ** 19);
 });
 
 test("a key deleted and written again by one transaction survives the compaction at its revision", async () => {

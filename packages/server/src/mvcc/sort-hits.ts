@@ -1,0 +1,119 @@
+import { decodeKeyValue } from "@quorate/wire/hot";
+import { costOf, type Steps } from "../slices.ts";
+import { compareBytes } from "./bytes.ts";
+import { createOf, type Hits, recordOf, SortOrder, SortTarget, Tally, versionOf } from "./range-hits.ts";
+import { RecordBlocks } from "./record-blocks.ts";
+import { type Comparison, sortInSteps } from "./sort-in-steps.ts";
+import type { StoreState } from "./store-state.ts";
+
+/** Of a comparison of two numbers, or of what is kept of two values. */
+const COMPARE_COST = 16;
+/** What is kept of each value: those that are as long and equal so far are read again. */
+const KEPT_BYTES = 256;
+
+/** The order of hits as places in them. Equal ones stay in key order. Memory is bounded by their number. */
+export function* sortSteps(state: StoreState, hits: Hits, order: number, target: number): Steps<Int32Array> {
+  const { length } = hits;
+  const permutation = new Int32Array(length);
+  const isReversed = target === SortTarget.KEY;
+  for (let i = 0; i < length; i++) permutation[i] = isReversed ? length - 1 - i : i;
+  yield costOf(0, permutation.byteLength);
+  if (isReversed) return permutation;
+  const sign = order === SortOrder.DESCEND ? -1 : 1;
+  const comparison =
+    target === SortTarget.VALUE
+      ? yield* valuesOf(state, hits, sign)
+      : new NumberComparison(yield* numbersOf(state, hits, target), sign);
+  yield* sortInSteps(permutation, comparison);
+  return permutation;
+}
+
+function* numbersOf(state: StoreState, hits: Hits, target: number): Steps<number[]> {
+  const tally = new Tally(state);
+  const numbers: number[] = [];
+  for (let i = 0; i < hits.length; i++) {
+    const main = hits.mains[i]!;
+    if (target === SortTarget.MOD) numbers.push(main);
+    else if (target === SortTarget.CREATE) numbers.push(createOf(state, hits.ids[i]!, main, hits.subs[i]!));
+    else numbers.push(versionOf(state, hits.ids[i]!, main, hits.subs[i]!));
+    if (tally.item()) yield* tally.report();
+  }
+  return numbers;
+}
+
+class NumberComparison implements Comparison {
+  readonly mostCost = COMPARE_COST;
+  cost = 0;
+  readonly #numbers: readonly number[];
+  readonly #sign: number;
+
+  constructor(numbers: readonly number[], sign: number) {
+    this.#numbers = numbers;
+    this.#sign = sign;
+  }
+
+  compare(a: number, b: number): number {
+    this.cost += COMPARE_COST;
+    return this.#sign * (this.#numbers[a]! - this.#numbers[b]!) || a - b;
+  }
+}
+
+function* valuesOf(state: StoreState, hits: Hits, sign: number): Steps<ValueComparison> {
+  const tally = new Tally(state);
+  const blocks = new RecordBlocks();
+  const heads: Uint8Array[] = [];
+  const lengths = new Float64Array(hits.length);
+  for (let i = 0; i < hits.length; i++) {
+    const { value } = decodeKeyValue(recordOf(state, hits.mains[i]!, hits.subs[i]!));
+    lengths[i] = value.length;
+    heads.push(blocks.copy(value.subarray(0, KEPT_BYTES), hits.length - i));
+    if (tally.item()) yield* tally.report();
+  }
+  return new ValueComparison(state, hits, heads, lengths, sign);
+}
+
+class ValueComparison implements Comparison {
+  readonly mostCost: number;
+  cost = 0;
+  readonly #state: StoreState;
+  readonly #hits: Hits;
+  readonly #heads: readonly Uint8Array[];
+  readonly #lengths: Float64Array;
+  readonly #sign: number;
+
+  constructor(
+    state: StoreState,
+    hits: Hits,
+    heads: readonly Uint8Array[],
+    lengths: Float64Array,
+    sign: number,
+  ) {
+    this.#state = state;
+    this.#hits = hits;
+    this.#heads = heads;
+    this.#lengths = lengths;
+    this.#sign = sign;
+    const longest = lengths.reduce((most, length) => Math.max(most, length), 0);
+    this.mostCost = COMPARE_COST + (longest <= KEPT_BYTES ? longest : 3 * longest);
+  }
+
+  compare(a: number, b: number): number {
+    this.cost += COMPARE_COST;
+    const difference = compareBytes(this.#heads[a]!, this.#heads[b]!);
+    if (difference !== 0) return this.#sign * difference;
+    return this.#sign * this.#compareTails(a, b) || a - b;
+  }
+
+  /** Of values that are equal as far as they are kept. */
+  #compareTails(a: number, b: number): number {
+    const shorter = Math.min(this.#lengths[a]!, this.#lengths[b]!);
+    if (shorter <= KEPT_BYTES) return this.#lengths[a]! - this.#lengths[b]!;
+    this.cost += this.#lengths[a]! + this.#lengths[b]! + shorter;
+    return Buffer.compare(this.#read(a).slice(), this.#read(b));
+  }
+
+  /** Borrowed. */
+  #read(hit: number): Uint8Array {
+    return decodeKeyValue(recordOf(this.#state, this.#hits.mains[hit]!, this.#hits.subs[hit]!)).value;
+  }
+}
