@@ -64,8 +64,8 @@ export function readCompactRevisions(state: Pick<StoreState, "backend">): {
 }
 
 /**
- * Forgets history. The decision is immediate: from then on reads below it fail. What is unreadable then goes in the
- * background, one compaction after the other, in batches: from the index what changed since the last compaction, from
+ * Forgets history. The decision is immediate: from then on new reads below it fail. What is unreadable then goes in the
+ * background when those that began before have ended, one compaction after the other, in batches: from the index what changed since the last compaction, from
  * the table by a pass over all records up to the revision, which computes the hash that peers compare on the way.
  */
 export class Compactor {
@@ -126,6 +126,7 @@ export class Compactor {
   /** Stops what runs in the background; it is found unfinished by the next restore. */
   abandon(): void {
     this.#generation += 1;
+    this.#state.views.stopWaiting();
   }
 
   #schedule(revision: number, previousRevision: number, keepHash: boolean): CompactionHandle {
@@ -148,6 +149,8 @@ export class Compactor {
     const checkWanted = (): void => {
       if (generation !== this.#generation) throw new KvError("STOPPED");
     };
+    const reading = state.views.noneBelow(revision);
+    if (reading !== undefined) await reading;
     await this.#locked(async () => {
       checkWanted();
       state.index.beginCompaction(revision);

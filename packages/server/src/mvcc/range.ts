@@ -73,8 +73,8 @@ export function readRange(state: StoreState, request: RangeRequest): RangeResult
 
 /**
  * As `readRange`, with the records in `sink`: at once when that is little work, else in slices, at the revision decided
- * now whatever is written meanwhile. Throws or rejects with what `readRange` throws, and with COMPACTED when a compaction
- * passes that revision before the end, CANCELED when the caller has gone. What the request borrows is copied if need be.
+ * now. Throws or rejects with what `readRange` throws, and with what `restInView` does. What the request borrows is copied
+ * if need be.
  */
 export function readRangeInto(
   state: StoreState,
@@ -101,17 +101,35 @@ async function readRest(
   steps: Steps<RangeOutcome>,
   caller: RangeCaller | undefined,
 ): Promise<RangeOutcome> {
-  const { index } = state;
-  const outcome = await state.reading.rest(steps, () => {
-    if (caller?.ended) throw new KvError("CANCELED");
-    if (state.index !== index) return false;
-    if (at < state.compactRevision) throw new KvError("COMPACTED");
-    return true;
-  });
+  const outcome = await restInView(state, at, steps, caller);
   if (outcome !== undefined) return outcome;
   // Another state came in its place (a snapshot, newer than ours): read that.
   sink.clear();
   return readRangeInto(state, request, sink, caller);
+}
+
+/**
+ * Does the rest of a read that needs nothing below revision `at`, whatever is compacted meanwhile. Resolves to undefined
+ * when another state has come in the place of the one it began with. Rejects with COMPACTED when a compaction has waited
+ * long for the end, CANCELED when the caller has gone.
+ */
+export async function restInView<Outcome>(
+  state: StoreState,
+  at: number,
+  steps: Steps<Outcome>,
+  caller: RangeCaller | undefined,
+): Promise<Outcome | undefined> {
+  const { index } = state;
+  const view = state.views.open(at);
+  try {
+    return await state.reading.rest(steps, () => {
+      if (caller?.ended) throw new KvError("CANCELED");
+      if (view.isGivenUp) throw new KvError("COMPACTED");
+      return state.index === index;
+    });
+  } finally {
+    state.views.close(view);
+  }
 }
 
 /** Up to `request.limit` records without a count: a chunk of a stream, which also ends after about `mostBytes`. */

@@ -2,6 +2,7 @@ import type { Backend } from "../seams/backend.ts";
 import type { Clock } from "../seams/clock.ts";
 import type { Slices } from "../slices.ts";
 import type { KeyIndex } from "./index/key-index.ts";
+import type { ReadViews } from "./read-views.ts";
 
 /** What the parts of the store share. */
 export interface StoreState {
@@ -10,6 +11,7 @@ export interface StoreState {
   /** For what reads, and for the work in the background (compaction, hashes, restore). */
   readonly reading: Slices;
   readonly background: Slices;
+  readonly views: ReadViews;
   index: KeyIndex;
   /** The newest revision that readers see. */
   currentRevision: number;

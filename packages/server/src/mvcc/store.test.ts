@@ -404,12 +404,70 @@ test("a large range is consistent while writes and compactions go on", async () 
   await store.compact(3001).done;
   for (let i = 0; i < 100; i++) put(store, `k0${i}`, "new");
   assert.deepEqual((await reading).kvs.map(describe), wanted);
+});
 
-  const doomed = rangeSliced(store, rangeRequest(ALL));
+/** Short timers fire as soon as they can, long ones when told to. */
+class PatientClock extends RestlessClock {
+  readonly long: (() => void)[] = [];
+  override setTimer(delayMs: number, callback: () => void): { cancel(): void } {
+    if (delayMs < 1000) return super.setTimer(delayMs, callback);
+    this.long.push(callback);
+    return { cancel: () => this.long.splice(this.long.indexOf(callback), 1) };
+  }
+}
+
+test("reads that have begun are finished although what they need is compacted", async () => {
+  const clock = new PatientClock();
+  const store = await openStore(memoryBackend(), { clock });
+  for (let i = 0; i < 3000; i++) put(store, `k${String(i).padStart(5, "0")}`, "v");
+  const wanted = store.range(rangeRequest(ALL)).kvs.map(describe);
+  const older = store.range(rangeRequest({ ...ALL, revision: 1500 })).kvs.map(describe);
+  const readings = [
+    rangeSliced(store, rangeRequest(ALL)),
+    rangeSliced(store, rangeRequest({ ...ALL, revision: 1500 })),
+    rangeSliced(store, rangeRequest({ ...ALL, sortOrder: 2, sortTarget: 4 })),
+  ];
+  remove(store, "k", "l");
+  const ended: string[] = [];
+  const compactions = [store.compact(2000), store.compact(store.currentRevision)];
+  const done = compactions.map(async (compaction, i) => {
+    await compaction.done;
+    ended.push(`compaction ${i}`);
+  });
+  await assert.rejects(rangeSliced(store, rangeRequest({ ...ALL, revision: 3000 })), failsWith("COMPACTED"));
+  assert.deepEqual((await readings[1]!).kvs.map(describe), older);
+  assert.deepEqual((await readings[0]!).kvs.map(describe), wanted);
+  assert.equal((await readings[2]!).kvs.length, 3000);
+  assert.ok(!ended.includes("compaction 1"));
+  await Promise.all(done);
+  assert.equal(clock.long.length, 0);
+  assert.equal(tableContent(store.state.backend).length, 3000, "tombstones at the compacted revision stay");
+});
+
+test("a compaction does not wait for ever for a read", async () => {
+  const clock = new PatientClock();
+  const store = await openStore(memoryBackend(), { clock });
+  for (let i = 0; i < 3000; i++) put(store, `k${String(i).padStart(5, "0")}`, "v");
+  const reading = rangeSliced(store, rangeRequest(ALL));
   put(store, "k", "v");
   const { done } = store.compact(store.currentRevision);
-  await assert.rejects(doomed, failsWith("COMPACTED"));
+  const doomed = assert.rejects(reading, failsWith("COMPACTED"));
+  await new Promise((resolve) => setImmediate(resolve));
+  for (const callback of clock.long.splice(0)) callback();
+  await doomed;
   await done;
+});
+
+test("a store that is closed does not wait for reads", async () => {
+  const clock = new PatientClock();
+  const store = await openStore(memoryBackend(), { clock });
+  for (let i = 0; i < 3000; i++) put(store, `k${String(i).padStart(5, "0")}`, "v");
+  const reading = rangeSliced(store, rangeRequest(ALL));
+  put(store, "k", "v");
+  const stopped = assert.rejects(store.compact(store.currentRevision).done, failsWith("STOPPED"));
+  await store.close();
+  await stopped;
+  assert.equal((await reading).count, 3000);
 });
 
 test("a large range ends when its caller goes away", async () => {

@@ -26,6 +26,7 @@ import {
 } from "./range.ts";
 import { recordOf } from "./range-hits.ts";
 import { type RangeChunk, rangeStream } from "./range-stream.ts";
+import { ReadViews } from "./read-views.ts";
 import { restoreState } from "./restore.ts";
 import { newCounters, type StoreCounters, type StoreState } from "./store-state.ts";
 import { type KvHash, StoredHashes } from "./stored-hashes.ts";
@@ -96,6 +97,7 @@ export class MvccStore {
       clock,
       reading: new Slices(clock, options.slices),
       background: new Slices(clock, options.slices),
+      views: new ReadViews(clock),
       index: new KeyIndex(this.#seeds[0], this.#seeds[1]),
       currentRevision: 1,
       compactRevision: -1,
@@ -204,8 +206,8 @@ export class MvccStore {
 
   /**
    * As `range`, with the records in `sink`: at once when that is little work, else in slices, at the revision that is
-   * current now whatever is written meanwhile. Fails also with COMPACTED when a compaction passes that revision before the
-   * end, and with CANCELED when the caller has gone. When it fails, some records may be there.
+   * current now whatever is written and compacted meanwhile. Fails also with COMPACTED when a compaction has waited a
+   * minute for its end, and with CANCELED when the caller has gone. When it fails, some records may be there.
    */
   rangeInto(
     request: RangeRequest,

@@ -15,7 +15,7 @@ import {
 import { assert } from "../../assert.ts";
 import { inOneGo, type Steps } from "../../slices.ts";
 import { KvError } from "../errors.ts";
-import type { RangeCaller } from "../range.ts";
+import { type RangeCaller, restInView } from "../range.ts";
 import type { MvccStore, WriteTxn } from "../store.ts";
 import type { StoreState } from "../store-state.ts";
 import { holdsSteps } from "./compare.ts";
@@ -87,14 +87,8 @@ async function readRest(
   caller: RangeCaller | undefined,
 ): Promise<TxnOutcome> {
   const { state } = store;
-  const { index } = state;
   const at = lowestRevision(request, state.currentRevision, state.compactRevision);
-  const outcome = await state.reading.rest(steps, () => {
-    if (caller?.ended) throw new KvError("CANCELED");
-    if (state.index !== index) return false;
-    if (at < state.compactRevision) throw new KvError("COMPACTED");
-    return true;
-  });
+  const outcome = await restInView(state, at, steps, caller);
   // Another state came in its place (a snapshot, newer than ours): read that.
   return outcome ?? executeReadOnlyTxn(store, request, caller);
 }
