@@ -74,7 +74,11 @@ function responseOf(exchange: HttpExchange, common: Readonly<Record<string, stri
     head: (status, headers) => {
       exchange.writeHead(status, { ...common, ...withoutConnection(headers) });
     },
-    write: (text) => exchange.write(Buffer.from(text)),
+    write: (parts) => {
+      let isFast = true;
+      for (const part of parts) isFast = exchange.write(part);
+      return isFast;
+    },
     end: (text) => exchange.end(text === undefined ? undefined : Buffer.from(text)),
     abort: () => {
       exchange.abort();

@@ -22,8 +22,11 @@ export interface GatewayRequest {
 export interface GatewayResponse {
   /** Once, before anything is written. */
   head(status: number, headers: readonly (readonly [name: string, value: string])[]): void;
-  /** Hands `text` on at once. Returns false when the client reads too slowly; then `onDrain` will be called. */
-  write(text: string): boolean;
+  /**
+   * Hands the parts on at once, and as one where the protocol has something to show it with: one chunk of HTTP/1.1. Takes
+   * ownership of them. Returns false when the client reads too slowly; then `onDrain` will be called.
+   */
+  write(parts: readonly Uint8Array[]): boolean;
   end(text?: string): void;
   /** Breaks the exchange off, so that the client does not take what it got for all there is. `onClose` follows. */
   abort(): void;

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import http from "node:http";
+import net from "node:net";
 import { after, before, beforeEach, suite, test } from "node:test";
 import { encode, METHODS } from "@quorate/wire";
 import {
@@ -52,6 +53,18 @@ const answerPut = (call: FakeCall, event: FakeEvent): void => {
 const answerRange = (call: FakeCall, event: FakeEvent): void => {
   if (event === "halfClose") call.replyAndEnd(RangeResponseSchema, { header, count: 1n });
 };
+
+/** The chunks of a response's body. */
+function chunksOf(response: string): string[] {
+  const chunks: string[] = [];
+  for (let at = response.indexOf("\r\n\r\n") + 4; ; ) {
+    const end = response.indexOf("\r\n", at);
+    const length = Number.parseInt(response.slice(at, end), 16);
+    if (length === 0) return chunks;
+    chunks.push(response.slice(end + 2, end + 2 + length));
+    at = end + 2 + length + 2;
+  }
+}
 
 /** The lines of a response as they arrive. */
 function lines(req: http.ClientRequest): {
@@ -510,6 +523,34 @@ suite("streams", () => {
     assert.ok(!ended());
     req.destroy();
     await until(() => backend.last.isCanceled);
+  });
+
+  test("each message is one chunk, however large it is and however many come at once", async (t) => {
+    const value = Buffer.alloc(400_000, "v");
+    backend.behave = (call, event) => {
+      if (event !== "message") return;
+      call.reply(WatchResponseSchema, { created: true });
+      call.reply(WatchResponseSchema, { watchId: 1n, created: true });
+      const small = { kv: { key: Buffer.from("a") } };
+      call.reply(WatchResponseSchema, { events: [{ kv: { key: Buffer.from("b"), value } }, small] });
+      call.reply(WatchResponseSchema, { events: Array.from({ length: 5_000 }, () => small) });
+      call.reply(WatchResponseSchema, { events: [small] });
+      call.end(14, "gone");
+    };
+    const socket = net.connect(gateway.port, "127.0.0.1");
+    t.after(() => socket.destroy());
+    const body = '{"create_request":{"key":"Yg=="}}';
+    socket.write(`POST /v3/watch HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+    const received: Buffer[] = [];
+    socket.on("data", (chunk: Buffer) => received.push(chunk));
+    await until(() => received.at(-1)?.toString().endsWith("0\r\n\r\n") === true);
+    const texts = chunksOf(Buffer.concat(received).toString());
+    assert.ok(texts.every((text) => text.indexOf("\n") === text.length - 1));
+    const messages = texts.map((text) => JSON.parse(text));
+    assert.equal(messages.length, 6);
+    assert.equal(messages[2].result.events[0].kv.value, value.toString("base64"));
+    assert.equal(messages[3].result.events.length, 5_000);
+    assert.equal(messages[5].error.message, "gone");
   });
 
   test("garbage closes the request side and nothing else", async () => {

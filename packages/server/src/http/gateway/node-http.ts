@@ -42,7 +42,7 @@ export function gatewayResponse(res: ServerResponse): GatewayResponse {
       for (const [name, value] of headers) res.setHeader(name, value);
       res.writeHead(status);
     },
-    write: (text) => res.write(text),
+    write: (parts) => writeChunk(res, parts),
     end: (text) => {
       if (text === undefined) res.end();
       else res.end(text);
@@ -59,6 +59,20 @@ export function gatewayResponse(res: ServerResponse): GatewayResponse {
       });
     },
   };
+}
+
+/** Writes one chunk of the body. The chunks of a turn leave together. */
+function writeChunk(res: ServerResponse, parts: readonly Uint8Array[]): boolean {
+  const { socket } = res;
+  if (socket !== null && socket.writableCorked === 0) {
+    socket.cork();
+    process.nextTick(() => socket.uncork());
+  }
+  // What is written while the response is corked becomes one chunk.
+  res.cork();
+  for (const part of parts) res.write(part);
+  res.uncork();
+  return !res.writableNeedDrain;
 }
 
 /** What the access rules ask of a request. */

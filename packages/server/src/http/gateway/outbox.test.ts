@@ -15,8 +15,8 @@ class Harness {
   constructor() {
     const response: GatewayResponse = {
       head: () => {},
-      write: (text) => {
-        this.written.push(text);
+      write: (parts) => {
+        this.written.push(Buffer.concat(parts).toString());
         return !this.readsSlowly;
       },
       end: () => {
@@ -61,6 +61,26 @@ suite("outbox", () => {
     h.readsSlowly = false;
     h.outbox.drained();
     assert.deepEqual([h.written, h.state], [["a", "b", "c"], "ended"]);
+  });
+
+  test("a text that is to be whole waits for its last piece, and then goes out as one", () => {
+    const h = new Harness();
+    h.outbox.addWhole(pieces("a", "b"), 1, undefined);
+    h.outbox.addWhole(pieces("c"), 1, undefined);
+    h.outbox.addWhole(pieces("x".repeat(200_000), "x".repeat(200_000), "y"), 1, undefined);
+    assert.deepEqual(h.written, ["ab", "c"]);
+    h.soon.shift()!();
+    assert.deepEqual([h.written.length, h.written[2]?.length], [3, 400_001]);
+  });
+
+  test("nothing is written of a whole text that cannot be made", () => {
+    const h = new Harness();
+    const failing = (function* (): Generator<string, void, undefined> {
+      yield "{";
+      throw new Error("not a message");
+    })();
+    h.outbox.addWhole(failing, 1, undefined);
+    assert.deepEqual([h.written, h.state], [[], "aborted"]);
   });
 
   test("after much text other work gets a turn", () => {

@@ -15,10 +15,12 @@ const EMPTY_PIECE_CHARS = 32 * 1024;
 interface Item {
   readonly pieces: Iterator<string>;
   readonly bytes: number;
+  /** What has been made of a text that goes out as a whole; undefined when each of its pieces goes on by itself. */
+  readonly made: Uint8Array[] | undefined;
 }
 
 /**
- * What goes to the client, in order, as fast as it reads: texts that are made piece by piece, when they can be written.
+ * What goes to the client, in order, as fast as it reads: texts that are made piece by piece, when their turn comes.
  */
 export class Outbox {
   readonly #response: GatewayResponse;
@@ -51,16 +53,25 @@ export class Outbox {
   }
 
   /**
-   * Adds a text made from a message of `bytes` bytes. `call` is paused while too much waits. Returns false when the
-   * limit is passed: the exchange has been broken off.
+   * Adds a text made from a message of `bytes` bytes, to be written piece by piece. `call` is paused while too much waits.
+   * Returns false when the limit is passed: the exchange has been broken off.
    */
   add(pieces: Iterator<string>, bytes: number, call: GatewayCall | undefined): boolean {
+    return this.#add({ pieces, bytes, made: undefined }, call);
+  }
+
+  /** The same for a text that is written as one, however many pieces it is made in. */
+  addWhole(pieces: Iterator<string>, bytes: number, call: GatewayCall | undefined): boolean {
+    return this.#add({ pieces, bytes, made: [] }, call);
+  }
+
+  #add(item: Item, call: GatewayCall | undefined): boolean {
     if (this.#closed || this.#ending) {
-      pieces.return?.();
+      item.pieces.return?.();
       return true;
     }
-    this.#items.push({ pieces, bytes });
-    this.#unsentBytes += bytes;
+    this.#items.push(item);
+    this.#unsentBytes += item.bytes;
     this.#pump();
     if (this.#unsentBytes <= PAUSE_BYTES || this.#paused !== undefined) return true;
     if (call?.pause !== undefined) {
@@ -111,10 +122,9 @@ export class Outbox {
         return;
       }
       const piece = this.#next(item);
-      if (piece !== undefined) {
-        this.#sliceChars += piece === "" ? EMPTY_PIECE_CHARS : piece.length;
-        if (piece !== "" && !this.#response.write(piece)) this.#blocked = true;
-      }
+      if (piece !== undefined) this.#sliceChars += piece === "" ? EMPTY_PIECE_CHARS : piece.length;
+      const parts = piece === undefined ? item.made : partsOf(item, piece);
+      if (!this.#closed && parts !== undefined && !this.#response.write(parts)) this.#blocked = true;
     }
     if (this.#paused !== undefined && this.#unsentBytes <= RESUME_BYTES) {
       const call = this.#paused;
@@ -146,4 +156,13 @@ export class Outbox {
     this.close();
     this.#response.abort();
   }
+}
+
+/** What can be written now that `piece` has been made. */
+function partsOf({ made }: Item, piece: string): Uint8Array[] | undefined {
+  if (piece === "") return undefined;
+  const bytes = Buffer.from(piece);
+  if (made === undefined) return [bytes];
+  made.push(bytes);
+  return undefined;
 }

@@ -249,7 +249,7 @@ export class Exchange implements ValueSink {
     }
     this.#sendHead(200, [JSON_TYPE, GRPC_TYPE]);
     const pieces = this.#outbox.isIdle ? this.#lineAtOnce(bytes) : this.#line(bytes);
-    if (!this.#outbox.add(pieces, bytes.length, this.#call)) this.#clientGone();
+    if (!this.#outbox.addWhole(pieces, bytes.length, this.#call)) this.#clientGone();
   }
 
   #receiveParts(parts: readonly Uint8Array[], release: (part: Uint8Array) => void): void {
@@ -265,6 +265,7 @@ export class Exchange implements ValueSink {
     return [text].values();
   }
 
+  /** One message of a stream; there are clients that take each chunk of the body for one. */
   *#line(bytes: Uint8Array): Generator<string, void, undefined> {
     let start = '{"result":';
     for (const piece of messageToJson(this.#method.response, bytes)) {
@@ -297,7 +298,7 @@ export class Exchange implements ValueSink {
       const headers: (readonly [string, string])[] = [JSON_TYPE];
       this.#sendHead(httpStatusOf(code), headers);
       const line = `{"error":${escapeForStream(statusJson(code, message))}}\n`;
-      this.#outbox.add([line].values(), 0, undefined);
+      this.#outbox.addWhole([line].values(), 0, undefined);
     }
     this.#sendHead(200, [JSON_TYPE]);
     this.#outbox.end();

@@ -5,7 +5,7 @@ import type { Duplex } from "node:stream";
 import { type RawData, type WebSocket, WebSocketServer } from "ws";
 import { type GatewayRequest, type GatewayResponse, headerValues } from "./exchange.ts";
 
-/** Characters that may wait in the websocket before the gateway is told to wait. */
+/** Octets that may wait in the websocket before the gateway is told to wait. */
 const HIGH_WATER_BYTES = 256 * 1024;
 
 type Serve = (path: string, request: GatewayRequest, response: GatewayResponse) => void;
@@ -114,18 +114,22 @@ class BridgedExchange implements GatewayResponse {
     // Status and headers have no place in a websocket.
   }
 
-  write(text: string): boolean {
-    let start = 0;
-    for (let end = text.indexOf("\n"); end >= 0; end = text.indexOf("\n", start)) {
-      if (this.#inLine || end > start) this.#send(text.slice(start, end), true);
-      start = end + 1;
-    }
-    if (start < text.length) this.#send(text.slice(start), false);
+  write(parts: readonly Uint8Array[]): boolean {
+    for (const part of parts) this.#append(part);
     return this.#unsentBytes <= HIGH_WATER_BYTES;
   }
 
+  #append(part: Uint8Array): void {
+    let start = 0;
+    for (let end = part.indexOf(LINE_FEED); end >= 0; end = part.indexOf(LINE_FEED, start)) {
+      if (this.#inLine || end > start) this.#send(part.subarray(start, end), true);
+      start = end + 1;
+    }
+    if (start < part.length) this.#send(part.subarray(start), false);
+  }
+
   end(text = ""): void {
-    this.write(`${text}\n`);
+    this.write([Buffer.from(`${text}\n`)]);
     this.#ended = true;
     if (this.#unsentBytes === 0) this.#closeSocket();
   }
@@ -141,8 +145,7 @@ class BridgedExchange implements GatewayResponse {
   }
 
   /** A line goes out in as many frames as it is written in. */
-  #send(text: string, fin: boolean): void {
-    const bytes = Buffer.from(text);
+  #send(bytes: Uint8Array, fin: boolean): void {
     this.#inLine = !fin;
     this.#unsentBytes += bytes.length;
     this.#client.send(bytes, { binary: false, fin }, () => this.#sent(bytes.length));
@@ -163,7 +166,8 @@ class BridgedExchange implements GatewayResponse {
 }
 
 const TOKEN_COOKIE = "token=";
-const NEWLINE = Buffer.from("\n");
+const LINE_FEED = 0x0a;
+const NEWLINE = Buffer.of(LINE_FEED);
 
 function bytesOf(data: RawData): Uint8Array {
   if (Array.isArray(data)) return Buffer.concat(data);
