@@ -457,3 +457,28 @@ test("strangers cannot become remotes without bound", async (t) => {
   for (let i = 0; i < 1_000; i++) member.transport.addRemote(BigInt(0x1000 + i), ["http://127.0.0.1:1"]);
   assert.equal(member.transport.remoteCount, 256);
 });
+
+test("a request that fails unforeseen is answered with 500, and the others go on", async (t) => {
+  const member = await startMember(t, 0xan, {
+    plain: (request, response) => {
+      if (request.url === "/begun") response.writeHead(200, { "content-length": "10" }).write("half");
+      if (request.url !== "/fine") throw new Error("a defect");
+      response.end("fine");
+    },
+  });
+  assert.equal((await ask(member, { path: "/broken" })).status, 500);
+  await assert.rejects(ask(member, { path: "/begun" }));
+  assert.equal((await ask(member, { path: "/fine" })).body, "fine");
+});
+
+test("a raft message that fails unforeseen costs its request only", async (t) => {
+  const member = await startServer(t);
+  member.transport.heardFrom = () => {
+    throw new Error("a defect");
+  };
+  const body = encodeMessage(message(MessageType.MsgHeartbeat, 0xan, { from: PEER, term: 1 }));
+  for (let i = 0; i < 2; i++) {
+    const answer = await ask(member, { method: "POST", path: "/raft", headers: { ...V, ...C, ...TO }, body });
+    assert.equal(answer.status, 500);
+  }
+});

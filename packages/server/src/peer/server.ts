@@ -30,7 +30,7 @@ export class PeerServer {
     this.#plain = plain;
     this.http = http.createServer({ requestTimeout: 0, keepAliveTimeout: 0, noDelay: true });
     new RequestDeadlines(this.http, NEXT_REQUEST_TIMEOUT_MS);
-    this.http.on("request", (request, response) => this.#handle(request, response));
+    this.http.on("request", (request, response) => this.#serve(request, response));
     this.http.on("clientError", (error: NodeJS.ErrnoException, socket) => {
       const isMalformed = error.code?.startsWith("HPE_") === true && socket.writable;
       // Nobody waits for an answer on a connection without a request.
@@ -39,27 +39,41 @@ export class PeerServer {
     });
   }
 
-  #handle(request: http.IncomingMessage, response: http.ServerResponse): void {
+  /** What fails a request unforeseen costs that request and nothing else. */
+  #serve(request: http.IncomingMessage, response: http.ServerResponse): void {
     request.on("error", ignore);
     response.on("error", ignore);
+    const failed = (error: unknown) => {
+      this.#transport.options.log.error("a request of another member failed", {
+        path: request.url,
+        error: String((error as Error)?.stack ?? error),
+      });
+      if (response.headersSent) response.destroy();
+      else answerError(response, 500, "Internal Server Error");
+    };
+    try {
+      this.#handle(request, response)?.catch(failed);
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  #handle(request: http.IncomingMessage, response: http.ServerResponse): void | Promise<void> {
     if (isStreaming(request.socket)) {
       request.socket.destroy();
-      return;
+      return undefined;
     }
     response.on("finish", () => letGo(request));
     const target = targetOf(request);
-    if (target === undefined) {
-      answerError(response, 400, "400 Bad Request");
-      return;
-    }
+    if (target === undefined) return answerError(response, 400, "400 Bad Request");
     const path = cleanPath(target.path);
-    if (path !== target.path) redirect(request, response, { ...target, path });
-    else if (path === "/raft") handleMessage(this.#transport, request, response);
-    else if (path === "/raft/snapshot") void handleSnapshot(this.#transport, request, response);
-    else if (path === "/raft/probing") handleProbe(this.#transport, response);
-    else if (path.startsWith(STREAM_PREFIX)) handleStream(this.#transport, path, request, response);
-    else if (`${path}/` === STREAM_PREFIX) redirect(request, response, { ...target, path: STREAM_PREFIX });
-    else this.#plain(request, response);
+    if (path !== target.path) return redirect(request, response, { ...target, path });
+    if (path === "/raft") return handleMessage(this.#transport, request, response);
+    if (path === "/raft/snapshot") return handleSnapshot(this.#transport, request, response);
+    if (path === "/raft/probing") return handleProbe(this.#transport, response);
+    if (path.startsWith(STREAM_PREFIX)) return handleStream(this.#transport, path, request, response);
+    if (`${path}/` === STREAM_PREFIX) return redirect(request, response, { ...target, path: STREAM_PREFIX });
+    return this.#plain(request, response);
   }
 }
 

@@ -70,7 +70,9 @@ export class TlsAcceptor {
     socket.once("close", onClose);
     socket.once("secure", () => {
       detach();
-      void this.#check(socket, remote);
+      this.#check(socket, remote).catch((error: Error) =>
+        this.#reject(socket, remote, error.message, "warn"),
+      );
     });
   }
 

@@ -16,12 +16,12 @@ export function handleMessage(
   transport: PeerTransport,
   request: http.IncomingMessage,
   response: http.ServerResponse,
-): void {
-  if (!allowMethod(request, response, "POST")) return;
+): void | Promise<void> {
+  if (!allowMethod(request, response, "POST")) return undefined;
   response.setHeader("X-Etcd-Cluster-ID", formatId(transport.options.clusterId));
-  if (!checkCompatible(transport, request, response)) return;
+  if (!checkCompatible(transport, request, response)) return undefined;
   registerRemote(transport, request);
-  readAll(request).then(
+  return readAll(request).then(
     (body) => processMessage(transport, body, response),
     () => answerError(response, 400, "error reading raft message"),
   );
