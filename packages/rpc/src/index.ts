@@ -10,14 +10,10 @@ export { Code, codeName, GrpcError, type GrpcStatus } from "./grpc/status.ts";
 export type { HeaderField } from "./hpack/field.ts";
 export type { ConnectionLimits } from "./http2/limits.ts";
 export { DEFAULT_LIMITS } from "./http2/limits.ts";
+export { type AcceptOptions, Acceptor, type SecureConnections, TLS_PROTOCOLS } from "./net/acceptor.ts";
 export { flushAll } from "./net/flush-queue.ts";
-export {
-  Listener,
-  type ListenOptions,
-  type SecureConnections,
-  serve,
-  TLS_PROTOCOLS,
-} from "./net/listener.ts";
+export { Listener, type ListenOptions, serve } from "./net/listener.ts";
+export { remoteAddress } from "./net/remote-address.ts";
 export type { OpenTransport, Transport, TransportCallbacks } from "./net/transport.ts";
 export {
   type CallObserver,

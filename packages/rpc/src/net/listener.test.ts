@@ -13,7 +13,8 @@ import { Code } from "../grpc/status.ts";
 import { CLIENT_PREFACE } from "../http2/protocol.ts";
 import { GrpcServer, type GrpcServerOptions } from "../server/grpc-server.ts";
 import * as raw from "../testing/raw-frames.ts";
-import { type Listener, type ListenOptions, type SecureConnections, serve } from "./listener.ts";
+import type { SecureConnections } from "./acceptor.ts";
+import { type Listener, type ListenOptions, serve } from "./listener.ts";
 
 const testdata = path.resolve(import.meta.dirname, "../../testdata");
 const key = fs.readFileSync(path.join(testdata, "localhost-key.pem"));

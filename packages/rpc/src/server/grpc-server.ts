@@ -7,6 +7,7 @@ import type { Peer, ServerCall } from "../grpc/server-call.ts";
 import { SharedBlocks } from "../http2/header-reader.ts";
 import { type ConnectionLimits, DEFAULT_LIMITS } from "../http2/limits.ts";
 import { flushAll } from "../net/flush-queue.ts";
+import { remoteAddress } from "../net/remote-address.ts";
 import { SocketTransport } from "../net/socket-transport.ts";
 import type { OpenTransport } from "../net/transport.ts";
 import { ServerConnection } from "./server-connection.ts";
@@ -113,7 +114,7 @@ export class GrpcServer {
       return;
     }
     const peer = {
-      address: socket.remoteAddress ?? "",
+      address: remoteAddress(socket),
       port: socket.remotePort ?? 0,
       ...(socket instanceof TLSSocket ? { tls: socket } : {}),
     };

@@ -1,55 +1,128 @@
 import { rmSync } from "node:fs";
 import type { Server as HttpServer } from "node:http";
 import net from "node:net";
-import {
-  type GrpcServer,
-  type Listener,
-  type ListenOptions,
-  type SecureConnections,
-  serve,
-  TLS_PROTOCOLS,
-} from "@quorate/rpc";
+import { Acceptor, type GrpcServer, type SecureConnections, TLS_PROTOCOLS } from "@quorate/rpc";
 import { ConfigError } from "../config/errors.ts";
 import type { ServerConfig } from "../config/server-config.ts";
-import { type BindAddress, bindAddresses, cannotListen, isMissingAddress } from "../http/bind-addresses.ts";
+import { type BindAddress, bindAddresses, openUrl } from "../http/bind-addresses.ts";
+import { HeldConnections } from "../http/held-connections.ts";
 import type { Clock } from "../seams/clock.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import { Certificates } from "../tls/certificates.ts";
 import { TlsAcceptor } from "../tls/tls-acceptor.ts";
 
-/** The listeners of one kind of traffic, and the URLs at which they can be reached. */
-export interface OpenListeners {
-  readonly listeners: readonly Listener[];
-  readonly urls: readonly string[];
+const TCP_KEEPALIVE_MS = 30_000;
+const BACKLOG = 4096;
+/** As many more may wait as in the system's own queue. */
+const MAX_HELD = BACKLOG;
+
+/** The protocols of an address. */
+interface Schemes {
+  readonly tls: boolean;
+  readonly plaintext: boolean;
 }
 
-/** Fails with one clear line when an address for clients is taken, before any data has been touched. */
-export async function checkClientAddressesFree(config: ServerConfig): Promise<void> {
-  for (const address of config.listenClientUrls.flatMap(bindAddresses)) {
-    if (address.path !== undefined || address.port === 0) continue;
-    const server = net.createServer();
+/**
+ * Sockets that take the connections of clients, and the connections themselves. Those that come before the member serves
+ * clients wait until it does.
+ */
+export class ClientListeners {
+  /** The listen URLs, a port 0 replaced by the one that was given. */
+  readonly urls: string[] = [];
+  readonly #servers: net.Server[] = [];
+  readonly #sockets = new Set<net.Socket>();
+  readonly #held: HeldConnections;
+  readonly #clock: Clock;
+  #serve: ((socket: net.Socket, schemes: Schemes) => void) | undefined;
+
+  private constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#held = new HeldConnections({ clock, mostHeld: MAX_HELD });
+  }
+
+  /** Throws `ConfigError` when an address cannot be had; nothing is left open then. */
+  static async open(config: ServerConfig, clock: Clock): Promise<ClientListeners> {
+    const listeners = new ClientListeners(clock);
+    const sharing = Map.groupBy(config.listenClientUrls.flatMap(bindAddresses), nameOf);
     try {
-      await new Promise<void>((resolve, reject) => {
-        server.once("error", reject);
-        server.listen({ host: address.host, port: address.port, exclusive: true }, resolve);
-      });
-      await new Promise((resolve) => server.close(resolve));
+      for (const url of config.listenClientUrls) {
+        const opened = await openUrl(url, async (address) => {
+          if (address.secure && config.clientTls === undefined)
+            throw new ConfigError(`no TLS certificate is configured for ${url}`);
+          // An address that is given with both schemes serves both, from its first mention on.
+          const together = address.port === 0 ? [address] : (sharing.get(nameOf(address)) ?? [address]);
+          return together[0]!.url === url ? listeners.#listen(address, schemesOf(together)) : address.port;
+        });
+        listeners.urls.push(opened);
+      }
     } catch (error) {
-      if (!isMissingAddress(error, address)) throw cannotListen(address, error);
+      await listeners.close();
+      throw error;
     }
+    return listeners;
+  }
+
+  /** From now on connections are served, those first that wait. */
+  serve(config: ServerConfig, grpc: GrpcServer, http: HttpServer, log: Logger): void {
+    const plain = new Acceptor({ grpc, http });
+    const { clientTls } = config;
+    const tls = clientTls && secureConnections(new Certificates(clientTls, "client", this.#clock, log), log);
+    const secure = tls && new Acceptor({ grpc, http, tls });
+    const both = tls && new Acceptor({ grpc, http, tls, plaintext: true });
+    this.#serve = (socket, schemes) => {
+      const acceptor = !schemes.tls ? plain : schemes.plaintext ? both : secure;
+      if (!socket.destroyed) acceptor!.accept(socket);
+    };
+    this.#held.serveAll();
+  }
+
+  /** Takes no more connections; those that are there go on. */
+  stopListening(): void {
+    for (const server of this.#servers) if (server.listening) server.close();
+  }
+
+  /** Ends all connections. Resolves when nothing is left. */
+  async close(): Promise<void> {
+    this.stopListening();
+    const closed = [...this.#sockets].map(
+      (socket) => new Promise<void>((resolve) => socket.once("close", () => resolve())),
+    );
+    for (const socket of this.#sockets) socket.destroy();
+    await Promise.all(closed);
+  }
+
+  /** Resolves with the port, if it is one that is listened on. */
+  async #listen({ host, port, path }: BindAddress, schemes: Schemes): Promise<number | undefined> {
+    if (path !== undefined) rmSync(path, { force: true });
+    const server = net.createServer(
+      { noDelay: true, keepAlive: true, keepAliveInitialDelay: TCP_KEEPALIVE_MS, pauseOnConnect: true },
+      (socket) => this.#accept(socket, schemes),
+    );
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen({ ...(path === undefined ? { host, port } : { path }), backlog: BACKLOG }, () => {
+        server.off("error", reject);
+        // Such as too many open files: the next connection may succeed.
+        server.on("error", () => {});
+        resolve();
+      });
+    });
+    this.#servers.push(server);
+    const bound = server.address();
+    return bound !== null && typeof bound !== "string" ? bound.port : undefined;
+  }
+
+  #accept(socket: net.Socket, schemes: Schemes): void {
+    this.#sockets.add(socket);
+    socket.on("close", () => this.#sockets.delete(socket));
+    socket.on("error", () => socket.destroy());
+    if (this.#serve !== undefined) this.#serve(socket, schemes);
+    else this.#held.hold(socket, () => this.#serve!(socket, schemes));
   }
 }
 
-export async function openClientListeners(
-  config: ServerConfig,
-  grpc: GrpcServer,
-  http: HttpServer,
-  clock: Clock,
-  log: Logger,
-): Promise<OpenListeners> {
-  if (config.clientTls === undefined) return open(config.listenClientUrls, { grpc, http }, undefined);
-  const certificates = new Certificates(config.clientTls, "client", clock, log);
-  return open(config.listenClientUrls, { grpc, http }, (onSecure) => {
+function secureConnections(certificates: Certificates, log: Logger): SecureConnections {
+  return (onSecure) => {
     const acceptor = new TlsAcceptor({
       certificates,
       side: "client",
@@ -57,50 +130,15 @@ export async function openClientListeners(
       log,
       onSecure,
     });
-    return (socket) => void acceptor.accept(socket);
-  });
+    return (socket) => acceptor.accept(socket);
+  };
 }
 
-async function open(
-  listenUrls: readonly string[],
-  options: ListenOptions,
-  tls: SecureConnections | undefined,
-): Promise<OpenListeners> {
-  const listeners: Listener[] = [];
-  const urls: string[] = [];
-  const addresses = listenUrls.map(bindAddresses);
-  const sharing = Map.groupBy(addresses.flat(), nameOf);
-  try {
-    for (const [i, url] of listenUrls.entries()) {
-      let chosenPort: number | undefined;
-      for (const address of addresses[i]!) {
-        if (address.secure && tls === undefined)
-          throw new ConfigError(`no TLS certificate is configured for ${url}`);
-        // An address that is given with both schemes serves both, from its first mention on.
-        const together = address.port === 0 ? [address] : sharing.get(nameOf(address))!;
-        if (together[0] !== address) continue;
-        if (address.path !== undefined) rmSync(address.path, { force: true });
-        try {
-          const port = chosenPort ?? address.port;
-          const listener = await serve({
-            ...options,
-            ...(address.path === undefined ? { host: address.host!, port: port! } : { path: address.path }),
-            ...(tls !== undefined && together.some(({ secure }) => secure) ? { tls } : {}),
-            plaintext: together.some(({ secure }) => !secure),
-          });
-          listeners.push(listener);
-          if (typeof listener.address !== "string") chosenPort = listener.address.port;
-        } catch (error) {
-          if (!isMissingAddress(error, address)) throw cannotListen(address, error);
-        }
-      }
-      urls.push(chosenPort === undefined ? url : url.replace(/:\d+$/, `:${chosenPort}`));
-    }
-  } catch (error) {
-    await Promise.all(listeners.map((listener) => listener.close()));
-    throw error;
-  }
-  return { listeners, urls };
+function schemesOf(addresses: readonly BindAddress[]): Schemes {
+  return {
+    tls: addresses.some(({ secure }) => secure),
+    plaintext: addresses.some(({ secure }) => !secure),
+  };
 }
 
 function nameOf({ path, host, port }: BindAddress): string {

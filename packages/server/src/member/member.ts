@@ -28,7 +28,7 @@ import { LeaderMonitor } from "../watch/leader-monitor.ts";
 import { ClusterDuties } from "./cluster-duties.ts";
 import { describeConfig } from "./describe-config.ts";
 import { hastenElection } from "./first-election.ts";
-import { checkClientAddressesFree, type OpenListeners, openClientListeners } from "./listeners.ts";
+import { ClientListeners } from "./listeners.ts";
 import { configFromOptions, isServerConfig, type MemberOptions } from "./options.ts";
 import {
   buildParts,
@@ -82,7 +82,7 @@ export class Member implements AsyncDisposable {
   #clientHttp: ClientHttp | undefined;
   #grpc: GrpcServer | undefined;
   #httpServer: HttpServer | undefined;
-  #clients: OpenListeners = { listeners: [], urls: [] };
+  #clientListeners: ClientListeners | undefined;
   #failpointServer: FailpointServer | undefined;
   #leaderMonitor: LeaderMonitor | undefined;
   #ticker: Timer | undefined;
@@ -125,7 +125,7 @@ export class Member implements AsyncDisposable {
 
   /** Where clients reach this member; ports that were 0 are the ones that were found. */
   get clientUrls(): readonly string[] {
-    return this.#clients.urls;
+    return this.#clientListeners?.urls ?? [];
   }
 
   get peerUrls(): readonly string[] {
@@ -151,7 +151,8 @@ export class Member implements AsyncDisposable {
     this.#failpointServer = await openFailpointServer();
     const peerListeners = await openEarly(config, this.#disk, this.#clock);
     this.#peerListeners = peerListeners;
-    await checkClientAddressesFree(config);
+    const clientListeners = await ClientListeners.open(config, this.#clock);
+    this.#clientListeners = clientListeners;
     await makeMissingPairs(config, this.#clock, this.#log);
     const certificates =
       config.peerTls === undefined
@@ -223,7 +224,7 @@ export class Member implements AsyncDisposable {
     await hastenElection({ config, storage, parts, clock: this.#clock });
     await publish(parts.context, this.#stopping.signal);
     await this.#duties.versionDecided();
-    await this.#serveClients(parts);
+    this.#serveClients(parts, clientListeners);
   }
 
   async #findIdentity(peerRequests: PeerRequests) {
@@ -284,7 +285,7 @@ export class Member implements AsyncDisposable {
     });
   }
 
-  async #serveClients({ context }: MemberParts): Promise<void> {
+  #serveClients({ context }: MemberParts, listeners: ClientListeners): void {
     const { config } = this;
     const services = createServices(context, this.#leaderMonitor!);
     const defects = this.#defects;
@@ -311,7 +312,7 @@ export class Member implements AsyncDisposable {
     for (const [path, handler] of services.unary) grpc.unary(path, handler);
     for (const [path, handler] of services.streams) grpc.stream(path, handler);
     this.#httpServer = clientHttp.server;
-    this.#clients = await openClientListeners(config, grpc, clientHttp.server, this.#clock, this.#log);
+    listeners.serve(config, grpc, clientHttp.server, this.#log);
     this.#metrics!.started();
     this.#hooks.onServing?.(this);
     this.#log.info("ready to serve client requests", { "listen-client-urls": this.clientUrls });
@@ -365,11 +366,11 @@ export class Member implements AsyncDisposable {
   async #close(): Promise<void> {
     this.#stopping.abort();
     if (!this.#failed && !this.#isRemoved) await this.#duties?.handLeadershipOver();
-    for (const listener of this.#clients.listeners) listener.stopListening();
+    this.#clientListeners?.stopListening();
     this.#clientHttp?.close();
     await this.#grpc?.shutdown(requestTimeoutMs(this.config));
     this.#httpServer?.closeAllConnections();
-    await Promise.all(this.#clients.listeners.map((listener) => listener.close()));
+    await this.#clientListeners?.close();
     this.#duties?.stop();
     this.#parts?.snapshotSender.stop();
     await this.#peers?.close();

@@ -1,17 +1,21 @@
 import { rmSync } from "node:fs";
 import net from "node:net";
 import { ConfigError } from "../config/errors.ts";
-import { type BindAddress, bindAddresses, cannotListen, isMissingAddress } from "../http/bind-addresses.ts";
+import { type BindAddress, openUrl } from "../http/bind-addresses.ts";
+import { HeldConnections } from "../http/held-connections.ts";
 import type { Clock } from "../seams/clock.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import type { Certificates } from "../tls/certificates.ts";
 import type { NameResolver } from "../tls/client-address.ts";
 import { TlsAcceptor } from "../tls/tls-acceptor.ts";
-import { HeldConnections } from "./held-connections.ts";
 import type { PeerServer } from "./server.ts";
 
 const TCP_KEEPALIVE_MS = 30_000;
 const BACKLOG = 4096;
+/** More than the members of a cluster open in the time in which one of them starts. */
+const MAX_HELD = 256;
+/** A peer waits no longer for the first byte of an answer. */
+const MAX_HELD_MS = 5_000;
 
 export interface PeerListenOptions {
   readonly listenUrls: readonly string[];
@@ -40,7 +44,7 @@ export class PeerListeners {
 
   constructor(options: PeerListenOptions) {
     this.#options = options;
-    this.#held = new HeldConnections(options.clock);
+    this.#held = new HeldConnections({ clock: options.clock, mostHeld: MAX_HELD, forMs: MAX_HELD_MS });
   }
 
   /** From now on connections are served, those first that wait. */
@@ -68,32 +72,27 @@ export class PeerListeners {
   }
 
   async listen(url: string): Promise<void> {
-    let chosenPort: number | undefined;
-    for (const address of bindAddresses(url)) {
-      if (address.secure && !this.#options.secure) {
-        throw new ConfigError(`no TLS certificate is configured for ${url}`);
-      }
-      if (address.path !== undefined) rmSync(address.path, { force: true });
-      const server = net.createServer(
-        {
-          noDelay: true,
-          keepAlive: true,
-          keepAliveInitialDelay: TCP_KEEPALIVE_MS,
-          pauseOnConnect: true,
-        },
-        (socket) => this.#accept(socket, address.secure),
-      );
-      try {
-        await bind(server, { ...address, ...(chosenPort === undefined ? {} : { port: chosenPort }) });
-      } catch (error) {
-        if (isMissingAddress(error, address)) continue;
-        throw cannotListen(address, error);
-      }
-      this.#servers.push(server);
-      const bound = server.address();
-      if (bound !== null && typeof bound !== "string") chosenPort = bound.port;
+    this.urls.push(await openUrl(url, (address) => this.#bind(address)));
+  }
+
+  async #bind(address: BindAddress): Promise<number | undefined> {
+    if (address.secure && !this.#options.secure) {
+      throw new ConfigError(`no TLS certificate is configured for ${address.url}`);
     }
-    this.urls.push(chosenPort === undefined ? url : url.replace(/:\d+$/, `:${chosenPort}`));
+    if (address.path !== undefined) rmSync(address.path, { force: true });
+    const server = net.createServer(
+      {
+        noDelay: true,
+        keepAlive: true,
+        keepAliveInitialDelay: TCP_KEEPALIVE_MS,
+        pauseOnConnect: true,
+      },
+      (socket) => this.#accept(socket, address.secure),
+    );
+    await bind(server, address);
+    this.#servers.push(server);
+    const bound = server.address();
+    return bound !== null && typeof bound !== "string" ? bound.port : undefined;
   }
 
   get connectionCount(): number {
@@ -130,7 +129,7 @@ export class PeerListeners {
 /** `socket` is paused. */
 function serveSocket({ server, acceptor }: Service, socket: net.Socket, secure: boolean): void {
   if (socket.destroyed) return;
-  if (secure) void acceptor!.accept(socket);
+  if (secure) acceptor!.accept(socket);
   else {
     server.http.emit("connection", socket);
     socket.resume();

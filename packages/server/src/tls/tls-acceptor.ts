@@ -1,5 +1,6 @@
 import net from "node:net";
 import tls from "node:tls";
+import { remoteAddress } from "@quorate/rpc";
 import type { Logger } from "../telemetry/logger.ts";
 import { hasAllowedName } from "./allowed-names.ts";
 import type { Certificates, TlsSide } from "./certificates.ts";
@@ -33,9 +34,13 @@ export class TlsAcceptor {
   }
 
   /** Takes over the socket, whose errors somebody listens to. */
-  async accept(socket: net.Socket): Promise<void> {
+  accept(socket: net.Socket): void {
     // Of a connection that has ended, the runtime does not tell.
     const remote = remoteOf(socket);
+    this.#begin(socket, remote).catch((error: Error) => this.#reject(socket, remote, error.message, "warn"));
+  }
+
+  async #begin(socket: net.Socket, remote: string): Promise<void> {
     const secureContext = await this.#certificates.serverContext();
     if (socket.destroyed) return;
     const { requireClientCertificate } = this.#certificates.settings;
@@ -102,10 +107,10 @@ export class TlsAcceptor {
     return `${remoteAddress} does not match any of the certificate's names (${leaf.subjectAltName})`;
   }
 
-  #reject(socket: tls.TLSSocket, remote: string, error: string, level: "debug" | "warn"): void {
+  #reject(socket: net.Socket, remote: string, error: string, level: "debug" | "warn"): void {
     this.#log[level](`rejected connection on ${this.#options.side} endpoint`, {
       "remote-addr": remote,
-      "server-name": socket.servername || "",
+      "server-name": (socket instanceof tls.TLSSocket && socket.servername) || "",
       error,
     });
     socket.destroy();
@@ -127,9 +132,10 @@ function releaseToServer(socket: tls.TLSSocket): string | undefined {
 }
 
 /** As Go writes it; empty for a unix socket. */
-function remoteOf({ remoteAddress, remotePort }: net.Socket): string {
-  if (remoteAddress === undefined) return "";
-  return net.isIPv6(remoteAddress) ? `[${remoteAddress}]:${remotePort}` : `${remoteAddress}:${remotePort}`;
+function remoteOf(socket: net.Socket): string {
+  const address = remoteAddress(socket);
+  if (address === "") return "";
+  return net.isIPv6(address) ? `[${address}]:${socket.remotePort}` : `${address}:${socket.remotePort}`;
 }
 
 /** Of OpenSSL's errors the part that is for people. */

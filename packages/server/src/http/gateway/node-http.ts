@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { type PeerCertificate, TLSSocket } from "node:tls";
+import { remoteAddress } from "@quorate/rpc";
 import type { AccessRequest } from "./access.ts";
 import type { GatewayRequest, GatewayResponse } from "./exchange.ts";
 
@@ -11,7 +12,7 @@ export function gatewayRequest(req: IncomingMessage): GatewayRequest {
   return {
     method: req.method ?? "",
     rawHeaders: req.rawHeaders,
-    remoteAddress: plainAddress(req.socket.remoteAddress),
+    remoteAddress: remoteAddress(req.socket),
     bodyEnds: true,
     readBody: (onData, onEnd) => {
       req.on("data", onData);
@@ -28,11 +29,6 @@ export function gatewayRequest(req: IncomingMessage): GatewayRequest {
 }
 
 function ignore(): void {}
-
-/** IPv4 addresses on a dual-stack socket come as IPv6 ones. */
-function plainAddress(address: string | undefined): string {
-  return address?.replace(/^::ffff:(?=[0-9.]+$)/, "") ?? "";
-}
 
 /** A response of node:http as the gateway sees it. Headers set before stay. */
 export function gatewayResponse(res: ServerResponse): GatewayResponse {

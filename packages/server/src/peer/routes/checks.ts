@@ -1,5 +1,6 @@
 import type http from "node:http";
 import type { Message } from "@quorate/raft";
+import { remoteAddress } from "@quorate/rpc";
 import { formatId } from "../../cluster/ids.ts";
 import { answer, answerError } from "../../http/peer/answers.ts";
 import { headerText, parseId, refusalOf } from "../identity.ts";
@@ -16,7 +17,7 @@ export function checkCompatible(
   if (refusal === undefined) return true;
   log.warn("refused a request of another member", {
     "remote-peer-id": headerText(request.headers["x-server-from"]),
-    "remote-addr": request.socket.remoteAddress,
+    "remote-addr": remoteAddress(request.socket),
     "remote-cluster-id": headerText(request.headers["x-etcd-cluster-id"]),
     "local-cluster-id": formatId(clusterId),
     error: refusal,
