@@ -34,21 +34,28 @@ export function decodeBinary(value: string): Uint8Array {
 /** All values of a name in the order received. A `-bin` header may hold several, joined by commas. */
 export function valuesOf(fields: readonly HeaderField[], name: string): readonly string[] {
   const values: string[] = [];
-  for (const field of fields) {
-    if (field.name !== name) continue;
-    if (name.endsWith("-bin")) values.push(...field.value.split(","));
-    else values.push(field.value);
-  }
+  for (const field of fields) if (field.name === name) addValues(values, field);
   return values;
 }
 
 /** Collects what is metadata: everything but pseudo-headers and gRPC's and HTTP's own fields. */
 export function toMetadata(fields: readonly HeaderField[]): ReadonlyMap<string, readonly string[]> {
-  const metadata = new Map<string, readonly string[]>();
-  for (const { name } of fields) {
+  const metadata = new Map<string, string[]>();
+  for (const field of fields) {
+    const { name } = field;
     if (name.startsWith(":") || name.startsWith("grpc-status") || name === "grpc-message") continue;
-    if (name === "content-type" || name === "te" || metadata.has(name)) continue;
-    metadata.set(name, valuesOf(fields, name));
+    if (name === "content-type" || name === "te") continue;
+    let values = metadata.get(name);
+    if (values === undefined) {
+      values = [];
+      metadata.set(name, values);
+    }
+    addValues(values, field);
   }
   return metadata;
+}
+
+function addValues(values: string[], { name, value }: HeaderField): void {
+  if (!name.endsWith("-bin")) values.push(value);
+  else for (const item of value.split(",")) values.push(item);
 }

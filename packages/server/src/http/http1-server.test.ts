@@ -99,6 +99,24 @@ test("an answer may take longer than headers may", async (t) => {
   await patient.answers(1);
 });
 
+test("a connection that was upgraded is nobody's request any more", async (t) => {
+  const connect = await start(t, {
+    headersTimeoutMs: 50,
+    checkIntervalMs: 10,
+    upgrades: () => true,
+    onUpgrade: (_, socket) => {
+      socket.write("HTTP/1.1 101 Switching Protocols\r\n\r\n");
+      socket.on("data", (chunk) => socket.write(chunk));
+    },
+  });
+  const upgraded = connect().send("GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n");
+  await upgraded.answers(1);
+  await connect().closed;
+  assert.equal(upgraded.isClosed, false);
+  upgraded.send("HTTP/1.1 still there");
+  await upgraded.answers(2);
+});
+
 for (const bytes of [60_000, 1_000_000]) {
   test(`a header of ${bytes} octets is taken`, async (t) => {
     const connect = await start(t);

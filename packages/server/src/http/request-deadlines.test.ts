@@ -61,27 +61,3 @@ test("the end of one request does not end another one on the same connection", a
   responses[1]!.end("done");
   await until(() => state.closed);
 });
-
-test("a connection that was upgraded is nobody's request any more", async (t) => {
-  const server = http.createServer();
-  const deadlines = new RequestDeadlines(server, TIMEOUT_MS);
-  server.on("upgrade", (_, socket) => {
-    deadlines.release(socket);
-    socket.write("HTTP/1.1 101 Switching Protocols\r\n\r\n");
-    socket.on("data", (chunk) => socket.write(chunk));
-  });
-  const listener = net.createServer((socket) => server.emit("connection", socket));
-  await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));
-  const socket = net.connect((listener.address() as net.AddressInfo).port, "127.0.0.1");
-  t.after(() => {
-    socket.destroy();
-    listener.close();
-  });
-  let received = "";
-  socket.on("data", (chunk) => (received += chunk));
-  socket.write("GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n");
-  await until(() => received.includes("101"));
-  await new Promise((resolve) => setTimeout(resolve, 3 * TIMEOUT_MS));
-  socket.write("still there");
-  await until(() => received.includes("still there"));
-});

@@ -19,11 +19,6 @@ export class RequestDeadlines {
     server.on("request", (request, response) => this.#follow(request.socket, response));
   }
 
-  /** The connection speaks another protocol from now on. */
-  release(socket: Duplex): void {
-    this.#stop(socket);
-  }
-
   #follow(socket: Duplex, response: http.ServerResponse): void {
     this.#stop(socket);
     this.#underWay.set(socket, (this.#underWay.get(socket) ?? 0) + 1);

@@ -29,9 +29,9 @@ export function pathElements({ escapedPath }: RequestTarget): string[] {
 }
 
 /** Whether the target lies under `/v3/`. */
-export function isUnderV3(target: RequestTarget): boolean {
-  const elements = pathElements(target);
-  return elements.length > 2 && elements[0] === "" && elements[1] === "v3";
+export function isUnderV3({ escapedPath }: RequestTarget): boolean {
+  const end = escapedPath.indexOf("/", 1);
+  return end > 0 && unescapePath(escapedPath.slice(0, end)) === "/v3";
 }
 
 /**

@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import https from "node:https";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
 import { GrpcClient } from "@quorate/rpc";
+import { parseFlags } from "../config/parse-flags.ts";
+import { makeServerConfig } from "../config/server-config.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import { Member } from "./member.ts";
 import { freePorts, get, put } from "./testing.ts";
@@ -54,6 +57,29 @@ test("clients that come before the member serves wait for it", async () => {
   const client = await connecting!;
   await put(client, "k", "v");
   client.close();
+});
+
+test("so do clients that come with TLS", async () => {
+  const { dataDir, listenPeerUrls, listenClientUrls } = await options("early-tls");
+  const url = listenClientUrls[0]!.replace("http:", "https:");
+  const { clientTls } = makeServerConfig(
+    parseFlags(
+      [`--data-dir=${dataDir}`, "--auto-tls", "--listen-client-urls", url, "--advertise-client-urls", url],
+      {},
+    ),
+  );
+  let asked: Promise<number | undefined> | undefined;
+  const logger = when("bootstrapping a new member", () => {
+    asked = new Promise((resolve) => {
+      const request = https.get(`${url}/health`, { rejectUnauthorized: false, agent: false }, (response) =>
+        resolve(response.resume().statusCode),
+      );
+      request.on("error", () => resolve(undefined));
+    });
+  });
+  const given = { dataDir, listenPeerUrls, listenClientUrls: [url], advertiseClientUrls: [url], clientTls };
+  await using _member = await Member.start(given, { logger });
+  assert.equal(await asked, 200);
 });
 
 test("a start that fails leaves the port free and ends the connections that wait", async () => {
