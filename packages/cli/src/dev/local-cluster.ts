@@ -101,6 +101,6 @@ async function isHealthy(member: MemberPlace): Promise<boolean> {
     await response.arrayBuffer();
     return response.ok;
   } catch {
-    return false; // it does not listen yet
+    return false; // it does not serve yet
   }
 }

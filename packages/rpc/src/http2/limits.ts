@@ -2,9 +2,9 @@
 export interface ConnectionLimits {
   /** Concurrent streams the peer may open; more are refused. 2^32 - 1 (etcd's default) announces no limit. */
   readonly maxConcurrentStreams: number;
-  /** Decoded header list, counted as in RFC 9113 section 6.5.2. A larger one ends the stream. The default is gRPC's for Go. */
+  /** Decoded header list, counted as in RFC 9113 section 6.5.2. A larger one ends the stream. Default: gRPC's for Go. */
   readonly maxHeaderListBytes: number;
-  /** The same for a request that is not gRPC: a larger one is answered with 431. The default is that of Go's HTTP server. */
+  /** The same for a request that is not gRPC: a larger one is answered with 431. Default: that of Go's HTTP server. */
   readonly maxHttpHeaderListBytes: number;
   /** Header lists that the open streams of a connection may hold; streams that would hold more are refused. */
   readonly maxHeldHeaderBytes: number;

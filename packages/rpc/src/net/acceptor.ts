@@ -29,7 +29,10 @@ export interface AcceptOptions {
  */
 export type SecureConnections = (serve: (socket: tls.TLSSocket) => void) => (socket: net.Socket) => void;
 
-/** Serves connections that others have accepted: tells HTTP/2 from HTTP/1.x, by ALPN on TLS and by the first octets otherwise. */
+/**
+ * Serves connections that others have accepted. It tells HTTP/2 from HTTP/1.x, by ALPN on TLS and by the first octets
+ * otherwise.
+ */
 export class Acceptor {
   readonly #options: AcceptOptions;
   readonly #plaintext: boolean;

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import http from "node:http";
+import http2 from "node:http2";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import test, { after } from "node:test";
@@ -86,6 +87,31 @@ test("only a websocket into the gateway is one, whatever asks to be upgraded is 
     });
     assert.equal(status, want, name);
   }
+});
+
+test("over HTTP/2 paths and headers are read as over HTTP/1.1", async (t) => {
+  await using member = await start(
+    "http2",
+    "--auto-tls",
+    "--listen-client-urls=https://127.0.0.1:0",
+    "--advertise-client-urls=https://127.0.0.1:1",
+  );
+  const session = http2.connect(member.clientUrls[0]!, {
+    rejectUnauthorized: false,
+    maxSendHeaderBlockLength: 2_000_000,
+  });
+  t.after(() => session.destroy());
+  const ask = (headers: http2.OutgoingHttpHeaders) =>
+    new Promise<http2.IncomingHttpHeaders>((resolve, reject) => {
+      session.request(headers).on("response", resolve).on("error", reject).resume();
+    });
+  const redirected = await ask({ ":path": "//version?a" });
+  assert.deepEqual([redirected[":status"], redirected.location], [307, "/version?a"]);
+  assert.equal((await ask({ ":path": "/v3/kv%2Frange" }))[":status"], 501);
+  assert.equal((await ask({ ":path": "/version%zz" }))[":status"], 400);
+  assert.equal((await ask({ ":path": "/version", "x-large": "v".repeat(1_000_000) }))[":status"], 200);
+  assert.equal((await ask({ ":path": "/version", "x-large": "v".repeat(1_100_000) }))[":status"], 431);
+  assert.equal((await ask({ ":path": "/%76ersion" }))[":status"], 200);
 });
 
 test("a client that offers HTTP/2 on plaintext is answered in HTTP/1.1, as etcd does", async () => {
