@@ -33,6 +33,8 @@ export async function runServer(program: string, args: readonly string[]): Promi
 
   const log = openLog(program, config);
   if (log === undefined) return;
+  // What nobody answers for is a mistake of ours; the log shall have it before the process ends.
+  process.on("uncaughtException", (error) => die(log, error));
   for (const warning of config.warnings) log.warn(warning);
   lowerHelperThreads();
   try {
