@@ -30,4 +30,5 @@ export { type DiskFault, type DiskOperation, SimulatedDisk } from "./seams/simul
 export type { SnapshotDatabase, Transport, TransportEvents } from "./seams/transport.ts";
 export { receivedDatabasePath } from "./snapshot/received-database.ts";
 export type { LogFields, Logger } from "./telemetry/logger.ts";
+export { RequestDefects } from "./telemetry/request-defects.ts";
 export { LeaderMonitor } from "./watch/leader-monitor.ts";

@@ -18,6 +18,7 @@ import {
   type PlainHandler,
   peerEndpoints,
   publish,
+  RequestDefects,
   requestTimeoutMs,
   type ServerConfig,
 } from "@quorate/server/simulation";
@@ -184,7 +185,10 @@ export class Process implements Endpoint {
     await hastenElection({ config, storage, parts, clock });
     await publish(parts.context, this.#stopping.signal);
     const services = createServices(parts.context, leaderMonitor);
-    this.calls = localCalls(services, clock, parts.context.maxReceiveBytes);
+    const defects = new RequestDefects(log, (error) => this.fail(error));
+    this.calls = localCalls(services, clock, parts.context.maxReceiveBytes, (error, path) =>
+      defects.report(error, path),
+    );
     this.#world.note(`${this.name} serves`);
   }
 
