@@ -204,3 +204,17 @@ test("a client that goes away ends the request under way at the leader", async (
   assert.equal(peerRequests.sent[0]!.aborted, true);
   assert.deepEqual(call.answers, []);
 });
+
+test("a client that goes away before the leader has been asked leaves no request behind", async () => {
+  const { call, consensus, lessor, peerRequests } = setUp();
+  consensus.isLeader = false;
+  consensus.leader = 2n;
+  lessor.demote();
+  call.ask(7n);
+  call.cancel();
+  await settle();
+  assert.deepEqual(
+    peerRequests.sent.filter(({ aborted }) => !aborted),
+    [],
+  );
+});
