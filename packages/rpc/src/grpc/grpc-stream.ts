@@ -1,14 +1,27 @@
 import type { Http2Connection } from "../http2/connection.ts";
+import type { RoomUser } from "../http2/message-room.ts";
 import { FRAME_DATA, FRAME_HEADER_LENGTH } from "../http2/protocol.ts";
 import { HIGH_WATER_BYTES } from "../http2/send-scheduler.ts";
-import { DRAIN_OWED, END_QUEUED, GONE, Http2Stream, LOCAL_CLOSED, READING_PAUSED } from "../http2/stream.ts";
+import {
+  AWAITS_ROOM,
+  DRAIN_OWED,
+  END_QUEUED,
+  GONE,
+  Http2Stream,
+  LOCAL_CLOSED,
+  READING_PAUSED,
+} from "../http2/stream.ts";
 import { deflate, INFLATE_FAILED, INFLATED_TOO_LARGE, type InflateResult, inflate } from "./compression.ts";
+import { GrowingBytes } from "./growing-bytes.ts";
 import { MessageReader, PREFIX_LENGTH, readLength } from "./message-reader.ts";
 import { Code } from "./status.ts";
 
-/** What is held back while the handler does not want to read. */
+/** What is held back while it is not wanted. */
 interface HeldInput {
-  readonly chunks: Uint8Array[];
+  /** A piece of the body, delivered up to `at`, and what came after it. */
+  chunk: Uint8Array;
+  at: number;
+  readonly later: GrowingBytes;
   endStream: boolean;
 }
 
@@ -16,7 +29,7 @@ interface HeldInput {
 export type MessageEncoding = "identity" | "gzip";
 
 /** A stream that carries gRPC messages: what server and client calls have in common. */
-export abstract class GrpcStream extends Http2Stream {
+export abstract class GrpcStream extends Http2Stream implements RoomUser {
   /** Messages delivered and messages sent, for metrics. */
   receivedMessages = 0;
   sentMessages = 0;
@@ -27,6 +40,10 @@ export abstract class GrpcStream extends Http2Stream {
   #inflating = false;
   #delivering = false;
   #pausedByCaller = false;
+  /** The call has not begun: too much else waits to be sent. */
+  #waiting = false;
+  /** The message that is being received is in the connection's room, or waits for it. */
+  #usesRoom = false;
 
   constructor(connection: Http2Connection, id: number) {
     super(connection, id);
@@ -45,20 +62,25 @@ export abstract class GrpcStream extends Http2Stream {
   abstract get maxReceiveBytes(): number;
 
   override onData(bytes: Uint8Array, start: number, end: number, endStream: boolean): void {
-    if (this.#held !== undefined || this.#delivering || (this.state & READING_PAUSED) !== 0) {
+    if (this.#held !== undefined || this.#delivering || this.#isStopped) {
       this.#hold(bytes, start, end, endStream);
       return;
     }
-    this.#process(bytes, start, end, endStream);
+    const position = this.#process(bytes, start, end);
+    if (this.receivingEnded || (position === end && !endStream)) return;
+    if (this.#isStopped) this.#hold(bytes, position, end, endStream);
+    else this.#processEnd();
   }
 
-  #process(bytes: Uint8Array, start: number, end: number, endStream: boolean): void {
+  /** Nothing may be delivered now. */
+  get #isStopped(): boolean {
+    return (this.state & READING_PAUSED) !== 0 || this.#inflating;
+  }
+
+  /** Delivers what is there until reading stops; returns the position after it. */
+  #process(bytes: Uint8Array, start: number, end: number): number {
     let position = start;
-    while (position < end && !this.receivingEnded) {
-      if ((this.state & READING_PAUSED) !== 0 || this.#inflating) {
-        this.#hold(bytes, position, end, endStream);
-        return;
-      }
+    while (position < end && !this.receivingEnded && !this.#isStopped) {
       if (this.#reader === undefined || this.#reader.empty) {
         const left = end - position - PREFIX_LENGTH;
         if (left >= 0 && bytes[position] === 0) {
@@ -75,11 +97,10 @@ export abstract class GrpcStream extends Http2Stream {
       }
       position = this.#assemble(bytes, position, end);
     }
-    if (!endStream || this.receivingEnded) return;
-    if (this.#inflating || (this.state & READING_PAUSED) !== 0) {
-      this.#hold(bytes, end, end, true);
-      return;
-    }
+    return position;
+  }
+
+  #processEnd(): void {
     if (this.#reader !== undefined && !this.#reader.empty) {
       this.failReceiving(Code.INTERNAL, "unexpected EOF");
       return;
@@ -91,22 +112,18 @@ export abstract class GrpcStream extends Http2Stream {
     this.#reader ??= new MessageReader();
     const reader = this.#reader;
     let position = start;
-    if (!reader.started) {
+    const begins = !reader.started;
+    if (begins) {
       position = reader.readPrefix(bytes, position, end);
       if (!reader.started) return position;
       if (!this.#checkPrefix(reader)) return end;
     }
-    const allocated = reader.allocated;
     position = reader.readBody(bytes, position, end);
-    if (!this.connection.holdAssembly(reader.allocated - allocated)) {
-      this.failReceiving(
-        Code.RESOURCE_EXHAUSTED,
-        "too many octets of unfinished messages on this connection",
-      );
-      return end;
+    if (!reader.complete) {
+      if (begins && reader.missing > this.receiveWindow) this.#enterRoom(reader);
+      return position;
     }
-    if (!reader.complete) return position;
-    this.connection.holdAssembly(-reader.allocated);
+    this.#leaveRoom();
     const compressed = reader.flag === 1;
     const message = reader.take();
     if (compressed) {
@@ -116,6 +133,30 @@ export abstract class GrpcStream extends Http2Stream {
       this.deliverMessage(message);
     }
     return position;
+  }
+
+  /** The message is larger than the window, so it is not received before there is room for all of it. */
+  #enterRoom(reader: MessageReader): void {
+    const { connection } = this;
+    this.#usesRoom = true;
+    if (connection.messageRoom.enter(this, reader.length)) {
+      connection.openStreamWindow(this, reader.missing);
+    } else {
+      this.state |= AWAITS_ROOM;
+    }
+  }
+
+  onRoom(): void {
+    this.state &= ~AWAITS_ROOM;
+    this.connection.openStreamWindow(this, this.#reader?.missing ?? 0);
+    this.connection.returnStreamCredit(this);
+  }
+
+  #leaveRoom(): void {
+    if (!this.#usesRoom) return;
+    this.#usesRoom = false;
+    this.state &= ~AWAITS_ROOM;
+    this.connection.messageRoom.leave(this);
   }
 
   #checkPrefix(reader: MessageReader): boolean {
@@ -163,11 +204,9 @@ export abstract class GrpcStream extends Http2Stream {
   #hold(bytes: Uint8Array, start: number, end: number, endStream: boolean): void {
     // Only the peer's window bounds this, and its updates are withheld as long as we hold.
     this.state |= READING_PAUSED;
-    this.#held ??= { chunks: [], endStream: false };
-    if (end > start) {
-      this.#held.chunks.push(bytes.slice(start, end));
-      this.connection.hold(end - start);
-    }
+    this.#held ??= { chunk: NOTHING, at: 0, later: new GrowingBytes(), endStream: false };
+    this.#held.later.append(bytes, start, end);
+    this.connection.hold(end - start);
     if (endStream) this.#held.endStream = true;
   }
 
@@ -184,36 +223,58 @@ export abstract class GrpcStream extends Http2Stream {
     this.#releaseHeld();
   }
 
+  /** Holds what comes until the connection's other answers leave room for this call. */
+  waitForRoom(): void {
+    this.#waiting = true;
+    super.pauseReading();
+    this.connection.callRoom.enter(() => {
+      this.#waiting = false;
+      this.#releaseHeld();
+    });
+  }
+
   #releaseHeld(): void {
-    if (this.#pausedByCaller || this.#inflating || this.#delivering) return;
-    this.#delivering = true;
+    if (this.#pausedByCaller || this.#waiting || this.#inflating) return;
     this.state &= ~READING_PAUSED;
+    // Whoever delivers goes on by itself.
+    if (this.#delivering) return;
+    this.#deliverHeld();
+    if (this.#held === undefined) this.connection.returnStreamCredit(this);
+    // What is held is not returned, and what comes goes behind it.
+    else this.state |= READING_PAUSED;
+  }
+
+  #deliverHeld(): void {
     const held = this.#held;
-    this.#held = undefined;
-    if (held !== undefined) {
-      for (let i = 0; i < held.chunks.length; i++) {
-        const chunk = held.chunks[i]!;
-        const last = i === held.chunks.length - 1;
-        this.connection.hold(-chunk.length);
-        // After a new pause the rest goes back to where it came from, behind what is there.
-        if (this.#held === undefined) this.#process(chunk, 0, chunk.length, last && held.endStream);
-        else this.#hold(chunk, 0, chunk.length, last && held.endStream);
+    if (held === undefined) return;
+    this.#delivering = true;
+    while (!this.#isStopped && !this.receivingEnded) {
+      if (held.at === held.chunk.length) {
+        if (held.later.length === 0) break;
+        held.chunk = held.later.take();
+        held.at = 0;
       }
-      if (held.chunks.length === 0 && held.endStream) this.#process(NOTHING, 0, 0, true);
+      const { at, chunk } = held;
+      held.at = this.#process(chunk, at, chunk.length);
+      // When the call has ended, `dropInput` has given the rest up.
+      if (this.#held === held) this.connection.hold(at - held.at);
     }
     this.#delivering = false;
-    if (this.#held === undefined || !this.#pausedByCaller) this.connection.returnStreamCredit(this);
+    if (this.#isStopped || this.receivingEnded) return;
+    this.#held = undefined;
+    if (held.endStream) this.#processEnd();
   }
 
   /** Gives up what was received and not delivered, when the call has ended. */
   dropInput(): void {
     if (this.#reader !== undefined) {
-      this.connection.holdAssembly(-this.#reader.allocated);
+      this.#leaveRoom();
       this.#reader = undefined;
     }
-    if (this.#held === undefined) return;
-    for (const chunk of this.#held.chunks) this.connection.hold(-chunk.length);
+    const held = this.#held;
+    if (held === undefined) return;
     this.#held = undefined;
+    this.connection.hold(held.at - held.chunk.length - held.later.length);
   }
 
   /**

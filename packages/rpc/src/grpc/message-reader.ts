@@ -41,9 +41,9 @@ export class MessageReader {
     return this.#expected;
   }
 
-  /** Octets of memory the message takes so far. */
-  get allocated(): number {
-    return this.#body.length;
+  /** Octets of the body that have not come yet. */
+  get missing(): number {
+    return this.#expected - this.#bodyLength;
   }
 
   /** Takes octets of the prefix; returns the new position. */

@@ -8,7 +8,14 @@ import {
   FRAME_HEADER_LENGTH,
   FRAME_HEADERS,
 } from "../http2/protocol.ts";
-import { type AbortOrigin, GONE, HEADERS_SENT, LOCAL_CLOSED } from "../http2/stream.ts";
+import {
+  type AbortOrigin,
+  GONE,
+  HEADERS_SENT,
+  LOCAL_CLOSED,
+  QUEUE_OF_ANSWER,
+  QUEUE_OF_LARGE_ANSWER,
+} from "../http2/stream.ts";
 import type { Route } from "../server/grpc-server.ts";
 import type { ServerConnection } from "../server/server-connection.ts";
 import type { CallHead } from "./call-head.ts";
@@ -55,10 +62,15 @@ export interface ServerCall {
   /** Answers a unary call: header, message, OK. */
   reply(message: Uint8Array): void;
   /**
-   * As `reply`, with a message in several pieces of memory, one at least. Each is handed to `release` as soon as nobody
-   * reads it any more, whatever becomes of the call.
+   * As `reply`, with a message in several pieces of memory, one at least, each of whole fields. Each is handed to
+   * `release` as soon as nobody reads it any more, whatever becomes of the call.
    */
   replyInParts(parts: readonly Uint8Array[], release: (part: Uint8Array) => void): void;
+  /**
+   * For a unary answer that may be large: calls `begin` once the client has taken enough of those that it has asked for.
+   * That may be now, or never if the call ends before.
+   */
+  whenAnswerRoom(begin: () => void): void;
   /** Ends the call with a status other than OK. */
   fail(code: number, message: string): void;
   /**
@@ -111,6 +123,8 @@ export class ServerCallStream extends GrpcStream implements ServerCall, Expiring
   #trailers: [string, string][] | undefined = undefined;
   #status: number = Code.OK;
   #statusMessage = "";
+  /** It is one of the connection's answers in the making that asked for room. */
+  #hasAskedForRoom = false;
 
   constructor(owner: ServerConnection, id: number, block: HeaderBlock, head: CallHead<Route>) {
     super(owner.connection, id);
@@ -263,8 +277,28 @@ export class ServerCallStream extends GrpcStream implements ServerCall, Expiring
 
   reply(message: Uint8Array): void {
     if (this.ended || this.#replyDirectly(message)) return;
+    this.#chooseQueue(message.length);
     this.send(message);
     this.end();
+  }
+
+  #chooseQueue(answerBytes: number): void {
+    if (this.#hasAskedForRoom) {
+      this.queueKind = QUEUE_OF_LARGE_ANSWER;
+      return;
+    }
+    this.queueKind = QUEUE_OF_ANSWER;
+    this.connection.noteAnswer(this, answerBytes);
+  }
+
+  whenAnswerRoom(begin: () => void): void {
+    const { connection } = this;
+    connection.answerRoom.enter(() => {
+      if (this.ended) return;
+      connection.answersInTheMaking++;
+      this.#hasAskedForRoom = true;
+      begin();
+    });
   }
 
   replyInParts(parts: readonly Uint8Array[], release: (part: Uint8Array) => void): void {
@@ -283,6 +317,7 @@ export class ServerCallStream extends GrpcStream implements ServerCall, Expiring
     let length = 0;
     for (const part of parts) length += part.length;
     this.#countSent(length);
+    this.#chooseQueue(length);
     this.sendParts(parts, length, release);
     this.end();
   }
@@ -434,6 +469,11 @@ export class ServerCallStream extends GrpcStream implements ServerCall, Expiring
       this.#deadline = undefined;
     }
     this.dropInput();
+    if (this.#hasAskedForRoom) {
+      this.#hasAskedForRoom = false;
+      this.connection.answersInTheMaking--;
+      if (!this.connection.answerRoom.isEmpty) this.connection.requestFlush();
+    }
     const { route } = this.head;
     if (route !== undefined) route.stats.handled[code] = (route.stats.handled[code] ?? 0) + 1;
     const { observer } = this.owner.server;

@@ -4,19 +4,24 @@ import { checkFrame } from "./frame-rules.ts";
 import type { HeaderBlock } from "./header-block.ts";
 import { HeaderReader, SharedBlocks } from "./header-reader.ts";
 import type { ConnectionLimits } from "./limits.ts";
+import { MessageRoom } from "./message-room.ts";
 import * as h2 from "./protocol.ts";
 import { SendScheduler } from "./send-scheduler.ts";
 import {
   type AbortOrigin,
+  AWAITS_ROOM,
   GONE,
   HEADERS_SENT,
   type Http2Stream,
   LOCAL_CLOSED,
+  QUEUE_OF_ANSWER,
+  QUEUE_OF_LARGE_ANSWER,
   READING_PAUSED,
   REMOTE_CLOSED,
 } from "./stream.ts";
 import { StreamTable } from "./stream-table.ts";
 import { TokenBucket } from "./token-bucket.ts";
+import { WaitingRoom } from "./waiting-room.ts";
 
 /** What a connection tells the layer above. Calls come from within `receive`, `pump` and `transportClosed`. */
 export interface ConnectionHandler {
@@ -88,9 +93,18 @@ export class Http2Connection extends SendScheduler implements FrameSink {
   #receiveWindow: number;
   #unreturnedBytes = 0;
   #heldBytes = 0;
-  #assemblingBytes = 0;
   /** Large header lists of the open streams. */
   #headerBytes = 0;
+  /** For messages that are larger than a stream's window. */
+  readonly messageRoom: MessageRoom;
+  /** Calls are begun here: they wait while too much of earlier answers does. */
+  readonly callRoom: WaitingRoom;
+  /** Answers that may be large are begun here. */
+  readonly answerRoom: WaitingRoom;
+  /** How many of them are in the making. */
+  answersInTheMaking = 0;
+  /** The answer, of those that did not ask for room, that is likely to have the longest queue. */
+  #largestAnswer: Http2Stream | undefined = undefined;
   #nextStreamId = 1;
   #settingsReceived = false;
   /** New streams above this id are ignored: a GOAWAY has announced it. */
@@ -109,6 +123,13 @@ export class Http2Connection extends SendScheduler implements FrameSink {
     this.lastReceivedMs = options.clock.nowMs();
     this.isServer = options.role === "server";
     this.initialReceiveWindow = limits.streamWindowBytes;
+    this.messageRoom = new MessageRoom(limits.maxAssemblyBytes);
+    this.callRoom = new WaitingRoom(() => this.#answersPileUp());
+    this.answerRoom = new WaitingRoom(
+      () =>
+        this.answersInTheMaking >= limits.maxAnswersInTheMaking ||
+        this.queued[QUEUE_OF_LARGE_ANSWER] > limits.maxQueuedBytes,
+    );
     this.#receiveWindow = Math.max(limits.connectionWindowBytes, h2.DEFAULT_WINDOW_SIZE);
     this.#frames = new FrameReader(this, this.isServer);
     this.#headers = new HeaderReader(limits, options.sharedBlocks ?? new SharedBlocks());
@@ -264,17 +285,14 @@ export class Http2Connection extends SendScheduler implements FrameSink {
     }
     if (endStream) {
       stream.state |= REMOTE_CLOSED;
-    } else {
-      if (start === end) {
-        this.#countIdleFrame();
-        if (this.finished) return;
-      }
-      stream.unreturnedBytes += length;
+    } else if (start === end) {
+      this.#countIdleFrame();
+      if (this.finished) return;
     }
     stream.onData(bytes, start, end, endStream);
     if ((stream.state & GONE) !== 0) return;
     if (endStream) this.#closeIfDone(stream);
-    else if (stream.unreturnedBytes * 2 >= this.initialReceiveWindow) this.returnStreamCredit(stream);
+    else if (stream.receiveWindow * 2 <= this.initialReceiveWindow) this.returnStreamCredit(stream);
   }
 
   #receiveHeaders(bytes: Uint8Array, payload: number, length: number, flags: number, id: number): void {
@@ -391,7 +409,6 @@ export class Http2Connection extends SendScheduler implements FrameSink {
     const { limits } = this;
     if (
       this.streams.size >= limits.maxConcurrentStreams ||
-      this.queuedBytes > limits.maxQueuedBytes ||
       (block.listBytes > LARGE_HEADER_LIST_BYTES &&
         this.#headerBytes + block.listBytes > limits.maxHeldHeaderBytes)
     ) {
@@ -599,11 +616,22 @@ export class Http2Connection extends SendScheduler implements FrameSink {
 
   /** Gives a stream its window back, unless it is paused. */
   returnStreamCredit(stream: Http2Stream): void {
-    if ((stream.state & (READING_PAUSED | REMOTE_CLOSED | GONE)) !== 0) return;
-    if (stream.unreturnedBytes * 2 < this.initialReceiveWindow) return;
-    stream.receiveWindow += stream.unreturnedBytes;
-    this.writeWindowUpdate(stream.id, stream.unreturnedBytes);
-    stream.unreturnedBytes = 0;
+    if ((stream.state & (READING_PAUSED | AWAITS_ROOM | REMOTE_CLOSED | GONE)) !== 0) return;
+    if (stream.receiveWindow * 2 > this.initialReceiveWindow) return;
+    this.#widenReceiveWindow(stream, this.initialReceiveWindow);
+  }
+
+  /** Lets a stream send at least `count` more octets. */
+  openStreamWindow(stream: Http2Stream, count: number): void {
+    if ((stream.state & (REMOTE_CLOSED | GONE)) !== 0) return;
+    if (count > stream.receiveWindow) this.#widenReceiveWindow(stream, count);
+  }
+
+  #widenReceiveWindow(stream: Http2Stream, window: number): void {
+    if (this.finished) return;
+    const increment = Math.min(window, h2.LARGEST_WINDOW_SIZE) - stream.receiveWindow;
+    stream.receiveWindow += increment;
+    this.writeWindowUpdate(stream.id, increment);
   }
 
   /** A paused stream keeps `count` received octets (negative: gave them up). */
@@ -613,10 +641,26 @@ export class Http2Connection extends SendScheduler implements FrameSink {
       this.#returnConnectionCredit();
   }
 
-  /** Messages that are being put together took `count` more octets (negative: gave them back); false: too many. */
-  holdAssembly(count: number): boolean {
-    this.#assemblingBytes += count;
-    return count <= 0 || this.#assemblingBytes <= this.limits.maxAssemblyBytes;
+  /** A unary answer of `bytes` octets is about to be queued on `stream`. */
+  noteAnswer(stream: Http2Stream, bytes: number): void {
+    if (this.#largestAnswer === undefined || bytes > this.#largestAnswer.queuedBytes)
+      this.#largestAnswer = stream;
+  }
+
+  /** One answer of any size must not hold up the calls beside it; several that nobody reads do. */
+  #answersPileUp(): boolean {
+    const queuedBytes = this.queued[QUEUE_OF_ANSWER];
+    const { maxQueuedBytes } = this.limits;
+    if (queuedBytes <= maxQueuedBytes) return false;
+    let largest = this.#largestAnswer;
+    if (largest === undefined || largest.queuedBytes === 0) {
+      for (const stream of this.streams.toArray()) {
+        if (stream.queueKind !== QUEUE_OF_ANSWER) continue;
+        if (largest === undefined || stream.queuedBytes > largest.queuedBytes) largest = stream;
+      }
+      this.#largestAnswer = largest;
+    }
+    return queuedBytes - (largest?.queuedBytes ?? 0) > maxQueuedBytes;
   }
 
   // ---- Ends ----
@@ -624,7 +668,15 @@ export class Http2Connection extends SendScheduler implements FrameSink {
   /** Moves queued octets into the output; see {@link SendScheduler.pump}. */
   override pump(limit: number): boolean {
     if (this.#answeredEarly.length > 0) this.#stopEarlyAnswered();
-    return super.pump(limit);
+    const more = super.pump(limit);
+    this.recheckRooms();
+    return more;
+  }
+
+  /** Lets calls and answers begin that there is room for by now. */
+  recheckRooms(): void {
+    if (!this.callRoom.isEmpty) this.callRoom.recheck();
+    if (!this.answerRoom.isEmpty) this.answerRoom.recheck();
   }
 
   /**
@@ -695,8 +747,12 @@ export class Http2Connection extends SendScheduler implements FrameSink {
     if ((stream.state & GONE) !== 0) return;
     this.unready(stream);
     stream.state |= GONE;
-    if (stream.queuedBytes > 0) stream.dropQueue();
     this.#headerBytes -= stream.headerBytes;
+    if (stream === this.#largestAnswer) this.#largestAnswer = undefined;
+    if (stream.queuedBytes > 0) {
+      stream.dropQueue();
+      if (!this.callRoom.isEmpty || !this.answerRoom.isEmpty) this.requestFlush();
+    }
     this.streams.remove(stream);
     this.handler.onStreamGone(this, stream);
     if (this.#draining && this.streams.size === 0 && this.#acceptUpTo !== h2.LARGEST_STREAM_ID)

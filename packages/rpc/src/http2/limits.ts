@@ -15,17 +15,25 @@ export interface ConnectionLimits {
    * More end the connection.
    */
   readonly maxContinuationFrames: number;
-  /** The window we give a stream. */
+  /** The window we give a stream: what it may keep in memory as long as nothing else is granted. */
   readonly streamWindowBytes: number;
   /** The window we give the connection. */
   readonly connectionWindowBytes: number;
   /** Octets that paused streams may hold before the connection's window is withheld too. */
   readonly maxHeldBytes: number;
-  /** Octets that messages in the making may take on a connection; more fail the call that needs them. */
+  /**
+   * Octets of the messages in the making that are larger than a stream's window. Beyond it the windows of further ones
+   * are withheld until others are complete; a single message may be of any size.
+   */
   readonly maxAssemblyBytes: number;
-  /** Response octets queued on a connection beyond which new calls are refused. */
+  /**
+   * Octets of unary answers that wait to be sent, the largest one of them not counted: beyond it new calls wait. Answers
+   * that asked for room are counted apart: beyond as many octets only others of them wait.
+   */
   readonly maxQueuedBytes: number;
-  /** Output that a transport which does not drain may pile up before the connection is cut. */
+  /** Answers that asked for room and are in the making at the same time; more wait. */
+  readonly maxAnswersInTheMaking: number;
+  /** Output that a transport which does not drain may pile up before it is not read from any more. */
   readonly maxBlockedOutputBytes: number;
   /** Streams reset before they were answered, by the peer or for its mistakes: burst and rate. */
   readonly resetBurst: number;
@@ -45,8 +53,9 @@ export const DEFAULT_LIMITS: ConnectionLimits = Object.freeze({
   streamWindowBytes: 1_048_576,
   connectionWindowBytes: 1_048_576,
   maxHeldBytes: 4_194_304,
-  maxAssemblyBytes: 67_108_864,
-  maxQueuedBytes: 67_108_864,
+  maxAssemblyBytes: 134_217_728,
+  maxQueuedBytes: 134_217_728,
+  maxAnswersInTheMaking: 16,
   maxBlockedOutputBytes: 1_048_576,
   resetBurst: 10_000,
   resetsPerSecond: 2000,

@@ -25,13 +25,18 @@ export abstract class SendScheduler extends FrameWriter {
   /** Octets of DATA we may send on the connection, and at first on a new stream. */
   sendWindow = h2.DEFAULT_WINDOW_SIZE;
   initialSendWindow = h2.DEFAULT_WINDOW_SIZE;
-  /** Octets queued on all streams. */
-  queuedBytes = 0;
+  /** Octets queued on all streams, by the kind of queue. */
+  readonly queued: [stream: number, answer: number, largeAnswer: number] = [0, 0, 0];
   /** Set by the transport while it takes no more. */
   transportBlocked = false;
   #readyHead: Http2Stream | undefined = undefined;
   #readyTail: Http2Stream | undefined = undefined;
   protected pumping = false;
+
+  /** Octets queued on all streams. */
+  get queuedBytes(): number {
+    return this.queued[0] + this.queued[1] + this.queued[2];
+  }
 
   /** END_STREAM has been written on the stream. */
   abstract closeLocal(stream: Http2Stream): void;

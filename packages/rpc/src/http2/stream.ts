@@ -22,6 +22,16 @@ export const HEADERS_SENT = 128;
 export const HEADERS_RECEIVED = 256;
 /** The stream's end is a block of trailers, written by `writeTrailers`. */
 export const END_WITH_TRAILERS = 512;
+/** Window updates are withheld until there is room for the message that is being received. */
+export const AWAITS_ROOM = 1024;
+
+/** What a stream's queue is counted as: the messages of a streaming call, which waits when they are not taken, */
+export const QUEUE_OF_STREAM = 0;
+/** the answer of a unary call, */
+export const QUEUE_OF_ANSWER = 1;
+/** or one that asked for room before it was made. */
+export const QUEUE_OF_LARGE_ANSWER = 2;
+export type QueueKind = typeof QUEUE_OF_STREAM | typeof QUEUE_OF_ANSWER | typeof QUEUE_OF_LARGE_ANSWER;
 
 const NO_SEGMENTS: Uint8Array[] = [];
 
@@ -39,8 +49,6 @@ export abstract class Http2Stream {
   sendWindow: number;
   /** Octets of DATA the peer may still send. */
   receiveWindow: number;
-  /** Octets received and not yet returned with a WINDOW_UPDATE. */
-  unreturnedBytes = 0;
   /** Octets of body still to come according to `content-length`; -1 when it was not given. */
   remainingBody = -1;
   /** Size of the request's header list if it is a large one, which counts for the connection; else 0. */
@@ -52,6 +60,8 @@ export abstract class Http2Stream {
   segmentOffset = 0;
   /** Octets waiting, prefixes included. */
   queuedBytes = 0;
+  /** Not to be changed while octets wait. */
+  queueKind: QueueKind = QUEUE_OF_STREAM;
   /** Octets written before each segment: 5 for gRPC messages, 0 for plain bodies. */
   prefixLength = 0;
   /** The first octet of the prefix (gRPC's compressed flag). */
@@ -87,7 +97,7 @@ export abstract class Http2Stream {
     this.segments.push(segment);
     const bytes = segment.length + this.prefixLength;
     this.queuedBytes += bytes;
-    this.connection.queuedBytes += bytes;
+    this.connection.queued[this.queueKind] += bytes;
     if ((this.state & READY) === 0) this.connection.makeReady(this);
   }
 
@@ -99,7 +109,7 @@ export abstract class Http2Stream {
 
   /** Forgets what was queued. */
   dropQueue(): void {
-    this.connection.queuedBytes -= this.queuedBytes;
+    this.connection.queued[this.queueKind] -= this.queuedBytes;
     this.queuedBytes = 0;
     if (this.releaseSegment !== undefined)
       for (let i = this.firstSegment; i < this.segments.length; i++) this.releaseSegment(this.segments[i]!);
@@ -111,7 +121,7 @@ export abstract class Http2Stream {
   /** Copies the next `count` queued octets to `target` at `offset`; there must be as many. */
   copyQueued(target: Uint8Array, offset: number, count: number): void {
     this.queuedBytes -= count;
-    this.connection.queuedBytes -= count;
+    this.connection.queued[this.queueKind] -= count;
     const prefixLength = this.prefixLength;
     while (count > 0) {
       const segment = this.segments[this.firstSegment]!;

@@ -313,3 +313,55 @@ test("closing the listener closes the connections that came through it", async (
   await client.closed;
   assert.equal(running.grpc.connectionCount, 0);
 });
+
+test("a client that does not read is not listened to for a while, and then answered everything", async () => {
+  await using running = await start({}, { limits: { maxBlockedOutputBytes: 4000 } });
+  const [host, port] = running.address.split(":");
+  const socket = net.connect(Number(port), host);
+  let closed = false;
+  socket.on("close", () => {
+    closed = true;
+  });
+  socket.on("error", () => {});
+  socket.pause();
+  socket.write(raw.concat(CLIENT_PREFACE, raw.settings([4, 0x7fff_ffff]), raw.windowUpdate(0, 0x7000_0000)));
+  // More than the kernel keeps for it, so that the server cannot write.
+  for (const id of [1, 3, 5]) {
+    socket.write(
+      raw.concat(
+        raw.headers(id, raw.grpcRequest("/test.Service/Flood")),
+        raw.data(id, raw.grpcMessage(new Uint8Array(0)), true),
+      ),
+    );
+  }
+  const calls = 2000;
+  for (let i = 0; i < calls; i++) {
+    const id = 101 + 2 * i;
+    socket.write(
+      raw.concat(
+        raw.headers(id, raw.grpcRequest(ECHO)),
+        raw.data(id, raw.grpcMessage(new Uint8Array(3)), true),
+      ),
+    );
+  }
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  assert.equal(closed, false);
+  const ended = new Set<number>();
+  let rest: Uint8Array = new Uint8Array(0);
+  socket.on("data", (chunk: Buffer) => {
+    rest = raw.concat(rest, chunk);
+    const frames = raw.parseFrames(rest);
+    let taken = 0;
+    for (const { type, flags, id, payload } of frames) {
+      taken += 9 + payload.length;
+      if (type === 1 && (flags & 1) !== 0) ended.add(id);
+    }
+    rest = rest.slice(taken);
+  });
+  socket.resume();
+  for (let i = 0; i < 3000 && ended.size < calls + 3 && !closed; i++) {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  assert.equal(ended.size, calls + 3);
+  socket.destroy();
+});

@@ -112,6 +112,15 @@ export class RawSocket {
     return false;
   }
 
+  /** Reads nothing until `resumeReading`; then the peer cannot send for long. */
+  pauseReading(): void {
+    this.#socket.pause();
+  }
+
+  resumeReading(): void {
+    this.#socket.resume();
+  }
+
   /** Sends FIN after what was written. */
   end(): void {
     if (!this.#closed) this.#socket.end();

@@ -19,6 +19,7 @@ export class SocketTransport implements Transport, RawSocketEvents {
   /** Chunks that the socket may still read. */
   #inFlight: Buffer[] = [];
   #lingering = false;
+  #readingPaused = false;
 
   /** Takes the socket over; what was already read from it must have been unshifted. */
   constructor(socket: Socket, connection: Http2Connection, callbacks: TransportCallbacks) {
@@ -35,8 +36,11 @@ export class SocketTransport implements Transport, RawSocketEvents {
     } catch (error) {
       this.#fault(error);
     }
-    if (connection.transportBlocked && connection.output.size > connection.limits.maxBlockedOutputBytes)
-      this.destroy();
+    // A peer that asks and asks and does not read what it gets is not listened to until it does.
+    if (connection.transportBlocked && connection.output.size > connection.limits.maxBlockedOutputBytes) {
+      this.#readingPaused = true;
+      this.#socket.pauseReading();
+    }
   }
 
   /** Sends what the connection has, as far as the socket takes it. */
@@ -104,6 +108,9 @@ export class SocketTransport implements Transport, RawSocketEvents {
     this.#inFlight.length = 0;
     this.#connection.transportBlocked = false;
     this.flush();
+    if (!this.#readingPaused || this.#connection.transportBlocked) return;
+    this.#readingPaused = false;
+    this.#socket.resumeReading();
   }
 
   /** The last octets leave if the peer takes them soon. */

@@ -12,6 +12,16 @@ import { SocketTransport } from "../net/socket-transport.ts";
 import type { OpenTransport } from "../net/transport.ts";
 import { ServerConnection } from "./server-connection.ts";
 
+/**
+ * The window of a client's stream, gRPC's usual one: as much may lie in memory for each of its open calls. What is larger
+ * gets its window when there is room for it.
+ */
+const STREAM_WINDOW_BYTES = 65_535;
+/** What may be on its way on a connection. It is taken out of the socket at once, so no memory stands behind it. */
+const CONNECTION_WINDOW_BYTES = 4_194_304;
+/** A connection has room for so many messages of the largest size, on the way in and on the way out. */
+const MESSAGES_PER_ROOM = 64;
+
 /** Handles a unary call. `message` is borrowed: it is valid only until the handler returns. */
 export type UnaryHandler = (message: Uint8Array, call: ServerCall) => void;
 /** Handles a call of any streaming kind: sets the call's callbacks. */
@@ -82,8 +92,13 @@ export class GrpcServer {
 
   constructor(options: GrpcServerOptions = {}) {
     this.maxReceiveMessageBytes = options.maxReceiveMessageBytes ?? 4_194_304;
+    const roomBytes = MESSAGES_PER_ROOM * this.maxReceiveMessageBytes;
     this.limits = Object.freeze({
       ...DEFAULT_LIMITS,
+      streamWindowBytes: STREAM_WINDOW_BYTES,
+      connectionWindowBytes: CONNECTION_WINDOW_BYTES,
+      maxAssemblyBytes: roomBytes,
+      maxQueuedBytes: roomBytes,
       ...options.limits,
       ...(options.maxConcurrentStreams === undefined
         ? {}

@@ -116,6 +116,7 @@ export class ServerConnection implements ConnectionHandler {
     }
     const call = new ServerCallStream(this, id, block, head);
     connection.addStream(call, block, endStream);
+    if (connection.callRoom.isFull) call.waitForRoom();
     this.#startCall(call, head, endStream);
     return call;
   }

@@ -9,6 +9,8 @@ import { HeaderEncoder } from "@quorate/wire/hot";
 import { createGateway, type Gateway } from "../http/gateway/gateway.ts";
 import { answerHttp2 } from "../http/http2-requests.ts";
 import { notFound } from "../http/plain-text.ts";
+import { KvError } from "../mvcc/errors.ts";
+import type { RangeCaller } from "../mvcc/range.ts";
 import type { Clock } from "../seams/clock.ts";
 import { realClock } from "../seams/real-clock.ts";
 import { silentLogger } from "../telemetry/logger.ts";
@@ -223,8 +225,7 @@ export class OpenCalls {
       backend: { get: () => undefined, export: async () => this.#endlessSnapshot() },
       store: {
         currentRevision: 1,
-        isSmallRange: () => false,
-        rangeSliced: (_request: unknown, _writer: unknown, signal: AbortSignal) => this.#endlessRange(signal),
+        rangeInto: (_request: unknown, _sink: unknown, caller: RangeCaller) => this.#endlessRange(caller),
       },
     } as unknown as ApiContext;
   }
@@ -244,13 +245,11 @@ export class OpenCalls {
     };
   }
 
-  #endlessRange(signal: AbortSignal): Promise<never> {
+  /** Looks before each slice whether anybody wants the next one. */
+  async #endlessRange(caller: RangeCaller): Promise<never> {
     this.#ranges++;
-    return new Promise((_resolve, reject) => {
-      signal.addEventListener("abort", () => {
-        this.#ranges--;
-        reject(new Error("canceled"));
-      });
-    });
+    while (!caller.ended) await new Promise((resolve) => setImmediate(resolve));
+    this.#ranges--;
+    throw new KvError("CANCELED");
   }
 }

@@ -50,6 +50,8 @@ export interface RangeSink extends RecordSink {
 /** Whoever asked for a range; when its call has ended nobody wants the answer. */
 export interface RangeCaller {
   readonly ended: boolean;
+  /** Calls `begin`, now or later, when a long answer may be made. Without it that is always. */
+  whenAnswerRoom?(begin: () => void): void;
 }
 
 /** Entries looked at, or revisions read, between two yields. */
@@ -90,7 +92,36 @@ export function readRangeInto(
   if (step.done) return step.value;
   request.key = request.key.slice();
   request.rangeEnd = request.rangeEnd.slice();
-  return readRest(state, request, at, sink, steps, caller);
+  return caller?.whenAnswerRoom === undefined
+    ? readRest(state, request, at, sink, steps, caller)
+    : readRestWithRoom(state, request, at, sink, steps, caller);
+}
+
+/** Nothing is held while the client does not take what it has asked for before: then all is read anew. */
+async function readRestWithRoom(
+  state: StoreState,
+  request: RangeRequest,
+  at: number,
+  sink: RangeSink,
+  steps: Steps<RangeOutcome>,
+  caller: RangeCaller,
+): Promise<RangeOutcome> {
+  const withRoom: RangeCaller = {
+    get ended() {
+      return caller.ended;
+    },
+  };
+  let hasRoom = false;
+  const room = new Promise<void>((resolve) => {
+    caller.whenAnswerRoom!(() => {
+      hasRoom = true;
+      resolve();
+    });
+  });
+  if (hasRoom) return readRest(state, request, at, sink, steps, withRoom);
+  sink.clear();
+  await room;
+  return readRangeInto(state, request, sink, withRoom);
 }
 
 async function readRest(
