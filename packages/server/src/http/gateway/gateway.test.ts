@@ -3,7 +3,7 @@ import { once } from "node:events";
 import http from "node:http";
 import net from "node:net";
 import { after, before, beforeEach, suite, test } from "node:test";
-import { encode, METHODS } from "@quorate/wire";
+import { decode, encode, METHODS } from "@quorate/wire";
 import {
   LeaseKeepAliveRequestSchema,
   LeaseKeepAliveResponseSchema,
@@ -207,6 +207,35 @@ suite("unary calls", () => {
     assert.equal(state.held, 1);
     req.destroy();
     await until(() => state.held === 0);
+  });
+
+  test("large requests are converted in turns, and keep their order", async () => {
+    const key = "b".repeat(400_000);
+    backend.behave = () => {};
+    const req = gateway.open("/v3/watch");
+    req.on("error", () => {});
+    for (let i = 1; i <= 5; i++) {
+      req.write(
+        `{"create_request":{"watch_id":${2 * i - 1},"key":"${key}"}}{"create_request":{"watch_id":${2 * i}}}`,
+      );
+    }
+    req.end("garbage");
+    await until(() => backend.calls.length === 1 && backend.last.isHalfClosed);
+    const ids = backend.last.sent.map((message) => {
+      const { requestUnion } = decode(WatchRequestSchema, message);
+      return requestUnion.case === "createRequest" ? Number(requestUnion.value.watchId) : -1;
+    });
+    assert.deepEqual(ids, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    req.destroy();
+    await until(() => backend.last.isCanceled);
+  });
+
+  test("a large request that is wrong is refused", async () => {
+    const puts = new Array(20_000).fill('{"request_put":{"key":"YQ=="}}').join(",");
+    const answer = await gateway.ask("/v3/kv/txn", `{"success":[${puts},{"request_put":{"key":1}}]}`);
+    assert.equal(answer.status, 400);
+    assert.match(answer.body, /invalid value for bytes field key: 1/);
+    assert.equal(backend.calls.length, 0);
   });
 
   test("a client that leaves cancels its call", async () => {

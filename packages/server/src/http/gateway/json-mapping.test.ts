@@ -26,7 +26,7 @@ import { anyFields } from "./any-message.testing.ts";
 import { decodeBase64 } from "./base64.ts";
 import { parseInteger } from "./json-number.ts";
 import { JsonMappingError } from "./json-reader.ts";
-import { jsonToMessage } from "./json-to-message.ts";
+import { JsonConversion, jsonToMessage } from "./json-to-message.ts";
 import { escapeForStream, messageToJson } from "./message-to-json.ts";
 import { routedMethods } from "./routes.ts";
 
@@ -495,6 +495,26 @@ test("large messages of any kind are the library's", () => {
     }),
     { numRuns: 100 },
   );
+});
+
+test("a step of a conversion reads a bounded part of the text, and nesting costs nothing", () => {
+  const value = Buffer.alloc(30_000, 1).toString("base64");
+  const puts = Array.from({ length: 20 }, () => ({ request_put: { key: "a2V5", value } }));
+  const tiny = `[${new Array(100_000).fill("{}").join(",")}]`;
+  const skipped = `{"unknown":[${new Array(50_000).fill("1").join(",")}],"success":${tiny}}`;
+  let deep = JSON.stringify({ success: puts });
+  for (let depth = 0; depth < 250; depth++) deep = `{"success":[{"request_txn":${deep}}]}`;
+  for (const json of [deep, skipped]) {
+    const conversion = new JsonConversion(TxnRequestSchema, bytes(json));
+    let steps = 1;
+    while (!conversion.step(32_768)) steps++;
+    // A step ends behind the first token beyond its end, and the longest one here has 40,002 characters.
+    assert.ok(steps >= json.length / (32_768 + 40_002), `${steps} steps for ${json.length} characters`);
+    assert.deepEqual(conversion.message, jsonToMessage(TxnRequestSchema, bytes(json)));
+  }
+  const message = decode(TxnRequestSchema, jsonToMessage(TxnRequestSchema, bytes(skipped)));
+  assert.equal(message.success.length, 100_000);
+  assert.deepEqual(meaning(TxnRequestSchema, deep), JSON.parse(deep));
 });
 
 test("any JSON at all is a message or a JsonMappingError", () => {

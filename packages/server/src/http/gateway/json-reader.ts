@@ -94,17 +94,6 @@ export class JsonReader {
     return value;
   }
 
-  /** Passes over the value that begins at the current token, however deep it is; then its last token is current. */
-  skipValue(): void {
-    let depth = 0;
-    for (;;) {
-      if (this.kind === "{" || this.kind === "[") depth++;
-      else if (this.kind === "}" || this.kind === "]") depth--;
-      if (depth === 0) return;
-      this.advance();
-    }
-  }
-
   unexpected(): JsonMappingError {
     return this.error(`unexpected token ${this.quoted()}`, "syntax error ");
   }

@@ -1,25 +1,18 @@
-import {
-  create,
-  type DescEnum,
-  type DescField,
-  type DescMessage,
-  ScalarType,
-  toBinary,
-} from "@bufbuild/protobuf";
+import { type DescEnum, type DescField, type DescMessage, ScalarType } from "@bufbuild/protobuf";
 import { decodeBase64 } from "./base64.ts";
 import { parseInteger } from "./json-number.ts";
 import { JsonMappingError, JsonReader } from "./json-reader.ts";
+import { MessageWriter } from "./message-writer.ts";
 
 /** Messages in messages: what the member decodes at most (see decode in @quorate/wire). */
 const MAX_MESSAGE_DEPTH = 600;
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** The plain fields of a message, by protobuf-es' local names; oneofs as `{case, value}`. */
-type Fields = Record<string, unknown>;
-
 /** Nothing: an enum name that is not known. */
 const IGNORED = Symbol("ignored");
+/** Lengths that are put in their places in one step. */
+const LENGTHS_PER_STEP = 8192;
 
 /**
  * The encoded message that a JSON object stands for, by protobuf's JSON mapping as etcd 3.7 applies it: proto names and
@@ -27,14 +20,194 @@ const IGNORED = Symbol("ignored");
  * whose syntax has been checked. Throws JsonMappingError.
  */
 export function jsonToMessage(schema: DescMessage, json: Uint8Array): Uint8Array {
-  let text: string;
-  try {
-    text = utf8.decode(json);
-  } catch {
-    throw new JsonMappingError("proto: syntax error (line 1:1): invalid UTF-8 in string");
+  const conversion = new JsonConversion(schema, json);
+  while (!conversion.step(json.length));
+  return conversion.message;
+}
+
+/** A message or a list that is being read, or a value that is passed over. */
+type Level = MessageLevel | ListLevel | SkippedLevel;
+
+interface MessageLevel {
+  readonly kind: "message";
+  readonly schema: DescMessage;
+  readonly names: ReadonlyMap<string, DescField>;
+  readonly depth: number;
+  readonly seen: Set<number>;
+  /** The oneofs of which a member has been set. */
+  oneofs: Set<unknown> | undefined;
+}
+
+interface ListLevel {
+  readonly kind: "list";
+  readonly field: DescField & { fieldKind: "list" };
+  readonly depth: number;
+  /** A packed list has been opened in the writer. */
+  isOpen: boolean;
+}
+
+interface SkippedLevel {
+  readonly kind: "skipped";
+  /** Objects and arrays that are open. */
+  nesting: number;
+}
+
+/** The conversion of one JSON value to a message, in steps; see `jsonToMessage`. */
+export class JsonConversion {
+  readonly #reader: JsonReader;
+  readonly #writer = new MessageWriter();
+  readonly #levels: Level[] = [];
+  #isRead = false;
+
+  constructor(schema: DescMessage, json: Uint8Array) {
+    let text: string;
+    try {
+      text = utf8.decode(json);
+    } catch {
+      throw new JsonMappingError("proto: syntax error (line 1:1): invalid UTF-8 in string");
+    }
+    this.#reader = new JsonReader(text);
+    this.#beginMessage(schema, 1);
   }
-  const reader = new JsonReader(text);
-  return toBinary(schema, create(schema, readMessage(reader, schema, 1)));
+
+  /** Reads on through about `chars` characters, or a single longer string. True when the message is complete. */
+  step(chars: number): boolean {
+    if (this.#isRead) return this.#writer.assemble(LENGTHS_PER_STEP);
+    const reader = this.#reader;
+    const end = reader.start + chars;
+    while (reader.start < end) {
+      const level = this.#levels.at(-1);
+      if (level === undefined) {
+        this.#isRead = true;
+        return this.#writer.assemble(LENGTHS_PER_STEP);
+      }
+      if (level.kind === "message") this.#readField(level);
+      else if (level.kind === "list") this.#readElement(level);
+      else this.#skip(level);
+    }
+    return false;
+  }
+
+  /** The encoded message, once it is complete. */
+  get message(): Uint8Array {
+    return this.#writer.result;
+  }
+
+  /** The current token begins the message. */
+  #beginMessage(schema: DescMessage, depth: number): void {
+    const reader = this.#reader;
+    if (!reader.is("{")) throw reader.unexpected();
+    if (depth > MAX_MESSAGE_DEPTH) throw reader.error("exceeded max recursion depth");
+    this.#levels.push({
+      kind: "message",
+      schema,
+      names: fieldsByName(schema),
+      depth,
+      seen: new Set(),
+      oneofs: undefined,
+    });
+    reader.advance();
+  }
+
+  /** The current token is the last of a value. */
+  #endValue(): void {
+    const reader = this.#reader;
+    reader.advance();
+    if (reader.is(",")) reader.advance();
+  }
+
+  #readField(level: MessageLevel): void {
+    const reader = this.#reader;
+    if (!reader.is("string")) {
+      this.#levels.pop();
+      if (this.#levels.length > 0) this.#writer.close();
+      this.#endValue();
+      return;
+    }
+    const { schema, seen, depth } = level;
+    const field = level.names.get(reader.string());
+    const nameStart = reader.start;
+    const name = reader.quoted();
+    reader.advance(); // the colon
+    reader.advance();
+    // null leaves a field unset, however often.
+    if (field === undefined || reader.is("null")) {
+      this.#levels.push({ kind: "skipped", nesting: 0 });
+      return;
+    }
+    if (seen.has(field.number)) throw reader.error(`duplicate field ${name}`, "", nameStart);
+    seen.add(field.number);
+    if (field.fieldKind === "list") {
+      if (!reader.is("[")) throw reader.unexpected();
+      this.#levels.push({ kind: "list", field, depth, isOpen: false });
+      reader.advance();
+      return;
+    }
+    if (field.oneof !== undefined && level.oneofs?.has(field.oneof)) {
+      const what = `error parsing ${name}, oneof ${schema.typeName}.${field.oneof.name} is already set`;
+      throw reader.error(what, "", nameStart);
+    }
+    if (this.#readValue(field, depth) && field.oneof !== undefined) {
+      level.oneofs ??= new Set();
+      level.oneofs.add(field.oneof);
+    }
+  }
+
+  #readElement(level: ListLevel): void {
+    const { field } = level;
+    if (this.#reader.is("]")) {
+      this.#levels.pop();
+      if (level.isOpen) this.#writer.close();
+      this.#endValue();
+    } else if (!field.packed) {
+      this.#readValue(field, level.depth);
+    } else {
+      const value = readScalar(this.#reader, field);
+      if (value !== IGNORED) {
+        if (!level.isOpen) this.#writer.open(field.number);
+        level.isOpen = true;
+        this.#writer.element(value as bigint);
+      }
+      this.#endValue();
+    }
+  }
+
+  /** False when the value is ignored. A message is only begun. */
+  #readValue(field: DescField, depth: number): boolean {
+    if (field.message !== undefined) {
+      // What is wrong with the value comes before anything is written.
+      this.#beginMessage(field.message, depth + 1);
+      this.#writer.open(field.number);
+      return true;
+    }
+    const value = readScalar(this.#reader, field);
+    if (value !== IGNORED) this.#writeScalar(field, value);
+    this.#endValue();
+    return value !== IGNORED;
+  }
+
+  /** Defaults are not written where their absence says the same. */
+  #writeScalar(field: DescField, value: bigint | Uint8Array): void {
+    const isAlwaysWritten = field.oneof !== undefined || field.fieldKind === "list";
+    if (typeof value === "bigint") {
+      if (isAlwaysWritten || value !== 0n) this.#writer.varint(field.number, value);
+    } else if (isAlwaysWritten || value.length > 0) {
+      this.#writer.delimited(field.number, value);
+    }
+  }
+
+  /** Passes over one token of a value, however deep it is. */
+  #skip(level: SkippedLevel): void {
+    const reader = this.#reader;
+    if (reader.is("{") || reader.is("[")) level.nesting++;
+    else if (reader.is("}") || reader.is("]")) level.nesting--;
+    if (level.nesting > 0) {
+      reader.advance();
+      return;
+    }
+    this.#levels.pop();
+    this.#endValue();
+  }
 }
 
 const fieldNames = new WeakMap<DescMessage, ReadonlyMap<string, DescField>>();
@@ -51,92 +224,24 @@ function fieldsByName(schema: DescMessage): ReadonlyMap<string, DescField> {
   return map;
 }
 
-/** The current token begins the message; after the call it is the message's last. */
-function readMessage(reader: JsonReader, schema: DescMessage, depth: number): Fields {
-  if (!reader.is("{")) throw reader.unexpected();
-  if (depth > MAX_MESSAGE_DEPTH) throw reader.error("exceeded max recursion depth");
-  const fields: Fields = {};
-  const seen = new Set<number>();
-  const names = fieldsByName(schema);
-  reader.advance();
-  while (reader.is("string")) {
-    const field = names.get(reader.string());
-    const nameStart = reader.start;
-    const name = reader.quoted();
-    reader.advance(); // the colon
-    reader.advance();
-    // null leaves a field unset, however often.
-    if (field === undefined || reader.is("null")) {
-      reader.skipValue();
-    } else {
-      if (seen.has(field.number)) throw reader.error(`duplicate field ${name}`, "", nameStart);
-      seen.add(field.number);
-      setField(reader, fields, field, depth, () =>
-        reader.error(
-          `error parsing ${name}, oneof ${schema.typeName}.${field.oneof?.name} is already set`,
-          "",
-          nameStart,
-        ),
-      );
-    }
-    reader.advance();
-    if (reader.is(",")) reader.advance();
-  }
-  return fields;
-}
-
-function setField(
-  reader: JsonReader,
-  fields: Fields,
-  field: DescField,
-  depth: number,
-  alreadySet: () => Error,
-): void {
-  if (field.fieldKind === "list") {
-    fields[field.localName] = readList(reader, field, depth);
-    return;
-  }
-  if (field.oneof !== undefined && Object.hasOwn(fields, field.oneof.localName)) throw alreadySet();
-  const value = readValue(reader, field, depth);
-  if (value === IGNORED) return;
-  if (field.oneof === undefined) fields[field.localName] = value;
-  else fields[field.oneof.localName] = { case: field.localName, value };
-}
-
-function readList(reader: JsonReader, field: DescField & { fieldKind: "list" }, depth: number): unknown[] {
-  if (!reader.is("[")) throw reader.unexpected();
-  const list: unknown[] = [];
-  reader.advance();
-  while (!reader.is("]")) {
-    const value = readValue(reader, field, depth);
-    if (value !== IGNORED) list.push(value);
-    reader.advance();
-    if (reader.is(",")) reader.advance();
-  }
-  return list;
-}
-
-function readValue(reader: JsonReader, field: DescField, depth: number): unknown {
-  if (field.message !== undefined) return readMessage(reader, field.message, depth + 1);
-  if (field.enum !== undefined) return readEnum(reader, field, field.enum);
-  return readScalar(reader, field);
-}
-
 function invalidValue(reader: JsonReader, field: DescField, type: string): Error {
   return reader.error(`invalid value for ${type} field ${field.jsonName}: ${reader.quoted()}`);
 }
 
-function readEnum(reader: JsonReader, field: DescField, desc: DescEnum): number | typeof IGNORED {
+function readEnum(reader: JsonReader, field: DescField, desc: DescEnum): bigint | typeof IGNORED {
   if (reader.is("string")) {
     const name = reader.string();
-    return desc.values.find((value) => value.name === name)?.number ?? IGNORED;
+    const value = desc.values.find((each) => each.name === name);
+    return value === undefined ? IGNORED : BigInt(value.number);
   }
   const number = reader.is("number") ? parseInteger(reader.raw) : undefined;
   if (number === undefined || BigInt.asIntN(32, number) !== number) throw invalidValue(reader, field, "enum");
-  return Number(number);
+  return number;
 }
 
-function readScalar(reader: JsonReader, field: DescField): unknown {
+/** Numbers of any kind as they are encoded: an integer. */
+function readScalar(reader: JsonReader, field: DescField): bigint | Uint8Array | typeof IGNORED {
+  if (field.enum !== undefined) return readEnum(reader, field, field.enum);
   switch (field.scalar) {
     case ScalarType.BYTES: {
       const bytes = reader.is("string") ? decodeBase64(reader.string()) : undefined;
@@ -145,18 +250,18 @@ function readScalar(reader: JsonReader, field: DescField): unknown {
     }
     case ScalarType.STRING:
       if (!reader.is("string")) throw invalidValue(reader, field, "string");
-      return reader.string();
+      return Buffer.from(reader.string());
     case ScalarType.BOOL:
       if (!reader.is("true") && !reader.is("false")) throw invalidValue(reader, field, "bool");
-      return reader.is("true");
+      return reader.is("true") ? 1n : 0n;
     case ScalarType.INT64:
       return readInteger(reader, field, "int64", BigInt.asIntN, 64);
     case ScalarType.UINT64:
       return readInteger(reader, field, "uint64", BigInt.asUintN, 64);
     case ScalarType.INT32:
-      return Number(readInteger(reader, field, "int32", BigInt.asIntN, 32));
+      return readInteger(reader, field, "int32", BigInt.asIntN, 32);
     case ScalarType.UINT32:
-      return Number(readInteger(reader, field, "uint32", BigInt.asUintN, 32));
+      return readInteger(reader, field, "uint32", BigInt.asUintN, 32);
     default:
       // The contract has no other scalar type, and no map: a test goes through all fields that have a route.
       throw new Error(`field ${field.toString()} has a type without a JSON mapping here`);

@@ -5,7 +5,7 @@ import type { GatewayBackend, GatewayCall } from "./backend.ts";
 import { type GatewayRequest, type GatewayResponse, headerValues } from "./exchange.ts";
 import { JsonMappingError } from "./json-reader.ts";
 import { JsonSyntaxError, ValueTooLong } from "./json-scanner.ts";
-import { jsonToMessage } from "./json-to-message.ts";
+import { JsonConversion, jsonToMessage } from "./json-to-message.ts";
 import { escapeForStream, messageToJson } from "./message-to-json.ts";
 import { metadataOf, timeoutOf } from "./metadata.ts";
 import { Outbox } from "./outbox.ts";
@@ -27,6 +27,9 @@ export interface ServeContext {
 /** Base64 makes a third more of bytes; whitespace and escapes may make any number of them, so there is a limit. */
 const JSON_BYTES_PER_MESSAGE_BYTE = 2;
 const JSON_BYTES_BESIDES = 1024 * 1024;
+
+/** Longer request values are converted in slices of as many characters, so that they do not hold the loop up. */
+const SLICE_CHARS = 32 * 1024;
 
 const JSON_TYPE = ["Content-Type", "application/json"] as const;
 const GRPC_TYPE = ["Grpc-Metadata-Content-Type", "application/grpc"] as const;
@@ -86,6 +89,9 @@ export class Exchange implements ValueSink {
   /** The only request message of a method that takes one. */
   #message: Uint8Array | undefined;
   #requestIsOver = false;
+  #isConverting = false;
+  /** The call has no use for requests yet. */
+  #callIsBusy = false;
   /** The only response message of a method that gives one. */
   #reply: Reply | undefined;
   #headSent = false;
@@ -177,10 +183,43 @@ export class Exchange implements ValueSink {
 
   onValue(value: Uint8Array): void {
     try {
-      this.#send(jsonToMessage(this.#method.request, value));
+      if (value.length <= SLICE_CHARS) this.#send(jsonToMessage(this.#method.request, value));
+      else this.#convertSlice(new JsonConversion(this.#method.request, value));
     } catch (error) {
       this.onBadBody(error);
     }
+  }
+
+  /** What follows in the body waits until the value before it has become a message. */
+  #convertSlice(conversion: JsonConversion): void {
+    if (conversion.step(SLICE_CHARS)) {
+      this.#send(conversion.message);
+      return;
+    }
+    this.#isConverting = true;
+    this.#updateReading();
+    this.#context.clock.soon(() => this.#guard(() => this.#goOnConverting(conversion)));
+  }
+
+  #goOnConverting(conversion: JsonConversion): void {
+    if (this.#over) return;
+    this.#isConverting = false;
+    try {
+      this.#convertSlice(conversion);
+    } catch (error) {
+      this.onBadBody(error);
+    }
+    this.#updateReading();
+  }
+
+  #updateReading(): void {
+    if (this.#isConverting || this.#callIsBusy) this.#values.pause();
+    else this.#values.resume();
+  }
+
+  #setCallBusy(isBusy: boolean): void {
+    this.#callIsBusy = isBusy;
+    this.#updateReading();
   }
 
   #send(message: Uint8Array): void {
@@ -233,8 +272,8 @@ export class Exchange implements ValueSink {
     const call = backend.start(this.#method.path, this.#metadata, remainingMs, {
       onMessage: (bytes) => this.#guard(() => this.#receive(bytes)),
       onParts: (parts, release) => this.#guard(() => this.#receiveParts(parts, release)),
-      onPauseReading: () => this.#values.pause(),
-      onResumeReading: () => this.#guard(() => this.#values.resume()),
+      onPauseReading: () => this.#setCallBusy(true),
+      onResumeReading: () => this.#guard(() => this.#setCallBusy(false)),
       onEnd: (code, message) => this.#guard(() => this.#finish(code, message)),
     });
     this.#call = call;
