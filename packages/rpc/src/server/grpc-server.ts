@@ -19,7 +19,10 @@ import { ServerConnection } from "./server-connection.ts";
 const STREAM_WINDOW_BYTES = 65_535;
 /** What may be on its way on a connection. It is taken out of the socket at once, so no memory stands behind it. */
 const CONNECTION_WINDOW_BYTES = 4_194_304;
-/** A connection has room for so many messages of the largest size, on the way in and on the way out. */
+/**
+ * A connection has room for so many messages of the largest size: of each kind that waits, on the way in and on the way
+ * out.
+ */
 const MESSAGES_PER_ROOM = 64;
 
 /** Handles a unary call. `message` is borrowed: it is valid only until the handler returns. */
@@ -97,6 +100,7 @@ export class GrpcServer {
       ...DEFAULT_LIMITS,
       streamWindowBytes: STREAM_WINDOW_BYTES,
       connectionWindowBytes: CONNECTION_WINDOW_BYTES,
+      maxHeldBytes: roomBytes,
       maxAssemblyBytes: roomBytes,
       maxQueuedBytes: roomBytes,
       ...options.limits,

@@ -98,6 +98,21 @@ test("a long read of history yields, and watchers get new changes meanwhile", ()
   );
 });
 
+test("large messages count for more, so that a turn encodes a bounded number of bytes", () => {
+  const harness = new Harness();
+  const client = harness.open();
+  client.create({ key: "foo" });
+  client.sink.take();
+  const value = "x".repeat(1_048_576);
+  for (let i = 0; i < 24; i++) harness.store.put("foo", value);
+  assert.equal(client.sink.messages.length, 16);
+  const mods = client.read().flatMap(({ events }) => events.map(({ mod }) => mod));
+  assert.deepEqual(
+    mods,
+    Array.from({ length: 24 }, (_, i) => i + 2),
+  );
+});
+
 test("more messages than a turn may have wait for the next turn, in order", () => {
   const harness = new Harness();
   const clients = Array.from({ length: 3000 }, () => harness.open());

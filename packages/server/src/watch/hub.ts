@@ -33,6 +33,8 @@ const failpointBeforeSend =
 
 /** Messages a turn of the loop may produce before the rest waits for the next turn; about two milliseconds. */
 const MESSAGES_PER_TURN = 4096;
+/** A message that is encoded counts once more for each so many bytes of it: 16 MiB are a turn. */
+const BYTES_PER_MESSAGE = 4096;
 const RECENT_TRANSACTIONS = 8192;
 const RECENT_BYTES = 8 * 1024 * 1024;
 
@@ -242,7 +244,7 @@ export class WatchHub {
         sent += 1;
       }
     }
-    if (sent > 0) this.countMessages(sent);
+    if (sent > 0) this.countMessages(sent, (plain?.encodedBytes ?? 0) + (full?.encodedBytes ?? 0));
   }
 
   private deliverMany(main: number, events: readonly WatchEvent[]): void {
@@ -250,6 +252,7 @@ export class WatchHub {
     this.match(main, events);
     // Watchers that match the same changes share a body.
     const bodies = new Map<string, EventsBody>();
+    let encodedBytes = 0;
     for (let t = 0; t < touched.length; t++) {
       const watcher = touched[t]!;
       const matched = watcher.matched!;
@@ -261,9 +264,12 @@ export class WatchHub {
         continue;
       }
       watcher.next = main + 1;
-      stream.sendBody(watcher, this.bodyOf(main, matched, watcher.options.prevKv, bodies));
+      const body = this.bodyOf(main, matched, watcher.options.prevKv, bodies);
+      const before = body.encodedBytes;
+      stream.sendBody(watcher, body);
+      encodedBytes += body.encodedBytes - before;
     }
-    if (touched.length > 0) this.countMessages(touched.length);
+    if (touched.length > 0) this.countMessages(touched.length, encodedBytes);
     touched.length = 0;
   }
 
@@ -319,8 +325,8 @@ export class WatchHub {
     this.delivered = current;
   }
 
-  private countMessages(sent: number): void {
-    this.turnMessages += sent;
+  private countMessages(sent: number, encodedBytes: number): void {
+    this.turnMessages += sent + Math.floor(encodedBytes / BYTES_PER_MESSAGE);
     if (this.turnOpen) return;
     this.turnOpen = true;
     this.clock.soon(() => this.nextTurn());
