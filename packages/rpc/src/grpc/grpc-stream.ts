@@ -4,12 +4,14 @@ import { FRAME_DATA, FRAME_HEADER_LENGTH } from "../http2/protocol.ts";
 import { HIGH_WATER_BYTES } from "../http2/send-scheduler.ts";
 import {
   AWAITS_ROOM,
+  CALL_WAITS,
   DRAIN_OWED,
   END_QUEUED,
   GONE,
   Http2Stream,
   LOCAL_CLOSED,
   READING_PAUSED,
+  USES_ROOM,
 } from "../http2/stream.ts";
 import { deflate, INFLATE_FAILED, INFLATED_TOO_LARGE, type InflateResult, inflate } from "./compression.ts";
 import { GrowingBytes } from "./growing-bytes.ts";
@@ -40,10 +42,6 @@ export abstract class GrpcStream extends Http2Stream implements RoomUser {
   #inflating = false;
   #delivering = false;
   #pausedByCaller = false;
-  /** The call has not begun: too much else waits to be sent. */
-  #waiting = false;
-  /** The message that is being received is in the connection's room, or waits for it. */
-  #usesRoom = false;
 
   constructor(connection: Http2Connection, id: number) {
     super(connection, id);
@@ -62,12 +60,12 @@ export abstract class GrpcStream extends Http2Stream implements RoomUser {
   abstract get maxReceiveBytes(): number;
 
   override onData(bytes: Uint8Array, start: number, end: number, endStream: boolean): void {
-    if (this.#held !== undefined || this.#delivering || this.#isStopped) {
+    if (this.#held !== undefined || this.#delivering || (this.state & READING_PAUSED) !== 0) {
       this.#hold(bytes, start, end, endStream);
       return;
     }
     const position = this.#process(bytes, start, end);
-    if (this.receivingEnded || (position === end && !endStream)) return;
+    if ((position === end && !endStream) || this.receivingEnded) return;
     if (this.#isStopped) this.#hold(bytes, position, end, endStream);
     else this.#processEnd();
   }
@@ -80,7 +78,8 @@ export abstract class GrpcStream extends Http2Stream implements RoomUser {
   /** Delivers what is there until reading stops; returns the position after it. */
   #process(bytes: Uint8Array, start: number, end: number): number {
     let position = start;
-    while (position < end && !this.receivingEnded && !this.#isStopped) {
+    while (position < end && !this.receivingEnded) {
+      if ((this.state & READING_PAUSED) !== 0 || this.#inflating) break;
       if (this.#reader === undefined || this.#reader.empty) {
         const left = end - position - PREFIX_LENGTH;
         if (left >= 0 && bytes[position] === 0) {
@@ -138,7 +137,7 @@ export abstract class GrpcStream extends Http2Stream implements RoomUser {
   /** The message is larger than the window, so it is not received before there is room for all of it. */
   #enterRoom(reader: MessageReader): void {
     const { connection } = this;
-    this.#usesRoom = true;
+    this.state |= USES_ROOM;
     if (connection.messageRoom.enter(this, reader.length)) {
       connection.openStreamWindow(this, reader.missing);
     } else {
@@ -153,9 +152,8 @@ export abstract class GrpcStream extends Http2Stream implements RoomUser {
   }
 
   #leaveRoom(): void {
-    if (!this.#usesRoom) return;
-    this.#usesRoom = false;
-    this.state &= ~AWAITS_ROOM;
+    if ((this.state & USES_ROOM) === 0) return;
+    this.state &= ~(USES_ROOM | AWAITS_ROOM);
     this.connection.messageRoom.leave(this);
   }
 
@@ -225,16 +223,16 @@ export abstract class GrpcStream extends Http2Stream implements RoomUser {
 
   /** Holds what comes until the connection's other answers leave room for this call. */
   waitForRoom(): void {
-    this.#waiting = true;
+    this.state |= CALL_WAITS;
     super.pauseReading();
     this.connection.callRoom.enter(() => {
-      this.#waiting = false;
+      this.state &= ~CALL_WAITS;
       this.#releaseHeld();
     });
   }
 
   #releaseHeld(): void {
-    if (this.#pausedByCaller || this.#waiting || this.#inflating) return;
+    if (this.#pausedByCaller || this.#inflating || (this.state & CALL_WAITS) !== 0) return;
     this.state &= ~READING_PAUSED;
     // Whoever delivers goes on by itself.
     if (this.#delivering) return;

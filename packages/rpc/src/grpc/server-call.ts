@@ -10,6 +10,7 @@ import {
 } from "../http2/protocol.ts";
 import {
   type AbortOrigin,
+  ANSWER_ASKED_FOR_ROOM,
   GONE,
   HEADERS_SENT,
   LOCAL_CLOSED,
@@ -123,8 +124,6 @@ export class ServerCallStream extends GrpcStream implements ServerCall, Expiring
   #trailers: [string, string][] | undefined = undefined;
   #status: number = Code.OK;
   #statusMessage = "";
-  /** It is one of the connection's answers in the making that asked for room. */
-  #hasAskedForRoom = false;
 
   constructor(owner: ServerConnection, id: number, block: HeaderBlock, head: CallHead<Route>) {
     super(owner.connection, id);
@@ -283,7 +282,7 @@ export class ServerCallStream extends GrpcStream implements ServerCall, Expiring
   }
 
   #chooseQueue(answerBytes: number): void {
-    if (this.#hasAskedForRoom) {
+    if ((this.state & ANSWER_ASKED_FOR_ROOM) !== 0) {
       this.queueKind = QUEUE_OF_LARGE_ANSWER;
       return;
     }
@@ -296,7 +295,7 @@ export class ServerCallStream extends GrpcStream implements ServerCall, Expiring
     connection.answerRoom.enter(() => {
       if (this.ended) return;
       connection.answersInTheMaking++;
-      this.#hasAskedForRoom = true;
+      this.state |= ANSWER_ASKED_FOR_ROOM;
       begin();
     });
   }
@@ -469,8 +468,8 @@ export class ServerCallStream extends GrpcStream implements ServerCall, Expiring
       this.#deadline = undefined;
     }
     this.dropInput();
-    if (this.#hasAskedForRoom) {
-      this.#hasAskedForRoom = false;
+    if ((this.state & ANSWER_ASKED_FOR_ROOM) !== 0) {
+      this.state &= ~ANSWER_ASKED_FOR_ROOM;
       this.connection.answersInTheMaking--;
       if (!this.connection.answerRoom.isEmpty) this.connection.requestFlush();
     }

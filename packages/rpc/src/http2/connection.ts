@@ -673,6 +673,13 @@ export class Http2Connection extends SendScheduler implements FrameSink {
     return more;
   }
 
+  /** A new call has to wait in `callRoom`. */
+  get holdsCalls(): boolean {
+    // Nearly always the first two comparisons are all.
+    if (this.callRoom.isEmpty && this.queued[QUEUE_OF_ANSWER] <= this.limits.maxQueuedBytes) return false;
+    return this.callRoom.isFull;
+  }
+
   /** Lets calls and answers begin that there is room for by now. */
   recheckRooms(): void {
     if (!this.callRoom.isEmpty) this.callRoom.recheck();

@@ -24,6 +24,12 @@ export const HEADERS_RECEIVED = 256;
 export const END_WITH_TRAILERS = 512;
 /** Window updates are withheld until there is room for the message that is being received. */
 export const AWAITS_ROOM = 1024;
+/** The message that is being received is in the connection's room, or waits for it. */
+export const USES_ROOM = 2048;
+/** The call has not begun: too much else waits to be sent. */
+export const CALL_WAITS = 4096;
+/** Its answer asked for room, and is in the making. */
+export const ANSWER_ASKED_FOR_ROOM = 8192;
 
 /** What a stream's queue is counted as: the messages of a streaming call, which waits when they are not taken, */
 export const QUEUE_OF_STREAM = 0;

@@ -116,7 +116,7 @@ export class ServerConnection implements ConnectionHandler {
     }
     const call = new ServerCallStream(this, id, block, head);
     connection.addStream(call, block, endStream);
-    if (connection.callRoom.isFull) call.waitForRoom();
+    if (connection.holdsCalls) call.waitForRoom();
     this.#startCall(call, head, endStream);
     return call;
   }

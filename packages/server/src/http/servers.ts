@@ -1,5 +1,5 @@
 import http from "node:http";
-import type { HttpExchange } from "@quorate/rpc";
+import { GrowingBytes, type HttpExchange } from "@quorate/rpc";
 import type { ApiContext } from "../api/context.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { RequestDefects } from "../telemetry/request-defects.ts";
@@ -86,13 +86,13 @@ export function createClientHttp(
 /** What a client sends while the gateway is being loaded. */
 class EarlyBody {
   readonly #exchange: HttpExchange;
-  readonly #chunks: Uint8Array[] = [];
+  readonly #received = new GrowingBytes();
   #ended = false;
 
   constructor(exchange: HttpExchange) {
     this.#exchange = exchange;
     exchange.pauseReading();
-    exchange.onData = (chunk) => this.#chunks.push(chunk.slice());
+    exchange.onData = (chunk) => this.#received.append(chunk, 0, chunk.length);
     exchange.onEnd = () => {
       this.#ended = true;
     };
@@ -105,7 +105,7 @@ class EarlyBody {
 
   /** Hands it to whoever reads the exchange by now. */
   replay(): void {
-    for (const chunk of this.#chunks) this.#exchange.onData?.(chunk);
+    if (this.#received.length > 0) this.#exchange.onData?.(this.#received.take());
     if (this.#ended) this.#exchange.onEnd?.();
     this.#exchange.resumeReading();
   }
