@@ -75,6 +75,52 @@ suite("websocket", () => {
     await until(() => backend.last.isCanceled);
   });
 
+  test("a client whose requests the call does not want yet is held back, and goes on later", async () => {
+    backend.behave = (call, event) => {
+      if (event === "message" && call.sent.length === 1) call.pauseReading();
+    };
+    const client = await new Client("/v3/watch").opened();
+    const request = `{"create_request":{"key":"${"b".repeat(100_000)}"}}`;
+    const total = 400;
+    for (let i = 0; i < total; i++) client.socket.send(request);
+    await until(() => backend.calls.length === 1 && backend.last.sent.length === 1);
+    let left = client.socket.bufferedAmount;
+    for (let still = 0; still < 20; still++) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      if (client.socket.bufferedAmount !== left) still = 0;
+      left = client.socket.bufferedAmount;
+    }
+    assert.ok(left > (total * request.length) / 2, `${left} of ${total * request.length} bytes`);
+    assert.equal(backend.last.sent.length, 1);
+    backend.last.resumeReading();
+    await until(() => backend.last.sent.length === total);
+    client.socket.close();
+    await until(() => backend.last.isCanceled);
+  });
+
+  test("a line of many pieces is one message", async () => {
+    const client = await new Client("/v3/watch").opened();
+    client.socket.send('{"create_request":{}}');
+    await until(() => backend.calls.length === 1);
+    for (let i = 1; i <= 3; i++) {
+      backend.last.reply(WatchResponseSchema, {
+        watchId: BigInt(i),
+        events: Array.from({ length: 20 }, () => ({ kv: { value: new Uint8Array(100_000) } })),
+      });
+    }
+    await until(() => client.got.length === 3);
+    const lines = client.got.map((line) => JSON.parse(line).result);
+    assert.deepEqual(
+      lines.map(({ watch_id, events }) => [watch_id, events.length]),
+      [
+        ["1", 20],
+        ["2", 20],
+        ["3", 20],
+      ],
+    );
+    client.socket.close();
+  });
+
   test("lease keep-alives", async () => {
     backend.behave = (call, event) => {
       if (event === "message") call.reply(LeaseKeepAliveResponseSchema, { ID: 7587n, TTL: 30n });
