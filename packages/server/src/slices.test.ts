@@ -47,7 +47,7 @@ test("work goes on in later turns, in turn with other work, and no turn does mor
   // The turn has spent its share: what begins now gets little of it.
   assert.equal(slices.begin(b).done, false);
   assert.deepEqual(log.splice(0).slice(-2), ["a9", "b0"]);
-  const results = Promise.all([slices.rest(a, () => true), slices.rest(b, () => true)]);
+  const results = Promise.all([slices.rest(a), slices.restWhile(b, () => true)]);
   await clock.turn();
   assert.deepEqual(log.splice(0), ["paused", ...Array.from({ length: 10 }, (_, i) => `a${10 + i}`)]);
   await clock.turn();
@@ -75,7 +75,7 @@ test("work that nobody wants any more is given up", async () => {
   const log: string[] = [];
   const steps = work("a", 25, 100, log);
   slices.begin(steps);
-  const rest = slices.rest(steps, () => false);
+  const rest = slices.restWhile(steps, () => false);
   await clock.turn();
   assert.equal(await rest, undefined);
   assert.equal(log.length, 10);

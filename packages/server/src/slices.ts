@@ -65,11 +65,17 @@ export class Slices {
     return this.#work(steps, false);
   }
 
-  /**
-   * Goes on in later turns to the end. `goesOn` is asked at the beginning of each: when it says no, or throws, the work
-   * is given up; no resolves to undefined.
-   */
-  async rest<Result>(steps: Steps<Result>, goesOn: () => boolean): Promise<Result | undefined> {
+  /** Goes on in later turns to the end. */
+  async rest<Result>(steps: Steps<Result>): Promise<Result> {
+    for (;;) {
+      await this.next();
+      const step = this.#work(steps, true);
+      if (step.done) return step.value;
+    }
+  }
+
+  /** As `rest`; `goesOn` is asked at the beginning of each turn: when it says no, or throws, the work is given up. */
+  async restWhile<Result>(steps: Steps<Result>, goesOn: () => boolean): Promise<Result | undefined> {
     for (;;) {
       await this.next();
       if (!goesOn()) return undefined;

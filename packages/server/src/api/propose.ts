@@ -21,7 +21,7 @@ export function propose<Result>(
   context: ProposeContext,
   field: number,
   request: Uint8Array,
-  apply: (applier: Applier) => Result,
+  apply: (applier: Applier) => Result | Promise<Result>,
 ): Promise<Result> {
   const data = encodeInternalRequest(field, request, context.ids.next(), "", 0);
   checkProposal(context, data);
@@ -32,13 +32,13 @@ export function propose<Result>(
 
 /** A proposal whose outcome, what applying gave or why it was refused, settles a promise. */
 export class PromiseProposal<Result> extends Proposal {
-  readonly #apply: (applier: Applier) => Result;
+  readonly #apply: (applier: Applier) => Result | Promise<Result>;
   readonly #resolve: (result: Result) => void;
   readonly #reject: (error: Error) => void;
 
   constructor(
     data: Uint8Array,
-    apply: (applier: Applier) => Result,
+    apply: (applier: Applier) => Result | Promise<Result>,
     resolve: (result: Result) => void,
     reject: (error: Error) => void,
   ) {
@@ -48,20 +48,39 @@ export class PromiseProposal<Result> extends Proposal {
     this.#reject = reject;
   }
 
-  override apply(applier: Applier): void {
-    let result: Result;
-    try {
-      result = this.#apply(applier);
-    } catch (error) {
-      // Refusals are results; a broken invariant must reach the loop, which stops the member.
-      if (!isRefusal(error)) throw error;
-      this.#reject(error);
-      return;
-    }
-    this.#resolve(result);
+  override apply(applier: Applier): Promise<void> | undefined {
+    return answerWhenApplied(
+      () => this.#apply(applier),
+      (result) => this.#resolve(result),
+      (error) => this.#reject(error),
+    );
   }
 
   override fail(error: Error): void {
     this.#reject(error);
   }
+}
+
+/**
+ * Applies a proposal's operation, in this turn or over several, and answers with the result or why it was refused: refusals
+ * are results; a broken invariant is thrown on, or rejects, and must reach the loop, which stops the member.
+ */
+export function answerWhenApplied<Result>(
+  apply: () => Result | Promise<Result>,
+  answer: (result: Result) => void,
+  refuse: (error: Error) => void,
+): Promise<void> | undefined {
+  const refused = (error: unknown): undefined => {
+    if (!isRefusal(error)) throw error;
+    refuse(error);
+  };
+  let result: Result | Promise<Result>;
+  try {
+    result = apply();
+  } catch (error) {
+    return refused(error);
+  }
+  if (result instanceof Promise) return result.then(answer, refused);
+  answer(result);
+  return undefined;
 }

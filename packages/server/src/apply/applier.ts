@@ -6,9 +6,10 @@ import { followClusterVersion } from "../cluster/storage-version.ts";
 import { RequestError } from "../errors.ts";
 import type { Lessor } from "../lease/lessor.ts";
 import { KvError } from "../mvcc/errors.ts";
-import type { CompactionHandle, MvccStore } from "../mvcc/store.ts";
-import { executeTxn, type TxnOutcome } from "../mvcc/txn/execute.ts";
+import type { CompactionHandle, MvccStore, WriteTxn } from "../mvcc/store.ts";
+import { type TxnOutcome, txnSteps } from "../mvcc/txn/execute.ts";
 import type { Backend } from "../seams/backend.ts";
+import { costOf, type Steps } from "../slices.ts";
 import { LEASE_GRANT_COST_BYTES, putCost, type Quota, txnCost } from "./quota.ts";
 
 export interface PutOutcome {
@@ -26,6 +27,12 @@ export interface DeleteOutcome {
   readonly prevKvs: readonly Uint8Array[];
 }
 
+export interface AppliedTxn {
+  readonly outcome: TxnOutcome;
+  /** As in `PutOutcome`. */
+  readonly overQuota: boolean;
+}
+
 /** What entries change. The applier is the only writer of it. */
 export interface ReplicatedState {
   readonly store: MvccStore;
@@ -39,6 +46,8 @@ export interface ReplicatedState {
 /**
  * Executes committed operations: one entry, one change of the replicated state. Every method does the same on every
  * member; what it throws (`KvError`, `LeaseError`, `RequestError`) is a result like any other and leaves no trace.
+ * What gives a promise takes more than one turn, as much work as it is: until it has settled nothing else may be applied,
+ * and readers see the state before it.
  */
 export class Applier {
   readonly #state: ReplicatedState;
@@ -70,25 +79,33 @@ export class Applier {
     return { revision, prevKv: request.prevKv ? prevKv : undefined, overQuota: !quota.fits(cost) };
   }
 
-  deleteRange(request: DeleteRangeRequest): DeleteOutcome {
+  deleteRange(request: DeleteRangeRequest): DeleteOutcome | Promise<DeleteOutcome> {
     this.#refuseIfCorrupt();
+    return this.#inSlices(this.#deleteRangeSteps(request));
+  }
+
+  *#deleteRangeSteps({ key, rangeEnd, prevKv }: DeleteRangeRequest): Steps<DeleteOutcome> {
     const { store, lessor } = this.#state;
     const txn = store.beginWrite();
     const prevKvs: Uint8Array[] = [];
-    const deleted = txn.deleteRange(
-      request.key,
-      request.rangeEnd,
-      request.prevKv ? prevKvs : undefined,
-      (attached) => lessor.detach(attached),
-    );
+    const kept = prevKv ? prevKvs : undefined;
+    const onDetach = (attached: Uint8Array) => lessor.detach(attached);
+    const deleted =
+      rangeEnd.length === 0
+        ? txn.deleteRange(key, rangeEnd, kept, onDetach)
+        : yield* txn.hiding(txn.deleteRangeSteps(key, rangeEnd, kept, onDetach));
     return { revision: txn.end(), deleted, prevKvs };
   }
 
-  txn(request: TxnRequest): { outcome: TxnOutcome; overQuota: boolean } {
-    const { store, lessor, quota } = this.#state;
+  txn(request: TxnRequest): AppliedTxn | Promise<AppliedTxn> {
     const cost = txnCost(request);
     this.#refuseUnderAlarms(cost);
-    const outcome = executeTxn(store, request, {
+    return this.#inSlices(this.#txnSteps(request, cost));
+  }
+
+  *#txnSteps(request: TxnRequest, cost: number): Steps<AppliedTxn> {
+    const { store, lessor, quota } = this.#state;
+    const outcome = yield* txnSteps(store, request, {
       leaseExists: (lease) => lessor.has(lease),
       onPut: (key, lease) => this.#attach(key, lease),
       onDelete: (key) => lessor.detach(key),
@@ -110,13 +127,21 @@ export class Applier {
   }
 
   /** Deletes the lease and its keys in one transaction; returns the revision afterwards. */
-  leaseRevoke(id: bigint): number {
+  leaseRevoke(id: bigint): number | Promise<number> {
     this.#refuseIfCorrupt();
+    return this.#inSlices(this.#revokeSteps(id));
+  }
+
+  *#revokeSteps(id: bigint): Steps<number> {
     const { store, lessor } = this.#state;
-    const keys = lessor.applyRevoke(id);
+    const keys = yield* lessor.sortedKeysSteps(id);
     const txn = store.beginWrite();
-    for (const key of keys) txn.deleteRange(key, NO_RANGE_END);
-    return txn.end();
+    yield* txn.hiding(deleteSteps(txn, keys));
+    // The lease and its keys are gone in the same turn.
+    const detached = lessor.applyRevokeOfDeleted(id);
+    const revision = txn.end();
+    yield* detached;
+    return revision;
   }
 
   leaseCheckpoint(checkpoints: readonly { id: bigint; remainingTtlSeconds: number }[]): void {
@@ -148,6 +173,13 @@ export class Applier {
     this.#state.membership.applyAttributes(id, name, clientUrls);
   }
 
+  /** At once when that is little work, else the rest in later turns. */
+  #inSlices<Result>(steps: Steps<Result>): Result | Promise<Result> {
+    const { applying } = this.#state.store;
+    const step = applying.begin(steps);
+    return step.done ? step.value : applying.rest(steps);
+  }
+
   #attach(key: Uint8Array, lease: bigint): void {
     if (lease !== 0n) this.#state.lessor.attach(key, lease);
     else this.#state.lessor.detach(key);
@@ -167,3 +199,12 @@ export class Applier {
 export const AlarmAction = { GET: 0, ACTIVATE: 1, DEACTIVATE: 2 } as const;
 
 const NO_RANGE_END = new Uint8Array(0);
+
+function* deleteSteps(txn: WriteTxn, keys: readonly Uint8Array[]): Steps<void> {
+  for (let i = 0; i < keys.length; i++) {
+    txn.deleteRange(keys[i]!, NO_RANGE_END);
+    if (i % DELETES_BETWEEN_YIELDS === DELETES_BETWEEN_YIELDS - 1) yield costOf(DELETES_BETWEEN_YIELDS, 0);
+  }
+}
+
+const DELETES_BETWEEN_YIELDS = 256;

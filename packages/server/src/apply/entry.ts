@@ -25,20 +25,19 @@ import { applyV2Request, isV2Path } from "./v2-request.ts";
 
 /**
  * Executes an entry that nobody on this member waits for: one that another member proposed, or that is replayed from
- * the log. Throws what the applier throws for refusals, and `WireError` for a payload that is none.
+ * the log. Throws what the applier throws for refusals, and `WireError` for a payload that is none. What takes more than
+ * one turn gives a promise, which may reject with the same.
  */
-export function applyEncoded(applier: Applier, data: Uint8Array): void {
+export function applyEncoded(applier: Applier, data: Uint8Array): Promise<unknown> | undefined {
   const { field, body } = decodeInternalRequest(data);
   switch (field) {
     case InternalField.put:
       applier.put(decodePutRequest(body));
       break;
     case InternalField.deleteRange:
-      applier.deleteRange(decodeDeleteRangeRequest(body));
-      break;
+      return promiseIn(applier.deleteRange(decodeDeleteRangeRequest(body)));
     case InternalField.txn:
-      applier.txn(decodeTxnRequest(body));
-      break;
+      return promiseIn(applier.txn(decodeTxnRequest(body)));
     case InternalField.compaction:
       applier.compact(saturate(decode(CompactionRequestSchema, body).revision));
       break;
@@ -48,8 +47,7 @@ export function applyEncoded(applier: Applier, data: Uint8Array): void {
       break;
     }
     case InternalField.leaseRevoke:
-      applier.leaseRevoke(decodeLeaseId(body));
-      break;
+      return promiseIn(applier.leaseRevoke(decodeLeaseId(body)));
     case InternalField.leaseCheckpoint:
       applier.leaseCheckpoint(
         decode(LeaseCheckpointRequestSchema, body).checkpoints.map((checkpoint) => ({
@@ -98,4 +96,8 @@ export function applyEncoded(applier: Applier, data: Uint8Array): void {
     default:
       throw new Error(`log entry with an operation that this release does not know (field ${field})`);
   }
+  return undefined;
 }
+
+const promiseIn = (outcome: unknown): Promise<unknown> | undefined =>
+  outcome instanceof Promise ? outcome : undefined;

@@ -361,6 +361,44 @@ export function backendContract(name: string, subject: Subject): void {
     await whole.close();
   });
 
+  contract(
+    "an entry that takes several turns is committed as a whole, whoever asks",
+    async (backend, clock) => {
+      backend.setConsistentIndex(1, 1);
+      backend.putRevision(2, 0, false, bytes("a"));
+      backend.entryApplied();
+      backend.setConsistentIndex(2, 1);
+      backend.putRevision(3, 0, false, bytes("b"));
+      backend.entryPaused();
+      backend.commit();
+      clock.advance(1000);
+      await turn();
+      backend.putRevision(3, 1, false, bytes("c"));
+      backend.commit();
+      const half = await subject.crash(backend);
+      assert.equal(half.consistentIndex, 0, "nothing may be in the file yet");
+      assert.deepEqual(scanned(half), []);
+      half.setConsistentIndex(2, 1);
+      half.putRevision(3, 0, false, bytes("b"));
+      half.entryPaused();
+      half.commit();
+      half.putRevision(3, 1, false, bytes("c"));
+      assert.deepEqual(scanned(half), ["3.0=b", "3.1=c"]);
+      const flushed = half.flushed();
+      half.entryApplied();
+      await subject.settle(half, clock);
+      await flushed;
+      const whole = await subject.crash(half);
+      assert.equal(whole.consistentIndex, 2);
+      assert.deepEqual(scanned(whole), ["3.0=b", "3.1=c"]);
+      whole.setConsistentIndex(3, 1);
+      whole.putRevision(4, 0, false, bytes("d"));
+      whole.entryPaused();
+      whole.commit();
+      await whole.close();
+    },
+  );
+
   contract("the interval commits when no entry is under way", async (backend, clock) => {
     backend.setConsistentIndex(5, 1);
     backend.putRevision(2, 0, false, bytes("a"));

@@ -29,6 +29,7 @@ export class CommitSchedule {
   #timer: Timer | undefined;
   #due = false;
   #insideEntry = false;
+  #isEntryPaused = false;
   #holds = 0;
 
   /** `commit` is called when a commit is due and allowed; it may find that it has nothing to do. */
@@ -40,7 +41,12 @@ export class CommitSchedule {
 
   /** No entry is half applied now. */
   get allowed(): boolean {
-    return !this.#insideEntry && this.#holds === 0;
+    return !this.#insideEntry && this.#holds === 0 && !this.#isEntryPaused;
+  }
+
+  /** An entry that takes more than one turn is half applied: no commit may begin, whoever asks for it. */
+  get isEntryPaused(): boolean {
+    return this.#isEntryPaused;
   }
 
   get due(): boolean {
@@ -60,8 +66,14 @@ export class CommitSchedule {
     this.#insideEntry = true;
   }
 
+  /** The entry goes on in another turn. */
+  entryPaused(): void {
+    this.#isEntryPaused = true;
+  }
+
   entryApplied(): void {
     this.#insideEntry = false;
+    this.#isEntryPaused = false;
     if (this.#due && this.#holds === 0) this.#commit();
   }
 
@@ -88,6 +100,7 @@ export class CommitSchedule {
   /** A commit of all that was pending has begun. */
   committing(): void {
     this.#insideEntry = false;
+    this.#isEntryPaused = false;
     this.#due = false;
     this.#timer?.cancel();
     this.#timer = undefined;

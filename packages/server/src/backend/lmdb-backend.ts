@@ -218,6 +218,10 @@ export class LmdbBackend implements Backend {
     return this.#consistentTerm;
   }
 
+  entryPaused(): void {
+    this.#schedule.entryPaused();
+  }
+
   entryApplied(): void {
     if (failpoints !== undefined && this.#schedule.changed) {
       writeBackWithFailpoints(failpoints, this.#options.clock, this.#schedule);
@@ -227,6 +231,10 @@ export class LmdbBackend implements Backend {
   }
 
   commit(): void {
+    if (this.#schedule.isEntryPaused) {
+      this.#commitWanted = true;
+      return;
+    }
     this.#schedule.entryEnded();
     this.#startCommit();
   }
@@ -581,7 +589,8 @@ export class LmdbBackend implements Backend {
 
   /** Makes durable what is pending now, and begins no commit after that, whoever writes. */
   async #commitLast(): Promise<void> {
-    this.commit();
+    if (!this.#schedule.isEntryPaused) this.commit();
+    else this.#commitWanted = false;
     try {
       if (this.#failure !== undefined) throw this.#failure;
       await new Promise<void>((resolve, reject) => {

@@ -40,6 +40,8 @@ export class MemoryBackend implements Backend {
   #pending: MemoryChange[] = [];
   #pendingBytes = 0;
   #sealedIndex = 0;
+  /** `commit()` was called while an entry was half applied. */
+  #commitWanted = false;
   /** Sealed since the commit under way began: the next commit. */
   #sealed: MemoryChange[] = [];
   #sealedBytes = 0;
@@ -178,12 +180,19 @@ export class MemoryBackend implements Backend {
     return this.#live.consistentTerm;
   }
 
+  entryPaused(): void {
+    this.#schedule.entryPaused();
+  }
+
   entryApplied(): void {
     this.#schedule.entryApplied();
+    if (this.#commitWanted) this.commit();
   }
 
   commit(): void {
     assert(this.#open, "backend in use");
+    this.#commitWanted = this.#schedule.isEntryPaused;
+    if (this.#commitWanted) return;
     this.#schedule.committing();
     this.#sizeBytes = Math.max(this.#sizeBytes, this.#live.inUseBytes);
     for (const change of this.#pending) this.#sealed.push(change);
@@ -197,8 +206,9 @@ export class MemoryBackend implements Backend {
   }
 
   flushed(): Promise<void> {
-    if (this.#committing === undefined) return Promise.resolve();
-    const commit = this.#sealed.length > 0 ? this.#commits + 1 : this.#commits;
+    if (this.#committing === undefined && !this.#commitWanted) return Promise.resolve();
+    const isAnotherWanted = this.#sealed.length > 0 || this.#commitWanted;
+    const commit = isAnotherWanted ? this.#commits + 1 : this.#commits;
     return new Promise((resolve, reject) => this.#afterCommit.add(commit, resolve, reject));
   }
 
@@ -240,7 +250,7 @@ export class MemoryBackend implements Backend {
 
   async close(): Promise<void> {
     if (!this.#open) return;
-    this.commit();
+    if (!this.#schedule.isEntryPaused) this.commit();
     this.#schedule.close();
     this.#open = false;
     while (this.#committing !== undefined) this.#committed();

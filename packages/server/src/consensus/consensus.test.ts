@@ -30,6 +30,9 @@ class Driven {
   readonly fatal: string[] = [];
   backlogBytes = 0;
   logBytes = 0;
+  /** The entry that takes more than one turn, and its end. */
+  longEntry = 0;
+  endLongEntry: () => void = () => {};
   readonly node: RawNode;
   readonly consensus: Consensus;
   readonly #storage = new MemoryStorage();
@@ -41,6 +44,10 @@ class Driven {
       applyEntry: (entry: Entry, proposal: Proposal | undefined) => {
         this.applied.push(entry.index);
         proposal?.apply(undefined as never);
+        if (entry.index !== this.longEntry) return undefined;
+        return new Promise<void>((resolve) => {
+          this.endLongEntry = resolve;
+        });
       },
     };
     this.node = newNode(LOCAL_ID, voters, this.#storage);
@@ -223,6 +230,52 @@ describe("applying", () => {
     member.backlogBytes = 0;
     member.consensus.tick();
     assert.deepEqual(member.applied, [2, 3]);
+  });
+
+  test("waits for the end of an entry that takes more than one turn; votes and acknowledgements go on", async () => {
+    const member = new Driven();
+    member.longEntry = 2;
+    member.receiveEntries([2, 3], 10, 3);
+    member.finishWrites();
+    member.receiveEntries([4], 10, 4);
+    member.finishWrites();
+    assert.deepEqual(member.applied, [2]);
+    assert.equal(member.consensus.appliedIndex, 1, "nobody may think that it has been applied");
+    assert.equal(member.sentOf(MessageType.MsgAppResp).at(-1)?.index, 4, "what is durable is acknowledged");
+    const reached = member.consensus.waitApplied(2, 1000);
+    member.consensus.tick();
+    member.consensus.backlogShrank();
+    assert.deepEqual(member.applied, [2]);
+    member.endLongEntry();
+    await member.consensus.entryEnded();
+    assert.equal(await reached, true);
+    assert.deepEqual(member.applied, [2, 3, 4]);
+    assert.equal(member.consensus.appliedIndex, 4);
+  });
+
+  test("ends an entry that is half applied before a snapshot takes its place, and skips what is behind it", async () => {
+    const member = new Driven();
+    member.longEntry = 2;
+    member.receiveEntries([2, 3], 10, 3);
+    member.finishWrites();
+    const confState = { voters: [LOCAL_ID, 2n, 3n], learners: [], votersOutgoing: [], learnersNext: [] };
+    const metadata = { index: 9, term: 2, confState: { ...confState, autoLeave: false } };
+    const snapshot = { data: new Uint8Array(0), metadata };
+    member.consensus.receive([message(MessageType.MsgSnap, 2n, { term: 2, snapshot })]);
+    let isEnded = false;
+    const ended = member.consensus.entryEnded().then(() => {
+      isEnded = true;
+    });
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(isEnded, false, "the snapshot has to wait");
+    member.endLongEntry();
+    await ended;
+    member.consensus.snapshotInstalled(metadata);
+    member.finishWrites();
+    member.receiveEntries([10], 10, 10);
+    member.finishWrites();
+    assert.deepEqual(member.applied, [2, 10]);
+    assert.deepEqual(member.fatal, []);
   });
 
   test("takes no more entries when the log in memory is full, and asks for them again later", () => {

@@ -98,7 +98,7 @@ export class Consensus {
     const failpoint = new ApplyFailpoint(options.clock, () => this.#guarded(() => this.#goOn()));
     this.#applies = new ApplyQueue(
       (next) => failpoint.holds(next) || this.#limits.holdsApplying,
-      (next) => this.#apply(next),
+      (next) => this.#apply(next, 0),
     );
     this.#reads = new ReadIndexRounds(options.ids, options.requestTimeoutMs, (context) => {
       this.#node.readIndex(context);
@@ -243,6 +243,11 @@ export class Consensus {
     });
   }
 
+  /** Resolves when no entry is half applied. */
+  async entryEnded(): Promise<void> {
+    while (this.#applies.entryEnds !== undefined) await this.#applies.entryEnds;
+  }
+
   /** The state of a received snapshot is in force from now on. */
   snapshotInstalled({ index, term }: SnapshotMetadata): void {
     this.#guarded(() => {
@@ -329,6 +334,7 @@ export class Consensus {
       this.#appliedWaiters.stop();
       this.#commitUpdates.stop();
     }
+    await this.entryEnded();
     await this.#writer.whenIdle();
     this.#writer.writeDeferred();
   }
@@ -557,8 +563,9 @@ export class Consensus {
     }
   }
 
-  #apply({ entries, responses }: Message): void {
-    for (let i = 0; i < entries.length; i++) {
+  #apply(message: Message, from: number): void {
+    const { entries, responses } = message;
+    for (let i = from; i < entries.length; i++) {
       const entry = entries[i]!;
       if (entry.index !== this.#appliedIndex + 1) {
         throw new AssertionFailure(`entry ${entry.index} follows ${this.#appliedIndex}`);
@@ -569,7 +576,14 @@ export class Consensus {
         const { id, error } = this.#events.applyConfChange(entry);
         void this.#writer.persistCommit().then(() => this.#confChanges.settle(id, error));
       } else if (entry.data.length > 0) {
-        this.#events.applyEntry(entry, this.#pending.take(entry) ?? this.#forwarded.take(entry));
+        const proposal = this.#pending.take(entry) ?? this.#forwarded.take(entry);
+        const ends = this.#events.applyEntry(entry, proposal);
+        if (ends !== undefined) {
+          // Whoever waits for what is applied waits for its end.
+          this.#appliedIndex = entry.index - 1;
+          this.#applies.pause(message, this.#whenEnded(ends, message, i));
+          return;
+        }
       } else {
         this.#reads.firstCommitInTerm(this.#clock.nowMs());
         this.#events.firstCommitInTerm(entry, this.#isLeader);
@@ -580,6 +594,26 @@ export class Consensus {
     for (const response of responses) this.#node.step(response);
     // There is room again for what raft would not take.
     if (this.#waiting.size > 0) this.#scheduleTurn();
+  }
+
+  /** Goes on when the entry at `i`, which takes more than one turn, has ended. */
+  #whenEnded(ends: Promise<void>, message: Message, i: number): Promise<void> {
+    const goOn = () => {
+      const isWanted = this.#applies.goOn();
+      this.#guarded(() => {
+        this.#appliedIndex = message.entries[i]!.index;
+        if (isWanted) this.#apply(message, i + 1);
+        if (this.#reads.applied(this.#appliedIndex)) this.#readNext();
+        this.#goOn();
+      });
+    };
+    const fail = (error: Error) => {
+      this.#applies.goOn();
+      this.#guarded(() => {
+        throw error;
+      });
+    };
+    return ends.then(goOn, fail);
   }
 
   #roleChanged(leader: NodeId, isLeader: boolean): void {

@@ -29,7 +29,10 @@ export abstract class Proposal {
     return entry.data === this.data || Buffer.compare(entry.data, this.data) === 0;
   }
 
-  /** Executes the entry's operation on the state and answers. Never throws for what a client did. */
-  abstract apply(applier: Applier): void;
+  /**
+   * Executes the entry's operation on the state and answers. Never fails for what a client did. What takes more than one
+   * turn of the loop gives a promise of its end.
+   */
+  abstract apply(applier: Applier): Promise<void> | undefined;
   abstract fail(error: Error): void;
 }

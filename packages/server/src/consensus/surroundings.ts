@@ -8,8 +8,11 @@ import type { Proposal } from "./proposal.ts";
 
 /** What consensus tells the rest of the member, always on the loop and in log order. */
 export interface ConsensusEvents {
-  /** Applies one committed normal entry with data; `proposal` is there if a caller of this member waits for it. */
-  applyEntry(entry: Entry, proposal: Proposal | undefined): void;
+  /**
+   * Applies one committed normal entry with data; `proposal` is there if a caller of this member waits for it. A promise
+   * means that it takes more than one turn of the loop: nothing else is to be applied until it has resolved.
+   */
+  applyEntry(entry: Entry, proposal: Proposal | undefined): Promise<void> | undefined;
   /** Applies one committed configuration change; `error`: it was refused, as on every member, and had no effect. */
   applyConfChange(entry: Entry): ConfChangeResult;
   /** Applies a leader's first entry of its term, which is empty; `isLeader`: that leader is this member. */

@@ -12,7 +12,7 @@ export class Probe extends Proposal {
     this.leaderOnly = leaderOnly;
   }
 
-  override apply(): void {
+  override apply(): undefined {
     this.outcome = "applied";
   }
 

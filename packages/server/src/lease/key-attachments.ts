@@ -1,6 +1,10 @@
+import { costOf, inOneGo, type Steps } from "../slices.ts";
 import { ByteArena } from "./byte-arena.ts";
 import { CHUNK_SLOTS, FloatColumn, IntColumn } from "./columns.ts";
 import { NONE, SlotIndex } from "./slot-index.ts";
+
+/** Keys copied, or freed, between two yields. */
+const STEP = 256;
 
 /**
  * Which key is attached to which lease, both ways: keys in typed arrays, each also a link of its lease's list. About 45
@@ -64,27 +68,40 @@ export class KeyAttachments {
     if (entry !== NONE) this.drop(entry);
   }
 
-  detachAll(leaseSlot: number): void {
-    for (;;) {
-      const entry = this.firstKey.get(leaseSlot);
-      if (entry === NONE) return;
-      this.drop(entry);
-    }
+  /** Takes the keys away from the lease at once, which may be removed then; the steps free what they occupied. */
+  detachSteps(leaseSlot: number): Steps<void> {
+    const first = this.firstKey.get(leaseSlot);
+    this.firstKey.set(leaseSlot, NONE);
+    return this.freeSteps(first);
   }
 
-  /** The keys of a lease in no particular order, as copies in one buffer. */
+  detachAll(leaseSlot: number): void {
+    inOneGo(this.detachSteps(leaseSlot));
+  }
+
+  /** The keys of a lease in no particular order, as copies. */
   keysOf(leaseSlot: number): Uint8Array[] {
-    let bytes = 0;
-    const first = this.firstKey.get(leaseSlot);
-    for (let entry = first; entry !== NONE; entry = this.next.get(entry)) bytes += this.length.get(entry);
-    const buffer = new Uint8Array(bytes);
+    return inOneGo(this.keysSteps(leaseSlot));
+  }
+
+  /** As `keysOf`. Nothing may be attached or detached meanwhile. */
+  *keysSteps(leaseSlot: number): Steps<Uint8Array[]> {
     const keys: Uint8Array[] = [];
-    let offset = 0;
-    for (let entry = first; entry !== NONE; entry = this.next.get(entry)) {
-      const length = this.length.get(entry);
-      this.arena.copyTo(this.address.get(entry), length, buffer, offset);
-      keys.push(buffer.subarray(offset, offset + length));
-      offset += length;
+    let entry = this.firstKey.get(leaseSlot);
+    while (entry !== NONE) {
+      // Copied into one buffer a step: a view costs a tenth of a small buffer of its own.
+      const stop = this.afterSome(entry);
+      let bytes = 0;
+      for (let each = entry; each !== stop; each = this.next.get(each)) bytes += this.length.get(each);
+      const buffer = new Uint8Array(bytes);
+      let offset = 0;
+      for (; entry !== stop; entry = this.next.get(entry)) {
+        const length = this.length.get(entry);
+        this.arena.copyTo(this.address.get(entry), length, buffer, offset);
+        keys.push(buffer.subarray(offset, offset + length));
+        offset += length;
+      }
+      yield costOf(STEP, bytes);
     }
     return keys;
   }
@@ -97,6 +114,24 @@ export class KeyAttachments {
     this.firstFree = NONE;
     this.used = 0;
     this.live = 0;
+  }
+
+  /** Of a list that no lease has any more. */
+  private *freeSteps(first: number): Steps<void> {
+    let count = 0;
+    for (let entry = first; entry !== NONE; ) {
+      const next = this.next.get(entry);
+      this.free(entry);
+      entry = next;
+      if (++count % STEP === 0) yield costOf(STEP, 0);
+    }
+  }
+
+  /** The entry of the list that comes a step after this one, or `NONE`. */
+  private afterSome(entry: number): number {
+    let stop = entry;
+    for (let i = 0; i < STEP && stop !== NONE; i++) stop = this.next.get(stop);
+    return stop;
   }
 
   private find(key: Uint8Array, hash: number): number {
@@ -112,6 +147,10 @@ export class KeyAttachments {
 
   private drop(entry: number): void {
     this.unlink(entry);
+    this.free(entry);
+  }
+
+  private free(entry: number): void {
     this.index.remove(entry);
     this.arena.release(this.address.get(entry), this.length.get(entry));
     this.next.set(entry, this.firstFree);

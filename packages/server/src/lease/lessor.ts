@@ -2,6 +2,8 @@ import { encodeLeaseKey, encodeLeaseRecord } from "@quorate/wire/hot";
 import { assert } from "../assert.ts";
 import type { Backend } from "../seams/backend.ts";
 import type { Clock, Timer } from "../seams/clock.ts";
+import { inOneGo, type Steps } from "../slices.ts";
+import { type Comparison, sortInSteps } from "../sort-in-steps.ts";
 import { DeadlineHeap } from "./deadline-heap.ts";
 import { LeaseError } from "./errors.ts";
 import { KeyAttachments } from "./key-attachments.ts";
@@ -163,9 +165,26 @@ export class Lessor {
    * Renewals that wait for this are told once the caller's turn is over. Throws LEASE_NOT_FOUND.
    */
   applyRevoke(id: bigint): Uint8Array[] {
+    const keys = inOneGo(this.sortedKeysSteps(id));
+    inOneGo(this.applyRevokeOfDeleted(id));
+    return keys;
+  }
+
+  /** The keys of a lease as `applyRevoke` returns them. No entry may be applied meanwhile. Throws LEASE_NOT_FOUND. */
+  *sortedKeysSteps(id: bigint): Steps<Uint8Array[]> {
+    const keys = yield* this.attachments.keysSteps(this.slotOf(id));
+    const order = Int32Array.from(keys.keys());
+    yield* sortInSteps(order, new KeyComparison(keys));
+    return Array.from(order, (i) => keys[i]!);
+  }
+
+  /**
+   * As `applyRevoke` of a lease whose keys the caller has deleted already. The lease is gone at once; the steps, during
+   * which no other entry may be applied, free what its keys occupied.
+   */
+  applyRevokeOfDeleted(id: bigint): Steps<void> {
     const slot = this.slotOf(id);
-    const keys = this.attachments.keysOf(slot).sort(compareBytes);
-    this.attachments.detachAll(slot);
+    const detached = this.attachments.detachSteps(slot);
     this.expiries.remove(slot);
     this.checkpoints.remove(slot);
     this.table.remove(slot);
@@ -174,7 +193,7 @@ export class Lessor {
     const waiters = this.waiters.get(id);
     this.waiters.delete(id);
     if (waiters !== undefined) for (const waiter of waiters) waiter.reject(new LeaseError("LEASE_NOT_FOUND"));
-    return keys;
+    return detached;
   }
 
   /**
@@ -505,6 +524,23 @@ export class Lessor {
 
   private breath(): Promise<void> {
     return new Promise((resolve) => this.options.clock.soon(resolve));
+  }
+}
+
+/** Of keys, all different. */
+class KeyComparison implements Comparison {
+  readonly mostCost: number;
+  cost = 0;
+  readonly #keys: readonly Uint8Array[];
+
+  constructor(keys: readonly Uint8Array[]) {
+    this.#keys = keys;
+    this.mostCost = 16 + keys.reduce((most, { length }) => Math.max(most, length), 0);
+  }
+
+  compare(a: number, b: number): number {
+    this.cost += this.mostCost;
+    return compareBytes(this.#keys[a]!, this.#keys[b]!);
   }
 }
 

@@ -184,6 +184,7 @@ export function buildParts(surroundings: Surroundings): MemberParts {
       await saveSnapFile(disk, paths.snap, { ...metadata, data });
     },
     installSnapshot: async (snapshot) => {
+      await consensus.entryEnded();
       await installer.install(snapshot);
       // Its content is in the member's own database now.
       await removeOrphans(disk, paths.snap, snapshot.metadata.index + 1);

@@ -54,18 +54,27 @@ export class StateMachine {
     return this.#lastConfChangeIndex;
   }
 
-  applyEntry(entry: Entry, proposal: Proposal | undefined): void {
+  /** A promise when the entry takes more than one turn: nothing else may be applied until it has resolved. */
+  applyEntry(entry: Entry, proposal: Proposal | undefined): Promise<void> | undefined {
     const { backend } = this.#state;
     if (entry.index <= backend.consistentIndex) {
       // What came of the entry is not known any more. Whoever waits for it waits no longer.
       proposal?.fail(new RequestError("TIMEOUT"));
-      return;
+      return undefined;
     }
     backend.setConsistentIndex(entry.index, entry.term);
-    const { slowMs } = this.#options;
     const startedMs = this.#clock.nowMs();
-    if (proposal !== undefined) proposal.apply(this.#applier);
-    else this.#applyForNobody(entry);
+    const ends = proposal === undefined ? this.#applyForNobody(entry) : proposal.apply(this.#applier);
+    if (ends === undefined) {
+      this.#applied(entry, startedMs);
+      return undefined;
+    }
+    backend.entryPaused();
+    return ends.then(() => this.#applied(entry, startedMs));
+  }
+
+  #applied(entry: Entry, startedMs: number): void {
+    const { slowMs } = this.#options;
     const tookMs = this.#clock.nowMs() - startedMs;
     if (tookMs > slowMs) {
       this.#log.warn("apply request took too long", {
@@ -75,7 +84,7 @@ export class StateMachine {
         bytes: entry.data.length,
       });
     }
-    backend.entryApplied();
+    this.#state.backend.entryApplied();
   }
 
   applyConfChange(entry: Entry): ConfChangeResult {
@@ -114,12 +123,15 @@ export class StateMachine {
     backend.entryApplied();
   }
 
-  #applyForNobody(entry: Entry): void {
-    try {
-      applyEncoded(this.#applier, entry.data);
-    } catch (error) {
-      // A refusal is a result like any other. What is no refusal must stop the member: others may have gone on.
+  #applyForNobody(entry: Entry): Promise<void> | undefined {
+    // A refusal is a result like any other. What is no refusal must stop the member: others may have gone on.
+    const refused = (error: unknown): undefined => {
       if (!isRefusal(error)) throw error;
+    };
+    try {
+      return applyEncoded(this.#applier, entry.data)?.then(() => {}, refused);
+    } catch (error) {
+      return refused(error);
     }
   }
 }

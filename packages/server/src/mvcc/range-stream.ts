@@ -5,7 +5,7 @@ import { KvError } from "./errors.ts";
 import { isFromKey } from "./key-range.ts";
 import { countSteps, readChunk, readRevision } from "./range.ts";
 import { recordKey } from "./record.ts";
-import type { StoreState } from "./store-state.ts";
+import { isLatest, type StoreState } from "./store-state.ts";
 
 /** The keys of the first chunk; later chunks grow and shrink towards the message size that is asked for. */
 const FIRST_KEYS = 10;
@@ -87,7 +87,7 @@ function* countInTurns(state: StoreState, request: RangeRequest): Generator<Rang
   const at = readRevision(state, request);
   const { key, rangeEnd } = request;
   const isInterval = rangeEnd.length > 0;
-  if (isInterval && at === state.latestMain) {
+  if (isInterval && isLatest(state, at)) {
     return state.index.countLive(key, isFromKey(rangeEnd) ? undefined : rangeEnd);
   }
   const interval = isInterval ? request : { ...request, rangeEnd: successorOf(key) };

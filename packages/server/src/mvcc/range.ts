@@ -20,7 +20,7 @@ import {
 } from "./range-hits.ts";
 import { RecordList } from "./record-list.ts";
 import { sortSteps } from "./sort-hits.ts";
-import type { StoreState } from "./store-state.ts";
+import { isLatest, type StoreState } from "./store-state.ts";
 
 /** What a range says of the keys beside their records. */
 export interface RangeOutcome {
@@ -153,7 +153,7 @@ export async function restInView<Outcome>(
   const { index } = state;
   const view = state.views.open(at);
   try {
-    return await state.reading.rest(steps, () => {
+    return await state.reading.restWhile(steps, () => {
       if (caller?.ended) throw new KvError("CANCELED");
       if (view.isGivenUp) throw new KvError("COMPACTED");
       return state.index === index;
@@ -218,7 +218,7 @@ export function* rangeSteps(
   mostBytes?: number,
 ): Steps<RangeOutcome> {
   const { index } = state;
-  const latest = at === state.latestMain;
+  const latest = isLatest(state, at);
   if (request.countOnly) {
     const count = latest
       ? index.countLive(request.key, endOf(request))

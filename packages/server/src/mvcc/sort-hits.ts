@@ -1,9 +1,9 @@
 import { decodeKeyValue } from "@quorate/wire/hot";
 import { costOf, type Steps } from "../slices.ts";
+import { type Comparison, sortInSteps } from "../sort-in-steps.ts";
 import { compareBytes } from "./bytes.ts";
 import { createOf, type Hits, recordOf, SortOrder, SortTarget, Tally, versionOf } from "./range-hits.ts";
 import { RecordBlocks } from "./record-blocks.ts";
-import { type Comparison, sortInSteps } from "./sort-in-steps.ts";
 import type { StoreState } from "./store-state.ts";
 
 /** Of a comparison of two numbers, or of what is kept of two values. */

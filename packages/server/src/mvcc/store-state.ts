@@ -8,8 +8,9 @@ import type { ReadViews } from "./read-views.ts";
 export interface StoreState {
   backend: Backend;
   readonly clock: Clock;
-  /** For what reads, and for the work in the background (compaction, hashes, restore). */
+  /** For what reads, for entries, and for the work in the background (compaction, hashes, restore). */
   readonly reading: Slices;
+  readonly applying: Slices;
   readonly background: Slices;
   readonly views: ReadViews;
   index: KeyIndex;
@@ -19,7 +20,14 @@ export interface StoreState {
   compactRevision: number;
   /** Main revision of the newest change in the index: of the open transaction's, else `currentRevision`. */
   latestMain: number;
+  /** The index has changes of a transaction that pauses, above `latestMain`: what it says of the latest is not for readers. */
+  isHalfWritten: boolean;
   readonly counters: StoreCounters;
+}
+
+/** Whether what the index says of the latest revisions is what a reader at `at` sees. */
+export function isLatest(state: StoreState, at: number): boolean {
+  return at === state.latestMain && !state.isHalfWritten;
 }
 
 /** Numbers for metrics, since the process started unless said otherwise. */

@@ -49,7 +49,7 @@ export interface MvccStoreOptions {
   readonly compactionBatchLimit?: number;
   /** Milliseconds that a compaction pauses after each batch. Default 10. */
   readonly compactionSleepMs?: number;
-  /** Of reads and of background work, each. Default: a millisecond a turn. */
+  /** Of reads, of entries and of background work, each. Default: a millisecond a turn. */
   readonly slices?: SliceLimits;
   /** Default: those of the process. */
   readonly failpoints?: CompactionFailpoints;
@@ -96,12 +96,14 @@ export class MvccStore {
       backend,
       clock,
       reading: new Slices(clock, options.slices),
+      applying: new Slices(clock, options.slices),
       background: new Slices(clock, options.slices),
       views: new ReadViews(clock),
       index: new KeyIndex(this.#seeds[0], this.#seeds[1]),
       currentRevision: 1,
       compactRevision: -1,
       latestMain: 1,
+      isHalfWritten: false,
       counters: newCounters(),
     };
     this.#txn = new WriteTxn(this.state, () => this.#listener);
@@ -192,6 +194,11 @@ export class MvccStore {
     return this.state.counters;
   }
 
+  /** For the work of entries. */
+  get applying(): Slices {
+    return this.state.applying;
+  }
+
   /** Who is told of changes; undefined for nobody. */
   setListener(listener: ChangeListener | undefined): void {
     this.#listener = listener;
@@ -256,7 +263,10 @@ export class MvccStore {
     return recordOf(state, found.main, found.sub);
   }
 
-  /** Begins the changes of one entry. The transaction must end in the same turn of the loop. */
+  /**
+   * Begins the changes of one entry. The transaction must end in the same turn of the loop, but for the pauses of what it
+   * hides (`WriteTxn.hiding`).
+   */
   beginWrite(): WriteTxn {
     return this.#txn.begin();
   }

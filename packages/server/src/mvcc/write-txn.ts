@@ -1,10 +1,12 @@
 import { encodeKeyValue, encodeTombstone, type RangeRequest } from "@quorate/wire/hot";
 import { assert } from "../assert.ts";
+import { inOneGo, type Steps } from "../slices.ts";
+import { successorOf } from "./bytes.ts";
 import type { Change, ChangeListener } from "./change.ts";
 import type { FoundRevision } from "./index/key-index.ts";
 import { isFromKey } from "./key-range.ts";
 import { type RangeResult, readRange } from "./range.ts";
-import { recordOf } from "./range-hits.ts";
+import { recordOf, Tally } from "./range-hits.ts";
 import { recordKey } from "./record.ts";
 import type { StoreState } from "./store-state.ts";
 
@@ -71,18 +73,56 @@ export class WriteTxn {
     prevKvs?: Uint8Array[],
     onDetach?: (key: Uint8Array) => void,
   ): number {
+    if (rangeEnd.length > 0) return inOneGo(this.deleteRangeSteps(key, rangeEnd, prevKvs, onDetach));
+    const id = this.#state.index.findLive(key);
+    if (id < 0) return 0;
+    this.#deleteKey(key, id, prevKvs, onDetach);
+    return 1;
+  }
+
+  /** As `deleteRange` of an interval, in steps. */
+  *deleteRangeSteps(
+    key: Uint8Array,
+    rangeEnd: Uint8Array,
+    prevKvs?: Uint8Array[],
+    onDetach?: (key: Uint8Array) => void,
+  ): Steps<number> {
     const { index } = this.#state;
-    if (rangeEnd.length === 0) {
-      const id = index.findLive(key);
-      if (id < 0) return 0;
-      this.#deleteKey(key, id, prevKvs, onDetach);
-      return 1;
+    const end = isFromKey(rangeEnd) ? undefined : rangeEnd;
+    const tally = new Tally(this.#state);
+    let deleted = 0;
+    let walk = index.walk(key, end);
+    while (walk.leaf !== undefined) {
+      const id = walk.id();
+      if (!walk.isDeleted()) {
+        // The order of keys keeps its shape, so the walk may go on.
+        this.#deleteKey(index.entries.borrowKey(id), id, prevKvs, onDetach);
+        deleted += 1;
+      }
+      walk.next();
+      if (!tally.item()) continue;
+      const resumeAt = successorOf(index.entries.borrowKey(id));
+      if (yield* tally.report()) walk = index.walk(resumeAt, end);
     }
-    const ids: number[] = [];
-    const walk = index.walk(key, isFromKey(rangeEnd) ? undefined : rangeEnd);
-    for (; walk.leaf !== undefined; walk.next()) if (!walk.isDeleted()) ids.push(walk.id());
-    for (const id of ids) this.#deleteKey(index.entries.borrowKey(id), id, prevKvs, onDetach);
-    return ids.length;
+    return deleted;
+  }
+
+  /**
+   * Steps of this transaction such that whoever runs while they pause sees the state before it. Nobody else may begin a
+   * transaction meanwhile.
+   */
+  *hiding<Result>(steps: Steps<Result>): Steps<Result> {
+    const state = this.#state;
+    for (let step = steps.next(false); ; ) {
+      if (step.done) return step.value;
+      const { latestMain } = state;
+      state.isHalfWritten = latestMain !== state.currentRevision;
+      state.latestMain = state.currentRevision;
+      const paused = yield step.value;
+      state.latestMain = latestMain;
+      state.isHalfWritten = false;
+      step = steps.next(paused);
+    }
   }
 
   /** As `MvccStore.range`, seeing this transaction's changes when no revision is asked for. */

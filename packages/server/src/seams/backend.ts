@@ -132,6 +132,11 @@ export interface Backend {
   readonly consistentTerm: number;
 
   /**
+   * The entry that has begun takes more than one turn of the loop: until `entryApplied()` nothing is committed, and
+   * `commit()` means the commit after that. `close()` before that loses what no commit has sealed, this entry included.
+   */
+  entryPaused(): void;
+  /**
    * Marks the end of one entry's effects. A due commit happens here, or later while no entry is half applied; whoever
    * writes outside of an entry calls `commit()` after it.
    */

@@ -43,7 +43,7 @@ class PutProposal extends Proposal {
     this.#call = call;
   }
 
-  override apply(applier: Applier): void {
+  override apply(applier: Applier): undefined {
     let outcome: PutOutcome;
     try {
       outcome = applier.put(this.#put);

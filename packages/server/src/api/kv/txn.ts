@@ -11,12 +11,11 @@ import {
 import type { Applier } from "../../apply/applier.ts";
 import { txnCost } from "../../apply/quota.ts";
 import { Proposal } from "../../consensus/proposal.ts";
-import { isRefusal } from "../../errors.ts";
 import { checkTxn, isReadOnlyTxn, isSerializableTxn } from "../../mvcc/txn/check.ts";
 import { executeReadOnlyTxn, isInParts, type TxnOutcome } from "../../mvcc/txn/execute.ts";
 import { type ApiContext, headerBytes } from "../context.ts";
 import { failForSpace } from "../no-space.ts";
-import { checkProposal } from "../propose.ts";
+import { answerWhenApplied, checkProposal } from "../propose.ts";
 import { failCall } from "../services.ts";
 
 /** `KV.Txn`: one that only reads is served here like a range, any other goes through the log. */
@@ -77,17 +76,15 @@ class TxnProposal extends Proposal {
     this.#call = call;
   }
 
-  override apply(applier: Applier): void {
-    let applied: ReturnType<Applier["txn"]>;
-    try {
-      applied = applier.txn(this.#request);
-    } catch (error) {
-      if (!isRefusal(error)) throw error;
-      failCall(this.#call, error);
-      return;
-    }
-    if (applied.overQuota) failForSpace(this.#context, this.#call);
-    else this.#answer(applied.outcome);
+  override apply(applier: Applier): Promise<void> | undefined {
+    return answerWhenApplied(
+      () => applier.txn(this.#request),
+      ({ outcome, overQuota }) => {
+        if (overQuota) failForSpace(this.#context, this.#call);
+        else this.#answer(outcome);
+      },
+      (error) => this.fail(error),
+    );
   }
 
   /** The entry is applied: an answer that cannot be given concerns nobody but the client. */

@@ -43,7 +43,7 @@ class GrantProposal extends Proposal {
     this.#call = call;
   }
 
-  override apply(applier: Applier): void {
+  override apply(applier: Applier): undefined {
     const context = this.#context;
     const id = this.#id;
     try {

@@ -15,13 +15,13 @@ export function proposeAsLeader(
   context: ApiContext,
   field: number,
   request: Uint8Array,
-  apply: (applier: Applier) => void,
+  apply: (applier: Applier) => unknown,
   check: (context: ApiContext, data: Uint8Array) => void = checkProposal,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     const data = encodeInternalRequest(field, request, context.ids.next(), "", 0);
     check(context, data);
-    context.consensus.propose(new LeaderProposal(data, apply, resolve, reject));
+    context.consensus.propose(new LeaderProposal(data, apply, () => resolve(), reject));
   });
 }
 
@@ -34,6 +34,6 @@ export function checkRevoke(context: ApiContext, data: Uint8Array): void {
   }
 }
 
-class LeaderProposal extends PromiseProposal<void> {
+class LeaderProposal extends PromiseProposal<unknown> {
   override readonly leaderOnly = true;
 }

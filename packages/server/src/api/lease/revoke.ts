@@ -8,8 +8,8 @@ import {
 } from "@quorate/wire/hot";
 import type { Applier } from "../../apply/applier.ts";
 import { Proposal } from "../../consensus/proposal.ts";
-import { isRefusal } from "../../errors.ts";
 import { type ApiContext, headerBytes } from "../context.ts";
+import { answerWhenApplied } from "../propose.ts";
 import { failCall } from "../services.ts";
 import { checkRevoke } from "./leader-proposal.ts";
 
@@ -33,14 +33,12 @@ class RevokeProposal extends Proposal {
     this.#call = call;
   }
 
-  override apply(applier: Applier): void {
-    try {
-      const revision = applier.leaseRevoke(this.#id);
-      this.#call.reply(encodeLeaseRevokeResponse(headerBytes(this.#context, revision)));
-    } catch (error) {
-      if (!isRefusal(error)) throw error;
-      failCall(this.#call, error);
-    }
+  override apply(applier: Applier): Promise<void> | undefined {
+    return answerWhenApplied(
+      () => applier.leaseRevoke(this.#id),
+      (revision) => this.#call.reply(encodeLeaseRevokeResponse(headerBytes(this.#context, revision))),
+      (error) => this.fail(error),
+    );
   }
 
   override fail(error: Error): void {

@@ -44,6 +44,8 @@ export async function handleLeaseTimeToLive(
 async function statusHere(context: ApiContext, id: bigint, withKeys: boolean): Promise<Status> {
   const { lessor } = context;
   if (!(await isCaughtUp(context))) throw new RequestError("TIMEOUT_APPLIED_INDEX");
+  // The keys of a lease are those of the state before an entry, or after it.
+  if (withKeys) await context.consensus.entryEnded();
   // Without deadlines (not yet, or no longer) there is another leader, or soon an answer: ask again.
   if (!lessor.isPrimary) throw new RequestError("LEADER_CHANGED");
   const status = lessor.timeToLive(id, withKeys);

@@ -41,6 +41,7 @@ class Harness {
     isLeader: true,
     catchesUp: true,
     readError: undefined as Error | undefined,
+    entryEnded: () => Promise.resolve(),
     waitApplied: async () => this.consensus.catchesUp,
     linearizable: async () => {
       if (this.consensus.readError !== undefined) throw this.consensus.readError;

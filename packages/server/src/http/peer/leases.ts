@@ -51,6 +51,7 @@ export async function handleLeaseTimeToLive(
   if (asked === undefined || !(await caughtUp(context, response))) return;
   const { consensus, lessor } = context;
   let status: LeaseStatus | undefined;
+  if (asked.keys) await consensus.entryEnded();
   try {
     status = lessor.timeToLive(asked.ID, asked.keys);
     // A leader that has not yet applied everything of former terms cannot tell what is not there.

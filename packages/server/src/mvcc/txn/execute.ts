@@ -13,7 +13,7 @@ import {
   type TxnResponseParts,
 } from "@quorate/wire/hot";
 import { assert } from "../../assert.ts";
-import { inOneGo, type Steps } from "../../slices.ts";
+import { costOf, inOneGo, type Steps } from "../../slices.ts";
 import { KvError } from "../errors.ts";
 import { type RangeCaller, restInView } from "../range.ts";
 import type { MvccStore, WriteTxn } from "../store.ts";
@@ -56,13 +56,14 @@ export function executeTxn(store: MvccStore, request: TxnRequest, leases: TxnLea
   return inOneGo(txnSteps(store, request, leases));
 }
 
-function* txnSteps(store: MvccStore, request: TxnRequest, leases: TxnLeases): Steps<TxnOutcome> {
+/** As `executeTxn`, in steps; readers see the state before it until it ends. No entry may be applied meanwhile. */
+export function* txnSteps(store: MvccStore, request: TxnRequest, leases: TxnLeases): Steps<TxnOutcome> {
   const { state } = store;
   const decision = yield* decideSteps(state, request, state.currentRevision);
   const erasures = new Erasures();
   checkPath(state, decision, leases, erasures);
   const txn = store.beginWrite();
-  const responses = yield* runSteps(state, decision, txn, leases);
+  const responses = yield* txn.hiding(runSteps(state, decision, txn, leases));
   return { revision: txn.end(), succeeded: decision.succeeded, responses };
 }
 
@@ -187,13 +188,17 @@ function* runSteps(
       }
       case 2:
         responses.push({ kind: 2, body: runPut(txn, op.put, leases), rest: NO_PARTS });
+        yield costOf(1, op.put.value.length);
         break;
       case 3: {
         const prevKvs: Uint8Array[] = [];
         const { key, rangeEnd, prevKv } = op.deleteRange;
-        const deleted = txn.deleteRange(key, rangeEnd, prevKv ? prevKvs : undefined, (deletedKey) =>
-          leases.onDelete(deletedKey),
-        );
+        const onDelete = (deletedKey: Uint8Array) => leases.onDelete(deletedKey);
+        const kept = prevKv ? prevKvs : undefined;
+        const deleted =
+          rangeEnd.length === 0
+            ? txn.deleteRange(key, rangeEnd, kept, onDelete)
+            : yield* txn.deleteRangeSteps(key, rangeEnd, kept, onDelete);
         const body = encodeDeleteRangeResponse(encodeInnerHeader(txn.revision), deleted, prevKvs);
         responses.push({ kind: 3, body, rest: NO_PARTS });
         break;
