@@ -65,6 +65,12 @@ export class Slices {
     return this.#work(steps, false);
   }
 
+  /** The result: in this turn if that is little work, else over as many turns as it takes. */
+  async run<Result>(steps: Steps<Result>): Promise<Result> {
+    const step = this.begin(steps);
+    return step.done ? step.value : this.rest(steps);
+  }
+
   /** Goes on in later turns to the end. */
   async rest<Result>(steps: Steps<Result>): Promise<Result> {
     for (;;) {

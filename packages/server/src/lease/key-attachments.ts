@@ -6,6 +6,12 @@ import { NONE, SlotIndex } from "./slot-index.ts";
 /** Keys copied, or freed, between two yields. */
 const STEP = 256;
 
+/** A walk over the keys of a lease that pauses. */
+interface KeyListWalk {
+  readonly leaseSlot: number;
+  next: number;
+}
+
 /**
  * Which key is attached to which lease, both ways: keys in typed arrays, each also a link of its lease's list. About 45
  * bytes and the key for each attachment. Without attachments every question is one comparison.
@@ -22,6 +28,8 @@ export class KeyAttachments {
   private readonly next = new IntColumn();
   private readonly previous = new IntColumn();
   private readonly index = new SlotIndex((entry) => this.hash.get(entry));
+  /** Whoever takes an entry out of a list moves those on that would come to it next. */
+  private readonly walks = new Set<KeyListWalk>();
   private firstFree = NONE;
   private used = 0;
   private live = 0;
@@ -72,6 +80,7 @@ export class KeyAttachments {
   detachSteps(leaseSlot: number): Steps<void> {
     const first = this.firstKey.get(leaseSlot);
     this.firstKey.set(leaseSlot, NONE);
+    for (const walk of this.walks) if (walk.leaseSlot === leaseSlot) walk.next = NONE;
     return this.freeSteps(first);
   }
 
@@ -84,11 +93,13 @@ export class KeyAttachments {
     return inOneGo(this.keysSteps(leaseSlot));
   }
 
-  /** As `keysOf`. Nothing may be attached or detached meanwhile. */
+  /** As `keysOf`; a key that is attached or detached meanwhile may be among them. To be done to the end. */
   *keysSteps(leaseSlot: number): Steps<Uint8Array[]> {
     const keys: Uint8Array[] = [];
-    let entry = this.firstKey.get(leaseSlot);
-    while (entry !== NONE) {
+    const walk: KeyListWalk = { leaseSlot, next: this.firstKey.get(leaseSlot) };
+    this.walks.add(walk);
+    while (walk.next !== NONE) {
+      let entry = walk.next;
       // Copied into one buffer a step: a view costs a tenth of a small buffer of its own.
       const stop = this.afterSome(entry);
       let bytes = 0;
@@ -101,8 +112,10 @@ export class KeyAttachments {
         keys.push(buffer.subarray(offset, offset + length));
         offset += length;
       }
+      walk.next = stop;
       yield costOf(STEP, bytes);
     }
+    this.walks.delete(walk);
     return keys;
   }
 
@@ -111,6 +124,7 @@ export class KeyAttachments {
     this.arena.clear();
     for (const column of this.columns()) column.clear();
     this.index.clear();
+    for (const walk of this.walks) walk.next = NONE;
     this.firstFree = NONE;
     this.used = 0;
     this.live = 0;
@@ -170,6 +184,7 @@ export class KeyAttachments {
   private unlink(entry: number): void {
     const before = this.previous.get(entry);
     const after = this.next.get(entry);
+    if (this.walks.size > 0) for (const walk of this.walks) if (walk.next === entry) walk.next = after;
     if (before === NONE) this.firstKey.set(this.lease.get(entry), after);
     else this.next.set(before, after);
     if (after !== NONE) this.previous.set(after, before);

@@ -2,7 +2,7 @@ import { encodeLeaseKey, encodeLeaseRecord } from "@quorate/wire/hot";
 import { assert } from "../assert.ts";
 import type { Backend } from "../seams/backend.ts";
 import type { Clock, Timer } from "../seams/clock.ts";
-import { inOneGo, type Steps } from "../slices.ts";
+import { inOneGo, Slices, type Steps } from "../slices.ts";
 import { type Comparison, sortInSteps } from "../sort-in-steps.ts";
 import { DeadlineHeap } from "./deadline-heap.ts";
 import { LeaseError } from "./errors.ts";
@@ -86,6 +86,8 @@ export class Lessor {
   readonly metrics = new LeaseMetrics();
   /** Watches while this is the lessor. */
   readonly pauses: PauseDetector;
+  /** For what is read of leases and may take long. */
+  readonly reading: Slices;
 
   private readonly options: LessorOptions;
   private readonly checkpointIntervalMs: number;
@@ -101,6 +103,7 @@ export class Lessor {
 
   constructor(options: LessorOptions) {
     this.options = options;
+    this.reading = new Slices(options.clock);
     this.checkpointIntervalMs = options.checkpointIntervalMs ?? 300_000;
     this.pauses = new PauseDetector(options.clock, options.pauseMs ?? 0.3 * options.electionTimeoutMs);
     this.attachments = new KeyAttachments(this.table.firstKey, options.hashSeed);
@@ -240,6 +243,12 @@ export class Lessor {
   keysOf(id: bigint): Uint8Array[] {
     const slot = this.table.find(id);
     return slot === NONE ? [] : this.attachments.keysOf(slot);
+  }
+
+  /** As `keysOf`, in slices: what is attached or detached meanwhile may be among them. */
+  keysInSlices(id: bigint): Promise<Uint8Array[]> {
+    const slot = this.table.find(id);
+    return slot === NONE ? Promise.resolve([]) : this.reading.run(this.attachments.keysSteps(slot));
   }
 
   /** Undefined when there is no such lease. Throws NOT_PRIMARY_LESSOR when there is and this is not the lessor. */

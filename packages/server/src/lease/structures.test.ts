@@ -115,6 +115,35 @@ test("attachments are the same as two maps", () => {
   );
 });
 
+test("keys are read in steps while others come and go: those that stay are read once", () => {
+  const heads = listHeads(3);
+  const attachments = new KeyAttachments(heads, 1);
+  const key = (i: number) => Buffer.from(`key${i}`);
+  for (let i = 0; i < 3000; i++) attachments.attach(key(i), 0);
+  const steps = attachments.keysSteps(0);
+  let read: Uint8Array[] | undefined;
+  for (let turn = 0; read === undefined; turn++) {
+    const step = steps.next(true);
+    if (step.done) read = step.value;
+    // Those to come next, and others, go away or to another lease; new ones take their places.
+    for (let i = turn; i < 3000; i += 7) {
+      if (i % 2 === 0) attachments.detach(key(i));
+      else attachments.attach(key(i), 1);
+    }
+    for (let i = 0; i < 100; i++) attachments.attach(key(10_000 + turn * 100 + i), i % 2 === 0 ? 0 : 2);
+    if (turn === 3) for (let i = turn + 4; i < 3000; i += 7) attachments.attach(key(i), 0);
+  }
+  const names = read.map((each) => Buffer.from(each).toString());
+  assert.equal(new Set(names).size, names.length, "none twice");
+  for (const name of names) assert.ok(/^key\d+$/.test(name));
+  const again = attachments.keysSteps(0);
+  again.next();
+  attachments.detachAll(0);
+  attachments.attach(key(1), 0);
+  const rest = again.next(true);
+  assert.ok(rest.done && rest.value.length === 256, "a lease that has gone has no more keys");
+});
+
 test("a key larger than a chunk is kept like any other", () => {
   const heads = listHeads(1);
   const attachments = new KeyAttachments(heads, 1);

@@ -12,6 +12,7 @@ import {
   LeaseKeepAliveRequestSchema,
   LeaseKeepAliveResponseSchema,
   LeaseRevokeResponseSchema,
+  LeaseTimeToLiveResponseSchema,
   type Compare as LibraryCompare,
   type RequestOp as LibraryRequestOp,
   MetadataSchema,
@@ -25,7 +26,7 @@ import {
   WatchRequestSchema,
   WatchResponseSchema,
 } from "../gen/etcdserverpb_pb.js";
-import { LeaseSchema } from "../gen/leasepb_pb.js";
+import { LeaseInternalResponseSchema, LeaseSchema } from "../gen/leasepb_pb.js";
 import { EventSchema, KeyValueSchema } from "../gen/mvccpb_pb.js";
 import {
   ConfStateSchema,
@@ -698,6 +699,25 @@ suite("responses are what the library reads", () => {
         const key = Buffer.alloc(8);
         key.writeBigInt64BE(ID);
         assert.deepEqual(Buffer.from(hot.encodeLeaseKey(ID)), key);
+      }),
+    ));
+  test("LeaseTimeToLiveResponse with its keys, and inside a LeaseInternalResponse", () =>
+    fc.assert(
+      fc.property(anyHeader, anySafe, fc.array(fc.uint8Array({ maxLength: 200 })), (header, TTL, keys) => {
+        const whole = encode(LeaseTimeToLiveResponseSchema, { header, TTL, keys });
+        const head = encode(LeaseTimeToLiveResponseSchema, { header, TTL });
+        const size = hot.leaseKeysSize(keys, 0, keys.length);
+        const written = Buffer.concat([head, new Uint8Array(size)]);
+        const middle = hot.writeLeaseKeys(written, head.length, keys, 0, keys.length >>> 1);
+        const end = hot.writeLeaseKeys(written, middle, keys, keys.length >>> 1, keys.length);
+        assert.equal(end, written.length);
+        assert.deepEqual(written, Buffer.from(whole));
+        assert.deepEqual(
+          Buffer.from(hot.encodeLeaseInternalResponse(written)),
+          Buffer.from(
+            encode(LeaseInternalResponseSchema, { LeaseTimeToLiveResponse: { header, TTL, keys } }),
+          ),
+        );
       }),
     ));
   test("TxnResponse", () =>

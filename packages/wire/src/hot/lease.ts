@@ -146,3 +146,34 @@ function decodeIdAndTtl(
   }
   return { id, ttlSeconds };
 }
+
+/** Of the keys `from` up to `to` (exclusive) as `writeLeaseKeys` writes them. */
+export function leaseKeysSize(keys: readonly Uint8Array[], from: number, to: number): number {
+  let size = 0;
+  for (let i = from; i < to; i++) size += 1 + bytesSize(keys[i]!);
+  return size;
+}
+
+/** Keys of a `LeaseTimeToLiveResponse`, its last field; returns where they end. */
+export function writeLeaseKeys(
+  out: Uint8Array,
+  start: number,
+  keys: readonly Uint8Array[],
+  from: number,
+  to: number,
+): number {
+  let pos = start;
+  for (let i = from; i < to; i++) {
+    out[pos] = 0x2a;
+    pos = writeBytes(out, pos + 1, keys[i]!);
+  }
+  return pos;
+}
+
+/** `leasepb.LeaseInternalResponse` around an encoded `LeaseTimeToLiveResponse`. */
+export function encodeLeaseInternalResponse(timeToLive: Uint8Array): Uint8Array {
+  const out = messageSlab.allocate(1 + bytesSize(timeToLive));
+  out[0] = 0x0a;
+  writeBytes(out, 1, timeToLive);
+  return out;
+}

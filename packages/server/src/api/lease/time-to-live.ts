@@ -8,6 +8,7 @@ import { type ApiContext, headerFields } from "../context.ts";
 import { type LeaderQuestions, TRY_AGAIN } from "./ask-leader.ts";
 import { Cancellation } from "./cancellation.ts";
 import { isCaughtUp } from "./leadership.ts";
+import { withKeysSteps } from "./lease-keys.ts";
 
 interface Status {
   readonly ttlSeconds: bigint;
@@ -32,13 +33,13 @@ export async function handleLeaseTimeToLive(
   const status = context.consensus.isLeader
     ? await statusHere(context, ID, keys)
     : await statusAtLeader(context, questions, ID, keys, call);
-  return encode(LeaseTimeToLiveResponseSchema, {
+  const withoutKeys = encode(LeaseTimeToLiveResponseSchema, {
     header: headerFields(context),
     ID,
     TTL: status.ttlSeconds,
     grantedTTL: status.grantedTtlSeconds,
-    keys: [...status.keys],
   });
+  return context.lessor.reading.run(withKeysSteps(withoutKeys, status.keys));
 }
 
 async function statusHere(context: ApiContext, id: bigint, withKeys: boolean): Promise<Status> {
@@ -48,12 +49,12 @@ async function statusHere(context: ApiContext, id: bigint, withKeys: boolean): P
   if (withKeys) await context.consensus.entryEnded();
   // Without deadlines (not yet, or no longer) there is another leader, or soon an answer: ask again.
   if (!lessor.isPrimary) throw new RequestError("LEADER_CHANGED");
-  const status = lessor.timeToLive(id, withKeys);
+  const status = lessor.timeToLive(id, false);
   if (status === undefined) return NO_LEASE;
   return {
     ttlSeconds: BigInt(status.ttlSeconds),
     grantedTtlSeconds: BigInt(status.grantedTtlSeconds),
-    keys: status.keys,
+    keys: withKeys ? await lessor.keysInSlices(id) : [],
   };
 }
 

@@ -1,8 +1,14 @@
 import type http from "node:http";
 import { decode, encode } from "@quorate/wire";
-import { LeaseKeepAliveRequestSchema, LeaseKeepAliveResponseSchema } from "@quorate/wire/etcdserverpb";
-import { LeaseInternalRequestSchema, LeaseInternalResponseSchema } from "@quorate/wire/leasepb";
+import {
+  LeaseKeepAliveRequestSchema,
+  LeaseKeepAliveResponseSchema,
+  LeaseTimeToLiveResponseSchema,
+} from "@quorate/wire/etcdserverpb";
+import { encodeLeaseInternalResponse } from "@quorate/wire/hot";
+import { LeaseInternalRequestSchema } from "@quorate/wire/leasepb";
 import type { ApiContext } from "../../api/context.ts";
+import { withKeysSteps } from "../../api/lease/lease-keys.ts";
 import { LeaseError } from "../../lease/errors.ts";
 import type { LeaseStatus } from "../../lease/lessor.ts";
 import { answer, answerError, readBody } from "./answers.ts";
@@ -53,7 +59,7 @@ export async function handleLeaseTimeToLive(
   let status: LeaseStatus | undefined;
   if (asked.keys) await consensus.entryEnded();
   try {
-    status = lessor.timeToLive(asked.ID, asked.keys);
+    status = lessor.timeToLive(asked.ID, false);
     // A leader that has not yet applied everything of former terms cannot tell what is not there.
     if (status === undefined && consensus.isLeader && !lessor.isPrimary) {
       throw new LeaseError("NOT_PRIMARY_LESSOR");
@@ -66,17 +72,16 @@ export async function handleLeaseTimeToLive(
     answerError(response, 404, "lease not found");
     return;
   }
-  const message = encode(LeaseInternalResponseSchema, {
-    LeaseTimeToLiveResponse: {
-      // It must be there although it is empty: etcd's members take it for granted.
-      header: {},
-      ID: asked.ID,
-      TTL: BigInt(status.ttlSeconds),
-      grantedTTL: BigInt(status.grantedTtlSeconds),
-      keys: [...status.keys],
-    },
+  const withoutKeys = encode(LeaseTimeToLiveResponseSchema, {
+    // It must be there although it is empty: etcd's members take it for granted.
+    header: {},
+    ID: asked.ID,
+    TTL: BigInt(status.ttlSeconds),
+    grantedTTL: BigInt(status.grantedTtlSeconds),
   });
-  answerMessage(response, message);
+  const keys = asked.keys ? await lessor.keysInSlices(asked.ID) : [];
+  const inner = await lessor.reading.run(withKeysSteps(withoutKeys, keys));
+  answerMessage(response, encodeLeaseInternalResponse(inner));
 }
 
 /** The decoded body, or undefined when the request has been answered. A 405 names no method here. */
