@@ -7,7 +7,7 @@ import { RequestError } from "../errors.ts";
 import type { Lessor } from "../lease/lessor.ts";
 import { KvError } from "../mvcc/errors.ts";
 import type { CompactionHandle, MvccStore, WriteTxn } from "../mvcc/store.ts";
-import { type TxnOutcome, txnSteps } from "../mvcc/txn/execute.ts";
+import { executePlainTxn, isPlain, type TxnLeases, type TxnOutcome, txnSteps } from "../mvcc/txn/execute.ts";
 import type { Backend } from "../seams/backend.ts";
 import { costOf, type Steps } from "../slices.ts";
 import { LEASE_GRANT_COST_BYTES, putCost, type Quota, txnCost } from "./quota.ts";
@@ -51,9 +51,15 @@ export interface ReplicatedState {
  */
 export class Applier {
   readonly #state: ReplicatedState;
+  readonly #leases: TxnLeases;
 
   constructor(state: ReplicatedState) {
     this.#state = state;
+    this.#leases = {
+      leaseExists: (lease) => state.lessor.has(lease),
+      onPut: (key, lease) => this.#attach(key, lease),
+      onDelete: (key) => state.lessor.detach(key),
+    };
   }
 
   put(request: PutRequest): PutOutcome {
@@ -100,17 +106,14 @@ export class Applier {
   txn(request: TxnRequest): AppliedTxn | Promise<AppliedTxn> {
     const cost = txnCost(request);
     this.#refuseUnderAlarms(cost);
-    return this.#inSlices(this.#txnSteps(request, cost));
+    if (!isPlain(request)) return this.#inSlices(this.#txnSteps(request, cost));
+    const outcome = executePlainTxn(this.#state.store, request, this.#leases);
+    return { outcome, overQuota: !this.#state.quota.fits(cost) };
   }
 
   *#txnSteps(request: TxnRequest, cost: number): Steps<AppliedTxn> {
-    const { store, lessor, quota } = this.#state;
-    const outcome = yield* txnSteps(store, request, {
-      leaseExists: (lease) => lessor.has(lease),
-      onPut: (key, lease) => this.#attach(key, lease),
-      onDelete: (key) => lessor.detach(key),
-    });
-    return { outcome, overQuota: !quota.fits(cost) };
+    const outcome = yield* txnSteps(this.#state.store, request, this.#leases);
+    return { outcome, overQuota: !this.#state.quota.fits(cost) };
   }
 
   /** The state from which reads are refused changes here; the physical part goes on in the background. */

@@ -27,10 +27,7 @@ const FIRST_OPERAND = 4;
  */
 export function* holdsSteps(state: StoreState, compare: Compare, at: number): Steps<boolean> {
   const { index } = state;
-  if (compare.rangeEnd.length === 0) {
-    const id = index.find(compare.key);
-    return id >= 0 && index.findAt(id, at, found) ? holdsForFound(state, compare, id) : holdsForNone(compare);
-  }
+  if (compare.rangeEnd.length === 0) return holdsForKey(state, compare, at);
   const end = isFromKey(compare.rangeEnd) ? undefined : compare.rangeEnd;
   const tally = new Tally(state);
   let any = false;
@@ -47,6 +44,13 @@ export function* holdsSteps(state: StoreState, compare: Compare, at: number): St
     if (walk.leaf === undefined) break;
   }
   return any || holdsForNone(compare);
+}
+
+/** As `holdsSteps`, of one key. */
+export function holdsForKey(state: StoreState, compare: Compare, at: number): boolean {
+  const { index } = state;
+  const id = index.find(compare.key);
+  return id >= 0 && index.findAt(id, at, found) ? holdsForFound(state, compare, id) : holdsForNone(compare);
 }
 
 function holdsForNone(compare: Compare): boolean {

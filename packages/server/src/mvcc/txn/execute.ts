@@ -18,17 +18,17 @@ import { KvError } from "../errors.ts";
 import { type RangeCaller, restInView } from "../range.ts";
 import type { MvccStore, WriteTxn } from "../store.ts";
 import type { StoreState } from "../store-state.ts";
-import { holdsSteps } from "./compare.ts";
+import { holdsForKey, holdsSteps } from "./compare.ts";
 import { Erasures } from "./erasures.ts";
-import { rangeResponseSteps } from "./range-response.ts";
+import { keyResponse, rangeResponseSteps } from "./range-response.ts";
 
 /** What transactions need of leases. Keys are borrowed until the call returns. */
 export interface TxnLeases {
-  leaseExists(lease: bigint): boolean;
+  readonly leaseExists: (lease: bigint) => boolean;
   /** After a put: attach the key to this lease, or detach it when the lease is 0. */
-  onPut(key: Uint8Array, lease: bigint): void;
+  readonly onPut: (key: Uint8Array, lease: bigint) => void;
   /** After the deletion of a key that was attached to a lease. */
-  onDelete(key: Uint8Array): void;
+  readonly onDelete: (key: Uint8Array) => void;
 }
 
 export interface TxnOutcome {
@@ -53,7 +53,68 @@ interface Decision {
  * responses.
  */
 export function executeTxn(store: MvccStore, request: TxnRequest, leases: TxnLeases): TxnOutcome {
-  return inOneGo(txnSteps(store, request, leases));
+  return isPlain(request)
+    ? executePlainTxn(store, request, leases)
+    : inOneGo(txnSteps(store, request, leases));
+}
+
+/** Operations and compares of a transaction that is not worth steps, if each is of one key. */
+const FEW = 8;
+
+/** Whether a transaction is of a few single keys, so that `executePlainTxn` does. */
+export function isPlain({ compare, success, failure }: TxnRequest): boolean {
+  if (compare.length > FEW || success.length > FEW || failure.length > FEW) return false;
+  for (let i = 0; i < compare.length; i++) if (compare[i]!.rangeEnd.length > 0) return false;
+  return areOfOneKey(success) && areOfOneKey(failure);
+}
+
+function areOfOneKey(ops: readonly RequestOp[]): boolean {
+  for (let i = 0; i < ops.length; i++) {
+    const op = ops[i]!;
+    if (op.kind === 2) continue;
+    if (op.kind === 1 && op.range.rangeEnd.length === 0) continue;
+    if (op.kind !== 3 || op.deleteRange.rangeEnd.length > 0) return false;
+  }
+  return true;
+}
+
+/** Hot: as `executeTxn` of a plain transaction, without steps. */
+export function executePlainTxn(store: MvccStore, request: TxnRequest, leases: TxnLeases): TxnOutcome {
+  const { state } = store;
+  const decision = decidePlain(state, request);
+  checkPath(state, decision, leases, new Erasures());
+  const txn = store.beginWrite();
+  const responses: TxnResponseParts[] = [];
+  for (let i = 0; i < decision.ops.length; i++) {
+    const op = decision.ops[i]!;
+    if (op.kind === 1) {
+      const at = op.range.revision > 0 ? op.range.revision : txn.revision;
+      responses.push(keyResponse(state, op.range, at, txn.revision));
+    } else if (op.kind === 2) {
+      responses.push({ kind: 2, body: runPut(txn, op.put, leases), rest: NO_PARTS });
+    } else if (op.kind === 3) {
+      const prevKvs: Uint8Array[] = [];
+      const { key, rangeEnd, prevKv } = op.deleteRange;
+      const deleted = txn.deleteRange(key, rangeEnd, prevKv ? prevKvs : undefined, leases.onDelete);
+      responses.push(deleteResponse(txn, deleted, prevKvs));
+    }
+  }
+  return { revision: txn.end(), succeeded: decision.succeeded, responses };
+}
+
+function decidePlain(state: StoreState, request: TxnRequest): Decision {
+  let succeeded = true;
+  for (let i = 0; i < request.compare.length && succeeded; i++) {
+    succeeded = holdsForKey(state, request.compare[i]!, state.currentRevision);
+  }
+  return { succeeded, ops: succeeded ? request.success : request.failure, nested: NOT_NESTED };
+}
+
+const NOT_NESTED: readonly Decision[] = [];
+
+function deleteResponse(txn: WriteTxn, deleted: number, prevKvs: readonly Uint8Array[]): TxnResponseParts {
+  const body = encodeDeleteRangeResponse(encodeInnerHeader(txn.revision), deleted, prevKvs);
+  return { kind: 3, body, rest: NO_PARTS };
 }
 
 /** As `executeTxn`, in steps; readers see the state before it until it ends. No entry may be applied meanwhile. */
@@ -76,9 +137,23 @@ export function executeReadOnlyTxn(
   request: TxnRequest,
   caller?: RangeCaller,
 ): TxnOutcome | Promise<TxnOutcome> {
+  if (isPlain(request)) return readPlain(store.state, request);
   const steps = readOnlySteps(store.state, request);
   const step = store.state.reading.begin(steps);
   return step.done ? step.value : readRest(store, request, steps, caller);
+}
+
+function readPlain(state: StoreState, request: TxnRequest): TxnOutcome {
+  const { currentRevision, compactRevision } = state;
+  const { succeeded, ops } = decidePlain(state, request);
+  for (const op of ops) if (op.kind === 1) checkRevision(op.range, currentRevision, compactRevision);
+  const responses: TxnResponseParts[] = [];
+  for (const op of ops) {
+    assert(op.kind === 1, "a read-only transaction has only ranges");
+    const at = op.range.revision > 0 ? op.range.revision : currentRevision;
+    responses.push(keyResponse(state, op.range, at, currentRevision));
+  }
+  return { revision: currentRevision, succeeded, responses };
 }
 
 async function readRest(
@@ -193,14 +268,12 @@ function* runSteps(
       case 3: {
         const prevKvs: Uint8Array[] = [];
         const { key, rangeEnd, prevKv } = op.deleteRange;
-        const onDelete = (deletedKey: Uint8Array) => leases.onDelete(deletedKey);
         const kept = prevKv ? prevKvs : undefined;
         const deleted =
           rangeEnd.length === 0
-            ? txn.deleteRange(key, rangeEnd, kept, onDelete)
-            : yield* txn.deleteRangeSteps(key, rangeEnd, kept, onDelete);
-        const body = encodeDeleteRangeResponse(encodeInnerHeader(txn.revision), deleted, prevKvs);
-        responses.push({ kind: 3, body, rest: NO_PARTS });
+            ? txn.deleteRange(key, rangeEnd, kept, leases.onDelete)
+            : yield* txn.deleteRangeSteps(key, rangeEnd, kept, leases.onDelete);
+        responses.push(deleteResponse(txn, deleted, prevKvs));
         break;
       }
       case 4: {

@@ -21,14 +21,13 @@ export function* rangeResponseSteps(
   at: number,
   revision: number,
 ): Steps<TxnResponseParts> {
+  if (request.rangeEnd.length === 0) {
+    const response = keyResponse(state, request, at, revision);
+    yield costOf(1, response.body.length);
+    return response;
+  }
   state.counters.ranges += 1;
   const header = encodeInnerHeader(revision);
-  if (request.rangeEnd.length === 0) {
-    const { kvs, more, count } = readOneKey(state, request, at);
-    const body = encodeRangeResponse(header, kvs, more, count);
-    yield costOf(1, body.length);
-    return { kind: 1, body, rest: NO_PARTS };
-  }
   const writer = new RangeResponseWriter();
   const { more, count } = yield* rangeSteps(state, request, at, revision, writer);
   const [first, ...rest] = writer.finish(header, more, count);
@@ -36,4 +35,17 @@ export function* rangeResponseSteps(
   const body = first!.slice();
   releasePart(first!);
   return { kind: 1, body, rest };
+}
+
+/** As `rangeResponseSteps`, of one key. */
+export function keyResponse(
+  state: StoreState,
+  request: RangeRequest,
+  at: number,
+  revision: number,
+): TxnResponseParts {
+  state.counters.ranges += 1;
+  const { kvs, more, count } = readOneKey(state, request, at);
+  const body = encodeRangeResponse(encodeInnerHeader(revision), kvs, more, count);
+  return { kind: 1, body, rest: NO_PARTS };
 }

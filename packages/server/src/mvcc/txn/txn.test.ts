@@ -346,6 +346,9 @@ for (const { name, compare: fields, want } of compareCases) {
     put(store, "L", "v", -9n);
     const { succeeded } = await executeReadOnlyTxn(store, txnRequest({ compare: [compare(...fields)] }));
     assert.equal(succeeded, want);
+    // So many that it is worth steps.
+    const many = txnRequest({ compare: Array.from({ length: 9 }, () => compare(...fields)) });
+    assert.equal((await executeReadOnlyTxn(store, many)).succeeded, want);
   });
 }
 
