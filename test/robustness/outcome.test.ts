@@ -18,6 +18,17 @@ function required(...lines: string[]): string {
   return `    main_test.go:70: \n${indent}\tError Trace:\t/suite/main_test.go:70\n${indent}\tError:      \t${lines[0]}\n${more.join("")}${indent}\tTest:       \tTestRobustness\n`;
 }
 
+/** A member that was to fall behind until it needs a snapshot, while so many revisions were written in a minute. */
+function cutOff(revisions: number): string {
+  return `    network.go:135: clusterRevision: 15, blackholedMemberRevision: 15, minEntriesToGuarantee: 200
+    network.go:135: clusterRevision: ${15 + revisions}, blackholedMemberRevision: ${15 + revisions}, minEntriesToGuarantee: 200
+    main_test.go:142: failed triggering failpoint, err: context deadline exceeded
+    traffic.go:149: Traffic finished before failure was injected: context canceled
+    main_test.go:178: client didn't collect all events, max revision not set
+    main_test.go:183: context canceled
+`;
+}
+
 const cases: { name: string; output: string; ended: Ended; kind: Outcome["kind"]; why: RegExp }[] = [
   { name: "all checks passed", output: LOAD + PASS, ended: { status: 0 }, kind: "passed", why: /^$/ },
   {
@@ -47,6 +58,27 @@ const cases: { name: string; output: string; ended: Ended; kind: Outcome["kind"]
     ended: { status: 1 },
     kind: "undecided",
     why: /^Requiring minimal/,
+  },
+  {
+    name: "a member could not fall behind, so little was written",
+    output: `${cutOff(2_900)}${FAIL}`,
+    ended: { status: 1 },
+    kind: "undecided",
+    why: /^too busy: 2900 revisions in 60 s, and 200 had to be missed in 4 s$/,
+  },
+  {
+    name: "a member did not fall behind although much was written",
+    output: `${cutOff(3_100)}${FAIL}`,
+    ended: { status: 1 },
+    kind: "failed",
+    why: /^failed triggering failpoint/,
+  },
+  {
+    name: "something else is wrong with a member that did not fall behind",
+    output: `${cutOff(900)}    main_test.go:127: watch: Failure: broke Ordered\n${FAIL}`,
+    ended: { status: 1 },
+    kind: "failed",
+    why: /broke Ordered/,
   },
   {
     name: "the search for an order gave up",

@@ -24,6 +24,15 @@ export interface Ended {
 const REPORTED = /^\s+(?:main_test|traffic)\.go:\d+: (.*)$/gm;
 const TOO_BUSY = /^Requiring minimal [\d.]+ qps before failpoint injection/;
 const NOT_DECIDED = /^linearization: (?:Timeout|DeadlineExceeded)/;
+/** All that the suite says when a failpoint was not reached in time. */
+const NOT_TRIGGERED =
+  /^(?:failed triggering failpoint, err: context deadline exceeded|Traffic finished before failure was injected: .*|client didn't collect all events, max revision not set|context canceled)$/;
+/** A member that is cut off has to fall so far behind that it needs a snapshot. */
+const FALLING_BEHIND = /clusterRevision: (\d+), blackholedMemberRevision: \d+, minEntriesToGuarantee: (\d+)/g;
+/** The suite tries for so long. */
+const FALLING_BEHIND_S = 60;
+/** The links of the member change over, to those that are not cut, after so long without a word. */
+const CHANGE_OVER_S = 4;
 /** Only logged: the suite goes on with the logs of the other members. */
 const UNREADABLE = /ERROR\s+Failed to read WAL\s+(.*)$/m;
 const TIMED_OUT = /^panic: test timed out after/m;
@@ -42,6 +51,8 @@ export function outcomeOf(output: string, { status, stopped }: Ended): Outcome {
   if (required.some((line) => line.includes("no available failpoints"))) {
     return { ...facts, kind: "unavailable", why: "the scenario cannot have this failpoint" };
   }
+  const tooSlow = tooSlowToFallBehind(output, reasons);
+  if (tooSlow !== undefined) return { ...facts, kind: "undecided", why: tooSlow };
   const grave = reasons.filter((line) => !TOO_BUSY.test(line) && !NOT_DECIDED.test(line));
   if (grave.length > 0) return { ...facts, kind: "failed", why: grave.join("; ") };
   if (stopped === "checker") {
@@ -63,4 +74,15 @@ export function outcomeOf(output: string, { status, stopped }: Ended): Outcome {
     return { ...facts, kind: "failed", why: `etcd's code cannot read a member's log: ${unreadable}` };
   }
   return { ...facts, kind: "passed", why: "" };
+}
+
+/** Of a failpoint that was not reached because so little was written that the member could not fall behind: how little. */
+function tooSlowToFallBehind(output: string, reasons: readonly string[]): string | undefined {
+  if (reasons.length === 0 || !reasons.every((line) => NOT_TRIGGERED.test(line))) return undefined;
+  const steps = [...output.matchAll(FALLING_BEHIND)];
+  if (steps.length === 0) return undefined;
+  const written = Number(steps.at(-1)![1]) - Number(steps[0]![1]);
+  const wanted = Number(steps[0]![2]);
+  if ((written / FALLING_BEHIND_S) * CHANGE_OVER_S >= wanted) return undefined;
+  return `too busy: ${written} revisions in ${FALLING_BEHIND_S} s, and ${wanted} had to be missed in ${CHANGE_OVER_S} s`;
 }
