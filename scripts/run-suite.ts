@@ -98,10 +98,7 @@ export const SUITES: Readonly<Record<string, Suite>> = {
   "etcd-common": {
     file: "test/etcd-tests/etcd-common.suite.ts",
     what: "etcd's own tests of clusters of all kinds, through its programs",
-  },
-  "etcd-e2e": {
-    file: "test/etcd-tests/etcd-e2e.suite.ts",
-    what: "etcd's own tests of single features and flags, through its programs",
+    onlyByName: true,
   },
   failpoints: {
     file: "test/crash/failpoints.suite.ts",

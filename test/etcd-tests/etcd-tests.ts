@@ -30,8 +30,8 @@ import { runEtcdTest } from "./run-test.ts";
 
 const LEFT_OUT_FILE = path.join(repositoryRoot, "docs/foreign-suites.md");
 
-/** Folders of etcd's tests module: the same tests for all kinds of clusters, and tests of single features and flags. */
-export type EtcdTestFolder = "common" | "e2e";
+/** Folders of etcd's tests module: `common` has the same tests for all kinds of clusters. */
+export type EtcdTestFolder = "common";
 
 interface EtcdTestPrograms extends OtherPrograms {
   readonly program: string;

@@ -6,7 +6,7 @@ import { finished } from "node:stream/promises";
 import { enclosure } from "./enclosure.ts";
 
 /** Go's test program ends itself then, and says where it was. */
-const LIMIT_MS = 240_000;
+const LIMIT_MS = 600_000;
 const GRACE_MS = 10_000;
 const SHOWN_OF_LOG = 3_000;
 

@@ -1,3 +1,0 @@
-import { testAsEtcd } from "./etcd-tests.ts";
-
-testAsEtcd("e2e");
