@@ -2,7 +2,7 @@ import type { RangeRequest } from "@quorate/wire/hot";
 import { assert } from "../assert.ts";
 import type { RecordSink } from "../seams/backend.ts";
 import { costOf, inOneGo, type Steps } from "../slices.ts";
-import { successorOf } from "./bytes.ts";
+import { NO_BYTES, successorOf } from "./bytes.ts";
 import { KvError } from "./errors.ts";
 import type { FoundRevision, KeyIndex, KeyWalk } from "./index/key-index.ts";
 import { isFromKey } from "./key-range.ts";
@@ -304,10 +304,13 @@ function* copySteps(
       const done = copied === copies;
       // More than any limit, since there is more.
       if (sink.size >= mostBytes && !(done && walk.leaf === undefined)) return Number.POSITIVE_INFINITY;
-      const resumeAt = successorOf(index.entries.borrowKey(done ? lastLookedAt : stepIds[copied - 1]!));
+      const ended = done && walk.leaf === undefined;
+      const resumeAt = ended
+        ? NO_BYTES
+        : successorOf(index.entries.borrowKey(done ? lastLookedAt : stepIds[copied - 1]!));
       const paused = yield costOf(looked, sink.size - size);
       looked = 0;
-      if (paused) walk = index.walk(resumeAt, endOf(request));
+      if (paused && !ended) walk = index.walk(resumeAt, endOf(request));
       if (done || paused) {
         hits += done ? count : copied;
         break;
