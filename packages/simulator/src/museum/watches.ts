@@ -120,15 +120,16 @@ export const WATCH_EXHIBITS: readonly Exhibit[] = [
     origin: "ours",
     inMember({ parts }) {
       const { catchUp } = parts.context.watches;
-      replaceMethod<(job: { watcher: Watcher }, next: number) => void>(
+      replaceMethod<(job: { watcher: Watcher }, event: unknown) => boolean>(
         catchUp,
-        "finish",
-        (finish) => (job, next) => {
+        "take",
+        (take) => (job, event) => {
           const { watcher } = job;
           const { options } = watcher;
           Object.assign(watcher, { options: { ...options, noPut: false, noDelete: false } });
-          finish(job, next);
+          const isTaken = take(job, event);
           Object.assign(watcher, { options });
+          return isTaken;
         },
       );
     },
