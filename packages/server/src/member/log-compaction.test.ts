@@ -70,3 +70,36 @@ test("the snapshot that raft offers is never older than what was forgotten, and 
     if (index > 0) assert.deepEqual(offered, confState);
   }
 });
+
+test("a log that is about to be closed is not shortened any more, whatever is applied or ticks meanwhile", async () => {
+  const saved: number[] = [];
+  const consensus = { appliedIndex: 200, appliedTerm: 1 };
+  let nowMs = 0;
+  const compaction = new LogCompaction({
+    clock: { nowMs: () => nowMs },
+    log: { info: () => {} },
+    consensus,
+    raftLog: { firstIndex: () => 1, lastIndex: () => 200, dataBytes: 0 },
+    backend: { commit: () => {}, flushed: async () => {} },
+    writer: { saveSnapshot: async ({ index }: { index: number }) => saved.push(index) },
+    wal: { releaseTo: () => {}, purge: async () => [] },
+    saveSnapFile: async () => {},
+    snapshotCount: 100,
+    catchupEntries: 5_000,
+    maxWalFiles: 0,
+    lastIndex: 0,
+    confState: emptyConfState,
+    onFatal: assert.fail,
+  } as unknown as LogCompactionOptions);
+  const check = async () => {
+    consensus.appliedIndex += 200;
+    nowMs += 60_000;
+    compaction.check();
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+  await check();
+  assert.deepEqual(saved, [400]);
+  await compaction.stop();
+  await check();
+  assert.deepEqual(saved, [400]);
+});

@@ -79,6 +79,7 @@ export class LogCompaction {
   #lastPurgeMs: number;
   #running: Promise<void> | undefined;
   #paused = false;
+  #stopped = false;
   #forced = false;
   readonly #holds = new Set<LogHold>();
 
@@ -123,13 +124,14 @@ export class LogCompaction {
 
   /** Called after each batch of applied entries, and on ticks. Cheap unless something is due. */
   check(): void {
-    if (this.#paused) return;
+    if (this.#paused || this.#stopped) return;
     if (this.#holds.size === 0 || this.#endHolds()) this.#compactMemory();
     this.#snapshotToDisk();
   }
 
-  /** Resolves when no snapshot is being made. */
-  async idle(): Promise<void> {
+  /** Makes no snapshot any more, whoever checks; resolves when none is under way. The log is closed then. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
     await this.#running;
   }
 

@@ -388,7 +388,7 @@ export class Member implements AsyncDisposable {
     if (!this.#failed) {
       await this.#parts?.consensus.stop();
       this.#parts?.lessor.demote();
-      await this.#parts?.compaction.idle();
+      await this.#parts?.compaction.stop();
       await this.#parts?.store.close();
       await wal.close();
       await backend.close();

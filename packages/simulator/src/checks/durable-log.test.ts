@@ -179,6 +179,18 @@ const cases: Case[] = [
     broken: undefined,
   },
   {
+    name: "what is on its way is what was saved since the sync that ended last began",
+    happens: (log) => {
+      log.saved(state(2, SELF, 1), entries(2, 1, 3));
+      const isDurable = log.syncing();
+      log.saved(undefined, entries(2, 4, 5));
+      assert.deepEqual(log.durable.underWay, entries(2, 1, 5));
+      isDurable();
+      assert.deepEqual(log.durable.underWay, entries(2, 4, 5));
+    },
+    broken: undefined,
+  },
+  {
     name: "a snapshot's record gets behind that of a later one",
     happens: (log) => {
       log.savedSnapshot(9, 2);
@@ -197,7 +209,15 @@ for (const { name, happens, broken } of cases) {
   });
 }
 
-const BEFORE = { term: 2, vote: SELF, commit: 1, lastIndex: 3, lastTerm: 2 };
+/** Entries of an earlier term, from a leader of a later one, were taking the place of the last two. */
+const BEFORE = {
+  term: 2,
+  vote: SELF,
+  commit: 1,
+  lastIndex: 3,
+  lastTerm: 2,
+  underWay: [...entries(1, 2, 5), ...entries(3, 6, 6)],
+};
 const starts: {
   name: string;
   found: HardState;
@@ -222,6 +242,12 @@ const starts: {
     base: 7,
     terms: [1, 1],
     broken: /^hard-state: m: a restart finds entry 8 of term 1 behind one of a later term/,
+  },
+  {
+    name: "the beginning of what was on its way, from a leader that never had them",
+    found: state(2, SELF, 1),
+    terms: [1, 1, 1],
+    broken: undefined,
   },
   {
     name: "a shorter log",

@@ -7,6 +7,13 @@ export interface DurableState extends HardState {
   readonly lastIndex: number;
   /** Of the entry at `lastIndex`. */
   readonly lastTerm: number;
+  /** Entries that were on their way to the disk, in the order of their saves: the beginning of them may be there, too. */
+  readonly underWay: readonly SavedEntry[];
+}
+
+interface SavedEntry {
+  readonly index: number;
+  readonly term: number;
 }
 
 /**
@@ -22,7 +29,9 @@ export class DurableLog {
   #snapshotIndex: number;
   /** A record of a received snapshot that no commit covers yet, so that a restart would not believe it. */
   #uncovered: { readonly index: number; readonly term: number } | undefined;
-  #durable: DurableState;
+  #durable: Omit<DurableState, "underWay">;
+  /** Saved, and not known to be durable. */
+  #underWay: SavedEntry[] = [];
 
   /** `log` and `state`: what a start has found. */
   constructor(report: Report, name: string, memberId: bigint, log: LogTerms, state: HardState) {
@@ -36,7 +45,7 @@ export class DurableLog {
   }
 
   get durable(): DurableState {
-    return this.#durable;
+    return { ...this.#durable, underWay: this.#underWay };
   }
 
   /** The last index that a snapshot record names; 0 while there was none in this life. */
@@ -59,24 +68,25 @@ export class DurableLog {
     if (term === before.lastTerm || term === "in a snapshot" || before.lastIndex === 0) return;
     // Entries of a later term, which nobody was told of, may have taken its place.
     if (found.lastTerm > before.lastTerm) return;
+    // So may the beginning of what a later leader has sent, be it from earlier terms.
+    const { lastIndex, lastTerm } = found;
+    if (before.underWay.some((entry) => entry.index === lastIndex && entry.term === lastTerm)) return;
     this.#report(
       "hard-state",
       `${this.#name}: entry ${before.lastIndex} of term ${before.lastTerm} was durable, and a restart does not find it: ` +
-        `the log ends at ${found.lastIndex}, term ${found.lastTerm}`,
+        `the log ends at ${lastIndex}, term ${lastTerm}`,
     );
   }
 
   /** The next sync makes these durable. */
-  saved(
-    state: HardState | undefined,
-    entries: readonly { readonly index: number; readonly term: number }[],
-  ): void {
+  saved(state: HardState | undefined, entries: readonly SavedEntry[]): void {
     const uncovered = this.#uncovered;
     if (uncovered !== undefined && state !== undefined && state.commit >= uncovered.index) {
       this.#terms.replace(uncovered.index, uncovered.term);
       this.#uncovered = undefined;
     }
     this.#terms.append(entries);
+    this.#underWay.push(...entries.map(({ index, term }) => ({ index, term })));
     if (state === undefined || state.term === 0) return;
     this.#compareStates(this.#saved, state, "was saved, and now");
     this.#saved = state;
@@ -97,8 +107,10 @@ export class DurableLog {
   /** Returns what to call when everything that was saved before this call is durable. */
   syncing(): () => void {
     const state = this.#current();
+    const saved = new Set(this.#underWay);
     return () => {
       this.#durable = state;
+      this.#underWay = this.#underWay.filter((entry) => !saved.has(entry));
     };
   }
 
@@ -165,7 +177,7 @@ export class DurableLog {
     this.#report("hard-state", `${this.#name}: ${describe(before)} ${how} ${describe(after)}`);
   }
 
-  #current(): DurableState {
+  #current(): Omit<DurableState, "underWay"> {
     const { term, vote, commit } = this.#saved;
     return { term, vote, commit, lastIndex: this.#terms.lastIndex, lastTerm: this.#terms.lastTerm };
   }

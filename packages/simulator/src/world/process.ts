@@ -235,7 +235,7 @@ export class Process implements Endpoint {
       await parts.transport.close();
       await parts.consensus.stop();
       parts.lessor.demote();
-      await parts.compaction.idle();
+      await parts.compaction.stop();
       await parts.store.close();
       await storage.wal.close();
       await storage.backend.close();
