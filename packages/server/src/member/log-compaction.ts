@@ -132,6 +132,11 @@ export class LogCompaction {
   /** Makes no snapshot any more, whoever checks; resolves when none is under way. The log is closed then. */
   async stop(): Promise<void> {
     this.#stopped = true;
+    await this.idle();
+  }
+
+  /** Resolves when no snapshot is being made. */
+  async idle(): Promise<void> {
     await this.#running;
   }
 
