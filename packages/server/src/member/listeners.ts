@@ -1,18 +1,16 @@
-import { rmSync } from "node:fs";
 import type { Server as HttpServer } from "node:http";
-import net from "node:net";
+import type net from "node:net";
 import { Acceptor, type GrpcServer, type SecureConnections, TLS_PROTOCOLS } from "@quorate/rpc";
 import { ConfigError } from "../config/errors.ts";
 import type { ServerConfig } from "../config/server-config.ts";
 import { type BindAddress, bindAddresses, openUrl } from "../http/bind-addresses.ts";
 import { HeldConnections } from "../http/held-connections.ts";
+import { BACKLOG, ListeningSockets } from "../http/listening-sockets.ts";
 import type { Clock } from "../seams/clock.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import { Certificates } from "../tls/certificates.ts";
 import { TlsAcceptor } from "../tls/tls-acceptor.ts";
 
-const TCP_KEEPALIVE_MS = 30_000;
-const BACKLOG = 4096;
 /** As many more may wait as in the system's own queue. */
 const MAX_HELD = BACKLOG;
 
@@ -29,8 +27,7 @@ interface Schemes {
 export class ClientListeners {
   /** The listen URLs, a port 0 replaced by the one that was given. */
   readonly urls: string[] = [];
-  readonly #servers: net.Server[] = [];
-  readonly #sockets = new Set<net.Socket>();
+  readonly #sockets = new ListeningSockets();
   readonly #held: HeldConnections;
   readonly #clock: Clock;
   #serve: ((socket: net.Socket, schemes: Schemes) => void) | undefined;
@@ -51,7 +48,9 @@ export class ClientListeners {
             throw new ConfigError(`no TLS certificate is configured for ${url}`);
           // An address that is given with both schemes serves both, from its first mention on.
           const together = address.port === 0 ? [address] : (sharing.get(nameOf(address)) ?? [address]);
-          return together[0]!.url === url ? listeners.#listen(address, schemesOf(together)) : address.port;
+          if (together[0]!.url !== url) return address.port;
+          const schemes = schemesOf(together);
+          return listeners.#sockets.open(address, (socket) => listeners.#accept(socket, schemes));
         });
         listeners.urls.push(opened);
       }
@@ -78,44 +77,15 @@ export class ClientListeners {
 
   /** Takes no more connections; those that are there go on. */
   stopListening(): void {
-    for (const server of this.#servers) if (server.listening) server.close();
+    this.#sockets.stopListening();
   }
 
   /** Ends all connections. Resolves when nothing is left. */
-  async close(): Promise<void> {
-    this.stopListening();
-    const closed = [...this.#sockets].map(
-      (socket) => new Promise<void>((resolve) => socket.once("close", () => resolve())),
-    );
-    for (const socket of this.#sockets) socket.destroy();
-    await Promise.all(closed);
-  }
-
-  /** Resolves with the port, if it is one that is listened on. */
-  async #listen({ host, port, path }: BindAddress, schemes: Schemes): Promise<number | undefined> {
-    if (path !== undefined) rmSync(path, { force: true });
-    const server = net.createServer(
-      { noDelay: true, keepAlive: true, keepAliveInitialDelay: TCP_KEEPALIVE_MS, pauseOnConnect: true },
-      (socket) => this.#accept(socket, schemes),
-    );
-    await new Promise<void>((resolve, reject) => {
-      server.once("error", reject);
-      server.listen({ ...(path === undefined ? { host, port } : { path }), backlog: BACKLOG }, () => {
-        server.off("error", reject);
-        // Such as too many open files: the next connection may succeed.
-        server.on("error", () => {});
-        resolve();
-      });
-    });
-    this.#servers.push(server);
-    const bound = server.address();
-    return bound !== null && typeof bound !== "string" ? bound.port : undefined;
+  close(): Promise<void> {
+    return this.#sockets.close();
   }
 
   #accept(socket: net.Socket, schemes: Schemes): void {
-    this.#sockets.add(socket);
-    socket.on("close", () => this.#sockets.delete(socket));
-    socket.on("error", () => socket.destroy());
     if (this.#serve !== undefined) this.#serve(socket, schemes);
     else this.#held.hold(socket, () => this.#serve!(socket, schemes));
   }

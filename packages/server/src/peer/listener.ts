@@ -1,8 +1,8 @@
-import { rmSync } from "node:fs";
-import net from "node:net";
+import type net from "node:net";
 import { ConfigError } from "../config/errors.ts";
 import { type BindAddress, openUrl } from "../http/bind-addresses.ts";
 import { HeldConnections } from "../http/held-connections.ts";
+import { ListeningSockets } from "../http/listening-sockets.ts";
 import type { Clock } from "../seams/clock.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import type { Certificates } from "../tls/certificates.ts";
@@ -10,8 +10,6 @@ import type { NameResolver } from "../tls/client-address.ts";
 import { TlsAcceptor } from "../tls/tls-acceptor.ts";
 import type { PeerServer } from "./server.ts";
 
-const TCP_KEEPALIVE_MS = 30_000;
-const BACKLOG = 4096;
 /** More than the members of a cluster open in the time in which one of them starts. */
 const MAX_HELD = 256;
 /** A peer waits no longer for the first byte of an answer. */
@@ -37,8 +35,7 @@ export class PeerListeners {
   /** The listen URLs, a port 0 replaced by the one that was given. */
   readonly urls: string[] = [];
   readonly #options: PeerListenOptions;
-  readonly #servers: net.Server[] = [];
-  readonly #sockets = new Set<net.Socket>();
+  readonly #sockets = new ListeningSockets();
   readonly #held: HeldConnections;
   #service: Service | undefined;
 
@@ -79,46 +76,26 @@ export class PeerListeners {
     if (address.secure && !this.#options.secure) {
       throw new ConfigError(`no TLS certificate is configured for ${address.url}`);
     }
-    if (address.path !== undefined) rmSync(address.path, { force: true });
-    const server = net.createServer(
-      {
-        noDelay: true,
-        keepAlive: true,
-        keepAliveInitialDelay: TCP_KEEPALIVE_MS,
-        pauseOnConnect: true,
-      },
-      (socket) => this.#accept(socket, address.secure),
-    );
-    await bind(server, address);
-    this.#servers.push(server);
-    const bound = server.address();
-    return bound !== null && typeof bound !== "string" ? bound.port : undefined;
+    return this.#sockets.open(address, (socket) => this.#accept(socket, address.secure));
   }
 
   get connectionCount(): number {
-    return this.#sockets.size;
+    return this.#sockets.connectionCount;
   }
 
   /** Takes no more connections; those that are there go on. */
   stopListening(): void {
-    for (const server of this.#servers) if (server.listening) server.close();
+    this.#sockets.stopListening();
   }
 
   /** Ends all connections. Resolves when nothing is left. */
   async close(): Promise<void> {
-    this.stopListening();
-    const closed = [...this.#sockets].map(
-      (socket) => new Promise<void>((resolve) => socket.once("close", () => resolve())),
-    );
-    for (const socket of this.#sockets) socket.destroy();
+    const closed = this.#sockets.close();
     this.#service?.server.http.close();
-    await Promise.all(closed);
+    await closed;
   }
 
   #accept(socket: net.Socket, secure: boolean): void {
-    this.#sockets.add(socket);
-    socket.on("close", () => this.#sockets.delete(socket));
-    socket.on("error", () => socket.destroy());
     if (this.#service !== undefined) serveSocket(this.#service, socket, secure);
     else if (this.#options.early === "hold") {
       this.#held.hold(socket, () => serveSocket(this.#service!, socket, secure));
@@ -146,19 +123,4 @@ export async function openPeerListeners(options: PeerListenOptions): Promise<Pee
     throw error;
   }
   return listeners;
-}
-
-function bind(server: net.Server, address: BindAddress): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    const ready = () => {
-      server.off("error", reject);
-      // Such as too many open files: the next connection may succeed.
-      server.on("error", () => {});
-      resolve();
-    };
-    if (address.path === undefined) {
-      server.listen({ host: address.host, port: address.port, backlog: BACKLOG }, ready);
-    } else server.listen({ path: address.path, backlog: BACKLOG }, ready);
-  });
 }
