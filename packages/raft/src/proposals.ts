@@ -9,7 +9,6 @@ import type { Raft } from "./raft.ts";
 import { bcastAppend } from "./replication.ts";
 import { send } from "./send.ts";
 import { payloadsSize } from "./size.ts";
-import { step } from "./step.ts";
 import { describeConfig } from "./tracker/tracker-config.ts";
 import { type Entry, EntryType, MessageType, NO_DATA, NONE, type Snapshot, StateType } from "./types.ts";
 
@@ -107,9 +106,7 @@ export function appliedTo(r: Raft, index: number, bytes: number): void {
   r.log.appliedTo(applied, bytes);
   const { config } = r.tracker;
   if (!config.autoLeave || applied < r.pendingConfIndex || r.state !== StateType.StateLeader) return;
-  const leave = newMessage(MessageType.MsgProp, NONE);
-  leave.entries = [{ type: EntryType.EntryConfChangeV2, term: 0, index: 0, data: NO_DATA }];
-  if (step(r, leave)) {
+  if (proposeEntries(r, [{ type: EntryType.EntryConfChangeV2, term: 0, index: 0, data: NO_DATA }])) {
     if (r.logs(LogLevel.Info)) {
       r.info(`initiating automatic transition out of joint configuration ${describeConfig(config)}`);
     }

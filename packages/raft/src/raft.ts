@@ -1,16 +1,10 @@
-import { assert, panic } from "./assert.ts";
-import { confStatesEqual, restoreConfig } from "./confchange/restore.ts";
 import type { ResolvedConfig } from "./config.ts";
-import { hex } from "./format/hex.ts";
 import { RaftLog } from "./log/raft-log.ts";
 import { type Logger, LogLevel } from "./logger.ts";
-import { switchToConfig } from "./membership.ts";
 import { ReadOnly } from "./read-only.ts";
-import { becomeFollower } from "./roles/transitions.ts";
 import { ProgressTracker } from "./tracker/tracker.ts";
 import {
   type HardState,
-  isEmptyHardState,
   type Message,
   NONE,
   type NodeId,
@@ -61,40 +55,14 @@ export class Raft {
   messagesAfterAppend: Message[] = [];
   readStates: ReadState[] = [];
 
+  /** Empty but for the log; `restart` makes a member of it. */
   constructor(config: ResolvedConfig) {
-    const { hardState, confState } = config.storage.initialState();
     this.id = config.id;
     this.config = config;
     this.logger = config.logger;
     this.log = new RaftLog(config.storage, config.logger, config.maxCommittedSizePerReady);
     this.tracker = new ProgressTracker(config.maxInflightMsgs, config.maxInflightBytes);
     this.readOnly = new ReadOnly(config.readOnlyOption);
-
-    const restored = restoreConfig(this.tracker, confState, this.log.lastIndex());
-    const actual = switchToConfig(this, restored);
-    assert(confStatesEqual(confState, actual), "the stored configuration was not restored as it is");
-    if (!isEmptyHardState(hardState)) this.#load(hardState);
-    if (config.applied > 0) this.log.appliedTo(config.applied, 0);
-    becomeFollower(this, this.term, NONE);
-    if (this.logs(LogLevel.Info)) {
-      const peers = this.tracker.config.voters.ids.map(hex).join(",");
-      this.info(
-        `newRaft ${hex(this.id)} [peers: [${peers}], term: ${this.term}, commit: ${this.log.committed}, ` +
-          `applied: ${this.log.applied}, lastindex: ${this.log.lastIndex()}, lastterm: ${this.log.lastTerm()}]`,
-      );
-    }
-  }
-
-  #load({ term, vote, commit }: HardState): void {
-    if (commit < this.log.committed || commit > this.log.lastIndex()) {
-      panic(
-        this.logger,
-        `${hex(this.id)} state.commit ${commit} is out of range [${this.log.committed}, ${this.log.lastIndex()}]`,
-      );
-    }
-    this.log.committed = commit;
-    this.term = term;
-    this.vote = vote;
   }
 
   hardState(): HardState {

@@ -13,8 +13,9 @@ import {
   isVoteRequest,
   newMessage,
 } from "./message.ts";
-import { Raft } from "./raft.ts";
+import type { Raft } from "./raft.ts";
 import type { Ready } from "./ready.ts";
+import { restart } from "./restart.ts";
 import { entriesSize } from "./size.ts";
 import { type BasicStatus, basicStatus, type Status, status } from "./status.ts";
 import { step } from "./step.ts";
@@ -59,7 +60,7 @@ export class RawNode {
 
   /** Continues from what `config.storage` holds. Throws INVALID_CONFIG. */
   constructor(config: Config) {
-    this.#raft = new Raft(resolveConfig(config));
+    this.#raft = restart(resolveConfig(config));
     this.#asyncStorageWrites = config.asyncStorageWrites ?? false;
     this.#previousSoftState = this.#raft.softState();
     this.#previousHardState = this.#raft.hardState();
