@@ -1,6 +1,6 @@
 import { ConfigError } from "./errors.ts";
+import type { FlagReader } from "./flag-reader.ts";
 import { generatedFiles, generatedPair, turnedOffWarning } from "./generated-pair.ts";
-import type { FlagReader } from "./server-config.ts";
 import { checkPair, type TlsSettings, tlsVersions } from "./tls-settings.ts";
 
 /** TLS of the client listeners. */

@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 import { ConfigError } from "./errors.ts";
-import type { FlagReader } from "./server-config.ts";
+import type { FlagReader } from "./flag-reader.ts";
 
 /** A certificate and key that the member makes itself as long as it has none. */
 export interface GeneratedPair {

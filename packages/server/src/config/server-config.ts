@@ -2,8 +2,9 @@ import { clientTls } from "./client-tls.ts";
 import { formatDuration } from "./duration.ts";
 import { ConfigError } from "./errors.ts";
 import { type FeatureGates, parseFeatureGates } from "./feature-gates.ts";
+import { FlagReader } from "./flag-reader.ts";
 import { FLAGS } from "./flag-table.ts";
-import { type FlagValue, type ParsedFlags, urlProblem } from "./parse-flags.ts";
+import { type ParsedFlags, urlProblem } from "./parse-flags.ts";
 import { peerTls } from "./peer-tls.ts";
 import type { TlsSettings } from "./tls-settings.ts";
 
@@ -93,7 +94,7 @@ const MIN_PEER_TIMEOUT_MS = 5_000;
 /** Applies every rule that spans flags (operations.md 4). Throws `ConfigError`. */
 export function makeServerConfig(parsed: ParsedFlags): ServerConfig {
   const read = new FlagReader(parsed);
-  const warnings = checkSupport(parsed);
+  const warnings = checkSupport(parsed, read);
   checkLogging(read);
   checkListenUrls(read);
 
@@ -190,52 +191,20 @@ export function makeServerConfig(parsed: ParsedFlags): ServerConfig {
   });
 }
 
-/** Typed access to the value of each flag. */
-export class FlagReader {
-  readonly #parsed: ParsedFlags;
-  constructor(parsed: ParsedFlags) {
-    this.#parsed = parsed;
-  }
-  string(name: string): string {
-    return this.#parsed.values.get(name) as string;
-  }
-  number(name: string): number {
-    return this.#parsed.values.get(name) as number;
-  }
-  boolean(name: string): boolean {
-    return this.#parsed.values.get(name) as boolean;
-  }
-  list(name: string): readonly string[] {
-    return this.#parsed.values.get(name) as readonly string[];
-  }
-  /** Whether it was given a value other than its default. */
-  isSet(name: string): boolean {
-    return (
-      this.#parsed.explicit.has(name) &&
-      !isDefault(this.#parsed.values.get(name)!, FLAGS.get(name)!.defaultText)
-    );
-  }
-}
-
 /** Refuses flags whose missing effect would be unsafe; returns a warning for each that merely has none. */
-function checkSupport(parsed: ParsedFlags): string[] {
+function checkSupport(parsed: ParsedFlags, read: FlagReader): string[] {
   const warnings = parsed.unrecognizedVariables.map(
     (variable) => `unrecognized environment variable ${variable}`,
   );
   for (const name of parsed.explicit) {
     const definition = FLAGS.get(name)!;
-    if (definition.support === "supported" || isDefault(parsed.values.get(name)!, definition.defaultText))
-      continue;
+    if (definition.support === "supported" || !read.isSet(name)) continue;
     if (definition.support === "refused") {
       throw new ConfigError(`--${name} is not supported by this release; start without it`);
     }
     warnings.push(`--${name} is accepted for compatibility and has no effect`);
   }
   return warnings;
-}
-
-function isDefault(value: FlagValue, defaultText: string): boolean {
-  return (Array.isArray(value) ? value.join(",") : String(value)) === defaultText;
 }
 
 /** Of the interval and the timeout each counts only with the other; what is not above 0 leaves gRPC's own rule. */

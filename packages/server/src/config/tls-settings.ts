@@ -1,6 +1,6 @@
 import { ConfigError } from "./errors.ts";
+import type { FlagReader } from "./flag-reader.ts";
 import type { GeneratedPair } from "./generated-pair.ts";
-import type { FlagReader } from "./server-config.ts";
 
 export type TlsVersion = "TLSv1.2" | "TLSv1.3";
 
