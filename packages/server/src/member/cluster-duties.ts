@@ -40,8 +40,8 @@ export class ClusterDuties {
   }
 
   /** Resolves when the cluster has agreed on a version, without which clients are refused; or after a while. */
-  versionDecided(): Promise<void> {
-    return this.#versions.decided(VERSION_WAIT_MS);
+  versionDecided(signal: AbortSignal): Promise<void> {
+    return this.#versions.decided(VERSION_WAIT_MS, signal);
   }
 
   /** To be called before a member stops: the others need not wait for an election timeout. Never rejects. */

@@ -186,7 +186,7 @@ test("who waits for a version waits until it is decided, and no longer than told
   const waiting = async (change: (monitored: Monitored) => void) => {
     const monitored = new Monitored(1, 2);
     let done = false;
-    const decided = monitored.monitor.decided(1_000).then(() => {
+    const decided = monitored.monitor.decided(1_000, new AbortController().signal).then(() => {
       done = true;
     });
     await settle();
@@ -201,5 +201,5 @@ test("who waits for a version waits until it is decided, and no longer than told
   await waiting(({ monitor }) => monitor.stop());
   const late = new Monitored(1);
   late.cluster.applier.clusterVersion("3.7.0");
-  await late.monitor.decided(1_000);
+  await late.monitor.decided(1_000, new AbortController().signal);
 });

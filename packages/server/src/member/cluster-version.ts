@@ -71,12 +71,13 @@ export class ClusterVersionMonitor {
     void this.#decide();
   }
 
-  /** Resolves when the cluster has a version, without which nobody is served, or `limitMs` later, or at the stop. */
-  decided(limitMs: number): Promise<void> {
+  /** Resolves when the cluster has a version, without which nobody is served, or `limitMs` later, or when `signal` fires. */
+  decided(limitMs: number, signal: AbortSignal): Promise<void> {
     const { clock, membership } = this.#options.context;
-    if (this.#stopped || membership.version !== undefined) return Promise.resolve();
+    if (this.#stopped || signal.aborted || membership.version !== undefined) return Promise.resolve();
     return new Promise((resolve) => {
       this.#onDecided.push(resolve);
+      signal.addEventListener("abort", () => resolve(), { once: true });
       const timer = clock.setTimer(limitMs, () => {
         this.#timers.delete(timer);
         resolve();

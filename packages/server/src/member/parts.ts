@@ -10,20 +10,10 @@ import { Consensus } from "../consensus/consensus.ts";
 import { LogWriter } from "../consensus/log-writer.ts";
 import type { Lessor } from "../lease/lessor.ts";
 import { MvccStore } from "../mvcc/store.ts";
-import type { PeerRequests } from "../peer/peer-requests.ts";
-import type { Backend } from "../seams/backend.ts";
-import type { Clock } from "../seams/clock.ts";
-import type { Disk } from "../seams/disk.ts";
-import type { Random } from "../seams/random.ts";
-import type { Transport, TransportEvents } from "../seams/transport.ts";
-import {
-  type FindDatabaseFault,
-  removeOrphans,
-  saveReceivedDatabase,
-} from "../snapshot/received-database.ts";
+import type { Transport } from "../seams/transport.ts";
+import { removeOrphans, saveReceivedDatabase } from "../snapshot/received-database.ts";
 import { purgeSnapFiles, saveSnapFile } from "../snapshot/snap-directory.ts";
 import { encodeV2Store } from "../snapshot/v2-store.ts";
-import type { Logger } from "../telemetry/logger.ts";
 import { WatchHub } from "../watch/hub.ts";
 import { createLessor, type LeaseWiring } from "./leases.ts";
 import { LogCompaction } from "./log-compaction.ts";
@@ -32,6 +22,7 @@ import { SnapshotInstaller } from "./snapshot-installer.ts";
 import { SnapshotSender } from "./snapshot-sender.ts";
 import { StateMachine } from "./state-machine.ts";
 import { confStateOf, type MemberStorage, storagePaths } from "./storage.ts";
+import type { Surroundings } from "./surroundings.ts";
 
 const GRPC_OVERHEAD_BYTES = 512 * 1024;
 /**
@@ -41,19 +32,10 @@ const GRPC_OVERHEAD_BYTES = 512 * 1024;
 const REMOVED_PEER_MS = 1_000;
 const BASE_REQUEST_TIMEOUT_MS = 5_000;
 
-/** What a member is built from, besides its settings. */
-export interface Surroundings {
+export interface PartsOptions {
   readonly config: ServerConfig;
   readonly storage: MemberStorage;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly disk: Disk;
-  readonly log: Logger;
-  readonly peerRequests: PeerRequests;
-  readonly createTransport: (events: TransportEvents) => Transport;
-  /** Opens the database that was received with the snapshot at an index. */
-  readonly openReceived: (index: number) => Promise<Backend>;
-  readonly findReceivedFault: FindDatabaseFault;
+  readonly surroundings: Surroundings;
   readonly fail: (error: Error) => void;
   /** This member does not belong to the cluster any more, for good. */
   readonly removed: () => void;
@@ -83,8 +65,9 @@ export function requestTimeoutMs(config: ServerConfig): number {
   return BASE_REQUEST_TIMEOUT_MS + 2 * electionTimeoutMs(config);
 }
 
-export function buildParts(surroundings: Surroundings): MemberParts {
-  const { config, storage, clock, random, disk, log, fail } = surroundings;
+export function buildParts(options: PartsOptions): MemberParts {
+  const { config, storage, surroundings, fail } = options;
+  const { clock, random, disk, log, databases } = surroundings;
   const { backend, membership, localId, clusterId } = storage;
   const paths = storagePaths(config);
   const ids = RequestIds.ofMember(localId, clock.wallMs());
@@ -124,16 +107,16 @@ export function buildParts(surroundings: Surroundings): MemberParts {
   const lessor = createLessor(leaseWiring);
   const quota = new Quota(config.quotaBackendBytes, () => backend.sizeBytes);
 
-  const transport: Transport = surroundings.createTransport({
+  const transport: Transport = surroundings.createTransport(storage, {
     receive: (messages) => consensus.receive(messages),
     unreachable: (id) => consensus.reportUnreachable(id),
     snapshotSent: (id, succeeded) => snapshotSender.sent(id, succeeded),
     receiveSnapshot: async (message, database) => {
       const index = message.snapshot?.metadata.index ?? 0;
-      await saveReceivedDatabase(disk, paths.snap, index, database, surroundings.findReceivedFault);
+      await saveReceivedDatabase(disk, paths.snap, index, database, databases.findReceivedFault);
       consensus.receive([message]);
     },
-    removedFromCluster: () => surroundings.removed(),
+    removedFromCluster: () => options.removed(),
   });
 
   const machine = new StateMachine({
@@ -146,7 +129,7 @@ export function buildParts(surroundings: Surroundings): MemberParts {
   });
   const follow = (change: MembershipChange) => {
     if (change.kind === "removed") {
-      if (change.id === localId) surroundings.removed();
+      if (change.id === localId) options.removed();
       else clock.setTimer(REMOVED_PEER_MS, () => transport.removePeer(change.id));
     } else if (change.kind !== "nothing" && change.member.id !== localId) {
       const { id, peerUrls } = change.member;
@@ -164,7 +147,7 @@ export function buildParts(surroundings: Surroundings): MemberParts {
     watches: () => context.watches,
     clock,
     log,
-    openReceived: surroundings.openReceived,
+    openReceived: (index) => databases.openReceived(index),
     newLessor: (received) => createLessor({ ...leaseWiring, backend: received }),
   });
   const saveMembershipFile = async (index: number, term: number) => {
@@ -208,7 +191,7 @@ export function buildParts(surroundings: Surroundings): MemberParts {
         machine.applyEmpty(entry);
         if (!isLeader) return;
         lessor.promote();
-        surroundings.leaderCommitted();
+        options.leaderCommitted();
       },
       batchApplied: () => compaction.check(),
       roleChanged: (isLeader, leader) => {

@@ -47,16 +47,18 @@ class Machine {
     return openStorage({
       config: configFromOptions({ dataDir: DATA, ...options }),
       disk: this.disk,
-      openBackend: async (path) => this.#open(path),
-      importReceived: async (index, path) => {
-        const received = new MemoryBackend({ clock: realClock, flushMs: 0 });
-        putFirstMember(received);
-        received.setConsistentIndex(index, 1);
-        received.commit();
-        await received.flushed();
-        this.databases.set(path, received);
+      databases: {
+        open: async (path) => this.#open(path),
+        importReceived: async (index, path) => {
+          const received = new MemoryBackend({ clock: realClock, flushMs: 0 });
+          putFirstMember(received);
+          received.setConsistentIndex(index, 1);
+          received.commit();
+          await received.flushed();
+          this.databases.set(path, received);
+        },
+        findReceivedFault: async () => this.receivedFault,
       },
-      findReceivedFault: async () => this.receivedFault,
       findIdentity: async () => {
         this.identitiesAsked++;
         return identity;

@@ -6,11 +6,7 @@ import { Membership } from "../cluster/membership.ts";
 import type { ServerConfig } from "../config/server-config.ts";
 import type { Backend } from "../seams/backend.ts";
 import { baseName, type Disk, type DiskLock, directoryOf } from "../seams/disk.ts";
-import {
-  type FindDatabaseFault,
-  receivedDatabasePath,
-  removeOrphans,
-} from "../snapshot/received-database.ts";
+import { receivedDatabasePath, removeOrphans } from "../snapshot/received-database.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import { forgetSnapshot } from "../wal/forget-snapshot.ts";
 import type { SegmentLocks } from "../wal/segment-locks.ts";
@@ -20,6 +16,7 @@ import { Wal, type WalOptions } from "../wal/wal.ts";
 import { WalLock } from "../wal/wal-lock.ts";
 import { forceNewCluster } from "./force-new-cluster.ts";
 import type { InitialIdentity } from "./joining.ts";
+import type { Databases } from "./surroundings.ts";
 
 /** Everything durable of a member, open, and the raft log rebuilt from it. */
 export interface MemberStorage {
@@ -55,10 +52,7 @@ export function storagePaths(config: ServerConfig): StoragePaths {
 export interface StorageOptions {
   readonly config: ServerConfig;
   readonly disk: Disk;
-  readonly openBackend: (path: string) => Promise<Backend>;
-  /** Makes the database received with the snapshot at `index`, in the member's own format, the file at `path`. */
-  readonly importReceived: (index: number, path: string) => Promise<void>;
-  readonly findReceivedFault: FindDatabaseFault;
+  readonly databases: Pick<Databases, "open" | "importReceived" | "findReceivedFault">;
   /** Asked only when there is no log yet. */
   readonly findIdentity: () => Promise<InitialIdentity>;
   readonly log: Logger;
@@ -293,21 +287,21 @@ async function openDatabase(
   segmentLocks: SegmentLocks,
   options: StorageOptions,
 ): Promise<OpenedDatabase> {
-  const { disk, openBackend, importReceived, log } = options;
+  const { disk, databases, log } = options;
   const snapshot = start?.hasState === true ? start.snapshot : { index: 0, term: 0 };
   const { index } = snapshot;
-  const backend = await openBackend(paths.database);
+  const backend = await databases.open(paths.database);
   if (backend.consistentIndex >= index) return { backend, start };
   const oldIndex = backend.consistentIndex;
   await backend.close();
 
   const received = receivedDatabasePath(paths.snap, index);
   const isMissing = !(await disk.exists(received));
-  const fault = isMissing ? `${received} is missing` : await options.findReceivedFault(received, index);
+  const fault = isMissing ? `${received} is missing` : await databases.findReceivedFault(received, index);
   if (fault === undefined) {
     log.info("Recovering from snapshot backend", { index });
-    await importReceived(index, paths.database);
-    const imported = await openBackend(paths.database);
+    await databases.importReceived(index, paths.database);
+    const imported = await databases.open(paths.database);
     assert(imported.consistentIndex >= index, "an imported database reflects its snapshot");
     return { backend: imported, start };
   }
@@ -321,7 +315,7 @@ async function openDatabase(
     });
     if (!isMissing) await disk.remove(received);
     const before = await findStart(disk, paths.wal);
-    const old = await openBackend(paths.database);
+    const old = await databases.open(paths.database);
     if (old.consistentIndex >= before.snapshot.index) return { backend: old, start: before };
     await old.close();
   }

@@ -109,3 +109,8 @@ async function writeChunks(file: DiskFile, chunks: AsyncIterable<Uint8Array>): P
   await writing;
   return position;
 }
+
+/** A database says less than the snapshot it came with: whoever made it must not be believed. */
+export function lagFault(consistentIndex: number, index: number): string | undefined {
+  return consistentIndex >= index ? undefined : `it reflects entry ${consistentIndex} and not ${index}`;
+}

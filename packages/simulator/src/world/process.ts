@@ -1,26 +1,16 @@
 import type { Message, NodeId } from "@quorate/raft";
 import {
-  type Backend,
-  buildParts,
-  ClusterDuties,
   configFromOptions,
-  connectToMembers,
-  createServices,
-  electionTimeoutMs,
-  findIdentity,
   type GatewayBackend,
-  hastenElection,
-  LeaderMonitor,
   localCalls,
+  MemberLife,
   type MemberParts,
   type MemberStorage,
-  openStorage,
   type PlainHandler,
   peerEndpoints,
-  publish,
   RequestDefects,
-  requestTimeoutMs,
   type ServerConfig,
+  type Surroundings,
 } from "@quorate/server/simulation";
 import { Life } from "./life.ts";
 import type { Machine } from "./machine.ts";
@@ -31,22 +21,17 @@ import { SimulatedPeerRequests } from "./simulated-peer-requests.ts";
 import { type Endpoint, SimulatedTransport } from "./simulated-transport.ts";
 import type { World } from "./world.ts";
 
-/**
- * One member from its start to its end: what `Member` does, over simulated surroundings and without listeners. Fails
- * as a process does: all at once.
- */
+/** One life of a member over simulated surroundings. Fails as a process does: all at once. */
 export class Process implements Endpoint {
   readonly address: string;
   readonly name: string;
   readonly config: ServerConfig;
   readonly life: Life;
-  storage: MemberStorage | undefined;
-  parts: MemberParts | undefined;
   transport: SimulatedTransport | undefined;
   observer: MemberObserver | undefined;
   /** Answers other members' single requests, from when the peer listener is open. */
   peerHandler: PlainHandler | undefined;
-  /** Takes clients' calls, from when the member serves. */
+  /** Takes clients' calls, as long as the member serves. */
   calls: GatewayBackend | undefined;
   /** What the checks have seen of it. */
   seenRevision = 0;
@@ -55,10 +40,8 @@ export class Process implements Endpoint {
   told = 0;
   readonly #world: World;
   readonly #machine: Machine;
-  readonly #disk: ProcessDisk;
-  readonly #stopping = new AbortController();
-  #duties: ClusterDuties | undefined;
-  #storeRestored = false;
+  readonly #member: MemberLife;
+  #isStopping = false;
 
   constructor(world: World, machine: Machine) {
     this.#world = world;
@@ -71,7 +54,15 @@ export class Process implements Endpoint {
       onThrow: (error) => this.fail(error),
       step: () => world.step(),
     });
-    this.#disk = new ProcessDisk(machine.mount(), this.life, machine.diskUnderWay);
+    this.#member = new MemberLife(this.config, this.#surroundings());
+  }
+
+  get storage(): MemberStorage | undefined {
+    return this.#member.storage;
+  }
+
+  get parts(): MemberParts | undefined {
+    return this.#member.parts;
   }
 
   get localId(): NodeId | undefined {
@@ -80,7 +71,7 @@ export class Process implements Endpoint {
 
   /** Its state may be looked at. */
   get isRestored(): boolean {
-    return this.#storeRestored;
+    return this.#member.isRestored;
   }
 
   get isServing(): boolean {
@@ -105,19 +96,23 @@ export class Process implements Endpoint {
 
   start(): void {
     this.life.enter(() => {
-      this.#start().catch((error: Error) => {
+      this.#member.start().catch((error: Error) => {
         // A start that is told to stop ends with whatever it was waiting for.
-        if (!this.#stopping.signal.aborted) this.fail(error);
+        if (!this.#isStopping) this.fail(error);
       });
     });
   }
 
   /** Stops the member as a signal would: leadership is handed over, everything is made durable. */
   stop(): void {
-    if (this.#stopping.signal.aborted) return;
+    if (this.#isStopping) return;
     this.life.enter(() => {
-      if (this.#stopping.signal.aborted) return;
-      this.#stop().catch((error: Error) => this.fail(error));
+      if (this.#isStopping) return;
+      this.#isStopping = true;
+      this.#member.end().then(
+        () => this.#world.processEnded(this),
+        (error: Error) => this.fail(error),
+      );
     });
   }
 
@@ -125,121 +120,57 @@ export class Process implements Endpoint {
     if (this.life.isAlive) this.#world.processFailed(this, error);
   }
 
-  async #start(): Promise<void> {
+  #surroundings(): Surroundings {
     const { config } = this;
-    const { clock } = this.life;
-    const log = memberLog(this.#world, this.name, this.address);
-    const peerRequests = new SimulatedPeerRequests(this.#world, this.address, this.life);
-    const storage = await openStorage({
-      config,
-      disk: this.#disk,
-      openBackend: (path) => this.#openBackend(path),
-      walSegmentBytes: this.#machine.walSegmentBytes,
-      importReceived: (index, path) => this.#machine.importReceived(this.#disk, index, path, config),
-      findReceivedFault: (path, index) => this.#machine.findReceivedFault(this.#disk, path, index),
-      findIdentity: () =>
-        findIdentity(config, {
-          requests: peerRequests,
-          log,
-          requestTimeoutMs: requestTimeoutMs(config),
-          createResolver: () => async (host) => host,
-        }),
-      log,
-    });
-    this.storage = storage;
-    const parts = buildParts({
-      config,
-      storage,
-      clock,
-      random: this.#machine.random.fork(),
-      disk: this.#disk,
-      log,
-      peerRequests,
-      createTransport: (events) => {
-        this.transport = new SimulatedTransport(this.#world, this, storage.localId, events);
+    const world = this.#world;
+    const machine = this.#machine;
+    const disk = new ProcessDisk(machine.mount(), this.life, machine.diskUnderWay);
+    const open = async (path: string) => machine.openDatabase(path, config);
+    return {
+      clock: this.life.clock,
+      random: machine.random.fork(),
+      disk,
+      log: memberLog(world, this.name, this.address),
+      databases: {
+        open,
+        importReceived: (index, path) => machine.importReceived(disk, index, path, config),
+        openReceived: async (index) => {
+          const path = `${config.dataDir}/member/snap/tmp-received-db`;
+          await machine.importReceived(disk, index, path, config);
+          return open(path);
+        },
+        findReceivedFault: (path, index) => machine.findReceivedFault(disk, path, index),
+      },
+      peerRequests: new SimulatedPeerRequests(world, this.address, this.life),
+      createResolver: () => async (host) => host,
+      walSegmentBytes: machine.walSegmentBytes,
+      createTransport: (storage, events) => {
+        this.transport = new SimulatedTransport(world, this, storage.localId, events);
         return this.transport;
       },
-      openReceived: async (index) => {
-        const path = `${config.dataDir}/member/snap/tmp-received-db`;
-        await this.#machine.importReceived(this.#disk, index, path, config);
-        return this.#openBackend(path);
+      assembled: (storage, parts) => {
+        this.observer = world.observerOf(machine, storage, parts);
+        world.plantInMember(this, parts);
       },
-      findReceivedFault: (path, index) => this.#machine.findReceivedFault(this.#disk, path, index),
-      fail: (error) => this.fail(error),
-      removed: () => this.#world.processRemoved(this),
-      leaderCommitted: () => this.#duties?.leaderCommitted(),
-    });
-    this.parts = parts;
-    this.observer = this.#world.observerOf(this.#machine, storage, parts);
-    this.#world.plantInMember(this, parts);
-    const hasLeader = () => parts.consensus.leader !== 0n;
-    const leaderMonitor = new LeaderMonitor(clock, electionTimeoutMs(config), hasLeader);
-    this.#duties = new ClusterDuties(parts.context, parts.compaction);
-    await this.#restoreState(parts);
-    this.peerHandler = peerEndpoints(parts.context);
-    for (const remote of storage.remotes) parts.transport.addRemote(remote.id, remote.peerUrls);
-    connectToMembers(parts.transport, storage);
-    this.#tick(parts);
-    parts.consensus.start();
-    this.#duties.start();
-    await hastenElection({ config, storage, parts, clock });
-    await publish(parts.context, this.#stopping.signal);
-    const services = createServices(parts.context, leaderMonitor);
-    const defects = new RequestDefects(log, (error) => this.fail(error));
-    this.calls = localCalls(services, clock, parts.context.maxReceiveBytes, (error, path) =>
-      defects.report(error, path),
-    );
-    this.#world.note(`${this.name} serves`);
-  }
-
-  async #openBackend(path: string): Promise<Backend> {
-    return this.#machine.openDatabase(path, this.config);
-  }
-
-  async #restoreState({ lessor, store, context }: MemberParts): Promise<void> {
-    lessor.restore(context.backend.entries("lease"));
-    context.alarms.restore();
-    await store.restore((key, lease) => {
-      lessor.restoreAttachment(key, lease);
-    });
-    this.#storeRestored = true;
-  }
-
-  #tick(parts: MemberParts): void {
-    this.life.clock.setTimer(this.config.heartbeatMs, () => {
-      this.#tick(parts);
-      this.#guard(() => {
-        parts.consensus.tick();
-        parts.compaction.check();
-      });
-    });
-  }
-
-  #guard(run: () => void): void {
-    if (!this.life.isAlive) return;
-    try {
-      run();
-    } catch (error) {
-      this.fail(error as Error);
-    }
-  }
-
-  async #stop(): Promise<void> {
-    const { storage, parts } = this;
-    this.calls = undefined;
-    this.#stopping.abort();
-    if (storage !== undefined && parts !== undefined) {
-      await this.#duties?.handLeadershipOver();
-      this.#duties?.stop();
-      parts.snapshotSender.stop();
-      await parts.transport.close();
-      await parts.consensus.stop();
-      parts.lessor.demote();
-      await parts.compaction.stop();
-      await parts.store.close();
-      await storage.wal.close();
-      await storage.backend.close();
-    }
-    this.#world.processEnded(this);
+      answerPeers: (context) => {
+        this.peerHandler = peerEndpoints(context);
+      },
+      closePeers: async () => {
+        this.peerHandler = undefined;
+        await this.transport?.close();
+      },
+      serveClients: ({ log, clock, maxReceiveBytes }, services) => {
+        const defects = new RequestDefects(log, (error) => this.#member.fail(error));
+        this.calls = localCalls(services, clock, maxReceiveBytes, (error, path) =>
+          defects.report(error, path),
+        );
+        world.note(`${this.name} serves`);
+      },
+      stopServing: async () => {
+        this.calls = undefined;
+      },
+      failed: (error) => this.fail(error),
+      removed: () => world.processRemoved(this),
+    };
   }
 }

@@ -128,6 +128,14 @@ export class SimulatedTransport implements Transport {
     const nowMs = this.#world.time.nowMs;
     for (const peer of this.#peers.values()) {
       if (this.#isConnected(peer)) {
+        // Links that stand are kept for a while; a new one is refused.
+        if (
+          peer.activeSinceMs === undefined &&
+          this.#world.endpoint(peer.address)!.isRemoved(this.#localId)
+        ) {
+          this.#later(() => this.#events.removedFromCluster());
+          continue;
+        }
         peer.activeSinceMs ??= this.#local.life.clock.nowMs();
         peer.silentSinceMs = undefined;
         continue;

@@ -27,7 +27,6 @@ export interface WorldOptions {
 /** Links are looked at this often. */
 const PROBE_MS = 50;
 const RESTART_POLL_MS = 100;
-const REMOVAL_DELAY_MS = 1_000;
 const MAX_STEPS = 100_000;
 /** A file that a database is received in. The number at its end counts through all runs of this process. */
 const RECEIVING_FILE = /(\/tmp[0-9a-f]+)-\d+/g;
@@ -161,15 +160,10 @@ export class World {
     this.restartLater(machine);
   }
 
-  /** As `Member` does, it stays for a moment: the others may not have learnt yet that it has agreed. */
   processRemoved(process: Process): void {
-    const machine = this.machine(process.address)!;
-    if (!machine.isWanted) return;
     this.note(`${process.name} is removed`);
-    machine.isWanted = false;
-    process.life.clock.setTimer(REMOVAL_DELAY_MS, () => {
-      if (machine.process === process) machine.kill("removal");
-    });
+    this.machine(process.address)!.isWanted = false;
+    process.stop();
   }
 
   restartLater(machine: Machine, delayMs: number = 200 + machine.random.exponential(500)): void {
