@@ -1,5 +1,11 @@
+import {
+  ENTRY_HEAD_BYTES,
+  writeBigVarint,
+  writeEntryHead,
+  writeVarint,
+  writeWalRecordHead,
+} from "@quorate/wire/hot";
 import { crc32c, crc32cOf } from "./crc32c.ts";
-import { putVarint, putVarint64, varintLength } from "./protobuf.ts";
 import { type Entry, type HardState, RecordType } from "./types.ts";
 
 const START_BYTES = 256 * 1024;
@@ -7,8 +13,6 @@ const START_BYTES = 256 * 1024;
 const KEPT_BYTES = 4 * 1024 * 1024;
 /** Length field, type, crc, and tag and length of the data: the most that stands before the data of a record. */
 const RECORD_HEAD_BYTES = 8 + 2 + 6 + 9;
-/** The most that an entry has before its data: type, term, index, tag and length. */
-const ENTRY_HEAD_BYTES = 4 + 9 + 9 + 9;
 
 /** Encoded records; `bytes[0, length)` are to be written as they are. */
 export interface EncodedBatch {
@@ -49,19 +53,7 @@ export class RecordEncoder {
   entry(entry: Entry): void {
     const scratch = this.#scratch;
     const { data } = entry;
-    let head = 0;
-    if (entry.type !== 0 || entry.typeIsExplicit === true) {
-      scratch[head++] = 0x08;
-      scratch[head++] = entry.type;
-    }
-    scratch[head++] = 0x10;
-    head = putVarint(scratch, head, entry.term);
-    scratch[head++] = 0x18;
-    head = putVarint(scratch, head, entry.index);
-    if (data.length > 0) {
-      scratch[head++] = 0x22;
-      head = putVarint(scratch, head, data.length);
-    }
+    const head = writeEntryHead(scratch, 0, entry);
     // The CRC stands before the data with a length of its own, so it is needed before anything can be placed.
     let crc = crc32cOf(scratch, 0, head, this.#crc);
     if (data.length > 0) crc = crc32c(data, crc);
@@ -77,16 +69,16 @@ export class RecordEncoder {
   state(state: HardState): void {
     if (state.vote !== this.#vote) {
       this.#vote = state.vote;
-      this.#voteLength = putVarint64(this.#voteBytes, 0, state.vote);
+      this.#voteLength = writeBigVarint(this.#voteBytes, 0, state.vote);
     }
     const scratch = this.#scratch;
     let length = 0;
     scratch[length++] = 0x08;
-    length = putVarint(scratch, length, state.term);
+    length = writeVarint(scratch, length, state.term);
     scratch[length++] = 0x10;
     for (let i = 0; i < this.#voteLength; i++) scratch[length++] = this.#voteBytes[i]!;
     scratch[length++] = 0x18;
-    length = putVarint(scratch, length, state.commit);
+    length = writeVarint(scratch, length, state.commit);
     this.#crc = crc32cOf(scratch, 0, length, this.#crc);
     this.#reserve(RECORD_HEAD_BYTES + length + 8);
     let at = this.#recordHead(RecordType.state, length);
@@ -107,11 +99,7 @@ export class RecordEncoder {
   crc(): void {
     this.#reserve(RECORD_HEAD_BYTES + 8);
     const start = this.#length;
-    let at = start + 8;
-    this.#bytes[at++] = 0x08;
-    this.#bytes[at++] = RecordType.crc;
-    this.#bytes[at++] = 0x10;
-    at = putVarint(this.#bytes, at, this.#crc);
+    const at = writeWalRecordHead(this.#bytes, start + 8, RecordType.crc, this.#crc, -1);
     this.#lengthField(start, at - start - 8);
     this.#pad(at);
   }
@@ -131,15 +119,8 @@ export class RecordEncoder {
 
   /** Length field, type, crc and the data's tag; returns where the data goes. Room must have been reserved. */
   #recordHead(type: number, dataLength: number): number {
-    const bytes = this.#bytes;
     const start = this.#length;
-    let at = start + 8;
-    bytes[at++] = 0x08;
-    bytes[at++] = type;
-    bytes[at++] = 0x10;
-    at = putVarint(bytes, at, this.#crc);
-    bytes[at++] = 0x1a;
-    at = putVarint(bytes, at, dataLength);
+    const at = writeWalRecordHead(this.#bytes, start + 8, type, this.#crc, dataLength);
     this.#lengthField(start, at - start - 8 + dataLength);
     return at;
   }
@@ -176,5 +157,5 @@ export class RecordEncoder {
 
 /** Bytes that an entry's frame takes at most; for callers that count what they hand over. */
 export function entryFrameBytes(entry: Entry): number {
-  return RECORD_HEAD_BYTES + ENTRY_HEAD_BYTES + varintLength(entry.data.length) + entry.data.length + 8;
+  return RECORD_HEAD_BYTES + ENTRY_HEAD_BYTES + entry.data.length + 8;
 }

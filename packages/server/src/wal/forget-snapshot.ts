@@ -1,7 +1,6 @@
 import type { Disk } from "../seams/disk.ts";
 import { RecordEncoder } from "./encoder.ts";
 import { decodeHardState, decodeSnapshot } from "./messages.ts";
-import { FieldReader } from "./protobuf.ts";
 import { listSegments } from "./recovery.ts";
 import { copyFile } from "./repair.ts";
 import type { SegmentLocks } from "./segment-locks.ts";
@@ -76,7 +75,6 @@ class LogEnd {
   isFollowed = false;
   state = NO_STATE;
   readonly #snapshot: WalSnapshot;
-  readonly #fields = new FieldReader();
   #crc = 0;
 
   constructor(snapshot: WalSnapshot) {
@@ -84,11 +82,10 @@ class LogEnd {
   }
 
   readonly onRecord = ({ type, bytes, dataStart, dataEnd, offset, crc }: RecordView): void => {
-    const fields = this.#fields.reset(bytes, dataStart, dataEnd);
-    if (type === RecordType.state) this.state = decodeHardState(fields);
+    if (type === RecordType.state) this.state = decodeHardState(bytes, dataStart, dataEnd);
     else if (type === RecordType.entry) this.isFollowed = true;
     else if (type === RecordType.snapshot) {
-      const { index, term } = decodeSnapshot(fields, bytes);
+      const { index, term } = decodeSnapshot(bytes, dataStart, dataEnd);
       this.isFollowed = index !== this.#snapshot.index || term !== this.#snapshot.term;
       if (!this.isFollowed) this.record = { offset, crcBefore: this.#crc, before: this.state };
     }

@@ -1,14 +1,7 @@
+import { newEntryView, WireError } from "@quorate/wire/hot";
 import type { Disk } from "../seams/disk.ts";
 import { WalError } from "./errors.ts";
-import {
-  decodeHardState,
-  decodeMetadata,
-  decodeSnapshot,
-  entryOf,
-  newEntryView,
-  readEntry,
-} from "./messages.ts";
-import { FieldReader, MalformedMessage } from "./protobuf.ts";
+import { decodeHardState, decodeMetadata, decodeSnapshot, entryOf, readEntry } from "./messages.ts";
 import { type SegmentName, segmentsAmong, segmentsFrom } from "./segment-name.ts";
 import { type RecordView, readSegment } from "./segment-reader.ts";
 import { type Entry, type HardState, RecordType, type WalMetadata } from "./types.ts";
@@ -119,7 +112,6 @@ class Collector {
   readonly #start: WalStart;
   /** Of the entry at the start's index, as far as the log has been read; undefined while it has none there. */
   #termAtStart: number | undefined;
-  readonly #fields = new FieldReader();
   readonly #view = newEntryView();
 
   constructor(start: WalStart, resume: ResumePoint | undefined) {
@@ -138,7 +130,7 @@ class Collector {
       this.#collect(record);
     } catch (error) {
       // The CRC was right, so somebody wrote this: it is no message of a version we know.
-      if (!(error instanceof MalformedMessage)) throw error;
+      if (!(error instanceof WireError)) throw error;
       throw this.#error(record, "MALFORMED_RECORD", "wal: malformed record", error.message);
     }
   };
@@ -163,7 +155,7 @@ class Collector {
         this.#entry(record);
         break;
       case RecordType.state:
-        this.hardState = decodeHardState(this.#fields.reset(bytes, dataStart, dataEnd));
+        this.hardState = decodeHardState(bytes, dataStart, dataEnd);
         break;
       case RecordType.metadata: {
         const data = bytes.slice(dataStart, dataEnd);
@@ -177,7 +169,7 @@ class Collector {
       case RecordType.crc:
         break;
       case RecordType.snapshot: {
-        const snapshot = decodeSnapshot(this.#fields.reset(bytes, dataStart, dataEnd), bytes);
+        const snapshot = decodeSnapshot(bytes, dataStart, dataEnd);
         if (snapshot.index !== this.#start.index) break;
         if (snapshot.term !== this.#start.term) {
           throw this.#error(record, "SNAPSHOT_MISMATCH", "wal: snapshot mismatch");
@@ -196,7 +188,7 @@ class Collector {
 
   #entry(record: RecordView): void {
     const entry = this.#view;
-    readEntry(this.#fields.reset(record.bytes, record.dataStart, record.dataEnd), entry);
+    readEntry(record.bytes, record.dataStart, record.dataEnd, entry);
     if (entry.index <= this.#start.index) {
       this.entries.length = 0;
       this.#termAtStart = entry.index === this.#start.index ? entry.term : undefined;

@@ -1,7 +1,7 @@
+import { decodeWalRecord, WireError } from "@quorate/wire/hot";
 import type { DiskFile } from "../seams/disk.ts";
 import { crc32cOf } from "./crc32c.ts";
 import { WalError } from "./errors.ts";
-import { FieldReader, MalformedMessage } from "./protobuf.ts";
 import { ReadAhead } from "./read-ahead.ts";
 import { contradictsItself, isTorn } from "./torn.ts";
 import { RecordType } from "./types.ts";
@@ -78,7 +78,6 @@ class SegmentScan {
   #chunk: Uint8Array = new Uint8Array(0);
   /** Where `offset` lies in the chunk. */
   #at = 0;
-  readonly #fields = new FieldReader();
   readonly #record: RecordView;
 
   constructor(path: string, size: number, reading: SegmentReading) {
@@ -141,7 +140,7 @@ class SegmentScan {
     try {
       this.#parse(start, end);
     } catch (error) {
-      if (!(error instanceof MalformedMessage)) throw error;
+      if (!(error instanceof WireError)) throw error;
       malformed = error.message;
     }
     if (malformed === undefined && record.type === RecordType.crc) {
@@ -203,20 +202,13 @@ class SegmentScan {
 
   #parseAny(start: number, end: number): void {
     const record = this.#record;
-    const fields = this.#fields.reset(this.#chunk, start, end);
-    record.type = 0;
-    record.crc = 0;
-    record.bytes = this.#chunk;
-    record.dataStart = start;
-    record.dataEnd = start;
-    while (fields.next()) {
-      if (fields.field === 1) record.type = fields.varint();
-      else if (fields.field === 2) record.crc = fields.varint();
-      else if (fields.field === 3) {
-        record.dataStart = fields.valueStart();
-        record.dataEnd = fields.valueEnd;
-      } else fields.skip();
-    }
+    const chunk = this.#chunk;
+    const { type, crc, data } = decodeWalRecord(chunk, start, end);
+    record.type = type;
+    record.crc = crc;
+    record.bytes = chunk;
+    record.dataStart = data === undefined ? start : data.byteOffset - chunk.byteOffset;
+    record.dataEnd = record.dataStart + (data?.length ?? 0);
   }
 
   /** The record claims to go beyond the end of the file. */

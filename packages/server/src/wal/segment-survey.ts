@@ -1,7 +1,7 @@
+import { newEntryView, WireError } from "@quorate/wire/hot";
 import type { Disk } from "../seams/disk.ts";
 import { WalError } from "./errors.ts";
-import { decodeHardState, decodeMetadata, decodeSnapshot, newEntryView, readEntry } from "./messages.ts";
-import { FieldReader, MalformedMessage } from "./protobuf.ts";
+import { decodeHardState, decodeMetadata, decodeSnapshot, readEntry } from "./messages.ts";
 import { equal, type ResumePoint } from "./recovery.ts";
 import { type RecordView, readSegment } from "./segment-reader.ts";
 import { type HardState, RecordType, type WalSnapshot } from "./types.ts";
@@ -34,7 +34,6 @@ export class SegmentSurvey {
   /** Running CRC before the record that comes next. */
   #crcBefore: number;
   #nextPointOffset = POINT_SPACING_BYTES;
-  readonly #fields = new FieldReader();
   /** The last entry. */
   readonly #view = newEntryView();
 
@@ -80,7 +79,7 @@ export class SegmentSurvey {
     try {
       this.#survey(record);
     } catch (error) {
-      if (!(error instanceof MalformedMessage)) throw error;
+      if (!(error instanceof WireError)) throw error;
       this.#isRegular = false;
       if (record.type !== RecordType.state && record.type !== RecordType.snapshot) return;
       const place = { file: this.#path, offset: record.offset };
@@ -89,18 +88,17 @@ export class SegmentSurvey {
   };
 
   #survey({ type, bytes, dataStart, dataEnd }: RecordView): void {
-    const fields = this.#fields.reset(bytes, dataStart, dataEnd);
     const beforeMetadata = this.#metadataBytes === undefined;
     switch (type) {
       case RecordType.entry:
-        readEntry(fields, this.#view);
+        readEntry(bytes, dataStart, dataEnd, this.#view);
         if (this.#view.index > this.#lastIndex) this.#lastIndex = this.#view.index;
         break;
       case RecordType.state:
-        this.hardState = decodeHardState(fields);
+        this.hardState = decodeHardState(bytes, dataStart, dataEnd);
         break;
       case RecordType.snapshot:
-        this.snapshots.push(decodeSnapshot(fields, bytes));
+        this.snapshots.push(decodeSnapshot(bytes, dataStart, dataEnd));
         break;
       case RecordType.metadata: {
         const metadata = bytes.slice(dataStart, dataEnd);

@@ -1,7 +1,7 @@
+import { encodeWalMetadata, encodeWalSnapshot } from "@quorate/wire/hot";
 import type { Random } from "../seams/random.ts";
 import { SimulatedDisk, type SimulatedDiskOptions } from "../seams/simulated-disk.ts";
 import { RecordEncoder } from "./encoder.ts";
-import { encodeMetadata, encodeSnapshot } from "./messages.ts";
 import { type Entry, RecordType, type WalSnapshot } from "./types.ts";
 
 /** Helpers of this folder's tests. */
@@ -39,8 +39,8 @@ export function snapshotAt(index: number, term = 1): WalSnapshot {
 export function segmentOf(more: (encoder: RecordEncoder) => void, tailBytes = 4096): Uint8Array {
   const encoder = new RecordEncoder(0);
   encoder.crc();
-  encoder.message(RecordType.metadata, encodeMetadata(METADATA));
-  encoder.message(RecordType.snapshot, encodeSnapshot({ index: 0, term: 0 }));
+  encoder.message(RecordType.metadata, encodeWalMetadata(METADATA));
+  encoder.message(RecordType.snapshot, encodeWalSnapshot({ index: 0, term: 0 }));
   more(encoder);
   const { bytes, length } = encoder.take();
   const segment = new Uint8Array(length + tailBytes);

@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { encodeWalSnapshot, WireError } from "@quorate/wire/hot";
 import fc from "fast-check";
 import { DiskError } from "../seams/disk.ts";
 import { WalError } from "./errors.ts";
-import { encodeSnapshot } from "./messages.ts";
-import { MalformedMessage } from "./protobuf.ts";
 import { readWal } from "./recovery.ts";
 import { findStart, validSnapshots } from "./snapshot-records.ts";
 import { diskWith, entry, FIRST_SEGMENT, segmentOf, snapshotAt } from "./testing.ts";
@@ -19,7 +18,7 @@ const VALID = segmentOf((encoder) => {
     encoder.entry(entry(index, 1, new Uint8Array(index * 90).fill(index & 3)));
     encoder.state({ term: 1, vote: 1n << 63n, commit: index - 1 });
   }
-  encoder.message(RecordType.snapshot, encodeSnapshot(snapshotAt(5)));
+  encoder.message(RecordType.snapshot, encodeWalSnapshot(snapshotAt(5)));
 }, 3000);
 
 type Damage =
@@ -87,7 +86,7 @@ async function expectTyped<Result>(reading: Promise<Result>): Promise<Result | u
     return await reading;
   } catch (error) {
     assert.ok(error instanceof WalError || error instanceof DiskError, String(error));
-    assert.ok(!(error instanceof MalformedMessage));
+    assert.ok(!(error instanceof WireError));
     return undefined;
   }
 }

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { encodeWalMetadata } from "@quorate/wire/hot";
 import { crc32c } from "./crc32c.ts";
 import { WalError } from "./errors.ts";
-import { encodeMetadata } from "./messages.ts";
 import { readWal } from "./recovery.ts";
 import { findStart, validSnapshots } from "./snapshot-records.ts";
 import { diskWith, entry, FIRST_SEGMENT, METADATA, segmentOf, simulatedDisk, snapshotAt } from "./testing.ts";
@@ -150,7 +150,9 @@ const refused: {
 }[] = [
   {
     name: "another member's metadata",
-    segment: segmentOf((e) => e.message(RecordType.metadata, encodeMetadata({ nodeId: 1n, clusterId: 1n }))),
+    segment: segmentOf((e) =>
+      e.message(RecordType.metadata, encodeWalMetadata({ nodeId: 1n, clusterId: 1n })),
+    ),
     code: "CONFLICTING_METADATA",
     offset: 64,
   },

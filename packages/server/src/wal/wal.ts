@@ -1,7 +1,7 @@
+import { encodeWalMetadata, encodeWalSnapshot } from "@quorate/wire/hot";
 import { type Disk, DiskError, type DiskFile, directoryOf } from "../seams/disk.ts";
 import { type EncodedBatch, RecordEncoder } from "./encoder.ts";
 import { WalError } from "./errors.ts";
-import { encodeMetadata, encodeSnapshot } from "./messages.ts";
 import {
   listSegments,
   type ResumePoint,
@@ -120,11 +120,11 @@ export class Wal {
     metadata: WalMetadata,
     options: WalOptions = {},
   ): Promise<Wal> {
-    const metadataBytes = encodeMetadata(metadata);
+    const metadataBytes = encodeWalMetadata(metadata);
     const encoder = new RecordEncoder(0);
     encoder.crc();
     encoder.message(RecordType.metadata, metadataBytes);
-    encoder.message(RecordType.snapshot, encodeSnapshot({ index: 0, term: 0 }));
+    encoder.message(RecordType.snapshot, encodeWalSnapshot({ index: 0, term: 0 }));
     const crc = encoder.runningCrc;
     const head = encoder.take();
 
@@ -215,7 +215,7 @@ export class Wal {
   /** Marks that the state up to `snapshot.index` has been saved elsewhere; durable when it resolves. */
   saveSnapshot(snapshot: WalSnapshot): Promise<void> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
-    this.#encoder.message(RecordType.snapshot, encodeSnapshot(snapshot));
+    this.#encoder.message(RecordType.snapshot, encodeWalSnapshot(snapshot));
     if (snapshot.index > this.#lastIndex) this.#lastIndex = snapshot.index;
     return this.sync();
   }

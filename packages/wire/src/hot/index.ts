@@ -8,13 +8,17 @@ export {
   decodeHardState,
   decodeMessage,
   decodeSnapshot,
+  ENTRY_HEAD_BYTES,
+  type EntryView,
   encodeConfState,
   encodeEntry,
   encodeHardState,
   encodeMessage,
   encodeSnapshot,
+  entryOf,
   entrySize,
   messageSize,
+  newEntryView,
   type RaftConfState,
   type RaftEntry,
   type RaftEntryType,
@@ -22,11 +26,13 @@ export {
   type RaftMessage,
   type RaftMessageType,
   type RaftSnapshot,
+  readEntry,
   writeEntry,
+  writeEntryHead,
   writeMessage,
 } from "./raftpb.ts";
 export { RangeResponseWriter, releasePart } from "./range-response-writer.ts";
-export { EMPTY } from "./reader.ts";
+export { EMPTY, hasWireTypes } from "./reader.ts";
 export {
   type DeleteRangeRequest,
   decodeDeleteRangeRequest,
@@ -43,3 +49,4 @@ export * from "./txn.ts";
 export * from "./walpb.ts";
 export * from "./watch-request.ts";
 export { WireError } from "./wire-error.ts";
+export { writeBigVarint, writeVarint } from "./writer.ts";

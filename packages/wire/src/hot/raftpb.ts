@@ -127,8 +127,14 @@ export function entrySize(entry: RaftEntry): number {
   return size;
 }
 
-/** Writes the entry at `pos` into `out`, which has room; returns the position after. For a WAL writer's own buffer. */
-export function writeEntry(out: Uint8Array, start: number, entry: RaftEntry): number {
+/** The most that `writeEntryHead` writes. */
+export const ENTRY_HEAD_BYTES = 4 + 9 + 9 + 9;
+
+/**
+ * All of an entry that precedes the bytes of its data, for a writer that puts those elsewhere; returns the position after,
+ * for `out` has room.
+ */
+export function writeEntryHead(out: Uint8Array, start: number, entry: RaftEntry): number {
   let pos = start;
   if (entry.type !== 0 || entry.typeIsExplicit === true) {
     out[pos] = 0x08;
@@ -144,9 +150,16 @@ export function writeEntry(out: Uint8Array, start: number, entry: RaftEntry): nu
   }
   if (entry.data.length > 0) {
     out[pos] = 0x22;
-    pos = writeBytes(out, pos + 1, entry.data);
+    pos = writeVarint(out, pos + 1, entry.data.length);
   }
   return pos;
+}
+
+/** Writes the entry at `start` into `out`, which has room; returns the position after. */
+export function writeEntry(out: Uint8Array, start: number, entry: RaftEntry): number {
+  const pos = writeEntryHead(out, start, entry);
+  out.set(entry.data, pos);
+  return pos + entry.data.length;
 }
 
 /** Owned bytes of exact size. */
@@ -156,20 +169,31 @@ export function encodeEntry(entry: RaftEntry): Uint8Array {
   return out;
 }
 
-/**
- * `data` is a view on `buf`, or `noData` itself when there is none. Throws WireError, also for a term or index
- * beyond 2^53.
- */
-export function decodeEntry(
-  buf: Uint8Array,
-  start = 0,
-  end: number = buf.length,
-  noData: Uint8Array = EMPTY,
-): RaftEntry {
+/** An entry where it lies: its data is `buf[dataStart, dataEnd)`. Reused from entry to entry. */
+export interface EntryView {
+  type: RaftEntryType;
+  term: number;
+  index: number;
+  dataStart: number;
+  dataEnd: number;
+  /** A field that an entry has is of another wire type, and was skipped as protobuf wants. */
+  hasOddFields: boolean;
+}
+
+export function newEntryView(): EntryView {
+  return { type: 0, term: 0, index: 0, dataStart: 0, dataEnd: 0, hasOddFields: false };
+}
+
+const LAST_ENTRY_FIELD = 4;
+
+/** Reads an entry into `view`; makes no object. Throws WireError, also for a term or index beyond 2^53. */
+export function readEntry(buf: Uint8Array, start: number, end: number, view: EntryView): void {
   let type = 0;
   let term = 0;
   let index = 0;
-  let data = noData;
+  view.dataStart = start;
+  view.dataEnd = start;
+  view.hasOddFields = false;
   let pos = start;
   while (pos < end) {
     const tag = readTag(buf, pos, end);
@@ -184,11 +208,16 @@ export function decodeEntry(
       case 0x18:
         index = readUint64(buf, pos, end);
         break;
-      case 0x22:
-        data = readBytes(buf, pos, end);
-        if (data.length === 0) data = noData;
-        break;
+      case 0x22: {
+        const length = readLength(buf, pos, end);
+        pos = cursor;
+        view.dataStart = pos;
+        pos += length;
+        view.dataEnd = pos;
+        continue;
+      }
       default:
+        if (tag >>> 3 <= LAST_ENTRY_FIELD) view.hasOddFields = true;
         pos = skipValue(buf, pos, end, tag);
         continue;
     }
@@ -196,7 +225,33 @@ export function decodeEntry(
   }
   // Applying an entry of an unknown kind as if it were a normal one would part this member from the others.
   if (type < 0 || type > LAST_ENTRY_TYPE) throw new WireError("unknown entry type");
-  return { type: type as RaftEntryType, term, index, data };
+  view.type = type as RaftEntryType;
+  view.term = term;
+  view.index = index;
+}
+
+/** The entry that `view` was read from in `buf`: its data is a view of it, or `noData` itself when there is none. */
+export function entryOf(view: EntryView, buf: Uint8Array, noData: Uint8Array = EMPTY): RaftEntry {
+  const { type, term, index, dataStart, dataEnd } = view;
+  const length = dataEnd - dataStart;
+  const data = length === 0 ? noData : new Uint8Array(buf.buffer, buf.byteOffset + dataStart, length);
+  return { type, term, index, data };
+}
+
+const sharedView = newEntryView();
+
+/**
+ * `data` is a view on `buf`, or `noData` itself when there is none. Throws WireError, also for a term or index
+ * beyond 2^53.
+ */
+export function decodeEntry(
+  buf: Uint8Array,
+  start = 0,
+  end: number = buf.length,
+  noData: Uint8Array = EMPTY,
+): RaftEntry {
+  readEntry(buf, start, end, sharedView);
+  return entryOf(sharedView, buf, noData);
 }
 
 // HardState

@@ -236,6 +236,27 @@ function skipGroup(buf: Uint8Array, start: number, end: number, fieldNumber: num
 }
 
 /**
+ * Whether each of the fields 1, 2, ... that occurs has the wire type that `wireTypes` gives for it. Decoders skip what has not,
+ * as protobuf wants; who must tell one kind of message from another asks this first. Throws WireError for what is no
+ * message.
+ */
+export function hasWireTypes(
+  buf: Uint8Array,
+  start: number,
+  end: number,
+  wireTypes: readonly number[],
+): boolean {
+  let pos = start;
+  while (pos < end) {
+    const tag = readTag(buf, pos, end);
+    const expected = wireTypes[(tag >>> 3) - 1];
+    if (expected !== undefined && expected !== (tag & 7)) return false;
+    pos = skipValue(buf, cursor, end, tag);
+  }
+  return true;
+}
+
+/**
  * A singular message field may occur more than once and is then the merge of its occurrences, which is what their
  * concatenation decodes to. Nobody sends that, so occurrences are kept as they are until the enclosing message has been
  * read (one concatenation, however many there are).

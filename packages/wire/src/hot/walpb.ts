@@ -98,11 +98,11 @@ export function decodeWalRecord(buf: Uint8Array, start = 0, end: number = buf.le
   return { type, crc, data };
 }
 
-/** `walpb.Snapshot`: a snapshot record of the log. `confState` undefined: absent, as for index 0. */
+/** `walpb.Snapshot`: the state up to `index` was saved elsewhere. Without `confState` at index 0 and before etcd 3.5. */
 export interface WalSnapshot {
-  index: number;
-  term: number;
-  confState: RaftConfState | undefined;
+  readonly index: number;
+  readonly term: number;
+  readonly confState?: RaftConfState | undefined;
 }
 
 /** Owned bytes. Index and term are written even when 0. */
@@ -160,8 +160,8 @@ export function decodeWalSnapshot(buf: Uint8Array, start = 0, end: number = buf.
 
 /** `etcdserverpb.Metadata`: the metadata record at the head of every segment. */
 export interface WalMetadata {
-  nodeId: bigint;
-  clusterId: bigint;
+  readonly nodeId: bigint;
+  readonly clusterId: bigint;
 }
 
 /** Owned bytes. */
@@ -207,7 +207,7 @@ export function decodeWalMetadata(buf: Uint8Array, start = 0, end: number = buf.
 
 /** `snappb.snapshot`: the content of a snapshot file. */
 export interface SnapshotFile {
-  /** CRC-32C of `data`; undefined when absent. */
+  /** CRC-32C of `data`; undefined when absent. A damaged one may be beyond 32 bits. */
   crc: number | undefined;
   data: Uint8Array | undefined;
 }
@@ -233,7 +233,7 @@ export function decodeSnapshotFile(buf: Uint8Array): SnapshotFile {
     pos = cursor;
     switch (tag) {
       case 0x08:
-        crc = readUint32(buf, pos, end);
+        crc = readUint64(buf, pos, end);
         break;
       case 0x12:
         data = readBytes(buf, pos, end);

@@ -8,9 +8,10 @@ import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import test, { after } from "node:test";
+import { encodeWalMetadata } from "@quorate/wire/hot";
 import { RealDisk } from "../../seams/real-disk.ts";
 import { crc32c } from "../crc32c.ts";
-import { encodeMetadata } from "../messages.ts";
+
 import { readWal } from "../recovery.ts";
 import { findStart, validSnapshots } from "../snapshot-records.ts";
 import type { Entry, HardState } from "../types.ts";
@@ -91,7 +92,7 @@ test("etcd reads a log of several segments that we wrote, cut and reopened", { s
   await log.close();
   assert.ok((await disk.list(wal)).filter((name) => name.endsWith(".wal")).length >= 3);
   const reading = JSON.parse(run("read", wal, "0", "0")) as EtcdReading;
-  assert.deepEqual(Buffer.from(reading.metadata, "base64"), Buffer.from(encodeMetadata(METADATA)));
+  assert.deepEqual(Buffer.from(reading.metadata, "base64"), Buffer.from(encodeWalMetadata(METADATA)));
   assert.deepEqual(
     [reading.term, reading.vote, reading.commit],
     [state.term, String(state.vote), state.commit],
