@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Backend, RecordSink, RevisionRecord, Table } from "../seams/backend.ts";
+import {
+  type Backend,
+  type RecordSink,
+  type RevisionRecord,
+  SOME_BYTES,
+  type Table,
+} from "../seams/backend.ts";
 import type { Clock, Timer } from "../seams/clock.ts";
 import { entryWriteBytes, revisionWriteBytes } from "./write-bytes.ts";
 
@@ -472,6 +478,36 @@ export function backendContract(name: string, subject: Subject): void {
       seen,
       Array.from({ length: 100 }, (_, i) => i + 2),
     );
+  });
+
+  contract("a visit of some records ends by their number or by their bytes", async (backend, clock) => {
+    const large = new Uint8Array(SOME_BYTES / 4);
+    for (let main = 2; main < 12; main++) backend.putRevision(main, 0, false, large);
+    for (let main = 12; main < 22; main++) backend.putRevision(main, 0, false, bytes(`${main}`));
+    backend.commit();
+    await subject.settle(backend, clock);
+    for (let main = 22; main < 32; main++) backend.putRevision(main, 0, false, large);
+    const scan = backend.scanRevisions(0, 31);
+    const steps: number[] = [];
+    let next = 2;
+    for (let goesOn = true; goesOn; ) {
+      const before = next;
+      goesOn = scan.visitSome(7, (main) => assert.equal(main, next++));
+      steps.push(next - before);
+    }
+    assert.deepEqual(steps, [4, 4, 7, 7, 4, 4, 0]);
+    const huge = backend.scanRevisions(40, 40);
+    backend.putRevision(40, 0, false, new Uint8Array(2 * SOME_BYTES));
+    let visited = 0;
+    assert.equal(
+      huge.visitSome(7, () => visited++),
+      true,
+    );
+    assert.equal(
+      huge.visitSome(7, () => visited++),
+      false,
+    );
+    assert.equal(visited, 1);
   });
 
   contract("a scan can be visited in slices", async (backend, clock) => {

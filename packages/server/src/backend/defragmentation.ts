@@ -83,15 +83,15 @@ export class Defragmentation {
       let visited = 0;
       while (visited < SLICE && bytes < SLICE_BYTES) {
         let reachedLast = false;
-        const count = this.#scan.visit(100, (main, sub, tombstone, content, start, end) => {
+        const goesOn = this.#scan.visitSome(100, (main, sub, tombstone, content, start, end) => {
           bytes += end - start;
+          visited += 1;
           this.#filling.putRevision(main, sub, tombstone, content.subarray(start, end));
           reachedLast = main > last.main || (main === last.main && sub >= last.sub);
         });
-        visited += count;
-        copied += count;
-        if (reachedLast || count < 100) return copied;
+        if (reachedLast || !goesOn) return copied + visited;
       }
+      copied += visited;
       if (this.#filling.writes >= BATCH_WRITES || this.#filling.bytes >= BATCH_BYTES) await this.#write();
       await this.#turn();
     }

@@ -1,4 +1,9 @@
-import type { RevisionRecord, RevisionScan, RevisionVisitor } from "../seams/backend.ts";
+import {
+  type RevisionRecord,
+  type RevisionScan,
+  type RevisionVisitor,
+  SOME_BYTES,
+} from "../seams/backend.ts";
 import type { Generation } from "./generation.ts";
 import { NODE_HEADER_BYTES } from "./lmdb-format.ts";
 import { newPage, type Page } from "./page-file.ts";
@@ -32,6 +37,8 @@ export class LmdbScan implements RevisionScan {
   #epoch = -1;
   /** The file has no record at or above the position. */
   #fileDone = false;
+  /** What the visit under way may still visit. */
+  #bytesLeft = 0;
 
   constructor(source: ScanSource, fromMain: number, toMain: number) {
     this.#source = source;
@@ -52,8 +59,18 @@ export class LmdbScan implements RevisionScan {
   }
 
   visit(limit: number, visitor: RevisionVisitor): number {
+    return this.#visit(limit, Number.POSITIVE_INFINITY, visitor);
+  }
+
+  visitSome(limit: number, visitor: RevisionVisitor): boolean {
+    const count = this.#visit(limit, SOME_BYTES, visitor);
+    return count === limit || this.#bytesLeft <= 0;
+  }
+
+  #visit(limit: number, bytes: number, visitor: RevisionVisitor): number {
+    this.#bytesLeft = bytes;
     let count = 0;
-    while (count < limit) {
+    while (count < limit && this.#bytesLeft > 0) {
       const source = this.#source;
       if (this.#epoch !== source.epoch) {
         this.#epoch = source.epoch;
@@ -113,6 +130,7 @@ export class LmdbScan implements RevisionScan {
     this.#nextSub = sub + 1;
     if (isDeleted(generations, 0, main, sub, tombstone)) return 0;
     reader.readRecord(page, at, main, sub, tombstone);
+    this.#bytesLeft -= reader.recordEnd - reader.recordStart;
     visitor(main, sub, tombstone, reader.recordBytes, reader.recordStart, reader.recordEnd);
     return 1;
   }
@@ -131,7 +149,9 @@ export class LmdbScan implements RevisionScan {
         this.#nextMain = main;
         this.#nextSub = sub + 1;
         const start = revisions.startAt(i);
-        visitor(main, sub, tombstone, revisions.chunkAt(i).bytes, start, start + revisions.lengthAt(i));
+        const length = revisions.lengthAt(i);
+        this.#bytesLeft -= length;
+        visitor(main, sub, tombstone, revisions.chunkAt(i).bytes, start, start + length);
         return true;
       }
     }

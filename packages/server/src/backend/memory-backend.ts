@@ -1,12 +1,13 @@
 import { assert } from "../assert.ts";
-import type {
-  Backend,
-  DatabaseExport,
-  RecordSink,
-  RevisionRecord,
-  RevisionScan,
-  RevisionVisitor,
-  Table,
+import {
+  type Backend,
+  type DatabaseExport,
+  type RecordSink,
+  type RevisionRecord,
+  type RevisionScan,
+  type RevisionVisitor,
+  SOME_BYTES,
+  type Table,
 } from "../seams/backend.ts";
 import type { Clock, Timer } from "../seams/clock.ts";
 import { type CommitLimits, CommitSchedule, DEFAULT_COMMIT_LIMITS } from "./commit-schedule.ts";
@@ -302,6 +303,8 @@ class MemoryScan implements RevisionScan {
   #nextSub = 0;
   #at = 0;
   #seenChanges = -1;
+  /** What the visit under way may still visit. */
+  #bytesLeft = 0;
 
   constructor(state: () => MemoryState, fromMain: number, toMain: number, changes: () => number) {
     this.#state = state;
@@ -323,8 +326,19 @@ class MemoryScan implements RevisionScan {
   }
 
   visit(limit: number, visitor: RevisionVisitor): number {
+    return this.#visit(limit, Number.POSITIVE_INFINITY, visitor);
+  }
+
+  visitSome(limit: number, visitor: RevisionVisitor): boolean {
+    const count = this.#visit(limit, SOME_BYTES, visitor);
+    return count === limit || this.#bytesLeft <= 0;
+  }
+
+  #visit(limit: number, bytes: number, visitor: RevisionVisitor): number {
     const state = this.#state();
-    for (let count = 0; count < limit; count++) {
+    this.#bytesLeft = bytes;
+    let count = 0;
+    for (; count < limit && this.#bytesLeft > 0; count++) {
       if (this.#seenChanges !== this.#changes()) {
         this.#seenChanges = this.#changes();
         this.#at = state.lowerBound(this.#nextMain, this.#nextSub);
@@ -334,8 +348,9 @@ class MemoryScan implements RevisionScan {
       this.#at = at + 1;
       this.#nextMain = state.mains[at]!;
       this.#nextSub = state.subs[at]! + 1;
+      this.#bytesLeft -= state.records[at]!.length;
       state.visit(at, visitor);
     }
-    return limit;
+    return count;
   }
 }

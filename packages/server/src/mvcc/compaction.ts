@@ -213,6 +213,8 @@ class CompactionPass {
   readonly #scan;
   readonly #visit;
   #cost = 0;
+  /** Records of the batch. */
+  #looked = 0;
   #doomed: { main: number; sub: number; tombstone: boolean }[] = [];
   /** Whether any record stays: if not, etcd hashes all of them. */
   #keepsAny: boolean | undefined;
@@ -240,10 +242,9 @@ class CompactionPass {
       checkWanted();
     }
     let atEnd = false;
-    for (let left = limit; left > 0 && !atEnd; ) {
-      const step = Math.min(STEP, left);
-      atEnd = this.#scan.visit(step, this.#visit) < step;
-      left -= step;
+    this.#looked = 0;
+    while (this.#looked < limit && !atEnd) {
+      atEnd = !this.#scan.visitSome(Math.min(STEP, limit - this.#looked), this.#visit);
       const isDue = background.spend(this.#cost);
       this.#cost = 0;
       if (isDue && !atEnd) {
@@ -266,6 +267,7 @@ class CompactionPass {
 
   #look(main: number, sub: number, tombstone: boolean, bytes: Uint8Array, start: number, end: number): void {
     this.#cost += costOf(1, end - start);
+    this.#looked += 1;
     const kept = this.#state.index.isKept(recordKey(bytes, start, end), main, sub, this.#revision);
     if (!kept) this.#doomed.push({ main, sub, tombstone });
     if (main <= this.#previousRevision) {

@@ -40,11 +40,14 @@ export async function hashKv(state: StoreState, revision: number): Promise<KvHas
         const kept = somethingVisible
           ? index.isVisible(key, main, sub, at)
           : index.isKept(key, main, sub, compactRevision);
-        if (!kept) return;
+        if (!kept) {
+          hasher.skipped(end - start);
+          return;
+        }
       }
       hasher.addRecord(main, sub, tombstone, bytes, start, end);
     };
-    while (scan.visit(STEP, visit) === STEP) if (slices.spend(hasher.takeCost())) await slices.next();
+    while (scan.visitSome(STEP, visit)) if (slices.spend(hasher.takeCost())) await slices.next();
   }
   return { hash: hasher.digest(), compactRevision, hashRevision: at };
 }
@@ -95,7 +98,7 @@ export async function hashAll(state: StoreState): Promise<number> {
   const slices = state.background;
   const scan = backend.scanRevisions(0, currentRevision);
   const visit = hasher.addRecord.bind(hasher);
-  while (scan.visit(STEP, visit) === STEP) if (slices.spend(hasher.takeCost())) await slices.next();
+  while (scan.visitSome(STEP, visit)) if (slices.spend(hasher.takeCost())) await slices.next();
   addTables(TABLES_AFTER_KEY);
   return hasher.digest();
 }

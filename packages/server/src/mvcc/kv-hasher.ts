@@ -37,6 +37,11 @@ export class KvHasher {
     this.addBytes(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end));
   }
 
+  /** A record of so many bytes was looked at and is not hashed. */
+  skipped(bytes: number): void {
+    this.#cost += costOf(1, bytes);
+  }
+
   /** Borrowed. */
   addBytes(bytes: Uint8Array): void {
     if (this.#used + bytes.length > BUFFER_BYTES) this.#flush();

@@ -38,6 +38,9 @@ export async function restoreState(
   const leases = new Map<number, bigint>();
   const puts = new PutBatch(index, leases);
   let lastMain = 1;
+  let visited = 0;
+  /** Of what was visited since it was spent last. */
+  let cost = 0;
   const visit = (
     main: number,
     sub: number,
@@ -47,6 +50,8 @@ export async function restoreState(
     end: number,
   ): void => {
     lastMain = main;
+    visited += 1;
+    cost += costOf(1, end - start);
     if (tombstone) {
       puts.flush();
       const id = index.restoreTombstone(recordKey(bytes, start, end), main, sub);
@@ -67,11 +72,15 @@ export async function restoreState(
     puts.add(bytes, keyStart, keyEnd, main, sub, createMain, version);
   };
   const scan = backend.scanRevisions(0, Number.MAX_SAFE_INTEGER);
-  let visited = 0;
-  while (scan.visit(STEP, visit) === STEP) {
-    visited += STEP;
-    if (visited === SAMPLE) index.expect(Math.round((index.entryCount / visited) * backend.revisionCount));
-    if (slices.spend(costOf(STEP, 0))) await slices.next();
+  let isExpected = false;
+  while (scan.visitSome(STEP, visit)) {
+    if (visited >= SAMPLE && !isExpected) {
+      isExpected = true;
+      index.expect(Math.round((index.entryCount / visited) * backend.revisionCount));
+    }
+    const isDue = slices.spend(cost);
+    cost = 0;
+    if (isDue) await slices.next();
   }
   puts.flush();
   for (const _ of index.finishRestore()) if (slices.spend(costOf(INDEX_STEP, 0))) await slices.next();

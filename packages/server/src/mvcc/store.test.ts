@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { RangeRequest } from "@quorate/wire/hot";
 import { MemoryBackend } from "../backend/memory-backend.ts";
+import type { Clock } from "../seams/clock.ts";
 import { DEFAULT_SLICE_LIMITS } from "../slices.ts";
 import type { WatchSource } from "../watch/source.ts";
 import { KvError, type KvFailureCode } from "./errors.ts";
@@ -572,13 +573,7 @@ test("records that a restore with a revision bump leaves are taken as they are",
 });
 
 test("what is little work is read at once, and anything else in slices", async () => {
-  // Time stands still: only work counts.
-  const clock = {
-    nowMs: () => 0,
-    wallMs: () => 0,
-    setTimer: () => ({ cancel: () => {} }),
-    soon: (callback: () => void) => void setImmediate(callback),
-  };
+  const clock = steadyClock();
   const backend = new MemoryBackend({ clock: new RestlessClock() });
   const store = await openStore(backend, { clock, slices: DEFAULT_SLICE_LIMITS });
   for (let i = 0; i < 20_000; i++) put(store, `k${String(i).padStart(5, "0")}`, "v");
@@ -617,3 +612,41 @@ test("what is little work is read at once, and anything else in slices", async (
     assert.ok(mostInATurn < DEFAULT_SLICE_LIMITS.turn + 2 ** 19, `${JSON.stringify(fields)}: ${mostInATurn}`);
   }
 });
+
+test("restoring, hashing and compacting count the bytes of records, of which few may be much", async () => {
+  const backend = memoryBackend();
+  const options = { clock: steadyClock(), slices: DEFAULT_SLICE_LIMITS };
+  const store = await openStore(backend, options);
+  for (let i = 0; i < 60; i++) put(store, `k${i % 20}`, "v".repeat(300_000));
+  const restored = await openStore(backend, options);
+  const { background } = restored.state;
+  const mostOf = async (work: () => Promise<unknown>): Promise<number> => {
+    await background.next();
+    background.meter.mostInATurn = 0;
+    await work();
+    await background.next();
+    return background.meter.mostInATurn;
+  };
+  const mosts = [
+    background.meter.mostInATurn,
+    await mostOf(() => restored.hashKv(0)),
+    await mostOf(() => restored.hashAll()),
+    await mostOf(() => restored.compact(30).done),
+  ];
+  for (const most of mosts) {
+    assert.ok(most > DEFAULT_SLICE_LIMITS.turn / 2 && most < 2 * DEFAULT_SLICE_LIMITS.turn, `${mosts}`);
+  }
+});
+
+/** Time stands still: only work counts. */
+function steadyClock(): Clock {
+  return {
+    nowMs: () => 0,
+    wallMs: () => 0,
+    setTimer: (_delayMs, callback) => {
+      const handle = setImmediate(callback);
+      return { cancel: () => clearImmediate(handle) };
+    },
+    soon: (callback) => void setImmediate(callback),
+  };
+}

@@ -55,7 +55,15 @@ export interface RevisionScan extends IterableIterator<RevisionRecord> {
    * than `limit` means that the scan is at its end. About 0.3 µs a record of 300 bytes, checksum included.
    */
   visit(limit: number, visitor: RevisionVisitor): number;
+  /**
+   * As `visit`, for work in slices: stops also when it has visited some hundred KiB, though not before the first record.
+   * False at the scan's end.
+   */
+  visitSome(limit: number, visitor: RevisionVisitor): boolean;
 }
+
+/** `visitSome` stops when it has visited as many. */
+export const SOME_BYTES = 2 ** 18;
 
 /** One state of a backend as the bytes of a bbolt file: what members send each other, and what snapshot files hold. */
 export interface DatabaseExport {
