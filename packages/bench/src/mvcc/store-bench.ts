@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { type RangeRequest, RangeResponseWriter } from "@quorate/wire/hot";
+import { type RangeRequest, RecordsTag, RecordsWriter } from "@quorate/wire/hot";
 import { LmdbBackend } from "../../../server/src/backend/lmdb-backend.ts";
 import { MvccStore } from "../../../server/src/mvcc/store.ts";
 import { realClock } from "../../../server/src/seams/real-clock.ts";
@@ -51,7 +51,7 @@ async function main(): Promise<void> {
       store.range(one);
     }
   });
-  const writer = new RangeResponseWriter();
+  const writer = new RecordsWriter(RecordsTag.rangeKvs);
   for (const limit of [10, 100, 10_000]) {
     const rounds = Math.max(3, Math.floor(1_000_000 / limit));
     await measure(`range of ${limit} keys, per range`, rounds, async () => {

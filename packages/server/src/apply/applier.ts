@@ -8,7 +8,7 @@ import type { Lessor } from "../lease/lessor.ts";
 import { KvError } from "../mvcc/errors.ts";
 import type { CompactionHandle, MvccStore, WriteTxn } from "../mvcc/store.ts";
 import { executePlainTxn, isPlain, type TxnLeases, type TxnOutcome, txnSteps } from "../mvcc/txn/execute.ts";
-import type { Backend } from "../seams/backend.ts";
+import type { Backend, RecordSink } from "../seams/backend.ts";
 import { costOf, type Steps } from "../slices.ts";
 import { LEASE_GRANT_COST_BYTES, putCost, type Quota, txnCost } from "./quota.ts";
 
@@ -23,8 +23,6 @@ export interface PutOutcome {
 export interface DeleteOutcome {
   readonly revision: number;
   readonly deleted: number;
-  /** In ascending key order; owned. Empty unless asked for. */
-  readonly prevKvs: readonly Uint8Array[];
 }
 
 export interface AppliedTxn {
@@ -85,22 +83,24 @@ export class Applier {
     return { revision, prevKv: request.prevKv ? prevKv : undefined, overQuota: !quota.fits(cost) };
   }
 
-  deleteRange(request: DeleteRangeRequest): DeleteOutcome | Promise<DeleteOutcome> {
+  /** `prevKvs` receives the deleted records in ascending order of their keys, for whoever wants to see them. */
+  deleteRange(request: DeleteRangeRequest, prevKvs?: RecordSink): DeleteOutcome | Promise<DeleteOutcome> {
     this.#refuseIfCorrupt();
-    return this.#inSlices(this.#deleteRangeSteps(request));
+    return this.#inSlices(this.#deleteRangeSteps(request, prevKvs));
   }
 
-  *#deleteRangeSteps({ key, rangeEnd, prevKv }: DeleteRangeRequest): Steps<DeleteOutcome> {
+  *#deleteRangeSteps(
+    { key, rangeEnd }: DeleteRangeRequest,
+    prevKvs: RecordSink | undefined,
+  ): Steps<DeleteOutcome> {
     const { store, lessor } = this.#state;
     const txn = store.beginWrite();
-    const prevKvs: Uint8Array[] = [];
-    const kept = prevKv ? prevKvs : undefined;
     const onDetach = (attached: Uint8Array) => lessor.detach(attached);
     const deleted =
       rangeEnd.length === 0
-        ? txn.deleteRange(key, rangeEnd, kept, onDetach)
-        : yield* txn.hiding(txn.deleteRangeSteps(key, rangeEnd, kept, onDetach));
-    return { revision: txn.end(), deleted, prevKvs };
+        ? txn.deleteRange(key, rangeEnd, prevKvs, onDetach)
+        : yield* txn.hiding(txn.deleteRangeSteps(key, rangeEnd, prevKvs, onDetach));
+    return { revision: txn.end(), deleted };
   }
 
   txn(request: TxnRequest): AppliedTxn | Promise<AppliedTxn> {

@@ -1,5 +1,6 @@
 import { encodeKeyValue, encodeTombstone, type RangeRequest } from "@quorate/wire/hot";
 import { assert } from "../assert.ts";
+import type { RecordSink } from "../seams/backend.ts";
 import { inOneGo, type Steps } from "../slices.ts";
 import { successorOf } from "./bytes.ts";
 import type { Change, ChangeListener } from "./change.ts";
@@ -63,14 +64,14 @@ export class WriteTxn {
   }
 
   /**
-   * Deletes the live keys of an interval in ascending order and returns their number. `prevKvs`, if given, receives an
-   * owned copy of each deleted record; `onDetach` is called for each key that was attached to a lease, with a key that
+   * Deletes the live keys of an interval in ascending order and returns their number. `prevKvs`, if given, receives each
+   * deleted record; `onDetach` is called for each key that was attached to a lease, with a key that
    * is borrowed until it returns.
    */
   deleteRange(
     key: Uint8Array,
     rangeEnd: Uint8Array,
-    prevKvs?: Uint8Array[],
+    prevKvs?: RecordSink,
     onDetach?: (key: Uint8Array) => void,
   ): number {
     if (rangeEnd.length > 0) return inOneGo(this.deleteRangeSteps(key, rangeEnd, prevKvs, onDetach));
@@ -84,7 +85,7 @@ export class WriteTxn {
   *deleteRangeSteps(
     key: Uint8Array,
     rangeEnd: Uint8Array,
-    prevKvs?: Uint8Array[],
+    prevKvs?: RecordSink,
     onDetach?: (key: Uint8Array) => void,
   ): Steps<number> {
     const { index } = this.#state;
@@ -154,13 +155,15 @@ export class WriteTxn {
   #deleteKey(
     key: Uint8Array,
     id: number,
-    prevKvs: Uint8Array[] | undefined,
+    prevKvs: RecordSink | undefined,
     onDetach: ((key: Uint8Array) => void) | undefined,
   ): void {
     const { index, backend, counters } = this.#state;
     if (prevKvs !== undefined) {
       index.findAt(id, this.#main, found);
-      prevKvs.push(recordOf(this.#state, found.main, found.sub).slice());
+      const record = recordOf(this.#state, found.main, found.sub);
+      const at = prevKvs.begin(record.length);
+      prevKvs.bytes.set(record, at);
     }
     const wasLeased = index.entries.isLeased(id);
     const sub = this.#sub++;

@@ -31,8 +31,8 @@ export {
   writeEntryHead,
   writeMessage,
 } from "./raftpb.ts";
-export { RangeResponseWriter, releasePart } from "./range-response-writer.ts";
 export { EMPTY, hasWireTypes } from "./reader.ts";
+export { RecordsTag, RecordsWriter, releasePart } from "./records-writer.ts";
 export {
   type DeleteRangeRequest,
   decodeDeleteRangeRequest,

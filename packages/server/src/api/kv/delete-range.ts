@@ -1,15 +1,29 @@
-import { decodeDeleteRangeRequest, encodeDeleteRangeResponse, InternalField } from "@quorate/wire/hot";
+import type { ServerCall } from "@quorate/rpc";
+import {
+  decodeDeleteRangeRequest,
+  encodeDeleteRangeResponse,
+  InternalField,
+  RecordsTag,
+  RecordsWriter,
+  releasePart,
+} from "@quorate/wire/hot";
 import { checkDeleteRange } from "../../mvcc/txn/check.ts";
 import { type ApiContext, headerBytes } from "../context.ts";
 import { propose } from "../propose.ts";
+import { failCall } from "../services.ts";
 
 /** `KV.DeleteRange`. */
-export async function handleDeleteRange(context: ApiContext, message: Uint8Array): Promise<Uint8Array> {
+export function handleDeleteRange(context: ApiContext, message: Uint8Array, call: ServerCall): void {
   const owned = message.slice();
   const request = decodeDeleteRangeRequest(owned);
   checkDeleteRange(request);
-  const { revision, deleted, prevKvs } = await propose(context, InternalField.deleteRange, owned, (applier) =>
-    applier.deleteRange(request),
-  );
-  return encodeDeleteRangeResponse(headerBytes(context, revision), deleted, prevKvs);
+  // What is answered is written while it is deleted, slice by slice: it may be much.
+  const writer = request.prevKv ? new RecordsWriter(RecordsTag.deletedKvs) : undefined;
+  propose(context, InternalField.deleteRange, owned, (applier) => applier.deleteRange(request, writer))
+    .then(({ revision, deleted }) => {
+      const header = headerBytes(context, revision);
+      if (writer === undefined) call.reply(encodeDeleteRangeResponse(header, deleted, []));
+      else call.replyInParts(writer.finishDeleteRange(header, deleted), releasePart);
+    })
+    .catch((error: unknown) => failCall(call, error));
 }

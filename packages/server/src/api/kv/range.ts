@@ -3,7 +3,8 @@ import {
   decodeRangeRequest,
   encodeRangeResponse,
   type RangeRequest,
-  RangeResponseWriter,
+  RecordsTag,
+  RecordsWriter,
   releasePart,
 } from "@quorate/wire/hot";
 import type { Reader } from "../../consensus/read-index.ts";
@@ -55,7 +56,7 @@ function answer(context: ApiContext, request: RangeRequest, call: ServerCall): v
     call.reply(encodeRangeResponse(headerBytes(context, revision), kvs, more, count));
     return;
   }
-  const writer = new RangeResponseWriter();
+  const writer = new RecordsWriter(RecordsTag.rangeKvs);
   try {
     const outcome = context.store.rangeInto(request, writer, call);
     // A long one is read in slices, so that it does not hold up the loop.
@@ -69,7 +70,7 @@ function answer(context: ApiContext, request: RangeRequest, call: ServerCall): v
 
 async function finishLater(
   context: ApiContext,
-  writer: RangeResponseWriter,
+  writer: RecordsWriter,
   outcome: Promise<RangeOutcome>,
   call: ServerCall,
 ): Promise<void> {
@@ -83,9 +84,9 @@ async function finishLater(
 
 function finish(
   context: ApiContext,
-  writer: RangeResponseWriter,
+  writer: RecordsWriter,
   { revision, more, count }: RangeOutcome,
   call: ServerCall,
 ): void {
-  call.replyInParts(writer.finish(headerBytes(context, revision), more, count), releasePart);
+  call.replyInParts(writer.finishRange(headerBytes(context, revision), more, count), releasePart);
 }

@@ -12,7 +12,9 @@ export function addKvService(services: Services, context: ApiContext): void {
   services.addUnary("/etcdserverpb.KV/Put", (message, call) => handlePut(context, message, call));
   services.addUnary("/etcdserverpb.KV/Range", (message, call) => handleRange(context, message, call));
   services.addUnary("/etcdserverpb.KV/Txn", (message, call) => handleTxn(context, message, call));
-  services.addAsync("/etcdserverpb.KV/DeleteRange", (message) => handleDeleteRange(context, message));
+  services.addUnary("/etcdserverpb.KV/DeleteRange", (message, call) =>
+    handleDeleteRange(context, message, call),
+  );
   services.addAsync("/etcdserverpb.KV/Compact", (message) => handleCompact(context, message));
   services.addStream("/etcdserverpb.KV/RangeStream", (call) => handleRangeStream(context, call));
 }

@@ -1,7 +1,6 @@
 import {
   decodeKeyValue,
   EMPTY,
-  encodeDeleteRangeResponse,
   encodeInnerHeader,
   encodePutResponse,
   encodeTxnResponse,
@@ -20,7 +19,13 @@ import type { MvccStore, WriteTxn } from "../store.ts";
 import type { StoreState } from "../store-state.ts";
 import { holdsForKey, holdsSteps } from "./compare.ts";
 import { Erasures } from "./erasures.ts";
-import { keyResponse, rangeResponseSteps } from "./range-response.ts";
+import {
+  deletionResponse,
+  keyResponse,
+  NO_PARTS,
+  rangeResponseSteps,
+  recordsOfDeletion,
+} from "./records-response.ts";
 
 /** What transactions need of leases. Keys are borrowed until the call returns. */
 export interface TxnLeases {
@@ -58,6 +63,9 @@ export function executeTxn(store: MvccStore, request: TxnRequest, leases: TxnLea
     : inOneGo(txnSteps(store, request, leases));
 }
 
+/** Responses of so many bytes are copied into that of the transaction: well below a millisecond. */
+const MOST_COPIED_BYTES = 2 ** 18;
+
 /** Operations and compares of a transaction that is not worth steps, if each is of one key. */
 const FEW = 8;
 
@@ -93,10 +101,10 @@ export function executePlainTxn(store: MvccStore, request: TxnRequest, leases: T
     } else if (op.kind === 2) {
       responses.push({ kind: 2, body: runPut(txn, op.put, leases), rest: NO_PARTS });
     } else if (op.kind === 3) {
-      const prevKvs: Uint8Array[] = [];
-      const { key, rangeEnd, prevKv } = op.deleteRange;
-      const deleted = txn.deleteRange(key, rangeEnd, prevKv ? prevKvs : undefined, leases.onDelete);
-      responses.push(deleteResponse(txn, deleted, prevKvs));
+      const { key, rangeEnd } = op.deleteRange;
+      const records = recordsOfDeletion(op.deleteRange);
+      const deleted = txn.deleteRange(key, rangeEnd, records, leases.onDelete);
+      responses.push(deletionResponse(txn.revision, deleted, records));
     }
   }
   return { revision: txn.end(), succeeded: decision.succeeded, responses };
@@ -111,11 +119,6 @@ function decidePlain(state: StoreState, request: TxnRequest): Decision {
 }
 
 const NOT_NESTED: readonly Decision[] = [];
-
-function deleteResponse(txn: WriteTxn, deleted: number, prevKvs: readonly Uint8Array[]): TxnResponseParts {
-  const body = encodeDeleteRangeResponse(encodeInnerHeader(txn.revision), deleted, prevKvs);
-  return { kind: 3, body, rest: NO_PARTS };
-}
 
 /** As `executeTxn`, in steps; readers see the state before it until it ends. No entry may be applied meanwhile. */
 export function* txnSteps(store: MvccStore, request: TxnRequest, leases: TxnLeases): Steps<TxnOutcome> {
@@ -261,19 +264,21 @@ function* runSteps(
         responses.push(yield* rangeResponseSteps(state, op.range, at, txn.revision));
         break;
       }
-      case 2:
-        responses.push({ kind: 2, body: runPut(txn, op.put, leases), rest: NO_PARTS });
-        yield costOf(1, op.put.value.length);
+      case 2: {
+        const body = runPut(txn, op.put, leases);
+        responses.push({ kind: 2, body, rest: NO_PARTS });
+        yield costOf(1, op.put.value.length + body.length);
         break;
+      }
       case 3: {
-        const prevKvs: Uint8Array[] = [];
-        const { key, rangeEnd, prevKv } = op.deleteRange;
-        const kept = prevKv ? prevKvs : undefined;
+        const { key, rangeEnd } = op.deleteRange;
+        const records = recordsOfDeletion(op.deleteRange);
         const deleted =
           rangeEnd.length === 0
-            ? txn.deleteRange(key, rangeEnd, kept, leases.onDelete)
-            : yield* txn.deleteRangeSteps(key, rangeEnd, kept, leases.onDelete);
-        responses.push(deleteResponse(txn, deleted, prevKvs));
+            ? txn.deleteRange(key, rangeEnd, records, leases.onDelete)
+            : yield* txn.deleteRangeSteps(key, rangeEnd, records, leases.onDelete);
+        yield costOf(1, records?.size ?? 0);
+        responses.push(deletionResponse(txn.revision, deleted, records));
         break;
       }
       case 4: {
@@ -294,13 +299,16 @@ function nestedResponse(succeeded: boolean, responses: readonly TxnResponseParts
   return { kind: 4, body: body!, rest };
 }
 
-/** Whether any of them is too large to be copied into the response of the transaction. */
+/** Whether they are too large, one of them or all together, to be copied into the response of the transaction. */
 export function isInParts(responses: readonly TxnResponseParts[]): boolean {
-  for (const { rest } of responses) if (rest.length > 0) return true;
+  let bytes = 0;
+  for (let i = 0; i < responses.length; i++) {
+    const { body, rest } = responses[i]!;
+    bytes += body.length;
+    if (rest.length > 0 || bytes > MOST_COPIED_BYTES) return true;
+  }
   return false;
 }
-
-const NO_PARTS: readonly Uint8Array[] = [];
 
 function runPut(txn: WriteTxn, put: PutRequest, leases: TxnLeases): Uint8Array {
   let { value, lease } = put;

@@ -1,6 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { decodeKeyValue, type RequestOp, type TxnRequest } from "@quorate/wire/hot";
+import {
+  decodeKeyValue,
+  EMPTY,
+  encodeDeleteRangeResponse,
+  encodeInnerHeader,
+  encodeTxnResponse,
+  encodeTxnResponseInParts,
+  type RequestOp,
+  type TxnRequest,
+} from "@quorate/wire/hot";
 import { KvError, type KvFailureCode } from "../errors.ts";
 import type { MvccStore } from "../store.ts";
 import {
@@ -18,7 +27,7 @@ import {
   txnRequest,
 } from "../testing.ts";
 import { checkTxn, isReadOnlyTxn, isSerializableTxn } from "./check.ts";
-import { executeReadOnlyTxn, executeTxn, type TxnLeases } from "./execute.ts";
+import { executeReadOnlyTxn, executeTxn, isInParts, type TxnLeases } from "./execute.ts";
 import { describeResponses } from "./response-text.ts";
 
 const LEASES: TxnLeases = { leaseExists: (lease) => lease === 5n, onPut: () => {}, onDelete: () => {} };
@@ -442,6 +451,40 @@ test("a large read-only transaction is read in slices, all of it at the revision
   assert.ok(bodies.length > 1, "what is large is not copied into one piece");
   assert.ok(store.state.reading.meter.turns > 100);
   assert.ok(store.state.reading.meter.mostInATurn < 2 ** 19);
+});
+
+test("what a deletion answers with is in the parts that it was written to, and no part is large", async () => {
+  const store = await openStore(memoryBackend());
+  for (let i = 0; i < 300; i++) put(store, `k${String(i).padStart(3, "0")}`, "v".repeat(1000));
+  const records = store
+    .range(rangeRequest({ key: bytes("k"), rangeEnd: bytes("l") }))
+    .kvs.map((kv) => kv.slice());
+  const { revision, responses } = executeTxn(
+    store,
+    txnRequest({ success: [op.delete("k", "l", { prevKv: true })] }),
+    LEASES,
+  );
+  const parts = [responses[0]!.body, ...responses[0]!.rest];
+  const whole = encodeDeleteRangeResponse(encodeInnerHeader(revision), 300, records);
+  assert.deepEqual(Buffer.concat(parts), Buffer.from(whole));
+  assert.ok(parts.every(({ length }) => length <= 65_536));
+});
+
+test("responses that are much together are not copied into one piece", async () => {
+  const store = await openStore(memoryBackend());
+  put(store, "k", "v".repeat(60_000));
+  for (const [count, inParts] of [
+    [3, false],
+    [8, true],
+  ] as const) {
+    const request = txnRequest({
+      success: Array.from({ length: count }, () => op.put("k", "v".repeat(60_000), { prevKv: true })),
+    });
+    const { responses } = executeTxn(store, request, LEASES);
+    assert.equal(isInParts(responses), inParts);
+    const parts = encodeTxnResponseInParts(EMPTY, true, responses);
+    assert.deepEqual(Buffer.concat(parts), Buffer.from(encodeTxnResponse(EMPTY, true, responses)));
+  }
 });
 
 test("a key deleted and written again by one transaction survives the compaction at its revision", async () => {

@@ -1,18 +1,21 @@
 import { bytesSize, varintSize, writeBytes, writeVarint } from "./writer.ts";
 
+/** The tag of the field that a response has its records in. */
+export const RecordsTag = { rangeKvs: 0x12, deletedKvs: 0x1a } as const;
+
 /** Parts of a response; those of usual records fill one almost. */
 const BLOCK_BYTES = 65_536;
 /** Blocks kept for reuse, 16 MiB: new ones cost page faults, and their memory hurries the collector. */
 const KEPT_BLOCKS = 256;
-/** Room for the header before the first record. */
-const HEADER_ROOM = 64;
+/** Room for what comes before the first record. */
+const HEAD_ROOM = 64;
 /** Of a record's tag and length. */
 const PREFIX_ROOM = 1 + 5;
 
 const freeBlocks: ArrayBufferLike[] = [];
 
 /**
- * Gives back memory of a part that `RangeResponseWriter` made. Nobody may read the part any more, nor any part on the
+ * Gives back memory of a part that `RecordsWriter` made. Nobody may read the part any more, nor any part on the
  * same memory.
  */
 export function releasePart(part: Uint8Array): void {
@@ -20,19 +23,24 @@ export function releasePart(part: Uint8Array): void {
 }
 
 /**
- * Writes a `RangeResponse` record by record, into parts: what a large response would cost in one piece is mostly the
- * memory. Records are written by whoever has them, at the place that `begin` returns.
+ * Writes the response to a range or to a deletion record by record, into parts: what a large response would cost in one
+ * piece is mostly the memory. Records are written by whoever has them, at the place that `begin` returns.
  */
-export class RangeResponseWriter {
+export class RecordsWriter {
   bytes: Uint8Array = EMPTY_PART;
   view: DataView = NO_VIEW;
   /** Records begun. */
   count = 0;
+  readonly #tag: number;
   #parts: Uint8Array[] = [];
   #partsBytes = 0;
-  #partStart = HEADER_ROOM;
-  #at = HEADER_ROOM;
-  #before = HEADER_ROOM;
+  #partStart = HEAD_ROOM;
+  #at = HEAD_ROOM;
+  #before = HEAD_ROOM;
+
+  constructor(tag: (typeof RecordsTag)[keyof typeof RecordsTag]) {
+    this.#tag = tag;
+  }
 
   /** Bytes of the records so far, with what is around them. */
   get size(): number {
@@ -44,7 +52,7 @@ export class RangeResponseWriter {
     if (this.#at + PREFIX_ROOM + length > this.bytes.length) this.#addBlock(PREFIX_ROOM + length);
     const { bytes } = this;
     this.#before = this.#at;
-    bytes[this.#at] = 0x12;
+    bytes[this.#at] = this.#tag;
     const at = writeVarint(bytes, this.#at + 1, length);
     this.#at = at + length;
     this.count++;
@@ -62,8 +70,8 @@ export class RangeResponseWriter {
     for (const part of this.#parts) releasePart(part);
     this.#parts = [];
     this.#partsBytes = 0;
-    this.#partStart = HEADER_ROOM;
-    this.#at = HEADER_ROOM;
+    this.#partStart = HEAD_ROOM;
+    this.#at = HEAD_ROOM;
     this.count = 0;
     if (this.bytes.length > 0) releasePart(this.bytes);
     this.bytes = EMPTY_PART;
@@ -71,10 +79,10 @@ export class RangeResponseWriter {
   }
 
   /**
-   * The parts of the message, one at least; the writer is empty afterwards. Each is to be given to `releasePart` when it
-   * has been sent. `header` is the content of the `ResponseHeader`, `count` that of all matching keys.
+   * The parts of a `RangeResponse`, one at least; the writer is empty afterwards. Each is to be given to `releasePart` when
+   * it has been sent. `header` is the content of the `ResponseHeader`, `count` that of all matching keys.
    */
-  finish(header: Uint8Array, more: boolean, count: number): Uint8Array[] {
+  finishRange(header: Uint8Array, more: boolean, count: number): Uint8Array[] {
     const tail = (more ? 2 : 0) + (count !== 0 ? 1 + varintSize(count) : 0);
     if (this.#at + tail > this.bytes.length) this.#addBlock(tail);
     const { bytes } = this;
@@ -87,9 +95,20 @@ export class RangeResponseWriter {
       bytes[at] = 0x20;
       at = writeVarint(bytes, at + 1, count);
     }
+    this.#at = at;
+    return this.#finish(header, 0);
+  }
+
+  /** As `finishRange`, of a `DeleteRangeResponse`. `deleted` counts keys. */
+  finishDeleteRange(header: Uint8Array, deleted: number): Uint8Array[] {
+    if (this.bytes.length === 0) this.#addBlock(0);
+    return this.#finish(header, deleted);
+  }
+
+  #finish(header: Uint8Array, deleted: number): Uint8Array[] {
     const parts = this.#parts;
-    parts.push(bytes.subarray(this.#partStart, at));
-    parts[0] = withHeader(parts[0]!, header);
+    parts.push(this.bytes.subarray(this.#partStart, this.#at));
+    parts[0] = withHead(parts[0]!, header, deleted);
     this.#parts = [];
     this.bytes = EMPTY_PART;
     this.clear();
@@ -102,7 +121,7 @@ export class RangeResponseWriter {
       this.#parts.push(this.bytes.subarray(this.#partStart, this.#at));
       this.#partsBytes += this.#at - this.#partStart;
     }
-    const start = first ? HEADER_ROOM : 0;
+    const start = first ? HEAD_ROOM : 0;
     const buffer =
       start + bytes > BLOCK_BYTES
         ? new ArrayBuffer(start + bytes)
@@ -117,12 +136,16 @@ export class RangeResponseWriter {
 const EMPTY_PART = new Uint8Array(0);
 const NO_VIEW = new DataView(new ArrayBuffer(0));
 
-/** The first part with the header before it, in the room that is there for it. */
-function withHeader(part: Uint8Array, header: Uint8Array): Uint8Array {
-  const size = 1 + bytesSize(header);
-  if (size > HEADER_ROOM) throw new RangeError("response header too long");
+/** The first part with the header, and after it the number of deleted keys if there is one, in the room before it. */
+function withHead(part: Uint8Array, header: Uint8Array, deleted: number): Uint8Array {
+  const size = 1 + bytesSize(header) + (deleted === 0 ? 0 : 1 + varintSize(deleted));
+  if (size > HEAD_ROOM) throw new RangeError("response header too long");
   const bytes = new Uint8Array(part.buffer, part.byteOffset - size, size + part.length);
   bytes[0] = 0x0a;
-  writeBytes(bytes, 1, header);
+  const at = writeBytes(bytes, 1, header);
+  if (deleted !== 0) {
+    bytes[at] = 0x10;
+    writeVarint(bytes, at + 1, deleted);
+  }
   return bytes;
 }

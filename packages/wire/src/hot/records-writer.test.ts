@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { RangeResponseWriter, releasePart } from "./range-response-writer.ts";
-import { encodeRangeResponse, HeaderEncoder } from "./responses.ts";
+import { RecordsTag, RecordsWriter, releasePart } from "./records-writer.ts";
+import { encodeDeleteRangeResponse, encodeRangeResponse, HeaderEncoder } from "./responses.ts";
 
 const header = new HeaderEncoder(0xcdf8_181b_e377_98bcn, 0x8e9e_05c5_2164_694dn).encode(12_345, 7);
 const record = (size: number, fill: number): Uint8Array => new Uint8Array(size).fill(fill);
 
-function write(writer: RangeResponseWriter, bytes: Uint8Array): void {
+function write(writer: RecordsWriter, bytes: Uint8Array): void {
   const at = writer.begin(bytes.length);
   writer.bytes.set(bytes, at);
 }
@@ -28,7 +28,7 @@ const cases: { name: string; sizes: number[]; more?: boolean; count?: number; pa
 ];
 for (const { name, sizes, more = false, count = 0, parts: partCount } of cases) {
   test(`${name}: the parts are what the response is in one piece`, () => {
-    const writer = new RangeResponseWriter();
+    const writer = new RecordsWriter(RecordsTag.rangeKvs);
     // Twice, so that memory is used again.
     for (const fill of [1, 101]) {
       const records = sizes.map((size, i) => record(size, (fill + i) % 256));
@@ -38,7 +38,7 @@ for (const { name, sizes, more = false, count = 0, parts: partCount } of cases) 
         const at = writer.begin(each.length);
         for (let i = 0; i < each.length; i++) writer.view.setUint8(at + i, each[i]!);
       }
-      const parts = writer.finish(header, more, count);
+      const parts = writer.finishRange(header, more, count);
       assert.deepEqual(Buffer.concat(parts), Buffer.from(encodeRangeResponse(header, records, more, count)));
       assert.ok(parts.length <= partCount, `${parts.length} parts`);
       for (const part of parts) releasePart(part);
@@ -46,11 +46,22 @@ for (const { name, sizes, more = false, count = 0, parts: partCount } of cases) 
   });
 }
 
+for (const { name, sizes, count = 0 } of cases) {
+  test(`${name}: the parts are what the response to a deletion is in one piece`, () => {
+    const records = sizes.map((size, i) => record(size, i % 256));
+    const writer = new RecordsWriter(RecordsTag.deletedKvs);
+    for (const each of records) write(writer, each);
+    const parts = writer.finishDeleteRange(header, count);
+    assert.deepEqual(Buffer.concat(parts), Buffer.from(encodeDeleteRangeResponse(header, count, records)));
+    for (const part of parts) releasePart(part);
+  });
+}
+
 test("a writer that was cleared begins anew", () => {
-  const writer = new RangeResponseWriter();
+  const writer = new RecordsWriter(RecordsTag.rangeKvs);
   for (let i = 0; i < 1000; i++) write(writer, record(300, 1));
   writer.clear();
   write(writer, record(5, 2));
-  const parts = writer.finish(header, false, 1);
+  const parts = writer.finishRange(header, false, 1);
   assert.deepEqual(Buffer.concat(parts), Buffer.from(encodeRangeResponse(header, [record(5, 2)], false, 1)));
 });

@@ -1,8 +1,11 @@
 import {
+  type DeleteRangeRequest,
+  encodeDeleteRangeResponse,
   encodeInnerHeader,
   encodeRangeResponse,
   type RangeRequest,
-  RangeResponseWriter,
+  RecordsTag,
+  RecordsWriter,
   releasePart,
   type TxnResponseParts,
 } from "@quorate/wire/hot";
@@ -12,7 +15,7 @@ import type { StoreState } from "../store-state.ts";
 
 /** A response of up to this many bytes is copied into one piece, so that its memory is free for the next one. */
 const SMALL_BYTES = 32_768;
-const NO_PARTS: readonly Uint8Array[] = [];
+export const NO_PARTS: readonly Uint8Array[] = [];
 
 /** The response to a range inside a transaction, read at revision `at`; `revision` is the one for its header. */
 export function* rangeResponseSteps(
@@ -28,13 +31,9 @@ export function* rangeResponseSteps(
   }
   state.counters.ranges += 1;
   const header = encodeInnerHeader(revision);
-  const writer = new RangeResponseWriter();
+  const writer = new RecordsWriter(RecordsTag.rangeKvs);
   const { more, count } = yield* rangeSteps(state, request, at, revision, writer);
-  const [first, ...rest] = writer.finish(header, more, count);
-  if (rest.length > 0 || first!.length > SMALL_BYTES) return { kind: 1, body: first!, rest };
-  const body = first!.slice();
-  releasePart(first!);
-  return { kind: 1, body, rest };
+  return responseOf(1, writer.finishRange(header, more, count));
 }
 
 /** As `rangeResponseSteps`, of one key. */
@@ -48,4 +47,28 @@ export function keyResponse(
   const { kvs, more, count } = readOneKey(state, request, at);
   const body = encodeRangeResponse(encodeInnerHeader(revision), kvs, more, count);
   return { kind: 1, body, rest: NO_PARTS };
+}
+
+/** Where the records go that a deletion inside a transaction answers with; undefined when it was not asked for them. */
+export function recordsOfDeletion({ prevKv }: DeleteRangeRequest): RecordsWriter | undefined {
+  return prevKv ? new RecordsWriter(RecordsTag.deletedKvs) : undefined;
+}
+
+/** The response to a deletion inside a transaction; `revision` is the one for its header, `records` what it has deleted. */
+export function deletionResponse(
+  revision: number,
+  deleted: number,
+  records: RecordsWriter | undefined,
+): TxnResponseParts {
+  const header = encodeInnerHeader(revision);
+  if (records !== undefined) return responseOf(3, records.finishDeleteRange(header, deleted));
+  return { kind: 3, body: encodeDeleteRangeResponse(header, deleted, NO_PARTS), rest: NO_PARTS };
+}
+
+function responseOf(kind: number, parts: readonly Uint8Array[]): TxnResponseParts {
+  const [first, ...rest] = parts;
+  if (rest.length > 0 || first!.length > SMALL_BYTES) return { kind, body: first!, rest };
+  const body = first!.slice();
+  releasePart(first!);
+  return { kind, body, rest };
 }
