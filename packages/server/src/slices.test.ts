@@ -92,3 +92,22 @@ test("work on a slow machine yields although it has not done its share", async (
   await next;
   assert.equal(slices.spend(150), false);
 });
+
+test("pieces that are done whole share a turn until it has had enough, by cost or by time", async () => {
+  const clock = new TestClock();
+  const slices = new Slices(clock, LIMITS);
+  const pieces = () => {
+    let count = 1;
+    while (!slices.spendInTurn(30)) count += 1;
+    return count;
+  };
+  assert.equal(slices.begin(work("a", 4, 100, [])).done, true);
+  assert.equal(pieces(), 20);
+  assert.equal(pieces(), 1);
+  await clock.turn();
+  assert.equal(slices.spendInTurn(101), false);
+  clock.now += 3;
+  assert.equal(slices.spendInTurn(1), true);
+  await clock.turn();
+  assert.equal(slices.spendInTurn(101), false);
+});

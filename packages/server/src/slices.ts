@@ -47,6 +47,8 @@ export class Slices {
   readonly #waiting: (() => void)[] = [];
   #isTurnScheduled = false;
   #spentInTurn = 0;
+  /** NaN while the turn has not cost enough to look at the time. */
+  #turnStartedMs = Number.NaN;
   /** Of the slice under way. */
   #spent = 0;
   #limit: number;
@@ -102,6 +104,20 @@ export class Slices {
     return nowMs - this.#startedMs >= TURN_MS;
   }
 
+  /**
+   * As `spend`, for pieces that are each done in one go, and may be slices of their own: counts one, and says whether this
+   * turn has had enough of all work. Who then begins more awaits `next` first.
+   */
+  spendInTurn(cost: number): boolean {
+    this.#spentInTurn += cost;
+    if (this.#spentInTurn <= this.#limits.small) return false;
+    this.#scheduleTurn();
+    if (this.#spentInTurn >= this.#limits.turn) return true;
+    const nowMs = this.#clock.nowMs();
+    if (Number.isNaN(this.#turnStartedMs)) this.#turnStartedMs = nowMs;
+    return nowMs - this.#turnStartedMs >= TURN_MS;
+  }
+
   /** Resolves in a turn that has its budget for the caller. */
   next(): Promise<void> {
     return new Promise((resolve) => {
@@ -132,6 +148,7 @@ export class Slices {
     this.#isTurnScheduled = false;
     this.meter.mostInATurn = Math.max(this.meter.mostInATurn, this.#spentInTurn);
     this.#spentInTurn = 0;
+    this.#turnStartedMs = Number.NaN;
     const resume = this.#waiting.shift();
     if (resume === undefined) return;
     this.meter.turns += 1;

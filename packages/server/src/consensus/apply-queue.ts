@@ -3,13 +3,18 @@ import type { Message } from "@quorate/raft";
 /** What raft hands out to be applied, in order. It waits as long as something holds applying up. */
 export class ApplyQueue {
   readonly #isHeld: (next: Message) => boolean;
-  readonly #apply: (next: Message) => void;
+  readonly #apply: (next: Message, from: number) => void;
   #queue: Message[] = [];
+  /** Entries of the first message that have been applied. */
+  #from = 0;
+  /** So much has been applied in this turn that the rest has to wait for the next one. */
+  #isPutOff = false;
   /** Has an entry that takes more than one turn. */
   #paused: Message | undefined;
   #pauseEnds: Promise<void> | undefined;
 
-  constructor(isHeld: (next: Message) => boolean, apply: (next: Message) => void) {
+  /** `apply` is to apply the entries of a message from number `from` on. */
+  constructor(isHeld: (next: Message) => boolean, apply: (next: Message, from: number) => void) {
     this.#isHeld = isHeld;
     this.#apply = apply;
   }
@@ -17,6 +22,11 @@ export class ApplyQueue {
   /** Something waits: applying is held up. */
   get isHolding(): boolean {
     return this.#queue.length > 0 || this.#pauseEnds !== undefined;
+  }
+
+  /** Applying has enough to do, and goes on in the next turn. */
+  get isPutOff(): boolean {
+    return this.#isPutOff;
   }
 
   /** Resolves when the entry has ended that is half applied now; undefined when none is. */
@@ -31,9 +41,27 @@ export class ApplyQueue {
 
   /** Applies what may be applied by now. */
   work(): void {
-    while (this.#pauseEnds === undefined && this.#queue.length > 0 && !this.#isHeld(this.#queue[0]!)) {
-      this.#apply(this.#queue.shift()!);
+    while (this.#mayWork() && this.#queue.length > 0 && !this.#isHeld(this.#queue[0]!)) {
+      const from = this.#from;
+      this.#from = 0;
+      this.#apply(this.#queue.shift()!, from);
     }
+  }
+
+  #mayWork(): boolean {
+    return this.#pauseEnds === undefined && !this.#isPutOff;
+  }
+
+  /** Of `message` the entries from number `from` on, if there are any, are left, and wait with all else until `nextTurn`. */
+  putOff(message: Message, from: number): void {
+    this.#isPutOff = true;
+    if (from === message.entries.length) return;
+    this.#queue.unshift(message);
+    this.#from = from;
+  }
+
+  nextTurn(): void {
+    this.#isPutOff = false;
   }
 
   /** While `message` is being applied: nothing else is until `goOn` is called. */
@@ -53,6 +81,7 @@ export class ApplyQueue {
   /** A snapshot takes the place of what waits: it is returned, and never applied. An entry under way goes on to its end. */
   clear(): Message[] {
     const waiting = this.#queue.splice(0);
+    this.#from = 0;
     if (this.#paused !== undefined) waiting.unshift(this.#paused);
     this.#paused = undefined;
     return waiting;

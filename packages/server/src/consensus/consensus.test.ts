@@ -13,6 +13,7 @@ import {
 } from "@quorate/raft";
 import { encodeInternalRequest, InternalField } from "@quorate/wire/hot";
 import { RequestIds } from "../cluster/request-ids.ts";
+import { DEFAULT_SLICE_LIMITS, Slices } from "../slices.ts";
 import { Consensus, type ConsensusOptions } from "./consensus.ts";
 import type { Proposal } from "./proposal.ts";
 import { newNode, Probe } from "./testing.ts";
@@ -51,6 +52,12 @@ class Driven {
       },
     };
     this.node = newNode(LOCAL_ID, voters, this.#storage);
+    const clock = {
+      nowMs: () => 0,
+      wallMs: () => 0,
+      soon: (run: () => void) => void this.#soon.push(run),
+      setTimer: () => ({ cancel: () => {} }),
+    };
     this.consensus = new Consensus({
       node: this.node,
       writer: { append: (message: Message) => this.writes.push(message) },
@@ -58,11 +65,7 @@ class Driven {
       ...{ localId: LOCAL_ID, appliedIndex: 1, appliedTerm: 1, ids: new RequestIds(LOCAL_ID, 0) },
       ...{ requestTimeoutMs: 7_000, electionTimeoutMs: 1_000, electionTicks: ELECTION_TICKS },
       ...{ members: () => voters, connectedSince: () => 0 },
-      clock: {
-        nowMs: () => 0,
-        soon: (run: () => void) => this.#soon.push(run),
-        setTimer: () => ({ cancel: () => {} }),
-      },
+      ...{ clock, applying: new Slices(clock) },
       backlogBytes: () => this.backlogBytes,
       logBytes: () => this.logBytes,
       onFatal: (error: Error) => this.fatal.push(error.message),
@@ -80,6 +83,14 @@ class Driven {
 
   turn(): void {
     for (const run of this.#soon.splice(0)) run();
+  }
+
+  /** A turn with what its promises lead to. Returns how many entries were applied in it. */
+  async wholeTurn(): Promise<number> {
+    const before = this.applied.length;
+    this.turn();
+    await new Promise((resolve) => setImmediate(resolve));
+    return this.applied.length - before;
   }
 
   /** Makes this member the leader of term 2, with the first entry of its term applied. */
@@ -275,6 +286,85 @@ describe("applying", () => {
     member.receiveEntries([10], 10, 10);
     member.finishWrites();
     assert.deepEqual(member.applied, [2, 10]);
+    assert.deepEqual(member.fatal, []);
+  });
+
+  for (const [count, size] of [
+    [60, 100_000],
+    [12_000, 10],
+  ] as const) {
+    test(`applies ${count} entries of ${size} bytes in slices, each of which is as much as fits a turn`, async () => {
+      const most = Math.ceil(DEFAULT_SLICE_LIMITS.turn / (size + 256));
+      const indexes = Array.from({ length: count }, (_, i) => i + 2);
+      const member = new Driven();
+      const reached = member.consensus.waitApplied(count + 1, 1_000);
+      member.receiveEntries(indexes, size, count + 1);
+      member.finishWrites();
+      assert.equal(member.applied.length, most);
+      assert.equal(member.consensus.appliedIndex, most + 1);
+      assert.equal(
+        member.consensus.overloaded,
+        false,
+        "what is being applied is no reason to refuse anything",
+      );
+      // Nothing else makes it go faster.
+      member.consensus.tick();
+      member.consensus.backlogShrank();
+      assert.equal(member.applied.length, most);
+      await member.consensus.entryEnded();
+      let turns = 1;
+      for (; member.applied.length < count; turns++) {
+        const applied = await member.wholeTurn();
+        assert.ok(applied > 0 && applied <= most, `${applied}`);
+      }
+      assert.ok(turns <= 1 + count / most);
+      assert.deepEqual(member.applied, indexes);
+      assert.equal(await reached, true);
+      assert.deepEqual(member.fatal, []);
+    });
+  }
+
+  test("proposes nothing more while what is committed is applied in slices", async () => {
+    const member = new Driven();
+    member.lead();
+    member.propose(...Array<number>(3000).fill(300));
+    member.turn();
+    member.finishWrites();
+    member.acknowledge(3002);
+    const [late] = member.propose(10);
+    const appends = () => member.writes.flatMap(({ entries }) => entries).length;
+    let turns = 0;
+    for (; member.applied.length < 3000; turns++) {
+      assert.equal(appends(), 0);
+      await member.wholeTurn();
+    }
+    assert.equal(turns, 1);
+    await member.wholeTurn();
+    assert.equal(appends(), 1);
+    member.finishWrites();
+    member.acknowledge(3003);
+    await member.wholeTurn();
+    assert.equal(late!.outcome, "applied");
+  });
+
+  test("forgets what was put off when a snapshot takes its place", async () => {
+    const member = new Driven();
+    const indexes = Array.from({ length: 30 }, (_, i) => i + 2);
+    member.receiveEntries(indexes, 100_000, 31);
+    member.finishWrites();
+    const applied = member.applied.length;
+    assert.ok(applied < 12);
+    const confState = { voters: [LOCAL_ID, 2n, 3n], learners: [], votersOutgoing: [], learnersNext: [] };
+    const metadata = { index: 99, term: 2, confState: { ...confState, autoLeave: false } };
+    const snapshot = { data: new Uint8Array(0), metadata };
+    member.consensus.receive([message(MessageType.MsgSnap, 2n, { term: 2, snapshot })]);
+    assert.equal(await member.wholeTurn(), 0);
+    member.consensus.snapshotInstalled(metadata);
+    member.finishWrites();
+    member.receiveEntries([100], 10, 100);
+    member.finishWrites();
+    await member.wholeTurn();
+    assert.deepEqual(member.applied.slice(applied), [100]);
     assert.deepEqual(member.fatal, []);
   });
 

@@ -18,6 +18,7 @@ import { AssertionFailure, assert } from "../assert.ts";
 import { RequestError } from "../errors.ts";
 import { failpoints } from "../failpoints/index.ts";
 import type { Clock } from "../seams/clock.ts";
+import { costOf } from "../slices.ts";
 import { AppliedWaiters } from "./applied-waiters.ts";
 import { ApplyFailpoint } from "./apply-failpoint.ts";
 import { ApplyQueue } from "./apply-queue.ts";
@@ -98,7 +99,7 @@ export class Consensus {
     const failpoint = new ApplyFailpoint(options.clock, () => this.#guarded(() => this.#goOn()));
     this.#applies = new ApplyQueue(
       (next) => failpoint.holds(next) || this.#limits.holdsApplying,
-      (next) => this.#apply(next, 0),
+      (next, from) => this.#apply(next, from),
     );
     this.#reads = new ReadIndexRounds(options.ids, options.requestTimeoutMs, (context) => {
       this.#node.readIndex(context);
@@ -138,10 +139,9 @@ export class Consensus {
 
   /** Whether a proposal would be refused: applying is too far behind committing, or too much waits already. */
   get overloaded(): boolean {
-    return this.#limits.refusesProposals(
-      this.#waiting.bytes + this.#forwarded.bytes,
-      this.#committedIndex - this.#appliedIndex,
-    );
+    // What is applied in slices is on its way: proposals wait meanwhile, as they did if it were one long turn.
+    const unapplied = this.#applies.isPutOff ? 0 : this.#committedIndex - this.#appliedIndex;
+    return this.#limits.refusesProposals(this.#waiting.bytes + this.#forwarded.bytes, unapplied);
   }
 
   /**
@@ -389,7 +389,7 @@ export class Consensus {
     if (!this.#isLeader) waiting.refuseLeaderOnly();
     // Without a leader proposals wait, as long as their callers do.
     if (this.#leader === NONE) return;
-    if (this.#isLeader && this.#limits.holdsProposals) return;
+    if (this.#isLeader && (this.#limits.holdsProposals || this.#applies.isPutOff)) return;
     while (waiting.size > 0) {
       const batch = waiting.takeBatch(MAX_BATCH_BYTES);
       if (this.#proposeBatch(batch)) continue;
@@ -563,9 +563,12 @@ export class Consensus {
     }
   }
 
+  /** Applies the entries of a message from number `from` on, as many as the turn allows. */
   #apply(message: Message, from: number): void {
     const { entries, responses } = message;
-    for (let i = from; i < entries.length; i++) {
+    let isTurnOver = false;
+    let i = from;
+    for (; i < entries.length && !isTurnOver; i++) {
       const entry = entries[i]!;
       if (entry.index !== this.#appliedIndex + 1) {
         throw new AssertionFailure(`entry ${entry.index} follows ${this.#appliedIndex}`);
@@ -588,12 +591,26 @@ export class Consensus {
         this.#reads.firstCommitInTerm(this.#clock.nowMs());
         this.#events.firstCommitInTerm(entry, this.#isLeader);
       }
+      isTurnOver = this.#options.applying.spendInTurn(costOf(1, entry.data.length));
     }
     this.#appliedWaiters.applied(this.#appliedIndex);
     this.#events.batchApplied(this.#appliedIndex);
+    if (isTurnOver) this.#putOffApplying(message, i);
+    if (i < entries.length) return;
     for (const response of responses) this.#node.step(response);
     // There is room again for what raft would not take.
     if (this.#waiting.size > 0) this.#scheduleTurn();
+  }
+
+  #putOffApplying(message: Message, from: number): void {
+    this.#applies.putOff(message, from);
+    void this.#options.applying.next().then(() => {
+      this.#guarded(() => {
+        this.#applies.nextTurn();
+        this.#goOn();
+        if (this.#reads.applied(this.#appliedIndex)) this.#readNext();
+      });
+    });
   }
 
   /** Goes on when the entry at `i`, which takes more than one turn, has ended. */

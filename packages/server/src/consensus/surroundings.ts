@@ -2,6 +2,7 @@ import type { Entry, Message, NodeId, RawNode } from "@quorate/raft";
 import type { RequestIds } from "../cluster/request-ids.ts";
 import type { RequestError } from "../errors.ts";
 import type { Clock } from "../seams/clock.ts";
+import type { Slices } from "../slices.ts";
 import type { LoadGauges } from "./load-limits.ts";
 import type { LogWriter } from "./log-writer.ts";
 import type { Proposal } from "./proposal.ts";
@@ -40,6 +41,8 @@ export interface ConsensusOptions extends LoadGauges {
   readonly clock: Clock;
   readonly ids: RequestIds;
   readonly events: ConsensusEvents;
+  /** Says how much is applied in one turn. */
+  readonly applying: Slices;
   readonly requestTimeoutMs: number;
   readonly electionTimeoutMs: number;
   readonly electionTicks: number;

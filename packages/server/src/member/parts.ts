@@ -184,6 +184,7 @@ export function buildParts(options: PartsOptions): MemberParts {
     writer,
     clock,
     ids,
+    applying: store.applying,
     events: {
       applyEntry: (entry, proposal) => machine.applyEntry(entry, proposal),
       applyConfChange: (entry) => machine.applyConfChange(entry),
