@@ -1,3 +1,5 @@
+import type { Clock } from "../seams/clock.ts";
+import { type SliceLimits, Slices, type Steps } from "../slices.ts";
 import type { Generation } from "./generation.ts";
 import { INSTRUCTION_BYTES, InstructionBuffer } from "./instruction-buffer.ts";
 import { MAX_KEY_BYTES } from "./key-target.ts";
@@ -6,24 +8,64 @@ import { CHECKSUM_BYTES } from "./pending-revisions.ts";
 import { TOMBSTONE_KEY_BYTES } from "./revision-key.ts";
 import { storedKey, storedValueBytes, writeStoredValue } from "./table-entry.ts";
 
+/** Instructions made, or looked at, between two yields. */
+const STEP = 4096;
+/** What one costs, in the unit of `costOf`: it takes less time than other items do. */
+const INSTRUCTION_COST = 64;
+/** Nobody else spends of them, so that a commit may always begin with a whole turn's work: usual ones are done in one. */
+const LIMITS: SliceLimits = { turn: 2 ** 20, small: 2 ** 20 };
+
 /** Turns generations into transactions. */
 export class Committer {
   readonly #instructions = new InstructionBuffer(addressOf);
+  /** What is done on the loop: about 0.1 µs a record. */
+  readonly slices: Slices;
+
+  constructor(clock: Clock) {
+    this.slices = new Slices(clock, LIMITS);
+  }
 
   /**
-   * Writes everything of `generation` in one transaction, off the loop. The generation stays as it is until `done`.
-   * About 0.1 µs a record on the loop.
+   * Writes everything of `generation` in one transaction, off the loop. The generation stays as it is until `done`. One at
+   * a time.
    */
   commit(environment: LmdbEnvironment, generation: Generation, done: (error?: Error) => void): void {
     const instructions = this.#instructions;
-    instructions.begin(instructionBytes(generation));
-    this.#addTables(environment, generation);
+    const executed = (error?: Error) => {
+      if (error === undefined) this.#inSlices(refusedSteps(instructions), refused, done);
+      else done(error);
+    };
+    const refused = (isRefused: boolean) => {
+      done(isRefused ? new Error("a revision is not above the last one") : undefined);
+    };
+    const execute = () => environment.execute(instructions.end(), executed);
+    this.#inSlices(this.#instructionSteps(environment, generation), execute, done);
+  }
+
+  /** Hands on the result at once if that is little work, and else when it is there, or what went wrong meanwhile. */
+  #inSlices<Result>(
+    steps: Steps<Result>,
+    next: (result: Result) => void,
+    failed: (error: Error) => void,
+  ): void {
+    const step = this.slices.begin(steps);
+    if (step.done) next(step.value);
+    else this.slices.rest(steps).then(next, failed);
+  }
+
+  *#instructionSteps(environment: LmdbEnvironment, generation: Generation): Steps<void> {
+    const instructions = this.#instructions;
+    instructions.begin(yield* lengthSteps(generation));
+    yield* this.#tableSteps(environment, generation);
     const key = environment.table("key");
-    generation.deleted.forEach((main, sub, tombstone) => {
-      instructions.deleteRevision(key, main, sub, tombstone);
-    });
-    const revisions = generation.revisions;
+    const { deleted, revisions } = generation;
+    deleted.sort();
+    for (let i = 0; i < deleted.count; i++) {
+      instructions.deleteRevision(key, deleted.mainAt(i), deleted.subAt(i), deleted.isTombstone(i));
+      if (i % STEP === STEP - 1) yield STEP * INSTRUCTION_COST;
+    }
     for (let i = 0; i < revisions.count; i++) {
+      if (i % STEP === STEP - 1) yield STEP * INSTRUCTION_COST;
       if (revisions.isDead(i)) continue;
       instructions.appendRevision(
         key,
@@ -35,17 +77,14 @@ export class Committer {
         revisions.lengthAt(i) + CHECKSUM_BYTES,
       );
     }
-    environment.execute(instructions.end(), (error) => {
-      if (error === undefined && instructions.hasRefusedPut())
-        done(new Error("a revision is not above the last one"));
-      else done(error);
-    });
   }
 
-  #addTables(environment: LmdbEnvironment, generation: Generation): void {
+  *#tableSteps(environment: LmdbEnvironment, generation: Generation): Steps<void> {
+    let count = 0;
     for (const name of generation.tables.tables()) {
       const table = environment.table(name);
       for (const { key, value } of generation.tables.of(name)) {
+        if (++count % STEP === 0) yield STEP * INSTRUCTION_COST;
         if (value === undefined) {
           this.#instructions.delete(table, storedKey(key));
           continue;
@@ -60,13 +99,27 @@ export class Committer {
   }
 }
 
+/** After the execution: whether a put was refused because its key was not behind all others. */
+function* refusedSteps(instructions: InstructionBuffer): Steps<boolean> {
+  for (let at = instructions.first; at !== instructions.endOfList; ) {
+    for (let i = 0; i < STEP && at !== instructions.endOfList; i++) {
+      if (instructions.isRefusedPut(at)) return true;
+      at = instructions.after(at);
+    }
+    yield STEP * INSTRUCTION_COST;
+  }
+  return false;
+}
+
 /** An upper bound for the length of the generation's instructions. */
-function instructionBytes(generation: Generation): number {
+function* lengthSteps(generation: Generation): Steps<number> {
   let bytes =
     (generation.revisions.count + generation.deleted.count) * (INSTRUCTION_BYTES + TOMBSTONE_KEY_BYTES);
+  let count = 0;
   for (const name of generation.tables.tables()) {
     for (const { key } of generation.tables.of(name)) {
       bytes += INSTRUCTION_BYTES + Math.min(key.length + 1, MAX_KEY_BYTES);
+      if (++count % STEP === 0) yield STEP * INSTRUCTION_COST;
     }
   }
   return bytes;

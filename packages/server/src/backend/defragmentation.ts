@@ -26,7 +26,7 @@ export class Defragmentation {
   readonly #clock: Clock;
   readonly #scan: LmdbScan;
   readonly #source: LmdbFile;
-  readonly #committer = new Committer();
+  readonly #committer: Committer;
   readonly #pool = new ChunkPool();
   #filling: Generation;
   #spare: Generation | undefined;
@@ -47,6 +47,7 @@ export class Defragmentation {
   private constructor(source: LmdbFile, target: LmdbFile, clock: Clock, epoch: () => number) {
     this.target = target;
     this.#clock = clock;
+    this.#committer = new Committer(clock);
     this.#source = source;
     const scanSource: ScanSource = {
       reader: source.reader,
@@ -99,9 +100,12 @@ export class Defragmentation {
 
   /** With no commit under way: the other tables, and what was deleted since the copy began. Makes all of it durable. */
   async finish(deleted: DeletedRevisions): Promise<void> {
-    deleted.forEach((main, sub, tombstone) => {
-      this.#filling.deleteRevision(main, sub, tombstone);
-    });
+    for (let i = 0; i < deleted.count; i++) {
+      this.#filling.deleteRevision(deleted.mainAt(i), deleted.subAt(i), deleted.isTombstone(i));
+      if (i % SLICE !== SLICE - 1) continue;
+      if (this.#filling.writes >= BATCH_WRITES) await this.#write();
+      await this.#turn();
+    }
     for (const table of TREE_NAMES) {
       if (table === "key") continue;
       let from: Uint8Array | undefined = new Uint8Array(0);

@@ -19,7 +19,7 @@ export class DeletedRevisions {
 
   has(main: number, sub: number, tombstone: boolean): boolean {
     if (this.#mains.length === 0) return false;
-    this.#sort();
+    this.sort();
     let low = 0;
     let high = this.#mains.length;
     while (low < high) {
@@ -33,20 +33,11 @@ export class DeletedRevisions {
     return false;
   }
 
-  /** In ascending order, which is the order in which the database is fastest. */
-  forEach(visit: (main: number, sub: number, tombstone: boolean) => void): void {
-    this.#sort();
-    for (let i = 0; i < this.#mains.length; i++) visit(this.#mains[i]!, this.#subs[i]!, this.#tombstones[i]!);
-  }
-
-  clear(): void {
-    this.#mains.length = 0;
-    this.#subs.length = 0;
-    this.#tombstones.length = 0;
-    this.#sorted = true;
-  }
-
-  #sort(): void {
+  /**
+   * Puts them into ascending order, which is the order in which the database is fastest. Their numbers, from 0 on, are
+   * those of this order then, until the next `add`.
+   */
+  sort(): void {
     if (this.#sorted) return;
     const order = this.#mains.map((_, i) => i);
     order.sort((a, b) => compare(this.#mains[a]!, this.#subs[a]!, this.#mains[b]!, this.#subs[b]!));
@@ -58,6 +49,25 @@ export class DeletedRevisions {
       this.#subs[i] = subs[i]!;
       this.#tombstones[i] = tombstones[i]!;
     }
+    this.#sorted = true;
+  }
+
+  mainAt(i: number): number {
+    return this.#mains[i]!;
+  }
+
+  subAt(i: number): number {
+    return this.#subs[i]!;
+  }
+
+  isTombstone(i: number): boolean {
+    return this.#tombstones[i]!;
+  }
+
+  clear(): void {
+    this.#mains.length = 0;
+    this.#subs.length = 0;
+    this.#tombstones.length = 0;
     this.#sorted = true;
   }
 }

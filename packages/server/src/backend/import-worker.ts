@@ -1,6 +1,7 @@
 import { closeSync, fstatSync, openSync } from "node:fs";
 import { parentPort, workerData } from "node:worker_threads";
 import { fileSource } from "../bbolt/byte-source.ts";
+import { realClock } from "../seams/real-clock.ts";
 import { ChunkPool } from "./arena.ts";
 import { Committer } from "./committer.ts";
 import { Generation } from "./generation.ts";
@@ -34,7 +35,7 @@ const result: ImportResult = { unknownBuckets };
 parentPort!.postMessage(result);
 
 async function copy(): Promise<string[]> {
-  const committer = new Committer();
+  const committer = new Committer(realClock);
   const generation = new Generation(new ChunkPool());
   const commit = async (): Promise<void> => {
     await new Promise<void>((resolve, reject) => {

@@ -84,16 +84,26 @@ export class InstructionBuffer {
     return this.#address + FIRST;
   }
 
-  /** After the execution: whether a put was refused because its key was not behind all others. */
-  hasRefusedPut(): boolean {
-    let at = FIRST;
-    while (at < this.#at) {
-      const flags = this.#u32[at >>> 2]!;
-      const isPut = (flags & 15) === PUT;
-      if (isPut && (flags & FAILED) !== 0) return true;
-      at = nextOffset(at, this.#u32[(at >>> 2) + 2]!) + (isPut ? 8 : 0);
-    }
-    return false;
+  /** Where the first instruction is. */
+  get first(): number {
+    return FIRST;
+  }
+
+  /** Behind the last instruction. */
+  get endOfList(): number {
+    return this.#at;
+  }
+
+  /** After the execution: whether the instruction is a put that was refused because its key was not behind all others. */
+  isRefusedPut(at: number): boolean {
+    const flags = this.#u32[at >>> 2]!;
+    return (flags & 15) === PUT && (flags & FAILED) !== 0;
+  }
+
+  /** Where the next instruction is. */
+  after(at: number): number {
+    const isPut = (this.#u32[at >>> 2]! & 15) === PUT;
+    return nextOffset(at, this.#u32[(at >>> 2) + 2]!) + (isPut ? 8 : 0);
   }
 
   #head(flags: number, table: number, keyLength: number): number {

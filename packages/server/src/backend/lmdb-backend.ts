@@ -89,7 +89,7 @@ export class LmdbBackend implements Backend {
     this.path = options.path;
     this.#options = options;
     this.#file = file;
-    this.#committer = new Committer();
+    this.#committer = new Committer(options.clock);
     this.#consistentIndex = readUint64(this.#file.reader.get(META, INDEX_KEY));
     this.#consistentTerm = readUint64(this.#file.reader.get(META, TERM_KEY));
     this.#sealedIndex = this.#consistentIndex;
@@ -409,9 +409,9 @@ export class LmdbBackend implements Backend {
   #rememberDeleted(deleted: DeletedRevisions): void {
     const meanwhile = this.#deletedMeanwhile;
     if (meanwhile === undefined) return;
-    deleted.forEach((main, sub, tombstone) => {
-      meanwhile.add(main, sub, tombstone);
-    });
+    for (let i = 0; i < deleted.count; i++) {
+      meanwhile.add(deleted.mainAt(i), deleted.subAt(i), deleted.isTombstone(i));
+    }
   }
 
   #committed(index: number, error: Error | undefined): void {
