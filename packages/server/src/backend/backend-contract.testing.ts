@@ -280,11 +280,51 @@ export function backendContract(name: string, subject: Subject): void {
       ["\u00ff", "1\u00ff"],
     ];
     const found = () => backend.entries(table).map(([key, value]) => [string(key), string(value)]);
+    const visited = () =>
+      entriesVisited(backend, table, 2).map(([key, value]) => [string(key), string(value)]);
     assert.deepEqual(found(), want);
+    assert.deepEqual(visited(), want);
     backend.commit();
     await subject.settle(backend, clock);
     assert.deepEqual(found(), want);
+    assert.deepEqual(visited(), want);
   });
+
+  contract(
+    "many entries are visited a few at a time, each once, while others come and go",
+    async (backend, clock) => {
+      const key = (i: number) => bytes(`k${`${i}`.padStart(5, "0")}`);
+      const kept = (i: number) => i % 3 !== 0;
+      for (let i = 0; i < 3000; i++) backend.put(table, key(i), bytes(`${i}`));
+      backend.commit();
+      await subject.settle(backend, clock);
+      for (let i = 3000; i < 3100; i++) backend.put(table, key(i), bytes(`${i}`));
+      const seen: number[] = [];
+      let from: Uint8Array | undefined = new Uint8Array(0);
+      let steps = 0;
+      let removed = 3000;
+      for (; from !== undefined; steps++) {
+        const before = seen.length;
+        from = backend.visitEntries(table, from, 100, (_key, value) => seen.push(Number(string(value))));
+        assert.ok(from === undefined || seen.length >= before + 50, "about as many as asked for");
+        assert.ok(seen.length < before + 400);
+        for (let i = 0; i < 30; i++) {
+          removed -= 3;
+          backend.delete(table, key(removed));
+        }
+        if (steps % 10 !== 0) continue;
+        backend.commit();
+        await subject.settle(backend, clock);
+      }
+      assert.ok(steps >= 10);
+      assert.deepEqual(
+        seen,
+        [...new Set(seen)].sort((a, b) => a - b),
+        "in order, each once",
+      );
+      assert.deepEqual(seen.filter(kept), Array.from({ length: 3100 }, (_, i) => i).filter(kept));
+    },
+  );
 
   contract("keys of any length and an empty value can be stored", async (backend, clock) => {
     const keys = [0, 1, 1000, 1024, 1025, 5000].map((length) => new Uint8Array(length).fill(7));
@@ -295,6 +335,12 @@ export function backendContract(name: string, subject: Subject): void {
     for (const key of keys) assert.equal(string(backend.get("authUsers", key)), `${key.length}`);
     assert.deepEqual(
       backend.entries("authUsers").map(([key]) => key.length),
+      keys.map((key) => key.length),
+    );
+    assert.deepEqual(
+      entriesVisited(backend, "authUsers", 1)
+        .map(([key]) => key.length)
+        .sort((a, b) => a - b),
       keys.map((key) => key.length),
     );
     assert.equal(backend.get("alarm", bytes("k"))?.length, 0);
@@ -729,4 +775,17 @@ export function backendContract(name: string, subject: Subject): void {
     assert.equal(again.consistentIndex, 3);
     await again.close();
   });
+}
+
+function entriesVisited(
+  backend: Backend,
+  table: Table,
+  limit: number,
+): [key: Uint8Array, value: Uint8Array][] {
+  const entries: [Uint8Array, Uint8Array][] = [];
+  let from: Uint8Array | undefined = new Uint8Array(0);
+  while (from !== undefined) {
+    from = backend.visitEntries(table, from, limit, (key, value) => entries.push([key, value]));
+  }
+  return entries;
 }

@@ -2,7 +2,14 @@ import { mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import path from "node:path";
 import { assert } from "../assert.ts";
 import { failpoints } from "../failpoints/index.ts";
-import type { Backend, DatabaseExport, RecordSink, RevisionScan, Table } from "../seams/backend.ts";
+import type {
+  Backend,
+  DatabaseExport,
+  EntryVisitor,
+  RecordSink,
+  RevisionScan,
+  Table,
+} from "../seams/backend.ts";
 import type { Clock } from "../seams/clock.ts";
 import { commitWithFailpoints, writeBackWithFailpoints } from "./commit-failpoints.ts";
 import { type CommitLimits, CommitSchedule, DEFAULT_COMMIT_LIMITS } from "./commit-schedule.ts";
@@ -15,6 +22,7 @@ import { exportSnapshot } from "./lmdb-export.ts";
 import { type HeldSnapshot, LmdbFile } from "./lmdb-file.ts";
 import { LmdbScan } from "./lmdb-scan.ts";
 import { syncDirectory } from "./sync-directory.ts";
+import { storedKey } from "./table-entry.ts";
 import { INDEX_KEY, readUint64, TERM_KEY } from "./uint64.ts";
 
 export interface LmdbBackendOptions extends Partial<CommitLimits> {
@@ -26,6 +34,12 @@ export interface LmdbBackendOptions extends Partial<CommitLimits> {
    * not be committed any more. The member must stop. Called once.
    */
   readonly onFatal: (error: Error) => void;
+}
+
+interface StoredEntry {
+  readonly stored: Uint8Array;
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
 }
 
 const META: Table = "meta";
@@ -201,6 +215,25 @@ export class LmdbBackend implements Backend {
       }
     }
     return [...entries.values()].sort(([a], [b]) => Buffer.compare(a, b));
+  }
+
+  visitEntries(table: Table, from: Uint8Array, limit: number, visitor: EntryVisitor): Uint8Array | undefined {
+    const found = new Map<string, StoredEntry>();
+    const next = this.#file.reader.visitEntries(table, from, limit, (key, value) => {
+      found.set(keyText(key), { stored: storedKey(key), key, value });
+    });
+    for (const generation of this.#generations.all) {
+      for (const { key, value } of generation.tables.of(table)) {
+        const stored = storedKey(key);
+        if (Buffer.compare(stored, from) < 0) continue;
+        if (next !== undefined && Buffer.compare(stored, next) >= 0) continue;
+        if (value === undefined) found.delete(keyText(key));
+        else found.set(keyText(key), { stored, key: key.slice(), value: value.slice() });
+      }
+    }
+    const sorted = [...found.values()].sort((a, b) => Buffer.compare(a.stored, b.stored));
+    for (const { key, value } of sorted) visitor(key, value);
+    return next;
   }
 
   setConsistentIndex(index: number, term: number): void {

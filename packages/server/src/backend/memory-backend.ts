@@ -2,6 +2,7 @@ import { assert } from "../assert.ts";
 import {
   type Backend,
   type DatabaseExport,
+  type EntryVisitor,
   type RecordSink,
   type RevisionRecord,
   type RevisionScan,
@@ -164,6 +165,13 @@ export class MemoryBackend implements Backend {
     const entries = [...(this.#live.tables.get(table)?.values() ?? [])];
     entries.sort(([a], [b]) => Buffer.compare(a, b));
     return entries.map(([key, value]) => [key.slice(), value.slice()]);
+  }
+
+  visitEntries(table: Table, from: Uint8Array, limit: number, visitor: EntryVisitor): Uint8Array | undefined {
+    // Sorted anew each time: what lies in memory is small.
+    const left = this.entries(table).filter(([key]) => Buffer.compare(key, from) >= 0);
+    for (const [key, value] of left.slice(0, limit)) visitor(key, value);
+    return left[limit]?.[0];
   }
 
   setConsistentIndex(index: number, term: number): void {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { encodeLeaseKey, encodeLeaseRecord } from "@quorate/wire/hot";
 import { MemoryBackend } from "../backend/memory-backend.ts";
+import { inOneGo } from "../slices.ts";
 import { ManualClock } from "../watch/testing/manual-clock.ts";
 
 import { Lessor } from "./lessor.ts";
@@ -31,8 +32,16 @@ function restored(
   leases: readonly (readonly [id: bigint, ttlSeconds: number, ...keys: string[]])[],
 ) {
   const lessor = makeLessor(clock);
-  lessor.restore(
-    leases.map(([id, ttlSeconds]) => [encodeLeaseKey(id), encodeLeaseRecord(id, ttlSeconds, 0)]),
+  const records = leases.map(
+    ([id, ttlSeconds]) => [encodeLeaseKey(id), encodeLeaseRecord(id, ttlSeconds, 0)] as const,
+  );
+  inOneGo(
+    lessor.restoreSteps({
+      visitEntries: (_table, _from, _limit, visitor) => {
+        for (const [key, value] of records) visitor(key, value);
+        return undefined;
+      },
+    }),
   );
   for (const [id, , ...keys] of leases) for (const key of keys) lessor.restoreAttachment(utf8(key), id);
   return lessor;

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
 import { MemoryBackend } from "../backend/memory-backend.ts";
+import { inOneGo } from "../slices.ts";
 import { ManualClock } from "../watch/testing/manual-clock.ts";
 import { LeaseError } from "./errors.ts";
 import { Lessor } from "./lessor.ts";
@@ -275,7 +276,7 @@ class Trial {
     this.lessor.demote();
     this.forgetDeadlines();
     this.lessor = this.start();
-    this.lessor.restore(this.backend.entries("lease"));
+    inOneGo(this.lessor.restoreSteps(this.backend));
     for (const lease of this.leases.values()) lease.remaining = lease.stored;
     for (const [key, id] of this.keys) assert.equal(this.lessor.restoreAttachment(bytes(key), id), true);
   }

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { MemoryBackend } from "../backend/memory-backend.ts";
+import type { EntryVisitor } from "../seams/backend.ts";
+import { DEFAULT_SLICE_LIMITS, inOneGo, type Slices } from "../slices.ts";
 import { ManualClock } from "../watch/testing/manual-clock.ts";
 import { LeaseError, type LeaseErrorCode } from "./errors.ts";
 import { type LeaseCheckpoint, Lessor, type LessorOptions } from "./lessor.ts";
@@ -151,7 +153,7 @@ test("after a restart every lease and the last attachment of every key are back 
   const { lessor } = new Harness({ minimumTtlSeconds: 400 });
   lessor.applyGrant(1n, 500);
   lessor.attach(utf8("old"), 1n);
-  lessor.restore(before.backend.entries("lease"));
+  inOneGo(lessor.restoreSteps(before.backend));
   assert.equal(lessor.size, 4);
   assert.equal(lessor.attachedKeys, 0);
   assert.equal(lessor.restoreAttachment(utf8("a"), -1n), true);
@@ -164,7 +166,8 @@ test("after a restart every lease and the last attachment of every key are back 
     keys: [utf8("a")],
   });
   assert.deepEqual(texts(lessor.applyRevoke(-1n)), ["a"]);
-  assert.throws(() => lessor.restore([[utf8("short"), utf8("")]]), fails("LEASE_RECORD_CORRUPT"));
+  before.backend.put("lease", utf8("short"), utf8(""));
+  assert.throws(() => inOneGo(lessor.restoreSteps(before.backend)), fails("LEASE_RECORD_CORRUPT"));
 });
 
 test("an expired lease is proposed after its deadline, again after the request timeout, until it is gone (L2)", () => {
@@ -440,13 +443,52 @@ test("the list is in the order of the deadlines and complete, also when it is ga
   assert.ok(seconds.every((second, i) => i === 0 || seconds[i - 1]! <= second));
 });
 
+test("what is done with very many leases is done in slices", async () => {
+  const { lessor, backend, clock } = new Harness();
+  const count = 30_000;
+  for (let i = 1; i <= count; i++) lessor.applyGrant(BigInt(i), 1000 + i);
+  const { lessor: next } = new Harness({ clock });
+  const most = 1.5 * DEFAULT_SLICE_LIMITS.turn;
+  const inTurns = async <Result>(work: () => Result | Promise<Result>, slices: Slices): Promise<Result> => {
+    clock.settle();
+    slices.meter.mostInATurn = 0;
+    let turns = 0;
+    const done = Promise.resolve(work());
+    for (; clock.runTurn(); turns++) await new Promise((resolve) => setImmediate(resolve));
+    assert.ok(turns > 5, `${turns} turns`);
+    assert.ok(slices.meter.mostInATurn < most, `${slices.meter.mostInATurn}`);
+    return done;
+  };
+  // All at once, since it takes the memory backend long to find a page.
+  const records = backend.entries("lease");
+  let at = 0;
+  const paged = {
+    visitEntries: (_table: string, _from: Uint8Array, limit: number, visitor: EntryVisitor) => {
+      for (const [key, value] of records.slice(at, at + limit)) visitor(key, value);
+      at += limit;
+      return at < records.length ? new Uint8Array(0) : undefined;
+    },
+  };
+  await inTurns(() => next.restore(paged), next.reading);
+  assert.equal(next.size, count);
+  await inTurns(() => next.promote(), next.promoting);
+  assert.equal(next.timeToLive(BigInt(count), false)?.ttlSeconds, 1001 + count);
+  assert.equal((await inTurns(() => next.leases(), next.reading)).length, count);
+  for (let i = 0; i < 20_000; i++) next.attach(utf8(`k${(i * 7919) % 20_000}`), 1n);
+  const keys = await inTurns(() => next.reading.run(next.sortedKeysSteps(1n)), next.reading);
+  assert.deepEqual(
+    keys.map((key) => Buffer.from(key).toString()),
+    Array.from({ length: 20_000 }, (_, i) => `k${i}`).sort(),
+  );
+});
+
 test("with feature LeaseCheckpointPersist a checkpoint is kept whatever the cluster version", () => {
   for (const persistCheckpoints of [false, true]) {
     const { lessor, backend } = new Harness({ persistCheckpoints });
     lessor.applyGrant(7n, 300);
     lessor.applyCheckpoint(7n, 290, false);
     const { lessor: next } = new Harness();
-    next.restore(backend.entries("lease"));
+    inOneGo(next.restoreSteps(backend));
     next.promote();
     assert.equal(next.timeToLive(7n, false)?.ttlSeconds, persistCheckpoints ? 291 : 301);
   }

@@ -2,8 +2,7 @@ import { encodeLeaseKey, encodeLeaseRecord } from "@quorate/wire/hot";
 import { assert } from "../assert.ts";
 import type { Backend } from "../seams/backend.ts";
 import type { Clock, Timer } from "../seams/clock.ts";
-import { inOneGo, Slices, type Steps } from "../slices.ts";
-import { type Comparison, sortInSteps } from "../sort-in-steps.ts";
+import { costOf, inOneGo, Slices, type Steps } from "../slices.ts";
 import { DeadlineHeap } from "./deadline-heap.ts";
 import { LeaseError } from "./errors.ts";
 import { KeyAttachments } from "./key-attachments.ts";
@@ -14,6 +13,7 @@ import { MAXIMUM_TTL_SECONDS } from "./minimum-ttl.ts";
 import { PauseDetector } from "./pause-detector.ts";
 import { DeadlineSpread } from "./promotion.ts";
 import { NONE } from "./slot-index.ts";
+import { sortedSteps } from "./sorted-keys.ts";
 
 export interface LeaseCheckpoint {
   readonly id: bigint;
@@ -61,14 +61,15 @@ export interface LessorOptions {
 const SCAN_PERIOD_MS = 500;
 const EXPIRED_PER_SCAN = 500;
 const CHECKPOINTS_PER_SCAN = 500;
-/** Slots worked through between two breaths of the loop; about a millisecond. */
-const SLOTS_PER_SLICE = 16_384;
+/** Slots worked through between two yields. */
+const SLOTS_PER_STEP = 512;
+/** Records of leases read from the database between two yields, and what one of them costs. */
+const RECORDS_PER_STEP = 256;
+const ITEMS_OF_A_RECORD = 4;
 
+/** A promotion whose leases do not all have deadlines yet. */
 interface Promotion {
   readonly atMs: number;
-  readonly spread: DeadlineSpread;
-  counted: boolean;
-  nextSlot: number;
 }
 
 interface Waiter {
@@ -88,6 +89,8 @@ export class Lessor {
   readonly pauses: PauseDetector;
   /** For what is read of leases and may take long. */
   readonly reading: Slices;
+  /** For the deadlines of a promotion. */
+  readonly promoting: Slices;
 
   private readonly options: LessorOptions;
   private readonly checkpointIntervalMs: number;
@@ -104,6 +107,7 @@ export class Lessor {
   constructor(options: LessorOptions) {
     this.options = options;
     this.reading = new Slices(options.clock);
+    this.promoting = new Slices(options.clock);
     this.checkpointIntervalMs = options.checkpointIntervalMs ?? 300_000;
     this.pauses = new PauseDetector(options.clock, options.pauseMs ?? 0.3 * options.electionTimeoutMs);
     this.attachments = new KeyAttachments(this.table.firstKey, options.hashSeed);
@@ -175,10 +179,7 @@ export class Lessor {
 
   /** The keys of a lease as `applyRevoke` returns them. No entry may be applied meanwhile. Throws LEASE_NOT_FOUND. */
   *sortedKeysSteps(id: bigint): Steps<Uint8Array[]> {
-    const keys = yield* this.attachments.keysSteps(this.slotOf(id));
-    const order = Int32Array.from(keys.keys());
-    yield* sortInSteps(order, new KeyComparison(keys));
-    return Array.from(order, (i) => keys[i]!);
+    return yield* sortedSteps(yield* this.attachments.keysSteps(this.slotOf(id)));
   }
 
   /**
@@ -266,23 +267,8 @@ export class Lessor {
   }
 
   /** All ids, on the lessor in the order of their deadlines. Gathered in slices: what comes and goes meanwhile may be in it. */
-  async leases(): Promise<bigint[]> {
-    const { table } = this;
-    const order = new DeadlineHeap();
-    for (let slot = 0; slot < table.usedSlots; slot++) {
-      if (slot > 0 && slot % SLOTS_PER_SLICE === 0) await this.breath();
-      if (this.table !== table) return this.leases();
-      if (!table.isLive(slot)) continue;
-      order.reserve(table.usedSlots);
-      order.set(slot, this.primary ? this.deadlineOf(slot) : 0);
-    }
-    const ids: bigint[] = [];
-    for (let slot = order.first(); slot !== NONE; slot = order.first()) {
-      if (ids.length > 0 && ids.length % (SLOTS_PER_SLICE / 4) === 0) await this.breath();
-      order.remove(slot);
-      if (table.isLive(slot)) ids.push(table.idOf(slot));
-    }
-    return ids;
+  leases(): Promise<bigint[]> {
+    return this.reading.run(this.leasesSteps());
   }
 
   // Time, on the leader.
@@ -297,8 +283,8 @@ export class Lessor {
     this.promoted += 1;
     this.reserve();
     const atMs = this.options.clock.nowMs();
-    this.promotion = { atMs, spread: new DeadlineSpread(), counted: false, nextSlot: 0 };
-    this.continuePromotion(this.promotion);
+    this.promotion = { atMs };
+    this.continuePromotion(this.promotion, this.promotionSteps(atMs));
     this.pauses.start();
     this.armScan();
   }
@@ -337,17 +323,26 @@ export class Lessor {
   // Start, snapshot, stop.
 
   /**
-   * Replaces all leases by those of table `lease`, without deadlines and without keys; `restoreAttachment` follows for each
-   * key. Throws LEASE_RECORD_CORRUPT, and then the member must not go on.
+   * Replaces all leases by those of table `lease`, in slices, without deadlines and without keys; `restoreAttachment` follows
+   * for each key. Nobody else may use this meanwhile. Rejects with LEASE_RECORD_CORRUPT, and then the member must not go on.
    */
-  restore(records: Iterable<readonly [key: Uint8Array, value: Uint8Array]>): void {
+  restore(from: Pick<Backend, "visitEntries">): Promise<void> {
+    return this.reading.run(this.restoreSteps(from));
+  }
+
+  *restoreSteps(from: Pick<Backend, "visitEntries">): Steps<void> {
     this.demote();
     this.attachments.clear();
     this.table.clear();
-    for (const [key, value] of records) {
+    const add = (key: Uint8Array, value: Uint8Array): void => {
       const record = decodeLeaseRecord(key, value);
       const slot = this.table.add(record.id, this.atLeastMinimum(record.ttlSeconds));
       this.table.remainingTtl.set(slot, record.remainingTtlSeconds);
+    };
+    let next: Uint8Array | undefined = new Uint8Array(0);
+    while (next !== undefined) {
+      next = from.visitEntries("lease", next, RECORDS_PER_STEP, add);
+      yield costOf(RECORDS_PER_STEP * ITEMS_OF_A_RECORD, 0);
     }
   }
 
@@ -424,33 +419,26 @@ export class Lessor {
     this.scheduleCheckpoint(slot);
   }
 
-  /** One slice: first all leases are counted, then they get their deadlines. */
-  private continuePromotion(promotion: Promotion): void {
+  private continuePromotion(promotion: Promotion, steps: Steps<void>): void {
     if (this.promotion !== promotion) return;
+    if (this.promoting.begin(steps).done) this.promotion = undefined;
+    else this.options.clock.soon(() => this.continuePromotion(promotion, steps));
+  }
+
+  /** First all leases are counted, then they get their deadlines. */
+  private *promotionSteps(atMs: number): Steps<void> {
     const { table } = this;
-    let budget = SLOTS_PER_SLICE;
-    for (;;) {
-      if (promotion.nextSlot >= table.usedSlots) {
-        if (promotion.counted) {
-          this.promotion = undefined;
-          return;
-        }
-        promotion.spread.plan();
-        promotion.counted = true;
-        promotion.nextSlot = 0;
-      }
-      const end = Math.min(promotion.nextSlot + budget, table.usedSlots);
-      budget -= end - promotion.nextSlot;
-      for (let slot = promotion.nextSlot; slot < end; slot++) {
-        if (!table.isLive(slot) || table.deadline.get(slot) !== Number.POSITIVE_INFINITY) continue;
-        const seconds = this.startTtl(slot);
-        if (!promotion.counted) promotion.spread.count(seconds);
-        else this.setPromotedDeadline(slot, promotion.atMs, promotion.spread.place(seconds));
-      }
-      promotion.nextSlot = end;
-      if (budget > 0) continue;
-      this.options.clock.soon(() => this.continuePromotion(promotion));
-      return;
+    const spread = new DeadlineSpread();
+    const hasNone = (slot: number) =>
+      table.isLive(slot) && table.deadline.get(slot) === Number.POSITIVE_INFINITY;
+    for (let slot = 0; slot < table.usedSlots; slot++) {
+      if (slot % SLOTS_PER_STEP === SLOTS_PER_STEP - 1) yield costOf(SLOTS_PER_STEP, 0);
+      if (hasNone(slot)) spread.count(this.startTtl(slot));
+    }
+    yield* spread.planSteps();
+    for (let slot = 0; slot < table.usedSlots; slot++) {
+      if (slot % SLOTS_PER_STEP === SLOTS_PER_STEP - 1) yield costOf(2 * SLOTS_PER_STEP, 0);
+      if (hasNone(slot)) this.setPromotedDeadline(slot, atMs, spread.place(this.startTtl(slot)));
     }
   }
 
@@ -531,34 +519,22 @@ export class Lessor {
     if (due.length > 0) this.options.proposals.proposeCheckpoint(due).catch(() => {});
   }
 
-  private breath(): Promise<void> {
-    return new Promise((resolve) => this.options.clock.soon(resolve));
+  private *leasesSteps(): Steps<bigint[]> {
+    const { table } = this;
+    const order = new DeadlineHeap();
+    for (let slot = 0; slot < table.usedSlots; slot++) {
+      if (slot % SLOTS_PER_STEP === SLOTS_PER_STEP - 1) yield costOf(SLOTS_PER_STEP, 0);
+      if (this.table !== table) return yield* this.leasesSteps();
+      if (!table.isLive(slot)) continue;
+      order.reserve(table.usedSlots);
+      order.set(slot, this.primary ? this.deadlineOf(slot) : 0);
+    }
+    const ids: bigint[] = [];
+    for (let slot = order.first(); slot !== NONE; slot = order.first()) {
+      order.remove(slot);
+      if (table.isLive(slot)) ids.push(table.idOf(slot));
+      if (order.size % SLOTS_PER_STEP === 0) yield costOf(2 * SLOTS_PER_STEP, 0);
+    }
+    return ids;
   }
-}
-
-/** Of keys, all different. */
-class KeyComparison implements Comparison {
-  readonly mostCost: number;
-  cost = 0;
-  readonly #keys: readonly Uint8Array[];
-
-  constructor(keys: readonly Uint8Array[]) {
-    this.#keys = keys;
-    this.mostCost = 16 + keys.reduce((most, { length }) => Math.max(most, length), 0);
-  }
-
-  compare(a: number, b: number): number {
-    this.cost += this.mostCost;
-    return compareBytes(this.#keys[a]!, this.#keys[b]!);
-  }
-}
-
-/** Unsigned bytewise; the database's hash depends on it. */
-function compareBytes(a: Uint8Array, b: Uint8Array): number {
-  const shorter = Math.min(a.length, b.length);
-  for (let i = 0; i < shorter; i++) {
-    const difference = a[i]! - b[i]!;
-    if (difference !== 0) return difference;
-  }
-  return a.length - b.length;
 }

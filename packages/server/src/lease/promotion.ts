@@ -1,7 +1,11 @@
+import { costOf, type Steps } from "../slices.ts";
+
 /** More leases than this in one second's window are moved into later ones: three quarters of what can be revoked. */
 const LEASES_PER_SECOND = 750;
 /** With fewer leases nothing is moved. */
 const MANY_LEASES = 1000;
+/** Seconds looked at between two yields. */
+const STEP = 1024;
 
 /**
  * Spreads deadlines that fall together, so that after a change of leader the expiries do not come all at once. First
@@ -20,12 +24,18 @@ export class DeadlineSpread {
     this.total += 1;
   }
 
-  /** To be called between the last `count` and the first `place`. */
-  plan(): void {
+  /** To be done between the last `count` and the first `place`. */
+  *planSteps(): Steps<void> {
     if (this.total < MANY_LEASES) return;
-    const piles = [...this.counts].filter(([, count]) => count > LEASES_PER_SECOND);
-    piles.sort((a, b) => a[0] - b[0]);
-    for (const [second] of piles) {
+    const piles: number[] = [];
+    let looked = 0;
+    for (const [second, count] of this.counts) {
+      if (count > LEASES_PER_SECOND) piles.push(second);
+      if (++looked % STEP === 0) yield costOf(STEP, 0);
+    }
+    // Few: each has many leases.
+    piles.sort((a, b) => a - b);
+    for (const second of piles) {
       let at = second;
       let start = second;
       // A pile runs over into the seconds after it, and those may become piles by it.

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
+import { inOneGo } from "../slices.ts";
 import { IntColumn } from "./columns.ts";
 import { DeadlineHeap } from "./deadline-heap.ts";
 import { KeyAttachments } from "./key-attachments.ts";
@@ -167,7 +168,7 @@ test("a key larger than a chunk is kept like any other", () => {
 test("a few leases keep their time whatever they are", () => {
   const spread = new DeadlineSpread();
   for (let i = 0; i < 999; i++) spread.count(10);
-  spread.plan();
+  inOneGo(spread.planSteps());
   for (let i = 0; i < 999; i++) assert.equal(spread.place(10), 10);
 });
 
@@ -183,7 +184,7 @@ test("spread deadlines are never earlier, and no more than 750 a second where th
     fc.property(anyGroups, (groups) => {
       const spread = new DeadlineSpread();
       for (const { seconds, count } of groups) for (let i = 0; i < count; i++) spread.count(seconds);
-      spread.plan();
+      inOneGo(spread.planSteps());
       const placed: number[] = [];
       for (const { seconds, count } of groups) {
         for (let i = 0; i < count; i++) {

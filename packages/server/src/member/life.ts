@@ -186,7 +186,7 @@ export class MemberLife {
     const { clock, log } = this.#surroundings;
     const startedMs = clock.nowMs();
     refuseUnsupportedState(context.backend);
-    lessor.restore(context.backend.entries("lease"));
+    await lessor.restore(context.backend);
     context.alarms.restore();
     await store.restore((key, lease) => {
       if (!lessor.restoreAttachment(key, lease)) {

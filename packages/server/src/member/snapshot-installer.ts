@@ -50,7 +50,7 @@ export class SnapshotInstaller {
     );
     refuseUnsupportedState(received);
     const leases = this.#options.newLessor(received);
-    leases.restore(received.entries("lease"));
+    await leases.restore(received);
     await store.replace(
       received,
       (key, lease) => leases.restoreAttachment(key, lease),

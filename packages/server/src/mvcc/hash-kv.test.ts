@@ -182,6 +182,24 @@ test("the hash over all tables is stable over a restart", async () => {
   assert.notEqual(await store.hashAll(), hash);
 });
 
+test("the hash over all tables goes through large ones in slices", async () => {
+  const store = await openStore(memoryBackend());
+  const empty = await store.hashAll();
+  const { backend, background } = store.state;
+  const fill = (table: "lease" | "members") => {
+    for (let i = 0; i < 300; i++) backend.put(table, bytes(`${i}`), bytes("v".repeat(100)));
+  };
+  await background.next();
+  background.meter.turns = 0;
+  fill("lease");
+  const filled = await store.hashAll();
+  assert.notEqual(filled, empty);
+  // Pages of 128 entries, each of which costs more than a turn has.
+  assert.ok(background.meter.turns >= 3, `${background.meter.turns} turns`);
+  fill("members");
+  assert.notEqual(await store.hashAll(), filled);
+});
+
 test("when nothing is visible, a hash covers what an earlier compaction kept, as etcd's does", async () => {
   const store = await openStore(memoryBackend());
   put(store, "k", "1");

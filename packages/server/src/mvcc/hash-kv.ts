@@ -81,24 +81,28 @@ const NOT_HASHED: ReadonlySet<string> = new Set(["consistent_index", "term", "st
 /** Maintenance.Hash: over all tables. A debugging aid, stable over a restart without writes. */
 export async function hashAll(state: StoreState): Promise<number> {
   const { backend, currentRevision } = state;
+  const slices = state.background;
   backend.commit();
   const hasher = new KvHasher("");
-  const addTables = (tables: readonly Table[]): void => {
+  const addTables = async (tables: readonly Table[]): Promise<void> => {
     for (const table of tables) {
       hasher.addBytes(Buffer.from(table));
-      for (const [key, value] of backend.entries(table)) {
-        if (table === "meta" && NOT_HASHED.has(Buffer.from(key).toString("latin1"))) continue;
-        hasher.addBytes(key);
-        hasher.addBytes(value);
+      const visit = (key: Uint8Array, value: Uint8Array): void => {
+        if (table === "meta" && NOT_HASHED.has(Buffer.from(key).toString("latin1"))) return;
+        hasher.addEntry(key, value);
+      };
+      let from: Uint8Array | undefined = NO_BYTES;
+      while (from !== undefined) {
+        from = backend.visitEntries(table, from, STEP, visit);
+        if (slices.spend(hasher.takeCost())) await slices.next();
       }
     }
   };
-  addTables(TABLES_BEFORE_KEY);
+  await addTables(TABLES_BEFORE_KEY);
   hasher.addBytes(Buffer.from("key"));
-  const slices = state.background;
   const scan = backend.scanRevisions(0, currentRevision);
   const visit = hasher.addRecord.bind(hasher);
   while (scan.visitSome(STEP, visit)) if (slices.spend(hasher.takeCost())) await slices.next();
-  addTables(TABLES_AFTER_KEY);
+  await addTables(TABLES_AFTER_KEY);
   return hasher.digest();
 }

@@ -4,6 +4,7 @@ import { writeRevision } from "./record.ts";
 
 const BUFFER_BYTES = 64 * 1024;
 const TOMBSTONE_MARK = 0x74;
+const ENTRY_ITEMS = 4;
 
 /**
  * A running CRC-32C over records as they lie in table `key`: the record's key in etcd's form, then its bytes. Small
@@ -35,6 +36,14 @@ export class KvHasher {
     if (tombstone) this.#buffer[this.#used++] = TOMBSTONE_MARK;
     this.#cost += costOf(1, end - start);
     this.addBytes(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end));
+  }
+
+  /** An entry of a table; borrowed. */
+  addEntry(key: Uint8Array, value: Uint8Array): void {
+    // It was copied out of the database, and its place found: more than a record is.
+    this.#cost += costOf(ENTRY_ITEMS, key.length + value.length);
+    this.addBytes(key);
+    this.addBytes(value);
   }
 
   /** A record of so many bytes was looked at and is not hashed. */

@@ -43,6 +43,9 @@ export type RevisionVisitor = (
   end: number,
 ) => void;
 
+/** Called with an entry of a table, which it owns. */
+export type EntryVisitor = (key: Uint8Array, value: Uint8Array) => void;
+
 /** A scan of table `key`; both ways of stepping it move the same position. Holds nothing open: just drop it. */
 export interface RevisionScan extends IterableIterator<RevisionRecord> {
   /**
@@ -129,6 +132,12 @@ export interface Backend {
   delete(table: Table, key: Uint8Array): void;
   /** All entries in ascending key order, owned copies. For small tables. */
   entries(table: Table): [key: Uint8Array, value: Uint8Array][];
+  /**
+   * For tables that may be large: visits about `limit` entries, and those among them that are not committed yet, each an
+   * owned copy, and returns where to go on, undefined at the end. It begins at an empty `from`. Keys ascend but for those
+   * of more than 1 KiB, which are the last. What is there all the time is visited once, whatever is written meanwhile.
+   */
+  visitEntries(table: Table, from: Uint8Array, limit: number, visitor: EntryVisitor): Uint8Array | undefined;
 
   /**
    * Sets what the next commit records as the last entry reflected in the tables; never decreases. Begins an entry:
