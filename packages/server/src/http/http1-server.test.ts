@@ -16,7 +16,7 @@ async function start(t: TestContext, options: Partial<Http1Options> = {}) {
     onUpgrade: () => {},
     ...options,
   });
-  const listener = net.createServer((socket) => server.emit("connection", socket));
+  const listener = net.createServer({ allowHalfOpen: true }, (socket) => server.emit("connection", socket));
   await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));
   const { port } = listener.address() as net.AddressInfo;
   const clients: Client[] = [];
@@ -40,8 +40,9 @@ class Client {
   text = "";
 
   constructor(port: number) {
-    this.socket = net.connect(port, "127.0.0.1");
+    this.socket = net.connect({ port, host: "127.0.0.1", allowHalfOpen: true });
     this.socket.on("error", () => {});
+    this.socket.on("end", () => this.socket.end());
     this.socket.on("data", (chunk: Buffer) => {
       this.text += chunk.toString();
     });
@@ -140,13 +141,84 @@ test("what is no HTTP is answered with 400", async (t) => {
   assert.match(client.text, /^HTTP\/1\.1 400 .*\r\n\r\n400 Bad Request$/s);
 });
 
-test("no second answer is written into one that has begun", async (t) => {
-  const connect = await start(t, { onRequest: (_, res) => void res.write("begun") });
-  const client = connect().send(REQUEST);
-  await client.answers(1);
-  client.send("\0\0\0\0\r\n\r\n");
+/** A server whose answers a test gives. */
+async function startSlow(t: TestContext) {
+  const responses: http.ServerResponse[] = [];
+  const servers: net.Socket[] = [];
+  const connect = await start(t, {
+    onRequest: (req, res) => {
+      req.resume();
+      servers.push(req.socket);
+      responses.push(res);
+    },
+  });
+  const begun = async (count: number) => {
+    while (responses.length < count) await new Promise((resolve) => setImmediate(resolve));
+  };
+  /** Resolves when the server knows that nothing more comes. */
+  const heardEnd = async () => {
+    while (!servers[0]!.readableEnded) await new Promise((resolve) => setImmediate(resolve));
+  };
+  return { connect, responses, begun, heardEnd };
+}
+
+const answersIn = (text: string) =>
+  text
+    .split("HTTP/1.1 ")
+    .slice(1)
+    .map((answer) => `${answer.slice(0, 3)} ${answer.slice(answer.indexOf("\r\n\r\n") + 4)}`);
+
+const BAD = "400 400 Bad Request";
+const ends = [
+  { name: "one request", sent: REQUEST, answers: ["200 0"] },
+  { name: "two requests", sent: REQUEST + REQUEST, answers: ["200 0", "200 1"] },
+  { name: "a request and half of another", sent: `${REQUEST}GET / HT`, answers: ["200 0", BAD] },
+  { name: "a request and what is none", sent: `${REQUEST}\0\0\0\0\r\n\r\n`, answers: ["200 0", BAD] },
+  {
+    name: "half a body",
+    sent: "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc",
+    answers: ["200 0"],
+  },
+  {
+    name: "a request and half a body",
+    sent: `${REQUEST}POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc`,
+    answers: ["200 0", "200 1"],
+  },
+];
+for (const { name, sent, answers } of ends) {
+  test(`a client that ends its side after ${name} gets its answers, and then the end`, async (t) => {
+    const { connect, responses, begun, heardEnd } = await startSlow(t);
+    const client = connect();
+    client.socket.end(sent);
+    const count = answers.filter((answer) => answer !== BAD).length;
+    await begun(count);
+    await heardEnd();
+    for (const [i, response] of responses.entries()) response.end(String(i));
+    await client.closed;
+    assert.deepEqual(answersIn(client.text), answers);
+  });
+}
+
+test("a body that was answered before it broke off is not answered again", async (t) => {
+  const connect = await start(t);
+  const client = connect();
+  client.socket.end("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc");
   await client.closed;
-  assert.equal(client.text.split("HTTP/1.1 ").length, 2);
+  assert.deepEqual(answersIn(client.text), ["200 POST 0"]);
+});
+
+test("no second answer is written into one that has begun", async (t) => {
+  const { connect, responses, begun } = await startSlow(t);
+  const client = connect().send(REQUEST);
+  await begun(1);
+  responses[0]!.writeHead(200, { "content-length": "5" });
+  responses[0]!.write("be");
+  await client.answers(1);
+  for (let i = 0; i < 3; i++) client.send("\0\0\0\0\r\n\r\n");
+  while (!responses[0]!.listenerCount("close")) await new Promise((resolve) => setImmediate(resolve));
+  responses[0]!.end("gun");
+  await client.closed;
+  assert.deepEqual(answersIn(client.text), ["200 begun", BAD]);
 });
 
 test("CONNECT is a request like any other", async (t) => {

@@ -1,5 +1,6 @@
 import http from "node:http";
 import type { Duplex } from "node:stream";
+import { endsOfClients } from "./client-ends.ts";
 
 export interface Http1Options {
   /** Answers a request, of any method. */
@@ -35,6 +36,9 @@ export function createHttp1Server(options: Http1Options): http.Server {
     },
     options.onRequest,
   );
+  // A client that has said all it has to say still gets its answers.
+  (server as { httpAllowHalfOpen?: boolean }).httpAllowHalfOpen = true;
+  server.on("connection", hearEnd);
   server.on("upgrade", (req, socket, head) => {
     socket.on("error", () => socket.destroy());
     options.onUpgrade(req, socket, head);
@@ -59,25 +63,55 @@ function responseOn(socket: Duplex, req: http.IncomingMessage): http.ServerRespo
   return response;
 }
 
-/** Ends a connection on which no request can be read any more. */
+function hearEnd(socket: Duplex): void {
+  socket.on("end", () => endsOfClients.ended(socket));
+}
+
+/** Refuses what is no request, behind the answers to those before it. */
 function refuse(error: NodeJS.ErrnoException, socket: Duplex): void {
-  const isTooLarge = error.code === "HPE_HEADER_OVERFLOW";
-  const isBad = error.code?.startsWith("HPE_") === true;
-  if (!isBad || !socket.writable || isAnswering(socket)) {
+  if (error.code?.startsWith("HPE_") !== true || !socket.writable) {
     socket.destroy();
     return;
   }
-  const status = isTooLarge ? "431 Request Header Fields Too Large" : "400 Bad Request";
-  const headers = "Content-Type: text/plain; charset=utf-8\r\nConnection: close";
-  socket.end(`HTTP/1.1 ${status}\r\n${headers}\r\n\r\n${status}`);
   // What is still coming has to be read: otherwise the system resets the connection, and the answer is lost.
   socket.removeAllListeners("data");
   socket.on("data", () => {});
-  setTimeout(() => socket.destroy(), LINGER_MS).unref();
+  // And node:http would close behind the answers that are under way.
+  socket.removeAllListeners("end");
+  hearEnd(socket);
+  const { _httpMessage: response, parser } = socket as ConnectionState;
+  if (!response) {
+    // A request that has not come whole may have been answered all the same.
+    endWith(socket, parser?.incoming?.complete === false ? "" : refusalOf(error));
+    return;
+  }
+  if (!response.req.complete && !response.headersSent) response.shouldKeepAlive = false;
+  if (refusals.has(response)) return;
+  refusals.add(response);
+  response.once("close", () => {
+    if (socket.writable) refuse(error, socket);
+  });
 }
 
-/** Whether a part of a response has been written, so that another one would be taken for the rest of it. */
-function isAnswering(socket: Duplex): boolean {
-  const { _httpMessage: response } = socket as { _httpMessage?: http.ServerResponse | null };
-  return response?.headersSent === true;
+/** What node:http keeps of a connection. */
+interface ConnectionState {
+  /** The response that is being written, or will be as soon as there is one. */
+  readonly _httpMessage?: http.ServerResponse | null;
+  /** `incoming`: the request whose body is being read. */
+  readonly parser?: { readonly incoming: http.IncomingMessage | null } | null;
+}
+
+/** Responses behind which a refusal waits. */
+const refusals = new WeakSet<http.ServerResponse>();
+
+function refusalOf({ code }: NodeJS.ErrnoException): string {
+  const isTooLarge = code === "HPE_HEADER_OVERFLOW";
+  const status = isTooLarge ? "431 Request Header Fields Too Large" : "400 Bad Request";
+  const headers = "Content-Type: text/plain; charset=utf-8\r\nConnection: close";
+  return `HTTP/1.1 ${status}\r\n${headers}\r\n\r\n${status}`;
+}
+
+function endWith(socket: Duplex, text: string): void {
+  socket.end(text);
+  setTimeout(() => socket.destroy(), LINGER_MS).unref();
 }

@@ -7,8 +7,14 @@ export const BACKLOG = 4096;
 
 /** Sockets that listen, and the connections that came through them. */
 export class ListeningSockets {
+  readonly #allowHalfOpen: boolean;
   readonly #servers: net.Server[] = [];
   readonly #connections = new Set<net.Socket>();
+
+  /** `allowHalfOpen`: whoever serves a connection decides what becomes of a client that has said all it has to say. */
+  constructor({ allowHalfOpen }: { readonly allowHalfOpen: boolean }) {
+    this.#allowHalfOpen = allowHalfOpen;
+  }
 
   get connectionCount(): number {
     return this.#connections.size;
@@ -24,7 +30,13 @@ export class ListeningSockets {
   ): Promise<number | undefined> {
     if (path !== undefined) rmSync(path, { force: true });
     const server = net.createServer(
-      { noDelay: true, keepAlive: true, keepAliveInitialDelay: TCP_KEEPALIVE_MS, pauseOnConnect: true },
+      {
+        noDelay: true,
+        keepAlive: true,
+        keepAliveInitialDelay: TCP_KEEPALIVE_MS,
+        pauseOnConnect: true,
+        allowHalfOpen: this.#allowHalfOpen,
+      },
       (socket) => {
         this.#connections.add(socket);
         socket.on("close", () => this.#connections.delete(socket));

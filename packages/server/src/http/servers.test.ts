@@ -6,6 +6,7 @@ import test, { type TestContext } from "node:test";
 import { TLSSocket } from "node:tls";
 import { GrpcServer } from "@quorate/rpc";
 import { RawClient, rawFrames as raw } from "@quorate/rpc/testing";
+import { PutResponseSchema } from "@quorate/wire/etcdserverpb";
 import type { ApiContext } from "../api/context.ts";
 import { AssertionFailure } from "../assert.ts";
 import { realClock } from "../seams/real-clock.ts";
@@ -128,7 +129,7 @@ test("a client that goes away while the gateway is being loaded leaves no call b
   const peers = [http2("/v3/watch", WATCH), http2("/v3/watch", WATCH)];
   const first = await opening();
   await until(() => requests === 4);
-  for (const socket of sockets) socket.destroy();
+  for (const socket of sockets) socket.resetAndDestroy();
   peers[0]!.close();
   peers[1]!.send(raw.reset(1));
   let connections = sockets.length;
@@ -160,6 +161,82 @@ test("a client that goes away later ends its call, also one that waits behind an
   peers[0]!.close();
   peers[1]!.send(raw.reset(1));
   await until(() => backend.calls.every(({ isCanceled }) => isCanceled));
+});
+
+const put = (cut = 0) => {
+  const body = '{"key":"YQ==","value":"Yg=="}';
+  const head = `POST /v3/kv/put HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n`;
+  return head + body.slice(0, body.length - cut);
+};
+const CANCELED = '{"code":1,"message":"context canceled"}';
+const clientEnds = [
+  { name: "after a request", sent: put(), status: "499 status code 499", body: CANCELED, calls: 1 },
+  {
+    name: "within a request",
+    sent: put(3),
+    status: "400 Bad Request",
+    body: '{"code":3,"message":"unexpected EOF"}',
+    calls: 0,
+  },
+  {
+    name: "after the beginning of a stream",
+    sent: post(WATCH),
+    status: "499 status code 499",
+    body: `{"error":${CANCELED}}\n`,
+    calls: 1,
+  },
+  {
+    name: "within the first request of a stream",
+    sent: post(WATCH).slice(0, -3),
+    status: "499 status code 499",
+    body: `{"error":${CANCELED}}\n`,
+    calls: 1,
+  },
+];
+for (const { name, sent, status, body, calls } of clientEnds) {
+  for (const when of ["before", "after"]) {
+    test(`a client that ends its side ${name} is answered as Go does, ${when} the gateway is there`, async (t) => {
+      const { backend, client, gateway, opening, get } = await setUp(t);
+      if (when === "after") {
+        const answer = get("/version");
+        (await opening()).resolve(gateway);
+        await answer;
+      }
+      const { port } = client.server.address() as net.AddressInfo;
+      const ended = new Promise<void>((resolve) =>
+        client.server.once("connection", (socket) => socket.once("end", resolve)),
+      );
+      const socket = net.connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+      socket.end(sent);
+      const text = socket.toArray().then((chunks) => Buffer.concat(chunks).toString());
+      await ended;
+      if (when === "before") (await opening()).resolve(gateway);
+      const answer = await text;
+      socket.destroy();
+      assert.match(answer, new RegExp(`^HTTP/1.1 ${status}\r\n`));
+      assert.ok(answer.includes(body), answer);
+      assert.deepEqual(
+        backend.calls.map(({ isCanceled }) => isCanceled),
+        new Array(when === "after" ? calls : 0).fill(true),
+      );
+    });
+  }
+}
+
+test("of requests in a row only the last one is canceled when their client ends its side", async (t) => {
+  const { backend, client, get, open } = await setUp(t);
+  const first = get("/version");
+  await open();
+  await first;
+  const { port } = client.server.address() as net.AddressInfo;
+  const socket = net.connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+  t.after(() => socket.destroy());
+  socket.end(put() + put());
+  await until(() => backend.calls.length === 2 && backend.calls[1]!.isCanceled);
+  assert.equal(backend.calls[0]!.isCanceled, false);
+  backend.calls[0]!.replyAndEnd(PutResponseSchema, {});
+  const text = Buffer.concat(await socket.toArray()).toString();
+  assert.deepEqual(text.match(/HTTP\/1.1 \d+/g), ["HTTP/1.1 200", "HTTP/1.1 499"]);
 });
 
 test("a gateway that cannot be opened is answered with 500 and counted, and the next request tries again", async (t) => {

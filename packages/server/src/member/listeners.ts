@@ -27,7 +27,7 @@ interface Schemes {
 export class ClientListeners {
   /** The listen URLs, a port 0 replaced by the one that was given. */
   readonly urls: string[] = [];
-  readonly #sockets = new ListeningSockets();
+  readonly #sockets = new ListeningSockets({ allowHalfOpen: true });
   readonly #held: HeldConnections;
   readonly #clock: Clock;
   #serve: ((socket: net.Socket, schemes: Schemes) => void) | undefined;

@@ -35,7 +35,7 @@ export class PeerListeners {
   /** The listen URLs, a port 0 replaced by the one that was given. */
   readonly urls: string[] = [];
   readonly #options: PeerListenOptions;
-  readonly #sockets = new ListeningSockets();
+  readonly #sockets = new ListeningSockets({ allowHalfOpen: false });
   readonly #held: HeldConnections;
   #service: Service | undefined;
 

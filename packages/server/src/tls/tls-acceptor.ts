@@ -62,6 +62,7 @@ export class TlsAcceptor {
       clearTimeout(timer);
       socket.off("error", onError);
       socket.off("close", onClose);
+      socket.off("end", onClose);
       socket.on("error", () => socket.destroy());
     };
     const fail = (error: string, level: "debug" | "warn" = "warn") => {
@@ -73,6 +74,7 @@ export class TlsAcceptor {
     const onClose = () => fail("connection closed during the handshake", "debug");
     socket.once("error", onError);
     socket.once("close", onClose);
+    socket.once("end", onClose);
     socket.once("secure", () => {
       detach();
       this.#check(socket, remote).catch((error: Error) =>

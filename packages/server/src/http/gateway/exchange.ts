@@ -30,8 +30,18 @@ export interface GatewayResponse {
   end(text?: string): void;
   /** Breaks the exchange off, so that the client does not take what it got for all there is. `onClose` follows. */
   abort(): void;
-  /** Called once by the gateway. `onClose`: the client has gone before `end`; at once when it is gone already. */
-  listen(onDrain: () => void, onClose: () => void): void;
+  /**
+   * Called once by the gateway. `onClose`: the client has gone before `end`; at once when it is gone already.
+   * `onClientEnd`: it may still read, but sends nothing more.
+   */
+  listen(onDrain: () => void, onClose: () => void, onClientEnd: (end: ClientEnd) => void): void;
+}
+
+/** Where a client stopped that sends nothing more. */
+export interface ClientEnd {
+  readonly bodyIsWhole: boolean;
+  /** It asked for nothing after this. */
+  readonly isLast: boolean;
 }
 
 /** The values of a header, whatever its case. */

@@ -1,7 +1,8 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import { type PeerCertificate, TLSSocket } from "node:tls";
 import { remoteAddress } from "@quorate/rpc";
+import { endsOfClients } from "../client-ends.ts";
 import type { AccessRequest } from "./access.ts";
 import type { GatewayRequest, GatewayResponse } from "./exchange.ts";
 
@@ -36,6 +37,8 @@ export function gatewayResponse(res: ServerResponse): GatewayResponse {
   return {
     head: (status, headers) => {
       for (const [name, value] of headers) res.setHeader(name, value);
+      // As Go writes those that have no name.
+      if (STATUS_CODES[status] === undefined) res.statusMessage = `status code ${status}`;
       res.writeHead(status);
     },
     write: (parts) => writeChunk(res, parts),
@@ -44,15 +47,22 @@ export function gatewayResponse(res: ServerResponse): GatewayResponse {
       else res.end(text);
     },
     abort: () => res.destroy(),
-    listen: (onDrain, onClose) => {
+    listen: (onDrain, onClose, onClientEnd) => {
       if (res.destroyed) {
         onClose();
         return;
       }
+      const { req } = res;
+      const { socket } = req;
+      const onEnd = (isLast: boolean) => onClientEnd({ bodyIsWhole: req.complete, isLast });
+      endsOfClients.listen(socket, onEnd);
       res.on("drain", onDrain);
       res.on("close", () => {
+        endsOfClients.forget(socket, onEnd);
         if (!res.writableFinished) onClose();
       });
+      // It may have ended while the gateway was being loaded.
+      if (socket.readableEnded) onEnd(true);
     },
   };
 }

@@ -2,7 +2,7 @@ import type { Method } from "@quorate/wire";
 import { Code } from "../../errors.ts";
 import type { Clock, Timer } from "../../seams/clock.ts";
 import type { GatewayBackend, GatewayCall } from "./backend.ts";
-import { type GatewayRequest, type GatewayResponse, headerValues } from "./exchange.ts";
+import { type ClientEnd, type GatewayRequest, type GatewayResponse, headerValues } from "./exchange.ts";
 import { JsonMappingError } from "./json-reader.ts";
 import { JsonSyntaxError, ValueTooLong } from "./json-scanner.ts";
 import { JsonConversion, jsonToMessage } from "./json-to-message.ts";
@@ -126,6 +126,7 @@ export class Exchange implements ValueSink {
     this.#response.listen(
       () => this.#guard(() => this.#outbox.drained()),
       () => this.#guard(() => this.#clientGone()),
+      (end) => this.#guard(() => this.#clientEnded(end)),
     );
     // It may have gone while the gateway was being loaded.
     if (this.#over) return;
@@ -390,6 +391,19 @@ export class Exchange implements ValueSink {
     this.#outbox.close();
     this.#close();
     this.#call?.cancel();
+  }
+
+  /**
+   * As in Go's server this cancels what is under way, unless the client has asked for more behind it; but what would never
+   * end does in any case. The client is told.
+   */
+  #clientEnded({ bodyIsWhole, isLast }: ClientEnd): void {
+    const { clientStreaming, serverStreaming } = this.#method;
+    if (this.#over || !(isLast || serverStreaming)) return;
+    const hasValue = bodyIsWhole || clientStreaming || this.#message !== undefined || this.#isConverting;
+    this.#call?.cancel();
+    if (hasValue) this.#finish(Code.CANCELED, "context canceled");
+    else this.#finish(Code.INVALID_ARGUMENT, "unexpected EOF");
   }
 
   #close(): void {
