@@ -344,7 +344,10 @@ export class Http2Connection extends SendScheduler implements FrameSink {
 
   #appendToBlock(bytes: Uint8Array, start: number, end: number): void {
     const problem = this.#headers.append(bytes, start, end);
-    if (problem !== undefined) this.fail(h2.ENHANCE_YOUR_CALM, problem);
+    if (problem === undefined) return;
+    // To a client that learns that its stream was not looked at, it is worth another try.
+    this.lastPeerStreamId = Math.max(this.lastPeerStreamId, this.isServer ? this.#headers.streamId : 0);
+    this.fail(h2.ENHANCE_YOUR_CALM, problem);
   }
 
   /** A complete header block. It is always decoded, even for a stream we ignore: the table must stay in step. */
@@ -376,7 +379,7 @@ export class Http2Connection extends SendScheduler implements FrameSink {
       return;
     }
     if (dependency === id || block.tooLarge) {
-      this.#streamError(stream, block.tooLarge ? h2.ENHANCE_YOUR_CALM : h2.PROTOCOL_ERROR);
+      this.#streamError(stream, block.tooLarge ? h2.FRAME_SIZE_ERROR : h2.PROTOCOL_ERROR);
       return;
     }
     if (this.isServer ? !(endStream && block.validTrailers) : !(block.validResponse || block.validTrailers)) {
@@ -403,7 +406,7 @@ export class Http2Connection extends SendScheduler implements FrameSink {
       dependency === id ||
       (endStream && block.contentLength > 0)
     ) {
-      this.#refuse(id, block.tooLarge ? h2.ENHANCE_YOUR_CALM : h2.PROTOCOL_ERROR);
+      this.#refuse(id, block.tooLarge ? h2.FRAME_SIZE_ERROR : h2.PROTOCOL_ERROR);
       return;
     }
     const { limits } = this;

@@ -146,12 +146,22 @@ test("a header block over the limit ends the connection before it is decoded", (
   );
   assert.equal(rounds, 4);
   calm(peer);
+  // Or its client would send it all once more.
+  assert.equal(new DataView(peer.of(h2.FRAME_GOAWAY)[0]!.payload.buffer).getUint32(0), 1);
+});
+
+test("trailers over the limit end only their stream", () => {
+  const { peer } = connected({ limits: { maxHeaderListBytes: 2000 } });
+  peer.send(raw.headers(1, raw.grpcRequest(PATH)));
+  peer.send(raw.headers(1, [["x-large", "v".repeat(3000)]], h2.FLAG_END_HEADERS | h2.FLAG_END_STREAM));
+  assert.equal(peer.resetCode(1), h2.FRAME_SIZE_ERROR);
+  assert.equal(peer.closed, false);
 });
 
 test("a header list over the limit ends only its stream", () => {
   const { peer, requestCount } = connected({ limits: { maxHeaderListBytes: 2000 } });
   peer.send(raw.headers(1, raw.grpcRequest(PATH, [["x-large", "v".repeat(3000)]])));
-  assert.equal(peer.resetCode(1), h2.ENHANCE_YOUR_CALM);
+  assert.equal(peer.resetCode(1), h2.FRAME_SIZE_ERROR);
   peer.send(raw.headers(3, raw.grpcRequest("/test.Service/Echo")));
   peer.send(raw.data(3, raw.grpcMessage(new Uint8Array(1)), true));
   assert.equal(requestCount(), 1);
@@ -246,7 +256,7 @@ test("a bomb of references to one table entry ends only its stream", () => {
   encoder.field("x-bomb", "b".repeat(2000), INDEX_FIELD);
   peer.send(raw.frame(h2.FRAME_HEADERS, h2.FLAG_END_HEADERS, 1, encoder.end()));
   peer.send(raw.frame(h2.FRAME_HEADERS, h2.FLAG_END_HEADERS, 3, new Uint8Array(16_000).fill(0xbe)));
-  assert.equal(peer.resetCode(3), h2.ENHANCE_YOUR_CALM);
+  assert.equal(peer.resetCode(3), h2.FRAME_SIZE_ERROR);
   assert.equal(peer.closed, false);
 });
 
