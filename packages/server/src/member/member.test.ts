@@ -143,6 +143,26 @@ test("the HTTP side answers on the same port", async () => {
   assert.equal(kv.status, 200);
 });
 
+test("the metrics tell what turns of the loop have cost at most since they were read last", async () => {
+  await using member = await Member.start({ dataDir: newDirectory() });
+  const url = member.clientUrls[0]!;
+  const client = await connect(member);
+  for (let i = 0; i < 20; i++) await put(client, `key${i}`, "v".repeat(100_000));
+  const costs = async () => {
+    const metrics = await (await fetch(`${url}/metrics`)).text();
+    const cost = (work: string) =>
+      Number(new RegExp(`^quorate_turn_work_most_bytes\\{work="${work}"\\} (\\d+)$`, "m").exec(metrics)![1]);
+    return [cost("reading"), cost("applying"), cost("background"), cost("leases")];
+  };
+  await costs();
+  const body = JSON.stringify({ key: "AA==", range_end: "AA==" });
+  const range = await fetch(`${url}/v3/kv/range`, { method: "POST", body });
+  assert.match(await range.text(), /"count":"20"/);
+  const [reading, ...others] = await costs();
+  assert.ok(reading! > 100_000, `${reading}`);
+  assert.deepEqual([...others, ...(await costs())], [0, 0, 0, 0, 0, 0, 0]);
+});
+
 test("closing twice is closing once, and ends calls under way", async () => {
   const member = await Member.start({ dataDir: newDirectory() });
   const client = await connect(member);

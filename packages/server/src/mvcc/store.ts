@@ -3,7 +3,7 @@ import { failpoints } from "../failpoints/index.ts";
 import type { Backend } from "../seams/backend.ts";
 import type { Clock } from "../seams/clock.ts";
 import type { Random } from "../seams/random.ts";
-import { type SliceLimits, Slices } from "../slices.ts";
+import { type SliceLimits, type SliceMeter, Slices } from "../slices.ts";
 import type { ChangeListener } from "./change.ts";
 import {
   type CompactionFailpoints,
@@ -197,6 +197,12 @@ export class MvccStore {
   /** For the work of entries. */
   get applying(): Slices {
     return this.state.applying;
+  }
+
+  /** What was done in slices, by what for. */
+  get meters(): Readonly<Record<"reading" | "applying" | "background", SliceMeter>> {
+    const { reading, applying, background } = this.state;
+    return { reading: reading.meter, applying: applying.meter, background: background.meter };
   }
 
   /** Who is told of changes; undefined for nobody. */

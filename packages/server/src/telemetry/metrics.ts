@@ -1,18 +1,12 @@
-import { monitorEventLoopDelay } from "node:perf_hooks";
 import type { ApiContext } from "../api/context.ts";
 import { formatId } from "../cluster/ids.ts";
 import type { PeerMetrics } from "../peer/metrics.ts";
-import type { HealthCounts, LoopDelay } from "./counts.ts";
+import type { HealthCounts } from "./counts.ts";
 import { loadPrometheus } from "./load-prometheus.ts";
+import { LoopDelays } from "./loop-delays.ts";
 import { peerExposition } from "./peer-exposition.ts";
 import type { PrometheusMetrics } from "./prometheus.ts";
 import type { RequestDefects } from "./request-defects.ts";
-
-const NANOSECONDS = 1e9;
-/** How often the delay is looked at. Each look wakes the process: at 1 ms they were most of what an idle member did. */
-const DELAY_RESOLUTION_MS = 10;
-/** By their labels; in hundredths, as the histogram wants them. */
-const QUANTILES = { "0.5": 50, "0.99": 99, "0.999": 99.9, "1": 100 } as const;
 
 /**
  * What a member counts that no part of it counts for itself. The Prometheus library is loaded when somebody asks for
@@ -22,7 +16,7 @@ export class Metrics {
   readonly #context: ApiContext;
   readonly #peers: PeerMetrics;
   readonly #defects: RequestDefects;
-  readonly #loopDelay = monitorEventLoopDelay({ resolution: DELAY_RESOLUTION_MS });
+  readonly #loopDelays = new LoopDelays();
   readonly #health: HealthCounts = { success: 0, failures: 0, checks: new Map() };
   #prometheus: Promise<PrometheusMetrics> | undefined;
 
@@ -34,7 +28,7 @@ export class Metrics {
 
   /** The member serves from now on: until here the loop was busy with starting, and nobody waited for it. */
   started(): void {
-    this.#loopDelay.enable();
+    this.#loopDelays.start();
   }
 
   healthAnswered(ok: boolean): void {
@@ -63,7 +57,7 @@ export class Metrics {
   }
 
   close(): void {
-    this.#loopDelay.disable();
+    this.#loopDelays.stop();
     // Whoever asked for one that could not be loaded has heard of it.
     this.#prometheus?.then((prometheus) => prometheus.close()).catch(() => {});
   }
@@ -79,17 +73,6 @@ export class Metrics {
 
   async #load(): Promise<PrometheusMetrics> {
     const { PrometheusMetrics } = await loadPrometheus();
-    const loopDelay: LoopDelay = {
-      quantiles: () =>
-        Object.entries(QUANTILES).map(([quantile, percent]) => ({
-          quantile,
-          // The histogram holds what lies between two looks.
-          seconds: Math.max(
-            0,
-            this.#loopDelay.percentile(percent) / NANOSECONDS - DELAY_RESOLUTION_MS / 1_000,
-          ),
-        })),
-    };
-    return new PrometheusMetrics(this.#context, loopDelay, this.#health, this.#defects);
+    return new PrometheusMetrics(this.#context, this.#loopDelays, this.#health, this.#defects);
   }
 }

@@ -1,5 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import type { ApiContext } from "../api/context.ts";
+import type { SliceMeter } from "../slices.ts";
 import { COMPATIBLE_VERSION } from "../version.ts";
 import type { HealthCounts, LoopDelay } from "./counts.ts";
 
@@ -98,6 +99,12 @@ export class PrometheusMetrics {
         for (const { quantile, seconds } of loopDelay.quantiles()) delay.set({ quantile }, seconds);
       },
     });
+    this.#gauge(
+      "quorate_event_loop_longest_delay_seconds",
+      "The same, the longest one since this was read last.",
+      () => loopDelay.takeLongest(),
+    );
+    this.#turnWork({ ...store.meters, leases: lessor.reading.meter });
 
     this.#total(
       "quorate_request_defects_total",
@@ -141,6 +148,32 @@ export class PrometheusMetrics {
 
   close(): void {
     this.#registry.clear();
+  }
+
+  /** Of work that is cut into slices: what it has cost at most in a turn of the loop, and how many turns it took. */
+  #turnWork(meters: Readonly<Record<string, SliceMeter>>): void {
+    const most: Gauge<"work"> = new Gauge({
+      name: "quorate_turn_work_most_bytes",
+      help: "Work of one turn of the event loop, as bytes: the most since this was read last.",
+      labelNames: ["work"],
+      registers: [this.#registry],
+      collect: () => {
+        for (const [work, meter] of Object.entries(meters)) {
+          most.set({ work }, meter.mostInATurn);
+          meter.mostInATurn = 0;
+        }
+      },
+    });
+    const turns: Counter<"work"> = new Counter({
+      name: "quorate_turns_of_long_work_total",
+      help: "Turns of the event loop in which work went on that had not ended in the turn before.",
+      labelNames: ["work"],
+      registers: [this.#registry],
+      collect: () => {
+        turns.reset();
+        for (const [work, meter] of Object.entries(meters)) turns.inc({ work }, meter.turns);
+      },
+    });
   }
 
   #gauge(name: string, help: string, read: () => number): void {
