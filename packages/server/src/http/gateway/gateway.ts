@@ -4,6 +4,7 @@ import type { Clock } from "../../seams/clock.ts";
 import { isUnderV3, type RequestTarget, redirection, requestTarget } from "../request-target.ts";
 import { type AccessOptions, type AccessRequest, type Admission, admit, type WholeAnswer } from "./access.ts";
 import type { GatewayBackend } from "./backend.ts";
+import { ConversionTurns } from "./conversion-turns.ts";
 import type { GatewayRequest, GatewayResponse } from "./exchange.ts";
 import { accessRequest, gatewayRequest, gatewayResponse } from "./node-http.ts";
 import { type Exchange, type ServeContext, serve } from "./serve.ts";
@@ -67,7 +68,14 @@ export function createGateway(options: GatewayOptions): Gateway {
   const context: ServeContext | undefined =
     backend === undefined
       ? undefined
-      : { backend, clock, maxMessageBytes, active, onDefect: options.onDefect ?? (() => {}) };
+      : {
+          backend,
+          clock,
+          turns: new ConversionTurns(clock),
+          maxMessageBytes,
+          active,
+          onDefect: options.onDefect ?? (() => {}),
+        };
 
   const bridge = new WebsocketBridge(
     (path, request, response) => {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import type { GatewayCall } from "./backend.ts";
+import { ConversionTurns } from "./conversion-turns.ts";
 import type { GatewayResponse } from "./exchange.ts";
 import { MAX_UNSENT_BYTES, Outbox } from "./outbox.ts";
 
@@ -27,7 +28,7 @@ class Harness {
       },
       listen: () => {},
     };
-    this.outbox = new Outbox(response, { soon: (callback) => this.soon.push(callback) });
+    this.outbox = new Outbox(response, new ConversionTurns({ soon: (callback) => this.soon.push(callback) }));
   }
 }
 

@@ -1,5 +1,5 @@
-import type { Clock } from "../../seams/clock.ts";
 import type { GatewayCall } from "./backend.ts";
+import type { ConversionTurns } from "./conversion-turns.ts";
 import type { GatewayResponse } from "./exchange.ts";
 
 /** Bytes of messages beyond which the backend is asked to pause, and to which they must fall before it goes on. */
@@ -7,8 +7,6 @@ const PAUSE_BYTES = 1024 * 1024;
 const RESUME_BYTES = 256 * 1024;
 /** Beyond this a client that does not read is cut off, if the call cannot be made to wait. */
 export const MAX_UNSENT_BYTES = 64 * 1024 * 1024;
-/** Characters that are written before other work gets its turn. */
-const SLICE_CHARS = 256 * 1024;
 /** What an empty piece counts: it has taken time too. */
 const EMPTY_PIECE_CHARS = 32 * 1024;
 
@@ -24,13 +22,11 @@ interface Item {
  */
 export class Outbox {
   readonly #response: GatewayResponse;
-  readonly #clock: Pick<Clock, "soon">;
+  readonly #turns: ConversionTurns;
   readonly #items: Item[] = [];
   #unsentBytes = 0;
   #blocked = false;
   #scheduled = false;
-  /** Written since other work last got its turn: a socket that takes everything at once drains within one turn. */
-  #sliceChars = 0;
   #ending = false;
   #closed = false;
   #paused: GatewayCall | undefined;
@@ -39,11 +35,11 @@ export class Outbox {
   /** `onDefect` is told of a text that could not be made or written; the exchange has been broken off. */
   constructor(
     response: GatewayResponse,
-    clock: Pick<Clock, "soon">,
+    turns: ConversionTurns,
     onDefect: (error: unknown) => void = () => {},
   ) {
     this.#response = response;
-    this.#clock = clock;
+    this.#turns = turns;
     this.#onDefect = onDefect;
   }
 
@@ -108,11 +104,11 @@ export class Outbox {
     while (!this.#blocked && !this.#closed) {
       const item = this.#items[0];
       if (item === undefined) break;
-      if (this.#sliceChars > SLICE_CHARS) {
+      // Asked for each piece: a socket that takes everything at once drains within one turn.
+      if (this.#turns.isUsedUp) {
         this.#scheduled = true;
-        this.#clock.soon(() => {
+        this.#turns.next(() => {
           this.#scheduled = false;
-          this.#sliceChars = 0;
           try {
             this.#pump();
           } catch (error) {
@@ -122,7 +118,7 @@ export class Outbox {
         return;
       }
       const piece = this.#next(item);
-      if (piece !== undefined) this.#sliceChars += piece === "" ? EMPTY_PIECE_CHARS : piece.length;
+      if (piece !== undefined) this.#turns.spend(piece === "" ? EMPTY_PIECE_CHARS : piece.length);
       const parts = piece === undefined ? item.made : partsOf(item, piece);
       if (!this.#closed && parts !== undefined && !this.#response.write(parts)) this.#blocked = true;
     }

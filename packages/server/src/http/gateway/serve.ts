@@ -2,6 +2,7 @@ import type { Method } from "@quorate/wire";
 import { Code } from "../../errors.ts";
 import type { Clock, Timer } from "../../seams/clock.ts";
 import type { GatewayBackend, GatewayCall } from "./backend.ts";
+import type { ConversionTurns } from "./conversion-turns.ts";
 import { type ClientEnd, type GatewayRequest, type GatewayResponse, headerValues } from "./exchange.ts";
 import { JsonMappingError } from "./json-reader.ts";
 import { JsonSyntaxError, ValueTooLong } from "./json-scanner.ts";
@@ -16,6 +17,8 @@ import { GatewayError, httpStatusOf, statusJson } from "./status.ts";
 export interface ServeContext {
   readonly backend: GatewayBackend;
   readonly clock: Clock;
+  /** Shared by all exchanges. */
+  readonly turns: ConversionTurns;
   /** Longest request message in bytes that gRPC accepts. */
   readonly maxMessageBytes: number;
   /** Exchanges under way. */
@@ -114,7 +117,7 @@ export class Exchange implements ValueSink {
     this.#startedMs = context.clock.nowMs();
     const maxValueBytes = context.maxMessageBytes * JSON_BYTES_PER_MESSAGE_BYTE + JSON_BYTES_BESIDES;
     this.#values = new RequestValues(request, maxValueBytes, this, (step) => this.#guard(step));
-    this.#outbox = new Outbox(response, context.clock, (error) => context.onDefect(error, method.path));
+    this.#outbox = new Outbox(response, context.turns, (error) => context.onDefect(error, method.path));
   }
 
   begin(): void {
@@ -184,8 +187,12 @@ export class Exchange implements ValueSink {
 
   onValue(value: Uint8Array): void {
     try {
-      if (value.length <= SLICE_CHARS) this.#send(jsonToMessage(this.#method.request, value));
-      else this.#convertSlice(new JsonConversion(this.#method.request, value));
+      if (value.length > SLICE_CHARS) {
+        this.#convertSlice(new JsonConversion(this.#method.request, value));
+      } else {
+        this.#context.turns.spend(value.length);
+        this.#send(jsonToMessage(this.#method.request, value));
+      }
     } catch (error) {
       this.onBadBody(error);
     }
@@ -193,13 +200,17 @@ export class Exchange implements ValueSink {
 
   /** What follows in the body waits until the value before it has become a message. */
   #convertSlice(conversion: JsonConversion): void {
-    if (conversion.step(SLICE_CHARS)) {
-      this.#send(conversion.message);
-      return;
+    const { turns } = this.#context;
+    if (!turns.isUsedUp) {
+      turns.spend(SLICE_CHARS);
+      if (conversion.step(SLICE_CHARS)) {
+        this.#send(conversion.message);
+        return;
+      }
     }
     this.#isConverting = true;
     this.#updateReading();
-    this.#context.clock.soon(() => this.#guard(() => this.#goOnConverting(conversion)));
+    turns.next(() => this.#guard(() => this.#goOnConverting(conversion)));
   }
 
   #goOnConverting(conversion: JsonConversion): void {
