@@ -116,6 +116,14 @@ export class RequestError extends Error {
   }
 }
 
+/** What clients are told of a message that cannot be decoded: Go's words, wherever in it the fault is. */
+export function decodingText(error: unknown): string {
+  const { problem } = error as { problem?: string };
+  if (problem === "encoding") return "proto: cannot parse invalid wire-format data";
+  if (problem === "text") return "string field contains invalid UTF-8";
+  return error instanceof Error ? error.message : String(error);
+}
+
 /** The gRPC status of a failure that clients are told of; undefined for any other error. */
 export function statusOf(error: unknown): readonly [code: number, message: string] | undefined {
   if (error instanceof Error && "code" in error && typeof error.code === "string" && error.code in FAILURES) {

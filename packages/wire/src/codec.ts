@@ -34,6 +34,7 @@ export function decode<Schema extends DescMessage>(schema: Schema, bytes: Uint8A
   try {
     return fromBinary(schema, conforming, READ_OPTIONS);
   } catch (error) {
-    throw new WireError(error instanceof Error ? error.message : String(error));
+    // Encoding and depth conform: what is left to complain of is text.
+    throw new WireError(error instanceof Error ? error.message : String(error), "text");
   }
 }

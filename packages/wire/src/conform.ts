@@ -15,7 +15,7 @@ const FIXED32 = 5;
  * Throws WireError.
  */
 export function conform(schema: DescMessage, bytes: Uint8Array, depthLeft: number): Uint8Array {
-  if (depthLeft <= 0) throw new WireError("messages nested too deeply");
+  if (depthLeft <= 0) throw new WireError("messages nested too deeply", "depth");
   const end = bytes.length;
   let kept: Uint8Array[] | undefined;
   let keptFrom = 0;

@@ -58,6 +58,10 @@ export abstract class GrpcStream extends Http2Stream implements RoomUser {
   abstract get receivingEnded(): boolean;
   abstract get receiveEncoding(): MessageEncoding;
   abstract get maxReceiveBytes(): number;
+  /** Status of a call of which the peer ends in the middle of a message. */
+  get codeOfCutMessage(): number {
+    return Code.INTERNAL;
+  }
 
   override onData(bytes: Uint8Array, start: number, end: number, endStream: boolean): void {
     if (this.#held !== undefined || this.#delivering || (this.state & READING_PAUSED) !== 0) {
@@ -101,7 +105,7 @@ export abstract class GrpcStream extends Http2Stream implements RoomUser {
 
   #processEnd(): void {
     if (this.#reader !== undefined && !this.#reader.empty) {
-      this.failReceiving(Code.INTERNAL, "unexpected EOF");
+      this.failReceiving(this.codeOfCutMessage, "unexpected EOF");
       return;
     }
     this.deliverEnd();

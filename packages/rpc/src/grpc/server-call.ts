@@ -167,6 +167,11 @@ export class ServerCallStream extends GrpcStream implements ServerCall, Expiring
     return this.owner.server.maxReceiveMessageBytes;
   }
 
+  /** As in Go's gRPC, from where clients know these. */
+  override get codeOfCutMessage(): number {
+    return this.head.route!.unary === undefined ? Code.INTERNAL : Code.UNKNOWN;
+  }
+
   setDeadline(atMs: number): void {
     this.deadlineMs = atMs;
     this.#deadline = this.owner.server.deadlines.add(atMs, this);
@@ -194,7 +199,7 @@ export class ServerCallStream extends GrpcStream implements ServerCall, Expiring
     try {
       if (this.head.route!.unary === undefined) this.onHalfClose?.();
       else if (this.receivedMessages === 0) {
-        this.failReceiving(Code.INTERNAL, "unary call without a request message");
+        this.failReceiving(Code.UNKNOWN, "EOF");
       }
     } catch (error) {
       this.failWith(error);

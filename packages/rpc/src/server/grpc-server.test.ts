@@ -160,16 +160,22 @@ const refusals: {
     want: { "grpc-status": "13", "grpc-message": "grpc: failed to decompress the received message" },
   },
   {
-    name: "a message that ends too early is INTERNAL",
+    name: "a message of a unary call that ends too early is UNKNOWN",
     fields: request(ECHO),
+    body: raw.grpcMessage(new Uint8Array(20)).subarray(0, 15),
+    want: { "grpc-status": "2", "grpc-message": "unexpected EOF" },
+  },
+  {
+    name: "a message of a stream that ends too early is INTERNAL",
+    fields: request("/test.Service/Stream"),
     body: raw.grpcMessage(new Uint8Array(20)).subarray(0, 15),
     want: { "grpc-status": "13", "grpc-message": "unexpected EOF" },
   },
   {
-    name: "a unary call without a message is INTERNAL",
+    name: "a unary call without a message is UNKNOWN",
     fields: request(ECHO),
     body: new Uint8Array(0),
-    want: { "grpc-status": "13", "grpc-message": "unary call without a request message" },
+    want: { "grpc-status": "2", "grpc-message": "EOF" },
   },
   {
     name: "a handler that throws fails its call with UNKNOWN",
@@ -510,7 +516,7 @@ test("every method counts its calls, messages and statuses as they pass", () => 
     [echo.started, echo.receivedMessages, echo.sentMessages, echo.receivedBytes, echo.sentBytes],
     [2, 1, 1, 4, 4],
   );
-  assert.deepEqual([echo.handled[Code.OK], echo.handled[Code.INTERNAL]], [1, 1]);
+  assert.deepEqual([echo.handled[Code.OK], echo.handled[Code.UNKNOWN]], [1, 1]);
   const stream = server.routes.get(STREAM)!.stats;
   assert.deepEqual([stream.started, stream.receivedMessages, stream.sentMessages], [1, 2, 2]);
 });

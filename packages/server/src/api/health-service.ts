@@ -18,11 +18,12 @@ export function addHealthService(services: Services): void {
     else call.reply(encode(HealthCheckResponseSchema, { status: ServingStatus.SERVING }));
   });
 
-  services.addStream("/grpc.health.v1.Health/Watch", (call) => {
-    call.onMessage = (message) => {
+  services.addServerStream(
+    "/grpc.health.v1.Health/Watch",
+    (message) => decode(HealthCheckRequestSchema, message),
+    ({ service }, call) => {
       // The status never changes while the member lives: one answer, and then the stream stays open.
-      const { service } = decode(HealthCheckRequestSchema, message);
       call.send(encode(HealthCheckResponseSchema, { status: status(service) }));
-    };
-  });
+    },
+  );
 }

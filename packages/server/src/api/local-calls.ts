@@ -245,7 +245,7 @@ class LocalCall implements ServerCall {
   #deliverEnd(): void {
     if (this.#unary === undefined) this.#guard(() => this.onHalfClose?.());
     else if (this.receivedMessages === 0) {
-      this.#endWith(Code.INTERNAL, "unary call without a request message", "failed");
+      this.#endWith(Code.UNKNOWN, "EOF", "failed");
     }
   }
 

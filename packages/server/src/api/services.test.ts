@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { encode } from "@quorate/wire";
+import { decode, encode } from "@quorate/wire";
 import { RangeRequestSchema } from "@quorate/wire/etcdserverpb";
-import { Code, FAILURES } from "../errors.ts";
+import { Code, FAILURES, RequestError } from "../errors.ts";
 import { ClusterHarness, LOCAL_ID, testMember } from "./cluster-context.testing.ts";
 import { localCalls } from "./local-calls.ts";
 import { Services } from "./services.ts";
@@ -107,4 +107,53 @@ test("nothing is served before the cluster has a version", () => {
     fail: (_code: number, text: string) => ended.push(text),
   } as unknown as Parameters<NonNullable<ReturnType<typeof services.unary.get>>>[1]);
   assert.deepEqual(ended, [FAILURES.NOT_CAPABLE[1]]);
+});
+
+test("a method that answers with a stream takes one request", () => {
+  const cluster = new ClusterHarness([testMember(Number(LOCAL_ID))]);
+  cluster.membership.applyVersion("3.7.0");
+  const services = new Services(cluster.context);
+  const path = "/test.Service/Stream";
+  const begun: number[] = [];
+  services.addServerStream(
+    path,
+    (message) => decode(RangeRequestSchema, message),
+    ({ limit }, call) => {
+      begun.push(Number(limit));
+      if (limit === 9n) throw new RequestError("COMPACTED");
+      if (limit === 1n) call.end();
+    },
+  );
+  const defects: unknown[] = [];
+  const calls = localCalls(services, cluster.clock, 1_000, (error) => defects.push(error));
+  const outcome = (...messages: readonly Uint8Array[]) => {
+    let status = "open";
+    const call = calls.start(path, new Map(), Number.POSITIVE_INFINITY, {
+      onMessage: () => {},
+      onParts: () => {},
+      onPauseReading: () => {},
+      onResumeReading: () => {},
+      onEnd: (code, text) => {
+        status = `${code} ${text}`;
+      },
+    });
+    for (const message of messages) call.send(message);
+    call.halfClose();
+    return [status, begun.splice(0)];
+  };
+  const request = (limit: bigint) => encode(RangeRequestSchema, { limit });
+  const violation = "13 cardinality violation: received";
+  const kind = "for non-client-streaming RPC";
+  assert.deepEqual(outcome(request(1n)), ["0 ", [1]]);
+  assert.deepEqual(outcome(), [`${violation} no request message from non-client-streaming RPC`, []]);
+  assert.deepEqual(outcome(request(2n), request(1n)), [
+    `${violation} multiple request messages ${kind}`,
+    [2],
+  ]);
+  assert.deepEqual(outcome(Uint8Array.of(0x0a, 0xff)), [
+    "13 grpc: failed to unmarshal the received message: proto: cannot parse invalid wire-format data",
+    [],
+  ]);
+  assert.deepEqual(outcome(request(9n)), [FAILURES.COMPACTED.join(" "), [9]]);
+  assert.deepEqual(defects, [], "what clients send is no defect");
 });

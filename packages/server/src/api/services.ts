@@ -1,6 +1,6 @@
 import { GrpcError, type ServerCall } from "@quorate/rpc";
 import { decodeRangeRequest } from "@quorate/wire/hot";
-import { Code, FAILURES, type FailureCode, statusOf } from "../errors.ts";
+import { Code, decodingText, FAILURES, type FailureCode, statusOf } from "../errors.ts";
 import type { ApiContext } from "./context.ts";
 
 const STATUS_PATH = "/etcdserverpb.Maintenance/Status";
@@ -48,6 +48,33 @@ export class Services {
     });
   }
 
+  /**
+   * A method that takes one request and answers with a stream. What `handle` throws becomes the call's status; a second
+   * request, or none, fails the call.
+   */
+  addServerStream<Request>(
+    path: string,
+    decode: (message: Uint8Array) => Request,
+    handle: (request: Request, call: ServerCall) => void,
+  ): void {
+    this.addStream(path, (call) => {
+      let hasRequest = false;
+      call.onMessage = (message) => {
+        if (hasRequest) throw new GrpcError(Code.INTERNAL, SEVERAL_REQUESTS);
+        hasRequest = true;
+        try {
+          // It is borrowed, and what is decoded of it may be views on it.
+          handle(requestOfStream(decode, message.slice()), call);
+        } catch (error) {
+          failCall(call, error);
+        }
+      };
+      call.onHalfClose = () => {
+        if (!hasRequest) throw new GrpcError(Code.INTERNAL, NO_REQUEST);
+      };
+    });
+  }
+
   /** A streaming method of any kind. */
   addStream(path: string, handle: StreamHandler): void {
     const context = this.#context;
@@ -69,6 +96,24 @@ export class Services {
   }
 }
 
+const NO_REQUEST = "cardinality violation: received no request message from non-client-streaming RPC";
+const SEVERAL_REQUESTS =
+  "cardinality violation: received multiple request messages for non-client-streaming RPC";
+
+/** A request that has come on a stream; throws the status that clients are told when it is none. */
+export function requestOfStream<Request>(
+  decode: (message: Uint8Array) => Request,
+  message: Uint8Array,
+): Request {
+  try {
+    return decode(message);
+  } catch (error) {
+    if (!isWireError(error)) throw error;
+    const text = `grpc: failed to unmarshal the received message: ${decodingText(error)}`;
+    throw new GrpcError(Code.INTERNAL, text);
+  }
+}
+
 /** Ends a call with the status of `error`. One that no client is told of is a defect of ours: it is reported (`failWith`). */
 export function failCall(call: ServerCall, error: unknown): void {
   if (call.ended) return;
@@ -78,8 +123,9 @@ export function failCall(call: ServerCall, error: unknown): void {
 }
 
 function statusOfRequest(error: unknown): readonly [code: number, message: string] | undefined {
+  if (error instanceof GrpcError) return [error.code, error.details];
   if (!isWireError(error)) return statusOf(error);
-  return [Code.INTERNAL, `grpc: error unmarshalling request: ${(error as Error).message}`];
+  return [Code.INTERNAL, `grpc: error unmarshalling request: ${decodingText(error)}`];
 }
 
 function refuse(call: ServerCall, failure: FailureCode): void {
@@ -125,5 +171,5 @@ function isUtf8(latin1: string): boolean {
 }
 
 function isWireError(error: unknown): boolean {
-  return error instanceof Error && (error.name === "WireError" || error.name === "FieldError");
+  return error instanceof Error && error.name === "WireError";
 }

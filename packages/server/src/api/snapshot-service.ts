@@ -10,20 +10,13 @@ const BLOB_BYTES = 32 << 10;
 
 /** `Maintenance.Snapshot`: the database as a bbolt file, then the SHA-256 of it. Any member answers for itself. */
 export function addSnapshotService(services: Services, context: ApiContext): void {
-  services.addStream("/etcdserverpb.Maintenance/Snapshot", (call) => {
-    let started = false;
-    call.onMessage = (message) => {
-      if (started) return;
-      started = true;
-      try {
-        decode(SnapshotRequestSchema, message);
-      } catch (error) {
-        failCall(call, error);
-        return;
-      }
+  services.addServerStream(
+    "/etcdserverpb.Maintenance/Snapshot",
+    (message) => decode(SnapshotRequestSchema, message),
+    (_request, call) => {
       new SnapshotStream(context, call).run().catch((error: unknown) => failCall(call, error));
-    };
-  });
+    },
+  );
 }
 
 class SnapshotStream {

@@ -1,4 +1,5 @@
 import { decodeWatchRequest } from "@quorate/wire/hot";
+import { decodingText } from "../errors.ts";
 import type { Timer } from "../seams/clock.ts";
 import { Fifo } from "./fifo.ts";
 import type { WatchHub } from "./hub.ts";
@@ -203,8 +204,7 @@ export class WatchStream {
     try {
       request = decodeWatchRequest(bytes);
     } catch (error) {
-      const text = error instanceof Error ? error.message : String(error);
-      this.fail(INTERNAL, `grpc: failed to unmarshal the received message: ${text}`);
+      this.fail(INTERNAL, `grpc: failed to unmarshal the received message: ${decodingText(error)}`);
       return;
     }
     if (request.kind === 1) this.create(request.create);

@@ -572,7 +572,7 @@ function decodeNestedMessage(
   noData: Uint8Array,
   depth: number,
 ): RaftMessage {
-  if (depth > MAX_RESPONSE_DEPTH) throw new WireError("messages nested too deeply");
+  if (depth > MAX_RESPONSE_DEPTH) throw new WireError("messages nested too deeply", "depth");
   let type = 0;
   let to = 0n;
   let from = 0n;

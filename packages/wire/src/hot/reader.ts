@@ -188,7 +188,7 @@ export function readString(buf: Uint8Array, pos: number, end: number): string {
   try {
     return utf8.decode(bytes);
   } catch {
-    throw new WireError("string is not valid UTF-8");
+    throw new WireError("string is not valid UTF-8", "text");
   }
 }
 
@@ -224,7 +224,7 @@ function skipGroup(buf: Uint8Array, start: number, end: number, fieldNumber: num
     const tag = readTag(buf, pos, end);
     pos = cursor;
     if ((tag & 7) === 3) {
-      if (open.length >= MAX_GROUP_DEPTH) throw new WireError("groups nested too deeply");
+      if (open.length >= MAX_GROUP_DEPTH) throw new WireError("groups nested too deeply", "depth");
       open.push(tag >>> 3);
     } else if ((tag & 7) === 4) {
       if (open.pop() !== tag >>> 3) throw new WireError("end of a group that was not begun");

@@ -76,7 +76,7 @@ export function decodeTxnRequest(buf: Uint8Array, start = 0, end: number = buf.l
 }
 
 function decodeTxn(buf: Uint8Array, start: number, end: number, depth: number): TxnRequest {
-  if (depth > MAX_TXN_DEPTH) throw new WireError("transactions nested too deeply");
+  if (depth > MAX_TXN_DEPTH) throw new WireError("transactions nested too deeply", "depth");
   const compare: Compare[] = [];
   const success: RequestOp[] = [];
   const failure: RequestOp[] = [];

@@ -1,35 +1,20 @@
 import type { ServerCall } from "@quorate/rpc";
-import {
-  decodeRangeRequest,
-  encodeRangeResponse,
-  encodeRangeStreamResponse,
-  type RangeRequest,
-} from "@quorate/wire/hot";
+import { encodeRangeResponse, encodeRangeStreamResponse, type RangeRequest } from "@quorate/wire/hot";
 import type { RangeChunk } from "../../mvcc/store.ts";
 import { checkRangeStream } from "../../mvcc/txn/check.ts";
 import { type ApiContext, headerBytes } from "../context.ts";
 import { failCall } from "../services.ts";
 
 /** `KV.RangeStream`: a range in chunks of bounded size, read as the client takes them. */
-export function handleRangeStream(context: ApiContext, call: ServerCall): void {
-  let started = false;
-  call.onMessage = (message) => {
-    if (started) return;
-    started = true;
-    try {
-      const request = decodeRangeRequest(message.slice());
-      checkRangeStream(request);
-      if (request.serializable) new RangeStream(context, request, call).pump();
-      else {
-        context.consensus.read({
-          ready: () => new RangeStream(context, request, call).pump(),
-          fail: (error) => failCall(call, error),
-        });
-      }
-    } catch (error) {
-      failCall(call, error);
-    }
-  };
+export function handleRangeStream(context: ApiContext, request: RangeRequest, call: ServerCall): void {
+  checkRangeStream(request);
+  if (request.serializable) new RangeStream(context, request, call).pump();
+  else {
+    context.consensus.read({
+      ready: () => new RangeStream(context, request, call).pump(),
+      fail: (error) => failCall(call, error),
+    });
+  }
 }
 
 class RangeStream {

@@ -1,3 +1,4 @@
+import { decodeRangeRequest } from "@quorate/wire/hot";
 import type { ApiContext } from "../context.ts";
 import type { Services } from "../services.ts";
 import { handleCompact } from "./compact.ts";
@@ -16,5 +17,7 @@ export function addKvService(services: Services, context: ApiContext): void {
     handleDeleteRange(context, message, call),
   );
   services.addAsync("/etcdserverpb.KV/Compact", (message) => handleCompact(context, message));
-  services.addStream("/etcdserverpb.KV/RangeStream", (call) => handleRangeStream(context, call));
+  services.addServerStream("/etcdserverpb.KV/RangeStream", decodeRangeRequest, (request, call) =>
+    handleRangeStream(context, request, call),
+  );
 }

@@ -181,7 +181,7 @@ test("what is no request ends the stream", () => {
   const { call } = setUp();
   call.waiting.push(Uint8Array.of(0xff));
   call.deliver();
-  assert.match(call.outcome ?? "", /unmarshalling/);
+  assert.match(call.outcome ?? "", /failed to unmarshal/);
 });
 
 test("with hasleader the stream ends when there has been no leader for three election timeouts", () => {

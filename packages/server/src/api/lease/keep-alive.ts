@@ -3,7 +3,7 @@ import { decodeLeaseId, encodeLeaseTtl } from "@quorate/wire/hot";
 import { FAILURES } from "../../errors.ts";
 import type { LeaderMonitor } from "../../watch/leader-monitor.ts";
 import { type ApiContext, headerBytes } from "../context.ts";
-import { failCall } from "../services.ts";
+import { failCall, requestOfStream } from "../services.ts";
 import type { LeaderQuestions } from "./ask-leader.ts";
 import { Cancellation } from "./cancellation.ts";
 import { renewLease } from "./renew.ts";
@@ -40,7 +40,7 @@ export class KeepAliveStream {
   #serve(message: Uint8Array): void {
     const context = this.#context;
     try {
-      const id = decodeLeaseId(message);
+      const id = requestOfStream(decodeLeaseId, message);
       // Taken before the renewal, so that the revision is not above the moment of it.
       const header = headerBytes(context, context.store.currentRevision);
       const renewed = renewLease(context, this.#questions, id, this.#cancellation);
