@@ -46,9 +46,9 @@ for (const { text, want } of refused) {
 
 test("what has no effect is warned about, what is set by its stage is not", () => {
   const warnings: string[] = [];
-  parseFeatureGates("SetMemberLocalAddr=true,TxnModeWriteWithSharedBuffer=true", warnings);
+  parseFeatureGates("StopGRPCServiceOnDefrag=true,TxnModeWriteWithSharedBuffer=true", warnings);
   assert.equal(warnings.length, 1);
-  assert.match(warnings[0]!, /SetMemberLocalAddr/);
+  assert.match(warnings[0]!, /StopGRPCServiceOnDefrag/);
   const checkpoints: string[] = [];
   parseFeatureGates("LeaseCheckpoint=true", checkpoints);
   assert.equal(checkpoints.length, 1);

@@ -20,7 +20,7 @@ const GATES = {
   LeaseCheckpoint: gate("ALPHA"),
   LeaseCheckpointPersist: gate("ALPHA"),
   PriorityRequest: gate("ALPHA"),
-  SetMemberLocalAddr: gate("ALPHA", false),
+  SetMemberLocalAddr: gate("ALPHA"),
   StopGRPCServiceOnDefrag: gate("ALPHA", false),
   TxnModeWriteWithSharedBuffer: gate("BETA", false),
 } as const satisfies Record<string, Gate>;

@@ -4,6 +4,7 @@ import { ConfigError } from "./errors.ts";
 import { type FeatureGates, parseFeatureGates } from "./feature-gates.ts";
 import { FlagReader } from "./flag-reader.ts";
 import { FLAGS } from "./flag-table.ts";
+import { memberLocalAddress } from "./member-local-address.ts";
 import { type ParsedFlags, urlProblem } from "./parse-flags.ts";
 import { peerTls } from "./peer-tls.ts";
 import type { TlsSettings } from "./tls-settings.ts";
@@ -50,6 +51,8 @@ export interface ServerConfig {
   readonly clientTls: TlsSettings | undefined;
   /** undefined when nothing is configured: https peers are then verified against the system's roots. */
   readonly peerTls: TlsSettings | undefined;
+  /** The IP address that connections to other members come from; undefined: what the system chooses. */
+  readonly peerLocalAddress: string | undefined;
   /** A peer connection without a byte for so long is dropped. */
   readonly peerReadTimeoutMs: number;
   /** A peer connection that takes no byte for so long is dropped. */
@@ -170,6 +173,9 @@ export function makeServerConfig(parsed: ParsedFlags): ServerConfig {
     enableGateway: read.boolean("enable-grpc-gateway"),
     clientTls: clientTls(read, dataDir, warnings),
     peerTls: peerTls(read, dataDir, warnings),
+    peerLocalAddress: features.SetMemberLocalAddr
+      ? memberLocalAddress(advertisePeerUrls, warnings)
+      : undefined,
     peerReadTimeoutMs: Math.max(read.number("raft-read-timeout"), MIN_PEER_TIMEOUT_MS),
     peerWriteTimeoutMs: Math.max(read.number("raft-write-timeout"), MIN_PEER_TIMEOUT_MS),
     corsOrigins: read.list("cors"),

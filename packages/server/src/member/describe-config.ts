@@ -22,6 +22,7 @@ export function describeConfig(config: ServerConfig): Record<string, unknown> {
     "max-snapshots": config.maxSnapshotFiles,
     "initial-advertise-peer-urls": config.initialAdvertisePeerUrls,
     "listen-peer-urls": config.listenPeerUrls,
+    "local-address": config.peerLocalAddress ?? "",
     "advertise-client-urls": config.advertiseClientUrls,
     "listen-client-urls": config.listenClientUrls,
     cors: config.corsOrigins,

@@ -131,7 +131,7 @@ export class Member implements AsyncDisposable {
     const [clock, random, disk, log] = [realClock, realRandom, this.#disk, this.#log];
     const { peerTls } = config;
     const certificates = peerTls && new Certificates(peerTls, "peer", clock, log);
-    const dialer = new PeerDialer(certificates);
+    const dialer = new PeerDialer(certificates, config.peerLocalAddress);
     const peerRequests = createPeerRequests({ dialer, clock, random });
     this.#peerRequests = peerRequests;
     const onFatal = (error: Error) => this.#life?.fail(error);

@@ -12,10 +12,15 @@ const HANDSHAKE_TIMEOUT_MS = 10_000;
 /** Opens connections to other members, plain or TLS as the URL says. */
 export class PeerDialer {
   readonly #certificates: Certificates | undefined;
+  readonly #from: Pick<net.TcpNetConnectOpts, "localAddress" | "family">;
 
-  /** Without certificates an https peer is verified against the system's roots. */
-  constructor(certificates: Certificates | undefined) {
+  /**
+   * Without certificates an https peer is verified against the system's roots. With `localAddress`, an IP address,
+   * connections come from there, and names are looked up in its family.
+   */
+  constructor(certificates: Certificates | undefined, localAddress?: string) {
     this.#certificates = certificates;
+    this.#from = localAddress === undefined ? {} : { localAddress, family: net.isIP(localAddress) };
   }
 
   /**
@@ -24,7 +29,9 @@ export class PeerDialer {
    */
   async dial(address: PeerAddress, timeoutMs: number, signal?: AbortSignal): Promise<net.Socket> {
     const plain = net.connect(
-      address.path === undefined ? { host: address.host, port: address.port } : { path: address.path },
+      address.path === undefined
+        ? { host: address.host, port: address.port, ...this.#from }
+        : { path: address.path },
     );
     plain.setNoDelay(true);
     plain.setKeepAlive(true, TCP_KEEPALIVE_MS);

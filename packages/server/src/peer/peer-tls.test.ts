@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
+import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import net from "node:net";
 import path from "node:path";
 import test, { type TestContext } from "node:test";
 import tls from "node:tls";
 import type { TlsSettings } from "../config/tls-settings.ts";
-import { matchesAddress, type NameResolver } from "../tls/client-address.ts";
+import { addressObjection, type NameResolver } from "../tls/client-address.ts";
 import { revokedSerials } from "../tls/revocation.ts";
 import {
   certificatesOf,
@@ -16,6 +17,7 @@ import {
   writeTls,
 } from "../tls/testing.ts";
 import { PeerDialer } from "./dialer.ts";
+import { parsePeerUrl } from "./peer-address.ts";
 import type { PeerResponse } from "./peer-requests.ts";
 import { startMember, type TestMember, testRequests, until } from "./testing.ts";
 
@@ -345,20 +347,65 @@ const resolver: NameResolver = {
   addressesOf: async (name) => (name === "m8.example" ? ["10.0.0.8", "10.0.0.9"] : []),
 };
 const addressCases = [
-  { names: [], from: "10.0.0.1", matches: true },
-  { names: ["10.0.0.1"], from: "10.0.0.1", matches: true },
-  { names: ["10.0.0.1"], from: "::ffff:10.0.0.1", matches: true },
-  { names: ["10.0.0.1"], from: "10.0.0.2", matches: false },
-  { names: ["10.0.0.1", "m8.example"], from: "10.0.0.9", matches: true },
-  { names: ["m8.example"], from: "10.0.0.7", matches: false },
-  { names: ["m7.deep.example"], from: "10.0.0.7", matches: true },
-  { names: ["*.example"], from: "10.0.0.7", matches: true },
-  { names: ["*.other"], from: "10.0.0.7", matches: false },
-  { names: ["*.m8.example"], from: "10.0.0.8", matches: false },
+  { names: [], from: "10.0.0.1", objection: undefined },
+  { names: ["10.0.0.1"], from: "10.0.0.1", objection: undefined },
+  { names: ["10.0.0.1"], from: "::ffff:10.0.0.1", objection: undefined },
+  {
+    names: ["10.0.0.1"],
+    from: "10.0.0.2",
+    objection: "x509: certificate is valid for 10.0.0.1, not 10.0.0.2",
+  },
+  {
+    names: ["10.0.0.1", "::1"],
+    from: "::ffff:10.0.0.2",
+    objection: "x509: certificate is valid for 10.0.0.1, ::1, not 10.0.0.2",
+  },
+  { names: ["10.0.0.1", "m8.example"], from: "10.0.0.9", objection: undefined },
+  {
+    names: ["10.0.0.1", "m8.example"],
+    from: "10.0.0.7",
+    objection: 'tls: "10.0.0.7" does not match any of DNSNames ["m8.example"]',
+  },
+  {
+    names: ["m8.example"],
+    from: "10.0.0.7",
+    objection: 'tls: "10.0.0.7" does not match any of DNSNames ["m8.example"]',
+  },
+  { names: ["m7.deep.example"], from: "10.0.0.7", objection: undefined },
+  { names: ["*.example"], from: "10.0.0.7", objection: undefined },
+  {
+    names: ["*.other", "another"],
+    from: "10.0.0.7",
+    objection: 'tls: "10.0.0.7" does not match any of DNSNames ["*.other" "another"]',
+  },
+  {
+    names: ["*.m8.example"],
+    from: "10.0.0.8",
+    objection: 'tls: "10.0.0.8" does not match any of DNSNames ["*.m8.example"]',
+  },
 ];
-for (const { names, from, matches } of addressCases) {
-  test(`a certificate for [${names}] is ${matches ? "" : "not "}good from ${from}`, async () => {
+for (const { names, from, objection } of addressCases) {
+  test(`a certificate for [${names}] is ${objection === undefined ? "" : "not "}good from ${from}`, async () => {
     const leaf = new X509Certificate(member({ names }).certPem);
-    assert.equal(await matchesAddress(leaf, from, resolver), matches);
+    assert.equal(await addressObjection(leaf, from, resolver), objection);
   });
 }
+
+test("connections to other members come from the address that is configured", async (t) => {
+  const remotes: (string | undefined)[] = [];
+  const listener = net.createServer((socket) => {
+    remotes.push(socket.remoteAddress);
+    socket.destroy();
+  });
+  await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));
+  t.after(() => listener.close());
+  const { port } = listener.address() as net.AddressInfo;
+  for (const host of ["127.0.0.1", "localhost"]) {
+    const socket = await new PeerDialer(undefined, "127.0.0.9").dial(
+      parsePeerUrl(`http://${host}:${port}`),
+      5_000,
+    );
+    await once(socket, "close");
+  }
+  assert.deepEqual(remotes, ["127.0.0.9", "127.0.0.9"]);
+});

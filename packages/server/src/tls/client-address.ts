@@ -1,5 +1,6 @@
 import type { X509Certificate } from "node:crypto";
 import dns from "node:dns/promises";
+import net from "node:net";
 
 /** How names and addresses are looked up; a failed look-up is an empty list. */
 export interface NameResolver {
@@ -17,25 +18,32 @@ export const systemResolver: NameResolver = {
 };
 
 /**
- * Whether who comes from `remoteAddress` may present `leaf`: a certificate that names addresses or hosts is good only
- * from there. One without any is good from everywhere.
+ * Why who comes from `remoteAddress` may not present `leaf`, in etcd's words; undefined if they may: a certificate that
+ * names addresses or hosts is good only from there, one without any from everywhere.
  */
-export async function matchesAddress(
+export async function addressObjection(
   leaf: X509Certificate,
   remoteAddress: string,
   resolver: NameResolver,
-): Promise<boolean> {
-  const { dnsNames, hasAddresses } = alternativeNames(leaf.subjectAltName);
-  if (dnsNames.length === 0 && !hasAddresses) return true;
+): Promise<string | undefined> {
+  const { dnsNames, addresses } = alternativeNames(leaf.subjectAltName);
+  if (dnsNames.length === 0 && addresses.length === 0) return undefined;
   const address = remoteAddress.replace(/^::ffff:(?=\d+\.)/i, "");
-  if (hasAddresses && leaf.checkIP(address) !== undefined) return true;
-  if (dnsNames.length === 0) return false;
-  const remoteNames = (await resolver.namesOf(address)).map((name) => name.replace(/\.$/, ""));
-  if (remoteNames.some((name) => dnsNames.some((pattern) => isNamedBy(pattern, name)))) return true;
-  for (const name of dnsNames) {
-    if (!name.startsWith("*.") && (await resolver.addressesOf(name)).includes(address)) return true;
+  if (addresses.length > 0 && leaf.checkIP(address) !== undefined) return undefined;
+  if (dnsNames.length === 0) {
+    return `x509: certificate is valid for ${addresses.map(shortForm).join(", ")}, not ${address}`;
   }
-  return false;
+  const remoteNames = (await resolver.namesOf(address)).map((name) => name.replace(/\.$/, ""));
+  if (remoteNames.some((name) => dnsNames.some((pattern) => isNamedBy(pattern, name)))) return undefined;
+  for (const name of dnsNames) {
+    if (!name.startsWith("*.") && (await resolver.addressesOf(name)).includes(address)) return undefined;
+  }
+  const names = dnsNames.map((name) => JSON.stringify(name)).join(" ");
+  return `tls: "${address}" does not match any of DNSNames [${names}]`;
+}
+
+function shortForm(address: string): string {
+  return net.isIPv6(address) ? new net.SocketAddress({ address, family: "ipv6" }).address : address;
 }
 
 /** A wildcard covers any depth here. */
@@ -44,12 +52,12 @@ function isNamedBy(pattern: string, name: string): boolean {
 }
 
 /** From the runtime's text form, in which values that could be mistaken for several ones are quoted. */
-function alternativeNames(text = ""): { readonly dnsNames: string[]; readonly hasAddresses: boolean } {
+function alternativeNames(text = ""): { readonly dnsNames: string[]; readonly addresses: string[] } {
   const dnsNames: string[] = [];
-  let hasAddresses = false;
+  const addresses: string[] = [];
   for (const [, kind, value] of text.matchAll(/(?:^|, )([^:,"]+):("(?:[^"\\]|\\.)*"|[^,]*)/g)) {
-    if (kind === "IP Address") hasAddresses = true;
+    if (kind === "IP Address") addresses.push(value!);
     if (kind === "DNS") dnsNames.push(value!.startsWith('"') ? (JSON.parse(value!) as string) : value!);
   }
-  return { dnsNames, hasAddresses };
+  return { dnsNames, addresses };
 }

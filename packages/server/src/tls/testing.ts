@@ -123,6 +123,7 @@ function basicConstraints(isCa: boolean, pathLength: number | undefined): Buffer
 
 function alternativeName(name: string): Buffer {
   if (isIP(name) === 4) return element(0x87, Buffer.from(name.split(".").map(Number)));
+  if (name === "::1") return element(0x87, Buffer.from([...new Array(15).fill(0), 1]));
   return element(0x82, Buffer.from(name));
 }
 

@@ -4,7 +4,7 @@ import { remoteAddress } from "@quorate/rpc";
 import type { Logger } from "../telemetry/logger.ts";
 import { hasAllowedName } from "./allowed-names.ts";
 import type { Certificates, TlsSide } from "./certificates.ts";
-import { matchesAddress, type NameResolver, systemResolver } from "./client-address.ts";
+import { addressObjection, type NameResolver, systemResolver } from "./client-address.ts";
 import { serialsOf } from "./revocation.ts";
 
 const HANDSHAKE_TIMEOUT_MS = 10_000;
@@ -105,8 +105,7 @@ export class TlsAcceptor {
     }
     const { remoteAddress } = socket;
     if (!settings.verifyClientAddress || remoteAddress === undefined) return undefined;
-    if (await matchesAddress(leaf, remoteAddress, this.#resolver)) return undefined;
-    return `${remoteAddress} does not match any of the certificate's names (${leaf.subjectAltName})`;
+    return addressObjection(leaf, remoteAddress, this.#resolver);
   }
 
   #reject(socket: net.Socket, remote: string, error: string, level: "debug" | "warn"): void {
