@@ -224,3 +224,21 @@ test("how the cluster may change is configurable", () => {
   );
   assert.deepEqual(other.warnings, []);
 });
+
+test("flags that a later release will not have are accepted with a warning, whatever their value", () => {
+  const { warnings, maxSnapshotFiles } = configOf(["--max-snapshots=5", "--v2-deprecation", "gone"]);
+  assert.equal(maxSnapshotFiles, 5);
+  assert.deepEqual(warnings, [
+    "--max-snapshots is deprecated in 3.6 and will be decommissioned in 3.8.",
+    "--v2-deprecation is deprecated and scheduled for removal in v3.8. The default value is enforced, ignoring user input.",
+  ]);
+  assert.deepEqual(configOf([]).warnings, []);
+});
+
+test("a database is defragmented at the start from so many MiB on", () => {
+  assert.equal(configOf([]).defragmentAtStartBytes, 0);
+  assert.equal(
+    configOf(["--bootstrap-defrag-threshold-megabytes=3"]).defragmentAtStartBytes,
+    3 * 1024 * 1024,
+  );
+});

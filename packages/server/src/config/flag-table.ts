@@ -319,7 +319,6 @@ export const FLAG_SECTIONS: readonly FlagSection[] = [
         "uint",
         "0",
         "Defragment at start when this much would be freed.",
-        "inert",
       ),
       flag("max-learners", "int", "1", "Learners allowed in the cluster; equal on all members."),
       flag("unsafe-no-fsync", "bool", "false", "Disable fsync. Unsafe: acknowledged writes can be lost."),

@@ -71,6 +71,8 @@ export interface ServerConfig {
   readonly corruptCheckMs: number;
   /** Period of the leader's comparison of compaction hashes, with feature gate `CompactHashCheck`. */
   readonly compactHashCheckMs: number;
+  /** A database of which so much is not in use is defragmented before the member serves; 0 is never. */
+  readonly defragmentAtStartBytes: number;
   readonly unsafeNoFsync: boolean;
   /** Start from existing data as the only member. */
   readonly forceNewCluster: boolean;
@@ -191,11 +193,21 @@ export function makeServerConfig(parsed: ParsedFlags): ServerConfig {
     features,
     corruptCheckMs: read.number("corrupt-check-time"),
     compactHashCheckMs,
+    defragmentAtStartBytes: read.number("bootstrap-defrag-threshold-megabytes") * 2 ** 20,
     unsafeNoFsync: read.boolean("unsafe-no-fsync"),
     forceNewCluster: read.boolean("force-new-cluster"),
     warnings: Object.freeze(warnings),
   });
 }
+
+/** What is said of flags that a later release will not have, whatever their value. */
+const DEPRECATED: ReadonlyMap<string, string> = new Map([
+  ["max-snapshots", "--max-snapshots is deprecated in 3.6 and will be decommissioned in 3.8."],
+  [
+    "v2-deprecation",
+    "--v2-deprecation is deprecated and scheduled for removal in v3.8. The default value is enforced, ignoring user input.",
+  ],
+]);
 
 /** Refuses flags whose missing effect would be unsafe; returns a warning for each that merely has none. */
 function checkSupport(parsed: ParsedFlags, read: FlagReader): string[] {
@@ -204,6 +216,11 @@ function checkSupport(parsed: ParsedFlags, read: FlagReader): string[] {
   );
   for (const name of parsed.explicit) {
     const definition = FLAGS.get(name)!;
+    const deprecation = DEPRECATED.get(name);
+    if (deprecation !== undefined) {
+      warnings.push(deprecation);
+      continue;
+    }
     if (definition.support === "supported" || !read.isSet(name)) continue;
     if (definition.support === "refused") {
       throw new ConfigError(`--${name} is not supported by this release; start without it`);

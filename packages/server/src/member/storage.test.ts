@@ -346,3 +346,25 @@ test("a received database outlives starts that do not believe its snapshot yet, 
   assert.equal(await machine.disk.exists(RECEIVED), false);
   await close(believing);
 });
+
+test("a database is defragmented at the start when as much of it is free as is asked for", async () => {
+  const freeBytes = 100_000;
+  for (const [threshold, expected] of [
+    [0, "as it was"],
+    [freeBytes + 10_000, "as it was"],
+    [freeBytes, "defragmented"],
+  ] as const) {
+    const machine = new Machine();
+    const backend = new MemoryBackend({ clock: realClock, flushMs: 0 });
+    machine.databases.set(`${DATA}/member/snap/db`, backend);
+    backend.putRevision(2, 0, false, Buffer.alloc(freeBytes));
+    backend.commit();
+    backend.deleteRevision(2, 0, false);
+    const { sizeBytes } = backend;
+    const storage = await machine.start({ defragmentAtStartBytes: threshold });
+    assert.equal(storage.backend, backend);
+    const found = backend.sizeBytes === backend.sizeInUseBytes ? "defragmented" : "as it was";
+    assert.equal(found, expected, `of ${sizeBytes} bytes ${backend.sizeInUseBytes} are in use`);
+    await close(storage);
+  }
+});

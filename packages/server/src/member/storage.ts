@@ -14,6 +14,7 @@ import { findStart, type LogStart } from "../wal/snapshot-records.ts";
 import type { HardState, WalSnapshot } from "../wal/types.ts";
 import { Wal, type WalOptions } from "../wal/wal.ts";
 import { WalLock } from "../wal/wal-lock.ts";
+import { defragmentAtStart } from "./defragment-at-start.ts";
 import { forceNewCluster } from "./force-new-cluster.ts";
 import type { InitialIdentity } from "./joining.ts";
 import type { Databases } from "./surroundings.ts";
@@ -84,6 +85,7 @@ export async function openStorage(options: StorageOptions): Promise<MemberStorag
   const isRestart = start?.hasState === true;
   closeLater(() => backend.close());
   await removeLeftovers(disk, paths.snap, backend.consistentIndex);
+  await defragmentAtStart(backend, config.defragmentAtStartBytes, log);
   const context: OpeningContext = { options, paths, backend, segmentLocks: walLock.segments, closeLater };
   const member = isRestart ? await restart(start, context) : await begin(context);
   opened.move();
