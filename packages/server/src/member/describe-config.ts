@@ -34,8 +34,11 @@ export function describeConfig(config: ServerConfig): Record<string, unknown> {
     "max-request-bytes": config.maxRequestBytes,
     "max-concurrent-streams": config.maxConcurrentStreams,
     "pre-vote": config.preVote,
+    "initial-corrupt-check": config.features.InitialCorruptCheck,
     "corrupt-check-time-interval": seconds(config.corruptCheckMs),
     "compact-check-time-interval": seconds(config.compactHashCheckMs),
+    // The old store is neither read nor kept: whatever the flag says, this is what etcd 3.7 does as well.
+    "v2-deprecation": "write-only",
     "downgrade-check-interval": seconds(config.downgradeCheckMs),
     "max-learners": config.maxLearners,
   };
