@@ -182,7 +182,11 @@ describe("proposals", () => {
   });
 
   test("an empty batch is nothing", () => {
-    new LoneMember({}).node.proposeBatch([]);
+    const { node } = new LoneMember({ voters: [1] }).become(StateType.StateLeader);
+    const last = node.raft.log.lastIndex();
+    assert.equal(node.proposeBatch([]), 0);
+    assert.equal(node.raft.log.lastIndex(), last);
+    assert.equal(node.hasReady(), false);
   });
 
   test("delivered twice by the network become two entries, and do not share one", () => {
