@@ -9,10 +9,10 @@ import { type ClusterMember, decodeMemberList } from "../cluster/member-json.ts"
 import { peerUrlsDiffer, type ResolveHost } from "../cluster/peer-urls.ts";
 import { isCompatibleWithCluster } from "../cluster/version-negotiation.ts";
 import { ConfigError } from "../config/errors.ts";
+import { fetchDowngradeEnabled, fetchVersions } from "../duties/peer-versions.ts";
 import type { PeerRequests } from "../peer/peer-requests.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import { createHostResolver } from "./host-resolver.ts";
-import { fetchDowngradeEnabled, fetchVersions } from "./peer-versions.ts";
 
 export interface JoiningSettings extends InitialCluster {
   readonly initialClusterState: "new" | "existing";

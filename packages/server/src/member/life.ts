@@ -1,9 +1,11 @@
 import { createServices } from "../api/register.ts";
 import type { ServerConfig } from "../config/server-config.ts";
 import { initialCheck } from "../corruption/initial-check.ts";
+import { ClusterDuties } from "../duties/cluster-duties.ts";
+import { publish } from "../duties/publish.ts";
 import type { Timer } from "../seams/clock.ts";
+import { refuseUnsupportedState } from "../snapshot/unsupported-state.ts";
 import { LeaderMonitor } from "../watch/leader-monitor.ts";
-import { ClusterDuties } from "./cluster-duties.ts";
 import { hastenElection } from "./first-election.ts";
 import { findIdentity } from "./joining.ts";
 import {
@@ -13,10 +15,8 @@ import {
   type MemberParts,
   requestTimeoutMs,
 } from "./parts.ts";
-import { publish } from "./publish.ts";
 import { type MemberStorage, openStorage } from "./storage.ts";
 import type { Surroundings } from "./surroundings.ts";
-import { refuseUnsupportedState } from "./unsupported-state.ts";
 
 /** So long the others may take to learn that a member that leaves has agreed to it. */
 const REMOVAL_DELAY_MS = 1_000;

@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
 import { LmdbBackend } from "../backend/lmdb-backend.ts";
+import { Member } from "../member/member.ts";
 import { realClock } from "../seams/real-clock.ts";
-import { Member } from "./member.ts";
 
 const dataDir = mkdtempSync(path.join(tmpdir(), "quorate-unsupported-test-"));
 after(() => rmSync(dataDir, { recursive: true, force: true }));

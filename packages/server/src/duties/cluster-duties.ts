@@ -1,8 +1,8 @@
 import type { ApiContext } from "../api/context.ts";
 import { transferOnStop } from "../api/leadership.ts";
 import { CorruptionMonitor } from "../corruption/monitor.ts";
+import type { LogCompaction } from "../snapshot/log-compaction.ts";
 import { ClusterVersionMonitor } from "./cluster-version.ts";
-import type { LogCompaction } from "./log-compaction.ts";
 
 /** An election, an unanswered question of the leader's and the way through the log fit in. */
 const VERSION_WAIT_MS = 5_000;
