@@ -21,11 +21,13 @@ const DEATH_TIMEOUT_MS = 30_000;
 
 /** Passed by a member that is so far behind that it is sent a snapshot. */
 const ON_A_SNAPSHOT = [
+  "snapDBRenameBeforeDirSync",
   "raftBeforeSaveSnap",
   "raftAfterSaveSnap",
   "raftBeforeApplySnap",
   "raftAfterApplySnap",
   "applyBeforeOpenSnapshot",
+  "applyAfterOpenSnapshot",
   "raftAfterWALRelease",
 ];
 

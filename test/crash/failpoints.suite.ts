@@ -32,6 +32,7 @@ const FAILPOINTS: readonly Failpoint[] = [
   { name: "afterWritebackBuf" },
   { name: "commitBeforePreCommitHook" },
   { name: "commitAfterPreCommitHook" },
+  { name: "compactAfterAcquiredBatchTxLock", trigger: "compact" },
   { name: "compactBeforeCommitBatch", trigger: "compact" },
   { name: "compactAfterCommitBatch", trigger: "compact" },
   { name: "compactBeforeCommitScheduledCompact", trigger: "compact" },

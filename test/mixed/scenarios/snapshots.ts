@@ -37,7 +37,7 @@ async function missTheLog(arena: Arena, leader: MemberProcess, away: MemberProce
 /** In the present life of its process. */
 async function gotSnapshot(member: MemberProcess): Promise<boolean> {
   const count = await snapshotsReceived(member);
-  return count === undefined ? says(member, "installed a snapshot") : count > 0;
+  return count === undefined ? says(member, "applied snapshot") : count > 0;
 }
 
 async function joinBySnapshot(arena: Arena, leader: MemberProcess, program: Program): Promise<MemberProcess> {

@@ -11,8 +11,12 @@ export const FAILPOINT_NAMES = [
   "raftBeforeApplySnap",
   "raftAfterApplySnap",
   "raftAfterWALRelease",
-  // Before a received database becomes the state, and before a change of the members takes effect.
+  // After a received database has its name and before that is durable; what `return("text")` gives makes that fail.
+  "snapDBRenameBeforeDirSync",
+  "snapDBDirSyncError",
+  // Before and while a received database becomes the state, and before a change of the members takes effect.
   "applyBeforeOpenSnapshot",
+  "applyAfterOpenSnapshot",
   "beforeApplyOneConfChange",
   // Around a commit of the backend and the start of its next transaction.
   "beforeCommit",
@@ -24,6 +28,7 @@ export const FAILPOINT_NAMES = [
   "commitBeforePreCommitHook",
   "commitAfterPreCommitHook",
   // Around the steps of a compaction.
+  "compactAfterAcquiredBatchTxLock",
   "compactBeforeCommitBatch",
   "compactAfterCommitBatch",
   "compactBeforeCommitScheduledCompact",
@@ -31,6 +36,8 @@ export const FAILPOINT_NAMES = [
   "compactBeforeSetFinishedCompact",
   "compactAfterSetFinishedCompact",
   "beforeSendWatchResponse",
+  // Before a lease is renewed that is there.
+  "beforeCheckpointInLeaseRenew",
   "defragBeforeCopy",
   // What `return("text")` gives is the error with which the file of the copy cannot be opened, or be written.
   "defragOpenFileError",

@@ -25,6 +25,7 @@ export interface CompactionSettings {
 export type CompactionFailpoint =
   | "compactBeforeCommitScheduledCompact"
   | "compactAfterCommitScheduledCompact"
+  | "compactAfterAcquiredBatchTxLock"
   | "compactBeforeCommitBatch"
   | "compactAfterCommitBatch"
   | "compactBeforeSetFinishedCompact"
@@ -165,6 +166,7 @@ export class Compactor {
       let finished = false;
       await this.#locked(async () => {
         checkWanted();
+        await this.#failpoints?.hit("compactAfterAcquiredBatchTxLock");
         finished = await pass.batch(this.#settings.batchLimit, checkWanted);
         if (finished) {
           await this.#failpoints?.hit("compactBeforeSetFinishedCompact");

@@ -527,8 +527,10 @@ test("a failpoint stands at each edge of a compaction", async () => {
   assert.deepEqual(hit, [
     "compactBeforeCommitScheduledCompact",
     "compactAfterCommitScheduledCompact",
+    "compactAfterAcquiredBatchTxLock",
     "compactBeforeCommitBatch",
     "compactAfterCommitBatch",
+    "compactAfterAcquiredBatchTxLock",
     "compactBeforeSetFinishedCompact",
     "compactBeforeCommitBatch",
     "compactAfterCommitBatch",

@@ -1,3 +1,4 @@
+import { failpoints } from "../failpoints/index.ts";
 import type { Disk, DiskFile } from "../seams/disk.ts";
 
 const SUFFIX = ".snap.db";
@@ -41,6 +42,9 @@ export async function saveReceivedDatabase(
     if (fault !== undefined)
       throw new Error(`the database received with snapshot ${index} is of no use: ${fault}`);
     await disk.rename(temporaryPath, receivedDatabasePath(directory, index));
+    await failpoints?.hit("snapDBRenameBeforeDirSync");
+    const failure = await failpoints?.hit("snapDBDirSyncError");
+    if (failure !== undefined) throw new Error(`${failure}`);
     await disk.syncDirectory(directory);
   } catch (error) {
     // The first failure is the one to report; a start removes what could not be removed now.

@@ -49,6 +49,8 @@ export class SnapshotInstaller {
       `the database of snapshot ${index} reflects that entry (it says ${received.consistentIndex})`,
     );
     refuseUnsupportedState(received);
+    log.info("applySnapshot: opened snapshot backend", { index });
+    await failpoints?.hit("applyAfterOpenSnapshot");
     const leases = this.#options.newLessor(received);
     await leases.restore(received);
     await store.replace(
@@ -60,7 +62,7 @@ export class SnapshotInstaller {
     alarms.restore();
     membership.restore();
     watches().storeReplaced();
-    log.info("installed a snapshot", {
+    log.info("applied snapshot", {
       index,
       "current-revision": store.currentRevision,
       tookMs: Math.round(clock.nowMs() - startedMs),

@@ -4,7 +4,7 @@ import type { World } from "./world.ts";
 
 /** What tells whether a run met what it should meet. */
 const COUNTED = new Set([
-  "installed a snapshot",
+  "applied snapshot",
   "Recovering from snapshot backend",
   "restarting a member",
   "leadership changed",
@@ -16,7 +16,7 @@ const TELLING: ReadonlyMap<string, Moment> = new Map([
   ["finished defragmentation", "maintenance"],
   ["finished scheduled compaction", "maintenance"],
   ["saved snapshot to disk", "maintenance"],
-  ["installed a snapshot", "snapshot-install"],
+  ["applied snapshot", "snapshot-install"],
   ["Recovering from snapshot backend", "start"],
   ["applied a configuration change to the membership", "membership"],
   ["bootstrapping a new member", "start"],

@@ -1,5 +1,6 @@
 import { decodeLeaseKeepAliveResponse, encodeLeaseId } from "@quorate/wire/hot";
 import { RequestError } from "../../errors.ts";
+import { failpoints } from "../../failpoints/index.ts";
 import { LeaseError } from "../../lease/errors.ts";
 import type { Lessor } from "../../lease/lessor.ts";
 import type { PeerResponse } from "../../peer/peer-requests.ts";
@@ -67,11 +68,17 @@ async function renewHere(context: ApiContext, id: bigint): Promise<Renewal> {
 
 function renewAtLessor(lessor: Lessor, id: bigint): Renewal | Promise<Renewal> {
   try {
-    const renewed = lessor.renew(id);
+    const renewed = failpoints === undefined ? lessor.renew(id) : renewAfterFailpoint(lessor, id);
     return typeof renewed === "number" ? renewed : renewed.catch(outcomeOf);
   } catch (error) {
     return outcomeOf(error);
   }
+}
+
+/** Only in processes with failpoints. */
+async function renewAfterFailpoint(lessor: Lessor, id: bigint): Promise<number> {
+  if (lessor.has(id)) await failpoints?.hit("beforeCheckpointInLeaseRenew");
+  return lessor.renew(id);
 }
 
 function outcomeOf(error: unknown): Renewal {

@@ -64,7 +64,7 @@ async function receive(
   } catch (error) {
     const { message: reason } = error as Error;
     transfers.failures++;
-    log.error("failed to receive a snapshot", { ...facts, error: reason });
+    log.error("failed to save incoming database snapshot", { ...facts, error: reason });
     answerError(response, 500, `failed to save KV snapshot (${reason})`);
   } finally {
     transfers.inflight--;
