@@ -1,10 +1,9 @@
-import { encode } from "@quorate/wire";
-import { LeaseLeasesResponseSchema } from "@quorate/wire/etcdserverpb";
 import type { LeaderMonitor } from "../watch/leader-monitor.ts";
-import { type ApiContext, headerFields } from "./context.ts";
+import type { ApiContext } from "./context.ts";
 import { LeaderQuestions } from "./lease/ask-leader.ts";
 import { handleLeaseGrant } from "./lease/grant.ts";
 import { KeepAliveStream } from "./lease/keep-alive.ts";
+import { handleLeaseLeases } from "./lease/leases.ts";
 import { handleLeaseRevoke } from "./lease/revoke.ts";
 import { handleLeaseTimeToLive } from "./lease/time-to-live.ts";
 import type { Services } from "./services.ts";
@@ -21,14 +20,7 @@ export function addLeaseService(services: Services, context: ApiContext, leaderM
   services.addAsync("/etcdserverpb.Lease/LeaseTimeToLive", (message, call) =>
     handleLeaseTimeToLive(context, questions, message, call),
   );
-  services.addAsync("/etcdserverpb.Lease/LeaseLeases", async () => {
-    // What this member knows, even without a leader.
-    const ids = await context.lessor.leases();
-    return encode(LeaseLeasesResponseSchema, {
-      header: headerFields(context),
-      leases: ids.map((ID) => ({ ID })),
-    });
-  });
+  services.addUnary("/etcdserverpb.Lease/LeaseLeases", (_message, call) => handleLeaseLeases(context, call));
   services.addStream("/etcdserverpb.Lease/LeaseKeepAlive", (call) => {
     new KeepAliveStream(context, questions, call).start(leaderMonitor);
   });

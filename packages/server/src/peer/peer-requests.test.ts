@@ -2,6 +2,10 @@ import assert from "node:assert/strict";
 import http from "node:http";
 import net, { type AddressInfo } from "node:net";
 import test, { type TestContext } from "node:test";
+import { realClock } from "../seams/real-clock.ts";
+import { realRandom } from "../seams/real-random.ts";
+import { PeerDialer } from "./dialer.ts";
+import { createPeerRequests } from "./peer-requests.ts";
 import { testRequests } from "./testing.ts";
 
 async function listen(t: TestContext, server: net.Server): Promise<string> {
@@ -71,6 +75,26 @@ test("connections are used again", async (t) => {
   for (let i = 0; i < 5; i++)
     await requests.send(url, { method: "POST", path: "/leases", timeoutMs: 5_000, body: "" });
   assert.equal(connections, 1);
+});
+
+test("a large answer is put together in slices", async (t) => {
+  const sent = Buffer.alloc(5 * 2 ** 20, "an answer of some megabytes, ");
+  const url = await serve(t, (_, res) => void res.end(sent));
+  let turns = 0;
+  const clock = {
+    ...realClock,
+    // Only the bytes count, not how long they take.
+    nowMs: () => 0,
+    soon: (callback: () => void) => {
+      turns += 1;
+      setImmediate(callback);
+    },
+  };
+  const requests = createPeerRequests({ dialer: new PeerDialer(undefined), clock, random: realRandom });
+  t.after(() => requests.close());
+  const ask = { method: "GET", path: "/", timeoutMs: 20_000, maxResponseBytes: 2 ** 23 } as const;
+  assert.ok((await requests.send(url, ask)).body.equals(sent));
+  assert.ok(turns >= 4, `${turns} turns`);
 });
 
 test("an answer that is too large, comes too late, is cut off or never comes is an error", async (t) => {

@@ -1,6 +1,7 @@
 import http from "node:http";
 import type { Clock } from "../seams/clock.ts";
 import type { Random } from "../seams/random.ts";
+import { Slices } from "../slices.ts";
 import { DialTurns } from "./dial-turns.ts";
 import { PeerAgent, type PeerDialer, peerRequestOptions } from "./dialer.ts";
 
@@ -36,6 +37,8 @@ export interface PeerRequests {
 }
 
 const DEFAULT_MAX_RESPONSE_BYTES = 2 ** 20;
+/** Answers of so many bytes are put together at once. */
+const SMALL_BYTES = 2 ** 16;
 const MAX_RESPONSE_HEADER_BYTES = 64 * 2 ** 10;
 const MAX_IDLE_CONNECTIONS = 16;
 /** The request's own limit counts; this one bounds what a request that gave up leaves behind. */
@@ -60,11 +63,13 @@ class HttpPeerRequests implements PeerRequests {
   /** Of the URLs at which nobody answered the last time. */
   readonly #failing = new Map<string, DialTurns>();
   readonly #options: PeerRequestsOptions;
+  readonly #joining: Slices;
   #closed = false;
 
   constructor(options: PeerRequestsOptions) {
     this.#options = options;
-    const { dialer } = options;
+    const { dialer, clock } = options;
+    this.#joining = new Slices(clock);
     this.#agent = new PeerAgent(dialer, {
       dialTimeoutMs: DIAL_TIMEOUT_MS,
       maxIdleConnections: MAX_IDLE_CONNECTIONS,
@@ -110,6 +115,18 @@ class HttpPeerRequests implements PeerRequests {
     });
     sent.end(body);
     return sent;
+  }
+
+  /** One piece of memory of an answer that may be too large to be copied in one turn. */
+  async #join(chunks: readonly Buffer[], bytes: number): Promise<Buffer> {
+    const body = Buffer.allocUnsafeSlow(bytes);
+    let at = 0;
+    for (const chunk of chunks) {
+      body.set(chunk, at);
+      at += chunk.length;
+      if (this.#joining.spend(chunk.length)) await this.#joining.next();
+    }
+    return body;
   }
 
   #failed(baseUrl: string, startedMs: number): void {
@@ -165,11 +182,10 @@ class HttpPeerRequests implements PeerRequests {
         });
         response.on("end", () => {
           finish();
-          resolve({
-            status: response.statusCode ?? 0,
-            headers: joinHeaders(response),
-            body: Buffer.concat(chunks),
-          });
+          const { statusCode: status = 0 } = response;
+          const headers = joinHeaders(response);
+          if (bytes <= SMALL_BYTES) resolve({ status, headers, body: Buffer.concat(chunks) });
+          else this.#join(chunks, bytes).then((body) => resolve({ status, headers, body }), reject);
         });
       });
     });

@@ -11,6 +11,7 @@ import {
   LeaseGrantResponseSchema,
   LeaseKeepAliveRequestSchema,
   LeaseKeepAliveResponseSchema,
+  LeaseLeasesResponseSchema,
   LeaseRevokeResponseSchema,
   LeaseTimeToLiveResponseSchema,
   type Compare as LibraryCompare,
@@ -712,12 +713,74 @@ suite("responses are what the library reads", () => {
         const end = hot.writeLeaseKeys(written, middle, keys, keys.length >>> 1, keys.length);
         assert.equal(end, written.length);
         assert.deepEqual(written, Buffer.from(whole));
+        const headSize = hot.leaseInternalHeadSize(written.length);
+        const internal = Buffer.concat([new Uint8Array(headSize), written]);
+        hot.writeLeaseInternalHead(internal, written.length);
         assert.deepEqual(
-          Buffer.from(hot.encodeLeaseInternalResponse(written)),
+          internal,
           Buffer.from(
             encode(LeaseInternalResponseSchema, { LeaseTimeToLiveResponse: { header, TTL, keys } }),
           ),
         );
+      }),
+    ));
+  test("LeaseInternalResponse is read a few fields at a time, as it is in one piece", () =>
+    fc.assert(
+      fc.property(
+        fc.array(
+          fc.record({
+            header: anyHeader,
+            ID: anyInt64,
+            TTL: anyInt64,
+            grantedTTL: anyInt64,
+            keys: fc.array(fc.uint8Array({ maxLength: 20 })),
+          }),
+          { maxLength: 2 },
+        ),
+        fc.integer({ min: 1, max: 5 }),
+        fc.nat(10),
+        (inner, fields, cut) => {
+          const parts = inner.map((each) =>
+            encode(LeaseInternalResponseSchema, { LeaseTimeToLiveResponse: each }),
+          );
+          const unknown = Buffer.from("120361626320017a00", "hex");
+          const whole = Buffer.concat([...parts, unknown]);
+          for (const message of [whole, whole.subarray(0, Math.max(0, whole.length - cut))]) {
+            const read = () => {
+              const reader = new hot.LeaseInternalReader(message);
+              while (reader.read(fields));
+              return reader.status;
+            };
+            const wanted = () => {
+              const response = decode(LeaseInternalResponseSchema, message).LeaseTimeToLiveResponse;
+              if (response === undefined) return undefined;
+              const { ID, TTL, grantedTTL, keys } = response;
+              return {
+                id: ID,
+                ttlSeconds: TTL,
+                grantedTtlSeconds: grantedTTL,
+                keys: keys.map((key) => Buffer.from(key)),
+              };
+            };
+            assert.deepEqual(
+              outcomeOf(() => withBuffers(read())),
+              outcomeOf(wanted),
+            );
+          }
+        },
+      ),
+    ));
+  test("LeaseLeasesResponse in parts", () =>
+    fc.assert(
+      fc.property(anyHeader, fc.array(anyInt64), fc.nat(5), (header, ids, from) => {
+        const first = Math.min(from, ids.length);
+        const parts = [
+          encode(LeaseLeasesResponseSchema, { header }),
+          hot.encodeLeaseIds(ids, 0, first),
+          hot.encodeLeaseIds(ids, first, ids.length),
+        ];
+        const whole = encode(LeaseLeasesResponseSchema, { header, leases: ids.map((ID) => ({ ID })) });
+        assert.deepEqual(Buffer.concat(parts), Buffer.from(whole));
       }),
     ));
   test("TxnResponse", () =>
@@ -826,3 +889,15 @@ suite("nothing that a client sends takes more than its own size", () => {
     assert.deepEqual(hot.decodeTxnRequest(Buffer.concat([length, op])).success.length, 1);
   });
 });
+
+function outcomeOf(run: () => unknown): unknown {
+  try {
+    return run();
+  } catch {
+    return "failed";
+  }
+}
+
+function withBuffers(status: hot.LeaseStatusMessage | undefined): unknown {
+  return status && { ...status, keys: status.keys.map((key) => Buffer.from(key)) };
+}

@@ -2,6 +2,7 @@
 export * from "./internal-request.ts";
 export * from "./key-value.ts";
 export * from "./lease.ts";
+export { LeaseInternalReader, type LeaseStatusMessage } from "./lease-status.ts";
 export {
   decodeConfState,
   decodeEntry,

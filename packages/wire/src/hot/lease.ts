@@ -170,10 +170,33 @@ export function writeLeaseKeys(
   return pos;
 }
 
-/** `leasepb.LeaseInternalResponse` around an encoded `LeaseTimeToLiveResponse`. */
-export function encodeLeaseInternalResponse(timeToLive: Uint8Array): Uint8Array {
-  const out = messageSlab.allocate(1 + bytesSize(timeToLive));
-  out[0] = 0x0a;
-  writeBytes(out, 1, timeToLive);
-  return out;
+/** Bytes of what stands before the `timeToLiveBytes` of a `LeaseTimeToLiveResponse` in a `leasepb.LeaseInternalResponse`. */
+export function leaseInternalHeadSize(timeToLiveBytes: number): number {
+  return 1 + varintSize(timeToLiveBytes);
 }
+
+/** Writes that to the beginning of `out`. */
+export function writeLeaseInternalHead(out: Uint8Array, timeToLiveBytes: number): void {
+  out[0] = 0x0a;
+  writeVarint(out, 1, timeToLiveBytes);
+}
+
+/** The ids `from` up to `to` (exclusive) as the field of a `LeaseLeasesResponse`. */
+export function encodeLeaseIds(ids: readonly bigint[], from: number, to: number): Uint8Array {
+  const out = new Uint8Array(MOST_ID_BYTES * (to - from));
+  let pos = 0;
+  for (let i = from; i < to; i++) {
+    const id = ids[i]!;
+    const size = id === 0n ? 0 : 1 + bigVarintSize(id);
+    out[pos] = 0x12;
+    out[pos + 1] = size;
+    pos += 2;
+    if (size === 0) continue;
+    out[pos] = 0x08;
+    pos = writeBigVarint(out, pos + 1, id);
+  }
+  return out.subarray(0, pos);
+}
+
+/** Two tags, a length and a varint. */
+const MOST_ID_BYTES = 3 + 10;

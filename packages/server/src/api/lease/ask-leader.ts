@@ -15,7 +15,7 @@ export interface Question<Result> {
   readonly maxResponseBytes: number;
   /** Asked when this member leads by now. */
   askHere(): Promise<Result | typeof TRY_AGAIN>;
-  read(response: PeerResponse): Result | typeof TRY_AGAIN;
+  read(response: PeerResponse): Result | typeof TRY_AGAIN | Promise<Result | typeof TRY_AGAIN>;
 }
 
 const PAUSE_BETWEEN_ROUNDS_MS = 50;
@@ -59,7 +59,7 @@ export class LeaderQuestions {
       const request = { leader: leader.id, url, path, body, headers: HEADERS, deadlineMs, maxResponseBytes };
       const response = await this.#requests.send(request, cancellation);
       if (cancellation.canceled) throw new RequestError("CANCELED");
-      const result = response === undefined ? TRY_AGAIN : question.read(response);
+      const result = response === undefined ? TRY_AGAIN : await question.read(response);
       if (result !== TRY_AGAIN) return result;
       if (this.#context.consensus.leader !== leader.id) break;
     }

@@ -1,14 +1,14 @@
 import type { ServerCall } from "@quorate/rpc";
 import { decode, encode } from "@quorate/wire";
 import { LeaseTimeToLiveRequestSchema, LeaseTimeToLiveResponseSchema } from "@quorate/wire/etcdserverpb";
-import { LeaseInternalRequestSchema, LeaseInternalResponseSchema } from "@quorate/wire/leasepb";
+import { LeaseInternalRequestSchema } from "@quorate/wire/leasepb";
 import { RequestError } from "../../errors.ts";
 import type { PeerResponse } from "../../peer/peer-requests.ts";
 import { type ApiContext, headerFields } from "../context.ts";
 import { type LeaderQuestions, TRY_AGAIN } from "./ask-leader.ts";
 import { Cancellation } from "./cancellation.ts";
 import { isCaughtUp } from "./leadership.ts";
-import { withKeysSteps } from "./lease-keys.ts";
+import { readInternalSteps, withKeysSteps } from "./lease-keys.ts";
 
 interface Status {
   readonly ttlSeconds: bigint;
@@ -72,19 +72,22 @@ async function statusAtLeader(
     body: encode(LeaseInternalRequestSchema, { LeaseTimeToLiveRequest: { ID, keys } }),
     maxResponseBytes: MAX_RESPONSE_BYTES,
     askHere: () => statusHere(context, ID, keys),
-    read: (response: PeerResponse) => readStatus(response, ID),
+    read: (response: PeerResponse) => readStatus(context, response, ID),
   };
   return questions.ask(question, cancellation);
 }
 
 /** A 404 means that the lease is gone, whatever its body; anything else that is no status leaves it open. */
-function readStatus({ status, body }: PeerResponse, id: bigint): Status | typeof TRY_AGAIN {
+async function readStatus(
+  context: ApiContext,
+  { status, body }: PeerResponse,
+  id: bigint,
+): Promise<Status | typeof TRY_AGAIN> {
   if (status === 404) return NO_LEASE;
   if (status !== 200) return TRY_AGAIN;
   try {
-    const inner = decode(LeaseInternalResponseSchema, body).LeaseTimeToLiveResponse;
-    if (inner === undefined || inner.ID !== id) return TRY_AGAIN;
-    return { ttlSeconds: inner.TTL, grantedTtlSeconds: inner.grantedTTL, keys: inner.keys };
+    const told = await context.lessor.reading.run(readInternalSteps(body));
+    return told === undefined || told.id !== id ? TRY_AGAIN : told;
   } catch {
     return TRY_AGAIN;
   }

@@ -5,10 +5,9 @@ import {
   LeaseKeepAliveResponseSchema,
   LeaseTimeToLiveResponseSchema,
 } from "@quorate/wire/etcdserverpb";
-import { encodeLeaseInternalResponse } from "@quorate/wire/hot";
 import { LeaseInternalRequestSchema } from "@quorate/wire/leasepb";
 import type { ApiContext } from "../../api/context.ts";
-import { withKeysSteps } from "../../api/lease/lease-keys.ts";
+import { internalWithKeysSteps } from "../../api/lease/lease-keys.ts";
 import { LeaseError } from "../../lease/errors.ts";
 import type { LeaseStatus } from "../../lease/lessor.ts";
 import { answer, answerError, readBody } from "./answers.ts";
@@ -80,8 +79,7 @@ export async function handleLeaseTimeToLive(
     grantedTTL: BigInt(status.grantedTtlSeconds),
   });
   const keys = asked.keys ? await lessor.keysInSlices(asked.ID) : [];
-  const inner = await lessor.reading.run(withKeysSteps(withoutKeys, keys));
-  answerMessage(response, encodeLeaseInternalResponse(inner));
+  answerMessage(response, await lessor.reading.run(internalWithKeysSteps(withoutKeys, keys)));
 }
 
 /** The decoded body, or undefined when the request has been answered. A 405 names no method here. */

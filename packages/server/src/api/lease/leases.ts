@@ -1,0 +1,33 @@
+import type { ServerCall } from "@quorate/rpc";
+import { encode } from "@quorate/wire";
+import { LeaseLeasesResponseSchema } from "@quorate/wire/etcdserverpb";
+import { encodeLeaseIds } from "@quorate/wire/hot";
+import { costOf, type Steps } from "../../slices.ts";
+import { type ApiContext, headerFields } from "../context.ts";
+import { failCall } from "../services.ts";
+
+/** Ids in one part of the answer: about 12 KiB. */
+const STEP = 1024;
+
+/** `Lease.LeaseLeases`: what this member knows, even without a leader. */
+export function handleLeaseLeases(context: ApiContext, call: ServerCall): void {
+  const { lessor } = context;
+  lessor
+    .leases()
+    .then((ids) => {
+      const head = encode(LeaseLeasesResponseSchema, { header: headerFields(context) });
+      return lessor.reading.run(responseSteps(head, ids));
+    })
+    .then((parts) => call.replyInParts(parts, () => {}))
+    .catch((error: unknown) => failCall(call, error));
+}
+
+/** The parts of a `LeaseLeasesResponse` of which `head` is the beginning. */
+export function* responseSteps(head: Uint8Array, ids: readonly bigint[]): Steps<Uint8Array[]> {
+  const parts = [head];
+  for (let i = 0; i < ids.length; i += STEP) {
+    parts.push(encodeLeaseIds(ids, i, Math.min(i + STEP, ids.length)));
+    yield costOf(STEP, 0);
+  }
+  return parts;
+}
