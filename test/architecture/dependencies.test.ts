@@ -20,7 +20,7 @@ const PACKAGES: Record<string, readonly string[]> = {
 const DECIDING = ["consensus", "apply", "mvcc", "watch", "lease", "alarm", "cluster"];
 
 const FORBIDDEN_MODULES =
-  /^node:(fs|net|tls|http|https|http2|dgram|dns|child_process|worker_threads|timers|perf_hooks|os)(\/|$)|^(lmdb|ws|pino|prom-client)$/;
+  /^node:(fs|net|tls|http|https|http2|dgram|dns|child_process|worker_threads|timers|perf_hooks|os)(\/|$)|^(lmdb|pino|prom-client)$/;
 const FORBIDDEN_CALLS =
   /\b(Date\.now|new Date\(|performance\.now|Math\.random|setTimeout|setInterval|setImmediate|randomBytes|randomInt|randomUUID|process\.(env|hrtime))\b/;
 

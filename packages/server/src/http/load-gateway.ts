@@ -6,7 +6,6 @@ import { loadInSlices } from "../telemetry/load-in-slices.ts";
  */
 export function loadGateway(): Promise<void> {
   return loadInSlices([
-    () => import("ws"),
     () => import("@bufbuild/protobuf"),
     () => import("@bufbuild/protobuf/reflect"),
     () => import("@quorate/wire"),

@@ -1,9 +1,8 @@
 import { Buffer } from "node:buffer";
 import { type IncomingMessage, STATUS_CODES } from "node:http";
-import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { type RawData, type WebSocket, WebSocketServer } from "ws";
 import { type GatewayRequest, type GatewayResponse, headerValues } from "./exchange.ts";
+import { acceptance, WebsocketConnection, type WebsocketEvents } from "./websocket-connection.ts";
 
 /** Octets that may wait in the websocket before the gateway is told to wait. */
 const HIGH_WATER_BYTES = 256 * 1024;
@@ -16,20 +15,12 @@ type Serve = (path: string, request: GatewayRequest, response: GatewayResponse) 
  */
 export class WebsocketBridge {
   readonly #serve: Serve;
-  readonly #server: WebSocketServer;
-  readonly #sockets = new Set<WebSocket>();
+  readonly #maxMessageBytes: number;
+  readonly #exchanges = new Set<BridgedExchange>();
 
   constructor(serve: Serve, maxMessageBytes: number) {
     this.#serve = serve;
-    this.#server = new WebSocketServer({
-      noServer: true,
-      clientTracking: false,
-      perMessageDeflate: false,
-      maxPayload: maxMessageBytes,
-    });
-    this.#server.on("headers", (headers, req) => {
-      if (protocolOf(req).startsWith("Bearer")) headers.push("Sec-WebSocket-Protocol: Bearer");
-    });
+    this.#maxMessageBytes = maxMessageBytes;
   }
 
   accept(path: string, req: IncomingMessage, socket: Duplex, head: Buffer): void {
@@ -40,21 +31,17 @@ export class WebsocketBridge {
     }
     // Protocols are not negotiated: the header carries a token, in characters that no protocol's name may have.
     const protocol = protocolOf(req);
-    delete req.headers["sec-websocket-protocol"];
-    // It may have been one of several.
-    req.headers.upgrade = "websocket";
-    this.#server.handleUpgrade(req, socket, head, (client) => {
-      const inner = new BridgedExchange(client, socket);
-      this.#sockets.add(client);
-      client.on("close", () => this.#sockets.delete(client));
-      this.#serve(path, inner.request(req, protocol), inner);
-    });
+    const headers = protocol.startsWith("Bearer") ? ["Sec-WebSocket-Protocol: Bearer"] : [];
+    socket.write(acceptance(req.headers["sec-websocket-key"]!, headers));
+    const exchange = new BridgedExchange(socket, head, this.#maxMessageBytes);
+    this.#exchanges.add(exchange);
+    socket.on("close", () => this.#exchanges.delete(exchange));
+    this.#serve(path, exchange.request(req, protocol), exchange);
   }
 
   /** Ends all connections. */
   close(): void {
-    for (const client of this.#sockets) client.terminate();
-    this.#server.close();
+    for (const exchange of this.#exchanges) exchange.abort();
   }
 }
 
@@ -70,9 +57,8 @@ function refusalOf(req: IncomingMessage): number | undefined {
 }
 
 /** One websocket as a request and its response. */
-class BridgedExchange implements GatewayResponse {
-  readonly #client: WebSocket;
-  readonly #socket: Duplex;
+class BridgedExchange implements GatewayResponse, WebsocketEvents {
+  readonly #connection: WebsocketConnection;
   #onData: ((chunk: Uint8Array) => void) | undefined;
   #onDrain: (() => void) | undefined;
   #onClose: (() => void) | undefined;
@@ -81,14 +67,20 @@ class BridgedExchange implements GatewayResponse {
   #unsentBytes = 0;
   #ended = false;
 
-  constructor(client: WebSocket, socket: Duplex) {
-    this.#client = client;
-    this.#socket = socket;
-    client.on("message", (data) => this.#onData?.(Buffer.concat([bytesOf(data), NEWLINE])));
-    client.on("error", () => client.terminate());
-    client.on("close", () => {
-      if (!this.#ended) this.#onClose?.();
-    });
+  constructor(socket: Duplex, head: Buffer, maxMessageBytes: number) {
+    this.#connection = new WebsocketConnection(socket, head, maxMessageBytes, this);
+  }
+
+  onPiece(bytes: Uint8Array): void {
+    this.#onData?.(bytes);
+  }
+
+  onMessageEnd(): void {
+    this.#onData?.(NEWLINE);
+  }
+
+  onClose(): void {
+    if (!this.#ended) this.#onClose?.();
   }
 
   request(req: IncomingMessage, protocol: string): GatewayRequest {
@@ -100,12 +92,13 @@ class BridgedExchange implements GatewayResponse {
       bodyEnds: false,
       readBody: (onData) => {
         this.#onData = onData;
+        this.#connection.begin();
       },
-      pauseReading: () => this.#client.pause(),
-      resumeReading: () => this.#client.resume(),
+      pauseReading: () => this.#connection.pause(),
+      resumeReading: () => this.#connection.resume(),
       stopReading: () => {
         this.#onData = undefined;
-        this.#client.resume();
+        this.#connection.resume();
       },
     };
   }
@@ -131,48 +124,37 @@ class BridgedExchange implements GatewayResponse {
   end(text = ""): void {
     this.write([Buffer.from(`${text}\n`)]);
     this.#ended = true;
-    if (this.#unsentBytes === 0) this.#closeSocket();
+    if (this.#unsentBytes === 0) this.#connection.finish();
   }
 
   abort(): void {
-    this.#client.terminate();
+    this.#connection.destroy();
   }
 
   listen(onDrain: () => void, onClose: () => void): void {
     this.#onDrain = onDrain;
     this.#onClose = onClose;
-    if (this.#client.readyState >= this.#client.CLOSING) onClose();
+    if (this.#connection.isOver) onClose();
   }
 
   /** A line goes out in as many frames as it is written in. */
   #send(bytes: Uint8Array, fin: boolean): void {
     this.#inLine = !fin;
     this.#unsentBytes += bytes.length;
-    this.#client.send(bytes, { binary: false, fin }, () => this.#sent(bytes.length));
+    this.#connection.sendText(bytes, fin, () => this.#sent(bytes.length));
   }
 
   #sent(bytes: number): void {
     const wasHigh = this.#unsentBytes > HIGH_WATER_BYTES;
     this.#unsentBytes -= bytes;
-    if (this.#ended && this.#unsentBytes === 0) this.#closeSocket();
+    if (this.#ended && this.#unsentBytes === 0) this.#connection.finish();
     else if (wasHigh && this.#unsentBytes <= HIGH_WATER_BYTES) this.#onDrain?.();
-  }
-
-  /** etcd closes the connection without a word. What is on its way still arrives. */
-  #closeSocket(): void {
-    if (this.#socket instanceof Socket) this.#socket.destroySoon();
-    else this.#socket.end(() => this.#socket.destroy());
   }
 }
 
 const TOKEN_COOKIE = "token=";
 const LINE_FEED = 0x0a;
 const NEWLINE = Buffer.of(LINE_FEED);
-
-function bytesOf(data: RawData): Uint8Array {
-  if (Array.isArray(data)) return Buffer.concat(data);
-  return data instanceof ArrayBuffer ? new Uint8Array(data) : data;
-}
 
 /** The inner request has only what browsers cannot set themselves, and the token. */
 function innerHeaders(req: IncomingMessage, protocol: string): string[] {
