@@ -1,25 +1,30 @@
 import type { Duplex } from "node:stream";
 
-/** `isLast`: nothing that was asked later on the connection is still to be answered. */
+/** `isLast`: the client asked for nothing more on the connection. */
 type OnEnd = (isLast: boolean) => void;
 
-/** Who is told that a client will send nothing more: the requests of its connection that are being answered. */
+/** Who is told that a client will send nothing more: the request of its connection that is being answered. */
 export class ClientEnds {
-  readonly #listeners = new WeakMap<Duplex, Set<OnEnd>>();
+  readonly #listeners = new WeakMap<Duplex, OnEnd>();
+  /** Requests that came behind the one that is being answered. */
+  readonly #waiting = new WeakMap<Duplex, number>();
 
+  /** `onEnd` is called at once if the client has ended already. */
   listen(socket: Duplex, onEnd: OnEnd): void {
-    const listeners = this.#listeners.get(socket);
-    if (listeners === undefined) this.#listeners.set(socket, new Set([onEnd]));
-    else listeners.add(onEnd);
+    this.#listeners.set(socket, onEnd);
+    if (socket.readableEnded) this.ended(socket);
   }
 
   forget(socket: Duplex, onEnd: OnEnd): void {
-    this.#listeners.get(socket)?.delete(onEnd);
+    if (this.#listeners.get(socket) === onEnd) this.#listeners.delete(socket);
   }
 
   ended(socket: Duplex): void {
-    const listeners = [...(this.#listeners.get(socket) ?? [])];
-    for (const [i, onEnd] of listeners.entries()) onEnd(i === listeners.length - 1);
+    this.#listeners.get(socket)?.((this.#waiting.get(socket) ?? 0) === 0);
+  }
+
+  countWaiting(socket: Duplex, change: 1 | -1): void {
+    this.#waiting.set(socket, (this.#waiting.get(socket) ?? 0) + change);
   }
 }
 

@@ -191,9 +191,12 @@ for (const { name, sent, answers } of ends) {
     const client = connect();
     client.socket.end(sent);
     const count = answers.filter((answer) => answer !== BAD).length;
-    await begun(count);
+    await begun(1);
     await heardEnd();
-    for (const [i, response] of responses.entries()) response.end(String(i));
+    for (let i = 0; i < count; i++) {
+      await begun(i + 1);
+      responses[i]!.end(String(i));
+    }
     await client.closed;
     assert.deepEqual(answersIn(client.text), answers);
   });
@@ -226,4 +229,56 @@ test("CONNECT is a request like any other", async (t) => {
   const client = connect().send("CONNECT x:1 HTTP/1.1\r\nHost: x:1\r\n\r\n");
   await client.closed;
   assert.match(client.text, /^HTTP\/1\.1 200 .*CONNECT 0$/s);
+});
+
+test("requests that follow each other without waiting are begun one after another, and not read without end", async (t) => {
+  const { connect, responses, begun } = await startSlow(t);
+  const total = 20_000;
+  const client = connect();
+  client.socket.end(REQUEST.repeat(total));
+  await begun(1);
+  const { socket } = responses[0]!.req;
+  // Nothing more is read, whatever the server has time for.
+  let read = -1;
+  for (let still = 0; still < 20; still++) {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    if (socket.bytesRead !== read) still = 0;
+    read = socket.bytesRead;
+  }
+  assert.ok(read <= 2 * 65_536, `${read} of ${total * REQUEST.length} octets were read`);
+  assert.equal(responses.length, 1);
+  let most = 0;
+  for (let i = 0; i < total; i++) {
+    await begun(i + 1);
+    most = Math.max(most, responses.length - i);
+    responses[i]!.end(String(i));
+  }
+  assert.equal(most, 1);
+  await client.closed;
+  const answers = answersIn(client.text);
+  assert.equal(answers.length, total);
+  assert.ok(answers.every((answer, i) => answer === `200 ${i}`));
+});
+
+test("between the requests of one chunk others have their turn", async (t) => {
+  let immediates = 0;
+  const turns: number[] = [];
+  const connect = await start(t, {
+    onRequest: (_, res) => {
+      turns.push(immediates);
+      res.end("x");
+    },
+  });
+  let counting = true;
+  t.after(() => {
+    counting = false;
+  });
+  const count = () => {
+    immediates++;
+    if (counting) setImmediate(count);
+  };
+  count();
+  const client = connect().send(REQUEST.repeat(50));
+  await client.answers(50);
+  assert.equal(new Set(turns).size, 50);
 });

@@ -1,6 +1,7 @@
 import http from "node:http";
 import type { Duplex } from "node:stream";
 import { endsOfClients } from "./client-ends.ts";
+import { inTurn } from "./requests-in-turn.ts";
 
 export interface Http1Options {
   /** Answers a request, of any method. */
@@ -34,7 +35,7 @@ export function createHttp1Server(options: Http1Options): http.Server {
       connectionsCheckingInterval: options.checkIntervalMs ?? 30_000,
       shouldUpgradeCallback: options.upgrades,
     },
-    options.onRequest,
+    inTurn(options.onRequest),
   );
   // A client that has said all it has to say still gets its answers.
   (server as { httpAllowHalfOpen?: boolean }).httpAllowHalfOpen = true;

@@ -55,14 +55,12 @@ export function gatewayResponse(res: ServerResponse): GatewayResponse {
       const { req } = res;
       const { socket } = req;
       const onEnd = (isLast: boolean) => onClientEnd({ bodyIsWhole: req.complete, isLast });
-      endsOfClients.listen(socket, onEnd);
       res.on("drain", onDrain);
       res.on("close", () => {
         endsOfClients.forget(socket, onEnd);
         if (!res.writableFinished) onClose();
       });
-      // It may have ended while the gateway was being loaded.
-      if (socket.readableEnded) onEnd(true);
+      endsOfClients.listen(socket, onEnd);
     },
   };
 }
