@@ -11,8 +11,14 @@ export interface Change {
 
 /** Told of every transaction that changed something, before any later one. */
 export interface ChangeListener {
-  /** Whether anybody would look at changes; when false they are not made and `onChanges` is not called. */
+  /** Asked when a transaction begins: whether anybody would look at its changes. When false they are not made. */
   hasListener(): boolean;
   /** All changes of one main revision, in sub-revision order. The store can be read at `main` already. */
   onChanges(main: number, changes: readonly Change[]): void;
+  /**
+   * In place of `onChanges`, for a transaction with too many changes to be looked at in one turn, or one during whose
+   * pauses somebody began to look: they are in the history of `main`. `lowest` and `highest` are the first and the last
+   * key in question, owned; without `highest` there is no last one.
+   */
+  onManyChanges(main: number, lowest: Uint8Array, highest: Uint8Array | undefined): void;
 }

@@ -13,9 +13,10 @@ export interface HistoryScan {
    */
   readonly position: number;
   /**
-   * Looks at about `maxRecords` more records of the store, or `maxBytes` of them (whole revisions: it looks at more to
-   * finish one, and at one at least), and appends the matching changes to `into` in (main, sub) order. Raises `position`
-   * by at least one.
+   * Looks at about `maxRecords` more records of the store, or `maxBytes` of them, and appends the matching changes to
+   * `into` in (main, sub) order. It looks at more to finish a revision, but at no more than four times as much: then it
+   * stops inside the revision, leaves `position` before it, and goes on there at the next call. It looks at one record at
+   * least, as long as there is one.
    */
   advance(maxRecords: number, maxBytes: number, into: Change[]): void;
   /** Releases what the pass holds. Idempotent. */
@@ -28,6 +29,8 @@ const FEW_KEYS = 64;
 const FEW_RECORDS = 64;
 /** Of each key in a range, so many revisions are listed at a time. */
 const REVISIONS_PER_KEY = 16;
+/** A step looks at so many times as much as it was asked for to finish a revision. */
+const STRETCH = 4;
 
 /** See `MvccStore.openHistory`. */
 export function openHistory(
@@ -39,10 +42,42 @@ export function openHistory(
 ): HistoryScan {
   const end = isFromKey(rangeEnd) ? undefined : rangeEnd;
   const hasFewKeys = rangeEnd.length === 0 || state.index.hasFewEntries(key, end, FEW_KEYS);
-  if (toMain - fromMain > FEW_RECORDS && hasFewKeys) {
-    return new IndexHistory(state, key, rangeEnd, fromMain, toMain);
+  if (!hasFewKeys) return new TableHistory(state, key, rangeEnd, fromMain, toMain);
+  if (toMain - fromMain > FEW_RECORDS) return new IndexHistory(state, key, rangeEnd, fromMain, toMain);
+  return new ShortHistory(state, key, rangeEnd, fromMain, toMain);
+}
+
+/** Reads all records of a few revisions, until one proves to have so many that it is better to ask the index. */
+class ShortHistory implements HistoryScan {
+  readonly #state: StoreState;
+  readonly #key: Uint8Array;
+  readonly #rangeEnd: Uint8Array;
+  readonly #toMain: number;
+  #scan: TableHistory | IndexHistory;
+
+  constructor(state: StoreState, key: Uint8Array, rangeEnd: Uint8Array, fromMain: number, toMain: number) {
+    this.#state = state;
+    this.#key = key;
+    this.#rangeEnd = rangeEnd;
+    this.#toMain = toMain;
+    this.#scan = new TableHistory(state, key, rangeEnd, fromMain, toMain);
   }
-  return new TableHistory(state, key, rangeEnd, fromMain, toMain);
+
+  get position(): number {
+    return this.#scan.position;
+  }
+
+  advance(maxRecords: number, maxBytes: number, into: Change[]): void {
+    const scan = this.#scan;
+    scan.advance(maxRecords, maxBytes, into);
+    if (scan instanceof IndexHistory || !scan.isInside) return;
+    const from = scan.position + 1;
+    this.#scan = new IndexHistory(this.#state, this.#key, this.#rangeEnd, from, this.#toMain, scan.lastSub);
+  }
+
+  close(): void {
+    this.#scan.close();
+  }
 }
 
 /** Reads every record and picks. */
@@ -57,6 +92,13 @@ class TableHistory implements HistoryScan {
   #blocks = new RecordBlocks();
   #recordsLeft = 0;
   #bytesLeft = 0;
+  /** Negative: so much more is looked at to finish a revision. */
+  #fewestRecords = 0;
+  #fewestBytes = 0;
+  #lastMain = -1;
+  lastSub = -1;
+  /** The last step has stopped inside a revision, behind `lastSub`. */
+  isInside = false;
 
   constructor(state: StoreState, key: Uint8Array, rangeEnd: Uint8Array, fromMain: number, toMain: number) {
     this.position = fromMain - 1;
@@ -80,6 +122,9 @@ class TableHistory implements HistoryScan {
     this.#blocks = new RecordBlocks();
     this.#recordsLeft = maxRecords;
     this.#bytesLeft = maxBytes;
+    this.#fewestRecords = maxRecords - STRETCH * maxRecords;
+    this.#fewestBytes = maxBytes - STRETCH * maxBytes;
+    this.isInside = false;
     scan.toMain = this.#toMain;
     scan.visit(Number.MAX_SAFE_INTEGER, this.#visit);
     this.position = scan.toMain;
@@ -94,6 +139,14 @@ class TableHistory implements HistoryScan {
     this.#bytesLeft -= end - start;
     // The step ends with this revision: the record behind it, which may be large, is not even read.
     if (this.#recordsLeft <= 0 || this.#bytesLeft <= 0) this.#scan.toMain = main;
+    // Or inside. Most revisions have one record, and a step that ended behind it would not know that it has no more.
+    const isLong = this.#recordsLeft <= this.#fewestRecords || this.#bytesLeft <= this.#fewestBytes;
+    if (isLong && main === this.#lastMain) {
+      this.#scan.toMain = main - 1;
+      this.isInside = true;
+    }
+    this.#lastMain = main;
+    this.lastSub = sub;
     if (!rangeContains(this.#key, this.#rangeEnd, recordKey(bytes, start, end))) return;
     const view = new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start);
     const record = this.#blocks.copy(view, 16);
@@ -118,14 +171,26 @@ class IndexHistory implements HistoryScan {
   #listed: ListedRevision[] = [];
   #next = 0;
   #listedTo: number;
+  readonly #fromMain: number;
+  readonly #afterSub: number;
 
-  constructor(state: StoreState, key: Uint8Array, rangeEnd: Uint8Array, fromMain: number, toMain: number) {
+  /** Of revision `fromMain`, what comes after `afterSub`. */
+  constructor(
+    state: StoreState,
+    key: Uint8Array,
+    rangeEnd: Uint8Array,
+    fromMain: number,
+    toMain: number,
+    afterSub = -1,
+  ) {
     this.position = fromMain - 1;
     this.#state = state;
     this.#key = key;
     this.#rangeEnd = rangeEnd;
     this.#toMain = toMain;
     this.#listedTo = this.position;
+    this.#fromMain = fromMain;
+    this.#afterSub = afterSub;
   }
 
   advance(maxRecords: number, maxBytes: number, into: Change[]): void {
@@ -140,6 +205,10 @@ class IndexHistory implements HistoryScan {
       const { main, sub, tombstone } = listed[this.#next]!;
       if (main !== last && (recordsLeft <= 0 || bytesLeft <= 0)) {
         this.position = last;
+        return;
+      }
+      if (recordsLeft <= (1 - STRETCH) * maxRecords || bytesLeft <= (1 - STRETCH) * maxBytes) {
+        this.position = main - 1;
         return;
       }
       last = main;
@@ -190,7 +259,7 @@ class IndexHistory implements HistoryScan {
       for (; walk.leaf !== undefined; walk.next()) ask(walk.id());
     }
     this.#listed = revisions
-      .filter(({ main }) => main <= complete)
+      .filter(({ main, sub }) => main <= complete && (main > this.#fromMain || sub > this.#afterSub))
       .sort((a, b) => a.main - b.main || a.sub - b.sub);
     this.#next = 0;
     this.#listedTo = complete;

@@ -7,7 +7,7 @@ import { DEFAULT_SLICE_LIMITS } from "../slices.ts";
 import type { WatchSource } from "../watch/source.ts";
 import { KvError, type KvFailureCode } from "./errors.ts";
 import { RecordList } from "./record-list.ts";
-import type { MvccStore } from "./store.ts";
+import type { ChangeListener, MvccStore } from "./store.ts";
 import {
   ALL,
   bytes,
@@ -491,6 +491,7 @@ test("listeners are told each revision's changes, owned", async () => {
         told.push(`${main}.${sub} ${text(key)} ${deleted ? "deleted" : describe(record)}`);
       }
     },
+    onManyChanges: () => assert.fail("these are few"),
   });
   put(store, "a", "1");
   const txn = store.beginWrite();
@@ -499,6 +500,69 @@ test("listeners are told each revision's changes, owned", async () => {
   txn.end();
   remove(store, "zzz");
   assert.deepEqual(told, ["2.0 a a(2,2,1)=1", "3.0 b b(3,3,1)=2", "3.1 a deleted"]);
+});
+
+/** A listener that writes down what it is told: how many changes, or among which keys they are. */
+function tellingListener(told: string[]): ChangeListener & { looks: boolean } {
+  return {
+    looks: true,
+    hasListener() {
+      return this.looks;
+    },
+    onChanges: (main, changes) => void told.push(`${main}: ${changes.length}`),
+    onManyChanges: (main, lowest, highest) =>
+      void told.push(`${main}: ${text(lowest)} to ${highest === undefined ? "the end" : text(highest)}`),
+  };
+}
+
+test("of many changes, or large ones, a listener is told which keys they are among", async () => {
+  const store = await openStore(memoryBackend());
+  const told: string[] = [];
+  store.setListener(tellingListener(told));
+  const write = (keys: string[], value = "v"): void => {
+    const txn = store.beginWrite();
+    for (const key of keys) txn.put(bytes(key), bytes(value), 0n);
+    txn.end();
+  };
+  const keys = Array.from({ length: 1025 }, (_, i) => `k${2000 - i}`);
+  write(keys.slice(1));
+  write(keys);
+  write([...keys, "z", "a", "m"]);
+  const million = "v".repeat(1_000_000);
+  write(["b", "a"], million);
+  write(["b", "c", "a"], million);
+  write(["d"], "v".repeat(3_000_000));
+  const txn = store.beginWrite();
+  txn.deleteRange(bytes("a"), bytes("l"));
+  txn.end();
+  put(store, "a", "v");
+  assert.deepEqual(told, [
+    "2: 1024",
+    "3: k1000 to k999",
+    "4: a to z",
+    "5: 2",
+    "6: a to c",
+    "7: 1",
+    "8: a to k999",
+    "9: 1",
+  ]);
+});
+
+test("who begins to look while a transaction pauses is told of all of it", async () => {
+  const store = await openStore(memoryBackend());
+  for (let i = 0; i < 2000; i++) put(store, `k${i}`, "v");
+  const told: string[] = [];
+  const listener = tellingListener(told);
+  listener.looks = false;
+  store.setListener(listener);
+  const txn = store.beginWrite();
+  const rest = store.applying.run(txn.hiding(txn.deleteRangeSteps(bytes("k"), bytes("l"))));
+  listener.looks = true;
+  assert.equal(await rest, 2000);
+  txn.end();
+  listener.looks = false;
+  put(store, "a", "v");
+  assert.deepEqual(told, ["2002:  to the end"]);
 });
 
 test("a failure of background work is fatal", async () => {

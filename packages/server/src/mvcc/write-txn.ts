@@ -2,7 +2,7 @@ import { encodeKeyValue, encodeTombstone, type RangeRequest } from "@quorate/wir
 import { assert } from "../assert.ts";
 import type { RecordSink } from "../seams/backend.ts";
 import { inOneGo, type Steps } from "../slices.ts";
-import { successorOf } from "./bytes.ts";
+import { compareBytes, NO_BYTES, successorOf } from "./bytes.ts";
 import type { Change, ChangeListener } from "./change.ts";
 import type { FoundRevision } from "./index/key-index.ts";
 import { isFromKey } from "./key-range.ts";
@@ -11,7 +11,17 @@ import { recordOf, Tally } from "./range-hits.ts";
 import { recordKey } from "./record.ts";
 import type { StoreState } from "./store-state.ts";
 
+/** With more changes, or bytes of them, a transaction tells its listener only which keys they are among. */
+const MANY_CHANGES = 1024;
+const MANY_CHANGE_BYTES = 2 * 1024 * 1024;
+
 const found: FoundRevision = { main: 0, sub: 0 };
+
+/** The first and the last of some keys. */
+interface KeySpan {
+  lowest: Uint8Array;
+  highest: Uint8Array;
+}
 
 /**
  * The changes of one entry: one new main revision if there is any change, sub-revisions in the order of the calls.
@@ -24,7 +34,11 @@ export class WriteTxn {
   #open = false;
   #main = 0;
   #sub = 0;
+  /** Undefined when nobody looked at the beginning, or they have become many. */
   #changes: Change[] | undefined;
+  #changeBytes = 0;
+  /** Of changes that have become many. */
+  #span: KeySpan | undefined;
 
   constructor(state: StoreState, listener: () => ChangeListener | undefined) {
     this.#state = state;
@@ -38,6 +52,7 @@ export class WriteTxn {
     this.#main = this.#state.currentRevision + 1;
     this.#sub = 0;
     this.#changes = this.#listener()?.hasListener() ? [] : undefined;
+    this.#changeBytes = 0;
     return this;
   }
 
@@ -60,6 +75,7 @@ export class WriteTxn {
     counters.puts += 1;
     counters.putBytes += key.length + value.length;
     if (this.#changes !== undefined) this.#addChange(sub, false, record);
+    else if (this.#span !== undefined) widen(this.#span, recordKey(record));
     return wasLeased;
   }
 
@@ -144,12 +160,20 @@ export class WriteTxn {
     if (this.#sub === 0) return state.currentRevision;
     state.currentRevision = this.#main;
     state.counters.txns += 1;
-    const changes = this.#changes;
-    if (changes !== undefined) {
-      this.#changes = undefined;
-      this.#listener()?.onChanges(this.#main, changes);
-    }
+    this.#tellListener();
     return this.#main;
+  }
+
+  #tellListener(): void {
+    const changes = this.#changes;
+    const span = this.#span;
+    this.#changes = undefined;
+    this.#span = undefined;
+    const listener = this.#listener();
+    if (listener === undefined) return;
+    if (changes !== undefined) listener.onChanges(this.#main, changes);
+    else if (span !== undefined) listener.onManyChanges(this.#main, span.lowest, span.highest);
+    else if (listener.hasListener()) listener.onManyChanges(this.#main, NO_BYTES, undefined);
   }
 
   #deleteKey(
@@ -174,11 +198,31 @@ export class WriteTxn {
     counters.deletes += 1;
     if (wasLeased && onDetach !== undefined) onDetach(key);
     if (this.#changes !== undefined) this.#addChange(sub, true, record);
+    else if (this.#span !== undefined) widen(this.#span, recordKey(record));
   }
 
   #addChange(sub: number, deleted: boolean, record: Uint8Array): void {
-    this.#changes!.push({ key: recordKey(record), main: this.#main, sub, deleted, record });
+    const changes = this.#changes!;
+    changes.push({ key: recordKey(record), main: this.#main, sub, deleted, record });
+    this.#changeBytes += record.length;
+    if (changes.length > 1 && (changes.length > MANY_CHANGES || this.#changeBytes > MANY_CHANGE_BYTES)) {
+      this.#changes = undefined;
+      this.#span = spanOf(changes);
+    }
   }
+}
+
+/** Copies: the records that the keys lie in may be large. */
+function spanOf(changes: readonly Change[]): KeySpan {
+  const { key } = changes[0]!;
+  const span: KeySpan = { lowest: key.slice(), highest: key.slice() };
+  for (let i = 1; i < changes.length; i++) widen(span, changes[i]!.key);
+  return span;
+}
+
+function widen(span: KeySpan, key: Uint8Array): void {
+  if (compareBytes(key, span.lowest) < 0) span.lowest = key.slice();
+  else if (compareBytes(key, span.highest) > 0) span.highest = key.slice();
 }
 
 /** The record of a key as of the newest change; borrowed until the next call on the backend. */

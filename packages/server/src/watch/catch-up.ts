@@ -17,7 +17,7 @@ const BATCH_BYTES = 16 * 1024 * 1024;
 /** Watchers whose batch is being put together at the same time. */
 const MAX_JOBS = 4;
 const SLICE_MS = 2;
-/** What a step reads of the store at most, but always a whole revision; the time is looked at after each. */
+/** What a step reads of the store, or up to four times as much to finish a revision; the time is looked at after each. */
 const RECORDS_PER_STEP = 256;
 const BYTES_PER_STEP = 1024 * 1024;
 /** A batch is shared until this much has been encoded for it. */
@@ -37,6 +37,8 @@ interface Job {
   lastRevision: number;
   /** The total of `events`. */
   bytes: number;
+  /** How many of `events` are of revisions before `lastRevision`. */
+  eventsBefore: number;
   /** Undefined as long as the store has not been asked. */
   scan: HistoryScan | undefined;
   /** The last revision `scan` covers. */
@@ -108,6 +110,7 @@ export class CatchUp {
           revisions: 0,
           lastRevision: -1,
           bytes: 0,
+          eventsBefore: 0,
           scan: undefined,
           to: 0,
         });
@@ -126,7 +129,9 @@ export class CatchUp {
     }
     const { currentRevision, compactRevision } = hub.source;
     if (job.next < compactRevision) {
-      // What was read before the compaction is complete and goes out first.
+      // What was read before the compaction is complete, but for a revision in the middle of which it came, and goes
+      // out first.
+      if (job.lastRevision >= job.next) job.events.length = job.eventsBefore;
       if (job.events.length > 0) this.finish(job, job.next);
       else {
         stream.cancelCompacted(watcher, compactRevision);
@@ -150,7 +155,7 @@ export class CatchUp {
       return true;
     }
     job.next = job.scan.position + 1;
-    if (job.bytes >= BATCH_BYTES) {
+    if (job.bytes >= BATCH_BYTES && job.lastRevision < job.next) {
       this.finish(job, job.next);
       return true;
     }
@@ -182,7 +187,9 @@ export class CatchUp {
   private readHistory(job: Job, scan: HistoryScan): number | undefined {
     const { changes } = this;
     changes.length = 0;
-    scan.advance(RECORDS_PER_STEP, Math.min(BYTES_PER_STEP, BATCH_BYTES - job.bytes), changes);
+    const left = BATCH_BYTES - job.bytes;
+    // A full batch is still read to the end of its last revision.
+    scan.advance(RECORDS_PER_STEP, left > 0 ? Math.min(BYTES_PER_STEP, left) : BYTES_PER_STEP, changes);
     let cut: number | undefined;
     for (let i = 0; i < changes.length; i++) {
       const change = changes[i]!;
@@ -202,6 +209,7 @@ export class CatchUp {
       if (job.revisions === BATCH_REVISIONS || job.bytes >= BATCH_BYTES) return false;
       job.revisions += 1;
       job.lastRevision = change.main;
+      job.eventsBefore = job.events.length;
     }
     if (change.deleted ? options.noDelete : options.noPut) return true;
     const bytes = options.prevKv ? event.bytesWithPrevious(this.hub.source) : event.bytes();

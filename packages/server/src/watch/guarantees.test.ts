@@ -8,11 +8,16 @@ import { anyStep, type Follower, Trial } from "./testing/trial.ts";
 const anySteps = fc.array(anyStep, { minLength: 20, maxLength: 120 });
 const anySliceCostMs = fc.constantFrom(0, 1, 3);
 const anyHeldUp = fc.constantFrom(0, 0, 5);
+const FAR = Number.POSITIVE_INFINITY;
+/** Changes of a transaction that are many, and records in a step through history. */
+const anyBounds = fc.constantFrom<[number, number]>([FAR, FAR], [FAR, FAR], [2, 100], [1, 1]);
 
 test("whatever writers, slow readers, compactions and snapshots do, the guarantees of watching hold", () => {
   fc.assert(
-    fc.property(anySteps, anySliceCostMs, anyHeldUp, (steps, sliceCostMs, heldUp) => {
+    fc.property(anySteps, anySliceCostMs, anyHeldUp, anyBounds, (steps, sliceCostMs, heldUp, bounds) => {
       const trial = new Trial(sliceCostMs, heldUp);
+      const [maxChanges, maxStepRecords] = bounds;
+      Object.assign(trial.harness.store, { maxChanges, maxStepRecords });
       for (const step of steps) trial.run(step);
       trial.finish();
     }),

@@ -122,6 +122,27 @@ export class WatchHub {
     else if (this.recent.firstRevision > this.delivered + 1) this.everyoneReadsHistory(main);
   }
 
+  /**
+   * In place of `onChanges`, for a transaction that is too large to be delivered in one turn: who watches a key from
+   * `lowest` to `highest`, or to the end of the key space, reads it from history.
+   */
+  onManyChanges(main: number, lowest: Uint8Array, highest: Uint8Array | undefined): void {
+    // Else older transactions wait for everyone, and would have to be kept beside the hole that this one leaves.
+    if (this.hasBacklog) this.everyoneReadsHistory(main);
+    else {
+      for (const { watchers } of this.index.overlapping(lowest, highest)) {
+        for (const watcher of watchers) {
+          if (watcher.state !== SYNCED || watcher.next > main) continue;
+          watcher.next = main;
+          watcher.stream.fallBehind(watcher);
+          this.catchUp.schedule(watcher.stream);
+        }
+      }
+    }
+    this.recent.reset(main + 1);
+    this.delivered = main;
+  }
+
   /** The store was replaced by a snapshot: watchers keep their positions and read on in the new store. */
   storeReplaced(): void {
     const current = this.source.currentRevision;

@@ -17,7 +17,7 @@ function nameOf(begin: Uint8Array, end: Uint8Array | undefined): string {
   return `${Buffer.from(begin).toString("hex")}-${end === undefined ? "" : Buffer.from(end).toString("hex")}`;
 }
 
-test("stabbing finds what looking at every interval finds", () => {
+test("intervals over a key or a span of keys are those that looking at every interval finds", () => {
   fc.assert(
     fc.property(fc.array(anyStep, { maxLength: 120 }), fc.array(anyKey, { maxLength: 20 }), (steps, keys) => {
       const tree = new IntervalTree<string>();
@@ -44,6 +44,19 @@ test("stabbing finds what looking at every interval finds", () => {
           )
           .map(([name]) => name);
         assert.deepEqual(found.sort(), want.sort());
+      }
+      for (const lowest of keys) {
+        for (const highest of [...keys, undefined]) {
+          if (highest !== undefined && compareKeys(highest, lowest) < 0) continue;
+          const want = [...model]
+            .filter(
+              ([, { begin, end }]) =>
+                (highest === undefined || compareKeys(begin, highest) <= 0) &&
+                (end === undefined || compareKeys(lowest, end) < 0),
+            )
+            .map(([name]) => name);
+          assert.deepEqual(tree.overlapping(lowest, highest).sort(), want.sort());
+        }
       }
     }),
   );

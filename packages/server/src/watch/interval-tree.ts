@@ -48,6 +48,13 @@ export class IntervalTree<T> {
     stab(this.root, key, into);
   }
 
+  /** The values of all intervals with keys from `lowest` to `highest`, in the order of the intervals. */
+  overlapping(lowest: Uint8Array, highest: Uint8Array | undefined): T[] {
+    const into: T[] = [];
+    overlap(this.root, lowest, highest, into);
+    return into;
+  }
+
   private insert(
     node: Node<T> | undefined,
     begin: Uint8Array,
@@ -96,6 +103,21 @@ function stab<T>(node: Node<T> | undefined, key: Uint8Array, into: T[]): void {
     if (node.left !== undefined) stab(node.left, key, into);
     if (compareKeys(node.begin, key) > 0) return;
     if (node.end === undefined || compareKeys(key, node.end) < 0) into.push(node.value);
+    node = node.right;
+  }
+}
+
+function overlap<T>(
+  node: Node<T> | undefined,
+  lowest: Uint8Array,
+  highest: Uint8Array | undefined,
+  into: T[],
+): void {
+  while (node !== undefined) {
+    if (node.maxEnd !== undefined && compareKeys(node.maxEnd, lowest) <= 0) return;
+    overlap(node.left, lowest, highest, into);
+    if (highest !== undefined && compareKeys(node.begin, highest) > 0) return;
+    if (node.end === undefined || compareKeys(lowest, node.end) < 0) into.push(node.value);
     node = node.right;
   }
 }

@@ -17,9 +17,10 @@ export interface HistoryScan {
    */
   readonly position: number;
   /**
-   * Looks at about `maxRecords` more records of the store, or `maxBytes` of them (whole revisions: it looks at more to
-   * finish one, and at one at least), and appends the matching changes to `into` in (main, sub) order. Raises `position`
-   * by at least one.
+   * Looks at about `maxRecords` more records of the store, or `maxBytes` of them, and appends the matching changes to
+   * `into` in (main, sub) order. It looks at more to finish a revision, but at no more than four times as much: then it
+   * stops inside the revision, leaves `position` before it, and goes on there at the next call. It looks at one record at
+   * least, as long as there is one.
    */
   advance(maxRecords: number, maxBytes: number, into: Change[]): void;
   /** Releases what the pass holds. Idempotent. */

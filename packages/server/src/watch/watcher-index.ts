@@ -1,5 +1,5 @@
 import { IntervalTree } from "./interval-tree.ts";
-import { isOpenEnd } from "./key-range.ts";
+import { compareKeys, isOpenEnd } from "./key-range.ts";
 import { WatchedRange, type Watcher } from "./watcher.ts";
 
 /**
@@ -63,6 +63,16 @@ export class WatcherIndex {
       if (range !== undefined) into.push(range);
     }
     if (this.ranges.size > 0) this.ranges.stab(key, into);
+  }
+
+  /** The ranges that hold a key from `lowest` to `highest`, or to the end of the key space, and have watchers. */
+  overlapping(lowest: Uint8Array, highest: Uint8Array | undefined): WatchedRange[] {
+    const ranges = this.ranges.overlapping(lowest, highest);
+    for (const range of this.single.values()) {
+      if (compareKeys(range.key, lowest) < 0) continue;
+      if (highest === undefined || compareKeys(range.key, highest) <= 0) ranges.push(range);
+    }
+    return ranges;
   }
 }
 

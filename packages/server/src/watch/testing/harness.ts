@@ -60,6 +60,7 @@ export class Harness {
       ...options,
     });
     this.store.onChanges = (main, changes) => this.hub.onChanges(main, changes);
+    this.store.onManyChanges = (main, lowest, highest) => this.hub.onManyChanges(main, lowest, highest);
   }
 
   open(authorize?: Authorize): Client {

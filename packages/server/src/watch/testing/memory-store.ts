@@ -1,5 +1,5 @@
 import { decodeKeyValue, encodeKeyValue, encodeTombstone } from "@quorate/wire/hot";
-import { rangeHolds } from "../key-range.ts";
+import { compareKeys, rangeHolds } from "../key-range.ts";
 import type { Change, HistoryScan, WatchSource } from "../source.ts";
 
 export type Operation =
@@ -16,6 +16,11 @@ export class MemoryStore implements WatchSource {
   currentRevision = 1;
   compactRevision = -1;
   onChanges: (main: number, changes: readonly Change[]) => void = () => {};
+  /** In place of `onChanges` when there are more than `maxChanges`. */
+  onManyChanges: (main: number, lowest: Uint8Array, highest: Uint8Array) => void = () => {};
+  maxChanges = Number.POSITIVE_INFINITY;
+  /** A step of a scan looks at no more records, whatever it is asked for. */
+  maxStepRecords = Number.POSITIVE_INFINITY;
   private changes: Held[] = [];
   private last = new Map<string, Held>();
   openScans = 0;
@@ -36,7 +41,11 @@ export class MemoryStore implements WatchSource {
     }
     if (made.length === 0) return this.currentRevision;
     this.currentRevision = main;
-    this.onChanges(main, made);
+    if (made.length <= this.maxChanges) this.onChanges(main, made);
+    else {
+      const keys = made.map(({ key }) => key).sort(compareKeys);
+      this.onManyChanges(main, keys[0]!, keys.at(-1)!);
+    }
     return main;
   }
 
@@ -71,6 +80,8 @@ export class MemoryStore implements WatchSource {
 
   openHistory(key: Uint8Array, rangeEnd: Uint8Array, fromMain: number, toMain: number): HistoryScan {
     let position = fromMain - 1;
+    /** Of the revision after `position`, what comes up to and with this has been looked at. */
+    let insideSub = -1;
     let open = true;
     this.openScans += 1;
     return {
@@ -79,19 +90,25 @@ export class MemoryStore implements WatchSource {
       },
       advance: (maxRecords: number, maxBytes: number, into: Change[]) => {
         const end = indexAfter(this.changes, toMain);
-        let recordsLeft = maxRecords;
-        let bytesLeft = maxBytes;
+        const wantedRecords = Math.min(maxRecords, this.maxStepRecords);
         let upTo = toMain;
         const step = { records: 0, bytes: 0 };
+        const inside = position + 1;
+        const afterSub = insideSub;
+        insideSub = -1;
         for (let i = indexAfter(this.changes, position); i < end; i++) {
           const { change } = this.changes[i]!;
+          if (change.main === inside && change.sub <= afterSub) continue;
           if (change.main > upTo) break;
+          if (step.records >= 4 * wantedRecords || step.bytes >= 4 * maxBytes) {
+            upTo = change.main - 1;
+            insideSub = change.sub - 1;
+            break;
+          }
           if (rangeHolds(key, rangeEnd, change.key)) into.push(change);
-          recordsLeft -= 1;
-          bytesLeft -= change.record.length;
           step.records += 1;
           step.bytes += change.record.length;
-          if (recordsLeft <= 0 || bytesLeft <= 0) upTo = change.main;
+          if (step.records >= wantedRecords || step.bytes >= maxBytes) upTo = change.main;
         }
         position = upTo;
         this.steps.push(step);

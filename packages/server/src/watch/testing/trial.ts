@@ -51,7 +51,7 @@ export const anyStep: fc.Arbitrary<Step> = fc.oneof(
     weight: 12,
     arbitrary: fc.record({
       do: fc.constant("write" as const),
-      operations: fc.array(anyOperation, { minLength: 1, maxLength: 3 }),
+      operations: fc.array(anyOperation, { minLength: 1, maxLength: 6 }),
       times: fc.constantFrom(1, 1, 1, 1, 5, 5, 5, 1200),
     }),
   },
