@@ -1,23 +1,4 @@
-/** gRPC status codes, by the names that gRPC gives them. */
-export const Code = {
-  OK: 0,
-  CANCELED: 1,
-  UNKNOWN: 2,
-  INVALID_ARGUMENT: 3,
-  DEADLINE_EXCEEDED: 4,
-  NOT_FOUND: 5,
-  ALREADY_EXISTS: 6,
-  PERMISSION_DENIED: 7,
-  RESOURCE_EXHAUSTED: 8,
-  FAILED_PRECONDITION: 9,
-  ABORTED: 10,
-  OUT_OF_RANGE: 11,
-  UNIMPLEMENTED: 12,
-  INTERNAL: 13,
-  UNAVAILABLE: 14,
-  DATA_LOSS: 15,
-  UNAUTHENTICATED: 16,
-} as const;
+import { Code } from "@quorate/rpc/status";
 
 /** Every failure that a client can be told of: our code, the gRPC status and etcd's text, byte for byte. */
 export const FAILURES = {
@@ -37,7 +18,7 @@ export const FAILURES = {
   LEASE_EXISTS: [Code.FAILED_PRECONDITION, "etcdserver: lease already exists"],
   LEASE_TTL_TOO_LARGE: [Code.OUT_OF_RANGE, "etcdserver: too large lease TTL"],
   NOT_PRIMARY_LESSOR: [Code.UNKNOWN, "not a primary lessor"],
-  WATCH_CANCELED: [Code.CANCELED, "etcdserver: watch canceled"],
+  WATCH_CANCELED: [Code.CANCELLED, "etcdserver: watch canceled"],
   MEMBER_NOT_FOUND: [Code.NOT_FOUND, "etcdserver: member not found"],
   /** An ID that was a member's once may never come back. */
   MEMBER_REMOVED: [Code.NOT_FOUND, "etcdserver: member not found"],
@@ -86,7 +67,7 @@ export const FAILURES = {
     "etcdserver: request timed out, waiting for the applied index took too long",
   ],
   CORRUPT: [Code.DATA_LOSS, "etcdserver: corrupt cluster"],
-  CANCELED: [Code.CANCELED, "etcdserver: request canceled"],
+  CANCELED: [Code.CANCELLED, "etcdserver: request canceled"],
   DEADLINE_EXCEEDED: [Code.DEADLINE_EXCEEDED, "context deadline exceeded"],
   // These are declared with other codes in etcd, or with none, but reach clients as Unknown.
   TOO_MANY_REQUESTS: [Code.UNKNOWN, "etcdserver: too many requests"],
@@ -103,16 +84,14 @@ export const FAILURES = {
 
 export type FailureCode = keyof typeof FAILURES;
 
-/** A request that was refused or did not come through; `failure` is the stable code, `message` etcd's text. */
+/** A request that was refused or did not come through. `code` is stable, `message` etcd's text. */
 export class RequestError extends Error {
-  readonly failure: FailureCode;
-  constructor(failure: FailureCode) {
-    super(FAILURES[failure][1]);
-    this.name = "RequestError";
-    this.failure = failure;
-  }
-  get code(): number {
-    return FAILURES[this.failure][0];
+  override readonly name = "RequestError";
+  readonly code: FailureCode;
+
+  constructor(code: FailureCode) {
+    super(FAILURES[code][1]);
+    this.code = code;
   }
 }
 
@@ -126,16 +105,5 @@ export function decodingText(error: unknown): string {
 
 /** The gRPC status of a failure that clients are told of; undefined for any other error. */
 export function statusOf(error: unknown): readonly [code: number, message: string] | undefined {
-  if (error instanceof Error && "code" in error && typeof error.code === "string" && error.code in FAILURES) {
-    return FAILURES[error.code as FailureCode];
-  }
-  return error instanceof RequestError ? FAILURES[error.failure] : undefined;
-}
-
-/** Whether applying refused the request as every member would, as opposed to having failed. */
-export function isRefusal(error: unknown): error is Error {
-  return (
-    error instanceof RequestError ||
-    (error instanceof Error && (error.name === "KvError" || error.name === "LeaseError"))
-  );
+  return error instanceof RequestError ? FAILURES[error.code] : undefined;
 }

@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { Code } from "@quorate/rpc/status";
 import { decode, encode } from "@quorate/wire";
 import {
   AuthenticateRequestSchema,
   type AuthStatusResponse,
   AuthStatusResponseSchema,
 } from "@quorate/wire/etcdserverpb";
-import { Code, FAILURES, RequestError } from "../errors.ts";
+import { FAILURES, RequestError } from "../errors.ts";
 import { addAuthService } from "./auth-service.ts";
 import { ClusterHarness, LOCAL_ID, settle, testMember } from "./cluster-context.testing.ts";
 import { localCalls } from "./local-calls.ts";

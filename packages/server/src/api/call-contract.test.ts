@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { GrpcClient, GrpcError, GrpcServer, type ServerCall } from "@quorate/rpc";
+import { Code, GrpcClient, GrpcError, GrpcServer, type ServerCall } from "@quorate/rpc";
 import { MemoryLink } from "@quorate/rpc/testing";
-import { Code } from "../errors.ts";
 import { ManualClock } from "../watch/testing/manual-clock.ts";
 import { localCalls } from "./local-calls.ts";
 import type { StreamHandler, UnaryHandler } from "./services.ts";

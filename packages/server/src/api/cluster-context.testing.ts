@@ -171,6 +171,6 @@ export async function failureOf(promise: Promise<unknown>): Promise<string> {
     await promise;
     return "none";
   } catch (error) {
-    return error instanceof RequestError ? error.failure : (error as Error).message;
+    return error instanceof RequestError ? error.code : (error as Error).message;
   }
 }

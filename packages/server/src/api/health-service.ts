@@ -1,10 +1,10 @@
+import { Code } from "@quorate/rpc/status";
 import { decode, encode } from "@quorate/wire";
 import {
   HealthCheckRequestSchema,
   HealthCheckResponseSchema,
   HealthCheckResponse_ServingStatus as ServingStatus,
 } from "@quorate/wire/health";
-import { Code } from "../errors.ts";
 import type { Services } from "./services.ts";
 
 /** `grpc.health.v1.Health`: serving from the moment that the member takes requests; only the empty name is known. */

@@ -1,5 +1,4 @@
-import { type CancelReason, GrpcError, type Peer, type ServerCall } from "@quorate/rpc";
-import { Code } from "../errors.ts";
+import { type CancelReason, Code, GrpcError, type Peer, type ServerCall } from "@quorate/rpc";
 import type { GatewayBackend, GatewayCall, GatewaySink } from "../http/gateway/backend.ts";
 import type { Clock, Timer } from "../seams/clock.ts";
 import type { Services, StreamHandler, UnaryHandler } from "./services.ts";

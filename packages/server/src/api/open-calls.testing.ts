@@ -6,10 +6,10 @@ import {
   WatchRequestSchema,
 } from "@quorate/wire/etcdserverpb";
 import { HeaderEncoder } from "@quorate/wire/hot";
+import { RequestError } from "../errors.ts";
 import { createGateway, type Gateway } from "../http/gateway/gateway.ts";
 import { answerHttp2 } from "../http/http2-requests.ts";
 import { notFound } from "../http/plain-text.ts";
-import { KvError } from "../mvcc/errors.ts";
 import type { RangeCaller } from "../mvcc/range.ts";
 import type { Clock } from "../seams/clock.ts";
 import { realClock } from "../seams/real-clock.ts";
@@ -250,6 +250,6 @@ export class OpenCalls {
     this.#ranges++;
     while (!caller.ended) await new Promise((resolve) => setImmediate(resolve));
     this.#ranges--;
-    throw new KvError("CANCELED");
+    throw new RequestError("CANCELED");
   }
 }

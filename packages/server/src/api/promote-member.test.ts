@@ -122,6 +122,6 @@ test("what is refused here is not asked elsewhere", async () => {
   const harness = follower();
   harness.consensus.catchesUp = false;
   const failure = await failureOf(promoteMember(harness.context, 7n, undefined, NEVER));
-  assert.equal(failure, new RequestError("TIMEOUT_APPLIED_INDEX").failure);
+  assert.equal(failure, new RequestError("TIMEOUT_APPLIED_INDEX").code);
   assert.deepEqual(harness.peers.asked, []);
 });

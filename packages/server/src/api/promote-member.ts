@@ -30,7 +30,7 @@ export async function promoteMember(
   try {
     return await promoteLocally(context, id, signal);
   } catch (error) {
-    if (!(error instanceof RequestError) || error.failure !== "NOT_LEADER") throw error;
+    if (!(error instanceof RequestError) || error.code !== "NOT_LEADER") throw error;
   }
   return forward(context, id, token, signal);
 }

@@ -1,7 +1,7 @@
 import { encodeInternalRequest } from "@quorate/wire/hot";
 import type { Applier } from "../apply/applier.ts";
 import { Proposal } from "../consensus/proposal.ts";
-import { isRefusal, RequestError } from "../errors.ts";
+import { RequestError } from "../errors.ts";
 import type { ApiContext } from "./context.ts";
 
 /** The parts that a proposal goes through. */
@@ -71,7 +71,7 @@ export function answerWhenApplied<Result>(
   refuse: (error: Error) => void,
 ): Promise<void> | undefined {
   const refused = (error: unknown): undefined => {
-    if (!isRefusal(error)) throw error;
+    if (!(error instanceof RequestError)) throw error;
     refuse(error);
   };
   let result: Result | Promise<Result>;

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { Code } from "@quorate/rpc/status";
 import { decode, encode } from "@quorate/wire";
 import { RangeRequestSchema } from "@quorate/wire/etcdserverpb";
-import { Code, FAILURES, RequestError } from "../errors.ts";
+import { FAILURES, RequestError } from "../errors.ts";
 import { ClusterHarness, LOCAL_ID, testMember } from "./cluster-context.testing.ts";
 import { localCalls } from "./local-calls.ts";
 import { Services } from "./services.ts";

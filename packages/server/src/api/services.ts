@@ -1,6 +1,6 @@
-import { GrpcError, type ServerCall } from "@quorate/rpc";
-import { decodeRangeRequest } from "@quorate/wire/hot";
-import { Code, decodingText, FAILURES, type FailureCode, statusOf } from "../errors.ts";
+import { Code, GrpcError, type ServerCall } from "@quorate/rpc";
+import { decodeRangeRequest, WireError } from "@quorate/wire/hot";
+import { decodingText, FAILURES, type FailureCode, statusOf } from "../errors.ts";
 import type { ApiContext } from "./context.ts";
 
 const STATUS_PATH = "/etcdserverpb.Maintenance/Status";
@@ -108,7 +108,7 @@ export function requestOfStream<Request>(
   try {
     return decode(message);
   } catch (error) {
-    if (!isWireError(error)) throw error;
+    if (!(error instanceof WireError)) throw error;
     const text = `grpc: failed to unmarshal the received message: ${decodingText(error)}`;
     throw new GrpcError(Code.INTERNAL, text);
   }
@@ -124,7 +124,7 @@ export function failCall(call: ServerCall, error: unknown): void {
 
 function statusOfRequest(error: unknown): readonly [code: number, message: string] | undefined {
   if (error instanceof GrpcError) return [error.code, error.details];
-  if (!isWireError(error)) return statusOf(error);
+  if (!(error instanceof WireError)) return statusOf(error);
   return [Code.INTERNAL, `grpc: error unmarshalling request: ${decodingText(error)}`];
 }
 
@@ -168,8 +168,4 @@ function isUtf8(latin1: string): boolean {
     }
   }
   return true;
-}
-
-function isWireError(error: unknown): boolean {
-  return error instanceof Error && error.name === "WireError";
 }

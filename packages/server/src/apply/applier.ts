@@ -5,7 +5,6 @@ import type { Membership } from "../cluster/membership.ts";
 import { followClusterVersion } from "../cluster/storage-version.ts";
 import { RequestError } from "../errors.ts";
 import type { Lessor } from "../lease/lessor.ts";
-import { KvError } from "../mvcc/errors.ts";
 import type { CompactionHandle, MvccStore, WriteTxn } from "../mvcc/store.ts";
 import { executePlainTxn, isPlain, type TxnLeases, type TxnOutcome, txnSteps } from "../mvcc/txn/execute.ts";
 import type { Backend, RecordSink } from "../seams/backend.ts";
@@ -43,7 +42,7 @@ export interface ReplicatedState {
 
 /**
  * Executes committed operations: one entry, one change of the replicated state. Every method does the same on every
- * member; what it throws (`KvError`, `LeaseError`, `RequestError`) is a result like any other and leaves no trace.
+ * member; what it throws (`RequestError`, `RequestError`, `RequestError`) is a result like any other and leaves no trace.
  * What gives a promise takes more than one turn, as much work as it is: until it has settled nothing else may be applied,
  * and readers see the state before it.
  */
@@ -64,13 +63,13 @@ export class Applier {
     const { store, lessor, quota } = this.#state;
     const cost = putCost(request);
     this.#refuseUnderAlarms(cost);
-    if (request.lease !== 0n && !lessor.has(request.lease)) throw new KvError("LEASE_NOT_FOUND");
+    if (request.lease !== 0n && !lessor.has(request.lease)) throw new RequestError("LEASE_NOT_FOUND");
     let { value, lease } = request;
     let prevKv: Uint8Array | undefined;
     if (request.prevKv || request.ignoreValue || request.ignoreLease) {
       prevKv = store.latestRecord(request.key)?.slice();
       if (request.ignoreValue || request.ignoreLease) {
-        if (prevKv === undefined) throw new KvError("KEY_NOT_FOUND");
+        if (prevKv === undefined) throw new RequestError("KEY_NOT_FOUND");
         const old = decodeKeyValue(prevKv);
         if (request.ignoreValue) value = old.value;
         if (request.ignoreLease) lease = old.lease;

@@ -120,7 +120,7 @@ const cases: { name: string; change: ConfChange; want: string | undefined }[] = 
 
 for (const { name, change, want } of cases) {
   test(`a committed change is checked: ${name}`, () => {
-    assert.equal(cluster().validate(change)?.failure, want);
+    assert.equal(cluster().validate(change)?.code, want);
   });
 }
 

@@ -34,6 +34,6 @@ const cases: [name: string, startedMs: number, change: Partial<TimeoutCircumstan
 ];
 for (const [name, startedMs, change, failure] of cases) {
   test(`a request timed out: ${name}`, () => {
-    assert.equal(timeoutFailure(startedMs, { ...base, ...change }).failure, failure);
+    assert.equal(timeoutFailure(startedMs, { ...base, ...change }).code, failure);
   });
 }

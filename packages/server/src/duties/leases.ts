@@ -5,8 +5,7 @@ import type { ApiContext } from "../api/context.ts";
 import { checkRevoke, proposeAsLeader } from "../api/lease/leader-proposal.ts";
 import { ACTIVE_HEARTBEATS, ensureLeadership, isCertainLeader } from "../api/lease/leadership.ts";
 import type { ServerConfig } from "../config/server-config.ts";
-import { RequestError } from "../errors.ts";
-import { LeaseError } from "../lease/errors.ts";
+import { type FailureCode, RequestError } from "../errors.ts";
 import { type LeaseCheckpoint, Lessor } from "../lease/lessor.ts";
 import { minimumTtlSeconds } from "../lease/minimum-ttl.ts";
 import { RevokeQueue } from "../lease/revoke-queue.ts";
@@ -37,7 +36,7 @@ export function createLessor(wiring: LeaseWiring): Lessor {
     },
     revoke: async (id) => {
       // A batch takes its time, and leadership may have come and gone: then the lease may be alive and well.
-      if (!isCertainLeader(context()) || !lessor.isExpired(id)) throw new LeaseError("NOT_PRIMARY_LESSOR");
+      if (!isCertainLeader(context()) || !lessor.isExpired(id)) throw new RequestError("NOT_PRIMARY_LESSOR");
       await proposeAsLeader(
         context(),
         InternalField.leaseRevoke,
@@ -48,7 +47,7 @@ export function createLessor(wiring: LeaseWiring): Lessor {
     },
     onFailure: (id, error) => {
       // Somebody else revoked it, or decides about it by now.
-      if (error instanceof LeaseError || isNotLeading(error)) return;
+      if (isRefusedWith(error, "LEASE_NOT_FOUND") || isRefusedWith(error, "NOT_PRIMARY_LESSOR")) return;
       log.warn("failed to revoke an expired lease", {
         "lease-id": id.toString(16),
         error: (error as Error).message,
@@ -62,7 +61,7 @@ export function createLessor(wiring: LeaseWiring): Lessor {
     const { promotions } = lessor;
     await ensureLeadership(context());
     // What was left under another promotion says nothing about now.
-    if (!lessor.isPrimary || lessor.promotions !== promotions) throw new LeaseError("NOT_PRIMARY_LESSOR");
+    if (!lessor.isPrimary || lessor.promotions !== promotions) throw new RequestError("NOT_PRIMARY_LESSOR");
     const request = encode(LeaseCheckpointRequestSchema, {
       checkpoints: checkpoints.map(({ id, remainingTtlSeconds }) => ({
         ID: id,
@@ -93,6 +92,6 @@ export function createLessor(wiring: LeaseWiring): Lessor {
   return lessor;
 }
 
-function isNotLeading(error: unknown): boolean {
-  return error instanceof RequestError && error.failure === "NOT_PRIMARY_LESSOR";
+function isRefusedWith(error: unknown, code: FailureCode): boolean {
+  return error instanceof RequestError && error.code === code;
 }

@@ -34,7 +34,7 @@ export async function publish(context: ApiContext, signal: AbortSignal): Promise
       await (canBecomeKnown ? Promise.race([proposed, becomesPublished(context, attempt.signal)]) : proposed);
       return;
     } catch (error) {
-      if (!(error instanceof RequestError) || error.failure === "STOPPED") throw error;
+      if (!(error instanceof RequestError) || error.code === "STOPPED") throw error;
       log.warn("failed to publish local member to cluster through raft", { error: error.message });
     } finally {
       attempt.abort();

@@ -4,8 +4,7 @@ import { encode } from "@quorate/wire";
 import { encodeLeaseKey, encodeLeaseRecord } from "@quorate/wire/hot";
 import { LeaseSchema } from "@quorate/wire/leasepb";
 import fc from "fast-check";
-import { LeaseError } from "./errors.ts";
-import { decodeLeaseRecord } from "./lease-record.ts";
+import { CorruptLeaseRecord, decodeLeaseRecord } from "./lease-record.ts";
 import { minimumTtlSeconds } from "./minimum-ttl.ts";
 
 const vectors = [
@@ -74,7 +73,7 @@ for (const { name, key, value } of corrupt) {
   test(`a record is corrupt: ${name}`, () => {
     assert.throws(
       () => decodeLeaseRecord(Buffer.from(key, "hex"), Buffer.from(value, "hex")),
-      (error) => error instanceof LeaseError && error.code === "LEASE_RECORD_CORRUPT",
+      CorruptLeaseRecord,
     );
   });
 }

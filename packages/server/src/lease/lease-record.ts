@@ -1,4 +1,11 @@
-import { LeaseError } from "./errors.ts";
+/** A record of table `lease` cannot be what this or another member wrote: nobody may go on with it. */
+export class CorruptLeaseRecord extends Error {
+  override readonly name = "CorruptLeaseRecord";
+
+  constructor(detail: string) {
+    super(`lease record is corrupt: ${detail}`);
+  }
+}
 
 /** What the database keeps of a lease. */
 export interface LeaseRecord {
@@ -8,9 +15,9 @@ export interface LeaseRecord {
   readonly remainingTtlSeconds: number;
 }
 
-/** Throws LEASE_RECORD_CORRUPT when the entry is not a lease under its own id. */
+/** Throws `CorruptLeaseRecord` when the entry is not a lease under its own id. */
 export function decodeLeaseRecord(key: Uint8Array, value: Uint8Array): LeaseRecord {
-  if (key.length !== 8) throw new LeaseError("LEASE_RECORD_CORRUPT", `key of ${key.length} bytes`);
+  if (key.length !== 8) throw new CorruptLeaseRecord(`key of ${key.length} bytes`);
   const named = new DataView(key.buffer, key.byteOffset, 8).getBigInt64(0);
   const fields = [0n, 0n, 0n, 0n];
   let at = 0;
@@ -19,7 +26,7 @@ export function decodeLeaseRecord(key: Uint8Array, value: Uint8Array): LeaseReco
     const field = Number(tag >> 3n);
     const wireType = Number(tag & 7n);
     if (field === 0 || wireType !== 0) {
-      if (field >= 1 && field <= 3) throw new LeaseError("LEASE_RECORD_CORRUPT", "wrong wire type");
+      if (field >= 1 && field <= 3) throw new CorruptLeaseRecord("wrong wire type");
       at = skip(value, afterTag, field, wireType);
       continue;
     }
@@ -27,7 +34,7 @@ export function decodeLeaseRecord(key: Uint8Array, value: Uint8Array): LeaseReco
     if (field <= 3) fields[field] = BigInt.asIntN(64, number);
     at = afterNumber;
   }
-  if (fields[1] !== named) throw new LeaseError("LEASE_RECORD_CORRUPT", "key and id differ");
+  if (fields[1] !== named) throw new CorruptLeaseRecord("key and id differ");
   return {
     id: named,
     ttlSeconds: toSeconds(fields[2]!),
@@ -37,7 +44,7 @@ export function decodeLeaseRecord(key: Uint8Array, value: Uint8Array): LeaseReco
 
 function toSeconds(value: bigint): number {
   const seconds = Number(value);
-  if (!Number.isSafeInteger(seconds)) throw new LeaseError("LEASE_RECORD_CORRUPT", "seconds beyond 2^53");
+  if (!Number.isSafeInteger(seconds)) throw new CorruptLeaseRecord("seconds beyond 2^53");
   return seconds;
 }
 
@@ -49,7 +56,7 @@ function readVarint(bytes: Uint8Array, start: number): [value: bigint, end: numb
     value |= BigInt(byte & 127) << BigInt(7 * i);
     if (byte < 128) return [BigInt.asUintN(64, value), start + i + 1];
   }
-  throw new LeaseError("LEASE_RECORD_CORRUPT", "bad varint");
+  throw new CorruptLeaseRecord("bad varint");
 }
 
 /** Steps over a field that this version does not know. */
@@ -61,6 +68,6 @@ function skip(bytes: Uint8Array, start: number, field: number, wireType: number)
     const [length, after] = readVarint(bytes, start);
     end = length <= BigInt(bytes.length) ? after + Number(length) : -1;
   }
-  if (field === 0 || end < 0 || end > bytes.length) throw new LeaseError("LEASE_RECORD_CORRUPT", "bad field");
+  if (field === 0 || end < 0 || end > bytes.length) throw new CorruptLeaseRecord("bad field");
   return end;
 }

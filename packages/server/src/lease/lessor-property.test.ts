@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
 import { MemoryBackend } from "../backend/memory-backend.ts";
+import { RequestError } from "../errors.ts";
 import { inOneGo } from "../slices.ts";
 import { ManualClock } from "../watch/testing/manual-clock.ts";
-import { LeaseError } from "./errors.ts";
 import { Lessor } from "./lessor.ts";
 
 const MINIMUM_TTL = 2;
@@ -244,7 +244,7 @@ class Trial {
       this.waiting.push(renewal);
       Promise.resolve(this.lessor.renew(id)).then(
         () => assert.fail("an expired lease was revived"),
-        (error: LeaseError) => {
+        (error: RequestError) => {
           assert.equal(renewal.outcome, `due: ${error.code}`);
           renewal.outcome = error.code;
         },
@@ -294,7 +294,7 @@ function codeOf(act: () => unknown): string {
   try {
     act();
   } catch (error) {
-    if (error instanceof LeaseError) return error.code;
+    if (error instanceof RequestError) return error.code;
     throw error;
   }
   return "none";

@@ -1,16 +1,16 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { MemoryBackend } from "../backend/memory-backend.ts";
+import { type FailureCode, RequestError } from "../errors.ts";
 import type { EntryVisitor } from "../seams/backend.ts";
 import { DEFAULT_SLICE_LIMITS, inOneGo, type Slices } from "../slices.ts";
 import { ManualClock } from "../watch/testing/manual-clock.ts";
-import { LeaseError, type LeaseErrorCode } from "./errors.ts";
+import { CorruptLeaseRecord } from "./lease-record.ts";
 import { type LeaseCheckpoint, Lessor, type LessorOptions } from "./lessor.ts";
 
 const utf8 = (text: string) => new Uint8Array(Buffer.from(text));
 const texts = (keys: readonly Uint8Array[]) => keys.map((key) => Buffer.from(key).toString("latin1"));
-const fails = (code: LeaseErrorCode) => (error: unknown) =>
-  error instanceof LeaseError && error.code === code;
+const fails = (code: FailureCode) => (error: unknown) => error instanceof RequestError && error.code === code;
 
 class Harness {
   readonly clock = new ManualClock();
@@ -167,7 +167,7 @@ test("after a restart every lease and the last attachment of every key are back 
   });
   assert.deepEqual(texts(lessor.applyRevoke(-1n)), ["a"]);
   before.backend.put("lease", utf8("short"), utf8(""));
-  assert.throws(() => inOneGo(lessor.restoreSteps(before.backend)), fails("LEASE_RECORD_CORRUPT"));
+  assert.throws(() => inOneGo(lessor.restoreSteps(before.backend)), CorruptLeaseRecord);
 });
 
 test("an expired lease is proposed after its deadline, again after the request timeout, until it is gone (L2)", () => {
@@ -267,8 +267,8 @@ test("the renewal of an expired lease waits until the revoke is applied (L10)", 
   lessor.applyGrant(1n, 2);
   clock.advance(2000);
   const answers: string[] = [];
-  const renewal = Promise.resolve(lessor.renew(1n)).catch((error: LeaseError) => answers.push(error.code));
-  const other = Promise.resolve(lessor.renew(1n)).catch((error: LeaseError) => answers.push(error.code));
+  const renewal = Promise.resolve(lessor.renew(1n)).catch((error: RequestError) => answers.push(error.code));
+  const other = Promise.resolve(lessor.renew(1n)).catch((error: RequestError) => answers.push(error.code));
   clock.advance(5000);
   await Promise.resolve();
   assert.deepEqual(answers, []);

@@ -1,10 +1,10 @@
 import { encodeLeaseKey, encodeLeaseRecord } from "@quorate/wire/hot";
 import { assert } from "../assert.ts";
+import { RequestError } from "../errors.ts";
 import type { Backend } from "../seams/backend.ts";
 import type { Clock, Timer } from "../seams/clock.ts";
 import { costOf, inOneGo, Slices, type Steps } from "../slices.ts";
 import { DeadlineHeap } from "./deadline-heap.ts";
-import { LeaseError } from "./errors.ts";
 import { KeyAttachments } from "./key-attachments.ts";
 import { decodeLeaseRecord } from "./lease-record.ts";
 import { LeaseTable } from "./lease-table.ts";
@@ -74,7 +74,7 @@ interface Promotion {
 
 interface Waiter {
   resolve(ttlSeconds: number): void;
-  reject(error: LeaseError): void;
+  reject(error: RequestError): void;
 }
 
 /**
@@ -150,9 +150,9 @@ export class Lessor {
    * in this order.
    */
   applyGrant(id: bigint, ttlSeconds: number): number {
-    if (id === 0n) throw new LeaseError("LEASE_NOT_FOUND");
-    if (ttlSeconds > MAXIMUM_TTL_SECONDS) throw new LeaseError("LEASE_TTL_TOO_LARGE");
-    if (this.has(id)) throw new LeaseError("LEASE_EXISTS");
+    if (id === 0n) throw new RequestError("LEASE_NOT_FOUND");
+    if (ttlSeconds > MAXIMUM_TTL_SECONDS) throw new RequestError("LEASE_TTL_TOO_LARGE");
+    if (this.has(id)) throw new RequestError("LEASE_EXISTS");
     const ttl = this.atLeastMinimum(ttlSeconds);
     const slot = this.table.add(id, ttl);
     this.persist(slot);
@@ -196,7 +196,8 @@ export class Lessor {
     this.metrics.revoked += 1;
     const waiters = this.waiters.get(id);
     this.waiters.delete(id);
-    if (waiters !== undefined) for (const waiter of waiters) waiter.reject(new LeaseError("LEASE_NOT_FOUND"));
+    if (waiters !== undefined)
+      for (const waiter of waiters) waiter.reject(new RequestError("LEASE_NOT_FOUND"));
     return detached;
   }
 
@@ -256,7 +257,7 @@ export class Lessor {
   timeToLive(id: bigint, withKeys: boolean): LeaseStatus | undefined {
     const slot = this.table.find(id);
     if (slot === NONE) return undefined;
-    if (!this.primary) throw new LeaseError("NOT_PRIMARY_LESSOR");
+    if (!this.primary) throw new RequestError("NOT_PRIMARY_LESSOR");
     const leftMs = this.deadlineOf(slot) - this.options.clock.nowMs();
     return {
       // Adding 0 makes a plain zero of a negative one.
@@ -303,7 +304,7 @@ export class Lessor {
     const waiting = [...this.waiters.values()];
     this.waiters.clear();
     for (const waiters of waiting) {
-      for (const waiter of waiters) waiter.reject(new LeaseError("NOT_PRIMARY_LESSOR"));
+      for (const waiter of waiters) waiter.reject(new RequestError("NOT_PRIMARY_LESSOR"));
     }
   }
 
@@ -313,7 +314,7 @@ export class Lessor {
    * NOT_PRIMARY_LESSOR at a demotion; and when a checkpoint has to be undone first. Throws or rejects with the same.
    */
   renew(id: bigint): number | Promise<number> {
-    if (!this.primary) throw new LeaseError("NOT_PRIMARY_LESSOR");
+    if (!this.primary) throw new RequestError("NOT_PRIMARY_LESSOR");
     const slot = this.slotOf(id);
     if (this.deadlineOf(slot) <= this.options.clock.nowMs()) return this.untilRevoked(id);
     if (this.options.checkpoints && this.table.remainingTtl.get(slot) > 0) return this.renewCheckpointed(id);
@@ -324,7 +325,7 @@ export class Lessor {
 
   /**
    * Replaces all leases by those of table `lease`, in slices, without deadlines and without keys; `restoreAttachment` follows
-   * for each key. Nobody else may use this meanwhile. Rejects with LEASE_RECORD_CORRUPT, and then the member must not go on.
+   * for each key. Nobody else may use this meanwhile. Rejects with `CorruptLeaseRecord`, and then the member must not go on.
    */
   restore(from: Pick<Backend, "visitEntries">): Promise<void> {
     return this.reading.run(this.restoreSteps(from));
@@ -375,7 +376,7 @@ export class Lessor {
 
   private slotOf(id: bigint): number {
     const slot = this.table.find(id);
-    if (slot === NONE) throw new LeaseError("LEASE_NOT_FOUND");
+    if (slot === NONE) throw new RequestError("LEASE_NOT_FOUND");
     return slot;
   }
 
@@ -463,7 +464,7 @@ export class Lessor {
     } catch {
       // The renewal is right without it: only a later leader would begin with less than the full TTL.
     }
-    if (!this.primary) throw new LeaseError("NOT_PRIMARY_LESSOR");
+    if (!this.primary) throw new RequestError("NOT_PRIMARY_LESSOR");
     // It may have been revoked meanwhile.
     return this.extend(this.slotOf(id));
   }

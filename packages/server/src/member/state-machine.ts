@@ -13,7 +13,7 @@ import type { MembershipChange } from "../cluster/membership.ts";
 import { formatDuration } from "../config/duration.ts";
 import type { ConfChangeResult } from "../consensus/consensus.ts";
 import type { Proposal } from "../consensus/proposal.ts";
-import { isRefusal, RequestError } from "../errors.ts";
+import { RequestError } from "../errors.ts";
 import type { Clock } from "../seams/clock.ts";
 import type { Logger } from "../telemetry/logger.ts";
 
@@ -126,7 +126,7 @@ export class StateMachine {
   #applyForNobody(entry: Entry): Promise<void> | undefined {
     // A refusal is a result like any other. What is no refusal must stop the member: others may have gone on.
     const refused = (error: unknown): undefined => {
-      if (!isRefusal(error)) throw error;
+      if (!(error instanceof RequestError)) throw error;
     };
     try {
       return applyEncoded(this.#applier, entry.data)?.then(() => {}, refused);

@@ -1,6 +1,6 @@
+import { RequestError } from "../errors.ts";
 import { costOf } from "../slices.ts";
 import { NO_BYTES, successorOf } from "./bytes.ts";
-import { KvError } from "./errors.ts";
 import type { FifoLock } from "./fifo-lock.ts";
 import { KvHasher } from "./kv-hasher.ts";
 import { decodeRevisionMain, encodeRevision, recordKey } from "./record.ts";
@@ -102,8 +102,8 @@ export class Compactor {
   /** Throws COMPACTED or FUTURE_REVISION. */
   compact(revision: number): CompactionHandle {
     const state = this.#state;
-    if (revision <= state.compactRevision) throw new KvError("COMPACTED");
-    if (revision > state.currentRevision) throw new KvError("FUTURE_REVISION");
+    if (revision <= state.compactRevision) throw new RequestError("COMPACTED");
+    if (revision > state.currentRevision) throw new RequestError("FUTURE_REVISION");
     const previous = readCompactRevisions(state);
     const previousRevision = state.compactRevision;
     state.compactRevision = revision;
@@ -134,7 +134,7 @@ export class Compactor {
     const generation = this.#generation;
     const done = this.#queue.then(() => this.#run(revision, previousRevision, keepHash, generation));
     this.#queue = done.catch((error: unknown) => {
-      if (!(error instanceof KvError)) this.#onFatal(error);
+      if (!(error instanceof RequestError)) this.#onFatal(error);
     });
     return { done };
   }
@@ -148,7 +148,7 @@ export class Compactor {
     const state = this.#state;
     const startedMs = state.clock.nowMs();
     const checkWanted = (): void => {
-      if (generation !== this.#generation) throw new KvError("STOPPED");
+      if (generation !== this.#generation) throw new RequestError("STOPPED");
     };
     const reading = state.views.noneBelow(revision);
     if (reading !== undefined) await reading;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { MemoryBackend } from "../backend/memory-backend.ts";
-import { KvError } from "./errors.ts";
+import { RequestError } from "../errors.ts";
 import type { MvccStore } from "./store.ts";
 import { bytes, memoryBackend, openStore, put, remove, tableContent } from "./testing.ts";
 
@@ -39,7 +39,7 @@ test("hashes of a small store agree with etcd's, before and after compactions an
   assert.deepEqual(await hashOf(store, 0), [1995542496, -1, 6]);
   await assert.rejects(
     hashOf(store, 7),
-    (error) => error instanceof KvError && error.code === "FUTURE_REVISION",
+    (error) => error instanceof RequestError && error.code === "FUTURE_REVISION",
   );
 
   await store.compact(4).done;
@@ -48,7 +48,10 @@ test("hashes of a small store agree with etcd's, before and after compactions an
   assert.deepEqual(await hashOf(store, 5), [1767588491, 4, 5]);
   assert.deepEqual(await hashOf(store, 6), [3103258787, 4, 6]);
   assert.deepEqual(await hashOf(store, 0), [3103258787, 4, 6]);
-  await assert.rejects(hashOf(store, 3), (error) => error instanceof KvError && error.code === "COMPACTED");
+  await assert.rejects(
+    hashOf(store, 3),
+    (error) => error instanceof RequestError && error.code === "COMPACTED",
+  );
   const restarted = await openStore(backend);
   assert.deepEqual(await hashOf(restarted, 4), [728145079, 4, 4]);
 

@@ -1,7 +1,7 @@
+import { RequestError } from "../errors.ts";
 import type { Table } from "../seams/backend.ts";
 import { costOf } from "../slices.ts";
 import { NO_BYTES, successorOf } from "./bytes.ts";
-import { KvError } from "./errors.ts";
 import type { FoundRevision } from "./index/key-index.ts";
 import { KvHasher } from "./kv-hasher.ts";
 import { recordKey } from "./record.ts";
@@ -18,8 +18,8 @@ const found: FoundRevision = { main: 0, sub: 0 };
  */
 export async function hashKv(state: StoreState, revision: number): Promise<KvHash> {
   const { index, backend, compactRevision, currentRevision } = state;
-  if (revision > 0 && revision < compactRevision) throw new KvError("COMPACTED");
-  if (revision > currentRevision) throw new KvError("FUTURE_REVISION");
+  if (revision > 0 && revision < compactRevision) throw new RequestError("COMPACTED");
+  if (revision > currentRevision) throw new RequestError("FUTURE_REVISION");
   const at = revision === 0 ? currentRevision : revision;
   const slices = state.background;
   const hasher = new KvHasher("key");

@@ -1,7 +1,7 @@
 import type { RangeRequest } from "@quorate/wire/hot";
+import { RequestError } from "../errors.ts";
 import { DEFAULT_SLICE_LIMITS } from "../slices.ts";
 import { successorOf } from "./bytes.ts";
-import { KvError } from "./errors.ts";
 import { isFromKey } from "./key-range.ts";
 import { countSteps, readChunk, readRevision } from "./range.ts";
 import { recordKey } from "./record.ts";
@@ -102,7 +102,7 @@ function* countInTurns(state: StoreState, request: RangeRequest): Generator<Rang
     if (!paused) continue;
     cost = 0;
     yield NOTHING_YET;
-    if (at < state.compactRevision) throw new KvError("COMPACTED");
+    if (at < state.compactRevision) throw new RequestError("COMPACTED");
   }
 }
 

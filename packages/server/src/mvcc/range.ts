@@ -1,9 +1,9 @@
 import type { RangeRequest } from "@quorate/wire/hot";
 import { assert } from "../assert.ts";
+import { RequestError } from "../errors.ts";
 import type { RecordSink } from "../seams/backend.ts";
 import { costOf, inOneGo, type Steps } from "../slices.ts";
 import { NO_BYTES, successorOf } from "./bytes.ts";
-import { KvError } from "./errors.ts";
 import type { FoundRevision, KeyIndex, KeyWalk } from "./index/key-index.ts";
 import { isFromKey } from "./key-range.ts";
 import {
@@ -154,8 +154,8 @@ export async function restInView<Outcome>(
   const view = state.views.open(at);
   try {
     return await state.reading.restWhile(steps, () => {
-      if (caller?.ended) throw new KvError("CANCELED");
-      if (view.isGivenUp) throw new KvError("COMPACTED");
+      if (caller?.ended) throw new RequestError("CANCELED");
+      if (view.isGivenUp) throw new RequestError("COMPACTED");
       return state.index === index;
     });
   } finally {
@@ -175,9 +175,9 @@ export function readChunk(state: StoreState, request: RangeRequest, mostBytes: n
 /** The revision at which a request is to be read. Throws COMPACTED and FUTURE_REVISION. */
 export function readRevision(state: StoreState, request: RangeRequest): number {
   const { revision } = request;
-  if (revision > state.currentRevision) throw new KvError("FUTURE_REVISION");
+  if (revision > state.currentRevision) throw new RequestError("FUTURE_REVISION");
   if (revision <= 0) return state.latestMain;
-  if (revision < state.compactRevision) throw new KvError("COMPACTED");
+  if (revision < state.compactRevision) throw new RequestError("COMPACTED");
   return revision;
 }
 

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { decodeKeyValue, encodeKeyValue } from "@quorate/wire/hot";
 import fc from "fast-check";
+import { RequestError } from "../errors.ts";
 import { compareBytes } from "./bytes.ts";
-import { KvError } from "./errors.ts";
 import { rangeContains } from "./key-range.ts";
 import type { Change, MvccStore } from "./store.ts";
 import { memoryBackend, openStore, rangeRequest, rangeSliced } from "./testing.ts";
@@ -164,7 +164,7 @@ function checkRange(store: MvccStore, model: Model, step: Extract<Step, { kind: 
   if (revision > 0 && revision < model.compactRevision) {
     assert.throws(
       () => store.range(request),
-      (error) => error instanceof KvError && error.code === "COMPACTED",
+      (error) => error instanceof RequestError && error.code === "COMPACTED",
     );
     return;
   }

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { RangeRequest } from "@quorate/wire/hot";
 import { MemoryBackend } from "../backend/memory-backend.ts";
+import { type FailureCode, RequestError } from "../errors.ts";
 import type { Clock } from "../seams/clock.ts";
 import { DEFAULT_SLICE_LIMITS } from "../slices.ts";
 import type { WatchSource } from "../watch/source.ts";
-import { KvError, type KvFailureCode } from "./errors.ts";
 import { RecordList } from "./record-list.ts";
 import type { ChangeListener, MvccStore } from "./store.ts";
 import {
@@ -24,8 +24,8 @@ import {
 } from "./testing.ts";
 import { checkRange, checkRangeStream } from "./txn/check.ts";
 
-function failsWith(code: KvFailureCode) {
-  return (error: unknown): boolean => error instanceof KvError && error.code === code;
+function failsWith(code: FailureCode) {
+  return (error: unknown): boolean => error instanceof RequestError && error.code === code;
 }
 
 async function rangeStore(): Promise<MvccStore> {
@@ -55,7 +55,7 @@ const C = "c(2,6,3)=5";
 const rangeCases: {
   name: string;
   request: Partial<RangeRequest>;
-  want: { kvs: string[]; more?: boolean; count?: number } | KvFailureCode;
+  want: { kvs: string[]; more?: boolean; count?: number } | FailureCode;
 }[] = [
   { name: "the whole store comes in key order", request: ALL, want: { kvs: [A, B, C] } },
   {

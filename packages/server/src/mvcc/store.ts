@@ -1,4 +1,5 @@
 import type { RangeRequest } from "@quorate/wire/hot";
+import { RequestError } from "../errors.ts";
 import { failpoints } from "../failpoints/index.ts";
 import type { Backend } from "../seams/backend.ts";
 import type { Clock } from "../seams/clock.ts";
@@ -11,7 +12,6 @@ import {
   Compactor,
   type FinishedCompaction,
 } from "./compaction.ts";
-import { KvError } from "./errors.ts";
 import { FifoLock } from "./fifo-lock.ts";
 import { hashAll, hashKv } from "./hash-kv.ts";
 import { type HistoryScan, openHistory } from "./history.ts";
@@ -344,7 +344,7 @@ export class MvccStore {
   /** Checks the index's invariants; for tests. */
   check(): void {
     this.state.index.check();
-    if (this.state.currentRevision < this.state.compactRevision) throw new KvError("COMPACTED");
+    if (this.state.currentRevision < this.state.compactRevision) throw new RequestError("COMPACTED");
   }
 }
 

@@ -9,7 +9,7 @@ import {
 import type { Applier, PutOutcome } from "../../apply/applier.ts";
 import { putCost } from "../../apply/quota.ts";
 import { Proposal } from "../../consensus/proposal.ts";
-import { isRefusal } from "../../errors.ts";
+import { RequestError } from "../../errors.ts";
 import { checkPut } from "../../mvcc/txn/check.ts";
 import { type ApiContext, headerBytes } from "../context.ts";
 import { failForSpace } from "../no-space.ts";
@@ -48,7 +48,7 @@ class PutProposal extends Proposal {
     try {
       outcome = applier.put(this.#put);
     } catch (error) {
-      if (!isRefusal(error)) throw error;
+      if (!(error instanceof RequestError)) throw error;
       failCall(this.#call, error);
       return;
     }

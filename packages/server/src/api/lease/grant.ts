@@ -9,7 +9,7 @@ import {
 import type { Applier } from "../../apply/applier.ts";
 import { LEASE_GRANT_COST_BYTES } from "../../apply/quota.ts";
 import { Proposal } from "../../consensus/proposal.ts";
-import { isRefusal } from "../../errors.ts";
+import { RequestError } from "../../errors.ts";
 import { type ApiContext, headerBytes } from "../context.ts";
 import { failForSpace } from "../no-space.ts";
 import { checkProposal } from "../propose.ts";
@@ -52,7 +52,7 @@ class GrantProposal extends Proposal {
       else
         this.#call.reply(encodeLeaseTtl(headerBytes(context, context.store.currentRevision), id, ttlSeconds));
     } catch (error) {
-      if (!isRefusal(error)) throw error;
+      if (!(error instanceof RequestError)) throw error;
       failCall(this.#call, error);
     }
   }

@@ -1,7 +1,6 @@
 import { decodeLeaseKeepAliveResponse, encodeLeaseId } from "@quorate/wire/hot";
 import { RequestError } from "../../errors.ts";
 import { failpoints } from "../../failpoints/index.ts";
-import { LeaseError } from "../../lease/errors.ts";
 import type { Lessor } from "../../lease/lessor.ts";
 import type { PeerResponse } from "../../peer/peer-requests.ts";
 import type { ApiContext } from "../context.ts";
@@ -82,8 +81,8 @@ async function renewAfterFailpoint(lessor: Lessor, id: bigint): Promise<number> 
 }
 
 function outcomeOf(error: unknown): Renewal {
-  if (error instanceof LeaseError && error.code === "LEASE_NOT_FOUND") return NO_LEASE;
-  if (error instanceof LeaseError && error.code === "NOT_PRIMARY_LESSOR") return TRY_AGAIN;
+  if (error instanceof RequestError && error.code === "LEASE_NOT_FOUND") return NO_LEASE;
+  if (error instanceof RequestError && error.code === "NOT_PRIMARY_LESSOR") return TRY_AGAIN;
   throw error;
 }
 

@@ -1,4 +1,4 @@
-import { Code } from "../../errors.ts";
+import { Code } from "@quorate/rpc/status";
 import { type GatewayRequest, headerValues } from "./exchange.ts";
 import { GatewayError } from "./status.ts";
 

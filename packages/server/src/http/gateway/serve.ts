@@ -1,5 +1,5 @@
+import { Code } from "@quorate/rpc/status";
 import type { Method } from "@quorate/wire";
-import { Code } from "../../errors.ts";
 import type { Clock, Timer } from "../../seams/clock.ts";
 import type { GatewayBackend, GatewayCall } from "./backend.ts";
 import type { ConversionTurns } from "./conversion-turns.ts";
@@ -413,7 +413,7 @@ export class Exchange implements ValueSink {
     if (this.#over || !(isLast || serverStreaming)) return;
     const hasValue = bodyIsWhole || clientStreaming || this.#message !== undefined || this.#isConverting;
     this.#call?.cancel();
-    if (hasValue) this.#finish(Code.CANCELED, "context canceled");
+    if (hasValue) this.#finish(Code.CANCELLED, "context canceled");
     else this.#finish(Code.INVALID_ARGUMENT, "unexpected EOF");
   }
 

@@ -1,8 +1,8 @@
-import { Code } from "../../errors.ts";
+import { Code } from "@quorate/rpc/status";
 
 const HTTP_STATUS: Readonly<Record<number, number>> = {
   [Code.OK]: 200,
-  [Code.CANCELED]: 499,
+  [Code.CANCELLED]: 499,
   [Code.UNKNOWN]: 500,
   [Code.INVALID_ARGUMENT]: 400,
   [Code.DEADLINE_EXCEEDED]: 504,

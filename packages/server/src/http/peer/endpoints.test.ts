@@ -4,8 +4,8 @@ import net, { type AddressInfo } from "node:net";
 import test, { type TestContext } from "node:test";
 import type { ApiContext } from "../../api/context.ts";
 import { MemoryBackend } from "../../backend/memory-backend.ts";
+import { RequestError } from "../../errors.ts";
 import { Lessor } from "../../lease/lessor.ts";
-import { KvError } from "../../mvcc/errors.ts";
 import { COMPATIBLE_VERSION } from "../../version.ts";
 import { ManualClock } from "../../watch/testing/manual-clock.ts";
 import { peerEndpoints } from "./endpoints.ts";
@@ -72,8 +72,8 @@ class Harness {
   readonly store = {
     hashKv: async (revision: number) => {
       this.asked.push(revision);
-      if (revision > 6) throw new KvError("FUTURE_REVISION");
-      if (revision === 1) throw new KvError("COMPACTED");
+      if (revision > 6) throw new RequestError("FUTURE_REVISION");
+      if (revision === 1) throw new RequestError("COMPACTED");
       return { hash: 1551057754, compactRevision: -1, hashRevision: revision || 6, currentRevision: 6 };
     },
   };

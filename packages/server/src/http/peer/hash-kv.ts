@@ -1,7 +1,7 @@
 import type http from "node:http";
 import type { ApiContext } from "../../api/context.ts";
 import { formatId } from "../../cluster/ids.ts";
-import { KvError } from "../../mvcc/errors.ts";
+import { RequestError } from "../../errors.ts";
 import type { KvHash } from "../../mvcc/stored-hashes.ts";
 import { allowMethod, answer, answerError, readBody } from "./answers.ts";
 
@@ -46,7 +46,7 @@ export async function handleHashKv(
       "requested-revision": revision,
       error: (error as Error).message,
     });
-    const refusal = error instanceof KvError ? REFUSALS[error.code] : undefined;
+    const refusal = error instanceof RequestError ? REFUSALS[error.code] : undefined;
     answerError(response, 400, refusal ?? (error as Error).message);
   }
 }

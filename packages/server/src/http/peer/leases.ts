@@ -8,7 +8,7 @@ import {
 import { LeaseInternalRequestSchema } from "@quorate/wire/leasepb";
 import type { ApiContext } from "../../api/context.ts";
 import { internalWithKeysSteps } from "../../api/lease/lease-keys.ts";
-import { LeaseError } from "../../lease/errors.ts";
+import { RequestError } from "../../errors.ts";
 import type { LeaseStatus } from "../../lease/lessor.ts";
 import { answer, answerError, readBody } from "./answers.ts";
 
@@ -37,7 +37,7 @@ export async function handleLeaseRenewal(
     const message = encode(LeaseKeepAliveResponseSchema, { ID: id, TTL: BigInt(ttlSeconds) });
     answerMessage(response, message);
   } catch (error) {
-    const status = isLeaseError(error, "LEASE_NOT_FOUND") ? 404 : 400;
+    const status = isRefusedWith(error, "LEASE_NOT_FOUND") ? 404 : 400;
     answerError(response, status, textOf(error));
   }
 }
@@ -61,7 +61,7 @@ export async function handleLeaseTimeToLive(
     status = lessor.timeToLive(asked.ID, false);
     // A leader that has not yet applied everything of former terms cannot tell what is not there.
     if (status === undefined && consensus.isLeader && !lessor.isPrimary) {
-      throw new LeaseError("NOT_PRIMARY_LESSOR");
+      throw new RequestError("NOT_PRIMARY_LESSOR");
     }
   } catch (error) {
     answerError(response, 500, textOf(error));
@@ -122,11 +122,11 @@ function answerMessage(response: Response, message: Uint8Array): void {
   answer(response, 200, { "content-type": "application/protobuf" }, message);
 }
 
-function isLeaseError(error: unknown, code: LeaseError["code"]): boolean {
-  return error instanceof LeaseError && error.code === code;
+function isRefusedWith(error: unknown, code: RequestError["code"]): boolean {
+  return error instanceof RequestError && error.code === code;
 }
 
 /** Members tell each other without the prefix that clients see. */
 function textOf(error: unknown): string {
-  return isLeaseError(error, "LEASE_NOT_FOUND") ? "lease not found" : (error as Error).message;
+  return isRefusedWith(error, "LEASE_NOT_FOUND") ? "lease not found" : (error as Error).message;
 }

@@ -44,8 +44,8 @@ function answerFailure(
   error: unknown,
   headers: Readonly<Record<string, string>>,
 ): void {
-  if (error instanceof RequestError && error.failure in STATUS_OF_REFUSAL) {
-    const failure = error.failure as keyof typeof STATUS_OF_REFUSAL;
+  if (error instanceof RequestError && error.code in STATUS_OF_REFUSAL) {
+    const failure = error.code as keyof typeof STATUS_OF_REFUSAL;
     answerError(response, STATUS_OF_REFUSAL[failure], PROMOTION_REFUSALS[failure], headers);
     return;
   }

@@ -1,17 +1,17 @@
 import type { DeleteRangeRequest, PutRequest, RangeRequest, RequestOp, TxnRequest } from "@quorate/wire/hot";
-import { KvError } from "../errors.ts";
+import { RequestError } from "../../errors.ts";
 import { SortOrder, SortTarget } from "../range-hits.ts";
 import { checkOverlap } from "./overlap.ts";
 import { checkPoison } from "./poison.ts";
 
-/** What the API checks of a request before anything else; each throws `KvError`. The order of checks is etcd's. */
+/** What the API checks of a request before anything else; each throws `RequestError`. The order of checks is etcd's. */
 export function checkRange(request: RangeRequest): void {
-  if (request.key.length === 0) throw new KvError("KEY_NOT_PROVIDED");
+  if (request.key.length === 0) throw new RequestError("KEY_NOT_PROVIDED");
   if (request.sortOrder < SortOrder.NONE || request.sortOrder > SortOrder.DESCEND) {
-    throw new KvError("INVALID_SORT_OPTION");
+    throw new RequestError("INVALID_SORT_OPTION");
   }
   if (request.sortTarget < SortTarget.KEY || request.sortTarget > SortTarget.VALUE) {
-    throw new KvError("INVALID_SORT_OPTION");
+    throw new RequestError("INVALID_SORT_OPTION");
   }
 }
 
@@ -19,7 +19,7 @@ export function checkRangeStream(request: RangeRequest): void {
   checkRange(request);
   const { sortOrder, sortTarget } = request;
   if (sortOrder === SortOrder.DESCEND || (sortOrder === SortOrder.ASCEND && sortTarget !== SortTarget.KEY)) {
-    throw new KvError("STREAM_CUSTOM_SORT");
+    throw new RequestError("STREAM_CUSTOM_SORT");
   }
   if (
     request.minModRevision !== 0 ||
@@ -27,18 +27,18 @@ export function checkRangeStream(request: RangeRequest): void {
     request.minCreateRevision !== 0 ||
     request.maxCreateRevision !== 0
   ) {
-    throw new KvError("STREAM_FILTERS");
+    throw new RequestError("STREAM_FILTERS");
   }
 }
 
 export function checkPut(request: PutRequest): void {
-  if (request.key.length === 0) throw new KvError("KEY_NOT_PROVIDED");
-  if (request.ignoreValue && request.value.length > 0) throw new KvError("VALUE_PROVIDED");
-  if (request.ignoreLease && request.lease !== 0n) throw new KvError("LEASE_PROVIDED");
+  if (request.key.length === 0) throw new RequestError("KEY_NOT_PROVIDED");
+  if (request.ignoreValue && request.value.length > 0) throw new RequestError("VALUE_PROVIDED");
+  if (request.ignoreLease && request.lease !== 0n) throw new RequestError("LEASE_PROVIDED");
 }
 
 export function checkDeleteRange(request: DeleteRangeRequest): void {
-  if (request.key.length === 0) throw new KvError("KEY_NOT_PROVIDED");
+  if (request.key.length === 0) throw new RequestError("KEY_NOT_PROVIDED");
 }
 
 /** `maxOps` bounds the sum of the levels' sizes along every path of nested transactions. */
@@ -50,9 +50,9 @@ export function checkTxn(request: TxnRequest, maxOps: number): void {
 
 function checkStructure(txn: TxnRequest, budget: number): void {
   const size = Math.max(txn.compare.length, txn.success.length, txn.failure.length);
-  if (size > budget) throw new KvError("TOO_MANY_OPS");
+  if (size > budget) throw new RequestError("TOO_MANY_OPS");
   for (const compare of txn.compare) {
-    if (compare.key.length === 0) throw new KvError("KEY_NOT_PROVIDED");
+    if (compare.key.length === 0) throw new RequestError("KEY_NOT_PROVIDED");
   }
   for (const op of txn.success) checkOp(op, budget - size);
   for (const op of txn.failure) checkOp(op, budget - size);
@@ -73,7 +73,7 @@ function checkOp(op: RequestOp, budget: number): void {
       checkStructure(op.txn, budget);
       break;
     default:
-      throw new KvError("KEY_NOT_FOUND");
+      throw new RequestError("KEY_NOT_FOUND");
   }
 }
 

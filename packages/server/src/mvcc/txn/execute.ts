@@ -12,8 +12,8 @@ import {
   type TxnResponseParts,
 } from "@quorate/wire/hot";
 import { assert } from "../../assert.ts";
+import { RequestError } from "../../errors.ts";
 import { costOf, inOneGo, type Steps } from "../../slices.ts";
-import { KvError } from "../errors.ts";
 import { type RangeCaller, restInView } from "../range.ts";
 import type { MvccStore, WriteTxn } from "../store.ts";
 import type { StoreState } from "../store-state.ts";
@@ -54,7 +54,7 @@ interface Decision {
 
 /**
  * Executes a transaction that may write: decides all branches in the state before it, checks the chosen path so that
- * nothing can fail half way (throws KvError without any effect), and then runs it. Records of ranges are copied into the
+ * nothing can fail half way (throws RequestError without any effect), and then runs it. Records of ranges are copied into the
  * responses.
  */
 export function executeTxn(store: MvccStore, request: TxnRequest, leases: TxnLeases): TxnOutcome {
@@ -228,7 +228,7 @@ function checkPath(state: StoreState, decision: Decision, leases: TxnLeases, era
         break;
       default:
         // The API refuses it; should it be in the log nevertheless, all members refuse it alike.
-        throw new KvError("KEY_NOT_FOUND");
+        throw new RequestError("KEY_NOT_FOUND");
     }
   }
 }
@@ -236,14 +236,15 @@ function checkPath(state: StoreState, decision: Decision, leases: TxnLeases, era
 /** Unlike in a plain range, a negative revision is compared as it is. */
 function checkRevision({ revision }: RangeRequest, currentRevision: number, compactRevision: number): void {
   if (revision === 0) return;
-  if (revision > currentRevision) throw new KvError("FUTURE_REVISION");
-  if (revision < compactRevision) throw new KvError("COMPACTED");
+  if (revision > currentRevision) throw new RequestError("FUTURE_REVISION");
+  if (revision < compactRevision) throw new RequestError("COMPACTED");
 }
 
 function checkPutPath(state: StoreState, put: PutRequest, leases: TxnLeases, erasures: Erasures): void {
-  if (put.lease !== 0n && !leases.leaseExists(put.lease)) throw new KvError("LEASE_NOT_FOUND");
+  if (put.lease !== 0n && !leases.leaseExists(put.lease)) throw new RequestError("LEASE_NOT_FOUND");
   if (put.ignoreValue || put.ignoreLease) {
-    if (state.index.findLive(put.key) < 0 || erasures.erased(put.key)) throw new KvError("KEY_NOT_FOUND");
+    if (state.index.findLive(put.key) < 0 || erasures.erased(put.key))
+      throw new RequestError("KEY_NOT_FOUND");
   }
   erasures.put(put.key);
 }

@@ -1,6 +1,6 @@
 import type { RequestOp, TxnRequest } from "@quorate/wire/hot";
+import { RequestError } from "../../errors.ts";
 import { successorOf } from "../bytes.ts";
-import { KvError } from "../errors.ts";
 import { IntervalSet } from "./interval-set.ts";
 
 /** What the operations of a list may touch: the keys put (by their bytes as a string) and the intervals deleted. */
@@ -32,7 +32,7 @@ function collect(ops: readonly RequestOp[]): Touched {
     if (op.kind !== 2) continue;
     const { key } = op.put;
     const name = nameOf(key);
-    if (touched.puts.has(name) || deletes.covers(key)) throw new KvError("DUPLICATE_KEY");
+    if (touched.puts.has(name) || deletes.covers(key)) throw new RequestError("DUPLICATE_KEY");
     touched.puts.set(name, key);
   }
   return touched;
@@ -46,13 +46,13 @@ function addNested(touched: Touched, txn: TxnRequest): void {
   refuseCovered(failure, deletes);
   // Only one branch runs, so their puts may be the same among each other.
   for (const name of failure.puts.keys()) {
-    if (touched.puts.has(name)) throw new KvError("DUPLICATE_KEY");
+    if (touched.puts.has(name)) throw new RequestError("DUPLICATE_KEY");
   }
   if (touched.puts.size === 0) {
     touched.puts = success.puts;
   } else {
     for (const [name, key] of success.puts) {
-      if (touched.puts.has(name)) throw new KvError("DUPLICATE_KEY");
+      if (touched.puts.has(name)) throw new RequestError("DUPLICATE_KEY");
       touched.puts.set(name, key);
     }
   }
@@ -63,7 +63,7 @@ function addNested(touched: Touched, txn: TxnRequest): void {
 
 function refuseCovered({ puts }: Touched, deletes: IntervalSet): void {
   if (deletes.isEmpty) return;
-  for (const key of puts.values()) if (deletes.covers(key)) throw new KvError("DUPLICATE_KEY");
+  for (const key of puts.values()) if (deletes.covers(key)) throw new RequestError("DUPLICATE_KEY");
 }
 
 const nameOf = (key: Uint8Array): string =>

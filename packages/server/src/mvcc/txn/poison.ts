@@ -1,6 +1,6 @@
 import type { RequestOp, TxnRequest } from "@quorate/wire/hot";
+import { RequestError } from "../../errors.ts";
 import { compareBytes } from "../bytes.ts";
-import { KvError } from "../errors.ts";
 import { isFromKey } from "../key-range.ts";
 
 /**
@@ -19,7 +19,7 @@ function walk(ops: readonly RequestOp[], deletedFrom: Uint8Array | undefined): U
     if (op.kind === 2) {
       const { key, ignoreValue, ignoreLease } = op.put;
       if (lowest === undefined || (!ignoreValue && !ignoreLease)) continue;
-      if (compareBytes(lowest, key) <= 0) throw new KvError("DUPLICATE_KEY");
+      if (compareBytes(lowest, key) <= 0) throw new RequestError("DUPLICATE_KEY");
     } else if (op.kind === 3) {
       if (isFromKey(op.deleteRange.rangeEnd)) lowest = lower(lowest, op.deleteRange.key);
     } else if (op.kind === 4) {

@@ -10,7 +10,7 @@ import {
   type RequestOp,
   type TxnRequest,
 } from "@quorate/wire/hot";
-import { KvError, type KvFailureCode } from "../errors.ts";
+import { type FailureCode, RequestError } from "../../errors.ts";
 import type { MvccStore } from "../store.ts";
 import {
   ALL,
@@ -55,8 +55,8 @@ function run(store: MvccStore, request: Partial<TxnRequest>): string {
   return `${revision} ${succeeded ? "yes" : "no"} ${describeResponses(responses)}`.trim();
 }
 
-function fails(run: () => unknown, code: KvFailureCode, name?: string): void {
-  assert.throws(run, (error) => error instanceof KvError && error.code === code, name);
+function fails(run: () => unknown, code: FailureCode, name?: string): void {
+  assert.throws(run, (error) => error instanceof RequestError && error.code === code, name);
 }
 
 test("transactions in order", async () => {
@@ -124,7 +124,7 @@ function nested(levels: number): RequestOp[] {
 
 const puts = (count: number): RequestOp[] => Array.from({ length: count }, (_, i) => op.put(`p${i}`));
 
-const limitCases: { name: string; txn: Partial<TxnRequest>; want: "ok" | KvFailureCode }[] = [
+const limitCases: { name: string; txn: Partial<TxnRequest>; want: "ok" | FailureCode }[] = [
   { name: "seven levels around a put", txn: { success: nested(7) }, want: "ok" },
   { name: "eight levels around a put", txn: { success: nested(8) }, want: "TOO_MANY_OPS" },
   {
