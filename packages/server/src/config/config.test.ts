@@ -61,7 +61,16 @@ const refused = [
     exitCode: 1,
     text: "--election-timeout[60000ms] is too long, and should be set less than 50000ms",
   },
-  { args: ["--initial-cluster-state", "x"], exitCode: 1, text: 'unexpected clusterState "x"' },
+  {
+    args: ["--initial-cluster-state", "x"],
+    exitCode: 2,
+    text: 'invalid value "x" for flag -initial-cluster-state: invalid value',
+  },
+  {
+    args: ["--v2-deprecation=write-only,not-yet"],
+    exitCode: 2,
+    text: 'invalid value "write-only,not-yet" for flag -v2-deprecation: invalid value "not-yet"',
+  },
   { args: ["--logger", "capnslog"], exitCode: 1, text: "--logger=capnslog is removed in v3.5" },
   {
     args: ["--log-format", "xml"],

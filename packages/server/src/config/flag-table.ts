@@ -12,6 +12,8 @@ export interface FlagDefinition {
   readonly defaultText: string;
   readonly help: string;
   readonly support: FlagSupport;
+  /** The only values it may have, or of which a list may consist; undefined: any. */
+  readonly choices?: readonly string[];
 }
 
 export interface FlagSection {
@@ -25,7 +27,15 @@ const flag = (
   defaultText: string,
   help: string,
   support: FlagSupport = "supported",
-): FlagDefinition => ({ name, kind, defaultText, help, support });
+  choices?: readonly string[],
+): FlagDefinition => ({
+  name,
+  kind,
+  defaultText,
+  help,
+  support,
+  ...(choices === undefined ? {} : { choices }),
+});
 
 /** Every flag of etcd 3.7, in the order of its help text. */
 export const FLAG_SECTIONS: readonly FlagSection[] = [
@@ -164,6 +174,8 @@ export const FLAG_SECTIONS: readonly FlagSection[] = [
         "string",
         "new",
         "'new' when bootstrapping a cluster, 'existing' when joining one.",
+        "supported",
+        ["new", "existing"],
       ),
       flag(
         "initial-cluster-token",
@@ -209,7 +221,12 @@ export const FLAG_SECTIONS: readonly FlagSection[] = [
         "Retention of automatic compaction (0 disables).",
         "refused",
       ),
-      flag("v2-deprecation", "string", "", "Accepted for compatibility.", "inert"),
+      flag("v2-deprecation", "list", "", "Accepted for compatibility.", "inert", [
+        "write-only",
+        "write-only-skip-check",
+        "write-only-drop-data",
+        "gone",
+      ]),
     ],
   },
   {

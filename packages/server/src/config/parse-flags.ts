@@ -99,6 +99,7 @@ export function variableName(flagName: string): string {
 function parseValue(definition: FlagDefinition, text: string, fail: (why: string) => ConfigError): FlagValue {
   switch (definition.kind) {
     case "string":
+      if (definition.choices?.includes(text) === false) throw fail("invalid value");
       return text;
     case "bool": {
       const value = parseGoBool(text);
@@ -123,7 +124,7 @@ function parseValue(definition: FlagDefinition, text: string, fail: (why: string
       return milliseconds;
     }
     case "list":
-      return text === "" ? [] : text.split(",").map((item) => item.trim());
+      return text === "" ? [] : parseList(definition, text, fail);
     case "urls":
       return text === "" ? [] : parseUrlList(text, fail);
   }
@@ -134,6 +135,17 @@ export function parseGoBool(text: string): boolean | undefined {
   if (["1", "t", "T", "TRUE", "true", "True"].includes(text)) return true;
   if (["0", "f", "F", "FALSE", "false", "False"].includes(text)) return false;
   return undefined;
+}
+
+function parseList(
+  { choices }: FlagDefinition,
+  text: string,
+  fail: (why: string) => ConfigError,
+): readonly string[] {
+  const items = text.split(",").map((item) => item.trim());
+  const wrong = items.find((item) => choices?.includes(item) === false);
+  if (wrong !== undefined) throw fail(`invalid value ${JSON.stringify(wrong)}`);
+  return items;
 }
 
 function parseUrlList(text: string, fail: (why: string) => ConfigError): readonly string[] {

@@ -105,10 +105,7 @@ export function makeServerConfig(parsed: ParsedFlags): ServerConfig {
 
   const heartbeatMs = read.number("heartbeat-interval");
   const electionMs = read.number("election-timeout");
-  const initialClusterState = read.string("initial-cluster-state");
-  if (initialClusterState !== "new" && initialClusterState !== "existing") {
-    throw new ConfigError(`unexpected clusterState "${initialClusterState}"`);
-  }
+  const initialClusterState = read.string("initial-cluster-state") === "new" ? "new" : "existing";
   if (heartbeatMs <= 0) throw new ConfigError("--heartbeat-interval must be >0 (set to 0ms)");
   if (electionMs <= 0) throw new ConfigError("--election-timeout must be >0 (set to 0ms)");
   if (electionMs < 5 * heartbeatMs) {
