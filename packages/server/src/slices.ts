@@ -61,6 +61,11 @@ export class Slices {
     this.#limit = limits.turn;
   }
 
+  /** This turn has had enough: who begins something in one go that may cost much awaits `next` first. */
+  get isTurnSpent(): boolean {
+    return this.#spentInTurn >= this.#limits.turn;
+  }
+
   /** Works as far as this turn allows. When the result is not done, `rest` does the rest. */
   begin<Result>(steps: Steps<Result>): IteratorResult<number, Result> {
     this.#beginSlice(Math.max(this.#limits.turn - this.#spentInTurn, this.#limits.small));

@@ -1,6 +1,6 @@
 import type { RangeRequest } from "@quorate/wire/hot";
 import { RequestError } from "../errors.ts";
-import { DEFAULT_SLICE_LIMITS } from "../slices.ts";
+import { costOf, DEFAULT_SLICE_LIMITS } from "../slices.ts";
 import { successorOf } from "./bytes.ts";
 import { isFromKey } from "./key-range.ts";
 import { countSteps, readChunk, readRevision } from "./range.ts";
@@ -17,6 +17,8 @@ const OVERHEAD_BYTES = 32;
 
 /** A chunk without records that is not the last is nothing to send: counting goes on in another turn. */
 export interface RangeChunk {
+  /** Of reading it, as `costOf` has it. */
+  readonly cost: number;
   /** Encoded `mvccpb.KeyValue`s. Borrowed until the next chunk is asked for or the store is called. */
   readonly kvs: readonly Uint8Array[];
   /** Set in the last chunk only, where header, `more` and `count` go out. */
@@ -36,7 +38,7 @@ export function* rangeStream(
   if (request.countOnly) {
     const revision = state.latestMain;
     const count = yield* countInTurns(state, request);
-    yield { kvs: [], last: { revision, more: false, count } };
+    yield { kvs: [], cost: 0, last: { revision, more: false, count } };
     return;
   }
   // Any sort target is admitted with the order NONE; pagination by key is what gives every key once.
@@ -69,17 +71,23 @@ export function* rangeStream(
       const answer = sorted
         ? readChunk(state, { ...paged, sortTarget: request.sortTarget }, MOST_BYTES).kvs
         : kvs;
-      yield { kvs: answer, last: { revision: pinned, more, count } };
+      yield { kvs: answer, cost: costOf(kvs.length, bytesOf(kvs)), last: { revision: pinned, more, count } };
       return;
     }
     paged.key = successorOf(recordKey(kvs[kvs.length - 1]!));
-    let bytes = OVERHEAD_BYTES;
-    for (const kv of kvs) bytes += kv.length + (kv.length < 0x80 ? 2 : kv.length < 0x4000 ? 3 : 5);
-    yield { kvs, last: undefined };
+    const bytes = bytesOf(kvs);
+    yield { kvs, cost: costOf(kvs.length, bytes), last: undefined };
     if (bytes < Math.floor(maxRequestBytes / 2)) limit *= 2;
     else if (bytes > 2 * maxRequestBytes) limit = Math.floor(limit / 2);
     limit = Math.min(Math.max(limit, 1), MOST_KEYS, total - sent);
   }
+}
+
+/** Of the response that holds them. */
+function bytesOf(kvs: readonly Uint8Array[]): number {
+  let bytes = OVERHEAD_BYTES;
+  for (const kv of kvs) bytes += kv.length + (kv.length < 0x80 ? 2 : kv.length < 0x4000 ? 3 : 5);
+  return bytes;
 }
 
 /** How many keys the range has, whatever its limit. */
@@ -106,4 +114,4 @@ function* countInTurns(state: StoreState, request: RangeRequest): Generator<Rang
   }
 }
 
-const NOTHING_YET: RangeChunk = { kvs: [], last: undefined };
+const NOTHING_YET: RangeChunk = { kvs: [], cost: DEFAULT_SLICE_LIMITS.turn, last: undefined };

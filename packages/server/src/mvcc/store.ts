@@ -194,6 +194,11 @@ export class MvccStore {
     return this.state.counters;
   }
 
+  /** For what clients read. */
+  get reading(): Slices {
+    return this.state.reading;
+  }
+
   /** For the work of entries. */
   get applying(): Slices {
     return this.state.applying;

@@ -8,10 +8,10 @@ import { failCall } from "../services.ts";
 /** `KV.RangeStream`: a range in chunks of bounded size, read as the client takes them. */
 export function handleRangeStream(context: ApiContext, request: RangeRequest, call: ServerCall): void {
   checkRangeStream(request);
-  if (request.serializable) new RangeStream(context, request, call).pump();
+  if (request.serializable) new RangeStream(context, request, call).start();
   else {
     context.consensus.read({
-      ready: () => new RangeStream(context, request, call).pump(),
+      ready: () => new RangeStream(context, request, call).start(),
       fail: (error) => failCall(call, error),
     });
   }
@@ -22,19 +22,26 @@ class RangeStream {
   readonly #call: ServerCall;
   readonly #chunks: Generator<RangeChunk, void, undefined>;
   #canceled = false;
+  #isWaiting = false;
 
   constructor(context: ApiContext, request: RangeRequest, call: ServerCall) {
     this.#context = context;
     this.#call = call;
     this.#chunks = context.store.rangeStream(request, context.config.maxRequestBytes);
-    call.onDrain = () => this.pump();
+    call.onDrain = () => this.#pumpLater();
     call.onCancel = () => {
       this.#canceled = true;
     };
   }
 
-  /** Sends one chunk a turn, as long as the client takes them. */
-  pump(): void {
+  /** Sends the first chunk now when this turn has room for it. */
+  start(): void {
+    if (this.#context.store.reading.isTurnSpent) this.#pumpLater();
+    else this.#pump();
+  }
+
+  /** Sends one chunk a turn that it is given, as long as the client takes them. */
+  #pump(): void {
     if (this.#canceled || this.#call.ended) return;
     try {
       const { value: chunk, done } = this.#chunks.next();
@@ -42,11 +49,22 @@ class RangeStream {
         this.#call.end();
         return;
       }
+      this.#context.store.reading.spend(chunk.cost);
       const isNothing = chunk.kvs.length === 0 && chunk.last === undefined;
-      if (isNothing || this.#call.send(this.#encode(chunk))) this.#context.clock.soon(() => this.pump());
+      if (isNothing || this.#call.send(this.#encode(chunk))) this.#pumpLater();
     } catch (error) {
       failCall(this.#call, error);
     }
+  }
+
+  /** All long reads share the turns: many streams, or one that drains at once, do not make them longer. */
+  #pumpLater(): void {
+    if (this.#isWaiting) return;
+    this.#isWaiting = true;
+    void this.#context.store.reading.next().then(() => {
+      this.#isWaiting = false;
+      this.#pump();
+    });
   }
 
   #encode(chunk: RangeChunk): Uint8Array {
