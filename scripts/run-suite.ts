@@ -100,6 +100,11 @@ export const SUITES: Readonly<Record<string, Suite>> = {
     what: "etcd's own tests of clusters of all kinds, through its programs",
     onlyByName: true,
   },
+  stalls: {
+    file: "test/stalls/stalls.suite.ts",
+    what: "requests that touch much, beside which nobody may wait long",
+    onlyOurs: true,
+  },
   failpoints: {
     file: "test/crash/failpoints.suite.ts",
     what: "a panic at every failpoint under load",

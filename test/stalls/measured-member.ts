@@ -1,0 +1,175 @@
+/** A member in a process of its own, and what can be learnt of it from outside. */
+import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
+import path from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { GrpcClient } from "@quorate/rpc";
+import { decode } from "@quorate/wire";
+import { type StatusResponse, StatusResponseSchema } from "@quorate/wire/etcdserverpb";
+import type { Server } from "../support/server.ts";
+import { Inspector } from "./inspector.ts";
+
+/** What the member's loop did since it was asked last. */
+export interface LoopWork {
+  /** In milliseconds; the member looks each 10 ms, so that up to 10 ms of a turn do not show. */
+  readonly longestDelayMs: number;
+  /** Processor time of the longest turn in milliseconds; up to 5 more of turns before it. Others' load is not in it. */
+  readonly longestTurnMs: number;
+  /** The most that a turn has cost, as bytes, of all kinds of work that is cut into slices. */
+  readonly mostInATurn: number;
+}
+
+/** What a member holds; each must come back to where it was. */
+export interface Holdings {
+  readonly anonymousMiB: number;
+  /** Objects of the engine after a collection of the garbage, and buffers that belong to them. */
+  readonly heapMiB: number;
+  readonly buffersMiB: number;
+  readonly descriptors: number;
+  readonly sockets: number;
+  /** Objects of the engine that live. */
+  readonly timers: number;
+  readonly promises: number;
+  readonly watchStreams: number;
+  readonly watchers: number;
+  readonly proposalsPending: number;
+  readonly databaseMiB: number;
+  readonly logMiB: number;
+}
+
+/**
+ * Run in the member: measures the processor time of the loop's thread between two looks at a timer. When the loop comes
+ * to it late, all that time but what the timer was set to was one turn, or waiting for a processor, which is not counted.
+ */
+const WATCH_TURNS = `
+  let last = process.threadCpuUsage();
+  let most = 0;
+  setInterval(() => {
+    const now = process.threadCpuUsage();
+    most = Math.max(most, now.user + now.system - last.user - last.system);
+    last = now;
+  }, 5).unref();
+  globalThis.takeLongestTurnUs = () => {
+    const taken = most;
+    most = 0;
+    return taken;
+  };
+`;
+
+const MIB = 2 ** 20;
+/** So long the engine has to give back what it does not need. */
+const REST_MS = 3_000;
+
+export class MeasuredMember {
+  readonly server: Server;
+  readonly client: GrpcClient;
+  readonly inspector: Inspector;
+
+  private constructor(server: Server, client: GrpcClient, inspector: Inspector) {
+    this.server = server;
+    this.client = client;
+    this.inspector = inspector;
+  }
+
+  /** Starts `server`; `inspectPort` is free. */
+  static async start(server: Server, inspectPort: number): Promise<MeasuredMember> {
+    await server.start({ NODE_OPTIONS: `--inspect-port=127.0.0.1:${inspectPort}` });
+    const inspector = await Inspector.open(server.pid, inspectPort);
+    await inspector.evaluate(`{ ${WATCH_TURNS} }`);
+    const client = await GrpcClient.connect({ address: server.endpoint });
+    const member = new MeasuredMember(server, client, inspector);
+    // Loads what the metrics need.
+    await member.takeLoopWork();
+    return member;
+  }
+
+  get address(): string {
+    return this.server.endpoint;
+  }
+
+  async status(): Promise<StatusResponse> {
+    const answer = await this.client.unary("/etcdserverpb.Maintenance/Status", new Uint8Array(0));
+    return decode(StatusResponseSchema, answer);
+  }
+
+  async takeLoopWork(): Promise<LoopWork> {
+    const metrics = await this.#metrics();
+    const costs = [...metrics].filter(([name]) => name.startsWith("quorate_turn_work_most_bytes"));
+    return {
+      longestTurnMs: (await this.inspector.evaluate<number>("takeLongestTurnUs()")) / 1_000,
+      longestDelayMs: metric(metrics, "quorate_event_loop_longest_delay_seconds") * 1_000,
+      mostInATurn: Math.max(...costs.map(([, value]) => value)),
+    };
+  }
+
+  /** Waits until it is at rest. */
+  async holdings(): Promise<Holdings> {
+    await pause(REST_MS);
+    await this.inspector.send("HeapProfiler.collectGarbage");
+    await pause(REST_MS);
+    await this.inspector.send("HeapProfiler.collectGarbage");
+    const memory = await this.inspector.evaluate<{ heapUsed: number; arrayBuffers: number }>(
+      "(({ heapUsed, arrayBuffers }) => ({ heapUsed, arrayBuffers }))(process.memoryUsage())",
+    );
+    const timers = await this.inspector.count("Object.getPrototypeOf(setTimeout(() => {}, 0))");
+    const promises = await this.inspector.count("Promise.prototype");
+    const metrics = await this.#metrics();
+    const { pid, dataDir } = this.server;
+    const targets = openFiles(pid);
+    return {
+      anonymousMiB:
+        Number(/^RssAnon:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "latin1"))![1]) / 1024,
+      heapMiB: memory.heapUsed / MIB,
+      buffersMiB: memory.arrayBuffers / MIB,
+      descriptors: targets.length,
+      sockets: targets.filter((target) => target.startsWith("socket:")).length,
+      timers,
+      promises,
+      watchStreams: metric(metrics, "etcd_debugging_mvcc_watch_stream_total"),
+      watchers: metric(metrics, "etcd_debugging_mvcc_watcher_total"),
+      proposalsPending: metric(metrics, "etcd_server_proposals_pending"),
+      databaseMiB: diskMiB(path.join(dataDir, "member", "snap")),
+      logMiB: diskMiB(path.join(dataDir, "member", "wal")),
+    };
+  }
+
+  async #metrics(): Promise<ReadonlyMap<string, number>> {
+    const text = await (await fetch(`http://${this.address}/metrics`)).text();
+    const lines = text.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
+    return new Map(
+      lines.map((line) => {
+        const end = line.lastIndexOf(" ");
+        return [line.slice(0, end), Number(line.slice(end + 1))];
+      }),
+    );
+  }
+
+  /** Whoever made the server stops it. */
+  [Symbol.dispose](): void {
+    this.inspector.close();
+    this.client.close();
+  }
+}
+
+function metric(metrics: ReadonlyMap<string, number>, name: string): number {
+  const value = metrics.get(name);
+  if (value === undefined) throw new Error(`no metric ${name}`);
+  return value;
+}
+
+function openFiles(pid: number): string[] {
+  const dir = `/proc/${pid}/fd`;
+  return readdirSync(dir).flatMap((fd) => {
+    try {
+      return [readlinkSync(`${dir}/${fd}`)];
+    } catch {
+      return []; // closed meanwhile
+    }
+  });
+}
+
+/** What the files of a folder occupy. */
+function diskMiB(folder: string): number {
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((each) => each.isFile());
+  const blocks = files.map((file) => statSync(path.join(file.parentPath, file.name)).blocks);
+  return (blocks.reduce((sum, each) => sum + each, 0) * 512) / MIB;
+}

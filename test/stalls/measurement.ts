@@ -1,0 +1,121 @@
+/** One shape, asked for in one way, and what others felt of it meanwhile. */
+import { setTimeout as pause } from "node:timers/promises";
+import type { BesideProcess } from "./beside-process.ts";
+import { type Answer, answerOf } from "./call.ts";
+import type { MeasuredMember } from "./measured-member.ts";
+import type { Shape, Way } from "./shape.ts";
+import type { Store } from "./store.ts";
+
+export interface Measurement {
+  readonly shape: Shape;
+  readonly way: Way;
+  /** What the longest put and read beside the calls waited, in milliseconds. */
+  readonly putMs: number;
+  readonly readMs: number;
+  /** The longest delay of the member's loop, in milliseconds. */
+  readonly delayMs: number;
+  /** Processor time of the loop's longest turn, in milliseconds. */
+  readonly turnMs: number;
+  /** The most work in a turn of the loop, as bytes. */
+  readonly turnBytes: number;
+  /** The machine's noise: the longest delay of an idle process, and the longest sync to the disk, in milliseconds. */
+  readonly lateMs: number;
+  readonly syncMs: number;
+  readonly tookMs: number;
+  /** Of all answers together. */
+  readonly bytes: number;
+  /** What is wrong on any machine. */
+  readonly faults: readonly string[];
+}
+
+/** What is measured: a member with its store and the process beside it. */
+export interface Bench {
+  readonly member: MeasuredMember;
+  readonly store: Store;
+  readonly beside: BesideProcess;
+}
+
+const SETTLED_MS = 200;
+/** However slow a machine is, a single call that takes longer hangs. */
+const LONGEST_MS = 180_000;
+/** Watchers are there by then. */
+const MEANWHILE_AFTER_MS = 300;
+
+export async function measure(
+  { member, store, beside }: Bench,
+  shape: Shape,
+  way: Way,
+): Promise<Measurement> {
+  await shape.prepare?.(store);
+  await pause(SETTLED_MS);
+  const before = await member.status();
+  await member.takeLoopWork();
+  await beside.take();
+
+  const startedMs = performance.now();
+  const { answers, faults } = await ask(member.address, store, shape, way);
+  const tookMs = performance.now() - startedMs;
+  await pause(SETTLED_MS);
+  const felt = await beside.take();
+  const loop = await member.takeLoopWork();
+  const after = await member.status();
+
+  if (after.raftTerm !== before.raftTerm) faults.push(`the term rose to ${after.raftTerm}`);
+  if (after.leader !== before.leader) faults.push("another member leads");
+  if (felt.puts === 0) faults.push("no put beside was answered");
+  return {
+    shape,
+    way,
+    putMs: felt.putMs,
+    readMs: felt.readMs,
+    delayMs: loop.longestDelayMs,
+    turnMs: loop.longestTurnMs,
+    turnBytes: loop.mostInATurn,
+    lateMs: felt.lateMs,
+    syncMs: felt.syncMs,
+    tookMs,
+    bytes: answers.reduce((sum, { bytes }) => sum + bytes, 0),
+    faults: [...faults, ...felt.failures],
+  };
+}
+
+async function ask(
+  address: string,
+  store: Store,
+  shape: Shape,
+  way: Way,
+): Promise<{ readonly answers: readonly Answer[]; readonly faults: string[] }> {
+  const { method, quietMs } = shape;
+  const { protocol, pace, times } = way;
+  const faults: string[] = [];
+  const patienceMs = patienceOf(store, way);
+  const calls = Array.from({ length: times }, async (_, number): Promise<Answer | undefined> => {
+    try {
+      const requests = shape.requests(store, number);
+      return await answerOf(address, { method, requests, protocol, pace, patienceMs, quietMs });
+    } catch (error) {
+      const { message } = error as Error;
+      if (shape.refusal?.test(message) !== true) faults.push(message);
+      return undefined;
+    }
+  });
+  if (shape.meanwhile !== undefined) {
+    await pause(MEANWHILE_AFTER_MS);
+    await shape.meanwhile(store);
+  }
+  const answers = (await Promise.all(calls)).filter((answer) => answer !== undefined);
+  // Binary: text is longer.
+  const least = shape.leastBytes(store);
+  for (const { bytes, ended } of answers) {
+    const isWhole = ended || (quietMs !== undefined && pace === "fast");
+    if (isWhole && bytes < least)
+      faults.push(`an answer has ${bytes} bytes, at least ${least} were expected`);
+    if (times === 1 && pace === "fast" && !isWhole) faults.push("the answer did not come to its end");
+  }
+  return { answers, faults };
+}
+
+function patienceOf({ sizes }: Store, { pace, times }: Way): number {
+  if (pace !== "fast") return sizes.patienceMs;
+  return times === 1 ? LONGEST_MS : sizes.longPatienceMs;
+}

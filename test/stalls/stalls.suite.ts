@@ -1,0 +1,158 @@
+/**
+ * No request stalls a member or swells it. A member with many keys, large values and many leases is asked for everything
+ * that touches much, by clients that read fast, slowly, or not at all and then go away; beside it others put and read.
+ * Nobody may wait long, and at the end the member holds what it held before. Members of a cluster go on hearing of each
+ * other: the leader stays.
+ *
+ * Arguments: `-- --full` for the whole size; `--only PATTERN` for calls and shapes whose names match it; `--profiles DIR`
+ * for a CPU profile of what stalls; `--table FILE` for the table beside the output.
+ */
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import path from "node:path";
+import { type TestContext, test } from "node:test";
+import { parseArgs } from "node:util";
+import { freePorts, Server, temporaryDir } from "../support/server.ts";
+import { target } from "../support/target.ts";
+import { BesideProcess } from "./beside-process.ts";
+import { growthOf, holdingsText } from "./growth.ts";
+import { faultsOf } from "./judgement.ts";
+import { MeasuredMember } from "./measured-member.ts";
+import { type Bench, type Measurement, measure } from "./measurement.ts";
+import { profiled } from "./profile.ts";
+import { ofEachOnce, type Shape, type Way } from "./shape.ts";
+import { SHAPES } from "./shapes/all.ts";
+import { CLUSTER, FULL, QUICK } from "./sizes.ts";
+import { Store } from "./store.ts";
+import { tableOf } from "./table.ts";
+import { threeMembers } from "./three-members.ts";
+
+const { values } = parseArgs({
+  args: JSON.parse(process.env.QUORATE_SUITE_ARGS ?? "[]") as string[],
+  options: {
+    full: { type: "boolean", default: false },
+    only: { type: "string", default: "" },
+    profiles: { type: "string" },
+    table: { type: "string" },
+  },
+});
+/** What a machine does now and then it does not do so often in a row. */
+const TRIES = 3;
+const FLAGS = ["--max-txn-ops", "20000", "--quota-backend-bytes", String(64 * 2 ** 30)];
+const { command } = target();
+
+const wanted = new RegExp(values.only);
+const shapes = SHAPES.filter(({ method, what }) => wanted.test(`${method} ${what}`)).map((shape) =>
+  values.full ? shape : ofEachOnce(shape),
+);
+const obstacle = process.platform === "linux" ? undefined : "needs /proc";
+
+test("no request stalls a member or swells it", skipIf(obstacle), async (t) => {
+  await using server = await Server.create({ command, args: FLAGS });
+  using member = await MeasuredMember.start(server, await freePort());
+  const store = new Store(member.client, values.full ? FULL : QUICK);
+  const filledAt = performance.now();
+  await store.fill();
+  t.diagnostic(`filled in ${Math.round(performance.now() - filledAt)} ms`);
+  await store.displaceLog();
+  using beside = await BesideProcess.start(member.address, fileBeside());
+  const before = await member.holdings();
+
+  await measureAll(t, { member, store, beside }, shapes);
+
+  await t.test("at the end the member holds what it held before", async (one) => {
+    await store.putLarge();
+    await store.putLeased();
+    await store.dropOthers();
+    await store.compact();
+    await store.displaceLog();
+    await store.defragment();
+    const after = await member.holdings();
+    one.diagnostic(`held before and after:\n${holdingsText(before, after)}`);
+    assert.deepEqual(growthOf(before, after), []);
+  });
+});
+
+test("no request costs a cluster its leader", skipIf(obstacle), async (t) => {
+  const servers = await threeMembers(command, FLAGS);
+  await using _all = new AsyncDisposableStack();
+  for (const server of servers) _all.use(server);
+  // None is ready before most of them are there.
+  const members = await Promise.all(
+    servers.map(async (server) => MeasuredMember.start(server, await freePort())),
+  );
+  for (const member of members) _all.use(member);
+  const { leader } = await members[0]!.status();
+  const ids = await Promise.all(members.map(async (member) => (await member.status()).header!.memberId));
+  const leading = members[ids.indexOf(leader)]!;
+  const following = members.find((member) => member !== leading)!;
+  const store = new Store(leading.client, CLUSTER);
+  await store.fill();
+  const asked = [["leader", leading] as const, ["follower", following] as const];
+  for (const [name, member] of values.full ? asked : asked.slice(0, 1)) {
+    using beside = await BesideProcess.start(member.address, fileBeside());
+    const once = shapes.map((shape) => ({
+      ...shape,
+      what: `${shape.what} (${name} of three)`,
+      ways: ofEachOnce(shape).ways.slice(0, 1),
+    }));
+    await measureAll(t, { member, store, beside }, once);
+  }
+});
+
+async function measureAll(t: TestContext, bench: Bench, wantedShapes: readonly Shape[]): Promise<void> {
+  const measurements: Measurement[] = [];
+  for (const shape of wantedShapes) {
+    for (const way of shape.ways) {
+      await t.test(`${shape.method}: ${shape.what}; ${wayText(way)}`, async (one) => {
+        const { measured, faults } = await bestOf(bench, shape, way);
+        measurements.push(measured);
+        for (const fault of faults) one.diagnostic(fault);
+        if (faults.length > 0 && values.profiles !== undefined) {
+          const file = path.join(values.profiles, `${measurements.length}.cpuprofile`);
+          const stretch = await profiled(bench.member.inspector, file, async () => {
+            await measure(bench, shape, way);
+          });
+          one.diagnostic(`${file}; the longest time without rest:\n${stretch}`);
+        }
+        assert.deepEqual(faults, []);
+      });
+    }
+  }
+  const table = tableOf(measurements);
+  console.log(table);
+  if (values.table !== undefined) writeFileSync(values.table, `${table}\n`, { flag: "a" });
+}
+
+/** The first run without a fault, or the one with the fewest. */
+async function bestOf(
+  bench: Bench,
+  shape: Shape,
+  way: Way,
+): Promise<{ readonly measured: Measurement; readonly faults: readonly string[] }> {
+  let best: { measured: Measurement; faults: string[] } | undefined;
+  for (let tries = 0; tries < TRIES; tries++) {
+    const measured = await measure(bench, shape, way);
+    const faults = faultsOf(measured);
+    if (faults.length === 0) return { measured, faults };
+    if (best === undefined || faults.length < best.faults.length) best = { measured, faults };
+  }
+  return best!;
+}
+
+function wayText({ protocol, pace, times }: Way): string {
+  return `${times} over ${protocol}, read ${pace === "none" ? "not at all" : pace}`;
+}
+
+async function freePort(): Promise<number> {
+  return (await freePorts(1))[0]!;
+}
+
+/** On the members' disk. */
+function fileBeside(): string {
+  return path.join(temporaryDir("stalls"), "synced");
+}
+
+function skipIf(reason: string | undefined): { skip?: string } {
+  return reason === undefined ? {} : { skip: reason };
+}
