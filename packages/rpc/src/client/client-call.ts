@@ -216,6 +216,10 @@ export class ClientCall extends GrpcStream implements ClientStream, Expiring {
     return this.client.maxReceiveMessageBytes;
   }
 
+  override goOnLater(): boolean {
+    return false;
+  }
+
   override onHeaders(block: HeaderBlock, endStream: boolean): void {
     if (this.ended) return;
     if (block.status >= 100 && block.status < 200 && !endStream) return;

@@ -27,6 +27,9 @@ interface HeldInput {
   endStream: boolean;
 }
 
+/** Tiny messages lie in a chunk by the thousand: after so many of a stream others have their turn. */
+const MOST_IN_A_ROW = 256;
+
 /** The encodings a message may have. */
 export type MessageEncoding = "identity" | "gzip";
 
@@ -42,6 +45,10 @@ export abstract class GrpcStream extends Http2Stream implements RoomUser {
   #inflating = false;
   #delivering = false;
   #pausedByCaller = false;
+  /** Messages delivered since the connection received what was its `receiveCount`th chunk, or since the last rest. */
+  #inARow = 0;
+  #receiveCount = 0;
+  #resting = false;
 
   constructor(connection: Http2Connection, id: number) {
     super(connection, id);
@@ -63,6 +70,9 @@ export abstract class GrpcStream extends Http2Stream implements RoomUser {
     return Code.INTERNAL;
   }
 
+  /** Calls `step` in a later turn of the event loop; false when this side delivers as much as there is. */
+  abstract goOnLater(step: () => void): boolean;
+
   override onData(bytes: Uint8Array, start: number, end: number, endStream: boolean): void {
     if (this.#held !== undefined || this.#delivering || (this.state & READING_PAUSED) !== 0) {
       this.#hold(bytes, start, end, endStream);
@@ -76,14 +86,20 @@ export abstract class GrpcStream extends Http2Stream implements RoomUser {
 
   /** Nothing may be delivered now. */
   get #isStopped(): boolean {
-    return (this.state & READING_PAUSED) !== 0 || this.#inflating;
+    return (this.state & READING_PAUSED) !== 0 || this.#inflating || this.#resting;
   }
 
   /** Delivers what is there until reading stops; returns the position after it. */
   #process(bytes: Uint8Array, start: number, end: number): number {
     let position = start;
+    const { receiveCount } = this.connection;
+    if (receiveCount !== this.#receiveCount) {
+      this.#receiveCount = receiveCount;
+      this.#inARow = 0;
+    }
     while (position < end && !this.receivingEnded) {
       if ((this.state & READING_PAUSED) !== 0 || this.#inflating) break;
+      if (this.#inARow++ >= MOST_IN_A_ROW && this.#rest()) break;
       if (this.#reader === undefined || this.#reader.empty) {
         const left = end - position - PREFIX_LENGTH;
         if (left >= 0 && bytes[position] === 0) {
@@ -101,6 +117,15 @@ export abstract class GrpcStream extends Http2Stream implements RoomUser {
       position = this.#assemble(bytes, position, end);
     }
     return position;
+  }
+
+  #rest(): boolean {
+    this.#resting = this.goOnLater(() => {
+      this.#resting = false;
+      this.#inARow = 0;
+      if (!this.receivingEnded) this.#releaseHeld();
+    });
+    return this.#resting;
   }
 
   #processEnd(): void {
@@ -236,7 +261,7 @@ export abstract class GrpcStream extends Http2Stream implements RoomUser {
   }
 
   #releaseHeld(): void {
-    if (this.#pausedByCaller || this.#inflating || (this.state & CALL_WAITS) !== 0) return;
+    if (this.#pausedByCaller || this.#inflating || this.#resting || (this.state & CALL_WAITS) !== 0) return;
     this.state &= ~READING_PAUSED;
     // Whoever delivers goes on by itself.
     if (this.#delivering) return;

@@ -210,6 +210,11 @@ export class ServerCallStream extends GrpcStream implements ServerCall, Expiring
     this.#failFor("failed", code, details);
   }
 
+  override goOnLater(step: () => void): boolean {
+    this.owner.server.clock.setTimer(0, step);
+    return true;
+  }
+
   override onHeaders(): void {
     // Trailers of a client carry nothing in gRPC, but they end its side.
     if (!this.ended) this.onData(NOTHING, 0, 0, true);

@@ -82,6 +82,8 @@ export class Http2Connection extends SendScheduler implements FrameSink {
   /** The highest stream id the peer has opened. */
   lastPeerStreamId = 0;
 
+  /** How many chunks have been received. */
+  receiveCount = 0;
   /** When octets last arrived, on the clock. */
   lastReceivedMs: number;
   readonly #clock: { nowMs(): number };
@@ -171,6 +173,7 @@ export class Http2Connection extends SendScheduler implements FrameSink {
   receive(bytes: Uint8Array, start: number, end: number): void {
     if (this.finished) return;
     this.lastReceivedMs = this.#clock.nowMs();
+    this.receiveCount++;
     // Handlers get views of these bytes and may `slice` them to keep them: of a Buffer that would be no copy.
     const plain =
       bytes.constructor === Uint8Array ? bytes : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);

@@ -310,8 +310,64 @@ test("window overflow is an error of the stream or of the connection", () => {
   assert.equal(bySettings.peer.goAway()?.code, h2.FLOW_CONTROL_ERROR);
 });
 
+test("between the tiny messages of a stream others have their turn", () => {
+  const { clock, peer, calls, requestCount } = connected();
+  const total = 10_000;
+  peer.send(raw.headers(1, raw.grpcRequest(PATH)));
+  const call = calls[0]!;
+  const got: number[] = [];
+  let isOver = false;
+  call.onMessage = (message) => void got.push((message[0]! << 8) | message[1]!);
+  call.onHalfClose = () => {
+    isOver = true;
+  };
+  const messages = Array.from({ length: total }, (_, i) => raw.grpcMessage(Uint8Array.of(i >> 8, i & 0xff)));
+  const all = raw.concat(...messages);
+  const frames: Uint8Array[] = [];
+  // They need not begin where a frame does.
+  for (let at = 0; at < all.length; at += 9_999) {
+    const end = Math.min(at + 9_999, all.length);
+    frames.push(raw.data(1, all.subarray(at, end), end === all.length));
+  }
+  peer.send(...frames.slice(0, 6));
+  assert.equal(got.length, 256);
+  // The call may stop, and go on, meanwhile.
+  call.pauseReading();
+  clock.advance(1);
+  assert.equal(got.length, 256);
+  call.resumeReading();
+  assert.ok(got.length <= 2 * 256, `${got.length}`);
+  peer.send(
+    raw.headers(3, raw.grpcRequest("/test.Service/Echo")),
+    raw.data(3, raw.grpcMessage(new Uint8Array(1)), true),
+  );
+  assert.equal(requestCount(), 1);
+  assert.ok(got.length <= 2 * 256, `${got.length}`);
+  clock.advance(1);
+  peer.send(...frames.slice(6));
+  assert.equal(isOver, false);
+  clock.advance(1);
+  assert.deepEqual(
+    got,
+    messages.map((_, i) => i),
+  );
+  assert.equal(isOver, true);
+});
+
+test("a call that ends between its tiny messages gets no more of them", () => {
+  const { clock, peer, calls } = connected();
+  peer.send(raw.headers(1, raw.grpcRequest(PATH)));
+  let got = 0;
+  calls[0]!.onMessage = () => void got++;
+  peer.send(raw.data(1, new Uint8Array(16_000)));
+  assert.equal(got, 256);
+  peer.send(raw.reset(1));
+  clock.advance(1000);
+  assert.equal(got, 256);
+});
+
 test("paused calls hold a bounded amount for the connection, then its window is withheld", () => {
-  const { peer, calls } = connected({
+  const { clock, peer, calls } = connected({
     limits: { streamWindowBytes: 65_535, connectionWindowBytes: 65_535, maxHeldBytes: 100_000 },
   });
   let sent = 0;
@@ -326,6 +382,7 @@ test("paused calls hold a bounded amount for the connection, then its window is 
   }
   assert.ok(sent <= 100_000 + 2 * 65_535, `${sent}`);
   for (const call of calls) call.resumeReading();
+  clock.advance(1);
   peer.flush();
   assert.ok(windowOf() >= 16_000);
 });

@@ -15,6 +15,7 @@ import {
   WatchRequestSchema,
   WatchResponseSchema,
 } from "@quorate/wire/etcdserverpb";
+import { realClock } from "../../seams/real-clock.ts";
 import type { FakeBackend, FakeCall, FakeEvent } from "./fake-backend.testing.ts";
 import { TestGateway, until } from "./gateway.testing.ts";
 
@@ -764,6 +765,27 @@ suite("streams", () => {
     assert.equal(requestUnion.case, "cancelRequest");
     assert.ok(requestUnion.case === "cancelRequest" && requestUnion.value.watchId === -1n);
   });
+});
+
+test("many small requests of a stream are taken in turns, and all of them", async () => {
+  let soons = 0;
+  const clock: typeof realClock = Object.create(realClock);
+  clock.soon = (callback) =>
+    realClock.soon(() => {
+      soons++;
+      callback();
+    });
+  await using own = await TestGateway.start({ clock });
+  const perTurn = new Map<number, number>();
+  own.backend.behave = (_, event) => {
+    if (event === "message") perTurn.set(soons, (perTurn.get(soons) ?? 0) + 1);
+    if (event === "halfClose") own.backend.last.end();
+  };
+  const total = 5_000;
+  await own.ask("/v3/lease/keepalive", '{"ID":"1"}'.repeat(total));
+  assert.equal(own.backend.last.sent.length, total);
+  const most = Math.max(...perTurn.values());
+  assert.ok(most <= 64, `${most} in one turn`);
 });
 
 test("what is not under /v3/ is not the gateway's, but gets the CORS headers", async () => {

@@ -33,6 +33,8 @@ const JSON_BYTES_BESIDES = 1024 * 1024;
 
 /** Longer request values are converted in slices of as many characters, so that they do not hold the loop up. */
 const SLICE_CHARS = 32 * 1024;
+/** What a value counts beside its length: it becomes a message, which takes time too. */
+const VALUE_CHARS = 512;
 
 const JSON_TYPE = ["Content-Type", "application/json"] as const;
 const GRPC_TYPE = ["Grpc-Metadata-Content-Type", "application/grpc"] as const;
@@ -93,6 +95,9 @@ export class Exchange implements ValueSink {
   #message: Uint8Array | undefined;
   #requestIsOver = false;
   #isConverting = false;
+  /** Converted since others last had their turn; when it is too much, they have it now. */
+  #sliceChars = 0;
+  #isResting = false;
   /** The call has no use for requests yet. */
   #callIsBusy = false;
   /** The only response message of a method that gives one. */
@@ -196,6 +201,21 @@ export class Exchange implements ValueSink {
     } catch (error) {
       this.onBadBody(error);
     }
+    this.#sliceChars += value.length + VALUE_CHARS;
+    if (this.#sliceChars > SLICE_CHARS && this.#method.clientStreaming && !this.#over) this.#rest();
+  }
+
+  /** Many small values may lie in what has been read. */
+  #rest(): void {
+    this.#isResting = true;
+    this.#updateReading();
+    this.#context.clock.soon(() =>
+      this.#guard(() => {
+        this.#sliceChars = 0;
+        this.#isResting = false;
+        if (!this.#over) this.#updateReading();
+      }),
+    );
   }
 
   /** What follows in the body waits until the value before it has become a message. */
@@ -225,7 +245,7 @@ export class Exchange implements ValueSink {
   }
 
   #updateReading(): void {
-    if (this.#isConverting || this.#callIsBusy) this.#values.pause();
+    if (this.#isConverting || this.#isResting || this.#callIsBusy) this.#values.pause();
     else this.#values.resume();
   }
 
