@@ -282,3 +282,71 @@ test("between the requests of one chunk others have their turn", async (t) => {
   await client.answers(50);
   assert.equal(new Set(turns).size, 50);
 });
+
+const CONNECT = "CONNECT x:1 HTTP/1.1\r\nHost: x:1\r\n\r\n";
+const UPGRADE = "GET /upgrade HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n";
+
+/** Requests that are answered when a test says so, and how many upgrades there were. */
+async function startSlowly(t: TestContext) {
+  const begun: [path: string, res: http.ServerResponse][] = [];
+  const state = { upgrades: 0 };
+  const connect = await start(t, {
+    upgrades: ({ headers }) => headers.upgrade !== undefined,
+    onUpgrade: (_, socket) => {
+      state.upgrades++;
+      socket.end("HTTP/1.1 101 Switching Protocols\r\n\r\nupgraded");
+    },
+    onRequest: (req, res) => begun.push([req.method === "CONNECT" ? "CONNECT" : req.url!, res]),
+  });
+  const until = async (count: number, client: Client): Promise<void> => {
+    while (begun.length < count) {
+      assert.equal(client.isClosed, false, `closed after ${JSON.stringify(client.text)}`);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  };
+  return { connect, begun, state, until };
+}
+
+const get = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`;
+const bodiesOf = ({ text }: Client): (string | undefined)[] =>
+  text
+    .split("HTTP/1.1 ")
+    .slice(1)
+    .map((answer) => answer.split("\r\n\r\n")[1]?.trim());
+
+test("CONNECT that comes while other requests are being answered waits for its turn", async (t) => {
+  const { connect, begun, until } = await startSlowly(t);
+  const client = connect().send(`${get("/1")}${get("/2")}${CONNECT}what follows`);
+  for (let i = 0; i < 3; i++) {
+    await until(i + 1, client);
+    assert.equal(begun.length, i + 1, "it is not taken up before");
+    begun[i]![1].end(begun[i]![0]);
+  }
+  await client.closed;
+  assert.deepEqual(bodiesOf(client), ["/1", "/2", "CONNECT"]);
+});
+
+test("an upgrade that comes while another request is being answered is a request like any other", async (t) => {
+  const { connect, begun, state, until } = await startSlowly(t);
+  const client = connect().send(`${get("/1")}${UPGRADE}`);
+  for (let i = 0; i < 2; i++) {
+    await until(i + 1, client);
+    begun[i]![1].end(begun[i]![0]);
+  }
+  await client.answers(2);
+  assert.deepEqual([bodiesOf(client), state.upgrades], [["/1", "/upgrade"], 0]);
+  client.send(UPGRADE);
+  await client.closed;
+  assert.equal(state.upgrades, 1);
+});
+
+test("a request hears that its client has gone away, whatever came behind it", async (t) => {
+  const { connect, begun, until } = await startSlowly(t);
+  const client = connect().send(`${get("/1")}${get("/2")}${get("/3")}${CONNECT}what follows`);
+  await until(1, client);
+  const isOver = new Promise((resolve) => begun[0]![1].on("close", resolve));
+  client.socket.resetAndDestroy();
+  await isOver;
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(begun.length, 1, "nobody is there for whom anything could be taken up");
+});

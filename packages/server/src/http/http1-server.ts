@@ -33,7 +33,8 @@ export function createHttp1Server(options: Http1Options): http.Server {
       keepAliveTimeout: 0,
       headersTimeout: options.headersTimeoutMs ?? 300_000,
       connectionsCheckingInterval: options.checkIntervalMs ?? 30_000,
-      shouldUpgradeCallback: options.upgrades,
+      // One that comes before others are answered is a request like any other: it could not be taken up yet.
+      shouldUpgradeCallback: (req) => !isBusy(req.socket) && options.upgrades(req),
     },
     inTurn(options.onRequest),
   );
@@ -41,12 +42,13 @@ export function createHttp1Server(options: Http1Options): http.Server {
   (server as { httpAllowHalfOpen?: boolean }).httpAllowHalfOpen = true;
   server.on("connection", hearEnd);
   server.on("upgrade", (req, socket, head) => {
-    socket.on("error", () => socket.destroy());
-    options.onUpgrade(req, socket, head);
+    whenAnswered(socket, () => options.onUpgrade(req, socket, head));
   });
   // A request like any other, if one that nothing here is for.
   server.on("connect", (req: http.IncomingMessage, socket: Duplex) => {
-    options.onRequest(req, responseOn(socket, req));
+    // What follows it means nothing. It is read, so that the end of the connection is heard of.
+    readOn(socket);
+    whenAnswered(socket, () => options.onRequest(req, responseOn(socket, req)));
   });
   server.on("clientError", refuse);
   // It watches how long headers take from the event on that tells that it listens.
@@ -60,8 +62,43 @@ function responseOn(socket: Duplex, req: http.IncomingMessage): http.ServerRespo
   response.shouldKeepAlive = false;
   response.assignSocket(socket as http.IncomingMessage["socket"]);
   response.on("finish", () => socket.end(() => socket.destroy()));
-  socket.on("error", () => socket.destroy());
   return response;
+}
+
+/**
+ * Calls `take` when everything that was asked for before on the connection has been answered; not if it ends before.
+ * node:http hands a connection over as soon as it has read a request for another protocol, whatever is being answered there,
+ * and a response is no place for a second one.
+ */
+function whenAnswered(socket: Duplex, take: () => void): void {
+  socket.on("error", () => socket.destroy());
+  const next = (): void => {
+    if (socket.destroyed) return;
+    const response = responseOf(socket);
+    if (response === undefined) take();
+    else response.once("close", next);
+  };
+  next();
+}
+
+/** As `resume`, also where node:http had stopped the connection beneath the stream because answers waited. */
+function readOn(socket: Duplex): void {
+  const { _handle: handle } = socket as ConnectionState;
+  if (handle?.reading === false) {
+    handle.reading = true;
+    handle.readStart();
+  }
+  socket.resume();
+}
+
+/** The response whose turn it is on the connection. */
+function responseOf(socket: Duplex): http.ServerResponse | undefined {
+  return (socket as ConnectionState)._httpMessage ?? undefined;
+}
+
+/** Whether a request is being answered, and more of the answer is to come. */
+function isBusy(socket: Duplex): boolean {
+  return responseOf(socket)?.writableEnded === false;
 }
 
 function hearEnd(socket: Duplex): void {
@@ -100,6 +137,7 @@ interface ConnectionState {
   readonly _httpMessage?: http.ServerResponse | null;
   /** `incoming`: the request whose body is being read. */
   readonly parser?: { readonly incoming: http.IncomingMessage | null } | null;
+  readonly _handle?: { reading: boolean; readStart(): void } | null;
 }
 
 /** Responses behind which a refusal waits. */
