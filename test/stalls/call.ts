@@ -16,7 +16,9 @@ export interface Call {
   readonly pace: Pace;
   /** The client goes away after so long. */
   readonly patienceMs: number;
-  /** The call is over when nothing has come for so long; without it, when the server ends it. */
+  /** The answer has so many bytes at least. */
+  readonly leastBytes: number;
+  /** The call is over when so much has come and then nothing for so long; without it, when the server ends it. */
   readonly quietMs: number | undefined;
 }
 
@@ -118,11 +120,14 @@ function read(
       answer.pause();
       return;
     }
-    const quiet = call.quietMs === undefined ? undefined : after(call.quietMs, () => over(false));
+    let quiet: NodeJS.Timeout | undefined;
     const startedMs = performance.now();
     answer.on("data", (chunk: Buffer) => {
       bytes += chunk.length;
-      quiet?.refresh();
+      if (call.quietMs !== undefined && bytes >= call.leastBytes) {
+        quiet ??= after(call.quietMs, () => over(false));
+        quiet.refresh();
+      }
       if (call.pace === "fast") return;
       const aheadMs = bytes / SLOW_BYTES_PER_MS - (performance.now() - startedMs);
       if (aheadMs <= 0) return;

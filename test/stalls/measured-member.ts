@@ -12,8 +12,10 @@ import { Inspector } from "./inspector.ts";
 export interface LoopWork {
   /** In milliseconds; the member looks each 10 ms, so that up to 10 ms of a turn do not show. */
   readonly longestDelayMs: number;
-  /** Processor time of the longest turn in milliseconds; up to 5 more of turns before it. Others' load is not in it. */
+  /** The longest turn in milliseconds, without what the loop's thread waited for a processor. */
   readonly longestTurnMs: number;
+  /** The longest such wait. */
+  readonly longestWaitMs: number;
   /** The most that a turn has cost, as bytes, of all kinds of work that is cut into slices. */
   readonly mostInATurn: number;
 }
@@ -37,20 +39,29 @@ export interface Holdings {
 }
 
 /**
- * Run in the member: measures the processor time of the loop's thread between two looks at a timer. When the loop comes
- * to it late, all that time but what the timer was set to was one turn, or waiting for a processor, which is not counted.
+ * Run in the member: how late the loop comes to a timer, and how much of that its thread was ready to run and waited for a
+ * processor, which is the machine's doing. The rest is one turn: computing, collecting garbage, or waiting for a disk.
  */
 const WATCH_TURNS = `
-  let last = process.threadCpuUsage();
-  let most = 0;
+  const { readSync, openSync } = process.getBuiltinModule("fs");
+  const file = openSync("/proc/self/task/" + process.pid + "/schedstat", "r");
+  const text = Buffer.alloc(100);
+  const waitedMs = () => Number(text.toString("latin1", 0, readSync(file, text, 0, 100, 0)).split(" ")[1]) / 1e6;
+  const everyMs = 5;
+  let last = { nowMs: performance.now(), waitedMs: waitedMs() };
+  let turnMs = 0;
+  let waitMs = 0;
   setInterval(() => {
-    const now = process.threadCpuUsage();
-    most = Math.max(most, now.user + now.system - last.user - last.system);
-    last = now;
-  }, 5).unref();
-  globalThis.takeLongestTurnUs = () => {
-    const taken = most;
-    most = 0;
+    const next = { nowMs: performance.now(), waitedMs: waitedMs() };
+    const waited = next.waitedMs - last.waitedMs;
+    waitMs = Math.max(waitMs, waited);
+    turnMs = Math.max(turnMs, next.nowMs - last.nowMs - everyMs - waited);
+    last = next;
+  }, everyMs).unref();
+  globalThis.takeTurns = () => {
+    const taken = { turnMs, waitMs };
+    turnMs = 0;
+    waitMs = 0;
     return taken;
   };
 `;
@@ -93,9 +104,11 @@ export class MeasuredMember {
 
   async takeLoopWork(): Promise<LoopWork> {
     const metrics = await this.#metrics();
+    const turns = await this.inspector.evaluate<{ turnMs: number; waitMs: number }>("takeTurns()");
     const costs = [...metrics].filter(([name]) => name.startsWith("quorate_turn_work_most_bytes"));
     return {
-      longestTurnMs: (await this.inspector.evaluate<number>("takeLongestTurnUs()")) / 1_000,
+      longestTurnMs: turns.turnMs,
+      longestWaitMs: turns.waitMs,
       longestDelayMs: metric(metrics, "quorate_event_loop_longest_delay_seconds") * 1_000,
       mostInATurn: Math.max(...costs.map(([, value]) => value)),
     };

@@ -30,8 +30,8 @@ export interface Shape {
   readonly meanwhile?: (store: Store) => Promise<void>;
   /** It is an entry of the log, or several: later entries wait until it is applied, so puts may as long as the calls take. */
   readonly isEntry?: true;
-  /** Delays beyond the limit, in milliseconds, that are known, and why they are. */
-  readonly known?: { readonly delayMs: number; readonly why: string };
+  /** A turn beyond the limit that is known, in milliseconds, and what makes it so long. */
+  readonly known?: { readonly turnMs: number; readonly why: string };
 }
 
 const ways = (protocol: Protocol, pace: Pace, ...times: readonly number[]): Way[] =>

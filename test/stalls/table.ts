@@ -16,9 +16,9 @@ const HEAD = [
 ];
 
 /**
- * All measurements, one a line. In milliseconds: what a put and a read beside waited at most, the longest delay of the
- * loop, the longest turn in processor time, the machine's noise, the longest sync beside, how long the calls took. The
- * most work of a turn in KiB, the answers in MiB.
+ * All measurements, one a line. In milliseconds: what a put and a read beside waited at most; the longest delay of the
+ * loop, and its longest turn; what its thread waited for a processor, an idle process was late, and a sync beside took; how
+ * long the calls took. The most work of a turn in KiB, the answers in MiB.
  */
 export function tableOf(measurements: readonly Measurement[]): string {
   const rows = measurements.map((each) => {
@@ -33,6 +33,7 @@ export function tableOf(measurements: readonly Measurement[]): string {
       whole(each.delayMs),
       whole(each.turnMs),
       whole(each.turnBytes / 1024),
+      whole(each.waitMs),
       whole(each.lateMs),
       whole(each.syncMs),
       whole(each.tookMs),
