@@ -314,10 +314,9 @@ export abstract class GrpcStream extends Http2Stream implements RoomUser {
     const count = payload.length + PREFIX_LENGTH;
     const { connection } = this;
     if (!connection.canSendDirectly(this, count)) {
-      this.enqueue(payload);
-      if (this.queuedBytes < HIGH_WATER_BYTES) return true;
-      this.state |= DRAIN_OWED;
-      return false;
+      if (this.prefixLength === 0) this.#enqueueWithPrefix([payload], payload.length);
+      else this.enqueue(payload);
+      return this.#hasRoom();
     }
     const { output } = connection;
     output.reserve(FRAME_HEADER_LENGTH + count);
@@ -330,13 +329,69 @@ export abstract class GrpcStream extends Http2Stream implements RoomUser {
   }
 
   /**
+   * As `sendMessage`, with a message that lies in parts of `length` octets together. They are not changed, and may be
+   * queued on several streams at once. Not for a stream that compresses.
+   */
+  sendMessageInParts(parts: readonly Uint8Array[], length: number): boolean {
+    this.sentMessages++;
+    const { connection } = this;
+    const count = length + PREFIX_LENGTH;
+    if (!connection.canSendDirectly(this, count)) {
+      this.#enqueueWithPrefix(parts, length);
+      return this.#hasRoom();
+    }
+    const { output } = connection;
+    output.reserve(FRAME_HEADER_LENGTH + count);
+    connection.writeFrameHeader(count, FRAME_DATA, 0, this.id);
+    output.bytes.set(prefixOf(length, 0), output.length);
+    output.length += PREFIX_LENGTH;
+    for (const part of parts) {
+      output.bytes.set(part, output.length);
+      output.length += part.length;
+    }
+    connection.sendWindow -= count;
+    this.sendWindow -= count;
+    return true;
+  }
+
+  #hasRoom(): boolean {
+    if (this.queuedBytes < HIGH_WATER_BYTES) return true;
+    this.state |= DRAIN_OWED;
+    return false;
+  }
+
+  /** Queues a message of several segments, of which the first is its prefix: until then each segment gets one. */
+  #enqueueWithPrefix(parts: readonly Uint8Array[], length: number): void {
+    if (this.prefixLength > 0) this.#spellOutPrefixes();
+    this.enqueue(prefixOf(length, this.prefixFlag));
+    for (const part of parts) if (part.length > 0) this.enqueue(part);
+  }
+
+  /** What waits already gets its prefixes as segments of their own. */
+  #spellOutPrefixes(): void {
+    const waiting = this.segments.slice(this.firstSegment);
+    this.prefixLength = 0;
+    if (waiting.length === 0) return;
+    this.segments = waiting.flatMap((segment) => [prefixOf(segment.length, this.prefixFlag), segment]);
+    this.firstSegment = 0;
+    if (this.segmentOffset < PREFIX_LENGTH) return;
+    this.firstSegment = 1;
+    this.segmentOffset -= PREFIX_LENGTH;
+  }
+
+  /** Part of a message may be on its way already, so that its rest must follow. */
+  protected get isInsideMessage(): boolean {
+    return this.segmentOffset > 0 || (this.prefixLength === 0 && this.queuedBytes > 0);
+  }
+
+  /**
    * Sends the stream's only message, which lies in parts of `length` octets together. Each part is handed to `release`
    * when it has been copied into the output or is not needed any more.
    */
   sendParts(parts: readonly Uint8Array[], length: number, release: (part: Uint8Array) => void): void {
     this.sentMessages++;
     this.prefixLength = 0;
-    const prefix = Uint8Array.of(0, length >>> 24, length >>> 16, length >>> 8, length);
+    const prefix = prefixOf(length, 0);
     this.enqueue(prefix);
     for (const part of parts) this.enqueue(part);
     this.releaseSegment = (segment) => {
@@ -357,6 +412,10 @@ export abstract class GrpcStream extends Http2Stream implements RoomUser {
 }
 
 const NOTHING = new Uint8Array(0);
+
+function prefixOf(length: number, flag: number): Uint8Array {
+  return Uint8Array.of(flag, length >>> 24, length >>> 16, length >>> 8, length);
+}
 
 /** Stores prefix and message; `bytes` must have room. */
 export function writeMessage(bytes: Uint8Array, offset: number, message: Uint8Array, flag: number): void {

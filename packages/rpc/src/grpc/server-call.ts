@@ -81,6 +81,8 @@ export interface ServerCall {
   failWith(error: unknown): void;
   /** Sends a message of a stream. False: the peer is slow, wait for `onDrain`. */
   send(message: Uint8Array): boolean;
+  /** As `send`, with a message in parts of whole fields, one at least; nobody changes them any more. */
+  sendInParts(parts: readonly Uint8Array[]): boolean;
   sendHeaders(): void;
   /** Ends a stream with OK after what was sent. */
   end(): void;
@@ -378,6 +380,17 @@ export class ServerCallStream extends GrpcStream implements ServerCall, Expiring
     return this.sendMessage(message);
   }
 
+  sendInParts(parts: readonly Uint8Array[]): boolean {
+    if (this.compressing) return this.send(Buffer.concat(parts));
+    if (this.ended) return false;
+    if ((this.state & HEADERS_SENT) === 0) this.sendHeaders();
+    this.connection.sentSincePing = true;
+    let length = 0;
+    for (const part of parts) length += part.length;
+    this.#countSent(length);
+    return this.sendMessageInParts(parts, length);
+  }
+
   #countSent(messageBytes: number): void {
     const { stats } = this.head.route!;
     stats.sentMessages++;
@@ -433,14 +446,9 @@ export class ServerCallStream extends GrpcStream implements ServerCall, Expiring
     this.#statusMessage = message;
     this.#finish(code, reason);
     // A failing call does not wait for its queue: what was not sent yet is dropped.
-    if (code !== Code.OK && this.queuedBytes > 0 && !this.#midMessage()) this.dropQueue();
+    if (code !== Code.OK && this.queuedBytes > 0 && !this.isInsideMessage) this.dropQueue();
     if (this.queuedBytes > 0) this.queueEnd(true);
     else this.writeTrailers();
-  }
-
-  /** Part of a message is already on its way, so its rest must follow. */
-  #midMessage(): boolean {
-    return this.segmentOffset > 0;
   }
 
   override writeTrailers(): void {

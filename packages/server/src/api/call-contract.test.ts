@@ -106,7 +106,10 @@ const CALLERS: Record<string, (handlers: Handlers) => Caller> = {
         const answers: string[] = [];
         let status: string | undefined;
         const call = backend.start(path, new Map(), timeoutMs, {
-          onMessage: (bytes) => answers.push(Buffer.from(bytes).toString()),
+          onMessage: (message) => {
+            const parts = message instanceof Uint8Array ? [message] : message;
+            answers.push(Buffer.concat(parts).toString());
+          },
           onParts: (parts, release) => {
             answers.push(Buffer.concat(parts).toString());
             for (const part of parts) release(part);
@@ -278,6 +281,22 @@ contract("a bidirectional stream goes to and fro", listening, (caller, calls, he
   caller.settle();
   assert.equal(call.status, "0 ");
 });
+
+contract(
+  "a message of a stream in parts is one, and nothing of it comes after the end",
+  listening,
+  (caller, calls) => {
+    const call = caller.start(STREAM);
+    calls[0]!.send(bytes("one"));
+    assert.equal(calls[0]!.sendInParts([bytes("two "), bytes("three")]), true);
+    calls[0]!.send(bytes("four"));
+    assert.equal(calls[0]!.sentMessages, 3);
+    calls[0]!.end();
+    assert.equal(calls[0]!.sendInParts([bytes("five")]), false);
+    caller.settle();
+    assert.deepEqual([call.answers, call.status], [["one", "two three", "four"], "0 "]);
+  },
+);
 
 contract("what comes while the handler does not read waits, in order", listening, (caller, calls, heard) => {
   const call = caller.start(STREAM);

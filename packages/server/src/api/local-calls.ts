@@ -187,6 +187,13 @@ class LocalCall implements ServerCall {
     return !this.ended && !this.#outputPaused;
   }
 
+  sendInParts(parts: readonly Uint8Array[]): boolean {
+    if (this.ended) return false;
+    this.sentMessages++;
+    this.#tellCaller(() => this.#sink.onMessage(parts));
+    return !this.ended && !this.#outputPaused;
+  }
+
   end(): void {
     this.#endWith(Code.OK, "", undefined);
   }

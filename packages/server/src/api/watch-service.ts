@@ -30,6 +30,7 @@ export function addWatchService(services: Services, context: ApiContext, leaderM
 function sinkOf(call: ServerCall, onEnd: () => void): WatchSink {
   return {
     send: (message) => call.send(message),
+    sendInParts: (parts) => call.sendInParts(parts),
     end: (code, message) => {
       onEnd();
       call.fail(code, message);

@@ -1,3 +1,4 @@
+import { EventPieces } from "./event-pieces.ts";
 import { Fifo } from "./fifo.ts";
 import type { WatchHub } from "./hub.ts";
 import { rangeHolds } from "./key-range.ts";
@@ -17,11 +18,15 @@ const BATCH_BYTES = 16 * 1024 * 1024;
 /** Watchers whose batch is being put together at the same time. */
 const MAX_JOBS = 4;
 const SLICE_MS = 2;
-/** What a step reads of the store, or up to four times as much to finish a revision; the time is looked at after each. */
+/**
+ * What a step puts into a batch, and reads of the store before (of that up to four times as much, to finish a revision).
+ * The time is looked at after each step.
+ */
 const RECORDS_PER_STEP = 256;
 const BYTES_PER_STEP = 1024 * 1024;
-/** A batch is shared until this much has been encoded for it. */
+/** A batch is shared until this much has been encoded for it, or so many have got it. */
 const SHARED_BYTES = 4 * 1024 * 1024;
+const MAX_SHARERS = 1024;
 
 /** One watcher whose next batch is being read. */
 interface Job {
@@ -30,15 +35,15 @@ interface Job {
   readonly from: number;
   /** Everything before this revision has been read. */
   next: number;
-  /** Encoded as the watcher wants them; what it does not want is left out. */
-  readonly events: Uint8Array[];
-  /** The distinct revisions that have been read. */
+  /** What has been read and is not in the batch yet, from `at` on: everything up to `readTo`. */
+  readonly pending: WatchEvent[];
+  at: number;
+  readTo: number;
+  /** The batch: encoded as the watcher wants it; what it does not want is left out. Marked where `lastRevision` begins. */
+  readonly pieces: EventPieces;
+  /** The distinct revisions that have been taken. */
   revisions: number;
   lastRevision: number;
-  /** The total of `events`. */
-  bytes: number;
-  /** How many of `events` are of revisions before `lastRevision`. */
-  eventsBefore: number;
   /** Undefined as long as the store has not been asked. */
   scan: HistoryScan | undefined;
   /** The last revision `scan` covers. */
@@ -106,11 +111,12 @@ export class CatchUp {
           watcher,
           from: watcher.next,
           next: watcher.next,
-          events: [],
+          pending: [],
+          at: 0,
+          readTo: 0,
+          pieces: new EventPieces(),
           revisions: 0,
           lastRevision: -1,
-          bytes: 0,
-          eventsBefore: 0,
           scan: undefined,
           to: 0,
         });
@@ -122,8 +128,8 @@ export class CatchUp {
   private step(job: Job): boolean {
     const { hub } = this;
     const { watcher } = job;
-    const { stream } = watcher;
-    if (watcher.state !== UNSYNCED || stream.full) {
+    // One whose stream has filled up meanwhile is finished nevertheless, or it might never be.
+    if (watcher.state !== UNSYNCED) {
       this.giveUp(job);
       return true;
     }
@@ -131,74 +137,83 @@ export class CatchUp {
     if (job.next < compactRevision) {
       // What was read before the compaction is complete, but for a revision in the middle of which it came, and goes
       // out first.
-      if (job.lastRevision >= job.next) job.events.length = job.eventsBefore;
-      if (job.events.length > 0) this.finish(job, job.next);
+      if (job.lastRevision >= job.next) job.pieces.cutToMark();
+      if (job.pieces.count > 0) this.finish(job, job.next);
       else {
-        stream.cancelCompacted(watcher, compactRevision);
+        watcher.stream.cancelCompacted(watcher, compactRevision);
         this.release(job);
       }
       return true;
     }
-    if (job.scan === undefined) {
-      const recentFrom = Math.max(hub.recent.firstRevision, watcher.range.watchedFrom);
-      if (job.next >= recentFrom || job.next > currentRevision) {
-        this.finish(job, this.readRecent(job) ?? currentRevision + 1);
-        return true;
-      }
-      const { key, rangeEnd } = watcher.range;
-      job.to = Math.min(currentRevision, recentFrom - 1);
-      job.scan = hub.source.openHistory(key, rangeEnd, job.next, job.to);
-    }
-    const cut = this.readHistory(job, job.scan);
-    if (cut !== undefined) {
-      this.finish(job, cut);
-      return true;
-    }
-    job.next = job.scan.position + 1;
-    if (job.bytes >= BATCH_BYTES && job.lastRevision < job.next) {
-      this.finish(job, job.next);
-      return true;
-    }
-    if (job.next > job.to) {
-      job.scan.close();
-      job.scan = undefined;
-    }
-    return false;
+    // Not for a watcher of a future revision.
+    if (job.pending.length === 0 && job.next <= currentRevision) this.read(job);
+    if (!this.takePending(job)) return false;
+    this.finish(job, job.next);
+    return true;
   }
 
-  /** Returns the first revision that no longer fits, if any. */
-  private readRecent(job: Job): number | undefined {
-    const { recent } = this.hub;
+  /** Fills `pending` with what comes next. */
+  private read(job: Job): void {
+    const { hub } = this;
+    if (job.scan === undefined) {
+      const { key, rangeEnd, watchedFrom } = job.watcher.range;
+      const recentFrom = Math.max(hub.recent.firstRevision, watchedFrom);
+      if (job.next >= recentFrom) {
+        this.readRecent(job);
+        return;
+      }
+      job.to = Math.min(hub.source.currentRevision, recentFrom - 1);
+      job.scan = hub.source.openHistory(key, rangeEnd, job.next, job.to);
+    }
+    this.readHistory(job, job.scan);
+  }
+
+  private readRecent(job: Job): void {
+    const { recent, source } = this.hub;
+    const { pending } = job;
     const { key, rangeEnd } = job.watcher.range;
-    for (let i = recent.indexOf(job.next); i < recent.length; i++) {
+    let i = recent.indexOf(job.next);
+    for (; i < recent.length && pending.length < RECORDS_PER_STEP; i++) {
       const { main, events } = recent.at(i);
       for (let e = 0; e < events.length; e++) {
         const event = events[e]!;
-        if (!rangeHolds(key, rangeEnd, event.change.key)) continue;
-        if (!this.take(job, event)) return main;
-        // These stay for long, and only their plain form is counted there.
-        event.forgetPrevious();
+        if (rangeHolds(key, rangeEnd, event.change.key)) pending.push(event);
       }
+      job.readTo = main;
     }
-    return undefined;
+    if (i === recent.length) job.readTo = source.currentRevision;
   }
 
-  /** One step of the store's scan. Returns the first revision that no longer fits, if any. */
-  private readHistory(job: Job, scan: HistoryScan): number | undefined {
+  private readHistory(job: Job, scan: HistoryScan): void {
     const { changes } = this;
-    changes.length = 0;
-    const left = BATCH_BYTES - job.bytes;
+    const left = BATCH_BYTES - job.pieces.bytes;
     // A full batch is still read to the end of its last revision.
     scan.advance(RECORDS_PER_STEP, left > 0 ? Math.min(BYTES_PER_STEP, left) : BYTES_PER_STEP, changes);
-    let cut: number | undefined;
-    for (let i = 0; i < changes.length; i++) {
-      const change = changes[i]!;
-      if (this.take(job, new WatchEvent(change))) continue;
-      cut = change.main;
-      break;
-    }
+    for (let i = 0; i < changes.length; i++) job.pending.push(new WatchEvent(changes[i]!));
     changes.length = 0;
-    return cut;
+    job.readTo = scan.position;
+    if (scan.position < job.to) return;
+    scan.close();
+    job.scan = undefined;
+  }
+
+  /** Takes events that have been read into the batch, as many as a step may. True when the batch is complete. */
+  private takePending(job: Job): boolean {
+    const { pending, pieces } = job;
+    const untilBytes = pieces.bytes + BYTES_PER_STEP;
+    const end = Math.min(pending.length, job.at + RECORDS_PER_STEP);
+    for (; job.at < end && pieces.bytes < untilBytes; job.at++) {
+      const event = pending[job.at]!;
+      if (!this.take(job, event)) return true;
+      // It may stay among the recent changes, where only its plain form is counted.
+      event.forgetPrevious();
+    }
+    if (job.at < pending.length) return false;
+    pending.length = 0;
+    job.at = 0;
+    job.next = Math.max(job.next, job.readTo + 1);
+    if (job.next > this.hub.source.currentRevision) return true;
+    return pieces.bytes >= BATCH_BYTES && job.lastRevision < job.next;
   }
 
   /** Adds an event to the batch unless its revision no longer fits. A revision is never cut. */
@@ -206,23 +221,22 @@ export class CatchUp {
     const { change } = event;
     const { options } = job.watcher;
     if (change.main !== job.lastRevision) {
-      if (job.revisions === BATCH_REVISIONS || job.bytes >= BATCH_BYTES) return false;
+      job.next = change.main;
+      if (job.revisions === BATCH_REVISIONS || job.pieces.bytes >= BATCH_BYTES) return false;
       job.revisions += 1;
       job.lastRevision = change.main;
-      job.eventsBefore = job.events.length;
+      job.pieces.mark();
     }
     if (change.deleted ? options.noDelete : options.noPut) return true;
-    const bytes = options.prevKv ? event.bytesWithPrevious(this.hub.source) : event.bytes();
-    job.bytes += bytes.length;
-    job.events.push(bytes);
+    job.pieces.append(options.prevKv ? event.bytesWithPrevious(this.hub.source) : event.bytes());
     return true;
   }
 
   /** Sends what has been read. The watcher has then been handed everything before `next`. */
   private finish(job: Job, next: number): void {
     const { hub } = this;
-    const { watcher, events } = job;
-    const body = new EventsBody(hub.responses.header(hub.source.currentRevision), events);
+    const { watcher } = job;
+    const body = new EventsBody(hub.responses.header(hub.source.currentRevision), job.pieces);
     this.hand(watcher, body, next);
     this.shareBatch(job, body, next);
     this.release(job);
@@ -236,11 +250,14 @@ export class CatchUp {
     const { watcher, from } = job;
     const { watchers } = watcher.range;
     if (watcher.options.fragment) return;
-    for (let i = 0; i < watchers.length && body.encodedBytes < SHARED_BYTES; i++) {
+    let sharers = 0;
+    for (let i = 0; i < watchers.length; i++) {
+      if (sharers === MAX_SHARERS || body.encodedBytes >= SHARED_BYTES) return;
       const other = watchers[i]!;
       if (other.state !== UNSYNCED || other.next !== from || !other.queued || other.stream.full) continue;
       if (!alike(watcher.options, other.options)) continue;
       this.hand(other, body, next);
+      sharers += 1;
     }
   }
 
@@ -249,7 +266,7 @@ export class CatchUp {
     watcher.next = Math.max(watcher.next, next);
     if (watcher.next > this.hub.source.currentRevision) stream.becomeSynced(watcher);
     else stream.queueBehind(watcher);
-    if (body.events.length > 0) stream.sendBody(watcher, body);
+    if (body.count > 0) stream.sendBody(watcher, body);
   }
 
   private giveUp(job: Job): void {

@@ -35,6 +35,10 @@ const failpointBeforeSend =
 const MESSAGES_PER_TURN = 4096;
 /** A message that is encoded counts once more for each so many bytes of it: 16 MiB are a turn. */
 const BYTES_PER_MESSAGE = 4096;
+/** A transaction's messages are made in one turn up to so many bytes; for what is more, watchers read history. */
+const BYTES_PER_DELIVERY = 16 * 1024 * 1024;
+/** The same for the events of one message, when there are several: previous values may be much larger than changes. */
+const BYTES_PER_BODY = 4 * 1024 * 1024;
 const RECENT_TRANSACTIONS = 8192;
 const RECENT_BYTES = 8 * 1024 * 1024;
 
@@ -271,21 +275,25 @@ export class WatchHub {
   private deliverMany(main: number, events: readonly WatchEvent[]): void {
     const { touched } = this;
     this.match(main, events);
-    // Watchers that match the same changes share a body.
-    const bodies = new Map<string, EventsBody>();
+    // Watchers that match the same changes share a body; undefined: it is too large.
+    const bodies = new Map<string, EventsBody | undefined>();
     let encodedBytes = 0;
     for (let t = 0; t < touched.length; t++) {
       const watcher = touched[t]!;
       const matched = watcher.matched!;
       watcher.matched = undefined;
       const { stream } = watcher;
-      if (stream.full) {
+      const body =
+        stream.full || encodedBytes >= BYTES_PER_DELIVERY
+          ? undefined
+          : this.bodyOf(main, matched, watcher.options.prevKv, bodies);
+      if (body === undefined) {
         watcher.next = main;
         stream.fallBehind(watcher);
+        this.catchUp.schedule(stream);
         continue;
       }
       watcher.next = main + 1;
-      const body = this.bodyOf(main, matched, watcher.options.prevKv, bodies);
       const before = body.encodedBytes;
       stream.sendBody(watcher, body);
       encodedBytes += body.encodedBytes - before;
@@ -298,19 +306,23 @@ export class WatchHub {
     main: number,
     events: readonly WatchEvent[],
     prevKv: boolean,
-    bodies: Map<string, EventsBody>,
-  ): EventsBody {
+    bodies: Map<string, EventsBody | undefined>,
+  ): EventsBody | undefined {
     const first = events[0]!.change.sub;
     const last = events[events.length - 1]!.change.sub;
     // Without gaps the ends tell which events they are.
     const name = last - first + 1 === events.length ? `${first}-${last}${prevKv ? "+" : ""}` : undefined;
     const known = name === undefined ? undefined : bodies.get(name);
-    if (known !== undefined) return known;
+    if (known !== undefined || (name !== undefined && bodies.has(name))) return known;
     const encoded: Uint8Array[] = [];
-    for (let i = 0; i < events.length; i++) {
-      encoded.push(prevKv ? events[i]!.bytesWithPrevious(this.source) : events[i]!.bytes());
+    let bytes = 0;
+    for (let i = 0; i < events.length && bytes < BYTES_PER_BODY; i++) {
+      const event = prevKv ? events[i]!.bytesWithPrevious(this.source) : events[i]!.bytes();
+      encoded.push(event);
+      bytes += event.length;
     }
-    const body = new EventsBody(this.responses.header(main), encoded);
+    const body =
+      encoded.length < events.length ? undefined : new EventsBody(this.responses.header(main), encoded);
     if (name !== undefined) bodies.set(name, body);
     return body;
   }

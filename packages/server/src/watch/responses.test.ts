@@ -4,11 +4,22 @@ import { decode } from "@quorate/wire";
 import { WatchResponseSchema } from "@quorate/wire/etcdserverpb";
 import { encodeEvent } from "@quorate/wire/hot";
 import fc from "fast-check";
-import { fragmentResponse } from "./responses.ts";
+import { EventsBody, fragmentResponse } from "./responses.ts";
 
 const NO_HEADER = new Uint8Array(0);
 /** `encodeWatchResponse` writes the header field even when its content is empty. */
 const HEADER_FIELD_BYTES = 2;
+
+/** The messages that a response with these events is split into. */
+function fragments(
+  header: Uint8Array,
+  watchId: bigint,
+  events: readonly Uint8Array[],
+  limitBytes: number,
+): Uint8Array[] {
+  const parts = fragmentResponse(new EventsBody(header, events), watchId, limitBytes);
+  return parts.map(({ beginning, rest }) => new Uint8Array(Buffer.concat([beginning, ...rest])));
+}
 
 /** An event whose key value holds a key of `n` bytes and nothing else. */
 function eventOf(n: number): Uint8Array {
@@ -31,7 +42,7 @@ const cases = [
 for (const { name, n, events, limit, want } of cases) {
   test(`fragments: ${name} (W13)`, () => {
     const all = Array.from({ length: events }, () => eventOf(n));
-    const parts = fragmentResponse(NO_HEADER, 0n, all, limit + HEADER_FIELD_BYTES).map((message) =>
+    const parts = fragments(NO_HEADER, 0n, all, limit + HEADER_FIELD_BYTES).map((message) =>
       decode(WatchResponseSchema, message),
     );
     assert.deepEqual(
@@ -55,7 +66,7 @@ test("fragments hold all events in order, are below the limit where they can be,
     fc.property(anyResponse, ({ sizes, limit, id }) => {
       const header = Uint8Array.of(0x08, 0x01, 0x10, 0x02, 0x18, 0x07, 0x20, 0x03);
       const events = sizes.map(eventOf);
-      const messages = fragmentResponse(header, id, events, limit);
+      const messages = fragments(header, id, events, limit);
       const parts = messages.map((message) => decode(WatchResponseSchema, message));
       assert.deepEqual(
         parts.flatMap((part) => part.events.map(({ kv }) => kv!.key.length)),

@@ -1,4 +1,5 @@
 import { encodeWatchResponse } from "@quorate/wire/hot";
+import { EventPieces, fieldSize, sizeOfFieldAt } from "./event-pieces.ts";
 import type { Watcher } from "./watcher.ts";
 
 /** The member's response headers; `HeaderEncoder` of `@quorate/wire/hot` is one. */
@@ -56,93 +57,134 @@ export class ControlResponses {
   }
 }
 
+/** An encoded message of up to so many bytes is made as one. */
+const WHOLE_BYTES = 64 * 1024;
+/** A smaller message is made as one for whoever gets it. */
+const SMALL_BYTES = 1024;
+
 /**
  * The events of one response before it is known whom it goes to. Watchers with the same id on different streams get
- * the very same message bytes.
+ * the very same message bytes; what is large is shared by all, with a beginning for each.
  */
 export class EventsBody {
   readonly header: Uint8Array;
-  /** Encoded `mvccpb.Event`s. */
-  readonly events: readonly Uint8Array[];
-  /** The total of the messages made. */
+  /** Encoded `mvccpb.Event`s; undefined when they are in pieces from the outset. */
+  readonly events: readonly Uint8Array[] | undefined;
+  readonly count: number;
+  /** Of the events as fields of the response. */
+  readonly bytes: number;
+  /** The total of what has been made for this. */
   encodedBytes = 0;
+  private pieces: readonly Uint8Array[] | undefined = undefined;
   private readonly messages: (Uint8Array | undefined)[] = [];
 
-  constructor(header: Uint8Array, events: readonly Uint8Array[]) {
+  constructor(header: Uint8Array, events: readonly Uint8Array[] | EventPieces) {
     this.header = header;
-    this.events = events;
+    if (events instanceof EventPieces) {
+      this.events = undefined;
+      this.pieces = events.pieces();
+      this.count = events.count;
+      this.bytes = events.bytes;
+    } else {
+      this.events = events;
+      this.count = events.length;
+      let bytes = 0;
+      for (let i = 0; i < events.length; i++) bytes += fieldSize(events[i]!.length);
+      this.bytes = bytes;
+    }
   }
 
-  /** The whole response in one message. Shared: not to be changed. */
-  message(watcher: Watcher): Uint8Array {
+  /** The whole response in one message, or undefined if it is better sent in parts. Shared: not to be changed. */
+  message(watcher: Watcher): Uint8Array | undefined {
     const { smallId } = watcher;
-    if (smallId < 0) return this.encode(watcher.id);
-    let message = this.messages[smallId];
-    if (message === undefined) {
-      message = this.encode(watcher.id);
-      this.messages[smallId] = message;
+    let message = smallId < 0 ? undefined : this.messages[smallId];
+    if (message !== undefined) return message;
+    if (this.bytes > WHOLE_BYTES || (this.bytes > SMALL_BYTES && this.encodedBytes > WHOLE_BYTES)) {
+      return undefined;
     }
+    message = this.encode(watcher.id);
+    if (smallId >= 0) this.messages[smallId] = message;
     return message;
   }
 
+  /** The beginning of the response, without its events. `more`: it is a fragment, and not the last one. */
+  beginning(watchId: bigint, more: boolean): Uint8Array {
+    const message = encodeWatchResponse(this.header, watchId, false, false, 0, "", more, NO_EVENTS);
+    this.encodedBytes += message.length;
+    return message;
+  }
+
+  /** The events, which follow the beginning, in pieces of whole fields. Shared: not to be changed. */
+  rest(): readonly Uint8Array[] {
+    if (this.pieces === undefined) {
+      const pieces = new EventPieces();
+      for (const event of this.events!) pieces.append(event);
+      this.pieces = pieces.pieces();
+      this.encodedBytes += this.bytes;
+    }
+    return this.pieces;
+  }
+
   private encode(watchId: bigint): Uint8Array {
+    if (this.events === undefined) return joined(this.beginning(watchId, false), this.rest(), this.bytes);
     const message = encodeWatchResponse(this.header, watchId, false, false, 0, "", false, this.events);
     this.encodedBytes += message.length;
     return message;
   }
 }
 
+/** One message of a response: its beginning, and pieces with events that follow it. */
+export interface Fragment {
+  readonly beginning: Uint8Array;
+  readonly rest: readonly Uint8Array[];
+}
+
 /**
  * Splits a response with events into messages below `limitBytes`, as far as single events allow it: each part but the
- * last carries the fragment flag. Sizes count everything in the message, the flag included.
+ * last carries the fragment flag. Sizes count everything in the message, the flag included. One part: there is no need.
  */
-export function fragmentResponse(
-  header: Uint8Array,
-  watchId: bigint,
-  events: readonly Uint8Array[],
-  limitBytes: number,
-): Uint8Array[] {
-  const envelope = fieldSize(header.length) + (watchId === 0n ? 0 : 1 + watchIdSize(watchId));
-  if (events.length < 2 || envelope + eventsSize(events) < limitBytes) {
-    return [encodeWatchResponse(header, watchId, false, false, 0, "", false, events)];
+export function fragmentResponse(body: EventsBody, watchId: bigint, limitBytes: number): Fragment[] {
+  const envelope = fieldSize(body.header.length) + (watchId === 0n ? 0 : 1 + watchIdSize(watchId));
+  if (body.count < 2 || envelope + body.bytes < limitBytes) {
+    return [{ beginning: body.beginning(watchId, false), rest: body.rest() }];
   }
-  const messages: Uint8Array[] = [];
-  let first = 0;
-  while (first < events.length) {
-    let size = envelope + FRAGMENT_FLAG_BYTES + fieldSize(events[first]!.length);
-    let end = first + 1;
-    while (end < events.length) {
-      const grown = size + fieldSize(events[end]!.length);
-      if (grown >= limitBytes) break;
-      size = grown;
-      end += 1;
+  const fragments: Fragment[] = [];
+  let rest: Uint8Array[] = [];
+  let size = 0;
+  for (const piece of body.rest()) {
+    let from = 0;
+    for (let at = 0; at < piece.length; ) {
+      const field = sizeOfFieldAt(piece, at);
+      if (size === 0) size = envelope + FRAGMENT_FLAG_BYTES;
+      else if (size + field >= limitBytes) {
+        if (at > from) rest.push(piece.subarray(from, at));
+        fragments.push({ beginning: body.beginning(watchId, true), rest });
+        rest = [];
+        from = at;
+        size = envelope + FRAGMENT_FLAG_BYTES;
+      }
+      size += field;
+      at += field;
     }
-    const more = end < events.length;
-    messages.push(encodeWatchResponse(header, watchId, false, false, 0, "", more, events.slice(first, end)));
-    first = end;
+    rest.push(from === 0 ? piece : piece.subarray(from));
   }
-  return messages;
+  fragments.push({ beginning: body.beginning(watchId, false), rest });
+  return fragments;
 }
 
 const NO_BYTES = new Uint8Array(0);
 const NO_EVENTS: readonly Uint8Array[] = [];
 const FRAGMENT_FLAG_BYTES = 2;
 
-function eventsSize(events: readonly Uint8Array[]): number {
-  let size = 0;
-  for (const event of events) size += fieldSize(event.length);
-  return size;
-}
-
-/** A length-delimited field with a one-byte tag. */
-function fieldSize(length: number): number {
-  return 1 + varintSize(length) + length;
-}
-
-function varintSize(value: number): number {
-  let size = 1;
-  for (let rest = value; rest >= 128; rest = Math.floor(rest / 128)) size += 1;
-  return size;
+function joined(beginning: Uint8Array, rest: readonly Uint8Array[], restBytes: number): Uint8Array {
+  const message = new Uint8Array(beginning.length + restBytes);
+  message.set(beginning);
+  let at = beginning.length;
+  for (const piece of rest) {
+    message.set(piece, at);
+    at += piece.length;
+  }
+  return message;
 }
 
 function watchIdSize(id: bigint): number {

@@ -5,6 +5,8 @@ export interface WatchSink {
    * full now (the message was taken nevertheless); the owner then calls `WatchStream.drained` once there is room.
    */
   send(message: Uint8Array): boolean;
+  /** As `send`, with a message in parts of whole fields, which may lie in the sink until they are sent. */
+  sendInParts(parts: readonly Uint8Array[]): boolean;
   /** Ends the call with a gRPC status. Messages taken before are still delivered. */
   end(code: number, message: string): void;
   /** Asks for no more requests until `resumeReading`. Requests on their way are still accepted. */

@@ -4,7 +4,7 @@ import type { Timer } from "../seams/clock.ts";
 import { Fifo } from "./fifo.ts";
 import type { WatchHub } from "./hub.ts";
 import { compareKeys, isOpenEnd } from "./key-range.ts";
-import { type EventsBody, fragmentResponse, NO_WATCH_ID } from "./responses.ts";
+import { type EventsBody, type Fragment, fragmentResponse, NO_WATCH_ID } from "./responses.ts";
 import type { WatchSink } from "./sink.ts";
 import { COMPACTED, SYNCED, UNSYNCED, Watcher } from "./watcher.ts";
 
@@ -29,6 +29,7 @@ const NO_PUT = 0;
 const NO_DELETE = 1;
 const ZERO_KEY = new Uint8Array(1);
 const INTERNAL = 13;
+const NO_REST: readonly Uint8Array[] = [];
 
 /**
  * One `Watch` call with its watchers. All responses go through one queue, the sink; while the sink is full no event is
@@ -56,7 +57,7 @@ export class WatchStream {
   private tickMissed = false;
 
   /** A failpoint holds the stream up; messages that have to follow wait here. */
-  private held: Uint8Array[] | undefined = undefined;
+  private held: Fragment[] | undefined = undefined;
   private sinkFull = false;
 
   /** No event may be added: the sink is full or gone. Read by the hub and the catch-up. */
@@ -177,13 +178,19 @@ export class WatchStream {
   /** For the hub and the catch-up: one response with events, in fragments where that was asked for. Not while `full`. */
   sendBody(watcher: Watcher, body: EventsBody): void {
     watcher.progressDue = false;
-    if (!watcher.options.fragment || body.events.length < 2) {
-      this.post(body.message(watcher), body.events.length);
+    const { count } = body;
+    if (!watcher.options.fragment || count < 2) {
+      const message = body.message(watcher);
+      if (message !== undefined) this.post(message, count);
+      else this.post(body.beginning(watcher.id, false), count, body.rest());
       return;
     }
-    const messages = fragmentResponse(body.header, watcher.id, body.events, this.hub.fragmentBytes);
+    const fragments = fragmentResponse(body, watcher.id, this.hub.fragmentBytes);
     // The parts of a response follow one another even when the sink fills up meanwhile: clients join neighbours only.
-    for (let i = 0; i < messages.length; i++) this.post(messages[i]!, i === 0 ? body.events.length : 0);
+    for (let i = 0; i < fragments.length; i++) {
+      const { beginning, rest } = fragments[i]!;
+      this.post(beginning, i === 0 ? count : 0, rest);
+    }
   }
 
   /** For the hub: everything applied has been delivered; do what had to wait for it. */
@@ -380,35 +387,35 @@ export class WatchStream {
     if (!this.full) this.hub.catchUp.schedule(this);
   }
 
-  /** A message with events, or one that says there are none to wait for. */
-  private post(message: Uint8Array, events: number): void {
+  /** A message with events, or one that says there are none to wait for; `rest` is the rest of one in parts. */
+  private post(message: Uint8Array, events: number, rest: readonly Uint8Array[] = NO_REST): void {
     if (this.closed) return;
     const { metrics, beforeSend } = this.hub;
     metrics.eventsTotal += events;
     if (this.held !== undefined) {
-      this.held.push(message);
+      this.held.push({ beginning: message, rest });
       return;
     }
     const waitMs = beforeSend === undefined ? 0 : beforeSend();
     if (waitMs > 0) {
-      this.held = [message];
+      this.held = [{ beginning: message, rest }];
       this.full = true;
       this.hub.clock.setTimer(waitMs, () => this.sendHeld());
       return;
     }
-    this.put(message, events);
+    this.put(message, events, rest);
   }
 
   private sendHeld(): void {
     const messages = this.held ?? [];
     this.held = undefined;
     if (this.closed) return;
-    for (const message of messages) this.put(message, 0);
+    for (const { beginning, rest } of messages) this.put(beginning, 0, rest);
     if (!this.sinkFull) this.goOn();
   }
 
-  private put(message: Uint8Array, events: number): void {
-    if (this.sink.send(message)) return;
+  private put(message: Uint8Array, events: number, rest: readonly Uint8Array[] = NO_REST): void {
+    if (rest.length === 0 ? this.sink.send(message) : this.sink.sendInParts([message, ...rest])) return;
     this.full = true;
     this.sinkFull = true;
     this.pendingEvents += events;

@@ -62,7 +62,7 @@ export const WATCH_EXHIBITS: readonly Exhibit[] = [
       const { catchUp } = parts.context.watches;
       replaceMethod<Hand>(catchUp, "hand", (hand) => (watcher, body, next) => {
         hand(watcher, body, next);
-        if (watcher.state !== UNSYNCED && body.events.length === 0) watcher.stream.unsyncedCount++;
+        if (watcher.state !== UNSYNCED && body.count === 0) watcher.stream.unsyncedCount++;
       });
     },
   },
@@ -155,7 +155,7 @@ export const WATCH_EXHIBITS: readonly Exhibit[] = [
     inMember({ parts }) {
       onStream(parts.context.watches, (stream) => {
         replaceMethod<WatchStream["sendBody"]>(stream, "sendBody", (sendBody) => (watcher, body) => {
-          if (body.events.length !== 2) {
+          if (body.events?.length !== 2) {
             sendBody(watcher, body);
             return;
           }

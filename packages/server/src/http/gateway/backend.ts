@@ -11,8 +11,8 @@ export interface GatewayBackend {
 }
 
 export interface GatewaySink {
-  /** An encoded response message; nobody changes it any more. */
-  onMessage(bytes: Uint8Array): void;
+  /** An encoded response message, or its parts of whole fields; nobody changes it any more. */
+  onMessage(message: Uint8Array | readonly Uint8Array[]): void;
   /**
    * The only response message of a call, in parts of whole fields, one at least. Each is handed to `release` when nobody
    * reads it any more.

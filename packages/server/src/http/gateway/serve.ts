@@ -39,6 +39,8 @@ const VALUE_CHARS = 512;
 const JSON_TYPE = ["Content-Type", "application/json"] as const;
 const GRPC_TYPE = ["Grpc-Metadata-Content-Type", "application/grpc"] as const;
 const EMPTY = new Uint8Array(0);
+/** The text of a smaller message is made at once when nothing waits before it. */
+const SMALL_LINE_BYTES = 16 * 1024;
 
 /** Answers one request for `path`, which is under `/v3/`, decoded and clean. */
 export function serve(
@@ -302,7 +304,7 @@ export class Exchange implements ValueSink {
       return;
     }
     const call = backend.start(this.#method.path, this.#metadata, remainingMs, {
-      onMessage: (bytes) => this.#guard(() => this.#receive(bytes)),
+      onMessage: (message) => this.#guard(() => this.#receive(message)),
       onParts: (parts, release) => this.#guard(() => this.#receiveParts(parts, release)),
       onPauseReading: () => this.#setCallBusy(true),
       onResumeReading: () => this.#guard(() => this.#setCallBusy(false)),
@@ -312,15 +314,18 @@ export class Exchange implements ValueSink {
     if (this.#over) call.cancel();
   }
 
-  #receive(bytes: Uint8Array): void {
+  #receive(message: Uint8Array | readonly Uint8Array[]): void {
     if (this.#over) return;
+    const parts = message instanceof Uint8Array ? [message] : message;
     if (!this.#method.serverStreaming) {
-      this.#reply = { parts: [bytes], release: () => {} };
+      this.#reply = { parts, release: () => {} };
       return;
     }
     this.#sendHead(200, [JSON_TYPE, GRPC_TYPE]);
-    const pieces = this.#outbox.isIdle ? this.#lineAtOnce(bytes) : this.#line(bytes);
-    if (!this.#outbox.addWhole(pieces, bytes.length, this.#call)) this.#clientGone();
+    const bytes = parts.reduce((total, { length }) => total + length, 0);
+    const isSmall = this.#outbox.isIdle && bytes <= SMALL_LINE_BYTES;
+    const pieces = isSmall ? this.#lineAtOnce(parts) : this.#line(parts);
+    if (!this.#outbox.addWhole(pieces, bytes, this.#call)) this.#clientGone();
   }
 
   #receiveParts(parts: readonly Uint8Array[], release: (part: Uint8Array) => void): void {
@@ -329,17 +334,16 @@ export class Exchange implements ValueSink {
   }
 
   /** Small lines are made now. */
-  #lineAtOnce(bytes: Uint8Array): Iterator<string> {
-    if (bytes.length > 16 * 1024) return this.#line(bytes);
+  #lineAtOnce(parts: readonly Uint8Array[]): Iterator<string> {
     let text = "";
-    for (const piece of this.#line(bytes)) text += piece;
+    for (const piece of this.#line(parts)) text += piece;
     return [text].values();
   }
 
   /** One message of a stream; there are clients that take each chunk of the body for one. */
-  *#line(bytes: Uint8Array): Generator<string, void, undefined> {
+  *#line(parts: readonly Uint8Array[]): Generator<string, void, undefined> {
     let start = '{"result":';
-    for (const piece of messageToJson(this.#method.response, bytes)) {
+    for (const piece of messageToJson(this.#method.response, parts)) {
       yield start + escapeForStream(piece);
       start = "";
     }

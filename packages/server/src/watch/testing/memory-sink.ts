@@ -3,6 +3,8 @@ import type { WatchSink } from "../sink.ts";
 /** Collects messages; full once it holds `capacity` messages until it is emptied. */
 export class MemorySink implements WatchSink {
   messages: Uint8Array[] = [];
+  /** The parts of those that came in parts. */
+  readonly inParts: (readonly Uint8Array[])[] = [];
   capacity = Number.POSITIVE_INFINITY;
   ended: { code: number; message: string } | undefined = undefined;
   readingPaused = false;
@@ -12,6 +14,11 @@ export class MemorySink implements WatchSink {
     this.messages.push(message);
     this.onSend();
     return this.messages.length < this.capacity;
+  }
+
+  sendInParts(parts: readonly Uint8Array[]): boolean {
+    this.inParts.push(parts);
+    return this.send(new Uint8Array(Buffer.concat(parts)));
   }
 
   end(code: number, message: string): void {

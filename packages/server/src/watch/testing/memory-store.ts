@@ -24,6 +24,8 @@ export class MemoryStore implements WatchSource {
   private changes: Held[] = [];
   private last = new Map<string, Held>();
   openScans = 0;
+  /** Calls of `getAt`. */
+  lookups = 0;
   /** What each step of a scan has looked at. */
   readonly steps: { records: number; bytes: number }[] = [];
 
@@ -70,6 +72,7 @@ export class MemoryStore implements WatchSource {
   }
 
   getAt(key: Uint8Array, revision: number): Uint8Array | undefined {
+    this.lookups += 1;
     if (revision < this.compactRevision) return undefined;
     const name = nameOf(key);
     let i = indexAfter(this.changes, revision) - 1;
