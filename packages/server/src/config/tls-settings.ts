@@ -29,6 +29,22 @@ export interface TlsSettings {
   readonly maxVersion: TlsVersion | undefined;
 }
 
+/** Of a side without any flags: it can only dial, and trusts whom the system trusts. */
+export const NO_TLS_SETTINGS: TlsSettings = Object.freeze({
+  certFile: "",
+  keyFile: "",
+  clientCertFile: "",
+  clientKeyFile: "",
+  trustedCaFile: "",
+  requireClientCertificate: false,
+  allowedCommonNames: [],
+  allowedHostnames: [],
+  crlFile: "",
+  verifyClientAddress: false,
+  minVersion: "TLSv1.2",
+  maxVersion: undefined,
+});
+
 const VERSIONS: Readonly<Record<string, TlsVersion>> = { "TLS1.2": "TLSv1.2", "TLS1.3": "TLSv1.3" };
 
 export function tlsVersions(read: FlagReader): Pick<TlsSettings, "minVersion" | "maxVersion"> {

@@ -2,6 +2,7 @@ import { GrpcServer } from "@quorate/rpc";
 import type { ApiContext } from "../api/context.ts";
 import type { Services } from "../api/services.ts";
 import type { ServerConfig } from "../config/server-config.ts";
+import { NO_TLS_SETTINGS, type TlsSettings } from "../config/tls-settings.ts";
 import { type FailpointServer, openFailpointServer } from "../failpoints/index.ts";
 import type { Gateway } from "../http/gateway/gateway.ts";
 import { type ClientHttp, createClientHttp } from "../http/servers.ts";
@@ -129,9 +130,13 @@ export class Member implements AsyncDisposable {
   #surroundings(listeners: PeerListeners): Surroundings {
     const { config } = this;
     const [clock, random, disk, log] = [realClock, realRandom, this.#disk, this.#log];
-    const { peerTls } = config;
-    const certificates = peerTls && new Certificates(peerTls, "peer", clock, log);
-    const dialer = new PeerDialer(certificates, config.peerLocalAddress);
+    const certificatesWith = (settings: TlsSettings) => new Certificates(settings, "peer", clock, log);
+    const certificates = config.peerTls && certificatesWith(config.peerTls);
+    let dialling = certificates;
+    const dialer = new PeerDialer(
+      () => (dialling ??= certificatesWith(NO_TLS_SETTINGS)),
+      config.peerLocalAddress,
+    );
     const peerRequests = createPeerRequests({ dialer, clock, random });
     this.#peerRequests = peerRequests;
     const onFatal = (error: Error) => this.#life?.fail(error);

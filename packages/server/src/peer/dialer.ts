@@ -11,14 +11,14 @@ const HANDSHAKE_TIMEOUT_MS = 10_000;
 
 /** Opens connections to other members, plain or TLS as the URL says. */
 export class PeerDialer {
-  readonly #certificates: Certificates | undefined;
+  readonly #certificates: () => Certificates;
   readonly #from: Pick<net.TcpNetConnectOpts, "localAddress" | "family">;
 
   /**
-   * Without certificates an https peer is verified against the system's roots. With `localAddress`, an IP address,
-   * connections come from there, and names are looked up in its family.
+   * `certificates` is asked when an https peer is dialled: the system's roots take a while to be read. With
+   * `localAddress`, an IP address, connections come from there, and names are looked up in its family.
    */
-  constructor(certificates: Certificates | undefined, localAddress?: string) {
+  constructor(certificates: () => Certificates, localAddress?: string) {
     this.#certificates = certificates;
     this.#from = localAddress === undefined ? {} : { localAddress, family: net.isIP(localAddress) };
   }
@@ -45,9 +45,11 @@ export class PeerDialer {
     address: PeerAddress,
     signal: AbortSignal | undefined,
   ): Promise<net.Socket> {
-    let secureContext: tls.SecureContext | undefined;
+    let certificates: Certificates;
+    let secureContext: tls.SecureContext;
     try {
-      secureContext = await this.#certificates?.clientContext();
+      certificates = this.#certificates();
+      secureContext = await certificates.clientContext();
     } catch (error) {
       plain.destroy();
       throw error;
@@ -57,37 +59,37 @@ export class PeerDialer {
       socket: plain,
       host: address.host,
       ...(net.isIP(address.host) === 0 ? { servername: address.host } : {}),
-      ...(secureContext === undefined ? {} : { secureContext }),
-      // With certificates of our own we judge the other's below.
-      rejectUnauthorized: this.#certificates === undefined,
-      ...(this.#certificates === undefined ? {} : { checkServerIdentity: () => undefined }),
+      secureContext,
+      // We judge the other's certificate below: the runtime would do so by OpenSSL's rules.
+      rejectUnauthorized: false,
+      checkServerIdentity: () => undefined,
     });
     const why = `dial ${address.url}: TLS handshake timeout`;
     await untilEvent(secure, "secureConnect", HANDSHAKE_TIMEOUT_MS, why, signal);
-    const refusal = this.#refusalOf(secure, address.host);
+    const refusal = refusalOf(secure, address.host, certificates);
     if (refusal !== undefined) {
       secure.destroy();
       throw new Error(`dial ${address.url}: ${refusal}`);
     }
     return secure;
   }
+}
 
-  #refusalOf(socket: tls.TLSSocket, host: string): string | undefined {
-    if (this.#certificates === undefined) return undefined;
-    const { settings } = this.#certificates;
-    // A certificate that a member made for itself is signed by nobody: such links are encrypted, and no more.
-    if (settings.generated !== undefined) return undefined;
-    const leaf = socket.getPeerX509Certificate();
-    if (leaf === undefined) return "there is no certificate";
-    const objection = socket.authorized ? undefined : String(socket.authorizationError);
-    if (!this.#certificates.isVerified(leaf, "serverAuth", objection)) {
-      return `failed to verify the certificate: ${objection}`;
-    }
-    if (!isValidFor(leaf, host)) {
-      return `the certificate is not for ${host} (${leaf.subjectAltName ?? "it has no names"})`;
-    }
-    return hasAllowedName(leaf, settings) ? undefined : "the certificate bears no allowed name";
+/** Why the other side is not whom we wanted; undefined when it is. */
+function refusalOf(socket: tls.TLSSocket, host: string, certificates: Certificates): string | undefined {
+  const { settings } = certificates;
+  // A certificate that a member made for itself is signed by nobody: such links are encrypted, and no more.
+  if (settings.generated !== undefined) return undefined;
+  const leaf = socket.getPeerX509Certificate();
+  if (leaf === undefined) return "there is no certificate";
+  const objection = socket.authorized ? undefined : String(socket.authorizationError);
+  if (!certificates.isVerified(leaf, "serverAuth", objection)) {
+    return `failed to verify the certificate: ${objection}`;
   }
+  if (!isValidFor(leaf, host)) {
+    return `the certificate is not for ${host} (${leaf.subjectAltName ?? "it has no names"})`;
+  }
+  return hasAllowedName(leaf, settings) ? undefined : "the certificate bears no allowed name";
 }
 
 const ignore = () => {};

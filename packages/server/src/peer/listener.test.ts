@@ -5,7 +5,7 @@ import tls from "node:tls";
 import { realClock } from "../seams/real-clock.ts";
 import { realRandom } from "../seams/real-random.ts";
 import { silentLogger } from "../telemetry/logger.ts";
-import { certificatesOf, makeCertificate, writeTls } from "../tls/testing.ts";
+import { certificatesOf, makeCertificate, systemCertificates, writeTls } from "../tls/testing.ts";
 import { PeerDialer } from "./dialer.ts";
 import { openPeerListeners, type PeerListenOptions } from "./listener.ts";
 import { PeerTransport } from "./peer-transport.ts";
@@ -30,7 +30,7 @@ async function startEarly(t: TestContext, options: Partial<PeerListenOptions> = 
     advertisedUrls: () => [],
     isRemoved: () => false,
     events: new RecordedEvents(),
-    dialer: new PeerDialer(undefined),
+    dialer: new PeerDialer(systemCertificates),
     clock: realClock,
     random: realRandom,
     log: silentLogger,

@@ -4,6 +4,7 @@ import net, { type AddressInfo } from "node:net";
 import test, { type TestContext } from "node:test";
 import { realClock } from "../seams/real-clock.ts";
 import { realRandom } from "../seams/real-random.ts";
+import { systemCertificates } from "../tls/testing.ts";
 import { PeerDialer } from "./dialer.ts";
 import { createPeerRequests } from "./peer-requests.ts";
 import { testRequests } from "./testing.ts";
@@ -90,7 +91,11 @@ test("a large answer is put together in slices", async (t) => {
       setImmediate(callback);
     },
   };
-  const requests = createPeerRequests({ dialer: new PeerDialer(undefined), clock, random: realRandom });
+  const requests = createPeerRequests({
+    dialer: new PeerDialer(systemCertificates),
+    clock,
+    random: realRandom,
+  });
   t.after(() => requests.close());
   const ask = { method: "GET", path: "/", timeoutMs: 20_000, maxResponseBytes: 2 ** 23 } as const;
   assert.ok((await requests.send(url, ask)).body.equals(sent));

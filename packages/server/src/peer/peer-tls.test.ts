@@ -13,6 +13,7 @@ import {
   certificatesOf,
   makeCertificate,
   makeRevocationList,
+  systemCertificates,
   type TestCertificate,
   writeTls,
 } from "../tls/testing.ts";
@@ -57,7 +58,7 @@ async function probe(
 ): Promise<PeerResponse> {
   const files = own === undefined ? { clientCertFile: "", clientKeyFile: "" } : {};
   const certificates = filesOf(t, own ?? server, { ...files, ...settings }, trusted);
-  const requests = testRequests(new PeerDialer(certificates));
+  const requests = testRequests(new PeerDialer(() => certificates));
   t.after(() => requests.close());
   return requests.send(url, { method: "GET", path: "/raft/probing", timeoutMs: 5_000 });
 }
@@ -249,7 +250,8 @@ test("certificates are read again for each connection, in both roles", async (t)
     certificates: certificatesOf(ownFiles.settings),
   });
   const clientFiles = writeTls(t, member(), ca);
-  const dialer = new PeerDialer(certificatesOf(clientFiles.settings));
+  const clientCertificates = certificatesOf(clientFiles.settings);
+  const dialer = new PeerDialer(() => clientCertificates);
   const ask = async () => {
     const requests = testRequests(dialer);
     try {
@@ -401,7 +403,7 @@ test("connections to other members come from the address that is configured", as
   t.after(() => listener.close());
   const { port } = listener.address() as net.AddressInfo;
   for (const host of ["127.0.0.1", "localhost"]) {
-    const socket = await new PeerDialer(undefined, "127.0.0.9").dial(
+    const socket = await new PeerDialer(systemCertificates, "127.0.0.9").dial(
       parsePeerUrl(`http://${host}:${port}`),
       5_000,
     );

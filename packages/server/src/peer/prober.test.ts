@@ -3,6 +3,7 @@ import http from "node:http";
 import type { AddressInfo } from "node:net";
 import test, { type TestContext } from "node:test";
 import type { Logger } from "../telemetry/logger.ts";
+import { systemCertificates } from "../tls/testing.ts";
 import { DialTurns } from "./dial-turns.ts";
 import { PeerAgent, PeerDialer } from "./dialer.ts";
 import { PeerCounts } from "./metrics.ts";
@@ -22,7 +23,10 @@ async function setUp(t: TestContext, answer: (clock: ManualClock) => string, sta
   const lines: string[] = [];
   const note = (line: string) => void lines.push(line);
   const log: Logger = { debug: note, info: note, warn: note, error: note, fatal: note, for: () => log };
-  const agent = new PeerAgent(new PeerDialer(undefined), { dialTimeoutMs: 2_000, maxIdleConnections: 0 });
+  const agent = new PeerAgent(new PeerDialer(systemCertificates), {
+    dialTimeoutMs: 2_000,
+    maxIdleConnections: 0,
+  });
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const picker = new UrlPicker([url, "http://127.0.0.1:1"]);
   const counts = new PeerCounts();

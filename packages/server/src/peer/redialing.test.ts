@@ -3,6 +3,7 @@ import net from "node:net";
 import test, { type TestContext } from "node:test";
 import { MessageType } from "@quorate/raft";
 import { freePorts } from "../member/testing.ts";
+import { systemCertificates } from "../tls/testing.ts";
 import { PeerDialer } from "./dialer.ts";
 import type { PeerAddress } from "./peer-address.ts";
 import { createPeerRequests } from "./peer-requests.ts";
@@ -16,7 +17,7 @@ class RefusingDialer extends PeerDialer {
   readonly dialed: string[] = [];
 
   constructor() {
-    super(undefined);
+    super(systemCertificates);
   }
 
   override dial({ url }: PeerAddress): Promise<net.Socket> {
@@ -30,7 +31,7 @@ class CountingDialer extends PeerDialer {
   readonly sockets: net.Socket[] = [];
 
   constructor() {
-    super(undefined);
+    super(systemCertificates);
   }
 
   override async dial(...parameters: Parameters<PeerDialer["dial"]>): Promise<net.Socket> {

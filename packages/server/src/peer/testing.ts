@@ -9,6 +9,7 @@ import type { TransportEvents } from "../seams/transport.ts";
 import { silentLogger } from "../telemetry/logger.ts";
 import type { Certificates } from "../tls/certificates.ts";
 import type { NameResolver } from "../tls/client-address.ts";
+import { systemCertificates } from "../tls/testing.ts";
 import { PeerDialer } from "./dialer.ts";
 import { openPeerListeners, type PeerListeners } from "./listener.ts";
 import { createPeerRequests, type PeerRequests } from "./peer-requests.ts";
@@ -110,7 +111,7 @@ export async function startMember(
     advertisedUrls: () => urls,
     isRemoved: (other) => removedIds.has(other),
     events,
-    dialer: new PeerDialer(certificates),
+    dialer: new PeerDialer(() => certificates ?? systemCertificates()),
     clock: realClock,
     random: realRandom,
     log: silentLogger,
@@ -143,7 +144,7 @@ export async function startMember(
   return { id, url: listeners.urls[0]!, events, transport, server, listeners, removedIds, stop };
 }
 
-export function testRequests(dialer = new PeerDialer(undefined)): PeerRequests {
+export function testRequests(dialer = new PeerDialer(systemCertificates)): PeerRequests {
   return createPeerRequests({ dialer, clock: realClock, random: realRandom });
 }
 

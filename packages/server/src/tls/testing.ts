@@ -4,7 +4,7 @@ import { isIP } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import type { TestContext } from "node:test";
-import type { TlsSettings } from "../config/tls-settings.ts";
+import { NO_TLS_SETTINGS, type TlsSettings } from "../config/tls-settings.ts";
 import { realClock } from "../seams/real-clock.ts";
 import { type Logger, silentLogger } from "../telemetry/logger.ts";
 import { Certificates } from "./certificates.ts";
@@ -184,4 +184,9 @@ export function writeTls(
 /** Of a peer port. */
 export function certificatesOf(settings: TlsSettings, log: Logger = silentLogger): Certificates {
   return new Certificates(settings, "peer", realClock, log);
+}
+
+/** Of a side without flags. */
+export function systemCertificates(): Certificates {
+  return certificatesOf(NO_TLS_SETTINGS);
 }
