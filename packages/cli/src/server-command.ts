@@ -65,7 +65,8 @@ function openLog(program: string, config: ServerConfig): Logger | undefined {
 }
 
 /** The member can no longer keep its promises: stop at once, without the tidying that could make it worse. */
-function die(log: Logger, error: Error): void {
+function die(log: Logger, thrown: unknown): void {
+  const error = thrown instanceof Error ? thrown : new Error(String(thrown));
   log.fatal("member stopped", { error: error.message, stacktrace: error.stack });
   process.exit(1);
 }
