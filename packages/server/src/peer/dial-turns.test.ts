@@ -30,16 +30,21 @@ test("a peer that answers, or of which nothing is known, may be dialled by anybo
   assert.deepEqual([turns.take(), turns.take()], [true, true]);
 });
 
-test("a dial that hangs is given up when another one is answered; one that has just begun is not", async () => {
+test("a dial that hangs is given up soon after another one is answered; one that is answered meanwhile, or had just begun, is not", async () => {
   const { turns, pass } = setUp();
   const given: string[] = [];
   const begin = (name: string) => turns.begin(() => given.push(name));
   begin("hanging");
   turns.end(begin("ended"));
+  const late = begin("late");
   await pass(200);
   begin("young");
   const lucky = begin("lucky");
   turns.answered(lucky);
+  await pass(99);
+  assert.deepEqual(given, []);
+  turns.answered(late);
+  await pass(1);
   assert.deepEqual(given, ["hanging"]);
 });
 

@@ -75,13 +75,20 @@ export class DialTurns {
   answered(dial?: Dial): void {
     this.#knownMs = this.#clock.nowMs();
     if (dial !== undefined) this.#unanswered.delete(dial);
-    // Those that began before it could answer would go on hanging although it can.
-    for (const each of this.#unanswered) if (each.startedMs <= this.#knownMs - ANSWER_MS) each.giveUp();
+    this.#giveUpLater([...this.#unanswered].filter((each) => each.startedMs <= this.#knownMs - ANSWER_MS));
     if (!this.#isFailing) return;
     this.#isFailing = false;
     this.#dueMs = Number.NEGATIVE_INFINITY;
     this.#backoff.reset();
     this.#wake(this.#mayHasten());
+  }
+
+  /** Those that began before the peer could answer would go on hanging although it can. */
+  #giveUpLater(dials: readonly Dial[]): void {
+    if (dials.length === 0) return;
+    this.#clock.setTimer(ANSWER_MS, () => {
+      for (const dial of dials) if (this.#unanswered.has(dial)) dial.giveUp();
+    });
   }
 
   /** A connection that was in use has ended: the peer may be gone, and the next dial tells. */

@@ -148,9 +148,15 @@ export function testRequests(dialer = new PeerDialer(systemCertificates)): PeerR
   return createPeerRequests({ dialer, clock: realClock, random: realRandom });
 }
 
-/** Polls; the test's own time limit ends a wait that is in vain. */
+const LONGEST_WAIT_MS = 30_000;
+
+/** Polls. Rejects after half a minute. */
 export async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 2));
+  const startedMs = performance.now();
+  while (!condition()) {
+    if (performance.now() - startedMs > LONGEST_WAIT_MS) throw new Error(`waited in vain: ${condition}`);
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
 }
 
 export function message(type: MessageType, to: NodeId, fields: Partial<Message> = {}): Message {
