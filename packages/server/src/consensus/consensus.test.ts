@@ -183,6 +183,22 @@ describe("proposals", () => {
     );
   });
 
+  test("of very many, however small, only so many are given to raft in a turn", () => {
+    const member = new Driven();
+    member.consensus.receive([message(MessageType.MsgHeartbeat, 2n, { term: 2 })]);
+    member.propose(...Array<number>(40_000).fill(1));
+    const forwarded = () =>
+      member
+        .sentOf(MessageType.MsgProp)
+        .map(({ entries }) => entries.length)
+        .reduce((sum, each) => sum + each, 0);
+    member.turn();
+    assert.equal(forwarded(), 8 * 2048);
+    member.turn();
+    member.turn();
+    assert.equal(forwarded(), 40_000);
+  });
+
   test("beyond what may be uncommitted wait until there is room", () => {
     const member = new Driven();
     member.lead();

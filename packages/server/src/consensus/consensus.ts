@@ -40,6 +40,10 @@ export type { ConfChangeResult, ConsensusEvents, ConsensusOptions } from "./surr
 
 /** Payload of the proposals that are given to raft, and so to another leader, as one message. */
 const MAX_BATCH_BYTES = 2 ** 20;
+/** However small they are. */
+const MAX_BATCH_PROPOSALS = 2048;
+/** More follow in the next turn: so many take raft a few milliseconds. */
+const MAX_BATCHES_IN_A_TURN = 8;
 
 /** Of changes that nobody waits for. */
 const NO_ID = 0n;
@@ -390,8 +394,12 @@ export class Consensus {
     // Without a leader proposals wait, as long as their callers do.
     if (this.#leader === NONE) return;
     if (this.#isLeader && (this.#limits.holdsProposals || this.#applies.isPutOff)) return;
-    while (waiting.size > 0) {
-      const batch = waiting.takeBatch(MAX_BATCH_BYTES);
+    for (let batches = 0; waiting.size > 0; batches++) {
+      if (batches === MAX_BATCHES_IN_A_TURN) {
+        this.#scheduleTurn();
+        return;
+      }
+      const batch = waiting.takeBatch(MAX_BATCH_BYTES, MAX_BATCH_PROPOSALS);
       if (this.#proposeBatch(batch)) continue;
       // Nothing of it has been proposed, as while leadership is handed over or too much is uncommitted: they wait for
       // the next leader, or for this one to go on. etcd fails them.

@@ -97,6 +97,41 @@ test("responses come in order, only once what they say survives a power failure"
   assert.deepEqual(state, { term: 1, vote: 1n, commit: 0 });
 });
 
+test("very many bytes of entries are encoded over several turns, with their state behind them", async () => {
+  const { simulated, wal, writer, storage, delivered } = await setUp();
+  const count = 40;
+  const message = append(1, 0, []);
+  message.entries = Array.from({ length: count }, (_, i) => ({
+    ...{ type: 0 as const, term: 1, index: i + 1 },
+    data: new Uint8Array(2 ** 20).fill(i),
+  }));
+  const saved: number[] = [];
+  const { save } = wal;
+  wal.save = (state, entries) => {
+    saved.push(entries.length);
+    assert.equal(state !== undefined, saved.reduce((sum, each) => sum + each) === count);
+    save.call(wal, state, entries);
+  };
+  writer.append(message);
+  const turns: number[] = [];
+  for (let before = 0; saved.reduce((sum, each) => sum + each, 0) < count; ) {
+    await new Promise((resolve) => setImmediate(resolve));
+    const now = storage.lastIndex();
+    turns.push(now - before);
+    before = now;
+  }
+  // Twice what fits a turn, and the first number may be of two turns.
+  assert.ok(Math.max(...turns) <= 8, `${turns}`);
+  assert.deepEqual(delivered, []);
+  await writer.whenIdle();
+  assert.equal(delivered.length, 1);
+  assert.equal(storage.lastIndex(), count);
+  simulated.crash();
+  const { indexes, state } = await reopen(simulated);
+  assert.equal(indexes.length, count);
+  assert.deepEqual(state, { term: 1, vote: 1n, commit: 0 });
+});
+
 test("a new commit index alone costs no write, and travels with the next one", async () => {
   let operations = 0;
   const { simulated, writer } = await setUp(() => {

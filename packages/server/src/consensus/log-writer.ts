@@ -9,6 +9,7 @@ import {
 import { assert } from "../assert.ts";
 import { failpoints } from "../failpoints/index.ts";
 import type { Clock } from "../seams/clock.ts";
+import { costOf, type SliceLimits, Slices } from "../slices.ts";
 import type { WalSnapshot } from "../wal/types.ts";
 import type { Wal } from "../wal/wal.ts";
 
@@ -30,6 +31,12 @@ export interface LogWriterOptions {
   readonly onFatal: (error: Error) => void;
 }
 
+/**
+ * What is encoded in one turn, in the unit of `costOf`, a piece of as much on top: checksums and copies, a millisecond or
+ * two. What is no more than that becomes one write.
+ */
+const LIMITS: SliceLimits = { turn: 2 ** 21, small: 2 ** 21 };
+
 interface CommitWaiter {
   readonly commit: number;
   readonly resolve: () => void;
@@ -45,6 +52,10 @@ export class LogWriter {
   readonly #storage: MemoryStorage;
   readonly #clock: Clock;
   readonly #options: LogWriterOptions;
+  /** For encoding. */
+  readonly #slices: Slices;
+  /** Of the piece that `#endOfPiece` found. */
+  #pieceCost = 0;
   #queue: Message[] = [];
   #busy = false;
   /** When the disk was given what it works at. */
@@ -70,6 +81,7 @@ export class LogWriter {
 
   constructor(options: LogWriterOptions) {
     this.#options = options;
+    this.#slices = new Slices(options.clock, LIMITS);
     this.#wal = options.wal;
     this.#storage = options.storage;
     this.#clock = options.clock;
@@ -183,7 +195,7 @@ export class LogWriter {
     // What is deferred from now on is newer than the batch.
     const deferred = batch.length > 0 ? this.#takeDeferred() : undefined;
     if (failpoints !== undefined) await failpoints.hit("raftBeforeSave");
-    const mustSync = this.#write(batch, deferred);
+    const mustSync = await this.#write(batch, deferred);
     const isWaitedFor = this.#commitWaiters.length > 0;
     if (isWaitedFor) this.writeDeferred();
     const commit = this.#commit;
@@ -213,7 +225,7 @@ export class LogWriter {
     this.#snapshotIndex = index;
     await this.#wal.saveSnapshot({ index, term, confState });
     await failpoints?.hit("raftAfterSaveSnap");
-    this.#write([message], this.#takeDeferred());
+    await this.#write([message], this.#takeDeferred());
     await this.#wal.sync();
     await failpoints?.hit("raftBeforeApplySnap");
     this.#storage.applySnapshot(snapshot);
@@ -225,10 +237,10 @@ export class LogWriter {
   }
 
   /**
-   * Writes a batch, and before it the state that was `deferred`, into the page cache; returns whether it must be synced
-   * before its responses may leave.
+   * Hands a batch, and before it the state that was `deferred`, to the WAL, in pieces of which none takes long; resolves to
+   * whether it must be synced before its responses may leave. Each message's state follows its entries.
    */
-  #write(batch: readonly Message[], deferred: HardState | undefined): boolean {
+  async #write(batch: readonly Message[], deferred: HardState | undefined): Promise<boolean> {
     let mustSync = false;
     let state = deferred;
     for (const message of batch) {
@@ -241,12 +253,34 @@ export class LogWriter {
       }
       const entries = message.entries as Entry[];
       mustSync ||= entries.length > 0;
-      this.#wal.save(state && this.#withHighestCommit(state), entries);
+      for (let from = 0; ; ) {
+        const to = this.#endOfPiece(entries, from);
+        const isLast = to === entries.length;
+        const piece = from === 0 && isLast ? entries : entries.slice(from, to);
+        this.#wal.save(isLast && state !== undefined ? this.#withHighestCommit(state) : undefined, piece);
+        // Those that came together with a snapshot follow it.
+        if (piece.length > 0 && message.snapshot === undefined) this.#storage.append(piece);
+        if (this.#slices.spendInTurn(this.#pieceCost)) await this.#slices.next();
+        if (isLast) break;
+        from = to;
+      }
       state = undefined;
-      // Those that came together with a snapshot follow it.
-      if (entries.length > 0 && message.snapshot === undefined) this.#storage.append(entries);
     }
     return mustSync;
+  }
+
+  /** Where the entries end, from number `from` on, that are encoded in one go: as many as a turn allows, one at least. */
+  #endOfPiece(entries: readonly Entry[], from: number): number {
+    let cost = 0;
+    let to = from;
+    while (to < entries.length) {
+      const next = costOf(1, entries[to]!.data.length);
+      if (to > from && cost + next > LIMITS.turn) break;
+      cost += next;
+      to++;
+    }
+    this.#pieceCost = cost;
+    return to;
   }
 
   #takeDeferred(): HardState | undefined {

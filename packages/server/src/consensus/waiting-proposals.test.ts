@@ -11,16 +11,23 @@ function waitingOf(probes: readonly Probe[]): WaitingProposals {
 
 const probes = (...sizes: number[]) => sizes.map((size) => new Probe({ data: new Uint8Array(size) }));
 
-for (const { name, sizes, maxBytes, batches } of [
+for (const { name, sizes, maxBytes, maxCount = 100, batches } of [
   { name: "all that fit go together", sizes: [3, 3, 4], maxBytes: 10, batches: [3] },
   { name: "a batch ends before it is too large", sizes: [3, 3, 5, 9], maxBytes: 10, batches: [2, 1, 1] },
   { name: "one that is too large goes alone", sizes: [50, 1, 1], maxBytes: 10, batches: [1, 2] },
+  {
+    name: "a batch ends before it is too many",
+    sizes: [1, 1, 1, 1, 1],
+    maxBytes: 10,
+    maxCount: 2,
+    batches: [2, 2, 1],
+  },
 ]) {
   test(`${name}, in order`, () => {
     const all = probes(...sizes);
     const waiting = waitingOf(all);
     const taken = [];
-    while (waiting.size > 0) taken.push(waiting.takeBatch(maxBytes));
+    while (waiting.size > 0) taken.push(waiting.takeBatch(maxBytes, maxCount));
     assert.deepEqual(
       taken.map((batch) => batch.length),
       batches,
@@ -34,10 +41,10 @@ test("a batch that was not taken is the first one again", () => {
   const [first, second, third] = probes(4, 4, 4);
   const waiting = waitingOf([first!, second!]);
   const { bytes } = waiting;
-  waiting.putBack(waiting.takeBatch(4));
+  waiting.putBack(waiting.takeBatch(4, 10));
   assert.equal(waiting.bytes, bytes);
   waiting.add(third!);
-  assert.deepEqual(waiting.takeBatch(100), [first, second, third]);
+  assert.deepEqual(waiting.takeBatch(100, 10), [first, second, third]);
 });
 
 test("who waited too long is told so, and the others go on", () => {
@@ -46,7 +53,7 @@ test("who waited too long is told so, and the others go on", () => {
   waiting.expire(200);
   assert.equal(old.outcome, "context deadline exceeded");
   assert.equal(young.outcome, "waiting");
-  assert.deepEqual(waiting.takeBatch(1), [young]);
+  assert.deepEqual(waiting.takeBatch(1, 10), [young]);
   assert.equal(waiting.bytes, 0);
 });
 

@@ -26,12 +26,15 @@ export class WaitingProposals {
     this.#bytes += sizeOf(proposal);
   }
 
-  /** Takes out the first ones, of at most `maxBytes` of payload together, but at least one. Not to be called when empty. */
-  takeBatch(maxBytes: number): Proposal[] {
+  /**
+   * Takes out the first ones, at most `maxCount` and of at most `maxBytes` of payload together, but at least one. Not to be
+   * called when empty.
+   */
+  takeBatch(maxBytes: number, maxCount: number): Proposal[] {
     const queue = this.#queue;
     let bytes = queue[0]!.data.length;
     let count = 1;
-    while (count < queue.length) {
+    while (count < queue.length && count < maxCount) {
       bytes += queue[count]!.data.length;
       if (bytes > maxBytes) break;
       count++;

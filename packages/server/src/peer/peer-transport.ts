@@ -4,6 +4,7 @@ import { urlProblem } from "../config/parse-flags.ts";
 import type { Clock } from "../seams/clock.ts";
 import type { Random } from "../seams/random.ts";
 import type { SnapshotDatabase, Transport, TransportEvents } from "../seams/transport.ts";
+import { type SliceLimits, Slices } from "../slices.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import { DialTurns } from "./dial-turns.ts";
 import { PeerAgent, type PeerDialer } from "./dialer.ts";
@@ -13,12 +14,15 @@ import { type LinkContext, PeerLink } from "./peer-link.ts";
 import { PeerStatus } from "./peer-status.ts";
 import { Pipeline } from "./pipeline.ts";
 import { ChunkBuffer } from "./stream/chunk-buffer.ts";
+import { roomFor } from "./stream/message-frames.ts";
 import type { StreamKind, StreamWriter } from "./stream/stream-writer.ts";
 import { UrlPicker } from "./url-picker.ts";
 
 /** Strangers that name an address can become remotes, so their number has a bound. */
 const MAX_REMOTES = 256;
 const MAX_IDLE_CONNECTIONS = 16;
+/** Bytes that are encoded and written to all peers in one turn, a message more on top: a few milliseconds. */
+const LIMITS: SliceLimits = { turn: 2 ** 22, small: 2 ** 22 };
 
 export interface PeerTransportOptions extends PeerIdentity {
   /** Members that have been removed for good: nothing is sent to them or taken from them. */
@@ -46,11 +50,16 @@ export class PeerTransport implements Transport {
   /** Of the `send` that is under way: streams with something to send, and peers that lost something. */
   readonly #writers: StreamWriter[] = [];
   readonly #lost = new Set<NodeId>();
+  /** For encoding entries. */
+  readonly #slices: Slices;
+  #isTurnOver = false;
+  #putOff: Message[] = [];
   #closed = false;
 
   constructor(options: PeerTransportOptions) {
     this.options = options;
-    const { dialer, dialTimeoutMs } = options;
+    const { clock, dialer, dialTimeoutMs } = options;
+    this.#slices = new Slices(clock, LIMITS);
     this.#context = {
       ...options,
       identity: options,
@@ -61,7 +70,7 @@ export class PeerTransport implements Transport {
 
   send(messages: readonly Message[]): void {
     if (this.#closed) return;
-    for (let i = 0; i < messages.length; i++) this.#route(messages[i]!);
+    for (let i = 0; i < messages.length; i++) this.#routeInTurn(messages[i]!);
     if (this.#writers.length > 0) this.#transmit();
     if (this.#lost.size > 0) this.#reportLost();
   }
@@ -176,6 +185,25 @@ export class PeerTransport implements Transport {
     this.#context.pipelineAgent.destroy();
     this.#context.streamAgent.destroy();
     return Promise.resolve();
+  }
+
+  /** Entries that are too much for this turn go in the next ones, in order; whatever else there is goes now. */
+  #routeInTurn(message: Message): void {
+    if (message.type !== MessageType.MsgApp) {
+      this.#route(message);
+      return;
+    }
+    if (this.#isTurnOver) {
+      this.#putOff.push(message);
+      return;
+    }
+    this.#route(message);
+    if (!this.#slices.spendInTurn(roomFor(message))) return;
+    this.#isTurnOver = true;
+    void this.#slices.next().then(() => {
+      this.#isTurnOver = false;
+      this.send(this.#putOff.splice(0));
+    });
   }
 
   #route(message: Message): void {
