@@ -63,13 +63,15 @@ function* valuesOf(state: StoreState, hits: Hits, sign: number): Steps<ValueComp
   const blocks = new RecordBlocks();
   const heads: Uint8Array[] = [];
   const lengths = new Float64Array(hits.length);
+  let longest = 0;
   for (let i = 0; i < hits.length; i++) {
     const { value } = decodeKeyValue(recordOf(state, hits.mains[i]!, hits.subs[i]!));
     lengths[i] = value.length;
+    longest = Math.max(longest, value.length);
     heads.push(blocks.copy(value.subarray(0, KEPT_BYTES), hits.length - i));
     if (tally.item()) yield* tally.report();
   }
-  return new ValueComparison(state, hits, heads, lengths, sign);
+  return new ValueComparison(state, hits, heads, lengths, longest, sign);
 }
 
 class ValueComparison implements Comparison {
@@ -86,6 +88,7 @@ class ValueComparison implements Comparison {
     hits: Hits,
     heads: readonly Uint8Array[],
     lengths: Float64Array,
+    longest: number,
     sign: number,
   ) {
     this.#state = state;
@@ -93,7 +96,6 @@ class ValueComparison implements Comparison {
     this.#heads = heads;
     this.#lengths = lengths;
     this.#sign = sign;
-    const longest = lengths.reduce((most, length) => Math.max(most, length), 0);
     this.mostCost = COMPARE_COST + (longest <= KEPT_BYTES ? longest : 3 * longest);
   }
 

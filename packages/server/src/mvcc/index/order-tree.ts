@@ -5,6 +5,9 @@ import type { Work } from "./sort-ids.ts";
 import { INNER_CAPACITY, Inner, LEAF_CAPACITY, LEAF_WORDS, Leaf, liveOf } from "./tree-node.ts";
 import { WordPool } from "./word-pool.ts";
 
+/** Nodes above leaves, each with some fifty of them, that are built between two yields. */
+const PARENTS_PER_STEP = 64;
+
 /** A place in the order of keys; `leaf` is undefined behind the last key. Valid until the tree changes. */
 export interface Position {
   leaf: Leaf | undefined;
@@ -120,7 +123,7 @@ export class OrderTree {
       leaf = next;
       if (leaves.length % 256 === 0) yield;
     }
-    this.#stack(leaves, separators);
+    yield* this.#stack(leaves, separators);
   }
 
   /** Checks every invariant; for tests. */
@@ -285,7 +288,7 @@ export class OrderTree {
   }
 
   /** Builds the levels above `nodes`. */
-  #stack(bottom: (Inner | Leaf)[], bottomSeparators: Uint8Array[]): void {
+  *#stack(bottom: (Inner | Leaf)[], bottomSeparators: Uint8Array[]): Work {
     let nodes = bottom;
     let separators = bottomSeparators;
     while (nodes.length > 1) {
@@ -304,6 +307,7 @@ export class OrderTree {
         parent.setSeparators();
         if (group > 0) above.push(separators[start - 1]!);
         parents.push(parent);
+        if (group % PARENTS_PER_STEP === PARENTS_PER_STEP - 1) yield;
       }
       nodes = parents;
       separators = above;

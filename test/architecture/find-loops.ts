@@ -1,0 +1,87 @@
+import { parseAst } from "rolldown/parseAst";
+
+/** A loop that may be as long as what it goes through. */
+export interface UnslicedLoop {
+  /** The function that it is in, the outermost one of nested ones; of a method with its class: `Class.method`. */
+  readonly where: string;
+  /** From 1. */
+  readonly line: number;
+}
+
+/** Where in the file a node is. */
+interface Place {
+  readonly className: string;
+  readonly functionName: string;
+  readonly isInGenerator: boolean;
+}
+
+interface Node {
+  readonly type: string;
+  readonly start: number;
+  readonly end: number;
+  readonly [field: string]: unknown;
+}
+
+const LOOPS = new Set([
+  "DoWhileStatement",
+  "ForInStatement",
+  "ForOfStatement",
+  "ForStatement",
+  "WhileStatement",
+]);
+const FUNCTIONS = new Set(["ArrowFunctionExpression", "FunctionDeclaration", "FunctionExpression"]);
+/** A method that goes through all items of what it is called on, with a function for each. */
+const LOOPING_CALL = /\.(every|filter|find|findIndex|flatMap|forEach|map|reduce|some|sort|toSorted)$/;
+/** Whoever calls this counts what it does, and lets the loop go on in another turn: see `Slices`. */
+const ASKS_THE_SLICER = /\.(spend|spendInTurn)\(/;
+
+/** The loops of a source file that are neither steps (in a generator) nor ask the slicer themselves. */
+export function findUnslicedLoops(text: string): UnslicedLoop[] {
+  const found: UnslicedLoop[] = [];
+  const visit = (node: Node, place: Place): void => {
+    if (isLoop(node, text) && !place.isInGenerator && !ASKS_THE_SLICER.test(textOf(node, text))) {
+      const name = place.functionName || "(module)";
+      const where = place.className === "" ? name : `${place.className}.${name}`;
+      found.push({ where, line: text.slice(0, node.start).split("\n").length });
+    }
+    const inside = placeIn(node, place);
+    for (const child of childrenOf(node)) visit(child, inside);
+  };
+  visit(parseAst(text, { lang: "ts" }) as unknown as Node, {
+    className: "",
+    functionName: "",
+    isInGenerator: false,
+  });
+  return found.sort((a, b) => a.line - b.line);
+}
+
+function isLoop(node: Node, text: string): boolean {
+  if (LOOPS.has(node.type)) return true;
+  if (node.type !== "CallExpression" || !LOOPING_CALL.test(textOf(node.callee as Node, text))) return false;
+  // Only with a function: a heap's own `find(id)` is no loop.
+  return (node.arguments as readonly Node[]).some(({ type }) => FUNCTIONS.has(type));
+}
+
+function placeIn(node: Node, place: Place): Place {
+  const name = (node.id ?? node.key) as Node | null | undefined;
+  if (node.type === "ClassDeclaration") return { ...place, className: `${name?.name}` };
+  if (node.type === "MethodDefinition" || node.type === "PropertyDefinition") {
+    const sign = name?.type === "PrivateIdentifier" ? "#" : "";
+    return { ...place, functionName: place.functionName || `${sign}${name?.name}` };
+  }
+  if (!FUNCTIONS.has(node.type)) return place;
+  const functionName = place.functionName || `${name?.name ?? ""}`;
+  return { ...place, functionName, isInGenerator: node.generator === true };
+}
+
+function childrenOf(node: Node): Node[] {
+  return Object.values(node).flat().filter(isNode);
+}
+
+function isNode(value: unknown): value is Node {
+  return typeof value === "object" && value !== null && "type" in value && "start" in value;
+}
+
+function textOf(node: Node, text: string): string {
+  return text.slice(node.start, node.end);
+}
