@@ -8,6 +8,43 @@ export const BOUNDED_LOOPS: Readonly<Record<string, Readonly<Record<string, stri
   "apply/quota.ts": { branchCost: "operations of one request, which has at most 1.5 MiB" },
   "apply/v2-request.ts": { "*": "a request of the log's early format: the attributes of a member" },
 
+  "consensus/applied-waiters.ts": { "*": "callers that wait: open calls" },
+  "consensus/apply-failpoint.ts": {
+    "*": "entries of one message of raft, at most 1 MiB; only in tests of failpoints",
+  },
+  "consensus/apply-queue.ts": {
+    "ApplyQueue.work": "ends when so much has been applied that `putOff` was called",
+  },
+  "consensus/commit-updates.ts": { "*": "messages of a turn: a few for each member" },
+  "consensus/conf-change-waiters.ts": { "*": "changes of members that wait: open calls" },
+  "consensus/consensus.ts": {
+    "Consensus.matchIndexes": "members",
+    "Consensus.receive": "messages that a member sent in one chunk of its stream",
+    "Consensus.entryEnded": "waits for each entry",
+    "Consensus.advanceTicks": "the ticks of an election timeout",
+    "Consensus.durable": "responses of raft: one or two for each message that became durable",
+    "Consensus.#proposeWaiting": "at most eight batches",
+    "Consensus.#proposeBatch": "a batch of at most 2,048 proposals",
+    "Consensus.#probeSilentFollowers": "members",
+    "Consensus.#bestTransferee": "members",
+    "Consensus.#drain":
+      "until raft has nothing more to say: what it hands out to be applied or written waits in queues",
+    "Consensus.#handOut": "messages of raft: a few for each member",
+    "Consensus.#skipOvertakenApplies": "messages that wait to be applied, of up to 1 MiB each",
+    "Consensus.#apply": "responses of raft: one or two",
+  },
+  "consensus/forwarded-proposals.ts": { "*": "proposals that wait: open calls" },
+  "consensus/log-writer.ts": {
+    "LogWriter.#run": "waits for each batch; who waits for it to be idle is who stops the member",
+    "LogWriter.#takeBatch": "messages that came during one write",
+    "LogWriter.#tellCommit": "changes of members that wait: open calls",
+    "LogWriter.#endOfPiece": "as many entries as a turn may encode",
+  },
+  "consensus/pending-proposals.ts": { "*": "proposals that wait: open calls" },
+  "consensus/read-index.ts": { "*": "readers that wait: open calls" },
+  "consensus/silent-followers.ts": { "*": "members" },
+  "consensus/waiting-proposals.ts": { "*": "proposals that wait: open calls" },
+
   "lease/byte-arena.ts": { "*": "the bytes of a key" },
   "lease/columns.ts": { "*": "chunks of a column, each filled as one piece of memory: 2 ns a slot" },
   "lease/deadline-heap.ts": { "*": "the way between the root of a heap and a leaf" },

@@ -8,7 +8,7 @@ import { findUnslicedLoops } from "./find-loops.ts";
 const SOURCES = path.resolve(import.meta.dirname, "../../packages/server/src");
 
 /** Where all that is gone through may be as large as clients make it. */
-const FOLDERS = ["apply", "lease", "mvcc"];
+const FOLDERS = ["apply", "consensus", "lease", "mvcc"];
 
 const WHAT_TO_DO =
   "a loop that may be long goes into a generator that yields what it costs (Steps, in slices.ts) or asks the slicer; " +
