@@ -48,6 +48,8 @@ interface Job {
   scan: HistoryScan | undefined;
   /** The last revision `scan` covers. */
   to: number;
+  /** Streams whose next watcher waits for this batch, to share it. */
+  readonly followers: WatchStream[];
 }
 
 /**
@@ -105,8 +107,12 @@ export class CatchUp {
       const stream = this.waiting.shift();
       if (stream === undefined) return;
       const watcher = stream.full ? undefined : stream.takeBehind();
+      const leader = watcher === undefined ? undefined : this.jobs.find((job) => willShare(job, watcher));
       if (watcher === undefined) stream.scheduled = false;
-      else {
+      else if (leader !== undefined) {
+        stream.queueBehind(watcher);
+        leader.followers.push(stream);
+      } else {
         this.jobs.push({
           watcher,
           from: watcher.next,
@@ -119,6 +125,7 @@ export class CatchUp {
           lastRevision: -1,
           scan: undefined,
           to: 0,
+          followers: [],
         });
       }
     }
@@ -274,13 +281,21 @@ export class CatchUp {
     this.release(job);
   }
 
-  /** Ends a job; the stream queues up again if it has more to do. */
+  /** Ends a job; the stream queues up again if it has more to do, and so do those that waited for it. */
   private release(job: Job): void {
     const { stream } = job.watcher;
     job.scan?.close();
-    stream.scheduled = false;
-    this.schedule(stream);
+    for (const each of [stream, ...job.followers]) {
+      each.scheduled = false;
+      this.schedule(each);
+    }
   }
+}
+
+/** Whether the batch of `job` will be shared with `watcher` if it waits. */
+function willShare(job: Job, watcher: Watcher): boolean {
+  if (job.watcher.range !== watcher.range || job.from !== watcher.next) return false;
+  return !job.watcher.options.fragment && alike(job.watcher.options, watcher.options);
 }
 
 function alike(a: WatcherOptions, b: WatcherOptions): boolean {

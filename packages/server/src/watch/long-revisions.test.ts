@@ -129,6 +129,32 @@ test("a response that is long in the making is finished although its stream fill
   assert.ok(timesFull > 5, `${timesFull}`);
 });
 
+test("a crowd that watches the same reads a long revision once, and is given it even if the first of it leaves", () => {
+  for (const firstLeaves of [false, true]) {
+    const harness = manyKeys();
+    const { store } = harness;
+    const clients = Array.from({ length: 10 }, () => harness.open());
+    for (const client of clients) {
+      client.create({ key: "k", end: "l" });
+      client.sink.take();
+    }
+    store.write(...deletes(KEYS));
+    for (let turn = 0; turn < 4; turn++) harness.clock.runTurn();
+    if (firstLeaves) clients[0]!.stream.close();
+    const before = store.steps.reduce((total, { records }) => total + records, 0);
+    harness.clock.settle();
+    const after = store.steps.reduce((total, { records }) => total + records, 0);
+    if (firstLeaves) assert.ok(after - before <= KEYS);
+    else assert.equal(after, KEYS);
+    for (const client of clients.slice(1)) {
+      assert.deepEqual(
+        client.read().map(({ events }) => events.length),
+        [KEYS],
+      );
+    }
+  }
+});
+
 test("a cancel in the middle of a long revision ends the reading", () => {
   const harness = manyKeys();
   const client = harness.open();
