@@ -10,6 +10,7 @@ export { Code, codeName, GrpcError, type GrpcStatus } from "./grpc/status.ts";
 export type { HeaderField } from "./hpack/field.ts";
 export type { ConnectionLimits } from "./http2/limits.ts";
 export { DEFAULT_LIMITS } from "./http2/limits.ts";
+export { WaitingRoom } from "./http2/waiting-room.ts";
 export { type AcceptOptions, Acceptor, type SecureConnections, TLS_PROTOCOLS } from "./net/acceptor.ts";
 export { flushAll } from "./net/flush-queue.ts";
 export { Listener, type ListenOptions, serve } from "./net/listener.ts";

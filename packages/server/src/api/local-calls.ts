@@ -175,9 +175,13 @@ class LocalCall implements ServerCall {
     });
   }
 
-  /** Over HTTP the caller does not ask for the next answer before it has this one. */
   whenAnswerRoom(begin: () => void): void {
-    begin();
+    const sink = this.#sink;
+    if (sink.whenAnswerRoom === undefined) begin();
+    else
+      sink.whenAnswerRoom(() => {
+        if (!this.ended) begin();
+      });
   }
 
   send(message: Uint8Array): boolean {

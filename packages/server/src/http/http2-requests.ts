@@ -53,6 +53,7 @@ function requestOf(exchange: HttpExchange, rawHeaders: readonly string[]): Gatew
     rawHeaders,
     remoteAddress: exchange.peer.address,
     bodyEnds: true,
+    connection: exchange.peer,
     readBody: (onData, onEnd) => {
       exchange.onData = onData;
       exchange.onEnd = onEnd;

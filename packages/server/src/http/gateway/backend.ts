@@ -18,6 +18,8 @@ export interface GatewaySink {
    * reads it any more.
    */
   onParts(parts: readonly Uint8Array[], release: (part: Uint8Array) => void): void;
+  /** Calls `begin` when there is room for a long answer, if the call has not ended by then. Absent: there always is. */
+  whenAnswerRoom?(begin: () => void): void;
   /** No more requests, please, until `onResumeReading`: the call has no use for them yet. */
   onPauseReading(): void;
   onResumeReading(): void;

@@ -10,6 +10,8 @@ export interface GatewayRequest {
   readonly remoteAddress: string;
   /** False when the body goes on for as long as the client listens: then its first value has to be enough. */
   readonly bodyEnds: boolean;
+  /** What it came on, if other requests may be under way there at the same time. */
+  readonly connection?: object;
   /** Starts reading. Callbacks may fire before this returns; none after `onEnd` or `stopReading`. */
   readBody(onData: (chunk: Uint8Array) => void, onEnd: () => void): void;
   /** No more of the body for now. What is on its way may still come, and has a limit. */

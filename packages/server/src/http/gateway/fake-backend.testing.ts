@@ -12,6 +12,8 @@ export class FakeCall implements GatewayCall {
   isCanceled = false;
   pauses = 0;
   resumes = 0;
+  /** For tests that count. */
+  sentEvents = 0;
   readonly #sink: GatewaySink;
   readonly #behave: (call: FakeCall, event: FakeEvent) => void;
 
@@ -63,13 +65,21 @@ export class FakeCall implements GatewayCall {
   }
 
   /** A reply in parts; each is overwritten when the gateway has released it. Returns how many are still held. */
-  replyInParts(parts: readonly Uint8Array[]): { readonly held: number } {
+  replyInParts(
+    parts: readonly Uint8Array[],
+    onReleased: (part: Uint8Array) => void = () => {},
+  ): { readonly held: number } {
     const state = { held: parts.length };
     this.#sink.onParts(parts, (part) => {
       part.fill(0xff);
       state.held--;
+      onReleased(part);
     });
     return state;
+  }
+
+  whenAnswerRoom(begin: () => void): void {
+    this.#sink.whenAnswerRoom!(begin);
   }
 
   pauseReading(): void {

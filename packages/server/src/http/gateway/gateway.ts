@@ -75,6 +75,7 @@ export function createGateway(options: GatewayOptions): Gateway {
           maxMessageBytes,
           active,
           onDefect: options.onDefect ?? (() => {}),
+          answerRooms: new WeakMap(),
         };
 
   const bridge = new WebsocketBridge(

@@ -1,6 +1,7 @@
 import { Code } from "@quorate/rpc/status";
 import type { Method } from "@quorate/wire";
 import type { Clock, Timer } from "../../seams/clock.ts";
+import { AnswerPlace, AnswerRoom } from "./answer-room.ts";
 import type { GatewayBackend, GatewayCall } from "./backend.ts";
 import type { ConversionTurns } from "./conversion-turns.ts";
 import { type ClientEnd, type GatewayRequest, type GatewayResponse, headerValues } from "./exchange.ts";
@@ -23,6 +24,8 @@ export interface ServeContext {
   readonly maxMessageBytes: number;
   /** Exchanges under way. */
   readonly active: Set<Exchange>;
+  /** Of connections on which requests come at the same time. */
+  readonly answerRooms: WeakMap<object, AnswerRoom>;
   /** Told of what threw and must not, with the path of the RPC. */
   readonly onDefect: (error: unknown, path: string) => void;
 }
@@ -35,6 +38,9 @@ const JSON_BYTES_BESIDES = 1024 * 1024;
 const SLICE_CHARS = 32 * 1024;
 /** What a value counts beside its length: it becomes a message, which takes time too. */
 const VALUE_CHARS = 512;
+
+/** A connection has room for so many messages of the largest size, as over gRPC. */
+const MESSAGES_PER_ROOM = 64;
 
 const JSON_TYPE = ["Content-Type", "application/json"] as const;
 const GRPC_TYPE = ["Grpc-Metadata-Content-Type", "application/grpc"] as const;
@@ -71,6 +77,16 @@ function methodOf({ method, rawHeaders }: GatewayRequest): string {
   return isForm && override ? override.toUpperCase() : method;
 }
 
+function answerRoomOf(context: ServeContext, connection: object | undefined): AnswerRoom | undefined {
+  if (connection === undefined) return undefined;
+  let room = context.answerRooms.get(connection);
+  if (room === undefined) {
+    room = new AnswerRoom(MESSAGES_PER_ROOM * context.maxMessageBytes, context.clock);
+    context.answerRooms.set(connection, room);
+  }
+  return room;
+}
+
 function answerError(response: GatewayResponse, code: number, message: string): void {
   const body = statusJson(code, message);
   const headers: [string, string][] = [[...JSON_TYPE], ["Content-Length", String(Buffer.byteLength(body))]];
@@ -91,6 +107,7 @@ export class Exchange implements ValueSink {
   readonly #startedMs: number;
   readonly #values: RequestValues;
   readonly #outbox: Outbox;
+  readonly #place: AnswerPlace;
   #timer: Timer | undefined;
   #call: GatewayCall | undefined;
   /** The only request message of a method that takes one. */
@@ -124,6 +141,7 @@ export class Exchange implements ValueSink {
     this.#startedMs = context.clock.nowMs();
     const maxValueBytes = context.maxMessageBytes * JSON_BYTES_PER_MESSAGE_BYTE + JSON_BYTES_BESIDES;
     this.#values = new RequestValues(request, maxValueBytes, this, (step) => this.#guard(step));
+    this.#place = new AnswerPlace(answerRoomOf(context, request.connection));
     this.#outbox = new Outbox(response, context.turns, (error) => context.onDefect(error, method.path));
   }
 
@@ -197,7 +215,7 @@ export class Exchange implements ValueSink {
       if (value.length > SLICE_CHARS) {
         this.#convertSlice(new JsonConversion(this.#method.request, value));
       } else {
-        this.#context.turns.spend(value.length);
+        this.#context.turns.spend(value.length + VALUE_CHARS);
         this.#send(jsonToMessage(this.#method.request, value));
       }
     } catch (error) {
@@ -211,7 +229,7 @@ export class Exchange implements ValueSink {
   #rest(): void {
     this.#isResting = true;
     this.#updateReading();
-    this.#context.clock.soon(() =>
+    this.#context.turns.next(() =>
       this.#guard(() => {
         this.#sliceChars = 0;
         this.#isResting = false;
@@ -306,6 +324,7 @@ export class Exchange implements ValueSink {
     const call = backend.start(this.#method.path, this.#metadata, remainingMs, {
       onMessage: (message) => this.#guard(() => this.#receive(message)),
       onParts: (parts, release) => this.#guard(() => this.#receiveParts(parts, release)),
+      whenAnswerRoom: (begin) => this.#place.whenRoom(begin),
       onPauseReading: () => this.#setCallBusy(true),
       onResumeReading: () => this.#guard(() => this.#setCallBusy(false)),
       onEnd: (code, message) => this.#guard(() => this.#finish(code, message)),
@@ -330,7 +349,7 @@ export class Exchange implements ValueSink {
 
   #receiveParts(parts: readonly Uint8Array[], release: (part: Uint8Array) => void): void {
     if (this.#over) for (const part of parts) release(part);
-    else this.#reply = { parts, release };
+    else this.#reply = { parts, release: this.#place.hold(parts, release) };
   }
 
   /** Small lines are made now. */
@@ -447,6 +466,7 @@ export class Exchange implements ValueSink {
     this.#timer?.cancel();
     this.#context.active.delete(this);
     this.#values.stop();
+    this.#place.leave();
     const reply = this.#takeReply();
     if (reply !== undefined) for (const part of reply.parts) reply.release(part);
   }
