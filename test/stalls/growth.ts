@@ -13,8 +13,7 @@ const TOLERANCES: { readonly [Name in keyof Holdings]: readonly [part: number, m
   promises: [0.2, 200],
   watchStreams: [0, 0],
   watchers: [0, 0],
-  // The process beside goes on.
-  proposalsPending: [0, 4],
+  proposalsPending: [0, 0],
   databaseMiB: [0.25, 64],
   // Segments that are prepared or not yet removed.
   logMiB: [0.1, 256],

@@ -38,7 +38,7 @@ export interface Bench {
 }
 
 const SETTLED_MS = 200;
-/** However slow a machine is, a single call that takes longer hangs. */
+/** However slow a machine is, a call that takes longer hangs. */
 const LONGEST_MS = 180_000;
 /** Watchers are there by then. */
 const MEANWHILE_AFTER_MS = 300;
@@ -91,7 +91,7 @@ async function ask(
   const { method, quietMs } = shape;
   const { protocol, pace, times } = way;
   const faults: string[] = [];
-  const patienceMs = patienceOf(store, way);
+  const patienceMs = patienceOf(store, shape, way);
   // Binary: text is longer.
   const leastBytes = shape.leastBytes(store);
   const calls = Array.from({ length: times }, async (_, number): Promise<Answer | undefined> => {
@@ -119,7 +119,8 @@ async function ask(
   return { answers, faults };
 }
 
-function patienceOf({ sizes }: Store, { pace, times }: Way): number {
+function patienceOf({ sizes }: Store, { isEntry }: Shape, { pace, times }: Way): number {
   if (pace !== "fast") return sizes.patienceMs;
-  return times === 1 ? LONGEST_MS : sizes.longPatienceMs;
+  // An entry is applied to its end, whoever has gone.
+  return times === 1 || isEntry === true ? LONGEST_MS : sizes.longPatienceMs;
 }

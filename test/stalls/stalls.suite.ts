@@ -55,10 +55,11 @@ test("no request stalls a member or swells it", skipIf(obstacle), async (t) => {
   await store.fill();
   t.diagnostic(`filled in ${Math.round(performance.now() - filledAt)} ms`);
   await store.displaceLog();
-  using beside = await BesideProcess.start(member.address, fileBeside());
   const before = await member.holdings();
-
-  await measureAll(t, { member, store, beside }, shapes);
+  {
+    using beside = await BesideProcess.start(member.address, fileBeside());
+    await measureAll(t, { member, store, beside }, shapes);
+  }
 
   await t.test("at the end the member holds what it held before", async (one) => {
     await store.putLarge();

@@ -1,5 +1,5 @@
 /** What lies in the member, and how it gets there: in large transactions, several at once. */
-import type { GrpcClient } from "@quorate/rpc";
+import { Code, type GrpcClient, GrpcError } from "@quorate/rpc";
 import { decode } from "@quorate/wire";
 import {
   LeaseTimeToLiveResponseSchema,
@@ -19,6 +19,8 @@ const GRANTS_AT_ONCE = 500;
 /** More than a member lets come between two snapshots of its log, and what it keeps of it behind the last one. */
 const DISPLACED = 40_000;
 const DISPLACED_AT_ONCE = 200;
+/** A put or a grant that a member has no time for. */
+const TRIES = 5;
 const CALL_MS = 120_000;
 
 /** All keys with the prefix `letter/`, as fields of a request. */
@@ -124,12 +126,22 @@ export class Store {
     await this.call("Maintenance/Defragment", {});
   }
 
-  /** One call on the store's own connection; the encoded response. */
-  call(name: string, fields: Fields): Promise<Uint8Array> {
+  /**
+   * One call on the store's own connection; the encoded response. All that a store asks for may be done twice: a member
+   * that has no time is asked again.
+   */
+  async call(name: string, fields: Fields): Promise<Uint8Array> {
     const method = methodOf(name);
-    return this.#client.unary(method.path, binaryOf(method, fields), {
-      deadlineMs: performance.now() + CALL_MS,
-    });
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.#client.unary(method.path, binaryOf(method, fields), {
+          deadlineMs: performance.now() + CALL_MS,
+        });
+      } catch (error) {
+        const isBusy = error instanceof GrpcError && error.code === Code.UNAVAILABLE;
+        if (!isBusy || tries === TRIES) throw error;
+      }
+    }
   }
 
   async #leases(): Promise<void> {
@@ -139,7 +151,12 @@ export class Store {
   }
 
   async #grant(ID: bigint): Promise<void> {
-    await this.call("Lease/LeaseGrant", { ID, TTL: LEASE_SECONDS });
+    try {
+      await this.call("Lease/LeaseGrant", { ID, TTL: LEASE_SECONDS });
+    } catch (error) {
+      // It was asked for twice.
+      if (!(error instanceof GrpcError) || error.code !== Code.FAILED_PRECONDITION) throw error;
+    }
   }
 
   async #puts(letter: string, count: number, lease: bigint): Promise<void> {
