@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { create, type DescMessage, type JsonValue, toBinary, toJson } from "@bufbuild/protobuf";
-import { decode, encode } from "@quorate/wire";
+import { decode, encode, WireError } from "@quorate/wire";
 import {
   AlarmRequestSchema,
   AlarmResponseSchema,
@@ -480,6 +480,43 @@ test("a large message in parts is the same as in one", () => {
   assert.deepEqual(JSON.parse(json), JSON.parse(jsonOf(RangeResponseSchema, Buffer.concat(parts))));
   assert.match(json, /^\{"header":\{"revision":"3","raft_term":"2"\},"kvs":\[/);
   assert.equal(JSON.parse(json).kvs.length, 130);
+});
+
+test("a message in parts may have any message in it begin in one part and end in another", () => {
+  const kv = (key: string) => ({ key: bytes(key), value: new Uint8Array(20_000).fill(7) });
+  const ranges = ["a", "b", "c"].map((name) =>
+    [1, 2, 3].map((number) => encode(RangeResponseSchema, { kvs: [kv(`${name}${number}`)] })),
+  );
+  const nothing = new Uint8Array(0);
+  // A delimited field without its value.
+  const begin = (number: number, ...values: readonly Uint8Array[]): Uint8Array[] => {
+    const length = values.reduce((sum, value) => sum + value.length, 0);
+    const head = [(number << 3) | 2];
+    for (let rest = length; ; rest >>>= 7) {
+      if (rest < 0x80) {
+        head.push(rest);
+        return [new Uint8Array(head), ...values];
+      }
+      head.push((rest & 0x7f) | 0x80);
+    }
+  };
+  const range = (values: readonly Uint8Array[]): Uint8Array[] => begin(3, ...begin(1, ...values));
+  const inner = [encode(TxnResponseSchema, { succeeded: true }), ...range(ranges[1]!), nothing];
+  const parts = [
+    encode(TxnResponseSchema, { header: { revision: 3n }, succeeded: true }),
+    ...range(ranges[0]!),
+    nothing,
+    ...begin(3, ...begin(4, ...inner)),
+    ...range(ranges[2]!),
+  ];
+  const json = [...messageToJson(TxnResponseSchema, parts)].join("");
+  assert.deepEqual(JSON.parse(json), JSON.parse(jsonOf(TxnResponseSchema, Buffer.concat(parts))));
+  assert.deepEqual(
+    [...json.matchAll(/"key":"(\w+)/g)].map(([, key]) => Buffer.from(key!, "base64").toString()),
+    ranges.flatMap((_, i) => [1, 2, 3].map((number) => `${"abc"[i]}${number}`)),
+  );
+  const shortened = parts.slice(0, -1);
+  assert.throws(() => [...messageToJson(TxnResponseSchema, shortened)], WireError);
 });
 
 test("large messages of any kind are the library's", () => {

@@ -7,6 +7,7 @@ import {
   readBool,
   readBytes,
   readInt32,
+  readLength,
   readTag,
   readUint32,
   skipValue,
@@ -21,7 +22,8 @@ const FIELDS_PER_PIECE = 2048;
  * The JSON of an encoded message, by protobuf's JSON mapping as etcd 3.7 applies it: proto names, defaults left out,
  * 64-bit integers as strings, no spaces. In pieces of about 32 KiB of message each; it works on the encoded bytes, one
  * piece at a time, and keeps nothing but its place in them. An empty piece is one that was spent on looking. `message`
- * may lie in several parts, each of whole fields. Throws WireError on bytes that are not a message.
+ * may lie in several parts, which end between fields: of the message itself, or of messages in it. Throws WireError on bytes
+ * that are not a message.
  */
 export function* messageToJson(
   schema: DescMessage,
@@ -108,9 +110,9 @@ function* listPieces(place: FieldPlace, parts: readonly Uint8Array[]): Generator
         comma = ",";
       }
       bytesInText += value.isDelimited ? value.bytes.length : 1;
-    } else if (value.bytes.length > PIECE_BYTES) {
+    } else if (value.further !== undefined || value.bytes.length > PIECE_BYTES) {
       yield text + comma;
-      yield* messageToJson(field.message, value.bytes);
+      yield* messageToJson(field.message, partsOf(value));
       text = "";
       bytesInText = 0;
       comma = ",";
@@ -127,18 +129,22 @@ function* listPieces(place: FieldPlace, parts: readonly Uint8Array[]): Generator
   yield text;
 }
 
-/** A message that was sent in several pieces is one. */
+/** The parts of a message; one that was sent in several pieces is one. */
 function* singularMessage(
   place: FieldPlace,
   parts: readonly Uint8Array[],
-): Generator<string, Uint8Array, undefined> {
-  if (place.count === 1) return place.last.bytes;
+): Generator<string, readonly Uint8Array[], undefined> {
+  if (place.count === 1) return partsOf(place.last);
   const values: Uint8Array[] = [];
   for (const value of occurrences(place, parts)) {
     if (value === undefined) yield "";
-    else values.push(value.bytes);
+    else values.push(...partsOf(value));
   }
-  return concatBytes(values);
+  return values;
+}
+
+function partsOf({ bytes, further }: Occurrence): readonly Uint8Array[] {
+  return further === undefined ? [bytes] : [bytes, ...further];
 }
 
 /** All occurrences of a field; undefined whenever many other fields have been passed over. */
@@ -181,6 +187,8 @@ class FieldWalk {
   tagAt = 0;
   #valueAt = 0;
   #isDelimited = false;
+  /** The part in which the next field begins, and where. */
+  #nextPart: number;
   #next: number;
   /** The current field; undefined for one that is not known. */
   field: DescField | undefined;
@@ -189,15 +197,17 @@ class FieldWalk {
     this.#fields = fieldsByNumber(schema);
     this.#parts = parts;
     this.part = part;
+    this.#nextPart = part;
     this.#next = position;
   }
 
   /** False at the end. */
   next(): boolean {
-    while (this.part < this.#parts.length && this.#next >= this.#parts[this.part]!.length) {
-      this.part++;
+    while (this.#nextPart < this.#parts.length && this.#next >= this.#parts[this.#nextPart]!.length) {
+      this.#nextPart++;
       this.#next = 0;
     }
+    this.part = this.#nextPart;
     const bytes = this.#parts[this.part];
     if (bytes === undefined) return false;
     this.tagAt = this.#next;
@@ -205,18 +215,35 @@ class FieldWalk {
     this.#valueAt = cursor;
     this.#isDelimited = (tag & 7) === 2;
     this.field = this.#isDelimited || (tag & 7) === 0 ? this.#fields.get(tag >>> 3) : undefined;
-    this.#next = skipValue(bytes, this.#valueAt, bytes.length, tag);
+    if (this.#isDelimited) this.#skipDelimited(bytes);
+    else this.#next = skipValue(bytes, this.#valueAt, bytes.length, tag);
     return true;
+  }
+
+  #skipDelimited(bytes: Uint8Array): void {
+    const length = readUint32(bytes, this.#valueAt, bytes.length);
+    this.#next = cursor + length;
+    // Messages alone may go on in the next part.
+    const mayGoOn = this.field?.message !== undefined;
+    while (this.#next > this.#parts[this.#nextPart]!.length) {
+      // Throws: it does not end in `bytes`.
+      if (!mayGoOn || this.#nextPart + 1 === this.#parts.length)
+        readLength(bytes, this.#valueAt, bytes.length);
+      this.#next -= this.#parts[this.#nextPart]!.length;
+      this.#nextPart++;
+    }
   }
 
   occurrence(): Occurrence {
     const bytes = this.#parts[this.part]!;
-    return {
-      bytes: this.#isDelimited
-        ? readBytes(bytes, this.#valueAt, bytes.length)
-        : bytes.subarray(this.#valueAt),
-      isDelimited: this.#isDelimited,
-    };
+    if (!this.#isDelimited) return { bytes: bytes.subarray(this.#valueAt), isDelimited: false };
+    if (this.#nextPart === this.part) {
+      return { bytes: readBytes(bytes, this.#valueAt, bytes.length), isDelimited: true };
+    }
+    readUint32(bytes, this.#valueAt, bytes.length);
+    const further = this.#parts.slice(this.part + 1, this.#nextPart);
+    further.push(this.#parts[this.#nextPart]!.subarray(0, this.#next));
+    return { bytes: bytes.subarray(cursor), further, isDelimited: true };
   }
 }
 
@@ -243,6 +270,8 @@ function messageText(schema: DescMessage, bytes: Uint8Array): string {
 /** One occurrence of a field on the wire: its content if it is delimited, else the bytes from its value on. */
 interface Occurrence {
   bytes: Uint8Array;
+  /** Of a message that goes on in other parts: what lies there. */
+  further?: readonly Uint8Array[];
   isDelimited: boolean;
 }
 
