@@ -79,6 +79,7 @@ export const BOUNDED_LOOPS: Readonly<Record<string, Readonly<Record<string, stri
     "CompactionPass.batch": "records of a batch, by default 1,000",
   },
   "mvcc/history.ts": { "*": "as many records as its caller asks for, who counts them" },
+  "mvcc/range-stream.ts": { bytesOf: "the keys of one chunk, whose number is bounded" },
   "mvcc/range.ts": { readOneKeyInto: "one key", findNext: "a step's worth of keys" },
   "mvcc/read-views.ts": { "*": "long reads that are under way: requests that are being answered" },
   "mvcc/record.ts": { "*": "the fields before the value of a record" },
@@ -136,4 +137,5 @@ export const BOUNDED_LOOPS: Readonly<Record<string, Readonly<Record<string, stri
   "mvcc/txn/overlap.ts": { "*": "operations of one request" },
   "mvcc/txn/poison.ts": { "*": "operations of one request" },
   "mvcc/txn/response-text.ts": { "*": "only tests call it" },
+  "mvcc/write-txn.ts": { spanOf: "changes that have just become many: at most 1,025" },
 };
