@@ -6,7 +6,7 @@ import {
 } from "../hpack/field.ts";
 import type { HeaderBlock } from "../http2/header-block.ts";
 import { Code } from "./status.ts";
-import { parseTimeout } from "./timeout.ts";
+import { parseTimeout, timeoutProblem } from "./timeout.ts";
 
 /** Why a request is answered without any handler. */
 export interface Rejection {
@@ -43,7 +43,7 @@ export function readCallHead<Route>(
     const field = fields[i]!;
     if (field.kind === FIELD_CONTENT_TYPE) contentType = field.value;
     else if (field.kind === FIELD_GRPC_TIMEOUT) timeout = field.value;
-    else if (field.kind === FIELD_GRPC_ENCODING) encoding = field.value;
+    else if (field.kind === FIELD_GRPC_ENCODING) encoding = field.value || "identity";
     else if (field.kind === FIELD_GRPC_ACCEPT_ENCODING) acceptEncoding = field.value;
   }
   const isGrpc = isGrpcContentType(contentType);
@@ -57,7 +57,7 @@ export function readCallHead<Route>(
     const message = `Received a HEADERS frame with :method ${JSON.stringify(block.method)} which should be POST`;
     rejection = { httpStatus: 405, code: Code.INTERNAL, message };
   } else if (timeoutMs === undefined) {
-    const message = `malformed grpc-timeout: ${JSON.stringify(timeout)}`;
+    const message = `malformed grpc-timeout: ${timeoutProblem(timeout!)}`;
     rejection = { httpStatus: 400, code: Code.INTERNAL, message };
   } else if (route === undefined) {
     rejection = { httpStatus: 200, code: Code.UNIMPLEMENTED, message: unknownPath(block.path, services) };

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { decodeBinary, metadataValue } from "./metadata.ts";
 import { percentDecode, percentEncode } from "./percent-encoding.ts";
-import { formatTimeout, parseTimeout } from "./timeout.ts";
+import { formatTimeout, parseTimeout, timeoutProblem } from "./timeout.ts";
 
 const timeouts = [
   { text: "1S", ms: 1000 },
@@ -28,6 +28,13 @@ for (const { text, ms } of timeouts) {
     else assert.ok(Math.abs(parsed - ms) < 1e-6);
   });
 }
+
+test("what is wrong with a timeout is said in Go's words", () => {
+  assert.equal(timeoutProblem("S"), 'transport: timeout string is too short: "S"');
+  assert.equal(timeoutProblem("123456789S"), 'transport: timeout string is too long: "123456789S"');
+  assert.equal(timeoutProblem("1s"), 'transport: timeout unit is not recognized: "1s"');
+  assert.equal(timeoutProblem("-1S"), 'strconv.ParseUint: parsing "-1": invalid syntax');
+});
 
 test("a formatted timeout is legal and never shorter than what was asked", () => {
   fc.assert(

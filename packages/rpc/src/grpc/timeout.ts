@@ -21,6 +21,17 @@ export function parseTimeout(text: string): number | undefined {
   return value * unitMs;
 }
 
+/** What Go's gRPC says of a malformed one. */
+export function timeoutProblem(text: string): string {
+  const quoted = JSON.stringify(text);
+  if (text.length < 2) return `transport: timeout string is too short: ${quoted}`;
+  if (text.length > 9) return `transport: timeout string is too long: ${quoted}`;
+  if (UNIT_MS[text[text.length - 1]!] === undefined) {
+    return `transport: timeout unit is not recognized: ${quoted}`;
+  }
+  return `strconv.ParseUint: parsing ${JSON.stringify(text.slice(0, -1))}: invalid syntax`;
+}
+
 const LARGEST_VALUE = 99_999_999;
 
 /** Formats milliseconds in the finest unit that fits, rounded up so that the server never gives up first. */

@@ -113,7 +113,17 @@ const refusals: {
   {
     name: "a malformed timeout is answered with 400",
     fields: request(ECHO, [["grpc-timeout", "soon"]]),
-    want: { ":status": "400", "grpc-status": "13", "grpc-message": 'malformed grpc-timeout: "soon"' },
+    want: {
+      ":status": "400",
+      "grpc-status": "13",
+      "grpc-message": 'malformed grpc-timeout: strconv.ParseUint: parsing "soo": invalid syntax',
+    },
+  },
+  {
+    name: "an encoding without a name is none",
+    fields: request("/test.Service/Refuse", [["grpc-encoding", ""]]),
+    body: raw.grpcMessage(new Uint8Array(1)),
+    want: { "grpc-status": "9", "grpc-message": "not now" },
   },
   {
     name: "an encoding that nobody knows is UNIMPLEMENTED",

@@ -3,6 +3,8 @@ import { decode, encode } from "@quorate/wire";
 import {
   HealthCheckRequestSchema,
   HealthCheckResponseSchema,
+  HealthListRequestSchema,
+  HealthListResponseSchema,
   HealthCheckResponse_ServingStatus as ServingStatus,
 } from "@quorate/wire/health";
 import type { Services } from "./services.ts";
@@ -16,6 +18,11 @@ export function addHealthService(services: Services): void {
     const { service } = decode(HealthCheckRequestSchema, message);
     if (service !== "") call.fail(Code.NOT_FOUND, "unknown service");
     else call.reply(encode(HealthCheckResponseSchema, { status: ServingStatus.SERVING }));
+  });
+
+  services.addUnary("/grpc.health.v1.Health/List", (message, call) => {
+    decode(HealthListRequestSchema, message);
+    call.reply(encode(HealthListResponseSchema, { statuses: { "": { status: ServingStatus.SERVING } } }));
   });
 
   services.addServerStream(

@@ -1,3 +1,5 @@
+import { decode } from "@quorate/wire";
+import { LeaseLeasesRequestSchema } from "@quorate/wire/etcdserverpb";
 import type { LeaderMonitor } from "../watch/leader-monitor.ts";
 import type { ApiContext } from "./context.ts";
 import { LeaderQuestions } from "./lease/ask-leader.ts";
@@ -20,7 +22,10 @@ export function addLeaseService(services: Services, context: ApiContext, leaderM
   services.addAsync("/etcdserverpb.Lease/LeaseTimeToLive", (message, call) =>
     handleLeaseTimeToLive(context, questions, message, call),
   );
-  services.addUnary("/etcdserverpb.Lease/LeaseLeases", (_message, call) => handleLeaseLeases(context, call));
+  services.addUnary("/etcdserverpb.Lease/LeaseLeases", (message, call) => {
+    decode(LeaseLeasesRequestSchema, message);
+    handleLeaseLeases(context, call);
+  });
   services.addStream("/etcdserverpb.Lease/LeaseKeepAlive", (call) => {
     new KeepAliveStream(context, questions, call).start(leaderMonitor);
   });

@@ -2,14 +2,17 @@ import { decode, encode } from "@quorate/wire";
 import {
   AlarmRequestSchema,
   AlarmResponseSchema,
+  DefragmentRequestSchema,
   DefragmentResponseSchema,
   DowngradeRequestSchema,
   DowngradeResponseSchema,
   HashKVRequestSchema,
   HashKVResponseSchema,
+  HashRequestSchema,
   HashResponseSchema,
   MoveLeaderRequestSchema,
   MoveLeaderResponseSchema,
+  StatusRequestSchema,
   StatusResponseSchema,
 } from "@quorate/wire/etcdserverpb";
 import { InternalField } from "@quorate/wire/hot";
@@ -30,7 +33,8 @@ const DEFAULT_QUOTA_BYTES = 2 ** 31;
 export function addMaintenanceService(services: Services, context: ApiContext): void {
   const { alarms, backend, consensus, membership, store } = context;
 
-  services.addAsync("/etcdserverpb.Maintenance/Status", async () => {
+  services.addAsync("/etcdserverpb.Maintenance/Status", async (message) => {
+    decode(StatusRequestSchema, message);
     const errors = consensus.leader === 0n ? ["etcdserver: no leader"] : [];
     for (const alarm of alarms.list(AlarmType.NONE)) errors.push(alarmText(alarm));
     return encode(StatusResponseSchema, {
@@ -74,12 +78,14 @@ export function addMaintenanceService(services: Services, context: ApiContext): 
     });
   });
 
-  services.addAsync("/etcdserverpb.Maintenance/Hash", async () => {
+  services.addAsync("/etcdserverpb.Maintenance/Hash", async (message) => {
+    decode(HashRequestSchema, message);
     const hash = await store.hashAll();
     return encode(HashResponseSchema, { header: headerFields(context), hash });
   });
 
-  services.addAsync("/etcdserverpb.Maintenance/Defragment", async () => {
+  services.addAsync("/etcdserverpb.Maintenance/Defragment", async (message) => {
+    decode(DefragmentRequestSchema, message);
     const startedMs = context.clock.nowMs();
     const before = backend.sizeBytes;
     context.log.info("starting defragmentation", { sizeBytes: before });

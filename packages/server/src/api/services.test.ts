@@ -4,8 +4,10 @@ import { Code } from "@quorate/rpc/status";
 import { decode, encode } from "@quorate/wire";
 import { RangeRequestSchema } from "@quorate/wire/etcdserverpb";
 import { FAILURES, RequestError } from "../errors.ts";
+import type { LeaderMonitor } from "../watch/leader-monitor.ts";
 import { ClusterHarness, LOCAL_ID, testMember } from "./cluster-context.testing.ts";
 import { localCalls } from "./local-calls.ts";
+import { createServices } from "./register.ts";
 import { Services } from "./services.ts";
 
 const PATHS = [
@@ -157,4 +159,31 @@ test("a method that answers with a stream takes one request", () => {
   ]);
   assert.deepEqual(outcome(request(9n)), [FAILURES.COMPACTED.join(" "), [9]]);
   assert.deepEqual(defects, [], "what clients send is no defect");
+});
+
+test("every method refuses octets that are no message, whatever it asks for", async () => {
+  const cluster = new ClusterHarness([testMember(Number(LOCAL_ID))]);
+  cluster.membership.applyVersion("3.7.0");
+  const services = createServices(cluster.context, { add: () => () => {} } as unknown as LeaderMonitor);
+  const defects: unknown[] = [];
+  const calls = localCalls(services, cluster.clock, 1_000, (error) => defects.push(error));
+  const paths = [...services.unary.keys(), ...services.streams.keys()];
+  assert.ok(paths.length > 25);
+  for (const path of paths.filter((each) => each !== "/etcdserverpb.Watch/Watch")) {
+    const ended = Promise.withResolvers<string>();
+    const call = calls.start(path, new Map(), Number.POSITIVE_INFINITY, {
+      onMessage: () => ended.resolve("answered"),
+      onParts: () => ended.resolve("answered"),
+      onPauseReading: () => {},
+      onResumeReading: () => {},
+      onEnd: (code, text) => ended.resolve(`${code} ${text}`),
+    });
+    call.send(Uint8Array.of(0x0a, 0xff));
+    const what = services.unary.has(path)
+      ? "error unmarshalling request"
+      : "failed to unmarshal the received message";
+    const expected = `13 grpc: ${what}: proto: cannot parse invalid wire-format data`;
+    assert.equal(await ended.promise, expected, path);
+  }
+  assert.deepEqual(defects, []);
 });

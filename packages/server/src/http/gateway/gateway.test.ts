@@ -282,7 +282,12 @@ suite("errors", () => {
     { body: "x", status: 400, code: 3, message: /^invalid character 'x' looking for beginning of value$/ },
     { body: '{"key":"Zm9v"', status: 400, code: 3, message: /^unexpected EOF$/ },
     { body: '{"key":"Zm9v","key":"YQ=="}', status: 400, code: 3, message: /duplicate field "key"/ },
-    { body: "[".repeat(20_000), status: 400, code: 3, message: /^exceeded max depth$/ },
+    {
+      body: "[".repeat(20_000),
+      status: 400,
+      code: 3,
+      message: /^invalid character '\[' exceeded max depth$/,
+    },
     { path: "/v3/maintenance/snapshot", body: "[]", status: 400, code: 3 },
     { headers: { "grpc-timeout": "zz" }, status: 400, code: 3, message: /^invalid grpc-timeout: zz$/ },
     {

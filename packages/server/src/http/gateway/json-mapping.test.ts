@@ -75,7 +75,7 @@ suite("JSON that is taken", () => {
     {
       name: "null leaves a field unset",
       schema: RangeRequestSchema,
-      json: '{"key":null,"limit":null,"sort_order":null,"key":"YQ=="}',
+      json: '{"limit":null,"sort_order":null,"key":"YQ=="}',
       want: { key: "YQ==" },
     },
     { name: "standard base64", schema: PutRequestSchema, json: '{"key":"/+8="}', want: { key: "/+8=" } },
@@ -217,6 +217,9 @@ suite("JSON that is refused", () => {
     { json: "null", message: /unexpected token null/ },
     { json: '"key"' },
     { json: '{"key":"YQ==","key":"Yg=="}', message: /\(line 1:15\): duplicate field "key"/ },
+    { json: '{"key":null,"key":"Yg=="}', message: /\(line 1:13\): duplicate field "key"/ },
+    { json: '{"limit":1,"limit":null}', message: /\(line 1:12\): duplicate field "limit"/ },
+    { json: '{"limit":0.0000000000000000000001e22}' },
     {
       json: '{"rangeEnd":"YQ==",\n "range_end":"Yg=="}',
       message: /\(line 2:2\): duplicate field "range_end"/,

@@ -1,8 +1,8 @@
 const NUMBER = /^(-?)(0|[1-9][0-9]*)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?$/;
 const ZERO = 0x30;
 
-/** More digits than any 64-bit integer needs; beyond it the exponent alone puts a number out of range. */
-const MAX_SHIFT = 400;
+/** As in Go's protobuf: what has more digits is no integer of 64 bits, even if most of them are zeros that do not count. */
+const MAX_DIGITS = 20;
 
 /**
  * The integer that a JSON number is, exactly, whether it is written `7`, `7.0` or `70e-1`; undefined if it is none, or
@@ -17,7 +17,8 @@ export function parseInteger(text: string): bigint | undefined {
   const length = lengthWithoutZeros(digits);
   if (length === 0) return 0n;
   const shift = Number(exponent) - fraction.length + digits.length - length;
-  if (shift < 0 || shift > MAX_SHIFT || length > MAX_SHIFT) return undefined;
+  const wholeLength = whole === "0" ? 0 : whole!.length;
+  if (shift < 0 || wholeLength + Number(exponent) > MAX_DIGITS) return undefined;
   const value = BigInt(digits.slice(0, length) + "0".repeat(shift));
   return sign === "-" ? -value : value;
 }

@@ -119,7 +119,7 @@ test("what it takes for a value is JSON, and all JSON is", () => {
 });
 
 test("nesting is limited to 10,000 levels", () => {
-  assert.deepEqual(scan([bytes("[".repeat(10_001))]).error, "exceeded max depth");
+  assert.deepEqual(scan([bytes("[".repeat(10_001))]).error, "invalid character '[' exceeded max depth");
   const deep = "[".repeat(10_000) + "]".repeat(10_000);
   assert.deepEqual(scan([bytes(deep)]), { values: [deep] });
 });

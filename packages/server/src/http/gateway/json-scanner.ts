@@ -222,7 +222,7 @@ export class JsonScanner {
   }
 
   #push(closer: number): void {
-    if (this.#open.length === MAX_DEPTH) throw new JsonSyntaxError("exceeded max depth");
+    if (this.#open.length === MAX_DEPTH) throw invalid(closer - 2, "exceeded max depth");
     this.#open.push(closer);
   }
 

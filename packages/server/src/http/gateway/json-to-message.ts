@@ -130,13 +130,17 @@ export class JsonConversion {
     const name = reader.quoted();
     reader.advance(); // the colon
     reader.advance();
-    // null leaves a field unset, however often.
-    if (field === undefined || reader.is("null")) {
+    if (field === undefined) {
       this.#levels.push({ kind: "skipped", nesting: 0 });
       return;
     }
     if (seen.has(field.number)) throw reader.error(`duplicate field ${name}`, "", nameStart);
     seen.add(field.number);
+    // null leaves a field unset, and is a value of it all the same.
+    if (reader.is("null")) {
+      this.#levels.push({ kind: "skipped", nesting: 0 });
+      return;
+    }
     if (field.fieldKind === "list") {
       if (!reader.is("[")) throw reader.unexpected();
       this.#levels.push({ kind: "list", field, depth, isOpen: false });
