@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { isUnderV3, pathElements, redirection, requestTarget } from "./request-target.ts";
+import { isUnderV3, MAX_PATH_CHARS, pathElements, redirection, requestTarget } from "./request-target.ts";
 
 const targets: { target: string; path: string; isUnderV3: boolean; redirection?: string }[] = [
   { target: "/version", path: "/version", isUnderV3: false },
@@ -50,4 +50,12 @@ test("CONNECT is not sent elsewhere", () => {
 
 test("an escaped slash is a part of its element", () => {
   assert.deepEqual(pathElements(requestTarget("/livez%2fx/%41")!), ["", "livez/x", "A"]);
+});
+
+test("a path that is longer than any here is no target, whatever the rest is", () => {
+  const path = `/${"a".repeat(MAX_PATH_CHARS - 1)}`;
+  const query = `?${"a".repeat(MAX_PATH_CHARS)}`;
+  assert.equal(requestTarget(`http://host${path}${query}`)?.path, path);
+  assert.equal(requestTarget(`${path}a`), undefined);
+  assert.equal(requestTarget("%41".repeat(MAX_PATH_CHARS / 3 + 1)), undefined);
 });

@@ -10,12 +10,16 @@ export interface RequestTarget {
 
 const BETA = "/v3beta/";
 
-/** Reads a target in any of HTTP's forms; undefined when it is malformed. */
+/** Nothing that is here has a longer one: a path of a megabyte would hold the loop up while it is cleaned and escaped. */
+export const MAX_PATH_CHARS = 16 * 1024;
+
+/** Reads a target in any of HTTP's forms; undefined when it is malformed, or its path absurdly long. */
 export function requestTarget(target: string): RequestTarget | undefined {
   const withoutOrigin = target.replace(/^https?:\/\/[^/?]*/i, "");
   const mark = withoutOrigin.indexOf("?");
   const escapedPath = mark < 0 ? withoutOrigin : withoutOrigin.slice(0, mark);
   const query = mark < 0 ? "" : withoutOrigin.slice(mark);
+  if (escapedPath.length > MAX_PATH_CHARS) return undefined;
   if (/%(?![0-9a-fA-F]{2})/.test(escapedPath) || target === "*") return undefined;
   const path = unescapePath(escapedPath);
   if (!path.startsWith(BETA)) return { path, escapedPath, query };
