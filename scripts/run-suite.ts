@@ -34,6 +34,11 @@ export const SUITES: Readonly<Record<string, Suite>> = {
     file: "test/differential/differential.suite.ts",
     what: "random operations against a real etcd",
   },
+  fuzz: {
+    file: "test/fuzz/fuzz.suite.ts",
+    what: "random and damaged inputs of every kind that a client can send",
+    onlyOurs: true,
+  },
   crash: { file: "test/crash/kill.suite.ts", what: "kill -9 at random moments under load" },
   "lossy-disk": {
     file: "test/crash/lossy-disk.suite.ts",

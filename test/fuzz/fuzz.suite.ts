@@ -1,0 +1,74 @@
+/**
+ * Random and damaged inputs of every kind that a client can send: a member survives them, serves others meanwhile, keeps
+ * nothing of them, and answers as etcd does. Arguments: `-- --seed N --inputs N --kinds NAME,NAME --batch N --compared N`.
+ */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { parseArgs } from "node:util";
+import { realEtcd } from "../../scripts/real-etcd.ts";
+import { freshSeed, Random } from "../support/random.ts";
+import { Server } from "../support/server.ts";
+import { target } from "../support/target.ts";
+import { compareGrpc, compareJson } from "./comparison.ts";
+import { KINDS } from "./kinds.ts";
+import { survive } from "./survival.ts";
+
+const { values } = parseArgs({
+  args: JSON.parse(process.env.QUORATE_SUITE_ARGS ?? "[]") as string[],
+  options: {
+    seed: { type: "string" },
+    inputs: { type: "string", default: "60000" },
+    kinds: { type: "string" },
+    batch: { type: "string" },
+    compared: { type: "string", default: "5000" },
+  },
+});
+
+const seed = values.seed === undefined ? freshSeed() : Number(values.seed);
+const chosen = values.kinds?.split(",");
+const kinds = KINDS.filter(({ name }) => chosen === undefined || chosen.includes(name));
+const shares = kinds.reduce((sum, { share }) => sum + share, 0);
+
+for (const kind of kinds) {
+  const inputs = Math.round((Number(values.inputs) * kind.share) / shares);
+  test(`a member survives ${inputs} inputs of the kind ${kind.name} (seed ${seed})`, async (t) => {
+    const { longestTurnMs, seconds, before, after, ...result } = await survive({
+      kind,
+      seed,
+      inputs,
+      ...(values.batch === undefined ? {} : { onlyBatch: Number(values.batch) }),
+      report: (line) => t.diagnostic(`${kind.name}: ${line}`),
+    });
+    t.diagnostic(
+      `${kind.name}: ${result.inputs} inputs in ${seconds.toFixed(1)} s, longest turn ${longestTurnMs.toFixed(1)} ms, ` +
+        `heap ${before.heapMiB.toFixed(1)} to ${after.heapMiB.toFixed(1)} MiB, seed ${seed}`,
+    );
+  });
+}
+
+const etcd = realEtcd();
+const compared = Number(values.compared);
+for (const [name, compare] of [
+  ["calls", compareGrpc],
+  ["JSON requests", compareJson],
+] as const) {
+  if (compared === 0 || chosen !== undefined) continue;
+  const inputs = Math.ceil(compared / 2);
+  const skip = "missing" in etcd ? etcd.missing : false;
+  test(`${inputs} random ${name} are answered as etcd answers them (seed ${seed})`, { skip }, async (t) => {
+    if ("missing" in etcd) return;
+    await using reference = await Server.start({ command: [etcd.found.etcd] });
+    await using subject = await Server.start({ command: target().command });
+    const ports = [subject.clientPort, reference.clientPort] as const;
+    const { differences, known, succeeded } = await compare(new Random(seed), inputs, ports);
+    for (const [difference, count] of known) t.diagnostic(`${count} times known: ${difference}`);
+    t.diagnostic(`${inputs} ${name}: ${succeeded} succeeded with both`);
+    assert.equal(
+      differences.length,
+      0,
+      `${differences.length} differences, seed ${seed}:\n${differences.slice(0, 20).join("\n")}`,
+    );
+    assert.ok(succeeded > inputs / 10, `only ${succeeded} succeeded with both, seed ${seed}`);
+  });
+}

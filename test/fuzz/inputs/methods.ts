@@ -1,0 +1,51 @@
+/** Which RPCs are asked for, and how often. */
+import { METHODS, type Method } from "@quorate/wire";
+import type { Random } from "../../support/random.ts";
+
+/** By name, where it is not 1. What hinders all others for a while, or takes long, is seldom. */
+const WEIGHTS: Readonly<Record<string, number>> = {
+  Range: 8,
+  Put: 8,
+  DeleteRange: 4,
+  Txn: 10,
+  Compact: 2,
+  RangeStream: 2,
+  LeaseGrant: 2,
+  Watch: 3,
+  Alarm: 0.01,
+  Downgrade: 0.05,
+  Snapshot: 0.01,
+  Defragment: 0.01,
+  Hash: 0.1,
+  HashKV: 0.3,
+};
+
+const weighted = (methods: readonly Method[]): (readonly [number, Method])[] =>
+  methods.map((method) => [WEIGHTS[method.name] ?? (isServed(method) ? 1 : 0.1), method]);
+
+/** Methods that this release answers with UNIMPLEMENTED whatever is asked. */
+export function isServed({ service, name }: Method): boolean {
+  if (/^v3(lock|election)pb\./.test(service)) return false;
+  return service !== "etcdserverpb.Auth" || name === "Authenticate" || name === "AuthStatus";
+}
+
+const ALL = weighted([...METHODS.values()]);
+const ROUTED = weighted([...METHODS.values()].filter((method) => method.httpPaths.length > 0));
+
+export function anyMethod(random: Random): Method {
+  return random.weighted(ALL);
+}
+
+/** One that the JSON gateway has. */
+export function anyRoutedMethod(random: Random): Method {
+  return random.weighted(ROUTED);
+}
+
+/**
+ * Whether a server ends a call by itself when the client has said everything. A change of the members that meets another
+ * one is dropped by raft without a word, and waits for as long as its caller does, in etcd too.
+ */
+export function endsByItself({ clientStreaming, path, service, name }: Method): boolean {
+  if (service === "etcdserverpb.Cluster" && name !== "MemberList") return false;
+  return !clientStreaming && path !== "/grpc.health.v1.Health/Watch";
+}
