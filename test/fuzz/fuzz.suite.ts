@@ -1,6 +1,6 @@
 /**
  * Random and damaged inputs of every kind that a client can send: a member survives them, serves others meanwhile, keeps
- * nothing of them, and answers as etcd does. Arguments: `-- --seed N --inputs N --kinds NAME,NAME --batch N --compared N`.
+ * nothing of them, and answers as etcd does. Arguments: `-- --seed N --inputs N --kinds NAME,NAME --batch=N --compared N`.
  */
 
 import assert from "node:assert/strict";

@@ -84,12 +84,14 @@ async function sendWebsockets(random: Random, port: number): Promise<void> {
 }
 
 async function talk(random: Random, port: number, bytes: Buffer): Promise<void> {
-  const { stayedOpen } = await converse(port, anyScript(random, bytes));
-  if (stayedOpen) {
-    throw new Error(
-      `a connection that the client has ended stays open: ${bytes.subarray(0, 2000).toString("latin1")}`,
-    );
-  }
+  const script = anyScript(random, bytes);
+  const { stayedOpen, answer } = await converse(port, script);
+  if (!stayedOpen) return;
+  const lengths = script.chunks.map((chunk) => chunk.length).join(", ");
+  throw new Error(
+    `a connection that the client has ended stays open: ${bytes.subarray(0, 2000).toString("latin1")}\n` +
+      `in chunks of ${lengths} octets, ${script.gapMs} ms apart; answered: ${answer.subarray(0, 1000).toString("latin1")}`,
+  );
 }
 
 async function sendJson(random: Random, port: number): Promise<void> {

@@ -76,7 +76,7 @@ async function oneBatch(member: FuzzedMember, kind: Kind, seed: number, batch: n
     await new Promise((resolve) => setTimeout(resolve, 500));
     const what = ended === undefined ? "" : `\nthe member ended: ${JSON.stringify(ended)}`;
     throw new Error(
-      `${String((error as Error).stack)}${what}\nreplay: -- --kinds ${kind.name} --seed ${seed} --batch ${batch}\nthe member's output ends:\n${member.server.tail.slice(-3000)}`,
+      `${String((error as Error).stack)}${what}\nreplay: -- --kinds ${kind.name} --seed ${seed} --batch=${batch}\nthe member's output ends:\n${member.server.tail.slice(-3000)}`,
     );
   }
 }
@@ -95,7 +95,7 @@ async function judgeTurn(kind: Kind, seed: number, batch: number, turnMs: number
     if (turns.at(-1)! <= LONGEST_TURN_MS) return;
   }
   throw new Error(
-    `turns of ${turns.map((each) => each.toFixed(0)).join(", ")} ms; replay: -- --kinds ${kind.name} --seed ${seed} --batch ${batch}`,
+    `turns of ${turns.map((each) => each.toFixed(0)).join(", ")} ms; replay: -- --kinds ${kind.name} --seed ${seed} --batch=${batch}`,
   );
 }
 
