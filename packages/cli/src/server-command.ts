@@ -45,7 +45,8 @@ export async function runServer(program: string, args: readonly string[]): Promi
       // The operator wanted it: that is no failure.
       onRemoved: () => process.exit(0),
     });
-    if (process.stdout.isTTY) process.stdout.write(banner(config, member));
+    // Who takes us for etcd may read all that comes from a terminal as its log.
+    if (process.stdout.isTTY && program !== "etcd") process.stdout.write(banner(config, member));
   } catch (error) {
     // One line: a mistake of the operator's is told to a person, everything else to the log.
     if (error instanceof ConfigError) process.stderr.write(`${program}: ${error.message}\n`);
