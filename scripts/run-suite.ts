@@ -103,7 +103,10 @@ export const SUITES: Readonly<Record<string, Suite>> = {
   "etcd-common": {
     file: "test/etcd-tests/etcd-common.suite.ts",
     what: "etcd's own tests of clusters of all kinds, through its programs",
-    onlyByName: true,
+  },
+  "etcd-e2e": {
+    file: "test/etcd-tests/etcd-e2e.suite.ts",
+    what: "etcd's own tests of everything else from outside",
   },
   stalls: {
     file: "test/stalls/stalls.suite.ts",

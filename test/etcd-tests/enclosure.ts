@@ -1,5 +1,9 @@
 import { spawnSync } from "node:child_process";
 
+/** A loopback, and an address that is not: one test takes the one from which there is a way to 8.8.8.8. */
+const NETWORK =
+  "ip link set lo up && ip addr add 192.0.2.1/32 dev lo && ip route add 8.8.8.8/32 dev lo src 192.0.2.1";
+
 let made: readonly string[] | undefined;
 
 /**
@@ -11,7 +15,7 @@ export function enclosure(): readonly string[] {
   const asRoot = process.getuid?.() === 0 ? [] : ["--user", "--map-root-user"];
   const command = [
     ...["unshare", ...asRoot, "--net", "--pid", "--fork", "--kill-child"],
-    ...["sh", "-c", 'ip link set lo up && exec "$@"', "sh"],
+    ...["sh", "-c", `${NETWORK} && exec "$@"`, "sh"],
   ];
   const [program, ...args] = [...command, "true"];
   made = spawnSync(program!, args).status === 0 ? command : [];

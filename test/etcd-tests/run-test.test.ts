@@ -20,6 +20,13 @@ test("a test has passed when Go says so and the program ends well", () => {
   assert.equal(judge("TestKVPut", PASSED, 1).kind, "failed");
 });
 
+test("servers that a test has stopped may end after it", () => {
+  const leaked = `${PASSED}etcd (12): stopped\nUnexpected goroutines running after all test(s).\n1 instances of:\nsyscall.Syscall(...)\n`;
+  assert.equal(judge("TestKVPut", leaked, 1).kind, "passed");
+  assert.equal(judge("TestKVPut", leaked, 2).kind, "failed");
+  assert.equal(judge("TestKVPut", leaked.replaceAll("PASS", "FAIL"), 1).kind, "failed");
+});
+
 test("a program that had no such test, as after a change of names, has tested nothing", () => {
   const nothing = judge("TestKVPut", "testing: warning: no tests to run\nPASS\n", 0);
   assert.deepEqual(nothing, { kind: "failed", why: "the program has no such test" });
@@ -40,6 +47,7 @@ test("of a crash of the program its last words are shown", () => {
 
 test("a test that was stopped has failed, one that etcd skips says why", () => {
   assert.equal(judge("TestKVPut", PASSED, undefined).kind, "failed");
-  const skipped = "    kv_test.go:9: needs lazyfs\n--- SKIP: TestKVPut (0.00s)\nPASS\n";
+  const skipped =
+    "    testing.go:25: Changing working directory to: /tmp/d\n    kv_test.go:9: needs lazyfs\n--- SKIP: TestKVPut (0.00s)\nPASS\n";
   assert.deepEqual(judge("TestKVPut", skipped, 0), { kind: "skipped", why: "kv_test.go:9: needs lazyfs" });
 });

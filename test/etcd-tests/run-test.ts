@@ -1,6 +1,6 @@
 /** Runs one of etcd's own tests in a process and, where that is allowed, a network of its own. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { createWriteStream, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { createWriteStream, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import path from "node:path";
 import { finished } from "node:stream/promises";
 import { enclosure } from "./enclosure.ts";
@@ -17,7 +17,11 @@ export interface EtcdTestRun {
   readonly certDir: string;
   /** The folder of the programs that are tested. */
   readonly binDir: string;
-  /** Made here: the members' data and `log`. Removed unless the test failed. */
+  /**
+   * Where it runs; made here, and moved into `dir` if the test fails. Sockets lie in it, so that its path is short.
+   */
+  readonly workDir: string;
+  /** Made here: `log` and, as `data`, what the members wrote. Removed unless the test failed. */
   readonly dir: string;
 }
 
@@ -26,6 +30,8 @@ export interface EtcdTestResult {
   readonly seconds: number;
   /** What was wrong, or why it was skipped. */
   readonly why: string;
+  /** There if it has failed. */
+  readonly logFile: string;
 }
 
 const running = new Set<ChildProcess>();
@@ -36,16 +42,17 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => pr
 
 export async function runEtcdTest(run: EtcdTestRun): Promise<EtcdTestResult> {
   const startedAt = performance.now();
-  const dataDir = path.join(run.dir, "data");
-  mkdirSync(dataDir, { recursive: true });
+  mkdirSync(run.dir, { recursive: true });
+  mkdirSync(run.workDir);
   const logFile = path.join(run.dir, "log");
-  const status = await runProgram(run, dataDir, logFile);
+  const status = await runProgram(run, logFile);
   const judged = judge(run.name, readFileSync(logFile, "utf8"), status);
-  rmSync(judged.kind === "failed" ? dataDir : run.dir, { recursive: true, force: true, maxRetries: 3 });
-  return { ...judged, seconds: (performance.now() - startedAt) / 1_000 };
+  if (judged.kind === "failed") renameSync(run.workDir, path.join(run.dir, "data"));
+  else for (const dir of [run.workDir, run.dir]) rmSync(dir, { recursive: true, force: true, maxRetries: 3 });
+  return { ...judged, logFile, seconds: (performance.now() - startedAt) / 1_000 };
 }
 
-async function runProgram(run: EtcdTestRun, dataDir: string, logFile: string): Promise<number | undefined> {
+async function runProgram(run: EtcdTestRun, logFile: string): Promise<number | undefined> {
   const [program, ...args] = [
     ...enclosure(),
     run.program,
@@ -56,11 +63,11 @@ async function runProgram(run: EtcdTestRun, dataDir: string, logFile: string): P
     `-cert-dir=${run.certDir}`,
   ];
   const child = spawn(program!, args, {
-    cwd: dataDir,
+    cwd: run.workDir,
     detached: true,
     stdio: ["ignore", "pipe", "pipe"],
     // The members' own words go into the log.
-    env: { ...process.env, TMPDIR: dataDir, EXPECT_DEBUG: "true" },
+    env: { ...process.env, TMPDIR: run.workDir, EXPECT_DEBUG: "true" },
   });
   running.add(child);
   const log = createWriteStream(logFile);
@@ -90,17 +97,26 @@ export function judge(
   status: number | undefined,
 ): { kind: EtcdTestResult["kind"]; why: string } {
   if (status === undefined) return { kind: "failed", why: "it did not end in time" };
-  if (status !== 0) return { kind: "failed", why: reasonsIn(output) };
+  const ended = status === 0 || (status === 1 && hasOnlyLeaked(output));
+  if (!ended) return { kind: "failed", why: reasonsIn(output) };
   if (new RegExp(`^--- PASS: ${name} `, "m").test(output)) return { kind: "passed", why: "" };
   if (new RegExp(`^--- SKIP: ${name} `, "m").test(output)) return { kind: "skipped", why: reasonsIn(output) };
   return { kind: "failed", why: "the program has no such test" };
+}
+
+/**
+ * Whether all that is wrong is that parts of the test program still run. Behind all tests that is looked at, for which some
+ * do not wait for the end of servers that they stop; behind a single one it is a matter of luck, with etcd as well.
+ */
+function hasOnlyLeaked(output: string): boolean {
+  return /^PASS\n/m.test(output) && /^Unexpected goroutines running after all test\(s\)\.$/m.test(output);
 }
 
 /** What a Go test says, in its own lines `file_test.go:12: ...`, or else the end of everything. */
 function reasonsIn(output: string): string {
   const lines = output.split("\n");
   const said = lines.filter(
-    (line) => /^\s+\w+(?:_test)?\.go:\d+: /.test(line) && !line.includes("logger.go:"),
+    (line) => /^\s+\w+(?:_test)?\.go:\d+: /.test(line) && !/ (?:logger|testing)\.go:/.test(line),
   );
   const required = [...output.matchAll(/^\s+Error:\s+(.*(?:\n\s{20,}\S.*)*)/gm)].map((match) =>
     match[1]!.replace(/\s+/g, " "),

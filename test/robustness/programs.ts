@@ -6,11 +6,9 @@ import { createHash } from "node:crypto";
 import { cpSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { ETCD_VERSION, type Found, OLD_ETCD_VERSION, realEtcd } from "../../scripts/real-etcd.ts";
+import { etcdWithFailpoints } from "../etcd-tests/etcd-with-failpoints.ts";
 import { cached, copyModule, go, TESTS_MODULE, writeModule } from "../etcd-tests/modules.ts";
 
-const SERVER_MODULE = "go.etcd.io/etcd/server/v3";
-const FAILPOINT_TOOL = "go.etcd.io/gofail";
-const FAILPOINT_TOOL_VERSION = "v0.2.0";
 /**
  * Go files of ours that are put into the suite's folders: they let a seed, and us, choose what the suite draws, and mend what
  * makes it fail with etcd's own members, too.
@@ -39,17 +37,14 @@ export function robustnessPrograms(log: (line: string) => void): Found<Robustnes
   if ("missing" in tools) return tools;
   try {
     const suite = cached(`etcd-robustness-${ETCD_VERSION}-${additionsHash()}`, log, buildSuite);
-    const [etcd, oldEtcd] = [ETCD_VERSION, OLD_ETCD_VERSION].map((version) =>
-      cached(`etcd-failpoints-${version}`, log, (dir) => buildWithFailpoints(dir, version)),
-    );
     return {
       found: {
         suite: path.join(suite, "robustness.test"),
         certDir: path.join(suite, "fixtures"),
         etcdctl: tools.found.etcdctl,
         etcdutl: tools.found.etcdutl,
-        etcd: path.join(etcd!, "etcd"),
-        oldEtcd: path.join(oldEtcd!, "etcd"),
+        etcd: etcdWithFailpoints(ETCD_VERSION, log),
+        oldEtcd: etcdWithFailpoints(OLD_ETCD_VERSION, log),
       },
     };
   } catch (error) {
@@ -77,31 +72,6 @@ function buildSuite(dir: string): void {
   writeModule(dir, [[TESTS_MODULE, `v${ETCD_VERSION}`]], [TESTS_MODULE, "tests"]);
   go(dir, ["test", "-c", "-trimpath", "-o", "robustness.test", `${TESTS_MODULE}/robustness`]);
   renameSync(path.join(copy, "fixtures"), path.join(dir, "fixtures"));
-  rmSync(copy, { recursive: true });
-}
-
-function buildWithFailpoints(dir: string, version: string): void {
-  const copy = path.join(dir, "server");
-  copyModule(dir, SERVER_MODULE, version, copy);
-  writeModule(
-    dir,
-    [
-      [SERVER_MODULE, `v${version}`],
-      [FAILPOINT_TOOL, FAILPOINT_TOOL_VERSION],
-    ],
-    [SERVER_MODULE, "server"],
-  );
-  // What the tool adds to the sources imports its runtime, which nothing imports before.
-  writeFileSync(
-    path.join(dir, "tools.go"),
-    `//go:build tools\n\npackage tools\n\nimport _ "${FAILPOINT_TOOL}/runtime"\n`,
-  );
-  const folders = readdirSync(copy, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && entry.name.endsWith(".go") && !entry.name.endsWith("_test.go"))
-    .filter((entry) => readFileSync(path.join(entry.parentPath, entry.name), "utf8").includes("// gofail:"))
-    .map((entry) => path.relative(dir, entry.parentPath));
-  go(dir, ["run", FAILPOINT_TOOL, "enable", ...new Set(folders)]);
-  go(dir, ["build", "-trimpath", "-o", "etcd", SERVER_MODULE]);
   rmSync(copy, { recursive: true });
 }
 
