@@ -81,3 +81,37 @@ test("it logs JSON in etcd's layout, says when it serves, and SIGTERM ends it wi
   child.kill("SIGTERM");
   assert.equal(await exited, 0);
 });
+
+const hasTerminals = spawnSync("script", ["--version"]).status === 0;
+
+test("at a terminal the command etcd writes its log and nothing else, quorate a greeting too", {
+  skip: !hasTerminals && "needs `script` (Debian: bsdutils)",
+}, async () => {
+  for (const [command, greets] of [
+    ["etcd", false],
+    ["quorate server", true],
+  ] as const) {
+    const args = ["--listen-client-urls", "--advertise-client-urls", "--listen-peer-urls"].map(
+      (flag) => `${flag}=http://127.0.0.1:0`,
+    );
+    const dataDir = path.join(root, `at-a-terminal-${greets}`);
+    const line = [path.join(bin, command), ...args, `--data-dir=${dataDir}`].join(" ");
+    const child = spawn("script", ["-qec", line, "/dev/null"], {
+      stdio: ["pipe", "pipe", "ignore"],
+      env: { PATH: process.env.PATH },
+      timeout: 30_000,
+    });
+    let output = "";
+    let asked = false;
+    child.stdout.on("data", (chunk: Buffer) => {
+      output += chunk.toString();
+      if (asked || !output.includes("serving client traffic")) return;
+      asked = true;
+      child.stdin.write("\x03");
+    });
+    await new Promise((resolve) => child.once("close", resolve));
+    assert.match(output, /received signal; shutting down/);
+    const others = output.split(/\r?\n/).filter((text) => !/^(?:\^C)?(?:\{.*\})?$/.test(text));
+    assert.equal(others.length > 0, greets, others.join("\n"));
+  }
+});
