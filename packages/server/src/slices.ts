@@ -24,6 +24,9 @@ export interface SliceLimits {
 /** About a millisecond, and an eighth of it. */
 export const DEFAULT_SLICE_LIMITS: SliceLimits = { turn: 2 ** 20, small: 2 ** 17 };
 
+/** What begins when so many times a turn's cost have been spent waits for the next one, however small it may be. */
+const MOST_TURNS_IN_ONE = 2;
+
 /** Whatever the work costs by our count: a machine or its disk may be slow. */
 const TURN_MS = 2;
 
@@ -68,6 +71,8 @@ export class Slices {
 
   /** Works as far as this turn allows. When the result is not done, `rest` does the rest. */
   begin<Result>(steps: Steps<Result>): IteratorResult<number, Result> {
+    // A first step may be of any cost, and many may begin in a turn.
+    if (this.#spentInTurn >= MOST_TURNS_IN_ONE * this.#limits.turn) return { done: false, value: 0 };
     this.#beginSlice(Math.max(this.#limits.turn - this.#spentInTurn, this.#limits.small));
     return this.#work(steps, false);
   }

@@ -98,6 +98,7 @@ export const TXNS: readonly Shape[] = [
 export const PUTS: readonly Shape[] = [
   {
     method: "KV/Put",
+    isEntry: true,
     what: "a large value, with the previous one",
     ways: SMALL,
     requests: (_, number) => [{ key: keyOf("v", number), value: largeValue, prevKv: true }],

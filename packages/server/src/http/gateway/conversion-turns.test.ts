@@ -19,7 +19,7 @@ class Loop {
 
 const PIECE = "x".repeat(32 * 1024);
 /** The share of a turn, and a piece that begins when nearly all of it is spent. */
-const MOST_IN_A_TURN = 256 * 1024 + PIECE.length;
+const MOST_IN_A_TURN = 64 * 1024 + PIECE.length;
 
 suite("turns of the conversion", () => {
   test("however many exchanges have much to write, a turn of the loop converts as much as for one", () => {

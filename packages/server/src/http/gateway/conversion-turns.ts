@@ -1,7 +1,7 @@
 import type { Clock } from "../../seams/clock.ts";
 
 /** Characters of JSON that all exchanges together write or read in a turn of the loop; one piece may come on top. */
-const TURN_CHARS = 256 * 1024;
+const TURN_CHARS = 64 * 1024;
 /** So little is done without being counted to a turn. */
 const SMALL_CHARS = 32 * 1024;
 

@@ -8,7 +8,7 @@ interface Run {
 
 /**
  * A growing set of half-open intervals of keys that answers whether it covers a key. Kept as runs of falling size, each
- * at most half as long as the one before, so that adding one interval at a time stays cheap however many there are:
+ * at most half as long as the one before, so that adding a few intervals at a time stays cheap however many there are:
  * clients choose how many.
  */
 export class IntervalSet {
@@ -20,8 +20,17 @@ export class IntervalSet {
 
   /** Keeps both arrays. An interval that ends before it starts covers nothing. */
   add(start: Uint8Array, end: Uint8Array): void {
-    if (compareBytes(start, end) >= 0) return;
-    this.#addRun({ starts: [start], ends: [end] });
+    if (compareBytes(start, end) < 0) this.#addRun({ starts: [start], ends: [end] });
+  }
+
+  /** As `add` for each of them, for a fraction of what that costs. */
+  addMany(intervals: readonly (readonly [start: Uint8Array, end: Uint8Array])[]): void {
+    const some = intervals.filter(([start, end]) => compareBytes(start, end) < 0);
+    if (some.length === 0) return;
+    some.sort((a, b) => compareBytes(a[0], b[0]));
+    const run: Run = { starts: [], ends: [] };
+    for (const [start, end] of some) append(run, start, end);
+    this.#addRun(run);
   }
 
   addAll(other: IntervalSet): void {
@@ -55,22 +64,23 @@ export class IntervalSet {
 }
 
 function merged(a: Run, b: Run): Run {
-  const starts: Uint8Array[] = [];
-  const ends: Uint8Array[] = [];
+  const run: Run = { starts: [], ends: [] };
   let i = 0;
   let j = 0;
   while (i < a.starts.length || j < b.starts.length) {
     const takeA =
       j >= b.starts.length || (i < a.starts.length && compareBytes(a.starts[i]!, b.starts[j]!) <= 0);
     const start = takeA ? a.starts[i]! : b.starts[j]!;
-    const end = takeA ? a.ends[i++]! : b.ends[j++]!;
-    const last = ends.length - 1;
-    if (last >= 0 && compareBytes(start, ends[last]!) <= 0) {
-      if (compareBytes(end, ends[last]!) > 0) ends[last] = end;
-    } else {
-      starts.push(start);
-      ends.push(end);
-    }
+    append(run, start, takeA ? a.ends[i++]! : b.ends[j++]!);
   }
-  return { starts, ends };
+  return run;
+}
+
+/** `start` is not before the last start of `run`. */
+function append({ starts, ends }: Run, start: Uint8Array, end: Uint8Array): void {
+  const last = ends.length - 1;
+  if (last < 0 || compareBytes(start, ends[last]!) > 0) {
+    starts.push(start);
+    ends.push(end);
+  } else if (compareBytes(end, ends[last]!) > 0) ends[last] = end;
 }

@@ -15,17 +15,25 @@ interface Touched {
  * put in one nested transaction may be followed by its deletion in the next, but not the other way round.
  */
 export function checkOverlap(txn: TxnRequest): void {
+  if (!hasPut(txn)) return;
   collect(txn.success);
   collect(txn.failure);
 }
 
+function hasPut({ success, failure }: TxnRequest): boolean {
+  const isOrHasPut = (op: RequestOp): boolean => op.kind === 2 || (op.kind === 4 && hasPut(op.txn));
+  return success.some(isOrHasPut) || failure.some(isOrHasPut);
+}
+
 function collect(ops: readonly RequestOp[]): Touched {
   const deletes = new IntervalSet();
+  const intervals: [start: Uint8Array, end: Uint8Array][] = [];
   for (const op of ops) {
     if (op.kind !== 3) continue;
     const { key, rangeEnd } = op.deleteRange;
-    deletes.add(key, rangeEnd.length === 0 ? successorOf(key) : rangeEnd);
+    intervals.push([key, rangeEnd.length === 0 ? successorOf(key) : rangeEnd]);
   }
+  deletes.addMany(intervals);
   const touched: Touched = { puts: new Map(), deletes };
   for (const op of ops) if (op.kind === 4) addNested(touched, op.txn);
   for (const op of ops) {
