@@ -4,9 +4,10 @@ import type { Holdings } from "./measured-member.ts";
 /** By how much it may: a part of what there was, and something on top. */
 const TOLERANCES: { readonly [Name in keyof Holdings]: readonly [part: number, more: number] } = {
   // What the allocators and the engine keep for the next large answer.
-  anonymousMiB: [0.25, 96],
+  anonymousMiB: [0.25, 192],
   heapMiB: [0.1, 16],
-  buffersMiB: [0.1, 32],
+  // Blocks of answers (16 MiB), buffers of the log (8), and the index and the database's tables at the size of the most keys.
+  buffersMiB: [0.1, 64],
   descriptors: [0, 8],
   sockets: [0, 4],
   timers: [0, 8],
