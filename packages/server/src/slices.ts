@@ -30,6 +30,9 @@ const MOST_TURNS_IN_ONE = 2;
 /** Whatever the work costs by our count: a machine or its disk may be slow. */
 const TURN_MS = 2;
 
+/** Of pieces that are each done in one go: batches that are usual, of a thousand writes, shall not be divided. */
+const PIECES_TURN_MS = 5;
+
 /** What was done in slices; for tests and for whoever wants to know. */
 export interface SliceMeter {
   /** Turns in which work went on that had not ended in the turn before. */
@@ -125,7 +128,7 @@ export class Slices {
     if (this.#spentInTurn >= this.#limits.turn) return true;
     const nowMs = this.#clock.nowMs();
     if (Number.isNaN(this.#turnStartedMs)) this.#turnStartedMs = nowMs;
-    return nowMs - this.#turnStartedMs >= TURN_MS;
+    return nowMs - this.#turnStartedMs >= PIECES_TURN_MS;
   }
 
   /** Resolves in a turn that has its budget for the caller. */

@@ -42,7 +42,7 @@ export interface ReplicatedState {
 
 /**
  * Executes committed operations: one entry, one change of the replicated state. Every method does the same on every
- * member; what it throws (`RequestError`, `RequestError`, `RequestError`) is a result like any other and leaves no trace.
+ * member; what it throws (`RequestError`) is a result like any other and leaves no trace.
  * What gives a promise takes more than one turn, as much work as it is: until it has settled nothing else may be applied,
  * and readers see the state before it.
  */
