@@ -106,7 +106,9 @@ test("pieces that are done whole share a turn until it has had enough, by cost o
   assert.equal(pieces(), 1);
   await clock.turn();
   assert.equal(slices.spendInTurn(101), false);
-  clock.now += 3;
+  clock.now += 4;
+  assert.equal(slices.spendInTurn(1), false);
+  clock.now += 1;
   assert.equal(slices.spendInTurn(1), true);
   await clock.turn();
   assert.equal(slices.spendInTurn(101), false);

@@ -26,14 +26,15 @@ export class HeldCommits {
     );
   }
 
-  /** Lets one commit end, when the database has executed it. */
-  async endOne(): Promise<void> {
+  /** Lets one commit end, when the database has executed it; before that nothing writes to the file, and `look` may. */
+  async endOne(look?: () => void): Promise<void> {
     if (this.#held.length === 0) {
       await new Promise<void>((resolve) => {
         this.#onHeld = resolve;
       });
       this.#onHeld = undefined;
     }
+    look?.();
     this.#held.shift()!();
   }
 

@@ -89,9 +89,8 @@ test("what waits for a slow disk becomes commits of a limited size, each at the 
   assert.equal(content.length, 20);
   const last = backend.flushed();
   for (let ended = 1; ended <= 3; ended++) {
-    await commits.endOne();
     const file = path.join(root, `${directories++}-db`);
-    copyFileSync(backend.path, file);
+    await commits.endOne(() => copyFileSync(backend.path, file));
     const left = await open({ path: file });
     const index = left.consistentIndex;
     assert.ok(index > 0 && index < 200);

@@ -207,6 +207,7 @@ test("a handshake that takes too long is ended, and told", async (t) => {
   const { port, lines, lineCount } = await listen(t);
   t.mock.timers.enable({ apis: ["setTimeout"] });
   const socket = net.connect(port, "127.0.0.1");
+  socket.on("error", () => {});
   socket.write(Buffer.from([0x16, 3, 1]));
   const closed = new Promise((resolve) => socket.once("close", resolve));
   socket.resume();
