@@ -143,9 +143,8 @@ export class WatchModel {
   }
 
   private checkPrevious(watcher: WatcherModel, event: SeenEvent, compactRevision: number): void {
-    const before = this.history.findLast(
-      (change) => nameOf(change.key) === event.key && change.main < event.mod,
-    );
+    const key = Buffer.from(event.key, "latin1");
+    const before = this.history.findLast((change) => change.main < event.mod && key.equals(change.key));
     const previous = before === undefined || before.deleted ? undefined : decodeKeyValue(before.record);
     if (event.prev !== undefined) {
       assert.ok(watcher.fields.prevKv, "a previous value for who did not ask");
