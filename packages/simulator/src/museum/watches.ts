@@ -174,7 +174,7 @@ export const WATCH_EXHIBITS: readonly Exhibit[] = [
       const { catchUp, source } = parts.context.watches;
       replaceMethod<Hand>(catchUp, "hand", (hand) => (watcher, body, next) => {
         hand(watcher, body, next);
-        if (next > source.currentRevision) watcher.next = next;
+        if (next > source.currentRevision) watcher.next = source.currentRevision + 1;
       });
     },
   },
