@@ -111,9 +111,12 @@ function refuse(error: NodeJS.ErrnoException, socket: Duplex): void {
     socket.destroy();
     return;
   }
+  // An end in the middle is told as one.
+  if (error.code !== "HPE_INVALID_EOF_STATE") endsOfClients.malformed(socket);
   // What is still coming has to be read: otherwise the system resets the connection, and the answer is lost.
   socket.removeAllListeners("data");
   socket.on("data", () => {});
+  readOn(socket);
   // And node:http would close behind the answers that are under way.
   socket.removeAllListeners("end");
   hearEnd(socket);

@@ -227,6 +227,39 @@ for (const { name, sent, status, body, calls } of clientEnds) {
   }
 }
 
+const brokenChunk =
+  'POST /v3/kv/put HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{"key"zz\r\n';
+const MALFORMED = '{"code":3,"message":"malformed chunked encoding"}';
+for (const { name, sent, answers } of [
+  { name: "a body that is broken off by what is no HTTP", sent: brokenChunk, answers: [MALFORMED] },
+  {
+    name: "one that waits behind another request",
+    sent: `GET /version HTTP/1.1\r\nHost: x\r\n\r\n${brokenChunk}`,
+    answers: ["etcdserver", MALFORMED],
+  },
+]) {
+  for (const ends of [false, true]) {
+    test(`${name} is answered, and its connection closed${ends ? ", though the client has ended its side" : ""}`, async (t) => {
+      const { client, get, open } = await setUp(t);
+      const first = get("/version");
+      await open();
+      await first;
+      const { port } = client.server.address() as net.AddressInfo;
+      const socket = net.connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+      socket.write(sent);
+      if (ends) socket.end();
+      const text = Buffer.concat(await socket.toArray()).toString();
+      socket.destroy();
+      const found = text.split("HTTP/1.1 ").slice(1);
+      assert.deepEqual(
+        found.map((answer, i) => answer.includes(answers[i] ?? "?")),
+        answers.map(() => true),
+        text,
+      );
+    });
+  }
+}
+
 test("of requests in a row only the last one is canceled when their client ends its side", async (t) => {
   const { backend, client, get, open } = await setUp(t);
   const first = get("/version");

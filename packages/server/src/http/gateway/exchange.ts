@@ -44,6 +44,8 @@ export interface ClientEnd {
   readonly bodyIsWhole: boolean;
   /** It asked for nothing after this. */
   readonly isLast: boolean;
+  /** What it sent in place of the rest of the body is no HTTP. */
+  readonly isMalformed: boolean;
 }
 
 /** The values of a header, whatever its case. */

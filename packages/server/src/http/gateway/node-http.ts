@@ -54,7 +54,10 @@ export function gatewayResponse(res: ServerResponse): GatewayResponse {
       }
       const { req } = res;
       const { socket } = req;
-      const onEnd = (isLast: boolean) => onClientEnd({ bodyIsWhole: req.complete, isLast });
+      const onEnd = (isLast: boolean, isMalformed: boolean) => {
+        // What comes behind a whole request is no concern of its.
+        if (!isMalformed || !req.complete) onClientEnd({ bodyIsWhole: req.complete, isLast, isMalformed });
+      };
       res.on("drain", onDrain);
       res.on("close", () => {
         endsOfClients.forget(socket, onEnd);

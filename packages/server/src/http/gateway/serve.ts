@@ -451,12 +451,13 @@ export class Exchange implements ValueSink {
    * As in Go's server this cancels what is under way, unless the client has asked for more behind it; but what would never
    * end does in any case. The client is told.
    */
-  #clientEnded({ bodyIsWhole, isLast }: ClientEnd): void {
+  #clientEnded({ bodyIsWhole, isLast, isMalformed }: ClientEnd): void {
     const { clientStreaming, serverStreaming } = this.#method;
     if (this.#over || !(isLast || serverStreaming)) return;
     const hasValue = bodyIsWhole || clientStreaming || this.#message !== undefined || this.#isConverting;
     this.#call?.cancel();
-    if (hasValue) this.#finish(Code.CANCELLED, "context canceled");
+    if (isMalformed) this.#finish(Code.INVALID_ARGUMENT, "malformed chunked encoding");
+    else if (hasValue) this.#finish(Code.CANCELLED, "context canceled");
     else this.#finish(Code.INVALID_ARGUMENT, "unexpected EOF");
   }
 
