@@ -3,12 +3,15 @@ import { endsOfClients } from "./client-ends.ts";
 
 type OnRequest = (req: http.IncomingMessage, res: http.ServerResponse) => void;
 
-/** More than may wait to be sent before node:http stops reading from a connection. */
-const WEIGHT_OF_WAITING = 1024 * 1024;
+/**
+ * A sixteenth of what may wait to be sent before node:http stops reading from a connection. While it does not read it does not
+ * hear that the client has gone, either: not for a few requests, then.
+ */
+const WEIGHT_OF_WAITING = 4096;
 
 /**
  * Has the requests of a connection answered one after another, as Go's server does: one that comes before the answer
- * to another is complete waits for it. As long as one waits the client is held back.
+ * to another is complete waits for it. When many wait the client is held back.
  */
 export function inTurn(onRequest: OnRequest): OnRequest {
   return (req, res) => {
