@@ -75,6 +75,8 @@ export class Consensus {
   #leader: NodeId = NONE;
   #isLeader = false;
   #appliedIndex: number;
+  /** Raft knows that everything up to here is applied; it may look at entries behind it. */
+  #acknowledgedIndex: number;
   #appliedTerm: number;
   #term = 0;
   #committedIndex: number;
@@ -89,6 +91,7 @@ export class Consensus {
     this.#clock = options.clock;
     this.#events = options.events;
     this.#appliedIndex = options.appliedIndex;
+    this.#acknowledgedIndex = options.appliedIndex;
     this.#appliedTerm = options.appliedTerm;
     this.#committedIndex = options.appliedIndex;
     this.#pending = new PendingProposals(options.requestTimeoutMs);
@@ -119,6 +122,11 @@ export class Consensus {
   }
   get appliedIndex(): number {
     return this.#appliedIndex;
+  }
+
+  /** The entries behind it must stay in raft's log. At most `appliedIndex`: a batch may be applied over several turns. */
+  get acknowledgedIndex(): number {
+    return this.#acknowledgedIndex;
   }
   /** Term of the last applied entry: what response headers report. */
   get appliedTerm(): number {
@@ -260,6 +268,7 @@ export class Consensus {
         `snapshot ${index} is newer than the state at ${this.#appliedIndex}`,
       );
       this.#appliedIndex = index;
+      this.#acknowledgedIndex = index;
       this.#appliedTerm = term;
       this.#pending.overtaken(index);
       this.#appliedWaiters.applied(index);
@@ -606,6 +615,7 @@ export class Consensus {
     if (isTurnOver) this.#putOffApplying(message, i);
     if (i < entries.length) return;
     for (const response of responses) this.#node.step(response);
+    this.#acknowledgedIndex = this.#appliedIndex;
     // There is room again for what raft would not take.
     if (this.#waiting.size > 0) this.#scheduleTurn();
   }

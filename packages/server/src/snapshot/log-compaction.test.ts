@@ -10,7 +10,7 @@ function memberWith(options: { catchupEntries: number; entryBytes: number }) {
   const raftLog = new MemoryStorage();
   const data = new Uint8Array(options.entryBytes);
   const confState = { ...emptyConfState(), voters: [1n] };
-  const consensus = { appliedIndex: 0, appliedTerm: 1 };
+  const consensus = { appliedIndex: 0, acknowledgedIndex: 0, appliedTerm: 1 };
   const compaction = new LogCompaction({
     clock: { nowMs: () => 0 },
     consensus,
@@ -20,11 +20,13 @@ function memberWith(options: { catchupEntries: number; entryBytes: number }) {
     lastIndex: 0,
     confState: () => confState,
   } as unknown as LogCompactionOptions);
-  const apply = (entryCount: number) => {
+  /** Raft hears of what is applied entry by entry, or not at all. */
+  const apply = (entryCount: number, isAcknowledged = true) => {
     for (let i = 0; i < entryCount; i++) {
       const index = consensus.appliedIndex + 1;
       raftLog.append([{ type: EntryType.EntryNormal, term: 1, index, data }]);
       consensus.appliedIndex = index;
+      if (isAcknowledged) consensus.acknowledgedIndex = index;
       compaction.check();
     }
   };
@@ -51,6 +53,15 @@ for (const { name, catchupEntries, applied, kept } of cases) {
   });
 }
 
+test("the log in memory: what raft does not know to be applied stays, for it may look at it", () => {
+  const { raftLog, apply } = memberWith({ catchupEntries: 10, entryBytes: 10 });
+  apply(700);
+  apply(2_000, false);
+  assert.ok(raftLog.firstIndex() <= 701, `${raftLog.firstIndex()}`);
+  apply(1);
+  assert.ok(raftLog.firstIndex() > 701);
+});
+
 test("the log in memory: large entries are bounded by their bytes, and the last hundred stay", () => {
   const large = memberWith({ catchupEntries: 5_000, entryBytes: 128 * 1024 });
   large.apply(2_000);
@@ -73,7 +84,7 @@ test("the snapshot that raft offers is never older than what was forgotten, and 
 
 test("a log that is about to be closed is not shortened any more, whatever is applied or ticks meanwhile", async () => {
   const saved: number[] = [];
-  const consensus = { appliedIndex: 200, appliedTerm: 1 };
+  const consensus = { appliedIndex: 200, acknowledgedIndex: 200, appliedTerm: 1 };
   let nowMs = 0;
   const compaction = new LogCompaction({
     clock: { nowMs: () => nowMs },
@@ -93,6 +104,7 @@ test("a log that is about to be closed is not shortened any more, whatever is ap
   } as unknown as LogCompactionOptions);
   const check = async () => {
     consensus.appliedIndex += 200;
+    consensus.acknowledgedIndex = consensus.appliedIndex;
     nowMs += 60_000;
     compaction.check();
     await new Promise((resolve) => setImmediate(resolve));

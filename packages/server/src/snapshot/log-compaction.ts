@@ -162,6 +162,8 @@ export class LogCompaction {
       compactIndex = Math.min(withinBytes, index - MIN_KEPT_ENTRIES);
       if (compactIndex < first) return;
     }
+    compactIndex = Math.min(compactIndex, consensus.acknowledgedIndex);
+    if (compactIndex < first) return;
     // Raft names this state to a follower that needs more than what is left.
     if (index > raftLog.snapshot().metadata.index) {
       raftLog.createSnapshot(index, this.#options.confState(), new Uint8Array(0));
