@@ -95,6 +95,11 @@ export class RequestError extends Error {
   }
 }
 
+/** Whether `error` is the refusal with this code. */
+export function isRefusedWith(error: unknown, code: FailureCode): boolean {
+  return error instanceof RequestError && error.code === code;
+}
+
 /** What clients are told of a message that cannot be decoded: Go's words, wherever in it the fault is. */
 export function decodingText(error: unknown): string {
   const { problem } = error as { problem?: string };

@@ -5,7 +5,7 @@ import type { ApiContext } from "../api/context.ts";
 import { checkRevoke, proposeAsLeader } from "../api/lease/leader-proposal.ts";
 import { ACTIVE_HEARTBEATS, ensureLeadership, isCertainLeader } from "../api/lease/leadership.ts";
 import type { ServerConfig } from "../config/server-config.ts";
-import { type FailureCode, RequestError } from "../errors.ts";
+import { isRefusedWith, RequestError } from "../errors.ts";
 import { type LeaseCheckpoint, Lessor } from "../lease/lessor.ts";
 import { minimumTtlSeconds } from "../lease/minimum-ttl.ts";
 import { RevokeQueue } from "../lease/revoke-queue.ts";
@@ -90,8 +90,4 @@ export function createLessor(wiring: LeaseWiring): Lessor {
     hashSeed: wiring.random.below(2 ** 32),
   });
   return lessor;
-}
-
-function isRefusedWith(error: unknown, code: FailureCode): boolean {
-  return error instanceof RequestError && error.code === code;
 }

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import test, { after } from "node:test";
 import { ConfigError } from "../config/errors.ts";
-import type { TlsSettings } from "../config/tls-settings.ts";
+import { NO_TLS_SETTINGS, type TlsSettings } from "../config/tls-settings.ts";
 import type { Clock } from "../seams/clock.ts";
 import { realClock } from "../seams/real-clock.ts";
 import type { Logger } from "../telemetry/logger.ts";
@@ -20,19 +20,10 @@ const clockAt = (wallMs: number): Clock => ({ ...realClock, wallMs: () => wallMs
 function settings(): TlsSettings {
   const directory = path.join(mkdtempSync(path.join(root, "member-")), "fixtures", "client");
   return {
+    ...NO_TLS_SETTINGS,
     certFile: path.join(directory, "cert.pem"),
     keyFile: path.join(directory, "key.pem"),
     generated: { hosts: ["127.0.0.1"], validityYears: 2 },
-    clientCertFile: "",
-    clientKeyFile: "",
-    trustedCaFile: "",
-    requireClientCertificate: false,
-    allowedCommonNames: [],
-    allowedHostnames: [],
-    crlFile: "",
-    verifyClientAddress: false,
-    minVersion: "TLSv1.2",
-    maxVersion: undefined,
   };
 }
 

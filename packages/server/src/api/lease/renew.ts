@@ -1,5 +1,5 @@
 import { decodeLeaseKeepAliveResponse, encodeLeaseId } from "@quorate/wire/hot";
-import { RequestError } from "../../errors.ts";
+import { isRefusedWith, RequestError } from "../../errors.ts";
 import { failpoints } from "../../failpoints/index.ts";
 import type { Lessor } from "../../lease/lessor.ts";
 import type { PeerResponse } from "../../peer/peer-requests.ts";
@@ -81,8 +81,8 @@ async function renewAfterFailpoint(lessor: Lessor, id: bigint): Promise<number> 
 }
 
 function outcomeOf(error: unknown): Renewal {
-  if (error instanceof RequestError && error.code === "LEASE_NOT_FOUND") return NO_LEASE;
-  if (error instanceof RequestError && error.code === "NOT_PRIMARY_LESSOR") return TRY_AGAIN;
+  if (isRefusedWith(error, "LEASE_NOT_FOUND")) return NO_LEASE;
+  if (isRefusedWith(error, "NOT_PRIMARY_LESSOR")) return TRY_AGAIN;
   throw error;
 }
 

@@ -8,7 +8,7 @@ import {
 import { LeaseInternalRequestSchema } from "@quorate/wire/leasepb";
 import type { ApiContext } from "../../api/context.ts";
 import { internalWithKeysSteps } from "../../api/lease/lease-keys.ts";
-import { RequestError } from "../../errors.ts";
+import { isRefusedWith, RequestError } from "../../errors.ts";
 import type { LeaseStatus } from "../../lease/lessor.ts";
 import { answer, answerError, readBody } from "./answers.ts";
 
@@ -120,10 +120,6 @@ async function caughtUp({ consensus }: LeaseContext, response: Response): Promis
 
 function answerMessage(response: Response, message: Uint8Array): void {
   answer(response, 200, { "content-type": "application/protobuf" }, message);
-}
-
-function isRefusedWith(error: unknown, code: RequestError["code"]): boolean {
-  return error instanceof RequestError && error.code === code;
 }
 
 /** Members tell each other without the prefix that clients see. */
