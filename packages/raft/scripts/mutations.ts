@@ -2,9 +2,9 @@
  * Plants one known mistake at a time in a copy of the package, and runs the suite on it, which must fail. Usage:
  * `node packages/raft/scripts/mutations.ts [--write] [NAME...]`; `--write` puts the outcome into docs/mutations.md.
  */
-import { spawnSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import path from "node:path";
 import { MUTATIONS, type Mutation } from "./mutation-list.ts";
 
@@ -34,30 +34,61 @@ function plant({ file, find, replace }: Mutation, root: string): void {
   );
 }
 
-function firstFailure(root: string, files: string): string | undefined {
-  const { status, stdout } = spawnSync(process.execPath, ["--test", "--test-reporter=tap", files], {
-    cwd: root,
-    encoding: "utf8",
-    maxBuffer: 1 << 28,
-    timeout: 120_000,
-    env: { ...process.env, RAFT_SIM_SEEDS: "400", NODE_TEST_CONTEXT: undefined },
-  });
-  if (status === 0) return undefined;
-  const failures = [...(stdout ?? "").matchAll(/^( *)not ok \d+ - (.*)$/gm)];
+async function firstFailure(root: string, files: string): Promise<string | undefined> {
+  const { failed, stdout } = await runTests(root, files);
+  if (!failed) return undefined;
+  const failures = [...stdout.matchAll(/^( *)not ok \d+ - (.*)$/gm)];
   // Subtests are indented; the innermost says most.
   return failures.find(([, indent]) => indent !== "")?.[2] ?? failures[0]?.[2] ?? "(does not end)";
 }
 
-function run(mutation: Mutation | undefined): (string | undefined)[] {
+function runTests(
+  root: string,
+  files: string,
+): Promise<{ readonly failed: boolean; readonly stdout: string }> {
+  const options = {
+    cwd: root,
+    maxBuffer: 1 << 28,
+    timeout: 120_000,
+    env: { ...process.env, RAFT_SIM_SEEDS: "400", NODE_TEST_CONTEXT: undefined },
+  };
+  return new Promise((resolve) => {
+    execFile(process.execPath, ["--test", "--test-reporter=tap", files], options, (error, stdout) =>
+      resolve({ failed: error !== null, stdout }),
+    );
+  });
+}
+
+async function run(mutation: Mutation | undefined): Promise<(string | undefined)[]> {
   const root = mkdtempSync(path.join(tmpdir(), "raft-mutation-"));
   try {
     cpSync(packageRoot, root, { recursive: true, filter: (source) => !source.includes("node_modules") });
     symlinkSync(path.join(repositoryRoot, "node_modules"), path.join(root, "node_modules"));
     if (mutation !== undefined) plant(mutation, root);
-    return SUITES.map(({ files }) => firstFailure(root, files));
+    const failures: (string | undefined)[] = [];
+    for (const { files } of SUITES) failures.push(await firstFailure(root, files));
+    return failures;
   } finally {
     rmSync(root, { recursive: true, force: true });
   }
+}
+
+/** As many at once as there are processors; the outcomes are in the order of the list. */
+async function runAll(mutations: readonly Mutation[]): Promise<Outcome[]> {
+  const outcomes: Outcome[] = [];
+  let next = 0;
+  const work = async (): Promise<void> => {
+    while (next < mutations.length) {
+      const index = next++;
+      const mutation = mutations[index]!;
+      const caught = await run(mutation);
+      const by = SUITES.filter((_, i) => caught[i] !== undefined).map(({ name }) => name);
+      console.log(`${by.length > 0 ? "caught" : "MISSED"}  ${mutation.name}  [${by.join(", ")}]`);
+      outcomes[index] = { mutation, caught };
+    }
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, work));
+  return outcomes;
 }
 
 function toMarkdown(outcomes: readonly Outcome[]): string {
@@ -85,14 +116,9 @@ const names = args.filter((arg) => !arg.startsWith("--"));
 const selected = MUTATIONS.filter(
   ({ name }) => names.length === 0 || names.some((part) => name.includes(part)),
 );
-const clean = run(undefined).find((failure) => failure !== undefined);
+const clean = (await run(undefined)).find((failure) => failure !== undefined);
 if (clean !== undefined) throw new Error(`the suite fails without any mistake: ${clean}`);
-const outcomes = selected.map((mutation): Outcome => {
-  const caught = run(mutation);
-  const by = SUITES.filter((_, i) => caught[i] !== undefined).map(({ name }) => name);
-  console.log(`${by.length > 0 ? "caught" : "MISSED"}  ${mutation.name}  [${by.join(", ")}]`);
-  return { mutation, caught };
-});
+const outcomes = await runAll(selected);
 if (args.includes("--write")) {
   writeFileSync(path.join(packageRoot, "docs/mutations.md"), toMarkdown(outcomes));
 }
