@@ -2,6 +2,7 @@ import { decodeKeyValue, encodeKeyValue, type RangeRequest } from "@quorate/wire
 import { assert } from "../assert.ts";
 import { costOf, type Steps } from "../slices.ts";
 import { NO_BYTES } from "./bytes.ts";
+import { Column } from "./column.ts";
 import type { StoreState } from "./store-state.ts";
 
 /** `RangeRequest.SortOrder` and `SortTarget`. */
@@ -15,20 +16,34 @@ const STEP_BYTES = 2 ** 18;
 /** The revisions that a range found, in columns. */
 export class Hits {
   length = 0;
-  ids: number[] = [];
-  mains: number[] = [];
-  subs: number[] = [];
+  readonly #ids = new Column();
+  readonly #mains = new Column();
+  readonly #subs = new Column();
 
   push(id: number, main: number, sub: number): void {
-    this.ids[this.length] = id;
-    this.mains[this.length] = main;
-    this.subs[this.length++] = sub;
+    this.#ids.push(id);
+    this.#mains.push(main);
+    this.#subs.push(sub);
+    this.length++;
+  }
+
+  /** Of the index. */
+  id(hit: number): number {
+    return this.#ids.at(hit);
+  }
+
+  main(hit: number): number {
+    return this.#mains.at(hit);
+  }
+
+  sub(hit: number): number {
+    return this.#subs.at(hit);
   }
 
   copy(from: number, to: number): void {
-    this.ids[to] = this.ids[from]!;
-    this.mains[to] = this.mains[from]!;
-    this.subs[to] = this.subs[from]!;
+    this.#ids.set(to, this.#ids.at(from));
+    this.#mains.set(to, this.#mains.at(from));
+    this.#subs.set(to, this.#subs.at(from));
   }
 }
 
@@ -53,8 +68,8 @@ export function* filterSteps(state: StoreState, request: RangeRequest, hits: Hit
   const tally = new Tally(state);
   let kept = 0;
   for (let i = 0; i < hits.length; i++) {
-    const main = hits.mains[i]!;
-    if (passes(request, main, createOf(state, hits.ids[i]!, main, hits.subs[i]!))) hits.copy(i, kept++);
+    const main = hits.main(i);
+    if (passes(request, main, createOf(state, hits.id(i), main, hits.sub(i)))) hits.copy(i, kept++);
     if (tally.item()) yield* tally.report();
   }
   hits.length = kept;

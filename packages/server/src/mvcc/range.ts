@@ -360,8 +360,8 @@ function* recordSteps(
     const count = Math.min(STEP, hits.length - next);
     for (let i = 0; i < count; i++) {
       const hit = sorted === undefined ? next + i : sorted[next + i]!;
-      stepMains[i] = hits.mains[hit]!;
-      stepSubs[i] = hits.subs[hit]!;
+      stepMains[i] = hits.main(hit);
+      stepSubs[i] = hits.sub(hit);
     }
     const { size } = sink;
     const copied = copyStep(state, 0, count, sink);
@@ -380,7 +380,7 @@ function* keyOnlySteps(
   const tally = new Tally(state);
   for (let i = 0; i < hits.length; i++) {
     const hit = sorted === undefined ? i : sorted[i]!;
-    append(sink, keyOnly(state, hits.ids[hit]!, hits.mains[hit]!, hits.subs[hit]!, withLease));
+    append(sink, keyOnly(state, hits.id(hit), hits.main(hit), hits.sub(hit), withLease));
     if (tally.item()) yield* tally.report();
   }
 }

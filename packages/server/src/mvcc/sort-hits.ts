@@ -1,9 +1,9 @@
 import { decodeKeyValue } from "@quorate/wire/hot";
 import { costOf, type Steps } from "../slices.ts";
 import { type Comparison, sortInSteps } from "../sort-in-steps.ts";
-import { compareBytes } from "./bytes.ts";
+import { Column } from "./column.ts";
+import { KeptHeads } from "./kept-heads.ts";
 import { createOf, type Hits, recordOf, SortOrder, SortTarget, Tally, versionOf } from "./range-hits.ts";
-import { RecordBlocks } from "./record-blocks.ts";
 import type { StoreState } from "./store-state.ts";
 
 /** Of a comparison of two numbers, or of what is kept of two values. */
@@ -28,14 +28,14 @@ export function* sortSteps(state: StoreState, hits: Hits, order: number, target:
   return permutation;
 }
 
-function* numbersOf(state: StoreState, hits: Hits, target: number): Steps<number[]> {
+function* numbersOf(state: StoreState, hits: Hits, target: number): Steps<Column> {
   const tally = new Tally(state);
-  const numbers: number[] = [];
+  const numbers = new Column();
   for (let i = 0; i < hits.length; i++) {
-    const main = hits.mains[i]!;
+    const main = hits.main(i);
     if (target === SortTarget.MOD) numbers.push(main);
-    else if (target === SortTarget.CREATE) numbers.push(createOf(state, hits.ids[i]!, main, hits.subs[i]!));
-    else numbers.push(versionOf(state, hits.ids[i]!, main, hits.subs[i]!));
+    else if (target === SortTarget.CREATE) numbers.push(createOf(state, hits.id(i), main, hits.sub(i)));
+    else numbers.push(versionOf(state, hits.id(i), main, hits.sub(i)));
     if (tally.item()) yield* tally.report();
   }
   return numbers;
@@ -44,31 +44,30 @@ function* numbersOf(state: StoreState, hits: Hits, target: number): Steps<number
 class NumberComparison implements Comparison {
   readonly mostCost = COMPARE_COST;
   cost = 0;
-  readonly #numbers: readonly number[];
+  readonly #numbers: Column;
   readonly #sign: number;
 
-  constructor(numbers: readonly number[], sign: number) {
+  constructor(numbers: Column, sign: number) {
     this.#numbers = numbers;
     this.#sign = sign;
   }
 
   compare(a: number, b: number): number {
     this.cost += COMPARE_COST;
-    return this.#sign * (this.#numbers[a]! - this.#numbers[b]!) || a - b;
+    return this.#sign * (this.#numbers.at(a) - this.#numbers.at(b)) || a - b;
   }
 }
 
 function* valuesOf(state: StoreState, hits: Hits, sign: number): Steps<ValueComparison> {
   const tally = new Tally(state);
-  const blocks = new RecordBlocks();
-  const heads: Uint8Array[] = [];
+  const heads = new KeptHeads(KEPT_BYTES);
   const lengths = new Float64Array(hits.length);
   let longest = 0;
   for (let i = 0; i < hits.length; i++) {
-    const { value } = decodeKeyValue(recordOf(state, hits.mains[i]!, hits.subs[i]!));
+    const { value } = decodeKeyValue(recordOf(state, hits.main(i), hits.sub(i)));
     lengths[i] = value.length;
     longest = Math.max(longest, value.length);
-    heads.push(blocks.copy(value.subarray(0, KEPT_BYTES), hits.length - i));
+    heads.push(value);
     if (tally.item()) yield* tally.report();
   }
   return new ValueComparison(state, hits, heads, lengths, longest, sign);
@@ -79,14 +78,14 @@ class ValueComparison implements Comparison {
   cost = 0;
   readonly #state: StoreState;
   readonly #hits: Hits;
-  readonly #heads: readonly Uint8Array[];
+  readonly #heads: KeptHeads;
   readonly #lengths: Float64Array;
   readonly #sign: number;
 
   constructor(
     state: StoreState,
     hits: Hits,
-    heads: readonly Uint8Array[],
+    heads: KeptHeads,
     lengths: Float64Array,
     longest: number,
     sign: number,
@@ -101,7 +100,7 @@ class ValueComparison implements Comparison {
 
   compare(a: number, b: number): number {
     this.cost += COMPARE_COST;
-    const difference = compareBytes(this.#heads[a]!, this.#heads[b]!);
+    const difference = this.#heads.compare(a, b);
     if (difference !== 0) return this.#sign * difference;
     return this.#sign * this.#compareTails(a, b) || a - b;
   }
@@ -116,6 +115,6 @@ class ValueComparison implements Comparison {
 
   /** Borrowed. */
   #read(hit: number): Uint8Array {
-    return decodeKeyValue(recordOf(this.#state, this.#hits.mains[hit]!, this.#hits.subs[hit]!)).value;
+    return decodeKeyValue(recordOf(this.#state, this.#hits.main(hit), this.#hits.sub(hit))).value;
   }
 }
