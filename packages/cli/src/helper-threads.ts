@@ -4,8 +4,12 @@ import os from "node:os";
 const TASKS = "/proc/self/task";
 /** What Node.js calls the engine's threads that compile and collect garbage. */
 const NAME = "node-V8Worker";
-/** Far behind the loop, and still running on a machine that is always busy. */
-const NICENESS = 10;
+/**
+ * Behind the loop by so much: half of its share where a processor is short. Much further behind, and what frees memory stands
+ * still on a busy machine, and the loop with it whenever it needs that done.
+ */
+const STEP = 3;
+const LAST = 19;
 
 /**
  * Lets the engine's helper threads give way to the loop, its own and that of other members on the machine. The scheduler
@@ -15,8 +19,9 @@ const NICENESS = 10;
 export function lowerHelperThreads(): void {
   if (process.platform !== "linux") return;
   try {
+    const niceness = Math.min(os.getPriority() + STEP, LAST);
     for (const id of readdirSync(TASKS)) {
-      if (readFileSync(`${TASKS}/${id}/comm`, "utf8").startsWith(NAME)) os.setPriority(Number(id), NICENESS);
+      if (readFileSync(`${TASKS}/${id}/comm`, "utf8").startsWith(NAME)) os.setPriority(Number(id), niceness);
     }
   } catch {
     // A thread that has ended, no /proc, or a sandbox: it works without.
