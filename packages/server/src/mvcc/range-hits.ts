@@ -1,5 +1,6 @@
-import { decodeKeyValue, encodeKeyValue, type RangeRequest } from "@quorate/wire/hot";
+import { decodeKeyValue, keyValueSize, type RangeRequest, writeKeyValue } from "@quorate/wire/hot";
 import { assert } from "../assert.ts";
+import type { RecordSink } from "../seams/backend.ts";
 import { costOf, type Steps } from "../slices.ts";
 import { NO_BYTES } from "./bytes.ts";
 import { Column } from "./column.ts";
@@ -121,32 +122,32 @@ export function versionOf(state: StoreState, id: number, main: number, sub: numb
   return decodeKeyValue(recordOf(state, main, sub)).version;
 }
 
-/** The record without its value, and without its lease unless asked for: the index does not know leases. */
-export function keyOnly(
+/** Puts the record without its value, and without its lease unless asked for: the index does not know leases. */
+export function appendKeyOnly(
   state: StoreState,
   id: number,
   main: number,
   sub: number,
   withLease: boolean,
-): Uint8Array {
+  sink: RecordSink,
+): void {
   const { entries } = state.index;
   if (!withLease && entries.modMain(id) === main && entries.modSub(id) === sub) {
-    return encodeKeyValue(
-      entries.borrowKey(id),
-      entries.createMain(id),
-      main,
-      entries.version(id),
-      NO_BYTES,
-      0n,
-    );
+    append(sink, entries.borrowKey(id), entries.createMain(id), main, entries.version(id), 0n);
+    return;
   }
   const kv = decodeKeyValue(recordOf(state, main, sub));
-  return encodeKeyValue(
-    kv.key,
-    kv.createRevision,
-    kv.modRevision,
-    kv.version,
-    NO_BYTES,
-    withLease ? kv.lease : 0n,
-  );
+  append(sink, kv.key, kv.createRevision, kv.modRevision, kv.version, withLease ? kv.lease : 0n);
+}
+
+function append(
+  sink: RecordSink,
+  key: Uint8Array,
+  create: number,
+  mod: number,
+  version: number,
+  lease: bigint,
+): void {
+  const at = sink.begin(keyValueSize(key, create, mod, version, NO_BYTES, lease));
+  writeKeyValue(sink.bytes, at, key, create, mod, version, NO_BYTES, lease);
 }

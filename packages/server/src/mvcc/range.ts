@@ -7,11 +7,11 @@ import { NO_BYTES, successorOf } from "./bytes.ts";
 import type { FoundRevision, KeyIndex, KeyWalk } from "./index/key-index.ts";
 import { isFromKey } from "./key-range.ts";
 import {
+  appendKeyOnly,
   createOf,
   filterSteps,
   Hits,
   hasFilters,
-  keyOnly,
   passes,
   recordOf,
   SortOrder,
@@ -192,7 +192,9 @@ export function readOneKey(state: StoreState, request: RangeRequest, at: number)
   if (hasFilters(request) && !passes(request, main, createOf(state, id, main, sub))) return result;
   if (request.keysOnly) {
     const withLease = request.sortTarget === SortTarget.VALUE;
-    result.kvs = [keyOnly(state, id, main, sub, withLease)];
+    const list = new RecordList();
+    appendKeyOnly(state, id, main, sub, withLease, list);
+    result.kvs = list.records;
   } else {
     result.kvs = [recordOf(state, main, sub)];
   }
@@ -380,7 +382,7 @@ function* keyOnlySteps(
   const tally = new Tally(state);
   for (let i = 0; i < hits.length; i++) {
     const hit = sorted === undefined ? i : sorted[i]!;
-    append(sink, keyOnly(state, hits.id(hit), hits.main(hit), hits.sub(hit), withLease));
+    appendKeyOnly(state, hits.id(hit), hits.main(hit), hits.sub(hit), withLease, sink);
     if (tally.item()) yield* tally.report();
   }
 }

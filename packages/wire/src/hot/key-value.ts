@@ -24,6 +24,20 @@ export function encodeKeyValue(
   value: Uint8Array,
   lease: bigint,
 ): Uint8Array {
+  const out = recordSlab.allocate(keyValueSize(key, createRevision, modRevision, version, value, lease));
+  writeKeyValue(out, 0, key, createRevision, modRevision, version, value, lease);
+  return out;
+}
+
+/** Bytes of what `encodeKeyValue` makes of the same. */
+export function keyValueSize(
+  key: Uint8Array,
+  createRevision: number,
+  modRevision: number,
+  version: number,
+  value: Uint8Array,
+  lease: bigint,
+): number {
   let size = 0;
   if (key.length > 0) size += 1 + bytesSize(key);
   if (createRevision !== 0) size += 1 + varintSize(createRevision);
@@ -31,8 +45,21 @@ export function encodeKeyValue(
   if (version !== 0) size += 1 + varintSize(version);
   if (value.length > 0) size += 1 + bytesSize(value);
   if (lease !== 0n) size += 1 + bigVarintSize(lease);
-  const out = recordSlab.allocate(size);
-  let pos = 0;
+  return size;
+}
+
+/** Writes what `encodeKeyValue` makes of the same to `out` at `at`, where there are `keyValueSize` bytes of room. */
+export function writeKeyValue(
+  out: Uint8Array,
+  at: number,
+  key: Uint8Array,
+  createRevision: number,
+  modRevision: number,
+  version: number,
+  value: Uint8Array,
+  lease: bigint,
+): void {
+  let pos = at;
   if (key.length > 0) {
     out[pos++] = 0x0a;
     pos = writeBytes(out, pos, key);
@@ -57,7 +84,6 @@ export function encodeKeyValue(
     out[pos++] = 0x30;
     writeBigVarint(out, pos, lease);
   }
-  return out;
 }
 
 /** The stored record of a deletion: a KeyValue with only the key. */

@@ -65,3 +65,21 @@ test("a writer that was cleared begins anew", () => {
   const parts = writer.finishRange(header, false, 1);
   assert.deepEqual(Buffer.concat(parts), Buffer.from(encodeRangeResponse(header, [record(5, 2)], false, 1)));
 });
+
+test("what others cut from memory of a block's size is not used for records", () => {
+  const foreign = new Uint8Array(new ArrayBuffer(65_536)).fill(7);
+  releasePart(foreign.subarray(10, 20));
+  const writer = new RecordsWriter(RecordsTag.rangeKvs);
+  for (let i = 0; i < 1000; i++) write(writer, record(300, 1));
+  for (const part of writer.finishRange(header, false, 1)) assert.notEqual(part.buffer, foreign.buffer);
+  assert.deepEqual(foreign, record(65_536, 7));
+});
+
+test("large memory is freed when its part is released, however often that is", () => {
+  const writer = new RecordsWriter(RecordsTag.rangeKvs);
+  write(writer, record(1_500_000, 1));
+  const [part] = writer.finishRange(header, false, 1) as [Uint8Array];
+  releasePart(part);
+  assert.equal(part.length, 0);
+  releasePart(part);
+});

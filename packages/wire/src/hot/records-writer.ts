@@ -12,14 +12,20 @@ const HEAD_ROOM = 64;
 /** Of a record's tag and length. */
 const PREFIX_ROOM = 1 + 5;
 
-const freeBlocks: ArrayBufferLike[] = [];
+/** Memory that only a `RecordsWriter` makes: what is cut from a pool of somebody else's must not be given back by its parts. */
+class Block extends ArrayBuffer {}
+
+const freeBlocks: Block[] = [];
 
 /**
  * Gives back memory of a part that `RecordsWriter` made. Nobody may read the part any more, nor any part on the
- * same memory.
+ * same memory. What is not kept for reuse is freed at once: left to the collector it is freed later, in large amounts, and
+ * the loop waits for that.
  */
-export function releasePart(part: Uint8Array): void {
-  if (part.buffer.byteLength === BLOCK_BYTES && freeBlocks.length < KEPT_BLOCKS) freeBlocks.push(part.buffer);
+export function releasePart({ buffer }: Uint8Array): void {
+  if (!(buffer instanceof Block) || buffer.detached) return;
+  if (buffer.byteLength === BLOCK_BYTES && freeBlocks.length < KEPT_BLOCKS) freeBlocks.push(buffer);
+  else buffer.transfer(0);
 }
 
 /**
@@ -123,9 +129,7 @@ export class RecordsWriter {
     }
     const start = first ? HEAD_ROOM : 0;
     const buffer =
-      start + bytes > BLOCK_BYTES
-        ? new ArrayBuffer(start + bytes)
-        : (freeBlocks.pop() ?? new ArrayBuffer(BLOCK_BYTES));
+      start + bytes > BLOCK_BYTES ? new Block(start + bytes) : (freeBlocks.pop() ?? new Block(BLOCK_BYTES));
     this.bytes = new Uint8Array(buffer);
     this.view = new DataView(buffer);
     this.#partStart = start;
