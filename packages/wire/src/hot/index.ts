@@ -33,7 +33,7 @@ export {
   writeMessage,
 } from "./raftpb.ts";
 export { EMPTY, hasWireTypes } from "./reader.ts";
-export { RecordsTag, RecordsWriter, releasePart } from "./records-writer.ts";
+export { freeReleased, RecordsTag, RecordsWriter, releasePart } from "./records-writer.ts";
 export {
   type DeleteRangeRequest,
   decodeDeleteRangeRequest,

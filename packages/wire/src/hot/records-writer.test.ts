@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { RecordsTag, RecordsWriter, releasePart } from "./records-writer.ts";
+import { freeReleased, RecordsTag, RecordsWriter, releasePart } from "./records-writer.ts";
 import { encodeDeleteRangeResponse, encodeRangeResponse, HeaderEncoder } from "./responses.ts";
 
 const header = new HeaderEncoder(0xcdf8_181b_e377_98bcn, 0x8e9e_05c5_2164_694dn).encode(12_345, 7);
@@ -75,11 +75,18 @@ test("what others cut from memory of a block's size is not used for records", ()
   assert.deepEqual(foreign, record(65_536, 7));
 });
 
-test("large memory is freed when its part is released, however often that is", () => {
+test("memory that was given back is freed in steps, and large memory is not kept", () => {
   const writer = new RecordsWriter(RecordsTag.rangeKvs);
-  write(writer, record(1_500_000, 1));
-  const [part] = writer.finishRange(header, false, 1) as [Uint8Array];
-  releasePart(part);
-  assert.equal(part.length, 0);
-  releasePart(part);
+  for (let i = 0; i < 10; i++) write(writer, record(1_500_000, i));
+  for (let i = 0; i < 100_000; i++) write(writer, record(300, i));
+  const parts = writer.finishRange(header, false, 1);
+  const memory = parts.map(({ buffer }) => buffer as ArrayBuffer);
+  const held = () => memory.reduce((sum, { byteLength }) => sum + byteLength, 0);
+  for (const part of [...parts, ...parts]) releasePart(part);
+  const most = 4_000_000;
+  for (let before = held(); freeReleased(most); before = held()) {
+    assert.ok(held() < before && before - held() <= most + 1_500_064, `${before} to ${held()} bytes`);
+  }
+  assert.equal(memory.filter(({ byteLength }) => byteLength > 65_536).length, 0);
+  assert.ok(held() <= 256 * 65_536);
 });

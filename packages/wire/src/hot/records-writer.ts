@@ -15,17 +15,34 @@ const PREFIX_ROOM = 1 + 5;
 /** Memory that only a `RecordsWriter` makes: what is cut from a pool of somebody else's must not be given back by its parts. */
 class Block extends ArrayBuffer {}
 
+/** Of `BLOCK_BYTES` each. */
 const freeBlocks: Block[] = [];
+/** Larger ones, which are not used again. */
+const largeBlocks: Block[] = [];
 
 /**
  * Gives back memory of a part that `RecordsWriter` made. Nobody may read the part any more, nor any part on the
- * same memory. What is not kept for reuse is freed at once: left to the collector it is freed later, in large amounts, and
- * the loop waits for that.
+ * same memory. Whoever gives it back calls `freeReleased` later on.
  */
 export function releasePart({ buffer }: Uint8Array): void {
   if (!(buffer instanceof Block) || buffer.detached) return;
-  if (buffer.byteLength === BLOCK_BYTES && freeBlocks.length < KEPT_BLOCKS) freeBlocks.push(buffer);
-  else buffer.transfer(0);
+  if (buffer.byteLength === BLOCK_BYTES) freeBlocks.push(buffer);
+  else largeBlocks.push(buffer);
+}
+
+/**
+ * Frees memory that was given back and is not kept for use, up to about `mostBytes` of it; returns whether there is more. To
+ * free a byte costs as much as to copy a few. Left to the collector it would be freed later, in large amounts, and the loop
+ * would wait for that.
+ */
+export function freeReleased(mostBytes: number): boolean {
+  for (let bytes = 0; bytes < mostBytes; ) {
+    const block = largeBlocks.pop() ?? (freeBlocks.length > KEPT_BLOCKS ? freeBlocks.pop() : undefined);
+    if (block === undefined) return false;
+    bytes += block.byteLength;
+    block.transfer(0);
+  }
+  return largeBlocks.length > 0 || freeBlocks.length > KEPT_BLOCKS;
 }
 
 /**

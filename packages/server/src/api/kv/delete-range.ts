@@ -5,9 +5,9 @@ import {
   InternalField,
   RecordsTag,
   RecordsWriter,
-  releasePart,
 } from "@quorate/wire/hot";
 import { checkDeleteRange } from "../../mvcc/txn/check.ts";
+import { releaseAnswerPart } from "../answer-memory.ts";
 import { type ApiContext, headerBytes } from "../context.ts";
 import { propose } from "../propose.ts";
 import { failCall } from "../services.ts";
@@ -23,7 +23,7 @@ export function handleDeleteRange(context: ApiContext, message: Uint8Array, call
     .then(({ revision, deleted }) => {
       const header = headerBytes(context, revision);
       if (writer === undefined) call.reply(encodeDeleteRangeResponse(header, deleted, []));
-      else call.replyInParts(writer.finishDeleteRange(header, deleted), releasePart);
+      else call.replyInParts(writer.finishDeleteRange(header, deleted), releaseAnswerPart);
     })
     .catch((error: unknown) => failCall(call, error));
 }

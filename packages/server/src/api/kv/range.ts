@@ -5,11 +5,11 @@ import {
   type RangeRequest,
   RecordsTag,
   RecordsWriter,
-  releasePart,
 } from "@quorate/wire/hot";
 import type { Reader } from "../../consensus/read-index.ts";
 import type { RangeOutcome } from "../../mvcc/store.ts";
 import { checkRange } from "../../mvcc/txn/check.ts";
+import { dropAnswer, releaseAnswerPart } from "../answer-memory.ts";
 import { type ApiContext, headerBytes } from "../context.ts";
 import { failCall } from "../services.ts";
 
@@ -63,7 +63,7 @@ function answer(context: ApiContext, request: RangeRequest, call: ServerCall): v
     if (outcome instanceof Promise) void finishLater(context, writer, outcome, call);
     else finish(context, writer, outcome, call);
   } catch (error) {
-    writer.clear();
+    dropAnswer(writer);
     throw error;
   }
 }
@@ -77,7 +77,7 @@ async function finishLater(
   try {
     finish(context, writer, await outcome, call);
   } catch (error) {
-    writer.clear();
+    dropAnswer(writer);
     failCall(call, error);
   }
 }
@@ -88,5 +88,5 @@ function finish(
   { revision, more, count }: RangeOutcome,
   call: ServerCall,
 ): void {
-  call.replyInParts(writer.finishRange(headerBytes(context, revision), more, count), releasePart);
+  call.replyInParts(writer.finishRange(headerBytes(context, revision), more, count), releaseAnswerPart);
 }

@@ -5,7 +5,6 @@ import {
   encodeTxnResponse,
   encodeTxnResponseInParts,
   InternalField,
-  releasePart,
   type TxnRequest,
 } from "@quorate/wire/hot";
 import type { Applier } from "../../apply/applier.ts";
@@ -14,6 +13,7 @@ import { Proposal } from "../../consensus/proposal.ts";
 import { checkTxn, isReadOnlyTxn, isSerializableTxn } from "../../mvcc/txn/check.ts";
 import { executeReadOnlyTxn, isInParts, type TxnOutcome } from "../../mvcc/txn/execute.ts";
 import { DEFAULT_SLICE_LIMITS } from "../../slices.ts";
+import { releaseAnswerPart } from "../answer-memory.ts";
 import { type ApiContext, headerBytes } from "../context.ts";
 import { failForSpace } from "../no-space.ts";
 import { answerWhenApplied, checkProposal } from "../propose.ts";
@@ -125,7 +125,7 @@ class TxnProposal extends Proposal {
 function reply(context: ApiContext, { revision, succeeded, responses }: TxnOutcome, call: ServerCall): void {
   const header = headerBytes(context, revision);
   if (isInParts(responses)) {
-    call.replyInParts(encodeTxnResponseInParts(header, succeeded, responses), releasePart);
+    call.replyInParts(encodeTxnResponseInParts(header, succeeded, responses), releaseAnswerPart);
   } else {
     call.reply(encodeTxnResponse(header, succeeded, responses));
   }
