@@ -25,7 +25,7 @@ const largeBlocks: Block[] = [];
  * same memory. Whoever gives it back calls `freeReleased` later on.
  */
 export function releasePart({ buffer }: Uint8Array): void {
-  if (!(buffer instanceof Block) || buffer.detached) return;
+  if (!(buffer instanceof Block)) return;
   if (buffer.byteLength === BLOCK_BYTES) freeBlocks.push(buffer);
   else largeBlocks.push(buffer);
 }
