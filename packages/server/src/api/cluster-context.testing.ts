@@ -6,8 +6,8 @@ import { Membership } from "../cluster/membership.ts";
 import { RequestIds } from "../cluster/request-ids.ts";
 import type { Proposal } from "../consensus/proposal.ts";
 import { RequestError } from "../errors.ts";
+import { silentLogger } from "../log/logger.ts";
 import type { PeerRequest, PeerRequests, PeerResponse } from "../peer/peer-requests.ts";
-import { silentLogger } from "../telemetry/logger.ts";
 import { ManualClock } from "../watch/testing/manual-clock.ts";
 import type { ApiContext } from "./context.ts";
 

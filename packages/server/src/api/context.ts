@@ -6,12 +6,12 @@ import type { RequestIds } from "../cluster/request-ids.ts";
 import type { ServerConfig } from "../config/server-config.ts";
 import type { Consensus } from "../consensus/consensus.ts";
 import type { Lessor } from "../lease/lessor.ts";
+import type { Logger } from "../log/logger.ts";
 import type { MvccStore } from "../mvcc/store.ts";
 import type { PeerRequests } from "../peer/peer-requests.ts";
 import type { Backend } from "../seams/backend.ts";
 import type { Clock } from "../seams/clock.ts";
 import type { Transport } from "../seams/transport.ts";
-import type { Logger } from "../telemetry/logger.ts";
 import type { WatchHub } from "../watch/hub.ts";
 
 /** The parts of a member that answer requests. */

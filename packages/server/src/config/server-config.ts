@@ -1,3 +1,4 @@
+import type { LogLevel } from "../log/logger.ts";
 import { clientTls } from "./client-tls.ts";
 import { formatDuration } from "./duration.ts";
 import { ConfigError } from "./errors.ts";
@@ -8,8 +9,6 @@ import { memberLocalAddress } from "./member-local-address.ts";
 import { type ParsedFlags, urlProblem } from "./parse-flags.ts";
 import { peerTls } from "./peer-tls.ts";
 import type { TlsSettings } from "./tls-settings.ts";
-
-export type LogLevel = "debug" | "info" | "warn" | "error" | "panic" | "fatal";
 
 /** All that a member needs to know, after every rule has been checked. Times in milliseconds, sizes in bytes. */
 export interface ServerConfig {

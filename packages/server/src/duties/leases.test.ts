@@ -9,7 +9,7 @@ import type { ServerConfig } from "../config/server-config.ts";
 import type { Proposal } from "../consensus/proposal.ts";
 import { RequestError } from "../errors.ts";
 import type { Lessor } from "../lease/lessor.ts";
-import { silentLogger } from "../telemetry/logger.ts";
+import { silentLogger } from "../log/logger.ts";
 import { ManualClock } from "../watch/testing/manual-clock.ts";
 import { createLessor } from "./leases.ts";
 

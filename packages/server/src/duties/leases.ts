@@ -9,10 +9,10 @@ import { isRefusedWith, RequestError } from "../errors.ts";
 import { type LeaseCheckpoint, Lessor } from "../lease/lessor.ts";
 import { minimumTtlSeconds } from "../lease/minimum-ttl.ts";
 import { RevokeQueue } from "../lease/revoke-queue.ts";
+import type { Logger } from "../log/logger.ts";
 import type { Backend } from "../seams/backend.ts";
 import type { Clock } from "../seams/clock.ts";
 import type { Random } from "../seams/random.ts";
-import type { Logger } from "../telemetry/logger.ts";
 
 export interface LeaseWiring {
   readonly config: ServerConfig;

@@ -1,6 +1,6 @@
 import type { ClusterMember } from "../cluster/member-json.ts";
+import type { Logger } from "../log/logger.ts";
 import type { PeerRequests } from "../peer/peer-requests.ts";
-import type { Logger } from "../telemetry/logger.ts";
 
 /** What a member says of itself at `/version`; unchecked text, empty where it says nothing. */
 export interface PeerVersions {

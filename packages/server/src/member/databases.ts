@@ -1,10 +1,10 @@
 import { LmdbBackend } from "../backend/lmdb-backend.ts";
 import type { ServerConfig } from "../config/server-config.ts";
+import type { Logger } from "../log/logger.ts";
 import type { Backend } from "../seams/backend.ts";
 import type { Clock } from "../seams/clock.ts";
 import type { Disk } from "../seams/disk.ts";
 import { lagFault, receivedDatabasePath } from "../snapshot/received-database.ts";
-import type { Logger } from "../telemetry/logger.ts";
 import { storagePaths } from "./storage.ts";
 import type { Databases } from "./surroundings.ts";
 

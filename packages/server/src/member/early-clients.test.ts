@@ -7,7 +7,7 @@ import { after, test } from "node:test";
 import { GrpcClient } from "@quorate/rpc";
 import { parseFlags } from "../config/parse-flags.ts";
 import { makeServerConfig } from "../config/server-config.ts";
-import type { Logger } from "../telemetry/logger.ts";
+import type { Logger } from "../log/logger.ts";
 import { Member } from "./member.ts";
 import { freePorts, get, put } from "./testing.ts";
 

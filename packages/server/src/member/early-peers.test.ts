@@ -4,7 +4,7 @@ import http from "node:http";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
-import type { Logger } from "../telemetry/logger.ts";
+import type { Logger } from "../log/logger.ts";
 import { Member } from "./member.ts";
 import { freePorts } from "./testing.ts";
 

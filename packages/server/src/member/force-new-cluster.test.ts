@@ -4,8 +4,8 @@ import { ConfChangeType, confChangeOf, type Entry, EntryType, encodeConfChange }
 import { MemoryBackend } from "../backend/memory-backend.ts";
 import { type ClusterMember, encodeMemberContext } from "../cluster/member-json.ts";
 import { Membership } from "../cluster/membership.ts";
+import { silentLogger } from "../log/logger.ts";
 import { realClock } from "../seams/real-clock.ts";
-import { silentLogger } from "../telemetry/logger.ts";
 import { simulatedDisk } from "../wal/testing.ts";
 import { Wal } from "../wal/wal.ts";
 import { forceNewCluster } from "./force-new-cluster.ts";

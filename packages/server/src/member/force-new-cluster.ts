@@ -13,7 +13,7 @@ import { afterConfChange, type MembershipView, validateConfChange } from "../clu
 import { formatId } from "../cluster/ids.ts";
 import { encodeMemberContext, encodePromotionContext } from "../cluster/member-json.ts";
 import type { Membership } from "../cluster/membership.ts";
-import type { Logger } from "../telemetry/logger.ts";
+import type { Logger } from "../log/logger.ts";
 import type { Wal } from "../wal/wal.ts";
 
 /** What etcd gives a member that must exist but is not in the configuration. */

@@ -5,9 +5,9 @@ import { test } from "node:test";
 import { initialMembers } from "../cluster/initial-cluster.ts";
 import { type ClusterMember, encodeMemberList } from "../cluster/member-json.ts";
 import { ConfigError } from "../config/errors.ts";
+import { silentLogger } from "../log/logger.ts";
 import type { PeerRequest, PeerRequests, PeerResponse } from "../peer/peer-requests.ts";
 import { testRequests } from "../peer/testing.ts";
-import { silentLogger } from "../telemetry/logger.ts";
 import { createHostResolver } from "./host-resolver.ts";
 import { findIdentity, type JoiningSettings } from "./joining.ts";
 

@@ -10,8 +10,8 @@ import { peerUrlsDiffer, type ResolveHost } from "../cluster/peer-urls.ts";
 import { isCompatibleWithCluster } from "../cluster/version-negotiation.ts";
 import { ConfigError } from "../config/errors.ts";
 import { fetchDowngradeEnabled, fetchVersions } from "../duties/peer-versions.ts";
+import type { Logger } from "../log/logger.ts";
 import type { PeerRequests } from "../peer/peer-requests.ts";
-import type { Logger } from "../telemetry/logger.ts";
 import { createHostResolver } from "./host-resolver.ts";
 
 export interface JoiningSettings extends InitialCluster {

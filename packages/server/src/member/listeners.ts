@@ -6,8 +6,8 @@ import type { ServerConfig } from "../config/server-config.ts";
 import { type BindAddress, bindAddresses, openUrl } from "../http/bind-addresses.ts";
 import { HeldConnections } from "../http/held-connections.ts";
 import { BACKLOG, ListeningSockets } from "../http/listening-sockets.ts";
+import type { Logger } from "../log/logger.ts";
 import type { Clock } from "../seams/clock.ts";
-import type { Logger } from "../telemetry/logger.ts";
 import { Certificates } from "../tls/certificates.ts";
 import { TlsAcceptor } from "../tls/tls-acceptor.ts";
 

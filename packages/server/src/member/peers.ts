@@ -1,6 +1,7 @@
 import type { ApiContext } from "../api/context.ts";
 import type { ServerConfig } from "../config/server-config.ts";
 import { peerEndpoints } from "../http/peer/endpoints.ts";
+import type { Logger } from "../log/logger.ts";
 import type { PeerDialer } from "../peer/dialer.ts";
 import type { PeerListeners } from "../peer/listener.ts";
 import type { PeerMetrics } from "../peer/metrics.ts";
@@ -9,7 +10,6 @@ import { PeerServer } from "../peer/server.ts";
 import type { Clock } from "../seams/clock.ts";
 import type { Random } from "../seams/random.ts";
 import type { TransportEvents } from "../seams/transport.ts";
-import type { Logger } from "../telemetry/logger.ts";
 import type { Certificates } from "../tls/certificates.ts";
 import { electionTimeoutMs } from "./parts.ts";
 import type { MemberStorage } from "./storage.ts";

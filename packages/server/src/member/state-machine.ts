@@ -14,8 +14,8 @@ import { formatDuration } from "../config/duration.ts";
 import type { ConfChangeResult } from "../consensus/consensus.ts";
 import type { Proposal } from "../consensus/proposal.ts";
 import { RequestError } from "../errors.ts";
+import type { Logger } from "../log/logger.ts";
 import type { Clock } from "../seams/clock.ts";
-import type { Logger } from "../telemetry/logger.ts";
 
 export interface StateMachineOptions {
   readonly state: ReplicatedState;

@@ -1,6 +1,7 @@
 import type { ApiContext } from "../api/context.ts";
 import type { Services } from "../api/services.ts";
 import type { ResolveHost } from "../cluster/peer-urls.ts";
+import type { Logger } from "../log/logger.ts";
 import type { PeerRequests } from "../peer/peer-requests.ts";
 import type { Backend } from "../seams/backend.ts";
 import type { Clock } from "../seams/clock.ts";
@@ -8,7 +9,6 @@ import type { Disk } from "../seams/disk.ts";
 import type { Random } from "../seams/random.ts";
 import type { Transport, TransportEvents } from "../seams/transport.ts";
 import type { FindDatabaseFault } from "../snapshot/received-database.ts";
-import type { Logger } from "../telemetry/logger.ts";
 import type { MemberParts } from "./parts.ts";
 import type { MemberStorage } from "./storage.ts";
 

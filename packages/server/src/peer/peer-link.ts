@@ -1,8 +1,8 @@
 import type { Message, NodeId } from "@quorate/raft";
+import type { Logger } from "../log/logger.ts";
 import type { Clock } from "../seams/clock.ts";
 import type { Random } from "../seams/random.ts";
 import type { SnapshotDatabase } from "../seams/transport.ts";
-import type { Logger } from "../telemetry/logger.ts";
 import { DialTurns } from "./dial-turns.ts";
 import type { PeerAgent, PeerDialer } from "./dialer.ts";
 import type { PeerIdentity } from "./identity.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Logger, silentLogger } from "../telemetry/logger.ts";
+import { type Logger, silentLogger } from "../log/logger.ts";
 import { ManualClock } from "../watch/testing/manual-clock.ts";
 import { PeerCounts } from "./metrics.ts";
 import { PeerStatus } from "./peer-status.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import http from "node:http";
 import type { AddressInfo } from "node:net";
 import test, { type TestContext } from "node:test";
-import type { Logger } from "../telemetry/logger.ts";
+import type { Logger } from "../log/logger.ts";
 import { systemCertificates } from "../tls/testing.ts";
 import { DialTurns } from "./dial-turns.ts";
 import { PeerAgent, PeerDialer } from "./dialer.ts";

@@ -1,12 +1,12 @@
 import type http from "node:http";
 import type { TestContext } from "node:test";
 import { type Entry, type Message, type MessageType, type NodeId, newMessage } from "@quorate/raft";
+import { silentLogger } from "../log/logger.ts";
 import type { Clock } from "../seams/clock.ts";
 import type { Random } from "../seams/random.ts";
 import { realClock } from "../seams/real-clock.ts";
 import { realRandom } from "../seams/real-random.ts";
 import type { TransportEvents } from "../seams/transport.ts";
-import { silentLogger } from "../telemetry/logger.ts";
 import type { Certificates } from "../tls/certificates.ts";
 import type { NameResolver } from "../tls/client-address.ts";
 import { systemCertificates } from "../tls/testing.ts";

@@ -1,9 +1,9 @@
 import type { ConfState, MemoryStorage, NodeId } from "@quorate/raft";
 import type { Consensus } from "../consensus/consensus.ts";
 import type { LogWriter } from "../consensus/log-writer.ts";
+import type { Logger } from "../log/logger.ts";
 import type { Backend } from "../seams/backend.ts";
 import type { Clock } from "../seams/clock.ts";
-import type { Logger } from "../telemetry/logger.ts";
 import type { Wal } from "../wal/wal.ts";
 
 /** Snapshots do not follow each other faster than this, however fast entries come: each costs several syncs. */

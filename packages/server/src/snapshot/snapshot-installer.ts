@@ -4,10 +4,10 @@ import { assert } from "../assert.ts";
 import type { Membership } from "../cluster/membership.ts";
 import { failpoints } from "../failpoints/index.ts";
 import type { Lessor } from "../lease/lessor.ts";
+import type { Logger } from "../log/logger.ts";
 import type { MvccStore } from "../mvcc/store.ts";
 import type { Backend } from "../seams/backend.ts";
 import type { Clock } from "../seams/clock.ts";
-import type { Logger } from "../telemetry/logger.ts";
 import type { WatchHub } from "../watch/hub.ts";
 import { refuseUnsupportedState } from "./unsupported-state.ts";
 

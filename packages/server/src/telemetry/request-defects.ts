@@ -1,5 +1,5 @@
 import { AssertionFailure } from "../assert.ts";
-import type { Logger } from "./logger.ts";
+import type { Logger } from "../log/logger.ts";
 
 /**
  * Where what nobody has foreseen ends up when it happens on the way of a request: it is logged and counted, and costs that

@@ -6,9 +6,9 @@ import path from "node:path";
 import test, { after } from "node:test";
 import { ConfigError } from "../config/errors.ts";
 import { NO_TLS_SETTINGS, type TlsSettings } from "../config/tls-settings.ts";
+import type { Logger } from "../log/logger.ts";
 import type { Clock } from "../seams/clock.ts";
 import { realClock } from "../seams/real-clock.ts";
-import type { Logger } from "../telemetry/logger.ts";
 import { makeMissingPairs } from "./generated-files.ts";
 
 const root = mkdtempSync(path.join(tmpdir(), "quorate-generated-files-"));

@@ -4,8 +4,8 @@ import path from "node:path";
 import { ConfigError } from "../config/errors.ts";
 import type { GeneratedPair } from "../config/generated-pair.ts";
 import type { ServerConfig } from "../config/server-config.ts";
+import type { Logger } from "../log/logger.ts";
 import type { Clock } from "../seams/clock.ts";
-import type { Logger } from "../telemetry/logger.ts";
 
 const YEAR_MS = 365 * 24 * 3_600_000;
 

@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import type { TestContext } from "node:test";
 import { NO_TLS_SETTINGS, type TlsSettings } from "../config/tls-settings.ts";
+import { type Logger, silentLogger } from "../log/logger.ts";
 import { realClock } from "../seams/real-clock.ts";
-import { type Logger, silentLogger } from "../telemetry/logger.ts";
 import { Certificates } from "./certificates.ts";
 
 /** Just enough of DER to make certificates and revocation lists for tests. */

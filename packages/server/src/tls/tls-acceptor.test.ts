@@ -5,7 +5,7 @@ import path from "node:path";
 import test, { type TestContext } from "node:test";
 import tls from "node:tls";
 import type { TlsSettings } from "../config/tls-settings.ts";
-import type { LogFields, Logger } from "../telemetry/logger.ts";
+import type { LogFields, Logger } from "../log/logger.ts";
 import {
   certificatesOf,
   makeCertificate,

@@ -1,7 +1,7 @@
 import net from "node:net";
 import tls from "node:tls";
 import { remoteAddress } from "@quorate/rpc";
-import type { Logger } from "../telemetry/logger.ts";
+import type { Logger } from "../log/logger.ts";
 import { hasAllowedName } from "./allowed-names.ts";
 import type { Certificates, TlsSide } from "./certificates.ts";
 import { addressObjection, type NameResolver, systemResolver } from "./client-address.ts";

@@ -1,6 +1,7 @@
 import { openSync, writeSync } from "node:fs";
 import { pino } from "pino";
-import type { LogLevel } from "../config/server-config.ts";
+
+export type LogLevel = "debug" | "info" | "warn" | "error" | "panic" | "fatal";
 
 /** Facts of one log line; values are JSON. Never put values of keys, passwords or tokens in. */
 export type LogFields = Readonly<Record<string, unknown>>;
