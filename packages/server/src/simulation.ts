@@ -5,7 +5,6 @@ export { MemoryBackend, type MemoryBackendOptions } from "./backend/memory-backe
 export { memberId } from "./cluster/ids.ts";
 export type { ServerConfig } from "./config/server-config.ts";
 export type { GatewayBackend, GatewayCall } from "./http/gateway/backend.ts";
-export { type PlainHandler, peerEndpoints } from "./http/peer/endpoints.ts";
 export type { LogFields, Logger } from "./log/logger.ts";
 export { MemberLife } from "./member/life.ts";
 export { configFromOptions, type MemberOptions } from "./member/options.ts";
@@ -13,6 +12,7 @@ export type { MemberParts } from "./member/parts.ts";
 export { type MemberStorage, storagePaths } from "./member/storage.ts";
 export type { Surroundings } from "./member/surroundings.ts";
 export type { PeerRequest, PeerRequests, PeerResponse } from "./peer/peer-requests.ts";
+export { type PlainHandler, peerEndpoints } from "./peer-port/endpoints.ts";
 export type { Backend, Table } from "./seams/backend.ts";
 export type { Clock, Timer } from "./seams/clock.ts";
 export { type Disk, DiskError, type DiskFile, type DiskLock, type OpenMode, readFile } from "./seams/disk.ts";

@@ -1,6 +1,7 @@
 import http from "node:http";
 import { GrowingBytes, type HttpExchange } from "@quorate/rpc";
 import type { ApiContext } from "../api/context.ts";
+import { peerEndpoints } from "../peer-port/endpoints.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { RequestDefects } from "../telemetry/request-defects.ts";
 import { clientEndpoints, type PlainEndpoints } from "./endpoints.ts";
@@ -9,7 +10,6 @@ import { createHttp1Server } from "./http1-server.ts";
 import { answerHttp2 } from "./http2-requests.ts";
 import { LazyGateway } from "./lazy-gateway.ts";
 import { loadGateway } from "./load-gateway.ts";
-import { peerEndpoints } from "./peer/endpoints.ts";
 import { wholeResponse } from "./plain-text.ts";
 import { opensGatewayWebsocket } from "./websocket-requests.ts";
 

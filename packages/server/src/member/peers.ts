@@ -1,12 +1,12 @@
 import type { ApiContext } from "../api/context.ts";
 import type { ServerConfig } from "../config/server-config.ts";
-import { peerEndpoints } from "../http/peer/endpoints.ts";
 import type { Logger } from "../log/logger.ts";
 import type { PeerDialer } from "../peer/dialer.ts";
-import type { PeerListeners } from "../peer/listener.ts";
 import type { PeerMetrics } from "../peer/metrics.ts";
 import { PeerTransport } from "../peer/peer-transport.ts";
-import { PeerServer } from "../peer/server.ts";
+import { peerEndpoints } from "../peer-port/endpoints.ts";
+import type { PeerListeners } from "../peer-port/listener.ts";
+import { PeerServer } from "../peer-port/server.ts";
 import type { Clock } from "../seams/clock.ts";
 import type { Random } from "../seams/random.ts";
 import type { TransportEvents } from "../seams/transport.ts";

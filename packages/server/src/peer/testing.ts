@@ -2,6 +2,8 @@ import type http from "node:http";
 import type { TestContext } from "node:test";
 import { type Entry, type Message, type MessageType, type NodeId, newMessage } from "@quorate/raft";
 import { silentLogger } from "../log/logger.ts";
+import { openPeerListeners, type PeerListeners } from "../peer-port/listener.ts";
+import { PeerServer } from "../peer-port/server.ts";
 import type { Clock } from "../seams/clock.ts";
 import type { Random } from "../seams/random.ts";
 import { realClock } from "../seams/real-clock.ts";
@@ -11,10 +13,8 @@ import type { Certificates } from "../tls/certificates.ts";
 import type { NameResolver } from "../tls/client-address.ts";
 import { systemCertificates } from "../tls/testing.ts";
 import { PeerDialer } from "./dialer.ts";
-import { openPeerListeners, type PeerListeners } from "./listener.ts";
 import { createPeerRequests, type PeerRequests } from "./peer-requests.ts";
 import { PeerTransport, type PeerTransportOptions } from "./peer-transport.ts";
-import { PeerServer } from "./server.ts";
 
 export const CLUSTER_ID = 0xc63a13ba3ce23b4fn;
 

@@ -1,7 +1,7 @@
 import type http from "node:http";
-import type { ApiContext } from "../../api/context.ts";
-import { formatId } from "../../cluster/ids.ts";
-import { encodeMemberList } from "../../cluster/member-json.ts";
+import type { ApiContext } from "../api/context.ts";
+import { formatId } from "../cluster/ids.ts";
+import { encodeMemberList } from "../cluster/member-json.ts";
 import { allowMethod, answer } from "./answers.ts";
 
 /** `GET /members`: the members as far as this one has applied, ascending by ID. */

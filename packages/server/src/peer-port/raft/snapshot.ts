@@ -2,8 +2,8 @@ import type http from "node:http";
 import { type Message, MessageType, NO_DATA } from "@quorate/raft";
 import { decodeMessage } from "@quorate/wire/hot";
 import { formatId } from "../../cluster/ids.ts";
-import { allowMethod, answerError } from "../../http/peer/answers.ts";
-import type { PeerTransport } from "../peer-transport.ts";
+import type { PeerTransport } from "../../peer/peer-transport.ts";
+import { allowMethod, answerError } from "../answers.ts";
 import { BodyReader } from "../request-body.ts";
 import { checkCompatible, checkParties, registerRemote } from "./checks.ts";
 

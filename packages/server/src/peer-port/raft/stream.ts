@@ -2,10 +2,10 @@ import type http from "node:http";
 import type net from "node:net";
 import { posix } from "node:path";
 import { formatId } from "../../cluster/ids.ts";
-import { allowMethod, answerError } from "../../http/peer/answers.ts";
+import { headerText, parseId } from "../../peer/identity.ts";
+import type { PeerTransport } from "../../peer/peer-transport.ts";
 import { COMPATIBLE_VERSION } from "../../version.ts";
-import { headerText, parseId } from "../identity.ts";
-import type { PeerTransport } from "../peer-transport.ts";
+import { allowMethod, answerError } from "../answers.ts";
 import { checkCompatible, registerRemote } from "./checks.ts";
 
 export const STREAM_PREFIX = "/raft/stream/";

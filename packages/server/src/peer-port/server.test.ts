@@ -4,8 +4,8 @@ import net from "node:net";
 import test, { type TestContext } from "node:test";
 import { MessageType } from "@quorate/raft";
 import { encodeMessage } from "@quorate/wire/hot";
+import { message, startMember, type TestMember, until } from "../peer/testing.ts";
 import { COMPATIBLE_VERSION } from "../version.ts";
-import { message, startMember, type TestMember, until } from "./testing.ts";
 
 const CLUSTER = "c63a13ba3ce23b4f";
 const PEER = 0x5en;

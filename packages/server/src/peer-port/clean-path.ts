@@ -1,6 +1,6 @@
 import type http from "node:http";
 import { posix } from "node:path";
-import { answer } from "../http/peer/answers.ts";
+import { answer } from "./answers.ts";
 
 /** Where a request goes. */
 export interface RequestTarget {

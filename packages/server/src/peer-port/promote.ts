@@ -1,8 +1,8 @@
 import type http from "node:http";
-import { PROMOTION_REFUSALS, type PromoteContext, promoteMember } from "../../api/promote-member.ts";
-import { formatId } from "../../cluster/ids.ts";
-import { encodeMemberList } from "../../cluster/member-json.ts";
-import { RequestError } from "../../errors.ts";
+import { PROMOTION_REFUSALS, type PromoteContext, promoteMember } from "../api/promote-member.ts";
+import { formatId } from "../cluster/ids.ts";
+import { encodeMemberList } from "../cluster/member-json.ts";
+import { RequestError } from "../errors.ts";
 import { allowMethod, answer, answerError } from "./answers.ts";
 
 export const PROMOTE_PREFIX = "/members/promote/";

@@ -1,6 +1,6 @@
 import type http from "node:http";
-import type { ApiContext } from "../../api/context.ts";
-import { formatId } from "../../cluster/ids.ts";
+import type { ApiContext } from "../api/context.ts";
+import { formatId } from "../cluster/ids.ts";
 import { allowMethod, answer, answerError } from "./answers.ts";
 
 /** `GET /downgrade/enabled`: what the cluster has agreed on, not only what this member has heard of. */

@@ -1,12 +1,12 @@
 import http from "node:http";
-import { answerError } from "../http/peer/answers.ts";
-import { RequestDeadlines } from "../http/request-deadlines.ts";
+import type { PeerTransport } from "../peer/peer-transport.ts";
+import { answerError } from "./answers.ts";
 import { cleanPath, redirect, targetOf } from "./clean-path.ts";
-import type { PeerTransport } from "./peer-transport.ts";
-import { handleMessage } from "./routes/message.ts";
-import { handleProbe } from "./routes/probe.ts";
-import { handleSnapshot } from "./routes/snapshot.ts";
-import { handleStream, isStreaming, STREAM_PREFIX } from "./routes/stream.ts";
+import { handleMessage } from "./raft/message.ts";
+import { handleProbe } from "./raft/probe.ts";
+import { handleSnapshot } from "./raft/snapshot.ts";
+import { handleStream, isStreaming, STREAM_PREFIX } from "./raft/stream.ts";
+import { RequestDeadlines } from "./request-deadlines.ts";
 
 /** Answers what is not `/raft`. */
 export type PlainHandler = (request: http.IncomingMessage, response: http.ServerResponse) => void;

@@ -1,8 +1,8 @@
 import type http from "node:http";
-import type { ApiContext } from "../../api/context.ts";
-import { formatId } from "../../cluster/ids.ts";
-import { RequestError } from "../../errors.ts";
-import type { KvHash } from "../../mvcc/stored-hashes.ts";
+import type { ApiContext } from "../api/context.ts";
+import { formatId } from "../cluster/ids.ts";
+import { RequestError } from "../errors.ts";
+import type { KvHash } from "../mvcc/stored-hashes.ts";
 import { allowMethod, answer, answerError, readBody } from "./answers.ts";
 
 const MAX_REQUEST_BYTES = 65_536;

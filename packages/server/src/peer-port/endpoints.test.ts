@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import http from "node:http";
 import net, { type AddressInfo } from "node:net";
 import test, { type TestContext } from "node:test";
-import type { ApiContext } from "../../api/context.ts";
-import { MemoryBackend } from "../../backend/memory-backend.ts";
-import { RequestError } from "../../errors.ts";
-import { Lessor } from "../../lease/lessor.ts";
-import { COMPATIBLE_VERSION } from "../../version.ts";
-import { ManualClock } from "../../watch/testing/manual-clock.ts";
+import type { ApiContext } from "../api/context.ts";
+import { MemoryBackend } from "../backend/memory-backend.ts";
+import { RequestError } from "../errors.ts";
+import { Lessor } from "../lease/lessor.ts";
+import { COMPATIBLE_VERSION } from "../version.ts";
+import { ManualClock } from "../watch/testing/manual-clock.ts";
 import { peerEndpoints } from "./endpoints.ts";
 
 const PLAIN = { "content-type": "text/plain; charset=utf-8", "x-content-type-options": "nosniff" };

@@ -2,10 +2,10 @@ import type http from "node:http";
 import { type Message, NO_DATA } from "@quorate/raft";
 import { decodeMessage } from "@quorate/wire/hot";
 import { formatId } from "../../cluster/ids.ts";
-import { allowMethod, answerError } from "../../http/peer/answers.ts";
-import type { PeerTransport } from "../peer-transport.ts";
+import type { PeerTransport } from "../../peer/peer-transport.ts";
+import { comesFromPeers } from "../../peer/stream/stream-reader.ts";
+import { allowMethod, answerError } from "../answers.ts";
 import { bodyOf } from "../request-body.ts";
-import { comesFromPeers } from "../stream/stream-reader.ts";
 import { checkCompatible, checkParties, registerRemote } from "./checks.ts";
 
 /** More than raft puts into one message, and less than what could exhaust the memory. */

@@ -2,9 +2,9 @@ import type http from "node:http";
 import type { Message } from "@quorate/raft";
 import { remoteAddress } from "@quorate/rpc";
 import { formatId } from "../../cluster/ids.ts";
-import { answer, answerError } from "../../http/peer/answers.ts";
-import { headerText, parseId, refusalOf } from "../identity.ts";
-import { areValidUrls, type PeerTransport } from "../peer-transport.ts";
+import { headerText, parseId, refusalOf } from "../../peer/identity.ts";
+import { areValidUrls, type PeerTransport } from "../../peer/peer-transport.ts";
+import { answer, answerError } from "../answers.ts";
 
 /** Answers 412 and returns false when the sender is of another cluster or an incompatible release. */
 export function checkCompatible(

@@ -1,6 +1,6 @@
 import type http from "node:http";
-import { answer } from "../../http/peer/answers.ts";
-import type { PeerTransport } from "../peer-transport.ts";
+import type { PeerTransport } from "../../peer/peer-transport.ts";
+import { answer } from "../answers.ts";
 
 /** `/raft/probing`, by any method: this member is there, and what time it is here. */
 export function handleProbe(transport: PeerTransport, response: http.ServerResponse): void {

@@ -1,7 +1,7 @@
 import type http from "node:http";
-import type { ApiContext } from "../../api/context.ts";
-import { versionSource } from "../endpoints.ts";
-import { handleVersion } from "../version.ts";
+import type { ApiContext } from "../api/context.ts";
+import { versionSource } from "../http/endpoints.ts";
+import { handleVersion } from "../http/version.ts";
 import { answerError } from "./answers.ts";
 import { handleDowngradeEnabled } from "./downgrade-enabled.ts";
 import { handleHashKv } from "./hash-kv.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import http from "node:http";
 import type { AddressInfo } from "node:net";
 import test, { type TestContext } from "node:test";
-import { ClusterHarness, testMember } from "../../api/cluster-context.testing.ts";
+import { ClusterHarness, testMember } from "../api/cluster-context.testing.ts";
 import { handlePromote } from "./promote.ts";
 
 async function serve(t: TestContext, cluster: ClusterHarness): Promise<string> {

@@ -3,14 +3,14 @@ import net from "node:net";
 import test, { type TestContext } from "node:test";
 import tls from "node:tls";
 import { silentLogger } from "../log/logger.ts";
+import { PeerDialer } from "../peer/dialer.ts";
+import { PeerTransport } from "../peer/peer-transport.ts";
+import { CLUSTER_ID, ManualClock, RecordedEvents, until } from "../peer/testing.ts";
 import { realClock } from "../seams/real-clock.ts";
 import { realRandom } from "../seams/real-random.ts";
 import { certificatesOf, makeCertificate, systemCertificates, writeTls } from "../tls/testing.ts";
-import { PeerDialer } from "./dialer.ts";
 import { openPeerListeners, type PeerListenOptions } from "./listener.ts";
-import { PeerTransport } from "./peer-transport.ts";
 import { PeerServer } from "./server.ts";
-import { CLUSTER_ID, ManualClock, RecordedEvents, until } from "./testing.ts";
 
 /** Listeners that serve nobody before `serve` is called. */
 async function startEarly(t: TestContext, options: Partial<PeerListenOptions> = {}) {

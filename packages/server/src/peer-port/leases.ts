@@ -6,10 +6,10 @@ import {
   LeaseTimeToLiveResponseSchema,
 } from "@quorate/wire/etcdserverpb";
 import { LeaseInternalRequestSchema } from "@quorate/wire/leasepb";
-import type { ApiContext } from "../../api/context.ts";
-import { internalWithKeysSteps } from "../../api/lease/lease-keys.ts";
-import { isRefusedWith, RequestError } from "../../errors.ts";
-import type { LeaseStatus } from "../../lease/lessor.ts";
+import type { ApiContext } from "../api/context.ts";
+import { internalWithKeysSteps } from "../api/lease/lease-keys.ts";
+import { isRefusedWith, RequestError } from "../errors.ts";
+import type { LeaseStatus } from "../lease/lessor.ts";
 import { answer, answerError, readBody } from "./answers.ts";
 
 type LeaseContext = Pick<ApiContext, "consensus" | "lessor">;
