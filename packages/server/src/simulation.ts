@@ -1,10 +1,11 @@
 /** For `@quorate/simulator` alone: a member's life over simulated surroundings, and what looks into it. */
 
+export type { GatewayBackend, GatewayCall } from "./api/gateway-backend.ts";
 export { localCalls } from "./api/local-calls.ts";
 export { MemoryBackend, type MemoryBackendOptions } from "./backend/memory-backend.ts";
+export { RequestDefects } from "./client-port/request-defects.ts";
 export { memberId } from "./cluster/ids.ts";
 export type { ServerConfig } from "./config/server-config.ts";
-export type { GatewayBackend, GatewayCall } from "./http/gateway/backend.ts";
 export type { LogFields, Logger } from "./log/logger.ts";
 export { MemberLife } from "./member/life.ts";
 export { configFromOptions, type MemberOptions } from "./member/options.ts";
@@ -20,4 +21,3 @@ export type { Random } from "./seams/random.ts";
 export { type DiskFault, type DiskOperation, SimulatedDisk } from "./seams/simulated-disk.ts";
 export type { SnapshotDatabase, Transport, TransportEvents } from "./seams/transport.ts";
 export { lagFault, receivedDatabasePath } from "./snapshot/received-database.ts";
-export { RequestDefects } from "./telemetry/request-defects.ts";

@@ -19,7 +19,7 @@ import { encodeBundle, type Input, inputAt } from "./bundle-file.ts";
 const NATIVE = ["lmdb", "@node-rs/crc32"];
 /**
  * Loaded by `require` where an `import` of them is evaluated. As imports of the bundle they would all be loaded at the
- * start: prom-client is only needed later (telemetry/load-prometheus.ts loads it in slices, and this must be the same
+ * start: prom-client is only needed later (metrics/load-prometheus.ts loads it in slices, and this must be the same
  * instance), and to import these builtins as ES modules reads all that they export, some of which loads more.
  */
 const DEFERRED = ["node:http", "node:https", "prom-client"];

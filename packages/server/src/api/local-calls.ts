@@ -1,6 +1,6 @@
 import { type CancelReason, Code, GrpcError, type Peer, type ServerCall } from "@quorate/rpc";
-import type { GatewayBackend, GatewayCall, GatewaySink } from "../http/gateway/backend.ts";
 import type { Clock, Timer } from "../seams/clock.ts";
+import type { GatewayBackend, GatewayCall, GatewaySink } from "./gateway-backend.ts";
 import type { Services, StreamHandler, UnaryHandler } from "./services.ts";
 
 const LOOPBACK: Peer = { address: "127.0.0.1", port: 0 };

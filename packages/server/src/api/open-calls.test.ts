@@ -3,7 +3,7 @@ import http from "node:http";
 import net from "node:net";
 import test, { type TestContext } from "node:test";
 import { RawClient, rawFrames as raw } from "@quorate/rpc/testing";
-import { until } from "../http/gateway/gateway.testing.ts";
+import { until } from "../client-port/gateway/gateway.testing.ts";
 import { KINDS, type Kind, MAX_MESSAGE_BYTES, NOTHING_OPEN, OpenCalls } from "./open-calls.testing.ts";
 
 /*

@@ -6,9 +6,9 @@ import {
   WatchRequestSchema,
 } from "@quorate/wire/etcdserverpb";
 import { HeaderEncoder } from "@quorate/wire/hot";
+import { createGateway, type Gateway } from "../client-port/gateway/gateway.ts";
+import { answerHttp2 } from "../client-port/http2-requests.ts";
 import { RequestError } from "../errors.ts";
-import { createGateway, type Gateway } from "../http/gateway/gateway.ts";
-import { answerHttp2 } from "../http/http2-requests.ts";
 import { notFound } from "../http/plain-text.ts";
 import { silentLogger } from "../log/logger.ts";
 import type { RangeCaller } from "../mvcc/range.ts";

@@ -1,12 +1,15 @@
 import { GrpcServer } from "@quorate/rpc";
 import type { ApiContext } from "../api/context.ts";
 import type { Services } from "../api/services.ts";
+import type { Gateway } from "../client-port/gateway/gateway.ts";
+import { ClientListeners } from "../client-port/listeners.ts";
+import { RequestDefects } from "../client-port/request-defects.ts";
+import { type ClientHttp, createClientHttp } from "../client-port/servers.ts";
 import type { ServerConfig } from "../config/server-config.ts";
 import { NO_TLS_SETTINGS, type TlsSettings } from "../config/tls-settings.ts";
 import { type FailpointServer, openFailpointServer } from "../failpoints/index.ts";
-import type { Gateway } from "../http/gateway/gateway.ts";
-import { type ClientHttp, createClientHttp } from "../http/servers.ts";
 import { type Logger, silentLogger } from "../log/logger.ts";
+import { Metrics } from "../metrics/metrics.ts";
 import { PeerDialer } from "../peer/dialer.ts";
 import { createPeerRequests, type PeerRequests } from "../peer/peer-requests.ts";
 import { openPeerListeners, type PeerListeners } from "../peer-port/listener.ts";
@@ -16,15 +19,12 @@ import { realClock } from "../seams/real-clock.ts";
 import { RealDisk } from "../seams/real-disk.ts";
 import { realRandom } from "../seams/real-random.ts";
 import { withoutSync } from "../seams/unsafe-disk.ts";
-import { Metrics } from "../telemetry/metrics.ts";
-import { RequestDefects } from "../telemetry/request-defects.ts";
 import { Certificates } from "../tls/certificates.ts";
 import { makeMissingPairs } from "../tls/generated-files.ts";
 import { Wal } from "../wal/wal.ts";
 import { DatabaseFiles } from "./databases.ts";
 import { describeConfig } from "./describe-config.ts";
 import { MemberLife } from "./life.ts";
-import { ClientListeners } from "./listeners.ts";
 import { configFromOptions, isServerConfig, type MemberOptions } from "./options.ts";
 import { requestTimeoutMs } from "./parts.ts";
 import { Peers } from "./peers.ts";
@@ -262,6 +262,6 @@ async function loadGateway(
   services: Services,
   onDefect: (error: unknown, request: string) => void,
 ): Promise<Gateway> {
-  const { openGateway } = await import("../http/open-gateway.ts");
+  const { openGateway } = await import("../client-port/open-gateway.ts");
   return openGateway(context, services, onDefect);
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
-import type { GatewayCall } from "./backend.ts";
+import type { GatewayCall } from "../../api/gateway-backend.ts";
 import { ConversionTurns } from "./conversion-turns.ts";
 import type { GatewayResponse } from "./exchange.ts";
 import { MAX_UNSENT_BYTES, Outbox } from "./outbox.ts";

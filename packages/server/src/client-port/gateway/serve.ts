@@ -1,8 +1,8 @@
 import { Code } from "@quorate/rpc/status";
 import type { Method } from "@quorate/wire";
+import type { GatewayBackend, GatewayCall } from "../../api/gateway-backend.ts";
 import type { Clock, Timer } from "../../seams/clock.ts";
 import { AnswerPlace, AnswerRoom } from "./answer-room.ts";
-import type { GatewayBackend, GatewayCall } from "./backend.ts";
 import type { ConversionTurns } from "./conversion-turns.ts";
 import { type ClientEnd, type GatewayRequest, type GatewayResponse, headerValues } from "./exchange.ts";
 import { JsonMappingError } from "./json-reader.ts";

@@ -7,13 +7,13 @@ import { decode, encode } from "@quorate/wire";
 import { RangeRequestSchema, RangeResponseSchema, WatchResponseSchema } from "@quorate/wire/etcdserverpb";
 import type { ApiContext } from "../api/context.ts";
 import { silentLogger } from "../log/logger.ts";
+import type { Metrics } from "../metrics/metrics.ts";
 import { realClock } from "../seams/real-clock.ts";
-import type { Metrics } from "../telemetry/metrics.ts";
-import { RequestDefects } from "../telemetry/request-defects.ts";
 import { makeCertificate } from "../tls/testing.ts";
 import { FakeBackend, type FakeCall } from "./gateway/fake-backend.testing.ts";
 import { until } from "./gateway/gateway.testing.ts";
 import { createGateway } from "./gateway/gateway.ts";
+import { RequestDefects } from "./request-defects.ts";
 import { createClientHttp } from "./servers.ts";
 
 const MiB = 1024 * 1024;

@@ -1,4 +1,4 @@
-import type { GatewayCall } from "./backend.ts";
+import type { GatewayCall } from "../../api/gateway-backend.ts";
 import type { ConversionTurns } from "./conversion-turns.ts";
 import type { GatewayResponse } from "./exchange.ts";
 

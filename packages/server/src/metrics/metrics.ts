@@ -1,4 +1,5 @@
 import type { ApiContext } from "../api/context.ts";
+import type { RequestDefects } from "../client-port/request-defects.ts";
 import { formatId } from "../cluster/ids.ts";
 import type { PeerMetrics } from "../peer/metrics.ts";
 import type { HealthCounts } from "./counts.ts";
@@ -6,7 +7,6 @@ import { loadPrometheus } from "./load-prometheus.ts";
 import { LoopDelays } from "./loop-delays.ts";
 import { peerExposition } from "./peer-exposition.ts";
 import type { PrometheusMetrics } from "./prometheus.ts";
-import type { RequestDefects } from "./request-defects.ts";
 
 /**
  * What a member counts that no part of it counts for itself. The Prometheus library is loaded when somebody asks for

@@ -1,10 +1,10 @@
 import { AlarmType } from "../alarm/alarm-store.ts";
 import type { ApiContext } from "../api/context.ts";
-import type { Metrics } from "../telemetry/metrics.ts";
+import { notFound, type PlainRequest, type PlainResponse } from "../http/plain-text.ts";
+import { pathElements, type RequestTarget, requestTarget } from "../http/request-target.ts";
+import { handleVersion, type VersionSource } from "../http/version.ts";
+import type { Metrics } from "../metrics/metrics.ts";
 import { type HealthSource, handleProbe, probeAt } from "./health.ts";
-import { notFound, type PlainRequest, type PlainResponse } from "./plain-text.ts";
-import { pathElements, type RequestTarget, requestTarget } from "./request-target.ts";
-import { handleVersion, type VersionSource } from "./version.ts";
 
 /** Answers a request for a path that is not the gateway's; its owner hears of what fails. */
 export type PlainEndpoints = (target: string, req: PlainRequest, res: PlainResponse) => void | Promise<void>;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { type AccessOptions, type AccessRequest, admit } from "./access.ts";
-import { TestGateway } from "./gateway.testing.ts";
+import { TestGateway } from "./gateway/gateway.testing.ts";
 
 const open: AccessOptions = {
   cors: ["*"],

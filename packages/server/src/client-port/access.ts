@@ -1,5 +1,5 @@
-import { requestTarget } from "../request-target.ts";
-import { headerValues } from "./exchange.ts";
+import { requestTarget } from "../http/request-target.ts";
+import { headerValues } from "./gateway/exchange.ts";
 
 /** Who may talk HTTP to the client port; for every path, not only the gateway's. */
 export interface AccessOptions {

@@ -1,6 +1,6 @@
 import type { DescMessage, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
 import { decode, encode } from "@quorate/wire";
-import type { GatewayBackend, GatewayCall, GatewaySink } from "./backend.ts";
+import type { GatewayBackend, GatewayCall, GatewaySink } from "../../api/gateway-backend.ts";
 
 /** One call that the gateway made, and the means to answer it. */
 export class FakeCall implements GatewayCall {

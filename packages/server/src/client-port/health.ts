@@ -1,5 +1,5 @@
 import { AlarmType } from "../alarm/alarm-store.ts";
-import { methodNotAllowed, type PlainRequest, type PlainResponse } from "./plain-text.ts";
+import { methodNotAllowed, type PlainRequest, type PlainResponse } from "../http/plain-text.ts";
 
 /** What health probes ask of a member. */
 export interface HealthSource {

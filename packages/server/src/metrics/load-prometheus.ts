@@ -1,5 +1,5 @@
 import { createRequire } from "node:module";
-import { loadInSlices } from "./load-in-slices.ts";
+import { loadInSlices } from "../load-in-slices.ts";
 
 /**
  * What prom-client loads, in an order in which no piece brings much with it. It is only about when they are loaded: what

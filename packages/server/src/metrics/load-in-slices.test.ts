@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { loadInSlices } from "./load-in-slices.ts";
+import { loadInSlices } from "../load-in-slices.ts";
 import { loadPrometheus } from "./load-prometheus.ts";
 
 test("between two parts the loop turns, and they come in their order", async () => {

@@ -2,8 +2,8 @@ import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:ht
 import type { Duplex } from "node:stream";
 import { type PeerCertificate, TLSSocket } from "node:tls";
 import { remoteAddress } from "@quorate/rpc";
+import type { AccessRequest } from "../access.ts";
 import { endsOfClients } from "../client-ends.ts";
-import type { AccessRequest } from "./access.ts";
 import type { GatewayRequest, GatewayResponse } from "./exchange.ts";
 
 /** A request of node:http as the gateway sees it. */

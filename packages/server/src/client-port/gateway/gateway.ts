@@ -1,9 +1,15 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
+import type { GatewayBackend } from "../../api/gateway-backend.ts";
+import { isUnderV3, type RequestTarget, redirection, requestTarget } from "../../http/request-target.ts";
 import type { Clock } from "../../seams/clock.ts";
-import { isUnderV3, type RequestTarget, redirection, requestTarget } from "../request-target.ts";
-import { type AccessOptions, type AccessRequest, type Admission, admit, type WholeAnswer } from "./access.ts";
-import type { GatewayBackend } from "./backend.ts";
+import {
+  type AccessOptions,
+  type AccessRequest,
+  type Admission,
+  admit,
+  type WholeAnswer,
+} from "../access.ts";
 import { ConversionTurns } from "./conversion-turns.ts";
 import type { GatewayRequest, GatewayResponse } from "./exchange.ts";
 import { accessRequest, gatewayRequest, gatewayResponse } from "./node-http.ts";

@@ -1,4 +1,4 @@
-import { loadInSlices } from "../telemetry/load-in-slices.ts";
+import { loadInSlices } from "../load-in-slices.ts";
 
 /**
  * Loads what the gateway consists of without holding up the loop; whoever imports it afterwards has it at once. From
@@ -9,7 +9,7 @@ export function loadGateway(): Promise<void> {
     () => import("@bufbuild/protobuf"),
     () => import("@bufbuild/protobuf/reflect"),
     () => import("@quorate/wire"),
-    () => import("./gateway/access.ts"),
+    () => import("./access.ts"),
     () => import("./gateway/json-to-message.ts"),
     () => import("./gateway/message-to-json.ts"),
     () => import("./gateway/serve.ts"),

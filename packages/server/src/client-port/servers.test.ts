@@ -10,13 +10,13 @@ import { PutResponseSchema } from "@quorate/wire/etcdserverpb";
 import type { ApiContext } from "../api/context.ts";
 import { AssertionFailure } from "../assert.ts";
 import { silentLogger } from "../log/logger.ts";
+import type { Metrics } from "../metrics/metrics.ts";
 import { realClock } from "../seams/real-clock.ts";
-import type { Metrics } from "../telemetry/metrics.ts";
-import { RequestDefects } from "../telemetry/request-defects.ts";
 import { FakeBackend } from "./gateway/fake-backend.testing.ts";
 import { until } from "./gateway/gateway.testing.ts";
 import { createGateway, type Gateway } from "./gateway/gateway.ts";
 import { clientCommonName } from "./gateway/node-http.ts";
+import { RequestDefects } from "./request-defects.ts";
 import { createClientHttp } from "./servers.ts";
 
 const WATCH = '{"create_request":{"key":"YQ=="}}';

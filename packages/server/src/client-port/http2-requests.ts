@@ -1,9 +1,9 @@
 import type { HttpExchange } from "@quorate/rpc";
+import { wholeResponse } from "../http/plain-text.ts";
 import type { PlainEndpoints } from "./endpoints.ts";
 import type { GatewayRequest, GatewayResponse } from "./gateway/exchange.ts";
 import type { Gateway } from "./gateway/gateway.ts";
 import { clientCommonName } from "./gateway/node-http.ts";
-import { wholeResponse } from "./plain-text.ts";
 
 /** Answers a request on an HTTP/2 connection that is not gRPC just as HTTP/1.1 would have been answered. */
 export function answerHttp2(

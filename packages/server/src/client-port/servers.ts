@@ -1,16 +1,16 @@
 import http from "node:http";
 import { GrowingBytes, type HttpExchange } from "@quorate/rpc";
 import type { ApiContext } from "../api/context.ts";
+import { wholeResponse } from "../http/plain-text.ts";
+import type { Metrics } from "../metrics/metrics.ts";
 import { peerEndpoints } from "../peer-port/endpoints.ts";
-import type { Metrics } from "../telemetry/metrics.ts";
-import type { RequestDefects } from "../telemetry/request-defects.ts";
 import { clientEndpoints, type PlainEndpoints } from "./endpoints.ts";
 import type { Gateway } from "./gateway/gateway.ts";
 import { createHttp1Server } from "./http1-server.ts";
 import { answerHttp2 } from "./http2-requests.ts";
 import { LazyGateway } from "./lazy-gateway.ts";
 import { loadGateway } from "./load-gateway.ts";
-import { wholeResponse } from "./plain-text.ts";
+import type { RequestDefects } from "./request-defects.ts";
 import { opensGatewayWebsocket } from "./websocket-requests.ts";
 
 /** The HTTP side of the client port, for both versions of HTTP. */

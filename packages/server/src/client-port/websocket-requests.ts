@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http";
-import { isUnderV3, redirection, requestTarget } from "./request-target.ts";
+import { isUnderV3, redirection, requestTarget } from "../http/request-target.ts";
 
 /** Whether a request opens a websocket into the gateway; whatever else it asks for it is answered as if it had not. */
 export function opensGatewayWebsocket(req: IncomingMessage): boolean {
