@@ -15,14 +15,13 @@ import { pathToFileURL } from "node:url";
 import { type Plugin, rolldown } from "rolldown";
 import { encodeBundle, type Input, inputAt } from "./bundle-file.ts";
 
-/** Packages with native parts, which they find beside their own files. */
-const NATIVE = ["lmdb", "@node-rs/crc32"];
+/** Packages with native parts, which they find beside their own files, and one that most starts do not come to need. */
+const NOT_BUNDLED = ["lmdb", "@node-rs/crc32", "prom-client"];
 /**
- * Loaded by `require` where an `import` of them is evaluated. As imports of the bundle they would all be loaded at the
- * start: prom-client is only needed later (metrics/load-prometheus.ts loads it in slices, and this must be the same
- * instance), and to import these builtins as ES modules reads all that they export, some of which loads more.
+ * Loaded by `require` where an `import` of them is evaluated: to import these builtins as ES modules reads all that they
+ * export, some of which loads more.
  */
-const DEFERRED = ["node:http", "node:https", "prom-client"];
+const DEFERRED = ["node:http", "node:https"];
 const DEFERRED_PREFIX = "\0deferred:";
 
 /**
@@ -39,7 +38,7 @@ export async function buildBundle(root: string, file: string): Promise<void> {
     input: path.join(root, "packages/cli/src/run.ts"),
     platform: "node",
     tsconfig: false,
-    external: NATIVE,
+    external: NOT_BUNDLED,
     transform: { typescript: { onlyRemoveTypeImports: true } },
     plugins: [readSources(root, inputs), deferLoading, nameSources(root)],
     logLevel: "silent",

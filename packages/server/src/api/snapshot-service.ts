@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type { ServerCall } from "@quorate/rpc";
 import { decode, encode } from "@quorate/wire";
 import { SnapshotRequestSchema, SnapshotResponseSchema } from "@quorate/wire/etcdserverpb";
+import { storageVersion } from "../cluster/storage-version.ts";
 import type { ApiContext } from "./context.ts";
 import { failCall, type Services } from "./services.ts";
 
@@ -29,8 +30,7 @@ class SnapshotStream {
   constructor(context: ApiContext, call: ServerCall) {
     this.#context = context;
     this.#call = call;
-    const version = context.backend.get("meta", Buffer.from("storageVersion"));
-    this.#version = version === undefined ? "" : Buffer.from(version).toString();
+    this.#version = storageVersion(context.backend) ?? "";
     call.onDrain = () => this.#onDrain?.();
     call.onCancel = () => {
       this.#canceled.abort();

@@ -2,22 +2,31 @@ import { AlarmType } from "../alarm/alarm-store.ts";
 import type { ApiContext } from "../api/context.ts";
 import { notFound, type PlainRequest, type PlainResponse } from "../http/plain-text.ts";
 import { pathElements, type RequestTarget, requestTarget } from "../http/request-target.ts";
-import { handleVersion, type VersionSource } from "../http/version.ts";
-import type { Metrics } from "../metrics/metrics.ts";
+import { handleVersion, versionSource } from "../http/version.ts";
 import { type HealthSource, handleProbe, probeAt } from "./health.ts";
+import type { HealthCounts } from "./health-counts.ts";
 
 /** Answers a request for a path that is not the gateway's; its owner hears of what fails. */
 export type PlainEndpoints = (target: string, req: PlainRequest, res: PlainResponse) => void | Promise<void>;
 
+/** Answers of `/metrics`; rejects when they cannot be collected. */
+export type Exposition = () => Promise<{ readonly contentType: string; readonly text: string }>;
+
+/** What is known about this member, for those who ask on the client port. */
+export interface Observation {
+  readonly health: HealthCounts;
+  readonly exposition: Exposition;
+}
+
 /** `/version`, `/health`, `/livez`, `/readyz` and `/metrics`. */
-export function clientEndpoints(context: ApiContext, metrics: Metrics): PlainEndpoints {
-  const health = healthSource(context, metrics);
+export function clientEndpoints(context: ApiContext, observation: Observation): PlainEndpoints {
+  const health = healthSource(context, observation.health);
   const version = versionSource(context);
   return (text, req, res) => {
     const target = requestTarget(text);
     const path = target === undefined ? "" : plainPath(target);
     if (path === "/version") return handleVersion(version, req, res);
-    if (path === "/metrics") return answerMetrics(metrics, res);
+    if (path === "/metrics") return answerMetrics(observation.exposition, res);
     const probe = probeAt(path);
     if (probe === undefined) return notFound(res);
     return handleProbe(health, probe, new URLSearchParams(target?.query), req, res);
@@ -30,12 +39,12 @@ function plainPath(target: RequestTarget): string {
   return elements.some((element) => element.includes("/")) ? "" : elements.join("/");
 }
 
-async function answerMetrics(metrics: Metrics, res: PlainResponse): Promise<void> {
+async function answerMetrics(exposition: Exposition, res: PlainResponse): Promise<void> {
   let status = 200;
   let contentType = "text/plain; charset=utf-8";
   let text: string;
   try {
-    ({ contentType, text } = await metrics.exposition());
+    ({ contentType, text } = await exposition());
   } catch (error) {
     // A metric that cannot be read is no reason to stop serving.
     status = 500;
@@ -45,17 +54,7 @@ async function answerMetrics(metrics: Metrics, res: PlainResponse): Promise<void
   res.end(text);
 }
 
-export function versionSource(context: ApiContext): VersionSource {
-  return {
-    clusterVersion: () => context.membership.version,
-    storageVersion: () => {
-      const stored = context.backend.get("meta", Buffer.from("storageVersion"));
-      return stored === undefined ? undefined : Buffer.from(stored).toString();
-    },
-  };
-}
-
-function healthSource(context: ApiContext, metrics: Metrics): HealthSource {
+function healthSource(context: ApiContext, counts: HealthCounts): HealthSource {
   const { alarms, consensus, membership } = context;
   return {
     activeAlarms: () => alarms.list(AlarmType.NONE).map((alarm) => alarm.type),
@@ -65,8 +64,8 @@ function healthSource(context: ApiContext, metrics: Metrics): HealthSource {
       if (!serializable) await consensus.linearizable();
       context.store.get(PROBE_KEY);
     },
-    checked: (type, name, ok) => metrics.healthChecked(type, name, ok),
-    healthAnswered: (ok) => metrics.healthAnswered(ok),
+    checked: (type, name, ok) => counts.checked(type, name, ok),
+    healthAnswered: (ok) => counts.answered(ok),
   };
 }
 

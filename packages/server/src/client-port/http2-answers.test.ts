@@ -7,9 +7,9 @@ import { decode, encode } from "@quorate/wire";
 import { RangeRequestSchema, RangeResponseSchema, WatchResponseSchema } from "@quorate/wire/etcdserverpb";
 import type { ApiContext } from "../api/context.ts";
 import { silentLogger } from "../log/logger.ts";
-import type { Metrics } from "../metrics/metrics.ts";
 import { realClock } from "../seams/real-clock.ts";
 import { makeCertificate } from "../tls/testing.ts";
+import type { Observation } from "./endpoints.ts";
 import { FakeBackend, type FakeCall } from "./gateway/fake-backend.testing.ts";
 import { until } from "./gateway/gateway.testing.ts";
 import { createGateway } from "./gateway/gateway.ts";
@@ -83,7 +83,7 @@ async function setUp(t: TestContext, isSecure: boolean) {
   const client = createClientHttp(
     {} as ApiContext,
     async () => gateway,
-    {} as Metrics,
+    {} as Observation,
     new RequestDefects(silentLogger, () => {}),
   );
   const grpc = new GrpcServer({

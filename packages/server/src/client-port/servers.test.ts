@@ -10,12 +10,12 @@ import { PutResponseSchema } from "@quorate/wire/etcdserverpb";
 import type { ApiContext } from "../api/context.ts";
 import { AssertionFailure } from "../assert.ts";
 import { silentLogger } from "../log/logger.ts";
-import type { Metrics } from "../metrics/metrics.ts";
 import { realClock } from "../seams/real-clock.ts";
 import { FakeBackend } from "./gateway/fake-backend.testing.ts";
 import { until } from "./gateway/gateway.testing.ts";
 import { createGateway, type Gateway } from "./gateway/gateway.ts";
 import { clientCommonName } from "./gateway/node-http.ts";
+import { HealthCounts } from "./health-counts.ts";
 import { RequestDefects } from "./request-defects.ts";
 import { createClientHttp } from "./servers.ts";
 
@@ -39,12 +39,11 @@ async function setUp(t: TestContext) {
   });
   const openings: PromiseWithResolvers<Gateway>[] = [];
   const healthAnswered = { throws: undefined as Error | undefined };
-  const metrics = {
-    healthAnswered: () => {
-      if (healthAnswered.throws !== undefined) throw healthAnswered.throws;
-    },
-    exposition: async () => ({ contentType: "text/plain", text: "metrics" }),
-  } as unknown as Metrics;
+  const health = new HealthCounts();
+  health.answered = () => {
+    if (healthAnswered.throws !== undefined) throw healthAnswered.throws;
+  };
+  const observation = { health, exposition: async () => ({ contentType: "text/plain", text: "metrics" }) };
   const context = {
     alarms: { list: () => [] },
     consensus: { leader: 1n, linearizable: async () => {} },
@@ -59,7 +58,7 @@ async function setUp(t: TestContext) {
       openings.push(opening);
       return opening.promise;
     },
-    metrics,
+    observation,
     defects,
   );
   await new Promise<void>((resolve) => client.server.listen(0, "127.0.0.1", resolve));

@@ -1,10 +1,8 @@
-import http from "node:http";
+import type http from "node:http";
 import { GrowingBytes, type HttpExchange } from "@quorate/rpc";
 import type { ApiContext } from "../api/context.ts";
 import { wholeResponse } from "../http/plain-text.ts";
-import type { Metrics } from "../metrics/metrics.ts";
-import { peerEndpoints } from "../peer-port/endpoints.ts";
-import { clientEndpoints, type PlainEndpoints } from "./endpoints.ts";
+import { clientEndpoints, type Observation, type PlainEndpoints } from "./endpoints.ts";
 import type { Gateway } from "./gateway/gateway.ts";
 import { createHttp1Server } from "./http1-server.ts";
 import { answerHttp2 } from "./http2-requests.ts";
@@ -27,10 +25,10 @@ export interface ClientHttp {
 export function createClientHttp(
   context: ApiContext,
   openGateway: () => Promise<Gateway>,
-  metrics: Metrics,
+  observation: Observation,
   defects: RequestDefects,
 ): ClientHttp {
-  const endpoints = clientEndpoints(context, metrics);
+  const endpoints = clientEndpoints(context, observation);
   const lazy = new LazyGateway(() => loadGateway().then(openGateway));
   const server = createHttp1Server({
     onRequest: (req, res) => {
@@ -109,11 +107,6 @@ class EarlyBody {
     if (this.#ended) this.#exchange.onEnd?.();
     this.#exchange.resumeReading();
   }
-}
-
-/** The peer port: what other members and operators ask of it. */
-export function createPeerHttpServer(context: ApiContext): http.Server {
-  return http.createServer(peerEndpoints(context));
 }
 
 function answerInternalError(res: http.ServerResponse): void {

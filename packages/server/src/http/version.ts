@@ -1,3 +1,6 @@
+import type { Membership } from "../cluster/membership.ts";
+import { storageVersion } from "../cluster/storage-version.ts";
+import type { Backend } from "../seams/backend.ts";
 import { COMPATIBLE_VERSION } from "../version.ts";
 import { methodNotAllowed, type PlainRequest, type PlainResponse } from "./plain-text.ts";
 
@@ -5,6 +8,16 @@ import { methodNotAllowed, type PlainRequest, type PlainResponse } from "./plain
 export interface VersionSource {
   clusterVersion(): string | undefined;
   storageVersion(): string | undefined;
+}
+
+export function versionSource(member: {
+  readonly membership: Membership;
+  readonly backend: Backend;
+}): VersionSource {
+  return {
+    clusterVersion: () => member.membership.version,
+    storageVersion: () => storageVersion(member.backend),
+  };
 }
 
 /** `GET /version`, on client and peer ports. */

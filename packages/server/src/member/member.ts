@@ -2,6 +2,7 @@ import { GrpcServer } from "@quorate/rpc";
 import type { ApiContext } from "../api/context.ts";
 import type { Services } from "../api/services.ts";
 import type { Gateway } from "../client-port/gateway/gateway.ts";
+import { HealthCounts } from "../client-port/health-counts.ts";
 import { ClientListeners } from "../client-port/listeners.ts";
 import { RequestDefects } from "../client-port/request-defects.ts";
 import { type ClientHttp, createClientHttp } from "../client-port/servers.ts";
@@ -168,12 +169,13 @@ export class Member implements AsyncDisposable {
     const { config } = this;
     const defects = this.#defects;
     const report = (error: unknown, request: string) => defects.report(error, request);
-    const metrics = new Metrics(context, this.#peers!.metrics, defects);
+    const health = new HealthCounts();
+    const metrics = new Metrics(context, this.#peers!.metrics, health, defects);
     this.#metrics = metrics;
     const clientHttp = createClientHttp(
       context,
       () => loadGateway(context, services, report),
-      metrics,
+      { health, exposition: () => metrics.exposition() },
       defects,
     );
     this.#clientHttp = clientHttp;

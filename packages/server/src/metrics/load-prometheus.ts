@@ -1,34 +1,15 @@
 import { createRequire } from "node:module";
 import { loadInSlices } from "../load-in-slices.ts";
 
-/**
- * What prom-client loads, in an order in which no piece brings much with it. It is only about when they are loaded: what
- * another version of it has not got is left out, and what is missing here comes with its last piece.
- */
-const PIECES = [
-  "http",
-  "https",
-  "zlib",
-  "@opentelemetry/api",
-  "bintrees",
-  "tdigest",
-  "./lib/registry",
-  "./lib/histogram",
-  "./lib/defaultMetrics",
-  "./index",
-];
+export type Prometheus = typeof import("prom-client");
 
-/** The metrics and the library under them, loaded without holding up the loop. */
-export async function loadPrometheus(): Promise<typeof import("./prometheus.ts")> {
+/**
+ * The Prometheus library. What it depends on is loaded before it, one package in a turn of the event loop, so that nobody
+ * waits for all of them at once.
+ */
+export async function loadPrometheus(): Promise<Prometheus> {
   const require = createRequire(import.meta.resolve("prom-client"));
-  await loadInSlices(
-    PIECES.map((piece) => () => {
-      try {
-        require(piece);
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== "MODULE_NOT_FOUND") throw error;
-      }
-    }),
-  );
-  return import("./prometheus.ts");
+  const { dependencies = {} } = require("./package.json") as { dependencies?: Record<string, string> };
+  await loadInSlices(Object.keys(dependencies).map((name) => () => require(name)));
+  return import("prom-client");
 }

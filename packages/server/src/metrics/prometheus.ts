@@ -1,21 +1,27 @@
-import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
+import type { Counter, Gauge, Registry } from "prom-client";
 import type { ApiContext } from "../api/context.ts";
+import type { HealthCounts } from "../client-port/health-counts.ts";
 import type { SliceMeter } from "../slices.ts";
 import { COMPATIBLE_VERSION } from "../version.ts";
-import type { HealthCounts, LoopDelay } from "./counts.ts";
+import type { Prometheus } from "./load-prometheus.ts";
+import type { LoopDelays } from "./loop-delays.ts";
 
 /** The metrics of a member in Prometheus's form; most are read from the parts when they are asked for. */
 export class PrometheusMetrics {
-  readonly #registry = new Registry();
+  readonly #library: Prometheus;
+  readonly #registry: Registry;
 
   constructor(
+    library: Prometheus,
     context: ApiContext,
-    loopDelay: LoopDelay,
+    loopDelays: LoopDelays,
     health: HealthCounts,
     defects: { readonly count: number },
   ) {
     const { backend, consensus, lessor, store, watches } = context;
-    collectDefaultMetrics({ register: this.#registry, eventLoopMonitoringPrecision: 1000 });
+    this.#library = library;
+    this.#registry = new library.Registry();
+    library.collectDefaultMetrics({ register: this.#registry, eventLoopMonitoringPrecision: 1000 });
     this.#gauge("etcd_server_has_leader", "Whether a leader is known.", () =>
       consensus.leader === 0n ? 0 : 1,
     );
@@ -83,26 +89,26 @@ export class PrometheusMetrics {
       "Leases expired here.",
       () => lessor.metrics.expired,
     );
-    new Gauge({
+    new library.Gauge({
       name: "etcd_server_version",
       help: "Which version is running. 1 for 'server_version' label with current version.",
       labelNames: ["server_version"],
       registers: [this.#registry],
     }).set({ server_version: COMPATIBLE_VERSION }, 1);
 
-    const delay: Gauge<"quantile"> = new Gauge({
+    const delay: Gauge<"quantile"> = new library.Gauge({
       name: "quorate_event_loop_delay_seconds",
       help: "How much later than planned the event loop came to its timers, since the member began to serve.",
       labelNames: ["quantile"],
       registers: [this.#registry],
       collect: () => {
-        for (const { quantile, seconds } of loopDelay.quantiles()) delay.set({ quantile }, seconds);
+        for (const { quantile, seconds } of loopDelays.quantiles()) delay.set({ quantile }, seconds);
       },
     });
     this.#gauge(
       "quorate_event_loop_longest_delay_seconds",
       "The same, the longest one since this was read last.",
-      () => loopDelay.takeLongest(),
+      () => loopDelays.takeLongest(),
     );
     this.#turnWork({ ...store.meters, leases: lessor.reading.meter });
 
@@ -113,7 +119,7 @@ export class PrometheusMetrics {
     );
     this.#total("etcd_server_health_success", "Successful /health answers.", () => health.success);
     this.#total("etcd_server_health_failures", "Failed /health answers.", () => health.failures);
-    const checks: Counter<"type" | "name" | "status"> = new Counter({
+    const checks: Counter<"type" | "name" | "status"> = new library.Counter({
       name: "etcd_server_healthchecks_total",
       help: "Results of health checks.",
       labelNames: ["type", "name", "status"],
@@ -126,7 +132,7 @@ export class PrometheusMetrics {
         }
       },
     });
-    const check: Gauge<"type" | "name"> = new Gauge({
+    const check: Gauge<"type" | "name"> = new library.Gauge({
       name: "etcd_server_healthcheck",
       help: "Last result of each health check.",
       labelNames: ["type", "name"],
@@ -152,7 +158,7 @@ export class PrometheusMetrics {
 
   /** Of work that is cut into slices: what it has cost at most in a turn of the loop, and how many turns it took. */
   #turnWork(meters: Readonly<Record<string, SliceMeter>>): void {
-    const most: Gauge<"work"> = new Gauge({
+    const most: Gauge<"work"> = new this.#library.Gauge({
       name: "quorate_turn_work_most_bytes",
       help: "Work of one turn of the event loop, as bytes: the most since this was read last.",
       labelNames: ["work"],
@@ -164,7 +170,7 @@ export class PrometheusMetrics {
         }
       },
     });
-    const turns: Counter<"work"> = new Counter({
+    const turns: Counter<"work"> = new this.#library.Counter({
       name: "quorate_turns_of_long_work_total",
       help: "Turns of the event loop in which work went on that had not ended in the turn before.",
       labelNames: ["work"],
@@ -177,7 +183,7 @@ export class PrometheusMetrics {
   }
 
   #gauge(name: string, help: string, read: () => number): void {
-    const gauge: Gauge = new Gauge({
+    const gauge: Gauge = new this.#library.Gauge({
       name,
       help,
       registers: [this.#registry],
@@ -187,7 +193,7 @@ export class PrometheusMetrics {
 
   /** A counter whose value a part of the member keeps. */
   #total(name: string, help: string, read: () => number): void {
-    const counter = new Counter({
+    const counter = new this.#library.Counter({
       name,
       help,
       registers: [this.#registry],

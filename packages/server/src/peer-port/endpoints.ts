@@ -1,7 +1,6 @@
 import type http from "node:http";
 import type { ApiContext } from "../api/context.ts";
-import { versionSource } from "../client-port/endpoints.ts";
-import { handleVersion } from "../http/version.ts";
+import { handleVersion, versionSource } from "../http/version.ts";
 import { answerError } from "./answers.ts";
 import { handleDowngradeEnabled } from "./downgrade-enabled.ts";
 import { handleHashKv } from "./hash-kv.ts";

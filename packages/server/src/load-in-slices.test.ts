@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { loadInSlices } from "../load-in-slices.ts";
-import { loadPrometheus } from "./load-prometheus.ts";
+import { loadInSlices } from "./load-in-slices.ts";
 
 test("between two parts the loop turns, and they come in their order", async () => {
   const seen: string[] = [];
@@ -19,9 +18,4 @@ test("a part that fails ends the loading with its error", async () => {
     throw new Error("broken");
   };
   await assert.rejects(loadInSlices([failing, () => assert.fail("it went on")]), /broken/);
-});
-
-test("the metrics can be used after loading in pieces", async () => {
-  const { PrometheusMetrics } = await loadPrometheus();
-  assert.equal(typeof PrometheusMetrics, "function");
 });
