@@ -60,6 +60,14 @@ export function isExplained(error: unknown): boolean {
   );
 }
 
+/**
+ * Whether a call has no answer and nothing is known of what became of it. That a deadline has passed says the client
+ * (DEADLINE_EXCEEDED) or the server (UNAVAILABLE), whoever sees it first.
+ */
+export function isUnanswered(error: unknown): boolean {
+  return outcomeOf(error) === "maybe" && isExplained(error);
+}
+
 export function textOf(error: unknown): string {
   if (error instanceof NotSent) return "not connected";
   if (error instanceof GrpcError) return `${error.code} ${error.details}`;

@@ -3,6 +3,7 @@ import { mkdirSync } from "node:fs";
 import { MemberClient, textOf } from "./client.ts";
 import { sleep } from "./load/session.ts";
 import { MemberProcess } from "./member-process.ts";
+import type { Member as ListedMember } from "./messages.ts";
 import type { Network } from "./network/network.ts";
 
 export interface ClusterOptions {
@@ -148,17 +149,53 @@ export class Cluster {
     }
   }
 
-  /** Asks the leader for a change of members until it is accepted: it refuses while connections are young. */
-  async change<T>(what: string, ask: (leader: MemberClient) => Promise<T>): Promise<T> {
+  /**
+   * Asks the leader for a change of members until it is accepted: it refuses while connections are young. `done` tells from
+   * the list of members whether an earlier attempt that got no answer has been carried out: undefined if not.
+   */
+  async #change<T>(
+    what: string,
+    ask: (leader: MemberClient) => Promise<T>,
+    done: (members: readonly ListedMember[]) => T | undefined,
+  ): Promise<T> {
     const giveUpAt = performance.now() + HEALTH_TIMEOUT_MS;
     for (;;) {
       try {
-        return await ask(this.client(await this.leader()));
+        const leader = this.client(await this.leader());
+        try {
+          return await ask(leader);
+        } catch (error) {
+          const { members } = await leader.memberList({ linearizable: true });
+          const found = done(members);
+          if (found === undefined) throw error;
+          return found;
+        }
       } catch (error) {
         if (performance.now() > giveUpAt) throw new Error(`${what} is still refused: ${textOf(error)}`);
         await sleep(200);
       }
     }
+  }
+
+  /** Adds a member to the list of members; its ID. Nothing is started. */
+  async enlist(url: string, isLearner: boolean): Promise<bigint> {
+    return this.#change(
+      `adding ${url}`,
+      async (leader) => (await leader.memberAdd({ peerURLs: [url], isLearner }, 5_000)).member!.ID,
+      (members) => members.find(({ peerURLs }) => peerURLs.includes(url))?.ID,
+    );
+  }
+
+  /** Takes a member off the list of members. Nothing is ended. */
+  async strike(id: bigint): Promise<void> {
+    await this.#change(
+      `removing ${id.toString(16)}`,
+      async (leader) => {
+        await leader.memberRemove({ ID: id }, 5_000);
+        return id;
+      },
+      (members) => (members.some(({ ID }) => ID === id) ? undefined : id),
+    );
   }
 
   /**
@@ -169,18 +206,7 @@ export class Cluster {
     const known = this.members.map(({ name, place }) => `${name}=${place.advertisedPeerUrl}`);
     const member = former ?? (await this.#prepare(command));
     const url = member.place.advertisedPeerUrl;
-    member.id = await this.change(`adding ${member.name}`, async (leader) => {
-      try {
-        const { member: added } = await leader.memberAdd({ peerURLs: [url], isLearner: asLearner }, 5_000);
-        return added!.ID;
-      } catch (error) {
-        // An earlier attempt that got no answer may have been carried out.
-        const { members } = await leader.memberList({ linearizable: true });
-        const there = members.find(({ peerURLs }) => peerURLs.includes(url));
-        if (there === undefined) throw error;
-        return there.ID;
-      }
-    });
+    member.id = await this.enlist(url, asLearner);
     this.members.push(member);
     if (former !== undefined)
       this.#clients.set(member.name, new MemberClient(member.name, member.clientAddress));
@@ -195,14 +221,7 @@ export class Cluster {
   /** Removes a member, whose process must then end on its own if it runs. */
   async remove(member: MemberProcess): Promise<void> {
     member.expectExit();
-    await this.change(`removing ${member.name}`, async (leader) => {
-      try {
-        await leader.memberRemove({ ID: member.id }, 5_000);
-      } catch (error) {
-        const { members } = await leader.memberList({ linearizable: true });
-        if (members.some(({ ID }) => ID === member.id)) throw error;
-      }
-    });
+    await this.strike(member.id);
     this.members.splice(this.members.indexOf(member), 1);
     this.#clients.get(member.name)!.close();
     this.#clients.delete(member.name);
@@ -213,7 +232,14 @@ export class Cluster {
   }
 
   async promote(member: MemberProcess): Promise<void> {
-    await this.change(`promoting ${member.name}`, (leader) => leader.memberPromote({ ID: member.id }, 5_000));
+    await this.#change(
+      `promoting ${member.name}`,
+      async (leader) => {
+        await leader.memberPromote({ ID: member.id }, 5_000);
+        return member.id;
+      },
+      (members) => members.find(({ ID, isLearner }) => ID === member.id && !isLearner)?.ID,
+    );
   }
 
   async moveLeader(to: MemberProcess): Promise<void> {

@@ -13,8 +13,15 @@ export async function promoteThroughFollower(cluster: Cluster, learner: MemberPr
   for (;;) {
     const follower = (await cluster.followers()).find((member) => member !== learner);
     if (follower === undefined) throw new Error("there is no follower to ask");
+    const client = cluster.client(follower);
     try {
-      await cluster.client(follower).memberPromote({ ID: learner.id }, 10_000);
+      try {
+        await client.memberPromote({ ID: learner.id }, 10_000);
+      } catch (error) {
+        // An earlier attempt that got no answer may have been carried out.
+        const { members } = await client.memberList({ linearizable: true });
+        if (!members.some(({ ID, isLearner }) => ID === learner.id && !isLearner)) throw error;
+      }
       return;
     } catch (error) {
       if (performance.now() > giveUpAt) throw new Error(`${learner.name} was not promoted: ${textOf(error)}`);

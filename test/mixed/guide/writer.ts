@@ -1,6 +1,5 @@
 /** A client that goes on writing, as those of a cluster do while it is migrated. */
-import { Code, GrpcError } from "@quorate/rpc";
-import { MemberClient } from "../../cluster/client.ts";
+import { isExplained, MemberClient } from "../../cluster/client.ts";
 import { sleep } from "../../cluster/load/session.ts";
 
 const PACE_MS = 10;
@@ -59,7 +58,7 @@ export class Writer {
         for (const { key } of kvs) found.add(key.toString());
         break;
       } catch (error) {
-        if (error instanceof GrpcError && error.code !== Code.UNAVAILABLE) throw error;
+        if (!isExplained(error)) throw error;
       }
     }
     const lost = this.#acknowledged.filter((key) => !found.has(key));

@@ -1,7 +1,6 @@
 /** Questions that every member must answer in the same way, whoever leads. */
 import assert from "node:assert/strict";
-import { Code, GrpcError } from "@quorate/rpc";
-import { textOf } from "../../cluster/client.ts";
+import { isUnanswered, textOf } from "../../cluster/client.ts";
 import type { MemberProcess } from "../../cluster/member-process.ts";
 import type { Arena } from "../../cluster/scenario.ts";
 import { freePorts } from "../../support/server.ts";
@@ -28,8 +27,7 @@ async function refusal(ask: () => Promise<unknown>): Promise<string> {
       await ask();
       return "no refusal";
     } catch (error) {
-      const wasDropped = error instanceof GrpcError && error.code === Code.DEADLINE_EXCEEDED;
-      if (!wasDropped || attempt === ATTEMPTS) return textOf(error);
+      if (!isUnanswered(error) || attempt === ATTEMPTS) return textOf(error);
     }
   }
 }
@@ -74,17 +72,15 @@ export const refusals: MixedScenario = {
     const { cluster } = arena;
     const ours = await join(arena, QUORATE);
     const learnerUrl = `http://127.0.0.1:${(await freePorts(1))[0]}`;
-    const { member } = await cluster.change("adding a learner", (leader) =>
-      leader.memberAdd({ peerURLs: [learnerUrl], isLearner: true }, 5_000),
-    );
+    const learnerId = await cluster.enlist(learnerUrl, true);
     // The same URLs within one second make the same ID, which is another refusal.
     await arena.work(1_000);
     for (const leader of [ours, cluster.members[0]!]) {
       await lead(cluster, leader);
-      await promotionsRefused(arena, member!.ID);
+      await promotionsRefused(arena, learnerId);
       await additionsRefused(arena, learnerUrl);
     }
-    await cluster.change("removing the learner", (leader) => leader.memberRemove({ ID: member!.ID }, 5_000));
+    await cluster.strike(learnerId);
     await harmlessQuestions(arena);
     await sameHashes(cluster);
     await endpointHashes(cluster.members);
