@@ -1,17 +1,23 @@
+import { checkSuitesOfHttp2 } from "./cipher-suites.ts";
 import { ConfigError } from "./errors.ts";
 import type { FlagReader } from "./flag-reader.ts";
 import { generatedFiles, generatedPair, turnedOffWarning } from "./generated-pair.ts";
-import { checkPair, type TlsSettings, tlsVersions } from "./tls-settings.ts";
+import { checkPair, type TlsProtocol, type TlsSettings } from "./tls-settings.ts";
 
 /** TLS of the client listeners. */
-export function clientTls(read: FlagReader, dataDir: string, warnings: string[]): TlsSettings | undefined {
+export function clientTls(
+  read: FlagReader,
+  dataDir: string,
+  protocol: TlsProtocol,
+  warnings: string[],
+): TlsSettings | undefined {
   const certFile = read.string("cert-file");
   const keyFile = read.string("key-file");
   const trustedCaFile = read.string("trusted-ca-file");
   const clientCertAuth = read.boolean("client-cert-auth");
   checkPair(certFile, keyFile);
   if (read.boolean("auto-tls")) {
-    if (certFile === "") return automaticClientTls(read, dataDir, warnings);
+    if (certFile === "") return automaticClientTls(read, dataDir, protocol, warnings);
     warnings.push("ignoring client auto TLS since certs given");
   }
   const secureUrl = secureListenUrl(read);
@@ -26,6 +32,7 @@ export function clientTls(read: FlagReader, dataDir: string, warnings: string[])
       `TLS key/cert (--cert-file, --key-file) must be provided for client url ${secureUrl} with HTTPS scheme`,
     );
   }
+  checkSuitesOfHttp2(read.list("cipher-suites"));
   return Object.freeze({
     ...ONLY_LISTENS,
     certFile,
@@ -34,7 +41,7 @@ export function clientTls(read: FlagReader, dataDir: string, warnings: string[])
     requireClientCertificate: clientCertAuth || trustedCaFile !== "",
     allowedHostnames: read.list("client-cert-allowed-hostname"),
     crlFile: read.string("client-crl-file"),
-    ...tlsVersions(read),
+    ...protocol,
   });
 }
 
@@ -54,7 +61,12 @@ const FLAGS_TURNED_OFF = [
   "client-cert-allowed-hostname",
 ] as const;
 
-function automaticClientTls(read: FlagReader, dataDir: string, warnings: string[]): TlsSettings | undefined {
+function automaticClientTls(
+  read: FlagReader,
+  dataDir: string,
+  protocol: TlsProtocol,
+  warnings: string[],
+): TlsSettings | undefined {
   const generated = generatedPair(read, read.list("listen-client-urls"));
   const turnedOff = turnedOffWarning(read, "auto-tls", FLAGS_TURNED_OFF);
   if (turnedOff !== undefined) warnings.push(turnedOff);
@@ -62,6 +74,7 @@ function automaticClientTls(read: FlagReader, dataDir: string, warnings: string[
     warnings.push("--auto-tls is given, but every client URL is plaintext");
     return undefined;
   }
+  checkSuitesOfHttp2(read.list("cipher-suites"));
   return Object.freeze({
     ...ONLY_LISTENS,
     ...generatedFiles(dataDir, "client"),
@@ -70,7 +83,7 @@ function automaticClientTls(read: FlagReader, dataDir: string, warnings: string[
     requireClientCertificate: false,
     allowedHostnames: [],
     crlFile: "",
-    ...tlsVersions(read),
+    ...protocol,
   });
 }
 

@@ -269,7 +269,12 @@ export const FLAG_SECTIONS: readonly FlagSection[] = [
         "Do not compare the SANs of a peer's certificate with its address.",
       ),
       flag("self-signed-cert-validity", "uint", "1", "Validity of generated certificates, in years."),
-      flag("cipher-suites", "list", "", "Supported TLS cipher suites.", "refused"),
+      flag(
+        "cipher-suites",
+        "list",
+        "",
+        "TLS 1.2 cipher suites, by Go's names; the runtime's own choice without.",
+      ),
       flag("tls-min-version", "string", "TLS1.2", "Minimum TLS version: TLS1.2 or TLS1.3."),
       flag("tls-max-version", "string", "", "Maximum TLS version: TLS1.2 or TLS1.3."),
       flag("cors", "list", "*", "Allowed origins for CORS."),

@@ -1,10 +1,15 @@
 import { ConfigError } from "./errors.ts";
 import type { FlagReader } from "./flag-reader.ts";
 import { generatedFiles, generatedPair, turnedOffWarning } from "./generated-pair.ts";
-import { checkPair, type TlsSettings, tlsVersions } from "./tls-settings.ts";
+import { checkPair, type TlsProtocol, type TlsSettings } from "./tls-settings.ts";
 
 /** TLS between members. */
-export function peerTls(read: FlagReader, dataDir: string, warnings: string[]): TlsSettings | undefined {
+export function peerTls(
+  read: FlagReader,
+  dataDir: string,
+  protocol: TlsProtocol,
+  warnings: string[],
+): TlsSettings | undefined {
   const certFile = read.string("peer-cert-file");
   const keyFile = read.string("peer-key-file");
   const clientCertFile = read.string("peer-client-cert-file");
@@ -15,7 +20,7 @@ export function peerTls(read: FlagReader, dataDir: string, warnings: string[]): 
   const allowedHostnames = read.list("peer-cert-allowed-hostname");
   checkPair(certFile, keyFile);
   if (read.boolean("peer-auto-tls")) {
-    if (certFile === "") return automaticPeerTls(read, dataDir, warnings);
+    if (certFile === "") return automaticPeerTls(read, dataDir, protocol, warnings);
     warnings.push("ignoring peer auto TLS since certs given");
   }
   checkPair(clientCertFile, clientKeyFile);
@@ -49,7 +54,7 @@ export function peerTls(read: FlagReader, dataDir: string, warnings: string[]): 
     allowedHostnames,
     crlFile: read.string("peer-crl-file"),
     verifyClientAddress: !read.boolean("peer-skip-client-san-verification"),
-    ...tlsVersions(read),
+    ...protocol,
   });
 }
 
@@ -64,7 +69,12 @@ const FLAGS_TURNED_OFF = [
   "peer-crl-file",
 ] as const;
 
-function automaticPeerTls(read: FlagReader, dataDir: string, warnings: string[]): TlsSettings {
+function automaticPeerTls(
+  read: FlagReader,
+  dataDir: string,
+  protocol: TlsProtocol,
+  warnings: string[],
+): TlsSettings {
   const generated = generatedPair(read, read.list("listen-peer-urls"));
   const { certFile, keyFile } = generatedFiles(dataDir, "peer");
   const turnedOff = turnedOffWarning(read, "peer-auto-tls", FLAGS_TURNED_OFF);
@@ -84,7 +94,7 @@ function automaticPeerTls(read: FlagReader, dataDir: string, warnings: string[])
     allowedHostnames: [],
     crlFile: "",
     verifyClientAddress: false,
-    ...tlsVersions(read),
+    ...protocol,
   });
 }
 

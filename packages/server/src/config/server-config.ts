@@ -8,7 +8,7 @@ import { FLAGS } from "./flag-table.ts";
 import { memberLocalAddress } from "./member-local-address.ts";
 import { type ParsedFlags, urlProblem } from "./parse-flags.ts";
 import { peerTls } from "./peer-tls.ts";
-import type { TlsSettings } from "./tls-settings.ts";
+import { type TlsSettings, tlsProtocol } from "./tls-settings.ts";
 
 /** All that a member needs to know, after every rule has been checked. Times in milliseconds, sizes in bytes. */
 export interface ServerConfig {
@@ -136,6 +136,7 @@ export function makeServerConfig(parsed: ParsedFlags): ServerConfig {
     warnings.push("watch-progress-notify-interval was raised to its minimum of 100ms");
   }
 
+  const protocol = tlsProtocol(read);
   const name = read.string("name");
   const dataDir = read.string("data-dir") || `${name}.etcd`;
   const advertisePeerUrls = read.list("initial-advertise-peer-urls");
@@ -169,8 +170,8 @@ export function makeServerConfig(parsed: ParsedFlags): ServerConfig {
     maxConcurrentStreams: Math.min(read.number("max-concurrent-streams"), 2 ** 31 - 1),
     ...keepalive(read),
     enableGateway: read.boolean("enable-grpc-gateway"),
-    clientTls: clientTls(read, dataDir, warnings),
-    peerTls: peerTls(read, dataDir, warnings),
+    clientTls: clientTls(read, dataDir, protocol, warnings),
+    peerTls: peerTls(read, dataDir, protocol, warnings),
     peerLocalAddress: features.SetMemberLocalAddr
       ? memberLocalAddress(advertisePeerUrls, warnings)
       : undefined,

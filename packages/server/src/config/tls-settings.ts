@@ -1,3 +1,4 @@
+import { cipherList } from "./cipher-suites.ts";
 import { ConfigError } from "./errors.ts";
 import type { FlagReader } from "./flag-reader.ts";
 import type { GeneratedPair } from "./generated-pair.ts";
@@ -27,7 +28,12 @@ export interface TlsSettings {
   readonly verifyClientAddress: boolean;
   readonly minVersion: TlsVersion;
   readonly maxVersion: TlsVersion | undefined;
+  /** As the runtime takes them; undefined: the runtime's own choice. */
+  readonly ciphers: string | undefined;
 }
+
+/** What both sides may agree on with whoever they speak to. */
+export type TlsProtocol = Pick<TlsSettings, "minVersion" | "maxVersion" | "ciphers">;
 
 /** Of a side without any flags: it can only dial, and trusts whom the system trusts. */
 export const NO_TLS_SETTINGS: TlsSettings = Object.freeze({
@@ -43,11 +49,13 @@ export const NO_TLS_SETTINGS: TlsSettings = Object.freeze({
   verifyClientAddress: false,
   minVersion: "TLSv1.2",
   maxVersion: undefined,
+  ciphers: undefined,
 });
 
 const VERSIONS: Readonly<Record<string, TlsVersion>> = { "TLS1.2": "TLSv1.2", "TLS1.3": "TLSv1.3" };
 
-export function tlsVersions(read: FlagReader): Pick<TlsSettings, "minVersion" | "maxVersion"> {
+/** The same for clients and peers. Throws `ConfigError`. */
+export function tlsProtocol(read: FlagReader): TlsProtocol {
   const min = read.string("tls-min-version") || "TLS1.2";
   const max = read.string("tls-max-version");
   for (const version of [min, max]) {
@@ -58,7 +66,11 @@ export function tlsVersions(read: FlagReader): Pick<TlsSettings, "minVersion" | 
   if (min === "TLS1.3" && max === "TLS1.2") {
     throw new ConfigError("min version (TLS1.3) is greater than max version (TLS1.2)");
   }
-  return { minVersion: VERSIONS[min]!, maxVersion: VERSIONS[max] };
+  const suites = read.list("cipher-suites");
+  if (min === "TLS1.3" && suites.length > 0) {
+    throw new ConfigError("cipher suites cannot be configured when only TLS1.3 is enabled");
+  }
+  return { minVersion: VERSIONS[min]!, maxVersion: VERSIONS[max], ciphers: cipherList(suites) };
 }
 
 /** A certificate without its key, or the reverse, stops the start. */

@@ -32,6 +32,7 @@ export class Certificates {
     this.#clock = clock;
     const {
       certFile,
+      ciphers,
       keyFile,
       clientCertFile,
       clientKeyFile,
@@ -48,6 +49,7 @@ export class Certificates {
       allowPartialTrustChain: true,
       ...(this.#trusted === undefined ? {} : { ca: [...this.#trusted] }),
       ...(maxVersion === undefined ? {} : { maxVersion }),
+      ...(ciphers === undefined ? {} : { ciphers }),
       honorCipherOrder: true,
       sessionIdContext: side,
       // A resumed session shows no certificate chain, and with it nothing that could have been revoked.

@@ -176,6 +176,7 @@ export function writeTls(
       verifyClientAddress: true,
       minVersion: "TLSv1.2",
       maxVersion: undefined,
+      ciphers: undefined,
       ...settings,
     },
   };

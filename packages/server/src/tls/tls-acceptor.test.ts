@@ -4,6 +4,7 @@ import net from "node:net";
 import path from "node:path";
 import test, { type TestContext } from "node:test";
 import tls from "node:tls";
+import { cipherList } from "../config/cipher-suites.ts";
 import type { TlsSettings } from "../config/tls-settings.ts";
 import type { LogFields, Logger } from "../log/logger.ts";
 import {
@@ -70,6 +71,8 @@ interface Answer {
   readonly localPort: number;
   /** Of the server's certificate. */
   readonly serial: string;
+  /** The cipher suite that was agreed on. */
+  readonly suite: string;
 }
 
 /** What the port answers to somebody with this certificate; empty when it lets nobody in. */
@@ -80,17 +83,19 @@ function connect(port: number, own?: TestCertificate, options: tls.ConnectionOpt
     let text = "";
     let localPort = 0;
     let serial = "";
+    let suite = "";
     socket.once("connect", () => {
       localPort = socket.localPort!;
     });
     socket.once("secureConnect", () => {
       serial = socket.getPeerX509Certificate()!.serialNumber.toLowerCase();
+      suite = socket.getCipher().name;
     });
     socket.on("data", (chunk: Buffer) => {
       text += chunk;
     });
     socket.on("error", () => {});
-    socket.on("close", () => resolve({ text, localPort, serial }));
+    socket.on("close", () => resolve({ text, localPort, serial, suite }));
   });
 }
 
@@ -141,6 +146,13 @@ const refusals: RefusalCase[] = [
     error: "unsupported protocol",
   },
   {
+    name: "a suite that is not among those that were chosen",
+    own: client,
+    settings: { ciphers: cipherList(["TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"]) },
+    options: { maxVersion: "TLSv1.2", ciphers: "ECDHE-ECDSA-AES256-GCM-SHA384" },
+    error: "no shared cipher",
+  },
+  {
     name: "an unknown protocol",
     own: client,
     options: { ALPNProtocols: ["foo"] },
@@ -183,6 +195,26 @@ test("a revoked certificate is refused from the next connection on, and so is it
     lines.map(({ error }) => error),
     [client, middle].map(({ serial }) => `certificate serial ${serial} has been revoked`),
   );
+});
+
+test("of the suites that were chosen one is agreed on, the better one first; TLS 1.3 has its own", async (t) => {
+  const ciphers = cipherList([
+    "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA",
+    "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
+    "TLS_ECDHE_RSA_WITH_RC4_128_SHA",
+  ]);
+  const { port } = await listen(t, { ciphers });
+  const suiteWith = async (options: tls.ConnectionOptions) => (await connect(port, client, options)).suite;
+  const old = { maxVersion: "TLSv1.2" } as const;
+  assert.equal(await suiteWith(old), "ECDHE-ECDSA-AES256-GCM-SHA384");
+  assert.equal(await suiteWith({ ...old, ciphers: "ECDHE-ECDSA-AES128-SHA" }), "ECDHE-ECDSA-AES128-SHA");
+  assert.equal(await suiteWith({}), "TLS_AES_128_GCM_SHA256");
+});
+
+test("suites that the runtime has not leave TLS 1.3 alone", async (t) => {
+  const { port } = await listen(t, { ciphers: cipherList(["TLS_RSA_WITH_RC4_128_SHA"]) });
+  assert.equal((await connect(port, client)).text, "hello");
+  assert.equal((await connect(port, client, { maxVersion: "TLSv1.2" })).text, "");
 });
 
 test("allowed names let in who has one of them", async (t) => {
