@@ -51,18 +51,18 @@ export function readCallHead<Route>(
   const timeoutMs = timeout === undefined ? Number.POSITIVE_INFINITY : parseTimeout(timeout);
   let rejection: Rejection | undefined;
   if (!isGrpc) {
-    const message = `invalid gRPC request content-type ${JSON.stringify(contentType)}`;
+    const message = `invalid gRPC request content-type ${quoted(contentType)}`;
     rejection = { httpStatus: 415, code: Code.INVALID_ARGUMENT, message };
   } else if (block.method !== "POST") {
-    const message = `Received a HEADERS frame with :method ${JSON.stringify(block.method)} which should be POST`;
+    const message = `Received a HEADERS frame with :method ${quoted(block.method)} which should be POST`;
     rejection = { httpStatus: 405, code: Code.INTERNAL, message };
   } else if (timeoutMs === undefined) {
-    const message = `malformed grpc-timeout: ${timeoutProblem(timeout!)}`;
+    const message = `malformed grpc-timeout: ${timeoutProblem(shown(timeout!))}`;
     rejection = { httpStatus: 400, code: Code.INTERNAL, message };
   } else if (route === undefined) {
     rejection = { httpStatus: 200, code: Code.UNIMPLEMENTED, message: unknownPath(block.path, services) };
   } else if (encoding !== "identity" && encoding !== "gzip") {
-    const message = `grpc: Decompressor is not installed for grpc-encoding ${JSON.stringify(encoding)}`;
+    const message = `grpc: Decompressor is not installed for grpc-encoding ${quoted(encoding)}`;
     rejection = { httpStatus: 200, code: Code.UNIMPLEMENTED, message };
   }
   return {
@@ -77,10 +77,21 @@ export function readCallHead<Route>(
 
 function unknownPath(path: string, services: ReadonlySet<string>): string {
   const slash = path.lastIndexOf("/");
-  if (!path.startsWith("/") || slash <= 0) return `malformed method name: ${JSON.stringify(path)}`;
+  if (!path.startsWith("/") || slash <= 0) return `malformed method name: ${quoted(path)}`;
   const service = path.slice(1, slash);
-  if (services.has(service)) return `unknown method ${path.slice(slash + 1)} for service ${service}`;
-  return `unknown service ${service}`;
+  if (services.has(service)) return `unknown method ${shown(path.slice(slash + 1))} for service ${service}`;
+  return `unknown service ${shown(service)}`;
+}
+
+/** A header may have 16 MiB: of what is wrong with one no more than this is sent back. */
+const MOST_SHOWN = 16_384;
+
+function shown(text: string): string {
+  return text.length <= MOST_SHOWN ? text : text.slice(0, MOST_SHOWN);
+}
+
+function quoted(text: string): string {
+  return JSON.stringify(shown(text));
 }
 
 const GRPC_TYPE = "application/grpc";

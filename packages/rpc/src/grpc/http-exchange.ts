@@ -120,7 +120,6 @@ class Exchange implements HttpExchange {
   readonly path: string;
   readonly authority: string;
   readonly scheme: string;
-  readonly headers: readonly HeaderField[];
   ended = false;
   userData: unknown = undefined;
   onData: ((chunk: Uint8Array) => void) | undefined = undefined;
@@ -139,7 +138,10 @@ class Exchange implements HttpExchange {
     this.path = block.path;
     this.authority = block.authority === "" ? (block.get("host") ?? "") : block.authority;
     this.scheme = block.scheme;
-    this.headers = block.fields.filter((field) => !field.name.startsWith(":"));
+  }
+
+  get headers(): readonly HeaderField[] {
+    return this.#block.fields.filter((field) => !field.name.startsWith(":"));
   }
 
   get peer(): Peer {

@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import { DynamicTable } from "./dynamic-table.ts";
-import { type HeaderField, headerField } from "./field.ts";
+import { fieldNamed, type HeaderField, headerField } from "./field.ts";
 import { decodeHuffman, INVALID_HUFFMAN } from "./huffman.ts";
 import { STATIC_TABLE, STATIC_TABLE_LENGTH } from "./static-table.ts";
 
@@ -56,10 +56,9 @@ export class HpackDecoder {
       const first = this.#block[this.#position]!;
       let field: HeaderField;
       if (first >= 0x80) {
-        const index = this.#integer(7);
-        if (index === 0 || index > STATIC_TABLE_LENGTH + table.length) return DECODE_FAILED;
-        field =
-          index <= STATIC_TABLE_LENGTH ? STATIC_TABLE[index]! : table.get(index - STATIC_TABLE_LENGTH - 1);
+        const indexed = fieldAt(table, this.#integer(7));
+        if (indexed === undefined) return DECODE_FAILED;
+        field = indexed;
       } else if (first >= 0x40) {
         const literal = this.#literal(6);
         if (literal === undefined) return DECODE_FAILED;
@@ -86,18 +85,15 @@ export class HpackDecoder {
 
   #literal(prefixBits: number): HeaderField | undefined {
     const index = this.#integer(prefixBits);
-    let name: string;
     if (index === 0) {
-      name = this.#string();
-    } else if (index <= STATIC_TABLE_LENGTH) {
-      name = STATIC_TABLE[index]!.name;
-    } else if (index <= STATIC_TABLE_LENGTH + this.table.length) {
-      name = this.table.get(index - STATIC_TABLE_LENGTH - 1).name;
-    } else {
-      return undefined;
+      const name = this.#string();
+      const value = this.#string();
+      return this.#failed ? undefined : headerField(name, value);
     }
+    const named = fieldAt(this.table, index);
+    if (named === undefined) return undefined;
     const value = this.#string();
-    return this.#failed ? undefined : headerField(name, value);
+    return this.#failed ? undefined : fieldNamed(named.name, named.nameKind, value);
   }
 
   #integer(prefixBits: number): number {
@@ -142,14 +138,22 @@ export class HpackDecoder {
 
 const EMPTY = new Uint8Array(0);
 
-function scratchFor(length: number): Buffer {
+/** What an index means; undefined when it means nothing. */
+export function fieldAt(table: DynamicTable, index: number): HeaderField | undefined {
+  if (index <= STATIC_TABLE_LENGTH) return index === 0 ? undefined : STATIC_TABLE[index]!;
+  return index <= STATIC_TABLE_LENGTH + table.length ? table.get(index - STATIC_TABLE_LENGTH - 1) : undefined;
+}
+
+/** Memory for Huffman text of `length` octets, until it is asked for again. */
+export function scratchFor(length: number): Buffer {
   if (length <= scratch.length) return scratch;
   const larger = Buffer.allocUnsafeSlow(length);
   if (length <= LARGEST_SCRATCH) scratch = larger;
   return larger;
 }
 
-function latin1(bytes: Uint8Array, start: number, end: number): string {
+/** One octet a character. */
+export function latin1(bytes: Uint8Array, start: number, end: number): string {
   const length = end - start;
   if (length <= 12) {
     let text = "";

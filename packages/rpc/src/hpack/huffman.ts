@@ -48,7 +48,38 @@ export const INVALID_HUFFMAN = -1;
  * `target` must hold 8/5 of the source's length.
  */
 export function decodeHuffman(source: Uint8Array, start: number, end: number, target: Uint8Array): number {
-  let state = 0;
+  const length = walk(source, start, end, target, 0);
+  // The padding must be the most significant bits of EOS and shorter than an octet.
+  return ACCEPTING[stateAfterWalk] === 1 ? length : INVALID_HUFFMAN;
+}
+
+/** Decodes a text that comes in pieces. */
+export class HuffmanPieces {
+  #state = 0;
+
+  /** A new text begins. */
+  begin(): void {
+    this.#state = 0;
+  }
+
+  /** As {@link decodeHuffman}, for the next piece. */
+  decode(source: Uint8Array, start: number, end: number, target: Uint8Array): number {
+    const length = walk(source, start, end, target, this.#state);
+    this.#state = stateAfterWalk;
+    return length;
+  }
+
+  /** Whether the text may end here. */
+  get mayEnd(): boolean {
+    return ACCEPTING[this.#state] === 1;
+  }
+}
+
+/** Where `walk` came to; beside its result, which so needs no object. */
+let stateAfterWalk = 0;
+
+function walk(source: Uint8Array, start: number, end: number, target: Uint8Array, from: number): number {
+  let state = from;
   let length = 0;
   for (let i = start; i < end; i++) {
     const octet = source[i]!;
@@ -60,8 +91,8 @@ export function decodeHuffman(source: Uint8Array, start: number, end: number, ta
     if ((step & REJECT) !== 0) return INVALID_HUFFMAN;
     state = step >>> STATE_SHIFT;
   }
-  // The padding must be the most significant bits of EOS and shorter than an octet.
-  return ACCEPTING[state] === 1 ? length : INVALID_HUFFMAN;
+  stateAfterWalk = state;
+  return length;
 }
 
 /** The octets `text` (latin1) takes in this code. */

@@ -325,7 +325,7 @@ export class Http2Connection extends SendScheduler implements FrameSink {
       }
     }
     if ((flags & h2.FLAG_END_HEADERS) !== 0) {
-      this.#receiveBlock(bytes, start, end, flags, id, dependency);
+      this.#receiveDecoded(this.#headers.decode(bytes, start, end), flags, id, dependency);
       return;
     }
     this.#headers.begin(id, flags, dependency);
@@ -340,29 +340,25 @@ export class Http2Connection extends SendScheduler implements FrameSink {
     }
     this.#appendToBlock(bytes, payload, payload + length);
     if (this.finished || (flags & h2.FLAG_END_HEADERS) === 0) return;
-    const { pieces } = headers;
-    headers.clear();
-    this.#receiveBlock(pieces, 0, headers.length, headers.flags, id, headers.dependency);
+    this.#receiveDecoded(headers.complete(), headers.flags, id, headers.dependency);
   }
 
   #appendToBlock(bytes: Uint8Array, start: number, end: number): void {
     const problem = this.#headers.append(bytes, start, end);
     if (problem === undefined) return;
     // To a client that learns that its stream was not looked at, it is worth another try.
-    this.lastPeerStreamId = Math.max(this.lastPeerStreamId, this.isServer ? this.#headers.streamId : 0);
-    this.fail(h2.ENHANCE_YOUR_CALM, problem);
+    if (problem.code === h2.ENHANCE_YOUR_CALM)
+      this.lastPeerStreamId = Math.max(this.lastPeerStreamId, this.isServer ? this.#headers.streamId : 0);
+    this.fail(problem.code, problem.reason);
   }
 
-  /** A complete header block. It is always decoded, even for a stream we ignore: the table must stay in step. */
-  #receiveBlock(
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    flags: number,
-    id: number,
-    dependency: number,
-  ): void {
-    const block = this.#headers.decode(bytes, start, end);
+  /** Octets of header blocks decoded so far: what receiving costs beyond its own octets. */
+  get decodedHeaderOctets(): number {
+    return this.#headers.decodedOctets;
+  }
+
+  /** A header block, complete. It is always decoded, even for a stream we ignore: the table must stay in step. */
+  #receiveDecoded(block: HeaderBlock | undefined, flags: number, id: number, dependency: number): void {
     if (block === undefined) {
       this.fail(h2.COMPRESSION_ERROR, "invalid header block");
       return;

@@ -35,48 +35,21 @@ export class HeaderBlock {
   readonly listBytes: number;
   derived: unknown = undefined;
 
-  constructor(fields: readonly HeaderField[], tooLarge: boolean, listBytes: number) {
-    let method = "";
-    let scheme = "";
-    let authority = "";
-    let path = "";
-    let status = "";
-    let contentLength = -1;
-    let seen = 0;
-    let regularSeen = false;
-    let wellFormed = true;
-    for (let i = 0; i < fields.length; i++) {
-      const field = fields[i]!;
-      const kind = field.kind;
-      if (kind >= FIELD_METHOD && kind <= FIELD_STATUS) {
-        // Pseudo-headers come first, each at most once.
-        if (regularSeen || (seen & (1 << kind)) !== 0) wellFormed = false;
-        seen |= 1 << kind;
-        if (kind === FIELD_METHOD) method = field.value;
-        else if (kind === FIELD_SCHEME) scheme = field.value;
-        else if (kind === FIELD_AUTHORITY) authority = field.value;
-        else if (kind === FIELD_PATH) path = field.value;
-        else status = field.value;
-        continue;
-      }
-      regularSeen = true;
-      if (kind === FIELD_INVALID || kind === FIELD_CONNECTION_SPECIFIC) {
-        wellFormed = false;
-      } else if (kind === FIELD_TE) {
-        if (field.value !== "trailers") wellFormed = false;
-      } else if (kind === FIELD_CONTENT_LENGTH) {
-        const length = /^\d{1,15}$/.test(field.value) ? Number(field.value) : -1;
-        if (length < 0 || (contentLength >= 0 && contentLength !== length)) wellFormed = false;
-        contentLength = length;
-      }
-    }
+  /** `summary` has seen all `fields`. */
+  constructor(
+    fields: readonly HeaderField[],
+    tooLarge: boolean,
+    listBytes: number,
+    summary: BlockSummary = new BlockSummary().add(fields, 0),
+  ) {
+    const { method, path, status, wellFormed, seen } = summary;
     this.fields = fields;
     this.method = method;
-    this.scheme = scheme;
-    this.authority = authority;
+    this.scheme = summary.scheme;
+    this.authority = summary.authority;
     this.path = path;
     this.status = status !== "" && /^\d{3}$/.test(status) ? Number(status) : 0;
-    this.contentLength = contentLength;
+    this.contentLength = summary.contentLength;
     const requestPseudo = method === "CONNECT" ? CONNECT_PSEUDO : REQUEST_PSEUDO;
     this.validRequest =
       wellFormed &&
@@ -98,3 +71,65 @@ export class HeaderBlock {
 
 const CONNECT_PSEUDO = 1 << FIELD_METHOD;
 const REQUEST_PSEUDO = (1 << FIELD_METHOD) | (1 << FIELD_SCHEME) | (1 << FIELD_PATH);
+
+/** What of a block's fields is looked at by name and order, gathered while they are decoded. Used again for each block. */
+export class BlockSummary {
+  method = "";
+  scheme = "";
+  authority = "";
+  path = "";
+  status = "";
+  contentLength = -1;
+  /** The kinds of pseudo-headers, as bits. */
+  seen = 0;
+  wellFormed = true;
+  #regularSeen = false;
+
+  /** Forgets what it has seen. */
+  clear(): this {
+    this.method = "";
+    this.scheme = "";
+    this.authority = "";
+    this.path = "";
+    this.status = "";
+    this.contentLength = -1;
+    this.seen = 0;
+    this.wellFormed = true;
+    this.#regularSeen = false;
+    return this;
+  }
+
+  /** Looks at `fields` from number `from` on. */
+  add(fields: readonly HeaderField[], from: number): this {
+    for (let i = from; i < fields.length; i++) {
+      const field = fields[i]!;
+      const kind = field.kind;
+      if (kind >= FIELD_METHOD && kind <= FIELD_STATUS) {
+        this.#addPseudoHeader(kind, field.value);
+        continue;
+      }
+      this.#regularSeen = true;
+      if (kind === FIELD_INVALID || kind === FIELD_CONNECTION_SPECIFIC) {
+        this.wellFormed = false;
+      } else if (kind === FIELD_TE) {
+        if (field.value !== "trailers") this.wellFormed = false;
+      } else if (kind === FIELD_CONTENT_LENGTH) {
+        const length = /^\d{1,15}$/.test(field.value) ? Number(field.value) : -1;
+        if (length < 0 || (this.contentLength >= 0 && this.contentLength !== length)) this.wellFormed = false;
+        this.contentLength = length;
+      }
+    }
+    return this;
+  }
+
+  #addPseudoHeader(kind: number, value: string): void {
+    // Pseudo-headers come first, each at most once.
+    if (this.#regularSeen || (this.seen & (1 << kind)) !== 0) this.wellFormed = false;
+    this.seen |= 1 << kind;
+    if (kind === FIELD_METHOD) this.method = value;
+    else if (kind === FIELD_SCHEME) this.scheme = value;
+    else if (kind === FIELD_AUTHORITY) this.authority = value;
+    else if (kind === FIELD_PATH) this.path = value;
+    else this.status = value;
+  }
+}

@@ -1,14 +1,17 @@
 import { DECODE_FAILED, DECODED_TOO_LARGE, HpackDecoder } from "../hpack/decoder.ts";
 import type { HeaderField } from "../hpack/field.ts";
-import { HeaderBlock } from "./header-block.ts";
+import { PiecewiseDecoder } from "../hpack/piecewise-decoder.ts";
+import { BlockSummary, HeaderBlock } from "./header-block.ts";
 import { HeaderCache } from "./header-cache.ts";
 import type { ConnectionLimits } from "./limits.ts";
-import { DEFAULT_HEADER_TABLE_SIZE } from "./protocol.ts";
+import { COMPRESSION_ERROR, DEFAULT_HEADER_TABLE_SIZE, ENHANCE_YOUR_CALM } from "./protocol.ts";
 
 const EMPTY = new Uint8Array(0);
 const MOST_SHARED = 1024;
 /** Longer blocks carry something that changes; comparing them would cost more than it saves. */
 const LONGEST_KEPT = 512;
+/** So are lists: an octet may stand for a field of four thousand. */
+const LARGEST_LIST_KEPT = 8192;
 /** A CONTINUATION frame that carries less is one that moves nothing forward. */
 const CONTINUATION_WORTH_IT = 256;
 
@@ -42,9 +45,13 @@ export class HeaderReader {
   /** Flags and dependency of its HEADERS frame. */
   flags = 0;
   dependency = 0;
-  /** The pieces so far: `pieces[0, length)`. */
-  pieces: Uint8Array = EMPTY;
-  length = 0;
+  /** Octets of blocks that have been decoded, over all. */
+  decodedOctets = 0;
+  /** Of the block that goes on: octets so far, and fields. */
+  #length = 0;
+  #fields: HeaderField[] = [];
+  #pieces: PiecewiseDecoder | undefined = undefined;
+  readonly #summary = new BlockSummary();
   readonly #limits: ConnectionLimits;
   readonly #decoder: HpackDecoder;
   readonly #cache = new HeaderCache();
@@ -77,12 +84,16 @@ export class HeaderReader {
     if (known !== undefined) return this.#remember(known.bytes, known.block);
     const fields: HeaderField[] = [];
     const decoder = this.#decoder;
+    this.decodedOctets += length;
     const verdict = decoder.decode(bytes, start, end, fields);
     if (verdict === DECODE_FAILED) return undefined;
-    const block = new HeaderBlock(fields, verdict === DECODED_TOO_LARGE, decoder.listBytes);
+    const { listBytes } = decoder;
+    const summary = this.#summary.clear().add(fields, 0);
+    const block = new HeaderBlock(fields, verdict === DECODED_TOO_LARGE, listBytes, summary);
     this.#generation = decoder.table.generation;
     // A block that changed the table would mean something else the next time.
-    if (this.#generation !== generation || block.tooLarge || length > LONGEST_KEPT) return block;
+    if (this.#generation !== generation || length > LONGEST_KEPT || listBytes > LARGEST_LIST_KEPT)
+      return block;
     const shared = this.#shared.intern(bytes, start, end, block);
     this.#cache.add(shared.bytes, generation, shared.block);
     return this.#remember(shared.bytes, shared.block);
@@ -100,32 +111,61 @@ export class HeaderReader {
     this.streamId = streamId;
     this.flags = flags;
     this.dependency = dependency;
-    this.length = 0;
+    this.#length = 0;
+    this.#fields = [];
+    this.#summary.clear();
+    this.#pieces ??= new PiecewiseDecoder(
+      this.#decoder.table,
+      DEFAULT_HEADER_TABLE_SIZE,
+      this.#limits.maxHeaderListBytes,
+    );
+    this.#pieces.begin();
     this.#continuations = -1; // the HEADERS frame's own piece
   }
 
-  /** Adds a frame's piece; returns what is wrong when the peer goes too far. */
-  append(bytes: Uint8Array, start: number, end: number): string | undefined {
+  /** Decodes a frame's piece; returns what is wrong when the peer goes too far, or with the piece. */
+  append(bytes: Uint8Array, start: number, end: number): HeaderProblem | undefined {
     const { maxContinuationFrames, maxHeaderBlockBytes } = this.#limits;
-    const length = this.length + end - start;
+    const length = this.#length + end - start;
+    this.#length = length;
     this.#continuations++;
-    if (this.#continuations > maxContinuationFrames + length / CONTINUATION_WORTH_IT) {
-      return "too many CONTINUATION frames";
-    }
-    if (length > maxHeaderBlockBytes) return "header block too large";
-    if (length > this.pieces.length) {
-      const larger = new Uint8Array(Math.max(length, this.pieces.length * 2));
-      larger.set(this.pieces.subarray(0, this.length));
-      this.pieces = larger;
-    }
-    this.pieces.set(bytes.subarray(start, end), this.length);
-    this.length = length;
+    if (this.#continuations > maxContinuationFrames + length / CONTINUATION_WORTH_IT) return TOO_MANY_FRAMES;
+    if (length > maxHeaderBlockBytes) return TOO_LARGE;
+    this.decodedOctets += end - start;
+    const fields = this.#fields;
+    const known = fields.length;
+    if (!this.#pieces!.push(bytes, start, end, fields)) return MALFORMED;
+    this.#summary.add(fields, known);
     return undefined;
+  }
+
+  /** The block of all pieces, none of which follows; undefined when it is malformed and the connection is lost. */
+  complete(): HeaderBlock | undefined {
+    const pieces = this.#pieces!;
+    const fields = this.#fields;
+    this.clear();
+    this.#generation = this.#decoder.table.generation;
+    const verdict = pieces.end();
+    if (verdict === DECODE_FAILED) return undefined;
+    return new HeaderBlock(fields, verdict === DECODED_TOO_LARGE, pieces.listBytes, this.#summary);
   }
 
   /** The block is complete, or nobody wants it any more. */
   clear(): void {
     this.streamId = 0;
-    this.pieces = EMPTY;
+    this.#fields = [];
   }
 }
+
+/** Why a block that goes on ends the connection. */
+export interface HeaderProblem {
+  readonly code: number;
+  readonly reason: string;
+}
+
+const TOO_MANY_FRAMES: HeaderProblem = {
+  code: ENHANCE_YOUR_CALM,
+  reason: "too many CONTINUATION frames",
+};
+const TOO_LARGE: HeaderProblem = { code: ENHANCE_YOUR_CALM, reason: "header block too large" };
+const MALFORMED: HeaderProblem = { code: COMPRESSION_ERROR, reason: "invalid header block" };

@@ -6,6 +6,8 @@ import { GrpcServer, type GrpcServerOptions } from "../server/grpc-server.ts";
 import { ManualClock } from "../testing/manual-clock.ts";
 import { RawClient } from "../testing/raw-client.ts";
 import * as raw from "../testing/raw-frames.ts";
+import { HeaderReader, SharedBlocks } from "./header-reader.ts";
+import { DEFAULT_LIMITS } from "./limits.ts";
 import * as h2 from "./protocol.ts";
 
 const PATH = "/test.Service/Call";
@@ -138,7 +140,7 @@ test("CONTINUATION frames are counted", () => {
   calm(peer);
 });
 
-test("a header block over the limit ends the connection before it is decoded", () => {
+test("a header block over the limit ends the connection at the frame that goes beyond it", () => {
   const { peer } = connected({ limits: { maxHeaderBlockBytes: 65_536 } });
   peer.send(raw.frame(h2.FRAME_HEADERS, 0, 1, new Uint8Array(16_000)));
   const rounds = roundsUntilClosed(peer, 100, () =>
@@ -189,6 +191,60 @@ for (const bytes of [70_000, 200_000, 4_000_000, 16_000_000]) {
     assert.equal(requestCount(), 1);
   });
 }
+
+test("each frame of a header block is decoded when it comes, so that the last one is no more work than another", () => {
+  const { peer, calls } = connected();
+  const block = raw.block(raw.grpcRequest(PATH, [["x-large", "a".repeat(3_000_000)]]));
+  let sent = 0;
+  const before = peer.connection!.decodedHeaderOctets;
+  for (const frame of inFrames(1, block, 16_384)) {
+    peer.send(frame);
+    sent += frame.length - h2.FRAME_HEADER_LENGTH;
+    assert.equal(peer.connection!.decodedHeaderOctets - before, sent);
+  }
+  assert.equal(calls[0]?.metadata("x-large")?.length, 3_000_000);
+});
+
+const wrong: { what: string; name: string; status: string }[] = [
+  { what: "path", name: ":path", status: "200" },
+  { what: "content type", name: "content-type", status: "415" },
+  { what: "encoding", name: "grpc-encoding", status: "200" },
+  { what: "timeout", name: "grpc-timeout", status: "400" },
+];
+for (const { what, name, status } of wrong) {
+  test(`of a long ${what} that is wrong the answer repeats a part only`, () => {
+    const { peer } = connected();
+    const fields = new Map([...raw.grpcRequest(PATH), [name, `/${"x".repeat(900_000)}`]] as [
+      string,
+      string,
+    ][]);
+    for (const frame of inFrames(1, raw.block([...fields]), 16_384)) peer.send(frame);
+    const answer = peer.blocks[0]!.fields;
+    assert.equal(answer[":status"], status);
+    assert.match(answer["grpc-message"]!, /x{1000}/);
+    assert.ok(answer["grpc-message"]!.length < 17_000);
+  });
+}
+
+test("a header block that is malformed in one of its frames ends the connection there", () => {
+  const { peer } = connected();
+  peer.send(raw.frame(h2.FRAME_HEADERS, 0, 1, raw.block(raw.grpcRequest(PATH))));
+  peer.send(raw.frame(h2.FRAME_CONTINUATION, 0, 1, Uint8Array.of(0x80)));
+  assert.equal(peer.goAway()?.code, h2.COMPRESSION_ERROR);
+  assert.equal(peer.closed, true);
+});
+
+test("short blocks that stand for large lists are not kept", () => {
+  const reader = new HeaderReader(DEFAULT_LIMITS, new SharedBlocks());
+  const encode = raw.blockEncoder();
+  const decode = (block: Uint8Array) => reader.decode(block, 0, block.length);
+  decode(encode([["a", "x".repeat(1900)]]));
+  const bomb = new Uint8Array(500).fill(0xbe);
+  assert.equal(decode(bomb)?.fields.length, 500);
+  assert.notEqual(decode(bomb), decode(bomb));
+  const usual = new Uint8Array(2).fill(0xbe);
+  assert.equal(decode(usual), decode(usual));
+});
 
 test("CONTINUATION frames that carry a little are no flood", () => {
   const { peer, calls } = connected();

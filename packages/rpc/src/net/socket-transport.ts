@@ -2,6 +2,7 @@ import type { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 import type { Http2Connection } from "../http2/connection.ts";
 import { releaseChunk } from "../http2/output-buffer.ts";
+import { decodingTurns } from "./decoding-turns.ts";
 import { RawSocket, type RawSocketEvents } from "./raw-socket.ts";
 import type { Transport, TransportCallbacks } from "./transport.ts";
 
@@ -20,6 +21,8 @@ export class SocketTransport implements Transport, RawSocketEvents {
   #inFlight: Buffer[] = [];
   #lingering = false;
   #readingPaused = false;
+  /** What was read when the turn had decoded enough, in order. */
+  #held: Uint8Array[] = [];
 
   /** Takes the socket over; what was already read from it must have been unshifted. */
   constructor(socket: Socket, connection: Http2Connection, callbacks: TransportCallbacks) {
@@ -29,18 +32,51 @@ export class SocketTransport implements Transport, RawSocketEvents {
   }
 
   onRead(bytes: Uint8Array, length: number): void {
+    if (this.#connection.finished) return;
+    if (this.#held.length > 0 || decodingTurns.mustWait(length)) this.#hold(bytes, length);
+    else this.#receive(bytes, length);
+  }
+
+  #receive(bytes: Uint8Array, length: number): void {
     const connection = this.#connection;
-    if (connection.finished) return;
+    const decodedBefore = connection.decodedHeaderOctets;
     try {
       connection.receive(bytes, 0, length);
     } catch (error) {
       this.#fault(error);
     }
+    const decoded = connection.decodedHeaderOctets - decodedBefore;
+    if (decoded > 0) decodingTurns.spend(decoded);
     // A peer that asks and asks and does not read what it gets is not listened to until it does.
-    if (connection.transportBlocked && connection.output.size > connection.limits.maxBlockedOutputBytes) {
-      this.#readingPaused = true;
-      this.#socket.pauseReading();
-    }
+    if (connection.transportBlocked && connection.output.size > connection.limits.maxBlockedOutputBytes)
+      this.#pauseReading();
+  }
+
+  /** Keeps a copy for a later turn; nothing of the connection may overtake it, so nothing more is read. */
+  #hold(bytes: Uint8Array, length: number): void {
+    this.#held.push(Uint8Array.prototype.slice.call(bytes, 0, length));
+    this.#pauseReading();
+    if (this.#held.length === 1) decodingTurns.wait(() => this.#receiveHeld());
+  }
+
+  #receiveHeld(): void {
+    const chunk = this.#held.shift();
+    if (chunk === undefined) return;
+    this.#receive(chunk, chunk.length);
+    if (this.#held.length > 0) decodingTurns.wait(() => this.#receiveHeld());
+    else if (!this.#connection.transportBlocked) this.#resumeReading();
+  }
+
+  #pauseReading(): void {
+    if (this.#readingPaused) return;
+    this.#readingPaused = true;
+    this.#socket.pauseReading();
+  }
+
+  #resumeReading(): void {
+    if (!this.#readingPaused || this.#connection.disconnected) return;
+    this.#readingPaused = false;
+    this.#socket.resumeReading();
   }
 
   /** Sends what the connection has, as far as the socket takes it. */
@@ -108,9 +144,7 @@ export class SocketTransport implements Transport, RawSocketEvents {
     this.#inFlight.length = 0;
     this.#connection.transportBlocked = false;
     this.flush();
-    if (!this.#readingPaused || this.#connection.transportBlocked) return;
-    this.#readingPaused = false;
-    this.#socket.resumeReading();
+    if (this.#held.length === 0 && !this.#connection.transportBlocked) this.#resumeReading();
   }
 
   /** The last octets leave if the peer takes them soon. */
@@ -128,6 +162,7 @@ export class SocketTransport implements Transport, RawSocketEvents {
   onClose(): void {
     // Chunks in flight are not released: a cancelled write may still hold them.
     this.#inFlight = [];
+    this.#held = [];
     this.#callbacks.onClosed();
   }
 }
