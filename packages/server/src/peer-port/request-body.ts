@@ -1,4 +1,6 @@
 import type http from "node:http";
+import { joinChunks } from "../peer/join-chunks.ts";
+import type { Slices } from "../slices.ts";
 
 /** Without a byte for so long the sender of a body is gone. */
 const STALL_TIMEOUT_MS = 30_000;
@@ -25,10 +27,13 @@ export async function* bodyOf(request: http.IncomingMessage): AsyncGenerator<Buf
 /** Exactly the wanted sizes from the front of a body, and then the rest. */
 export class BodyReader {
   readonly #chunks: AsyncGenerator<Buffer>;
+  readonly #slices: Slices;
   #rest: Buffer = Buffer.alloc(0);
 
-  constructor(request: http.IncomingMessage) {
+  /** `slices`: for putting together what was asked for. */
+  constructor(request: http.IncomingMessage, slices: Slices) {
     this.#chunks = bodyOf(request);
+    this.#slices = slices;
   }
 
   /** Throws `EOF` when there is nothing more, `unexpected EOF` when there is less than `size`. */
@@ -46,7 +51,7 @@ export class BodyReader {
       missing -= part.length;
       parts.push(part);
     }
-    return Buffer.concat(parts);
+    return joinChunks(parts, size, this.#slices);
   }
 
   async *rest(): AsyncGenerator<Buffer> {

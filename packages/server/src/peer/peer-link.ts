@@ -3,6 +3,7 @@ import type { Logger } from "../log/logger.ts";
 import type { Clock } from "../seams/clock.ts";
 import type { Random } from "../seams/random.ts";
 import type { SnapshotDatabase } from "../seams/transport.ts";
+import type { Slices } from "../slices.ts";
 import { DialTurns } from "./dial-turns.ts";
 import type { PeerAgent, PeerDialer } from "./dialer.ts";
 import type { PeerIdentity } from "./identity.ts";
@@ -37,6 +38,8 @@ export interface LinkContext {
   readonly dialTimeoutMs: number;
   readonly readTimeoutMs: number;
   readonly writeTimeoutMs: number;
+  /** For decoding what comes. */
+  readonly receiving: Slices;
 }
 
 /** Everything between this member and one other member of the configuration. */

@@ -4,6 +4,7 @@ import type { Random } from "../seams/random.ts";
 import { Slices } from "../slices.ts";
 import { DialTurns } from "./dial-turns.ts";
 import { PeerAgent, type PeerDialer, peerRequestOptions } from "./dialer.ts";
+import { joinChunks } from "./join-chunks.ts";
 
 export interface PeerRequest {
   readonly method: "GET" | "POST";
@@ -37,8 +38,6 @@ export interface PeerRequests {
 }
 
 const DEFAULT_MAX_RESPONSE_BYTES = 2 ** 20;
-/** Answers of so many bytes are put together at once. */
-const SMALL_BYTES = 2 ** 16;
 const MAX_RESPONSE_HEADER_BYTES = 64 * 2 ** 10;
 const MAX_IDLE_CONNECTIONS = 16;
 /** The request's own limit counts; this one bounds what a request that gave up leaves behind. */
@@ -117,18 +116,6 @@ class HttpPeerRequests implements PeerRequests {
     return sent;
   }
 
-  /** One piece of memory of an answer that may be too large to be copied in one turn. */
-  async #join(chunks: readonly Buffer[], bytes: number): Promise<Buffer> {
-    const body = Buffer.allocUnsafeSlow(bytes);
-    let at = 0;
-    for (const chunk of chunks) {
-      body.set(chunk, at);
-      at += chunk.length;
-      if (this.#joining.spend(chunk.length)) await this.#joining.next();
-    }
-    return body;
-  }
-
   #failed(baseUrl: string, startedMs: number): void {
     const { clock, random } = this.#options;
     let turns = this.#failing.get(baseUrl);
@@ -184,8 +171,7 @@ class HttpPeerRequests implements PeerRequests {
           finish();
           const { statusCode: status = 0 } = response;
           const headers = joinHeaders(response);
-          if (bytes <= SMALL_BYTES) resolve({ status, headers, body: Buffer.concat(chunks) });
-          else this.#join(chunks, bytes).then((body) => resolve({ status, headers, body }), reject);
+          joinChunks(chunks, bytes, this.#joining).then((body) => resolve({ status, headers, body }), reject);
         });
       });
     });

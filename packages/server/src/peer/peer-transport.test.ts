@@ -94,6 +94,29 @@ test("very many bytes of entries are sent over several turns, in order, and hear
   assert.ok(messages.findIndex(({ type }) => type === MsgHeartbeat) < count / 2);
 });
 
+test("very many tiny entries are decoded over several turns, and messages arrive in their order", async (t) => {
+  const [a, b] = await startPair(t);
+  const count = 20_000;
+  const sent = Array.from({ length: 6 }, (_, i) =>
+    message(MsgApp, b.id, {
+      from: a.id,
+      term: 1,
+      logTerm: 1,
+      index: i * count,
+      entries: Array.from({ length: count }, (_, k) => entry(i * count + k + 1, "x")),
+    }),
+  );
+  a.transport.send(sent);
+  await until(() => b.events.messages.length === sent.length);
+  assert.deepEqual(
+    b.events.messages.map(({ index, entries }) => [index, entries.length, entries.at(-1)?.index]),
+    sent.map(({ index, entries }) => [index, entries.length, entries.at(-1)?.index]),
+  );
+  const { mostInATurn } = b.transport.receiving.meter;
+  assert.ok(mostInATurn > 2 ** 20);
+  assert.ok(mostInATurn < 4 * 2 ** 20, `${mostInATurn} in a turn`);
+});
+
 test("messages to nobody, to oneself and to strangers go nowhere", async (t) => {
   const [a, b] = await startPair(t);
   a.transport.send([

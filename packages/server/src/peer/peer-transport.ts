@@ -52,6 +52,8 @@ export class PeerTransport implements Transport {
   readonly #lost = new Set<NodeId>();
   /** For encoding entries. */
   readonly #slices: Slices;
+  /** For decoding what other members send, on all links together. */
+  readonly receiving: Slices;
   #isTurnOver = false;
   #putOff: Message[] = [];
   #closed = false;
@@ -60,8 +62,10 @@ export class PeerTransport implements Transport {
     this.options = options;
     const { clock, dialer, dialTimeoutMs } = options;
     this.#slices = new Slices(clock, LIMITS);
+    this.receiving = new Slices(clock);
     this.#context = {
       ...options,
+      receiving: this.receiving,
       identity: options,
       pipelineAgent: new PeerAgent(dialer, { dialTimeoutMs, maxIdleConnections: MAX_IDLE_CONNECTIONS }),
       streamAgent: new PeerAgent(dialer, { dialTimeoutMs, maxIdleConnections: 0 }),

@@ -463,6 +463,7 @@ const subjects: Subject[] = [
   subject(ConfStateSchema, anyConfState, hot.decodeConfState, toConfState),
   subject(SnapshotSchema, anySnapshot, hot.decodeSnapshot, toSnapshot),
   subject(MessageSchema, anyMessage, hot.decodeMessage, toMessage),
+  { ...subject(MessageSchema, anyMessage, readMessage, toMessage), name: "raftpb.Message, in steps" },
   subject(
     RecordSchema,
     anyWalRecord,
@@ -528,6 +529,13 @@ suite("the hot codecs write what the library writes", () => {
       }),
     ));
 });
+
+/** A field at a time. */
+function readMessage(bytes: Uint8Array, start: number, end: number): hot.RaftMessage {
+  const reader = new hot.MessageReader(bytes, start, end);
+  while (reader.read(1));
+  return reader.message;
+}
 
 interface Mutation {
   at: number;

@@ -18,6 +18,7 @@ export {
   encodeSnapshot,
   entryOf,
   entrySize,
+  MessageReader,
   messageSize,
   newEntryView,
   type RaftConfState,

@@ -1,9 +1,11 @@
 import type http from "node:http";
-import { type Message, NO_DATA } from "@quorate/raft";
-import { decodeMessage } from "@quorate/wire/hot";
+import type { Message } from "@quorate/raft";
 import { formatId } from "../../cluster/ids.ts";
+import { joinChunks } from "../../peer/join-chunks.ts";
 import type { PeerTransport } from "../../peer/peer-transport.ts";
+import { decodeMessageSteps } from "../../peer/stream/frame-decoder.ts";
 import { comesFromPeers } from "../../peer/stream/stream-reader.ts";
+import type { Slices } from "../../slices.ts";
 import { allowMethod, answerError } from "../answers.ts";
 import { bodyOf } from "../request-body.ts";
 import { checkCompatible, checkParties, registerRemote } from "./checks.ts";
@@ -21,16 +23,20 @@ export function handleMessage(
   response.setHeader("X-Etcd-Cluster-ID", formatId(transport.options.clusterId));
   if (!checkCompatible(transport, request, response)) return undefined;
   registerRemote(transport, request);
-  return readAll(request).then(
+  return readAll(request, transport.receiving).then(
     (body) => processMessage(transport, body, response),
     () => answerError(response, 400, "error reading raft message"),
   );
 }
 
-function processMessage(transport: PeerTransport, body: Buffer, response: http.ServerResponse): void {
+async function processMessage(
+  transport: PeerTransport,
+  body: Buffer,
+  response: http.ServerResponse,
+): Promise<void> {
   let message: Message;
   try {
-    message = decodeMessage(body, 0, body.length, NO_DATA);
+    message = await transport.receiving.run(decodeMessageSteps(body));
   } catch {
     answerError(response, 400, "error unmarshalling raft message");
     return;
@@ -54,7 +60,7 @@ function processMessage(transport: PeerTransport, body: Buffer, response: http.S
   response.end();
 }
 
-async function readAll(request: http.IncomingMessage): Promise<Buffer> {
+async function readAll(request: http.IncomingMessage, slices: Slices): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of bodyOf(request)) {
@@ -62,5 +68,5 @@ async function readAll(request: http.IncomingMessage): Promise<Buffer> {
     if (bytes > MAX_MESSAGE_BYTES) throw new Error("the message is too large");
     chunks.push(chunk);
   }
-  return Buffer.concat(chunks);
+  return joinChunks(chunks, bytes, slices);
 }

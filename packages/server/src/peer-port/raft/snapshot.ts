@@ -1,8 +1,9 @@
 import type http from "node:http";
-import { type Message, MessageType, NO_DATA } from "@quorate/raft";
-import { decodeMessage } from "@quorate/wire/hot";
+import { type Message, MessageType } from "@quorate/raft";
 import { formatId } from "../../cluster/ids.ts";
 import type { PeerTransport } from "../../peer/peer-transport.ts";
+import { decodeMessageSteps } from "../../peer/stream/frame-decoder.ts";
+import type { Slices } from "../../slices.ts";
 import { allowMethod, answerError } from "../answers.ts";
 import { BodyReader } from "../request-body.ts";
 import { checkCompatible, checkParties, registerRemote } from "./checks.ts";
@@ -20,10 +21,10 @@ export async function handleSnapshot(
   response.setHeader("X-Etcd-Cluster-ID", formatId(transport.options.clusterId));
   if (!checkCompatible(transport, request, response)) return;
   registerRemote(transport, request);
-  const body = new BodyReader(request);
+  const body = new BodyReader(request, transport.receiving);
   let message: Message;
   try {
-    message = await readMessage(body);
+    message = await readMessage(body, transport.receiving);
   } catch (error) {
     transport.metrics.unknownSnapshotFailures++;
     answerError(response, 400, `failed to decode raft message (${(error as Error).message})`);
@@ -71,9 +72,9 @@ async function receive(
   }
 }
 
-async function readMessage(body: BodyReader): Promise<Message> {
+async function readMessage(body: BodyReader, slices: Slices): Promise<Message> {
   const length = (await body.take(8)).readBigUInt64BE(0);
   if (length > BigInt(MAX_MESSAGE_BYTES)) throw new Error("rafthttp: error limit exceeded");
   const bytes = await body.take(Number(length));
-  return decodeMessage(bytes, 0, bytes.length, NO_DATA);
+  return slices.run(decodeMessageSteps(bytes));
 }

@@ -45,7 +45,12 @@ export class PieceCutter {
   #partial: Buffer | undefined;
   #filled = 0;
 
-  /** The next chunk; the one before has been used up. */
+  /** Where in the chunk the next piece begins. */
+  get position(): number {
+    return this.#position;
+  }
+
+  /** The next chunk, or the rest of one; the one before has been used up. */
   push(chunk: Uint8Array, start: number, end: number): void {
     this.#chunk = chunk;
     this.#position = start;

@@ -2,18 +2,15 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { type Entry, type Message, MessageType, NO_DATA, newMessage } from "@quorate/raft";
 import { ChunkBuffer } from "./chunk-buffer.ts";
+import type { FrameDecoder } from "./frame-decoder.ts";
 import { MESSAGE_LINK_HEARTBEAT, MessageFrameDecoder, roomFor, writeMessageFrame } from "./message-frames.ts";
 import { MSGAPP_LINK_HEARTBEAT, MsgAppDecoder, MsgAppEncoder } from "./msgapp-frames.ts";
 
 const bytes = (hex: string) => Buffer.from(hex.replaceAll(" ", ""), "hex");
 
-interface Decoder {
-  push(chunk: Uint8Array, start: number, end: number, out: Message[]): void;
-}
-
 /** Cuts `input` at positions that `nextLength` chooses. */
 function decode(
-  decoder: Decoder,
+  decoder: FrameDecoder,
   input: Uint8Array,
   nextLength: () => number = () => input.length,
 ): Message[] {
@@ -22,7 +19,10 @@ function decode(
     const end = Math.min(input.length, at + nextLength());
     // Surroundings of the chunk that must not be read.
     const framed = Buffer.concat([Buffer.from([9]), input.subarray(at, end), Buffer.from([9])]);
-    decoder.push(framed, 1, framed.length - 1, out);
+    for (let position = 1; position < framed.length - 1; ) {
+      position = decoder.push(framed, position, framed.length - 1, out);
+      while (decoder.isInMessage) decoder.decodeMore(out);
+    }
     at = end;
   }
   return out;

@@ -1,7 +1,8 @@
-import { type Message, MessageType, NO_DATA, NONE } from "@quorate/raft";
-import { decodeMessage, messageSize, writeMessage } from "@quorate/wire/hot";
+import { type Message, MessageType, NONE } from "@quorate/raft";
+import { messageSize, writeMessage } from "@quorate/wire/hot";
 import type { ChunkBuffer } from "./chunk-buffer.ts";
-import { MAX_FRAME_BYTES, PieceCutter, readUint64, writeUint64 } from "./frame-bytes.ts";
+import { MAX_FRAME_BYTES, readUint64, writeUint64 } from "./frame-bytes.ts";
+import { FrameDecoder } from "./frame-decoder.ts";
 
 /** `MsgHeartbeat` from nobody to nobody: a link is alive. Older releases write more fields; all of them are 0. */
 export const MESSAGE_LINK_HEARTBEAT: Uint8Array = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 2, 8, 8);
@@ -31,24 +32,26 @@ export function isLinkHeartbeat(message: Message): boolean {
   return message.type === MessageType.MsgHeartbeat && message.from === NONE && message.to === NONE;
 }
 
-/** Reads a message stream. */
-export class MessageFrameDecoder {
-  readonly #pieces = new PieceCutter();
+/** Reads a message stream, without its link heartbeats. */
+export class MessageFrameDecoder extends FrameDecoder {
   #length: number | undefined;
 
-  /** Appends what the chunk completes to `out`, without link heartbeats. Throws `FrameError` and `WireError`. */
-  push(chunk: Uint8Array, start: number, end: number, out: Message[]): void {
-    const pieces = this.#pieces;
+  override push(chunk: Uint8Array, start: number, end: number, out: Message[]): number {
+    const { pieces } = this;
     pieces.push(chunk, start, end);
     for (;;) {
       if (this.#length === undefined) {
-        if (!pieces.take(8)) return;
+        if (!pieces.take(8)) return end;
         this.#length = readUint64(pieces.bytes, pieces.at, MAX_FRAME_BYTES);
       }
-      if (!pieces.take(this.#length)) return;
-      const message = decodeMessage(pieces.bytes, pieces.at, pieces.at + this.#length, NO_DATA);
+      if (!pieces.take(this.#length)) return end;
+      const size = this.#length;
       this.#length = undefined;
-      if (!isLinkHeartbeat(message)) out.push(message);
+      if (!this.decodeMessage(size, out)) return pieces.position;
     }
+  }
+
+  protected override take(message: Message, out: Message[]): void {
+    if (!isLinkHeartbeat(message)) out.push(message);
   }
 }

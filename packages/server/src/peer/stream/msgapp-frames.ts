@@ -1,7 +1,8 @@
 import { type Entry, type Message, MessageType, NO_DATA, type NodeId, newMessage } from "@quorate/raft";
-import { decodeEntry, decodeMessage, writeEntry, writeMessage } from "@quorate/wire/hot";
+import { decodeEntry, writeEntry, writeMessage } from "@quorate/wire/hot";
 import type { ChunkBuffer } from "./chunk-buffer.ts";
-import { FrameError, MAX_FRAME_BYTES, PieceCutter, readUint64, writeUint64 } from "./frame-bytes.ts";
+import { FrameError, MAX_FRAME_BYTES, readUint64, writeUint64 } from "./frame-bytes.ts";
+import { FrameDecoder } from "./frame-decoder.ts";
 
 const LINK_HEARTBEAT = 0;
 /** Entries that follow the message before, without what can be known from it. */
@@ -71,8 +72,7 @@ function writeEntries(out: ChunkBuffer, entries: readonly Entry[]): void {
 type Expected = "kind" | "count" | "entrySize" | "entry" | "commit" | "messageSize" | "message";
 
 /** Reads a msgapp stream. */
-export class MsgAppDecoder {
-  readonly #pieces = new PieceCutter();
+export class MsgAppDecoder extends FrameDecoder {
   readonly #remoteId: NodeId;
   readonly #localId: NodeId;
   #term = 0;
@@ -85,49 +85,50 @@ export class MsgAppDecoder {
   #entryBytes = 0;
 
   constructor(remoteId: NodeId, localId: NodeId) {
+    super();
     this.#remoteId = remoteId;
     this.#localId = localId;
   }
 
-  /** Appends what the chunk completes to `out`. Throws `FrameError` and `WireError`. */
-  push(chunk: Uint8Array, start: number, end: number, out: Message[]): void {
-    const pieces = this.#pieces;
+  override push(chunk: Uint8Array, start: number, end: number, out: Message[]): number {
+    const { pieces } = this;
     pieces.push(chunk, start, end);
     for (;;) {
       switch (this.#expected) {
         case "kind":
-          if (!pieces.take(1)) return;
+          if (!pieces.take(1)) return end;
           this.#expected = afterKind(pieces.bytes[pieces.at]!);
           break;
         case "count":
-          if (!pieces.take(8)) return;
+          if (!pieces.take(8)) return end;
           this.#count = readUint64(pieces.bytes, pieces.at, MAX_ENTRIES);
           this.#entries = [];
           this.#entryBytes = 0;
           this.#expected = this.#count === 0 ? "commit" : "entrySize";
           break;
         case "entrySize":
-          if (!pieces.take(8)) return;
+          if (!pieces.take(8)) return end;
           this.#size = readUint64(pieces.bytes, pieces.at, MAX_FRAME_BYTES - this.#entryBytes);
           this.#entryBytes += this.#size;
           this.#expected = "entry";
           break;
         case "entry":
-          if (!pieces.take(this.#size)) return;
+          if (!pieces.take(this.#size)) return end;
           this.#takeEntry(decodeEntry(pieces.bytes, pieces.at, pieces.at + this.#size, NO_DATA));
           break;
         case "commit":
-          if (!pieces.take(8)) return;
+          if (!pieces.take(8)) return end;
           out.push(this.#appended(readUint64(pieces.bytes, pieces.at, Number.MAX_SAFE_INTEGER)));
           break;
         case "messageSize":
-          if (!pieces.take(8)) return;
+          if (!pieces.take(8)) return end;
           this.#size = readUint64(pieces.bytes, pieces.at, MAX_FRAME_BYTES);
           this.#expected = "message";
           break;
         case "message":
-          if (!pieces.take(this.#size)) return;
-          out.push(this.#whole(decodeMessage(pieces.bytes, pieces.at, pieces.at + this.#size, NO_DATA)));
+          if (!pieces.take(this.#size)) return end;
+          this.#expected = "kind";
+          if (!this.decodeMessage(this.#size, out)) return pieces.position;
           break;
       }
     }
@@ -139,6 +140,7 @@ export class MsgAppDecoder {
       throw new FrameError(`entry ${entry.index} does not follow ${this.#index + this.#entries.length}`);
     }
     this.#entries.push(entry);
+    this.entryCount++;
     this.#expected = this.#entries.length < this.#count ? "entrySize" : "commit";
   }
 
@@ -156,11 +158,10 @@ export class MsgAppDecoder {
     return message;
   }
 
-  #whole(message: Message): Message {
+  protected override take(message: Message, out: Message[]): void {
     this.#term = message.term;
     this.#index = message.entries.at(-1)?.index ?? message.index;
-    this.#expected = "kind";
-    return message;
+    out.push(message);
   }
 }
 

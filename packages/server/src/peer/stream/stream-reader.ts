@@ -3,6 +3,7 @@ import { isLocalMessage, type Message, MessageType, type NodeId } from "@quorate
 import { formatId } from "../../cluster/ids.ts";
 import type { Clock } from "../../seams/clock.ts";
 import type { Random } from "../../seams/random.ts";
+import type { Slices } from "../../slices.ts";
 import { Backoff } from "../backoff.ts";
 import type { DialTurns } from "../dial-turns.ts";
 import type { PeerDialer } from "../dialer.ts";
@@ -15,6 +16,7 @@ import type { UrlPicker } from "../url-picker.ts";
 import { MessageFrameDecoder } from "./message-frames.ts";
 import { MsgAppDecoder } from "./msgapp-frames.ts";
 import { type ResponseHead, ResponseReader } from "./response-reader.ts";
+import { StreamInput } from "./stream-input.ts";
 import type { StreamKind } from "./stream-writer.ts";
 
 /** Of an answer that refuses the stream. */
@@ -34,6 +36,8 @@ export interface StreamReaderOptions {
   readonly dialTimeoutMs: number;
   /** A stream without a byte for so long is dropped. */
   readonly readTimeoutMs: number;
+  /** For decoding what comes. */
+  readonly receiving: Slices;
   /** Messages that came at once. May throw to end the stream. */
   readonly receive: (messages: readonly Message[]) => void;
   /** The peer says that this member has been removed from the cluster. */
@@ -140,22 +144,22 @@ interface StreamResponseEvents {
 /** One response to a request for a stream. */
 class StreamResponse {
   readonly #options: StreamReaderOptions;
-  readonly #decoder: MessageFrameDecoder | MsgAppDecoder;
+  readonly #input: StreamInput;
   readonly #reader: ResponseReader;
   readonly #events: StreamResponseEvents;
   #status = 0;
   #clusterId: string | undefined;
   #refusal = "";
   #ended = false;
-  #received: Message[] = [];
 
   constructor(options: StreamReaderOptions, events: StreamResponseEvents) {
     this.#options = options;
     this.#events = events;
-    this.#decoder =
+    const decoder =
       options.kind === "msgapp"
         ? new MsgAppDecoder(options.peerId, options.identity.localId)
         : new MessageFrameDecoder();
+    this.#input = new StreamInput(decoder, options.receiving);
     this.#reader = new ResponseReader({
       onHead: (head) => this.#onHead(head),
       onBody: (chunk, start, end) => this.#onBody(chunk, start, end),
@@ -172,22 +176,33 @@ class StreamResponse {
   /** Resolves when the stream ended in good order; rejects with the reason why there is none, or no more. */
   readFrom(socket: net.Socket, signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
+      let isOver = false;
       const finish = (error?: Error) => {
+        isOver = true;
         signal.removeEventListener("abort", onAbort);
         if (error === undefined) resolve();
         else reject(error);
       };
       const onAbort = () => finish(new Error("stream is closed"));
       signal.addEventListener("abort", onAbort);
-      socket.on("data", (bytes: Buffer) => {
+      const take = (bytes: Buffer | undefined) => {
         try {
-          this.#push(bytes);
-          if (this.#ended) this.#finish(finish);
+          this.#take(bytes);
+          if (this.#input.mustWait) wait();
+          else if (this.#ended) this.#finish(finish);
+          else if (socket.isPaused()) socket.resume();
         } catch (error) {
           finish(error as Error);
           socket.destroy();
         }
-      });
+      };
+      const wait = () => {
+        socket.pause();
+        void this.#options.receiving.next().then(() => {
+          if (!isOver) take(undefined);
+        });
+      };
+      socket.on("data", take);
       socket.on("end", () => {
         try {
           this.#reader.end();
@@ -204,9 +219,11 @@ class StreamResponse {
     });
   }
 
-  #push(bytes: Buffer): void {
+  /** What has come; undefined: the next turn. */
+  #take(bytes: Buffer | undefined): void {
     try {
-      this.#reader.push(bytes);
+      if (bytes === undefined) this.#input.goOn();
+      else this.#reader.push(bytes);
     } finally {
       // What came before a mistake is good.
       this.#deliver();
@@ -228,7 +245,7 @@ class StreamResponse {
   #onBody(chunk: Uint8Array, start: number, end: number): void {
     if (this.#status === 200) {
       this.#options.counts.receivedBytes += end - start;
-      this.#decoder.push(chunk, start, end, this.#received);
+      this.#input.push(chunk, start, end);
       return;
     }
     this.#refusal += Buffer.from(chunk.subarray(start, end)).toString("latin1");
@@ -236,9 +253,8 @@ class StreamResponse {
   }
 
   #deliver(): void {
-    if (this.#received.length === 0) return;
-    const messages = this.#received;
-    this.#received = [];
+    const messages = this.#input.take();
+    if (messages.length === 0) return;
     const { counts, identity, receive } = this.#options;
     const isAcceptable = (message: Message) => message.to === identity.localId && comesFromPeers(message);
     const acceptable = messages.every(isAcceptable) ? messages : messages.filter(isAcceptable);
