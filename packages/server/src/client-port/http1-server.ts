@@ -1,6 +1,7 @@
 import http from "node:http";
 import type { Duplex } from "node:stream";
 import { endsOfClients } from "./client-ends.ts";
+import { type RefusedStatus, refusedStatus } from "./request-rules.ts";
 import { inTurn } from "./requests-in-turn.ts";
 
 export interface Http1Options {
@@ -26,6 +27,7 @@ const LINGER_MS = 500;
  * are handed to it.
  */
 export function createHttp1Server(options: Http1Options): http.Server {
+  const onRequest = orRefused(options.onRequest);
   const server = http.createServer(
     {
       maxHeaderSize: MAX_HEADER_BYTES,
@@ -34,10 +36,13 @@ export function createHttp1Server(options: Http1Options): http.Server {
       headersTimeout: options.headersTimeoutMs ?? 300_000,
       connectionsCheckingInterval: options.checkIntervalMs ?? 30_000,
       // One that comes before others are answered is a request like any other: it could not be taken up yet.
-      shouldUpgradeCallback: (req) => !isBusy(req.socket) && options.upgrades(req),
+      shouldUpgradeCallback: (req) =>
+        !isBusy(req.socket) && refusedStatus(req) === undefined && options.upgrades(req),
     },
-    inTurn(options.onRequest),
+    inTurn(onRequest),
   );
+  // Refused like others, and not answered by node:http.
+  server.on("checkExpectation", inTurn(onRequest));
   // A client that has said all it has to say still gets its answers.
   (server as { httpAllowHalfOpen?: boolean }).httpAllowHalfOpen = true;
   server.on("connection", hearEnd);
@@ -48,12 +53,26 @@ export function createHttp1Server(options: Http1Options): http.Server {
   server.on("connect", (req: http.IncomingMessage, socket: Duplex) => {
     // What follows it means nothing. It is read, so that the end of the connection is heard of.
     readOn(socket);
-    whenAnswered(socket, () => options.onRequest(req, responseOn(socket, req)));
+    whenAnswered(socket, () => onRequest(req, responseOn(socket, req)));
   });
   server.on("clientError", refuse);
   // It watches how long headers take from the event on that tells that it listens.
   server.emit("listening");
   return server;
+}
+
+/** Hands on what is no fault by its headers; what is ends its connection. */
+function orRefused(onRequest: Http1Options["onRequest"]): Http1Options["onRequest"] {
+  return (req, res) => {
+    const status = refusedStatus(req);
+    if (status === undefined) {
+      onRequest(req, res);
+      return;
+    }
+    req.on("error", () => {});
+    readOnInVain(req.socket);
+    endWith(req.socket, refusalText(status));
+  };
 }
 
 /** A response on a connection that is not the server's any more. */
@@ -113,17 +132,11 @@ function refuse(error: NodeJS.ErrnoException, socket: Duplex): void {
   }
   // An end in the middle is told as one.
   if (error.code !== "HPE_INVALID_EOF_STATE") endsOfClients.malformed(socket);
-  // What is still coming has to be read: otherwise the system resets the connection, and the answer is lost.
-  socket.removeAllListeners("data");
-  socket.on("data", () => {});
-  readOn(socket);
-  // And node:http would close behind the answers that are under way.
-  socket.removeAllListeners("end");
-  hearEnd(socket);
+  readOnInVain(socket);
   const { _httpMessage: response, parser } = socket as ConnectionState;
   if (!response) {
     // A request that has not come whole may have been answered all the same.
-    endWith(socket, parser?.incoming?.complete === false ? "" : refusalOf(error));
+    endWith(socket, parser?.incoming?.complete === false ? "" : refusalText(statusOf(error)));
     return;
   }
   if (!response.req.complete && !response.headersSent) response.shouldKeepAlive = false;
@@ -146,11 +159,27 @@ interface ConnectionState {
 /** Responses behind which a refusal waits. */
 const refusals = new WeakSet<http.ServerResponse>();
 
-function refusalOf({ code }: NodeJS.ErrnoException): string {
-  const isTooLarge = code === "HPE_HEADER_OVERFLOW";
-  const status = isTooLarge ? "431 Request Header Fields Too Large" : "400 Bad Request";
+function statusOf({ code }: NodeJS.ErrnoException): RefusedStatus {
+  if (code === "HPE_HEADER_OVERFLOW") return 431;
+  return code === "HPE_INVALID_TRANSFER_ENCODING" ? 501 : 400;
+}
+
+function refusalText(status: RefusedStatus): string {
+  const line = `${status} ${http.STATUS_CODES[status]}`;
   const headers = "Content-Type: text/plain; charset=utf-8\r\nConnection: close";
-  return `HTTP/1.1 ${status}\r\n${headers}\r\n\r\n${status}`;
+  return `HTTP/1.1 ${line}\r\n${headers}\r\n\r\n${line}`;
+}
+
+/**
+ * What is still coming means nothing, but has to be read: otherwise the system resets the connection, and the answer is lost.
+ */
+function readOnInVain(socket: Duplex): void {
+  socket.removeAllListeners("data");
+  socket.on("data", () => {});
+  readOn(socket);
+  // node:http would close behind the answers that are under way.
+  socket.removeAllListeners("end");
+  hearEnd(socket);
 }
 
 function endWith(socket: Duplex, text: string): void {
