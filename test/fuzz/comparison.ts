@@ -1,30 +1,15 @@
 /** The same inputs for a member of ours and a real etcd, one after another, and where their answers part. */
+import assert from "node:assert/strict";
 import http from "node:http";
 import http2 from "node:http2";
-import { decode } from "@quorate/wire";
-import { AlarmRequestSchema, MemberAddRequestSchema } from "@quorate/wire/etcdserverpb";
+import { Etcd } from "../support/grpc.ts";
 import type { Random } from "../support/random.ts";
-import { type GrpcCall, GrpcCalls } from "./inputs/grpc-calls.ts";
+import { type Answer, type Ask, askGrpc, askJson, type Compared, type Granted, LOST } from "./asking.ts";
+import { isComparable, isComparableJson, withoutHurry } from "./inputs/comparable.ts";
+import { GrpcCalls } from "./inputs/grpc-calls.ts";
 import { anyBody } from "./inputs/json-text.ts";
 import { anyRoutedMethod, isServed } from "./inputs/methods.ts";
 import { knownDifference } from "./known-differences.ts";
-
-/** An input as far as a reader needs it, and whoever decides whether a difference is known. */
-export interface Compared {
-  readonly transport: "grpc" | "json";
-  readonly path: string;
-  /** Of gRPC: the whole body, framed. */
-  readonly body: Buffer;
-  readonly headers: readonly (readonly [string, string])[];
-}
-
-/** How it was answered. `open`: not at all, as by a stream that waits for more. */
-export interface Answer {
-  readonly httpStatus: number;
-  readonly code: number;
-  readonly message: string;
-  readonly isOpen: boolean;
-}
 
 export interface Comparison {
   readonly inputs: number;
@@ -35,100 +20,133 @@ export interface Comparison {
   readonly succeeded: number;
 }
 
-/** One call to one server. */
-interface Asked {
-  readonly ended: Promise<void>;
-  answer(): Answer;
-  cancel(): void;
-}
+/** The ports of ours and of etcd. */
+export type Ports = readonly [number, number];
 
-type Ask = (input: Compared) => Asked;
-
-const OPEN: Answer = { httpStatus: 0, code: 0, message: "", isOpen: true };
-/** When nobody has ended a call by then, both wait. */
+/** When nobody has ended a call by then, and both have answered another one since, both wait. */
 const BOTH_WAIT_MS = 20;
-/** When one has ended it the other will, if it ever does. */
-const OTHER_WAITS_MS = 5_000;
+/** When one has ended it the other will, if it ever does: on a machine with much else to do, after a pause. */
+const OTHER_WAITS_MS = 60_000;
+/** So long at least before a call that one of the two leaves open is taken for a known difference. */
+const KNOWN_AFTER_MS = 1_000;
+const LOOK_EVERY_MS = 20;
+/** What comes behind a difference may follow from it. */
+const ENOUGH_DIFFERENCES = 20;
+/** How often all of what the two hold is compared. */
+const INPUTS_A_STATE = 250;
+/** Leases that a run outlives end at another moment with each. */
+const LONG_TTL_SECONDS = 3_600n;
+const LASTING_LEASES = 8;
+const CLUSTER_VERSION = "3.7.0";
+const VERSION_WITHIN_MS = 60_000;
 
-export async function compareGrpc(
-  random: Random,
-  inputs: number,
-  [ours, theirs]: readonly [number, number],
-): Promise<Comparison> {
-  const sessions = [ours, theirs].map((port) => http2.connect(`http://127.0.0.1:${port}`));
+export async function compareGrpc(random: Random, inputs: number, ports: Ports): Promise<Comparison> {
+  const sessions = ports.map((port) => http2.connect(`http://127.0.0.1:${port}`));
   for (const session of sessions) session.on("error", () => {});
   const calls = new GrpcCalls(random);
   const next = (): Compared => {
     for (;;) {
       const call = calls.next();
       if (isComparable(call)) {
-        return { transport: "grpc", path: call.method.path, body: call.body, headers: call.fields };
+        return {
+          transport: "grpc",
+          path: call.method.path,
+          body: call.body,
+          headers: withoutHurry(call.fields),
+        };
       }
     }
   };
-  const [askOurs, askTheirs] = sessions.map((session) => (input: Compared) => askGrpc(session, input));
-  const result = await compareAll(next, inputs, askOurs!, askTheirs!);
-  for (const session of sessions) session.destroy();
-  return result;
+  const asks = sessions.map(
+    (session): Ask =>
+      (input) =>
+        askGrpc(session, input),
+  );
+  try {
+    return await compareAll(next, inputs, asks, ports);
+  } finally {
+    for (const session of sessions) session.destroy();
+  }
 }
 
-export async function compareJson(
-  random: Random,
-  inputs: number,
-  [ours, theirs]: readonly [number, number],
-): Promise<Comparison> {
+export async function compareJson(random: Random, inputs: number, ports: Ports): Promise<Comparison> {
   const agent = new http.Agent({ keepAlive: true, maxSockets: 4 });
   const next = (): Compared => {
     for (;;) {
       const method = anyRoutedMethod(random);
       const body = anyBody(random, method.request);
-      if (!isServed(method) || changesEverything(method.name, body.toString())) continue;
+      if (!isServed(method) || !isComparableJson(method.name, body.toString())) continue;
       return { transport: "json", path: random.pick(method.httpPaths), body, headers: [] };
     }
   };
-  const ask = (port: number) => (input: Compared) => askJson(agent, port, input);
-  const result = await compareAll(next, inputs, ask(ours), ask(theirs));
-  agent.destroy();
-  return result;
+  const asks = ports.map(
+    (port): Ask =>
+      (input) =>
+        askJson(agent, port, input),
+  );
+  try {
+    return await compareAll(next, inputs, asks, ports);
+  } finally {
+    agent.destroy();
+  }
 }
 
 async function compareAll(
   next: () => Compared,
   inputs: number,
-  askOurs: Ask,
-  askTheirs: Ask,
+  asks: readonly Ask[],
+  ports: Ports,
 ): Promise<Comparison> {
   const known = new Map<string, number>();
   const differences: string[] = [];
   let succeeded = 0;
-  for (let i = 0; i < inputs; i++) {
+  await using sides = new Sides(ports);
+  await sides.areReady();
+  for (let i = 0; i < inputs && differences.length < ENOUGH_DIFFERENCES; i++) {
+    if (i % INPUTS_A_STATE === 0) await sides.grantLastingLeases();
     const input = next();
-    const [ours, theirs] = await askBoth(input, askOurs, askTheirs);
+    const [ours, theirs] = await askBoth(input, asks, sides);
     if (theirs.code === 0 && ours.code === 0) succeeded++;
-    if (isSame(ours, theirs)) continue;
-    const name = knownDifference(input, ours, theirs);
-    if (name !== undefined) known.set(name, (known.get(name) ?? 0) + 1);
-    else differences.push(describe(input, ours, theirs));
+    await sides.endPassingLeases([ours.granted, theirs.granted]);
+    if (!isSame(ours, theirs)) {
+      const name = knownDifference(input, ours, theirs);
+      if (name !== undefined) known.set(name, (known.get(name) ?? 0) + 1);
+      else differences.push(describe(input, ours, theirs));
+    }
+    if (i % INPUTS_A_STATE !== INPUTS_A_STATE - 1 && i < inputs - 1) continue;
+    const [mine, other] = await sides.states();
+    if (mine !== other)
+      differences.push(`what is stored after ${i + 1} inputs\n    ours   ${mine}\n    theirs ${other}`);
   }
   return { inputs, known, differences, succeeded };
 }
 
-async function askBoth(input: Compared, askOurs: Ask, askTheirs: Ask): Promise<readonly [Answer, Answer]> {
-  const asked = [askOurs(input), askTheirs(input)];
-  const first = Promise.race(asked.map(({ ended }) => ended));
+async function askBoth(
+  input: Compared,
+  asks: readonly Ask[],
+  sides: Sides,
+): Promise<readonly [Answer, Answer]> {
+  const asked = asks.map((ask) => ask(input));
   const both = Promise.all(asked.map(({ ended }) => ended));
-  if (mayWait(input)) {
-    const someEnded = await within(first, BOTH_WAIT_MS);
-    if (someEnded) await within(both, OTHER_WAITS_MS);
-  } else {
-    await within(both, OTHER_WAITS_MS);
+  const answers = (): readonly [Answer, Answer] => [asked[0]!.answer(), asked[1]!.answer()];
+  try {
+    if (mayWait(input) && !(await within(both, BOTH_WAIT_MS))) {
+      await sides.answerSomething();
+      if (answers().every(({ isOpen }) => isOpen)) return answers();
+    }
+    const startedAt = performance.now();
+    while (!(await within(both, LOOK_EVERY_MS))) {
+      const waitedMs = performance.now() - startedAt;
+      if (waitedMs > OTHER_WAITS_MS) break;
+      if (waitedMs > KNOWN_AFTER_MS && knownDifference(input, ...answers()) !== undefined) break;
+    }
+    return answers();
+  } finally {
+    for (const each of asked) each.cancel();
   }
-  const answers = asked.map((each) => each.answer());
-  for (const each of asked) each.cancel();
-  return [answers[0]!, answers[1]!];
 }
 
-/** Streams that the client ends, and changes of the members that met another one. */
+/** Streams that the client ends. */
 function mayWait({ path }: Compared): boolean {
   return /Watch|watch|KeepAlive|keepalive/.test(path);
 }
@@ -143,40 +161,75 @@ async function within(promise: Promise<unknown>, limitMs: number): Promise<boole
   return result;
 }
 
-/** Without what makes of one member two, ends it, or hides what others ask for behind an alarm. */
-function isComparable({ method, body, fields, halfCloses }: GrpcCall): boolean {
-  if (!isServed(method) || !halfCloses) return false;
-  // What one of the two refuses for its form alone must not change the other.
-  const isPlain =
-    fields.length === PLAIN_FIELDS && fields.every(([name, value]) => isPlainField(name, value));
-  const isWhole = body.length >= 5 && body.length === 5 + body.readUInt32BE(1);
-  if (!(isPlain && isWhole) && !ONLY_READS.has(method.name)) return false;
-  const message = body.subarray(5);
-  try {
-    if (method.name === "MemberAdd") return decode(MemberAddRequestSchema, message).peerURLs.length === 0;
-    if (method.name === "Alarm") return decode(AlarmRequestSchema, message).action !== ACTIVATE;
-  } catch {
-    return true;
+/** A client that behaves, of each of the two: it keeps them alike, and looks whether they are. */
+class Sides {
+  readonly #ports: Ports;
+  readonly #clients: readonly Etcd[];
+
+  constructor(ports: Ports) {
+    this.#ports = ports;
+    this.#clients = ports.map((port) => new Etcd(`127.0.0.1:${port}`));
   }
-  return true;
-}
 
-const ACTIVATE = 1;
-const PLAIN_FIELDS = 6;
-const ONLY_READS = new Set(
-  (
-    "Range RangeStream Status Hash HashKV LeaseLeases LeaseTimeToLive MemberList Authenticate AuthStatus " +
-    "Check List Watch LeaseKeepAlive"
-  ).split(" "),
-);
+  /** A member that serves may not have told its cluster's version yet. */
+  async areReady(): Promise<void> {
+    const endsAt = performance.now() + VERSION_WITHIN_MS;
+    for (const port of this.#ports) {
+      for (;;) {
+        const version = (await (await fetch(`http://127.0.0.1:${port}/version`)).json()) as {
+          etcdcluster: string;
+        };
+        if (version.etcdcluster === CLUSTER_VERSION) break;
+        assert.ok(performance.now() < endsAt, `the cluster's version is ${version.etcdcluster}`);
+        await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+      }
+    }
+  }
 
-function isPlainField(name: string, value: string): boolean {
-  if (name === ":method") return value === "POST";
-  return name !== "content-type" || value === "application/grpc";
-}
+  /** Resolves when both have: what was asked before has been heard by then. */
+  async answerSomething(): Promise<void> {
+    await Promise.all(this.#clients.map((client) => client.memberList({ linearizable: true })));
+  }
 
-function changesEverything(name: string, body: string): boolean {
-  return name === "Alarm" && /ACTIVATE"|1/.test(body);
+  /** Leases for random requests to find, with the IDs that they name most often. */
+  async grantLastingLeases(): Promise<void> {
+    const TTL = 1e6;
+    for (let ID = 1; ID <= LASTING_LEASES; ID++) {
+      // There already, with both or with neither.
+      await Promise.allSettled(this.#clients.map((client) => client.leaseGrant({ ID, TTL })));
+    }
+  }
+
+  /**
+   * Ends the leases that both have just granted when they would end by themselves, at another moment with each, or have IDs
+   * that each has made up. Nothing is attached to them yet.
+   */
+  async endPassingLeases([ours, theirs]: readonly [Granted | undefined, Granted | undefined]): Promise<void> {
+    const lasts = ours?.id === theirs?.id && (ours?.ttlSeconds ?? 0n) >= LONG_TTL_SECONDS;
+    if (lasts) return;
+    for (const [i, lease] of [ours, theirs].entries()) {
+      if (lease === undefined) continue;
+      // One of two seconds may have ended while the member could not run.
+      await this.#clients[i]!.leaseRevoke({ ID: lease.id }).catch((error: Error) =>
+        assert.match(error.message, /lease not found/),
+      );
+    }
+  }
+
+  /** What each holds, in a form that can be compared. */
+  async states(): Promise<readonly string[]> {
+    return Promise.all(
+      this.#clients.map(async (client) => {
+        const { header, hash, compact_revision } = await client.hashKv({});
+        const leases = (await client.leaseLeases({})).leases.map(({ ID }) => ID);
+        return `revision ${header?.revision}, compacted ${compact_revision}, hash ${hash}, leases ${leases.toSorted()}`;
+      }),
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const client of this.#clients) client.close();
+  }
 }
 
 function isSame(a: Answer, b: Answer): boolean {
@@ -192,85 +245,8 @@ export function describe({ path, body, headers, transport }: Compared, ours: Ans
 }
 
 function print({ httpStatus, code, message, isOpen }: Answer): string {
-  return isOpen ? "stays open" : `HTTP ${httpStatus}, code ${code}, ${JSON.stringify(message)}`;
-}
-
-function askGrpc(session: http2.ClientHttp2Session, { body, headers }: Compared): Asked {
-  const fields: Record<string, string | string[]> = {};
-  for (const [name, value] of headers) fields[name] = value;
-  const stream = session.request(fields);
-  let status: http2.IncomingHttpHeaders | undefined;
-  let trailers: http2.IncomingHttpHeaders | undefined;
-  stream.on("response", (received) => {
-    status = received;
-  });
-  stream.on("trailers", (received) => {
-    trailers = received;
-  });
-  stream.on("data", () => {});
-  stream.on("error", () => {});
-  const ended = new Promise<void>((resolve) => stream.on("close", resolve));
-  stream.end(body);
-  return {
-    ended,
-    answer: () => {
-      const end = trailers ?? status;
-      const code = end?.["grpc-status"];
-      if (code === undefined && !stream.closed) return OPEN;
-      return {
-        httpStatus: Number(status?.[":status"] ?? 0),
-        code: code === undefined ? -stream.rstCode! : Number(code),
-        message: plain(decodeURIComponentOrNot(String(end?.["grpc-message"] ?? ""))),
-        isOpen: false,
-      };
-    },
-    cancel: () => stream.close(http2.constants.NGHTTP2_CANCEL),
-  };
-}
-
-function decodeURIComponentOrNot(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
-}
-
-function askJson(agent: http.Agent, port: number, { path, body }: Compared): Asked {
-  const request = http.request({ agent, port, host: "127.0.0.1", method: "POST", path });
-  const done = Promise.withResolvers<void>();
-  let httpStatus = 0;
-  let text = "";
-  request.on("error", () => done.resolve());
-  request.on("response", (response) => {
-    httpStatus = response.statusCode ?? 0;
-    response.on("error", () => done.resolve());
-    response.on("data", (chunk: Buffer) => {
-      if (text.length < 4096) text += chunk.toString();
-      // The first line of a stream is its answer.
-      if (/\/(watch|keepalive|snapshot)$/.test(path)) done.resolve();
-    });
-    response.on("end", () => done.resolve());
-  });
-  request.end(body);
-  return {
-    ended: done.promise,
-    answer: () => {
-      if (httpStatus === 0) return OPEN;
-      const { code, message } = statusIn(text);
-      return { httpStatus, code, message: plain(message), isOpen: false };
-    },
-    cancel: () => request.destroy(),
-  };
-}
-
-function statusIn(text: string): { code: number; message: string } {
-  const found = /"code":\s*(\d+),\s*"message":\s*("(?:[^"\\]|\\.)*")/.exec(text);
-  if (found === null || text.startsWith('{"header"')) return { code: 0, message: "" };
-  return { code: Number(found[1]), message: JSON.parse(found[2]!) as string };
-}
-
-/** Go's protobuf puts one of two kinds of blanks into its texts, by the build. */
-function plain(message: string): string {
-  return message.replaceAll("\u00a0", " ");
+  if (isOpen) return "stays open";
+  return code === LOST
+    ? "the connection was lost"
+    : `HTTP ${httpStatus}, code ${code}, ${JSON.stringify(message)}`;
 }

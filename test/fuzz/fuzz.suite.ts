@@ -1,6 +1,7 @@
 /**
  * Random and damaged inputs of every kind that a client can send: a member survives them, serves others meanwhile, keeps
- * nothing of them, and answers as etcd does. Arguments: `-- --seed N --inputs N --kinds NAME,NAME --batch=N --compared N`.
+ * nothing of them, and answers as etcd does. Arguments: `-- --seed N --inputs N --kinds NAME,NAME --batch=N --compared N`;
+ * `--pauses` keeps either of the two that are compared from running, now and then: what differs only then is no difference.
  */
 
 import assert from "node:assert/strict";
@@ -12,6 +13,7 @@ import { Server } from "../support/server.ts";
 import { target } from "../support/target.ts";
 import { compareGrpc, compareJson } from "./comparison.ts";
 import { KINDS } from "./kinds.ts";
+import { pausing } from "./pauses.ts";
 import { survive } from "./survival.ts";
 
 const { values } = parseArgs({
@@ -22,6 +24,7 @@ const { values } = parseArgs({
     kinds: { type: "string" },
     batch: { type: "string" },
     compared: { type: "string", default: "5000" },
+    pauses: { type: "boolean", default: false },
   },
 });
 
@@ -32,6 +35,7 @@ const shares = kinds.reduce((sum, { share }) => sum + share, 0);
 
 for (const kind of kinds) {
   const inputs = Math.round((Number(values.inputs) * kind.share) / shares);
+  if (inputs === 0) continue;
   test(`a member survives ${inputs} inputs of the kind ${kind.name} (seed ${seed})`, async (t) => {
     const { longestTurnMs, seconds, before, after, ...result } = await survive({
       kind,
@@ -47,6 +51,8 @@ for (const kind of kinds) {
   });
 }
 
+/** On a machine with much else to do. */
+const START_TIMEOUT_MS = 120_000;
 const etcd = realEtcd();
 const compared = Number(values.compared);
 for (const [name, compare] of [
@@ -58,9 +64,13 @@ for (const [name, compare] of [
   const skip = "missing" in etcd ? etcd.missing : false;
   test(`${inputs} random ${name} are answered as etcd answers them (seed ${seed})`, { skip }, async (t) => {
     if ("missing" in etcd) return;
-    await using reference = await Server.start({ command: [etcd.found.etcd] });
-    await using subject = await Server.start({ command: target().command });
+    await using reference = await Server.start({
+      command: [etcd.found.etcd],
+      startTimeoutMs: START_TIMEOUT_MS,
+    });
+    await using subject = await Server.start({ command: target().command, startTimeoutMs: START_TIMEOUT_MS });
     const ports = [subject.clientPort, reference.clientPort] as const;
+    using _ = values.pauses ? pausing([subject, reference], new Random(seed + 1)) : undefined;
     const { differences, known, succeeded } = await compare(new Random(seed), inputs, ports);
     for (const [difference, count] of known) t.diagnostic(`${count} times known: ${difference}`);
     t.diagnostic(`${inputs} ${name}: ${succeeded} succeeded with both`);

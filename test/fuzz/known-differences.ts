@@ -1,6 +1,6 @@
 /** Where a member of ours answers otherwise than etcd, and means to. */
 import { METHODS } from "@quorate/wire";
-import type { Answer, Compared } from "./comparison.ts";
+import type { Answer, Compared } from "./asking.ts";
 
 interface KnownDifference {
   readonly name: string;
@@ -15,17 +15,7 @@ const PROTOCOL_ERROR = -1;
 /** HTTP/2's CANCEL. */
 const CANCEL = -8;
 
-/** What is answered for a lease that is there on one side only. */
-const OF_ONE_SIDES_LEASE = /requested lease not found|lease already exists/;
-
 export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
-  {
-    name: "a lease that has ended on one side",
-    reason: "those of a few seconds end at another moment on each, and on a busy machine seconds apart",
-    matches: (_, ours, theirs) =>
-      OF_ONE_SIDES_LEASE.test(ours.message) !== OF_ONE_SIDES_LEASE.test(theirs.message) &&
-      [ours.code, theirs.code].includes(0),
-  },
   {
     name: "HTTP without TLS over HTTP/2",
     reason: "what is not gRPC is answered as over HTTP/1.1 there too; etcd refuses it",
@@ -73,8 +63,7 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
     name: "deadlines that are over at once",
     reason: "what is answered in the same turn is answered, however short the time was",
     matches: (input, _, theirs) =>
-      (theirs.code === 4 || theirs.code === CANCEL) &&
-      /^([01]n|5m)$/.test(header(input, "grpc-timeout") ?? ""),
+      (theirs.code === 4 || theirs.code === CANCEL) && /^[01]n$/.test(header(input, "grpc-timeout") ?? ""),
   },
   {
     name: "binary metadata",

@@ -1,4 +1,5 @@
 /** HTTP/1.1 requests, right and wrong, as octets. */
+import type { Method } from "@quorate/wire";
 import type { Random } from "../../support/random.ts";
 import { jsonText } from "./json-text.ts";
 import { anyRoutedMethod } from "./methods.ts";
@@ -107,9 +108,13 @@ const HEADERS: readonly (readonly [string, string])[] = [
   ["__proto__", "x"],
 ];
 
-/** One request, whole or not. */
-export function anyHttp1Request(random: Random, others: readonly Buffer[]): Buffer {
-  const method = anyRoutedMethod(random);
+/** One request, whole or not, of a method that `choose` chooses. */
+export function anyHttp1Request(
+  random: Random,
+  others: readonly Buffer[],
+  choose: (random: Random) => Method = anyRoutedMethod,
+): Buffer {
+  const method = choose(random);
   const path = random.pick(method.httpPaths);
   const verb = random.chance(0.75) ? "POST" : random.pick(METHODS_OF_HTTP);
   const target = random.chance(0.7) ? path : random.pick(TARGETS);

@@ -2,7 +2,9 @@
 
 import { rawFrames as raw } from "@quorate/rpc/testing";
 import type { Random } from "../../support/random.ts";
-import { anyMethod } from "./methods.ts";
+import { withoutHurry } from "./comparable.ts";
+import type { GrpcCall } from "./grpc-calls.ts";
+import { anyMethod, anyReading } from "./methods.ts";
 import { mutated } from "./mutations.ts";
 
 const TYPE = {
@@ -17,6 +19,7 @@ const TYPE = {
   WINDOW: 8,
   CONTINUATION: 9,
 };
+const HEADER_TABLE_SIZE = 1;
 const SETTING_VALUES = [
   0, 1, 100, 16_383, 16_384, 65_535, 0xff_ffff, 0x100_0000, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff,
 ];
@@ -34,13 +37,18 @@ export function greeting(random: Random): Buffer {
   return Buffer.concat([preface, random.chance(0.05) ? Buffer.alloc(0) : raw.settings([4, 0x7fff_ffff])]);
 }
 
-/** The frames of one connection, which go with its stream IDs. */
+/**
+ * The frames of one connection, which go with its stream IDs. `isCompared`: with calls that only read and have time, so that
+ * what is answered depends on the octets alone.
+ */
 export class Http2Frames {
   readonly #random: Random;
+  readonly #isCompared: boolean;
   #nextId = 1;
 
-  constructor(random: Random) {
+  constructor(random: Random, { isCompared = false }: { readonly isCompared?: boolean } = {}) {
     this.#random = random;
+    this.#isCompared = isCompared;
   }
 
   next(): Buffer {
@@ -111,9 +119,9 @@ export class Http2Frames {
     return random.chance(0.03) ? mutated(random, block, []) : block;
   }
 
-  #fields(): [string, string][] {
+  #fields(): GrpcCall["fields"] {
     const random = this.#random;
-    const fields = raw.grpcRequest(anyMethod(random).path);
+    const fields = raw.grpcRequest((this.#isCompared ? anyReading : anyMethod)(random).path);
     if (random.chance(0.2)) fields.push(["grpc-timeout", random.pick(["1S", "0n", "99999999H", "5m", "x"])]);
     if (random.chance(0.03))
       fields.push([
@@ -123,7 +131,7 @@ export class Http2Frames {
     if (random.chance(0.02)) fields.splice(random.below(fields.length), 1);
     if (random.chance(0.01)) return random.shuffled(fields);
     if (random.chance(0.003)) fields.push(["x-large", "v".repeat(random.pick([5_000, 70_000]))]);
-    return fields;
+    return this.#isCompared ? withoutHurry(fields) : fields;
   }
 
   #headers(): Uint8Array {
@@ -164,10 +172,12 @@ export class Http2Frames {
     const random = this.#random;
     const flags = random.chance(0.3) ? 1 : 0;
     if (flags === 1) return raw.frame(TYPE.SETTINGS, 1, 0, random.bytes(random.chance(0.95) ? 0 : 6));
-    const pairs = Array.from({ length: random.below(4) }, (): [number, number] => [
-      random.below(10),
-      this.#settingValue(),
-    ]);
+    const pairs = Array.from({ length: random.below(4) }, (): [number, number] => {
+      const id = random.below(10);
+      const value = this.#settingValue();
+      // Whoever reads the answers keeps a table of the usual size.
+      return [id, this.#isCompared && id === HEADER_TABLE_SIZE ? value & 0xfff : value];
+    });
     const bytes = Buffer.from(raw.settings(...pairs));
     return random.chance(0.98) ? bytes : bytes.subarray(0, bytes.length - 1);
   }

@@ -41,6 +41,24 @@ export function anyRoutedMethod(random: Random): Method {
   return random.weighted(ROUTED);
 }
 
+const READING = new Set(
+  "Range RangeStream Status HashKV LeaseLeases LeaseTimeToLive MemberList AuthStatus Watch LeaseKeepAlive".split(
+    " ",
+  ),
+);
+const READINGS = ALL.filter(([, { name, service }]) => READING.has(name) && !service.startsWith("grpc."));
+const ROUTED_READINGS = ROUTED.filter(([, { name }]) => READING.has(name));
+
+/** One that changes nothing, so that what is answered does not depend on what was asked before. */
+export function anyReading(random: Random): Method {
+  return random.weighted(READINGS);
+}
+
+/** The same of those that the JSON gateway has. */
+export function anyRoutedReading(random: Random): Method {
+  return random.weighted(ROUTED_READINGS);
+}
+
 /**
  * Whether a server ends a call by itself when the client has said everything. A change of the members that meets another
  * one is dropped by raft without a word, and waits for as long as its caller does, in etcd too.

@@ -1,4 +1,6 @@
+import { DECODED, HpackDecoder } from "../hpack/decoder.ts";
 import { HpackEncoder, INDEX_FIELD } from "../hpack/encoder.ts";
+import type { HeaderField } from "../hpack/field.ts";
 import * as h2 from "../http2/protocol.ts";
 
 /** A frame as it lies on the wire. */
@@ -78,6 +80,16 @@ export function blockEncoder(): (fields: readonly (readonly [string, string])[])
     encoder.begin();
     for (const [name, value] of fields) encoder.field(name, value, INDEX_FIELD);
     return encoder.end().slice();
+  };
+}
+
+/** A decoder for the blocks of one connection, in order. Throws when one cannot be decoded. */
+export function blockDecoder(): (block: Uint8Array) => [name: string, value: string][] {
+  const decoder = new HpackDecoder(h2.DEFAULT_HEADER_TABLE_SIZE, 1_048_576);
+  return (block) => {
+    const fields: HeaderField[] = [];
+    if (decoder.decode(block, 0, block.length, fields) !== DECODED) throw new Error("an undecodable block");
+    return fields.map(({ name, value }) => [name, value]);
   };
 }
 
