@@ -73,6 +73,7 @@ export const BOUNDED_LOOPS: Readonly<Record<string, Readonly<Record<string, stri
   },
   "lease/sorted-keys.ts": { compareBytes: "the bytes of a key; its caller counts them" },
 
+  "mvcc/kept-heads.ts": { "KeptHeads.compare": "the first 256 bytes of two values" },
   "mvcc/bytes.ts": { "*": "the bytes of a key" },
   "mvcc/compaction.ts": {
     "Compactor.#run": "waits for each batch",

@@ -1,7 +1,7 @@
 import http from "node:http";
 import type { Duplex } from "node:stream";
+import { type RefusedStatus, refusedStatus } from "../http/request-rules.ts";
 import { endsOfClients } from "./client-ends.ts";
-import { type RefusedStatus, refusedStatus } from "./request-rules.ts";
 import { inTurn } from "./requests-in-turn.ts";
 
 export interface Http1Options {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { REQUEST, start } from "./http1-server.testing.ts";
+import { REQUEST, start } from "../client-port/http1-server.testing.ts";
 
 const BODY = "5\r\nhello\r\n0\r\n\r\n";
 const refusedRequests: readonly { name: string; headers: string; status: number; method?: string }[] = [
