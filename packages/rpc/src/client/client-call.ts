@@ -34,7 +34,7 @@ export interface CallOptions {
   readonly deadlineMs?: number;
   readonly metadata?: MetadataInput;
   readonly signal?: AbortSignal;
-  /** Compresses the messages sent with gzip. */
+  /** Compresses the messages sent with gzip, but for large ones. */
   readonly gzip?: boolean;
 }
 

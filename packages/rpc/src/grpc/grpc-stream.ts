@@ -13,7 +13,14 @@ import {
   READING_PAUSED,
   USES_ROOM,
 } from "../http2/stream.ts";
-import { deflate, INFLATE_FAILED, INFLATED_TOO_LARGE, type InflateResult, inflate } from "./compression.ts";
+import {
+  deflate,
+  INFLATE_FAILED,
+  INFLATED_TOO_LARGE,
+  type InflateResult,
+  inflate,
+  LARGEST_COMPRESSED,
+} from "./compression.ts";
 import { GrowingBytes } from "./growing-bytes.ts";
 import { MessageReader, PREFIX_LENGTH, readLength } from "./message-reader.ts";
 import { Code } from "./status.ts";
@@ -151,12 +158,13 @@ export abstract class GrpcStream extends Http2Stream implements RoomUser {
       if (begins && reader.missing > this.receiveWindow) this.#enterRoom(reader);
       return position;
     }
-    this.#leaveRoom();
     const compressed = reader.flag === 1;
     const message = reader.take();
     if (compressed) {
+      // It keeps its room until it has been inflated, which may have to wait.
       this.#inflate(message);
     } else {
+      this.#leaveRoom();
       this.receivedMessages++;
       this.deliverMessage(message);
     }
@@ -214,6 +222,7 @@ export abstract class GrpcStream extends Http2Stream implements RoomUser {
   }
 
   #deliverInflated(result: InflateResult): void {
+    this.#leaveRoom();
     if (result === INFLATED_TOO_LARGE) {
       const limit = this.maxReceiveBytes;
       this.failReceiving(
@@ -309,12 +318,14 @@ export abstract class GrpcStream extends Http2Stream implements RoomUser {
    * allow yet is queued. Returns false when the caller should wait for `onWritable`.
    */
   sendMessage(message: Uint8Array): boolean {
+    if (this.compressing && !this.compresses(message.length))
+      return this.sendMessageInParts([message], message.length);
     this.sentMessages++;
     const payload = this.compressing ? deflate(message) : message;
     const count = payload.length + PREFIX_LENGTH;
     const { connection } = this;
     if (!connection.canSendDirectly(this, count)) {
-      if (this.prefixLength === 0) this.#enqueueWithPrefix([payload], payload.length);
+      if (this.prefixLength === 0) this.#enqueueWithPrefix([payload], payload.length, this.prefixFlag);
       else this.enqueue(payload);
       return this.#hasRoom();
     }
@@ -330,14 +341,14 @@ export abstract class GrpcStream extends Http2Stream implements RoomUser {
 
   /**
    * As `sendMessage`, with a message that lies in parts of `length` octets together. They are not changed, and may be
-   * queued on several streams at once. Not for a stream that compresses.
+   * queued on several streams at once. They are not compressed.
    */
   sendMessageInParts(parts: readonly Uint8Array[], length: number): boolean {
     this.sentMessages++;
     const { connection } = this;
     const count = length + PREFIX_LENGTH;
     if (!connection.canSendDirectly(this, count)) {
-      this.#enqueueWithPrefix(parts, length);
+      this.#enqueueWithPrefix(parts, length, 0);
       return this.#hasRoom();
     }
     const { output } = connection;
@@ -361,9 +372,9 @@ export abstract class GrpcStream extends Http2Stream implements RoomUser {
   }
 
   /** Queues a message of several segments, of which the first is its prefix: until then each segment gets one. */
-  #enqueueWithPrefix(parts: readonly Uint8Array[], length: number): void {
+  #enqueueWithPrefix(parts: readonly Uint8Array[], length: number, flag: number): void {
     if (this.prefixLength > 0) this.#spellOutPrefixes();
-    this.enqueue(prefixOf(length, this.prefixFlag));
+    this.enqueue(prefixOf(length, flag));
     for (const part of parts) if (part.length > 0) this.enqueue(part);
   }
 
@@ -397,6 +408,11 @@ export abstract class GrpcStream extends Http2Stream implements RoomUser {
     this.releaseSegment = (segment) => {
       if (segment !== prefix) release(segment);
     };
+  }
+
+  /** Whether a message of `length` octets is compressed. */
+  protected compresses(length: number): boolean {
+    return this.compressing && length <= LARGEST_COMPRESSED;
   }
 
   /** Turns on gzip for the messages sent from now on. */

@@ -58,7 +58,7 @@ export interface ServerCall {
   /** Adds to the response header, before it is sent. Throws TypeError on an invalid name or value. */
   setHeader(name: string, value: string | Uint8Array): void;
   setTrailer(name: string, value: string | Uint8Array): void;
-  /** Compresses the responses with gzip if the client accepts that. Call it before anything is sent. */
+  /** Compresses the responses with gzip, but for large ones, if the client accepts that. Call it before anything is sent. */
   useGzip(): boolean;
   /** Answers a unary call: header, message, OK. */
   reply(message: Uint8Array): void;
@@ -317,7 +317,8 @@ export class ServerCallStream extends GrpcStream implements ServerCall, Expiring
       for (const part of parts) release(part);
       return;
     }
-    if (this.compressing) {
+    const length = lengthOf(parts);
+    if (this.compresses(length)) {
       const message = Buffer.concat(parts);
       for (const part of parts) release(part);
       this.reply(message);
@@ -325,8 +326,6 @@ export class ServerCallStream extends GrpcStream implements ServerCall, Expiring
     }
     this.sendHeaders();
     this.connection.sentSincePing = true;
-    let length = 0;
-    for (const part of parts) length += part.length;
     this.#countSent(length);
     this.#chooseQueue(length);
     this.sendParts(parts, length, release);
@@ -381,12 +380,11 @@ export class ServerCallStream extends GrpcStream implements ServerCall, Expiring
   }
 
   sendInParts(parts: readonly Uint8Array[]): boolean {
-    if (this.compressing) return this.send(Buffer.concat(parts));
+    const length = lengthOf(parts);
+    if (this.compresses(length)) return this.send(Buffer.concat(parts));
     if (this.ended) return false;
     if ((this.state & HEADERS_SENT) === 0) this.sendHeaders();
     this.connection.sentSincePing = true;
-    let length = 0;
-    for (const part of parts) length += part.length;
     this.#countSent(length);
     return this.sendMessageInParts(parts, length);
   }
@@ -513,3 +511,9 @@ const ABORT_REASONS: Readonly<Record<AbortOrigin, CancelReason>> = {
   goaway: "canceled",
 };
 const NOTHING = new Uint8Array(0);
+
+function lengthOf(parts: readonly Uint8Array[]): number {
+  let length = 0;
+  for (const part of parts) length += part.length;
+  return length;
+}

@@ -2,7 +2,7 @@ import type { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 import type { Http2Connection } from "../http2/connection.ts";
 import { releaseChunk } from "../http2/output-buffer.ts";
-import { decodingTurns } from "./decoding-turns.ts";
+import { headerTurns, LARGEST_SMALL_CHUNK } from "./header-turns.ts";
 import { RawSocket, type RawSocketEvents } from "./raw-socket.ts";
 import type { Transport, TransportCallbacks } from "./transport.ts";
 
@@ -33,7 +33,8 @@ export class SocketTransport implements Transport, RawSocketEvents {
 
   onRead(bytes: Uint8Array, length: number): void {
     if (this.#connection.finished) return;
-    if (this.#held.length > 0 || decodingTurns.mustWait(length)) this.#hold(bytes, length);
+    const mustWait = headerTurns.isSpent && length > LARGEST_SMALL_CHUNK;
+    if (mustWait || this.#held.length > 0) this.#hold(bytes, length);
     else this.#receive(bytes, length);
   }
 
@@ -46,7 +47,7 @@ export class SocketTransport implements Transport, RawSocketEvents {
       this.#fault(error);
     }
     const decoded = connection.decodedHeaderOctets - decodedBefore;
-    if (decoded > 0) decodingTurns.spend(decoded);
+    if (decoded > 0) headerTurns.spend(decoded);
     // A peer that asks and asks and does not read what it gets is not listened to until it does.
     if (connection.transportBlocked && connection.output.size > connection.limits.maxBlockedOutputBytes)
       this.#pauseReading();
@@ -56,14 +57,14 @@ export class SocketTransport implements Transport, RawSocketEvents {
   #hold(bytes: Uint8Array, length: number): void {
     this.#held.push(Uint8Array.prototype.slice.call(bytes, 0, length));
     this.#pauseReading();
-    if (this.#held.length === 1) decodingTurns.wait(() => this.#receiveHeld());
+    if (this.#held.length === 1) headerTurns.wait(() => this.#receiveHeld());
   }
 
   #receiveHeld(): void {
     const chunk = this.#held.shift();
     if (chunk === undefined) return;
     this.#receive(chunk, chunk.length);
-    if (this.#held.length > 0) decodingTurns.wait(() => this.#receiveHeld());
+    if (this.#held.length > 0) headerTurns.wait(() => this.#receiveHeld());
     else if (!this.#connection.transportBlocked) this.#resumeReading();
   }
 

@@ -4,33 +4,8 @@ import { test } from "node:test";
 import { FLAG_END_HEADERS, FRAME_CONTINUATION, FRAME_HEADERS } from "../http2/protocol.ts";
 import { GrpcServer } from "../server/grpc-server.ts";
 import * as raw from "../testing/raw-frames.ts";
-import { DECODED_IN_A_TURN, DecodingTurns, decodingTurns, LARGEST_SMALL_CHUNK } from "./decoding-turns.ts";
+import { DECODED_IN_A_TURN, headerTurns, LARGEST_SMALL_CHUNK } from "./header-turns.ts";
 import { type Listener, serve } from "./listener.ts";
-
-test("what waits goes on in order, as much a turn as it may decode", () => {
-  const later: (() => void)[] = [];
-  const turns = new DecodingTurns((callback) => later.push(callback));
-  const chunk = DECODED_IN_A_TURN / 2;
-  assert.equal(turns.mustWait(chunk), false);
-  turns.spend(DECODED_IN_A_TURN);
-  assert.equal(turns.mustWait(chunk), true);
-  assert.equal(turns.mustWait(LARGEST_SMALL_CHUNK), false);
-  const done: number[] = [];
-  for (let i = 0; i < 5; i++) {
-    turns.wait(() => {
-      done.push(i);
-      turns.spend(chunk);
-    });
-  }
-  const doneByTurn: number[] = [];
-  while (later.length > 0) {
-    later.shift()!();
-    doneByTurn.push(done.length);
-  }
-  assert.deepEqual(done, [0, 1, 2, 3, 4]);
-  assert.deepEqual(doneByTurn, [2, 4, 5, 5]);
-  assert.equal(turns.mustWait(chunk), false);
-});
 
 const LISTS = 10;
 const VALUE_BYTES = 1_500_000;
@@ -48,7 +23,7 @@ test("large header blocks of many connections share a turn, and all are taken wh
   const sockets = await Promise.all(Array.from({ length: LISTS }, () => connect(listener)));
   try {
     const block = raw.block(raw.grpcRequest("/test.Service/Call", [["x-large", "v".repeat(VALUE_BYTES)]]));
-    decodingTurns.mostInATurn = 0;
+    headerTurns.mostInATurn = 0;
     for (const socket of sockets) {
       socket.write(raw.concat(raw.PREFACE, raw.settings(), ...inFrames(block)));
     }
@@ -58,8 +33,8 @@ test("large header blocks of many connections share a turn, and all are taken wh
     assert.deepEqual(lengths, new Array(LISTS).fill(VALUE_BYTES));
     // One chunk of a socket more, and the small ones that begin or end a connection's octets.
     const most = DECODED_IN_A_TURN + 65_536 + LISTS * LARGEST_SMALL_CHUNK;
-    assert.ok(decodingTurns.mostInATurn <= most, `${decodingTurns.mostInATurn} octets in a turn`);
-    assert.ok(decodingTurns.mostInATurn > 0);
+    assert.ok(headerTurns.mostInATurn <= most, `${headerTurns.mostInATurn} octets in a turn`);
+    assert.ok(headerTurns.mostInATurn > 0);
   } finally {
     for (const socket of sockets) socket.destroy();
     grpc.close();

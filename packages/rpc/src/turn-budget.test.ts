@@ -1,0 +1,38 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { TurnBudget } from "./turn-budget.ts";
+
+test("what waits goes on in order, as much a turn as there is", () => {
+  const later: (() => void)[] = [];
+  const budget = new TurnBudget(1000, (callback) => later.push(callback));
+  budget.spend(999);
+  assert.equal(budget.isSpent, false);
+  budget.spend(1);
+  assert.equal(budget.isSpent, true);
+  const done: number[] = [];
+  for (let i = 0; i < 5; i++) {
+    budget.wait(() => {
+      done.push(i);
+      budget.spend(500);
+    });
+  }
+  const doneByTurn: number[] = [];
+  while (later.length > 0) {
+    later.shift()!();
+    doneByTurn.push(done.length);
+  }
+  assert.deepEqual(done, [0, 1, 2, 3, 4]);
+  assert.deepEqual(doneByTurn, [2, 4, 5, 5]);
+  assert.equal(budget.isSpent, false);
+  assert.equal(budget.mostInATurn, 1000);
+});
+
+test("usual traffic asks for no turn", () => {
+  let asked = 0;
+  const budget = new TurnBudget(1000, () => void asked++);
+  budget.spend(100);
+  budget.spend(100);
+  assert.equal(asked, 0);
+  budget.spend(100);
+  assert.equal(asked, 1);
+});

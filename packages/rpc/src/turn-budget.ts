@@ -1,0 +1,53 @@
+/** What is less than this part of a turn's budget has not ended for the count, so that usual traffic needs no timer. */
+const WORTH_COUNTING = 1 / 4;
+
+/**
+ * Shares among all connections of the process what a turn of the event loop may spend on one kind of work. The unit is an
+ * octet; the piece of work that spends the last of it may be larger than what was left.
+ */
+export class TurnBudget {
+  /** The most of one turn; for tests. */
+  mostInATurn = 0;
+  readonly #octets: number;
+  readonly #soon: (callback: () => void) => void;
+  #spent = 0;
+  #scheduled = false;
+  readonly #waiting: (() => void)[] = [];
+
+  /** `soon` calls back in the next turn. */
+  constructor(octets: number, soon: (callback: () => void) => void = setImmediate) {
+    this.#octets = octets;
+    this.#soon = soon;
+  }
+
+  /** Counts what was done. */
+  spend(octets: number): void {
+    this.#spent += octets;
+    if (this.#spent > this.mostInATurn) this.mostInATurn = this.#spent;
+    if (this.#spent >= this.#octets * WORTH_COUNTING) this.#schedule();
+  }
+
+  /** Nothing more should be done in this turn. */
+  get isSpent(): boolean {
+    return this.#spent >= this.#octets;
+  }
+
+  /** Calls `goOn` in a later turn, in order. It must not throw. */
+  wait(goOn: () => void): void {
+    this.#waiting.push(goOn);
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    this.#soon(() => this.#turn());
+  }
+
+  #turn(): void {
+    this.#scheduled = false;
+    this.#spent = 0;
+    while (this.#waiting.length > 0 && !this.isSpent) this.#waiting.shift()!();
+    if (this.#waiting.length > 0) this.#schedule();
+  }
+}
