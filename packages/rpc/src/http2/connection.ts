@@ -54,6 +54,10 @@ const REMEMBERED_RESETS = 1024;
 /** Smaller window updates are counted: each of them may cost us a frame of as many octets. */
 const WINDOW_UPDATE_WORTH_IT = 64;
 const DEBUG_DATA_KEPT = 256;
+/** A SETTINGS frame that changes the windows of many streams counts as more than one frame that moves nothing forward. */
+const STREAMS_A_TOKEN = 64;
+/** With however many streams, some changes are always allowed. */
+const MOST_TOKENS = 1000;
 /** Smaller header lists are not worth counting: most of them are shared. */
 const LARGE_HEADER_LIST_BYTES = 4096;
 const DRAIN_PING = new TextEncoder().encode("draining");
@@ -555,6 +559,10 @@ export class Http2Connection extends SendScheduler implements FrameSink {
     const change = value - this.initialSendWindow;
     this.initialSendWindow = value;
     if (change === 0) return;
+    if (!this.#idleFrames.take(Math.min(this.streams.size / STREAMS_A_TOKEN, MOST_TOKENS))) {
+      this.fail(h2.ENHANCE_YOUR_CALM, "too many changes of the initial window");
+      return;
+    }
     for (const stream of this.streams.toArray()) {
       if (stream.sendWindow + change > h2.LARGEST_WINDOW_SIZE) {
         this.fail(h2.FLOW_CONTROL_ERROR, "stream window overflow");

@@ -131,6 +131,26 @@ test("a flood of PING with calls that are being answered ends the connection too
   calm(peer);
 });
 
+for (const { streams, changes } of [
+  { streams: 10, changes: 3000 },
+  { streams: 2000, changes: 240 },
+  { streams: 20_000, changes: 31 },
+]) {
+  test(`the windows of ${streams} streams may be changed ${changes} times at once, and not much more often`, () => {
+    const { peer, calls } = connected();
+    const block = raw.block(raw.grpcRequest(PATH));
+    for (let n = 0; n < streams; n++) {
+      peer.send(raw.frame(h2.FRAME_HEADERS, h2.FLAG_END_HEADERS, 1 + 2 * n, block));
+    }
+    assert.equal(calls.length, streams);
+    const rounds = roundsUntilClosed(peer, 20_000, (round) =>
+      peer.send(raw.settings([h2.SETTINGS_INITIAL_WINDOW_SIZE, 65_536 + (round % 2)])),
+    );
+    assert.ok(rounds >= changes && rounds <= 4 * changes, `${rounds} changes`);
+    calm(peer);
+  });
+}
+
 test("CONTINUATION frames are counted", () => {
   const { peer } = connected();
   const block = raw.block(raw.grpcRequest(PATH));

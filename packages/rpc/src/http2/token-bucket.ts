@@ -17,16 +17,16 @@ export class TokenBucket {
     this.#filledMs = clock.nowMs();
   }
 
-  /** Takes a token; false when the peer has exceeded its rate. */
-  take(): boolean {
-    if (this.#tokens < 1) {
+  /** Takes a token, or `count` of them; false when the peer has exceeded its rate. */
+  take(count = 1): boolean {
+    if (this.#tokens < count) {
       const nowMs = this.#clock.nowMs();
       const refill = ((nowMs - this.#filledMs) * this.#perSecond) / 1000;
       this.#tokens = Math.min(this.#burst, this.#tokens + refill);
       this.#filledMs = nowMs;
-      if (this.#tokens < 1) return false;
+      if (this.#tokens < count) return false;
     }
-    this.#tokens -= 1;
+    this.#tokens -= count;
     return true;
   }
 }
