@@ -102,6 +102,11 @@ export class MeasuredMember {
     return decode(StatusResponseSchema, answer);
   }
 
+  /** How many there are. */
+  async watchers(): Promise<number> {
+    return metric(await this.#metrics(), "etcd_debugging_mvcc_watcher_total");
+  }
+
   async takeLoopWork(): Promise<LoopWork> {
     const metrics = await this.#metrics();
     const turns = await this.inspector.evaluate<{ turnMs: number; waitMs: number }>("takeTurns()");

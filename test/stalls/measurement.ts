@@ -55,7 +55,7 @@ export async function measure(
   await beside.take();
 
   const startedMs = performance.now();
-  const { answers, faults } = await ask(member.address, store, shape, way);
+  const { answers, faults } = await ask(member, store, shape, way);
   const tookMs = performance.now() - startedMs;
   await pause(SETTLED_MS);
   const felt = await beside.take();
@@ -83,7 +83,7 @@ export async function measure(
 }
 
 async function ask(
-  address: string,
+  member: MeasuredMember,
   store: Store,
   shape: Shape,
   way: Way,
@@ -97,7 +97,15 @@ async function ask(
   const calls = Array.from({ length: times }, async (_, number): Promise<Answer | undefined> => {
     try {
       const requests = shape.requests(store, number);
-      return await answerOf(address, { method, requests, protocol, pace, patienceMs, leastBytes, quietMs });
+      return await answerOf(member.address, {
+        method,
+        requests,
+        protocol,
+        pace,
+        patienceMs,
+        leastBytes,
+        quietMs,
+      });
     } catch (error) {
       const { message } = error as Error;
       if (shape.refusal?.test(message) !== true) faults.push(message);
@@ -106,6 +114,7 @@ async function ask(
   });
   if (shape.meanwhile !== undefined) {
     await pause(MEANWHILE_AFTER_MS);
+    if (shape.watchers !== undefined) await untilWatched(member, shape.watchers);
     await shape.meanwhile(store);
   }
   const answers = (await Promise.all(calls)).filter((answer) => answer !== undefined);
@@ -119,8 +128,17 @@ async function ask(
   return { answers, faults };
 }
 
-function patienceOf({ sizes }: Store, { isEntry }: Shape, { pace, times }: Way): number {
+async function untilWatched(member: MeasuredMember, watchers: number): Promise<void> {
+  const giveUpMs = performance.now() + LONGEST_MS;
+  while ((await member.watchers()) < watchers) {
+    if (performance.now() > giveUpMs) throw new Error(`there are fewer than ${watchers} watchers`);
+    await pause(MEANWHILE_AFTER_MS);
+  }
+}
+
+function patienceOf({ sizes }: Store, { isEntry, watchers }: Shape, { pace, times }: Way): number {
   if (pace !== "fast") return sizes.patienceMs;
   // An entry is applied to its end, whoever has gone.
-  return times === 1 || isEntry === true ? LONGEST_MS : sizes.longPatienceMs;
+  // So is a change for watchers that have to be there first.
+  return times === 1 || isEntry === true || watchers !== undefined ? LONGEST_MS : sizes.longPatienceMs;
 }

@@ -26,6 +26,8 @@ export interface Shape {
   readonly quietMs?: number;
   /** Before every run. */
   readonly prepare?: (store: Store) => Promise<void>;
+  /** `meanwhile` begins when the member has so many watchers; without it, after a moment. */
+  readonly watchers?: number;
   /** Goes on beside the calls, e.g. changes for watchers. */
   readonly meanwhile?: (store: Store) => Promise<void>;
   /** It is an entry of the log, or several: later entries wait until it is applied, so puts may as long as the calls take. */

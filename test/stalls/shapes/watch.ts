@@ -1,5 +1,5 @@
 import type { Fields } from "../requests.ts";
-import { ALONE, LARGE, type Shape, SMALL } from "../shape.ts";
+import { ALONE, LARGE, onlyGrpc, type Shape, SMALL } from "../shape.ts";
 import { LARGE_VALUE_BYTES } from "../sizes.ts";
 import { allOf, keyOf, putOf, type Store } from "../store.ts";
 import { PAIR_BYTES } from "./range.ts";
@@ -7,6 +7,11 @@ import { PAIR_BYTES } from "./range.ts";
 /** Longer than a watcher waits for its turn to read history. */
 const QUIET_MS = 1_500;
 const EVENTS = 10_000;
+/** A crowd that watches one key, and how often that is put. */
+const CROWD = 100_000;
+const PUTS_FOR_CROWD = 5;
+/** A response with the key and a value of a few bytes. */
+const EVENT_BYTES = 40;
 /** All but the keys of those who put beside: such a watch comes to rest. */
 const FILLED = { key: Buffer.from("l"), rangeEnd: Buffer.from("w") };
 
@@ -30,6 +35,23 @@ async function putOneKey(store: Store): Promise<void> {
   for (let i = 0; i < 20; i++) {
     await store.call("KV/Put", { key: keyOf("w", 0), value: Buffer.alloc(1_000) });
   }
+}
+
+/** `CROWD` watchers, as many in each of so many streams, each over a connection of its own. */
+function crowd(streams: number): Shape {
+  const each = CROWD / streams;
+  return watch({
+    what: `${CROWD} watchers of one key over ${streams} connections`,
+    ways: onlyGrpc(ALONE).map((way) => ({ ...way, times: streams })),
+    requests: () => many(each, { key: keyOf("w", 0) }),
+    leastBytes: () => each * PUTS_FOR_CROWD * EVENT_BYTES,
+    watchers: CROWD,
+    meanwhile: async (store) => {
+      for (let i = 0; i < PUTS_FOR_CROWD; i++) {
+        await store.call("KV/Put", { key: keyOf("w", 0), value: Buffer.from("a few bytes") });
+      }
+    },
+  });
 }
 
 const smallBytes = ({ sizes }: Store): number => sizes.smallKeys * PAIR_BYTES;
@@ -77,6 +99,8 @@ export const WATCHES: readonly Shape[] = [
     leastBytes: () => 500 * 20 * 1_000,
     meanwhile: putOneKey,
   }),
+  crowd(1),
+  crowd(1_000),
   watch({
     what: "a deletion of all keys of the lease, with previous values",
     ways: LARGE,

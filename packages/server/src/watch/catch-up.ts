@@ -24,9 +24,12 @@ const SLICE_MS = 2;
  */
 const RECORDS_PER_STEP = 256;
 const BYTES_PER_STEP = 1024 * 1024;
-/** A batch is shared until this much has been encoded for it, or so many have got it. */
+/** A batch is shared until this much has been encoded for it, or so many have got it, or so many have been looked at. */
 const SHARED_BYTES = 4 * 1024 * 1024;
 const MAX_SHARERS = 1024;
+const MAX_LOOKED_AT = 16_384;
+/** Streams that are taken up before the time is looked at. */
+const STREAMS_PER_STEP = 256;
 
 /** One watcher whose next batch is being read. */
 interface Job {
@@ -94,16 +97,16 @@ export class CatchUp {
     const untilMs = clock.nowMs() + SLICE_MS;
     do {
       this.takeUp();
-      if (this.jobs.length === 0) return;
+      if (this.jobs.length === 0) continue;
       this.turn = (this.turn + 1) % this.jobs.length;
       const job = this.jobs[this.turn]!;
       if (this.step(job)) this.jobs.splice(this.turn, 1);
-    } while (clock.nowMs() < untilMs);
+    } while (this.jobs.length + this.waiting.length > 0 && clock.nowMs() < untilMs);
     if (this.jobs.length > 0 || this.waiting.length > 0) this.arm();
   }
 
   private takeUp(): void {
-    while (this.jobs.length < MAX_JOBS) {
+    for (let i = 0; i < STREAMS_PER_STEP && this.jobs.length < MAX_JOBS; i++) {
       const stream = this.waiting.shift();
       if (stream === undefined) return;
       const watcher = stream.full ? undefined : stream.takeBehind();
@@ -136,7 +139,7 @@ export class CatchUp {
     const { hub } = this;
     const { watcher } = job;
     // One whose stream has filled up meanwhile is finished nevertheless, or it might never be.
-    if (watcher.state !== UNSYNCED) {
+    if (watcher.state !== UNSYNCED || watcher.stream.closed) {
       this.giveUp(job);
       return true;
     }
@@ -258,7 +261,10 @@ export class CatchUp {
     const { watchers } = watcher.range;
     if (watcher.options.fragment) return;
     let sharers = 0;
-    for (let i = 0; i < watchers.length; i++) {
+    // Those that become synced change places with one that has been looked at.
+    const first = watcher.range.syncedCount;
+    const end = Math.min(watchers.length, first + MAX_LOOKED_AT);
+    for (let i = first; i < end; i++) {
       if (sharers === MAX_SHARERS || body.encodedBytes >= SHARED_BYTES) return;
       const other = watchers[i]!;
       if (other.state !== UNSYNCED || other.next !== from || !other.queued || other.stream.full) continue;
@@ -294,6 +300,7 @@ export class CatchUp {
 
 /** Whether the batch of `job` will be shared with `watcher` if it waits. */
 function willShare(job: Job, watcher: Watcher): boolean {
+  if (job.followers.length === MAX_SHARERS) return false;
   if (job.watcher.range !== watcher.range || job.from !== watcher.next) return false;
   return !job.watcher.options.fragment && alike(job.watcher.options, watcher.options);
 }

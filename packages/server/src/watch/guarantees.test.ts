@@ -8,36 +8,50 @@ import { anyStep, type Follower, Trial } from "./testing/trial.ts";
 const anySteps = fc.array(anyStep, { minLength: 20, maxLength: 120 });
 const anySliceCostMs = fc.constantFrom(0, 1, 3);
 const anyHeldUp = fc.constantFrom(0, 0, 5);
+/** With three clients few watchers make a transaction wait in the middle of its delivery. */
+const anyMessagesPerTurn = fc.constantFrom(undefined, 1, 2, 3, 7);
 const FAR = Number.POSITIVE_INFINITY;
 /** Changes of a transaction that are many, and records in a step through history. */
 const anyBounds = fc.constantFrom<[number, number]>([FAR, FAR], [FAR, FAR], [2, 100], [1, 1]);
 
 test("whatever writers, slow readers, compactions and snapshots do, the guarantees of watching hold", () => {
   fc.assert(
-    fc.property(anySteps, anySliceCostMs, anyHeldUp, anyBounds, (steps, sliceCostMs, heldUp, bounds) => {
-      const trial = new Trial(sliceCostMs, heldUp);
-      const [maxChanges, maxStepRecords] = bounds;
-      Object.assign(trial.harness.store, { maxChanges, maxStepRecords });
-      for (const step of steps) trial.run(step);
-      trial.finish();
-    }),
+    fc.property(
+      anySteps,
+      anySliceCostMs,
+      anyHeldUp,
+      anyMessagesPerTurn,
+      anyBounds,
+      (steps, sliceCostMs, heldUp, messagesPerTurn, bounds) => {
+        const trial = new Trial(sliceCostMs, heldUp, messagesPerTurn);
+        const [maxChanges, maxStepRecords] = bounds;
+        Object.assign(trial.harness.store, { maxChanges, maxStepRecords });
+        for (const step of steps) trial.run(step);
+        trial.finish();
+      },
+    ),
     { numRuns: 30 },
   );
 });
 
 test("the guarantees hold on the real store, whose compactions go on in the background", async () => {
   await fc.assert(
-    fc.asyncProperty(anySteps, anySliceCostMs, async (steps, sliceCostMs) => {
-      const { store, follower } = await openFollower();
-      const trial = new Trial(sliceCostMs, 0, follower);
-      store.setListener(trial.harness.hub);
-      for (const [i, step] of steps.entries()) {
-        trial.run(step);
-        if (i % 3 === 0) await new Promise<void>((resolve) => setImmediate(resolve));
-      }
-      trial.finish();
-      await store.compactionsDone();
-    }),
+    fc.asyncProperty(
+      anySteps,
+      anySliceCostMs,
+      anyMessagesPerTurn,
+      async (steps, sliceCostMs, messagesPerTurn) => {
+        const { store, follower } = await openFollower();
+        const trial = new Trial(sliceCostMs, 0, messagesPerTurn, follower);
+        store.setListener(trial.harness.hub);
+        for (const [i, step] of steps.entries()) {
+          trial.run(step);
+          if (i % 3 === 0) await new Promise<void>((resolve) => setImmediate(resolve));
+        }
+        trial.finish();
+        await store.compactionsDone();
+      },
+    ),
     { numRuns: 15 },
   );
 });

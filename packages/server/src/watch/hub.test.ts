@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { Harness, lineOf } from "./testing/harness.ts";
+import { type Client, Harness, lineOf } from "./testing/harness.ts";
 import { MemoryStore } from "./testing/memory-store.ts";
 
 test("watchers with the same id on different streams are sent the same bytes", () => {
@@ -118,7 +118,11 @@ test("more messages than a turn may have wait for the next turn, in order", () =
   const clients = Array.from({ length: 3000 }, () => harness.open());
   for (const client of clients) client.create({ key: "foo" });
   for (let i = 0; i < 5; i++) harness.store.put("foo");
-  assert.equal(clients[0]!.sink.messages.length, 3);
+  // A turn ends in the middle of a transaction.
+  assert.deepEqual(
+    [0, 1095, 1096, 2999].map((i) => clients[i]!.sink.messages.length),
+    [3, 3, 2, 2],
+  );
   clients[0]!.progress();
   assert.equal(harness.hub.hasBacklog, true);
   clients[0]!.create({ key: "foo" });
@@ -183,7 +187,7 @@ test("streams survive the installation of a snapshot, each watcher where it was 
   assert.equal(seen.filter(({ id }) => id === 1n).length, 0);
   both("foo");
   client.progress();
-  assert.deepEqual(client.lines(), ["H(105) 0 [PUT foo@105]", "H(105) 2 [PUT foo@105]"]);
+  assert.deepEqual(client.lines().sort(), ["H(105) 0 [PUT foo@105]", "H(105) 2 [PUT foo@105]"]);
   while (follower.currentRevision < 501) both("foo");
   const future = client.read().filter(({ id }) => id === 1n);
   assert.deepEqual(future.map(lineOf), ["H(500) 1 [PUT foo@500]", "H(501) 1 [PUT foo@501]"]);
@@ -241,4 +245,113 @@ test("changes that nobody watches are not kept", () => {
   other.cancel(0);
   harness.store.put("foo");
   assert.equal(harness.hub.recent.length, 0);
+});
+
+/** How many messages the clients are sent in each turn until nothing more comes, beginning with the one under way. */
+function messagesByTurn(harness: Harness, clients: readonly Client[]): number[] {
+  const turns: number[] = [];
+  do {
+    let sent = 0;
+    for (const { sink } of clients) sent += sink.take().length;
+    turns.push(sent);
+  } while (harness.clock.runTurn());
+  return turns;
+}
+
+test("a transaction for a crowd is handed on in several turns, to each once", () => {
+  for (const streams of [10_000, 10]) {
+    const harness = new Harness();
+    const clients = Array.from({ length: streams }, () => harness.open());
+    for (let i = 0; i < 10_000; i++)
+      clients[i % streams]!.create({ key: i % 2 === 0 ? "foo" : "fo", end: "g" });
+    harness.clock.settle();
+    for (const { sink } of clients) sink.take();
+    harness.store.put("foo");
+    const turns = messagesByTurn(harness, clients);
+    // To encode a message for each id costs a little, too.
+    assert.ok(turns.every((sent) => sent <= 4096) && turns[0]! > 4000 && turns.length === 4, String(turns));
+    assert.equal(
+      turns.reduce((sum, sent) => sum + sent),
+      10_000,
+    );
+    harness.store.write({ put: "foo" }, { put: "foa" }, { delete: "foo" });
+    const more = messagesByTurn(harness, clients);
+    assert.ok(more.every((sent) => sent <= 4096));
+    assert.equal(
+      more.reduce((sum, sent) => sum + sent),
+      10_000,
+    );
+  }
+});
+
+test("a crowd that falls behind at once does so in several turns, and misses nothing", () => {
+  const harness = new Harness();
+  const clients = Array.from({ length: 10_000 }, () => harness.open());
+  for (const client of clients) client.create({ key: "f", end: "g" });
+  harness.clock.settle();
+  harness.store.maxChanges = 1;
+  harness.store.write({ put: "foo" }, { put: "fop" });
+  assert.equal(harness.hub.metrics.slowWatchers, 4096);
+  clients[9_999]!.create({ key: "f", end: "g" });
+  clients[9_999]!.progress();
+  harness.store.put("foo");
+  for (const client of [clients[0]!, clients[9_999]!]) {
+    const mods = client.read().flatMap(({ id, events }) => (id === 0n ? events.map(({ mod }) => mod) : []));
+    assert.deepEqual(mods, [2, 2, 3]);
+  }
+  assert.equal(harness.hub.metrics.slowWatchers, 0);
+});
+
+test("a key that is watched in very many ranges is found in steps, and nobody misses its change", () => {
+  const harness = new Harness();
+  const client = harness.open();
+  for (let i = 0; i < 20_000; i++) client.create({ key: `a${i}`, end: "g" });
+  harness.clock.settle();
+  client.sink.take();
+  harness.store.put("foo");
+  assert.ok(harness.hub.metrics.slowWatchers <= 4096);
+  const seen = client.read();
+  assert.equal(new Set(seen.map(({ id }) => id)).size, 20_000);
+  assert.ok(seen.every(({ events }) => events.length === 1));
+  assert.equal(seen.length, 20_000);
+});
+
+test("the watchers of a stream that has ended are taken out in several turns", () => {
+  const harness = new Harness();
+  const client = harness.open();
+  for (let i = 0; i < 10_000; i++) client.create({ key: `foo${i}` });
+  harness.clock.settle();
+  client.stream.close();
+  const left: number[] = [];
+  do left.push(harness.hub.metrics.watchers);
+  while (harness.clock.runTurn());
+  assert.deepEqual(left.slice(0, 3), [8976, 7952, 6928]);
+  assert.equal(left.at(-1), 0);
+  assert.equal(harness.hub.hasListener(), false);
+});
+
+test("progress of many watchers is told in several turns", () => {
+  const harness = new Harness({ progressIntervalMs: 100 });
+  const client = harness.open();
+  for (let i = 0; i < 10_000; i++) client.create({ key: "foo", progressNotify: true });
+  harness.clock.settle();
+  client.sink.take();
+  let most = 0;
+  let total = 0;
+  const count = () => {
+    most = Math.max(most, client.sink.messages.length);
+    total += client.sink.take().length;
+  };
+  const { soon } = harness.clock;
+  harness.clock.soon = (callback) => {
+    soon.call(harness.clock, () => {
+      count();
+      callback();
+      count();
+    });
+  };
+  harness.clock.advance(100);
+  count();
+  assert.equal(total, 10_000);
+  assert.equal(most, 4096);
 });

@@ -2,14 +2,19 @@ import { failpoints } from "../failpoints/index.ts";
 import type { Clock } from "../seams/clock.ts";
 import type { Random } from "../seams/random.ts";
 import { CatchUp } from "./catch-up.ts";
+import { Delivery } from "./delivery.ts";
+import { Fifo } from "./fifo.ts";
+import { compareKeys } from "./key-range.ts";
 import type { WatchMetrics } from "./metrics.ts";
 import { RecentChanges, type RevisionEvents } from "./recent-changes.ts";
-import { ControlResponses, EventsBody, type Headers } from "./responses.ts";
+import { ControlResponses, type Headers } from "./responses.ts";
+import { retreat } from "./retreat.ts";
 import type { WatchSink } from "./sink.ts";
 import type { Change, WatchSource } from "./source.ts";
 import { type Authorize, WatchStream } from "./stream.ts";
+import { LOOK, Turn } from "./turn.ts";
 import { WatchEvent } from "./watch-event.ts";
-import { REMOVED, SYNCED, UNSYNCED, type WatchedRange, type Watcher } from "./watcher.ts";
+import { REMOVED, UNSYNCED, type Watcher } from "./watcher.ts";
 import { WatcherIndex } from "./watcher-index.ts";
 
 export interface WatchHubOptions {
@@ -23,6 +28,8 @@ export interface WatchHubOptions {
   readonly fragmentBytes: number;
   /** Milliseconds between progress notices; a stream adds up to a tenth of it. */
   readonly progressIntervalMs: number;
+  /** Messages a turn of the loop may produce before the rest waits for the next turn. Default: 4096. */
+  readonly messagesPerTurn?: number;
   /** Asked before each message with events or progress: milliseconds to hold its stream up. Default: the failpoint. */
   readonly beforeSend?: () => number;
 }
@@ -31,14 +38,12 @@ export interface WatchHubOptions {
 const failpointBeforeSend =
   failpoints === undefined ? undefined : () => failpoints!.hitSync("beforeSendWatchResponse");
 
-/** Messages a turn of the loop may produce before the rest waits for the next turn; about two milliseconds. */
+/** About two milliseconds. */
 const MESSAGES_PER_TURN = 4096;
-/** A message that is encoded counts once more for each so many bytes of it: 16 MiB are a turn. */
-const BYTES_PER_MESSAGE = 4096;
-/** A transaction's messages are made in one turn up to so many bytes; for what is more, watchers read history. */
-const BYTES_PER_DELIVERY = 16 * 1024 * 1024;
-/** The same for the events of one message, when there are several: previous values may be much larger than changes. */
-const BYTES_PER_BODY = 4 * 1024 * 1024;
+/** Watchers of closed streams that are taken out in one turn before anything else is done. */
+const DROPS_AT_ONCE = 1024;
+/** What one costs, in messages. */
+const DROP = 2;
 const RECENT_TRANSACTIONS = 8192;
 const RECENT_BYTES = 8 * 1024 * 1024;
 
@@ -49,6 +54,9 @@ const RECENT_BYTES = 8 * 1024 * 1024;
  * full, or that starts in the past, is behind: nothing is kept for it but its position, from which it reads history
  * when its stream has room (`CatchUp`). When many watchers make delivery slower than the writes, transactions wait in
  * `recent`, and when they no longer fit there, everyone reads history. So memory is bounded whatever clients do.
+ *
+ * A turn of the loop hands on so much and no more (`Turn`): in between a transaction has been handed to some of those who
+ * watch it, and what comes after it waits as it does for a transaction that waits itself.
  */
 export class WatchHub {
   readonly metrics: WatchMetrics = {
@@ -70,22 +78,23 @@ export class WatchHub {
 
   private readonly random: Random;
   private readonly progressIntervalMs: number;
-  private readonly streams = new Set<WatchStream>();
   /** Synced watchers have been handed every revision up to this one. */
   private delivered: number;
-  private delivering = false;
-  private readonly released: WatchStream[] = [];
+  /** The revision that some of them have been handed, or have fallen behind of; -1 outside of a turn's end. */
+  private underWay = -1;
+  readonly turn: Turn;
+  private readonly delivery = new Delivery(this);
+  /** In place of a delivery: watchers fall behind. */
+  private retreat: Generator<number> | undefined = undefined;
+  /** Closed streams that still have watchers. */
+  private readonly closed = new Fifo<WatchStream>();
   private readonly waiting = new Set<WatchStream>();
-  private turnOpen = false;
-  private turnMessages = 0;
-  // Reused from delivery to delivery.
-  private readonly ranges: WatchedRange[] = [];
-  private readonly touched: Watcher[] = [];
 
   constructor(options: WatchHubOptions) {
     this.source = options.source;
     this.clock = options.clock;
     this.random = options.random;
+    this.turn = new Turn(options.clock, options.messagesPerTurn ?? MESSAGES_PER_TURN, () => this.goOn());
     this.fragmentBytes = options.fragmentBytes;
     this.progressIntervalMs = options.progressIntervalMs;
     this.beforeSend = options.beforeSend ?? failpointBeforeSend;
@@ -100,7 +109,6 @@ export class WatchHub {
     const spreadMs = Math.floor(this.progressIntervalMs / 10);
     const periodMs = this.progressIntervalMs + (spreadMs > 0 ? this.random.below(spreadMs) : 0);
     const stream = new WatchStream(this, sink, authorize, periodMs);
-    this.streams.add(stream);
     this.metrics.streams += 1;
     return stream;
   }
@@ -111,19 +119,19 @@ export class WatchHub {
    */
   onChanges(main: number, changes: readonly Change[]): void {
     if (this.index.isEmpty) {
-      this.recent.reset(main + 1);
-      this.delivered = main;
+      this.nobodyWaits(main);
       return;
     }
-    const entry = this.watchedPart(main, changes);
     const { hasBacklog } = this;
+    const entry = this.watchedPart(main, changes, hasBacklog);
     if (entry === undefined) {
       if (!hasBacklog) this.delivered = main;
       return;
     }
     this.recent.push(entry);
-    if (!hasBacklog && this.turnMessages < MESSAGES_PER_TURN) this.deliver(entry, changes.length === 1);
-    else if (this.recent.firstRevision > this.delivered + 1) this.everyoneReadsHistory(main);
+    if (!hasBacklog && !this.turn.isSpent) this.deliver(entry, changes.length === 1);
+    else if (this.recent.firstRevision > Math.max(this.delivered, this.underWay) + 1)
+      this.everyoneReadsHistory(main);
   }
 
   /**
@@ -131,20 +139,11 @@ export class WatchHub {
    * `lowest` to `highest`, or to the end of the key space, reads it from history.
    */
   onManyChanges(main: number, lowest: Uint8Array, highest: Uint8Array | undefined): void {
-    // Else older transactions wait for everyone, and would have to be kept beside the hole that this one leaves.
-    if (this.hasBacklog) this.everyoneReadsHistory(main);
-    else {
-      for (const { watchers } of this.index.overlapping(lowest, highest)) {
-        for (const watcher of watchers) {
-          if (watcher.state !== SYNCED || watcher.next > main) continue;
-          watcher.next = main;
-          watcher.stream.fallBehind(watcher);
-          this.catchUp.schedule(watcher.stream);
-        }
-      }
-    }
+    const { hasBacklog } = this;
     this.recent.reset(main + 1);
-    this.delivered = main;
+    // Older transactions that wait would have to be kept beside the hole that this one leaves.
+    if (hasBacklog) this.everyoneReadsHistory(main);
+    else this.beginRetreat(main, lowest, highest);
   }
 
   /** The store was replaced by a snapshot: watchers keep their positions and read on in the new store. */
@@ -157,6 +156,7 @@ export class WatchHub {
 
   /** Whether transactions have been applied that synced watchers have not been handed yet. */
   get hasBacklog(): boolean {
+    if (this.underWay >= 0) return true;
     return this.recent.length > 0 && this.recent.at(this.recent.length - 1).main > this.delivered;
   }
 
@@ -172,9 +172,7 @@ export class WatchHub {
 
   /** To be called before a range is looked up for a new watcher: what nobody watched was not told of. */
   skipUnwatched(): void {
-    if (!this.index.isEmpty) return;
-    this.delivered = this.source.currentRevision;
-    this.recent.reset(this.delivered + 1);
+    if (this.index.isEmpty) this.nobodyWaits(this.source.currentRevision);
   }
 
   register(watcher: Watcher): void {
@@ -195,190 +193,129 @@ export class WatchHub {
     this.index.remove(watcher);
   }
 
-  /** For a stream that has closed. A delivery goes through lists of watchers, so it ends before they change. */
+  /** For a stream that has closed: takes its watchers out, now or soon. */
   release(stream: WatchStream): void {
-    if (this.delivering) {
-      this.released.push(stream);
-      return;
-    }
-    this.streams.delete(stream);
     this.waiting.delete(stream);
     this.metrics.streams -= 1;
-    stream.dropWatchers();
+    this.closed.push(stream);
+    if (this.closed.length === 1) this.dropClosed();
   }
 
-  /** Most changes are watched by nobody; they cost the look and nothing else. */
-  private watchedPart(main: number, changes: readonly Change[]): RevisionEvents | undefined {
-    const { ranges, index } = this;
+  private dropClosed(): void {
+    let left = DROPS_AT_ONCE;
+    for (;;) {
+      const stream = this.closed.first;
+      if (stream === undefined) return;
+      if (left <= 0 || this.turn.isSpent) return;
+      const dropped = stream.dropWatchers(left);
+      left -= dropped + LOOK;
+      this.turn.spend(dropped * DROP + LOOK);
+      if (!stream.hasWatchers) this.closed.shift();
+    }
+  }
+
+  private nobodyWaits(current: number): void {
+    this.stop();
+    this.recent.reset(current + 1);
+    this.delivered = current;
+  }
+
+  /** Most changes are watched by nobody; they cost the look and nothing else. Only one is found for a delivery. */
+  private watchedPart(
+    main: number,
+    changes: readonly Change[],
+    hasBacklog: boolean,
+  ): RevisionEvents | undefined {
+    const { index } = this;
+    if (changes.length === 1 && !hasBacklog) {
+      return this.delivery.find(changes[0]!.key)
+        ? { main, events: [new WatchEvent(changes[0]!)] }
+        : undefined;
+    }
     let events: WatchEvent[] | undefined;
     for (let i = 0; i < changes.length; i++) {
       const change = changes[i]!;
-      ranges.length = 0;
-      index.collect(change.key, ranges);
-      if (ranges.length === 0) continue;
+      if (!index.isWatched(change.key)) continue;
       if (events === undefined) events = [new WatchEvent(change)];
       else events.push(new WatchEvent(change));
     }
     return events === undefined ? undefined : { main, events };
   }
 
-  /** `looked`: the only change's ranges lie in `ranges` already. */
-  private deliver(entry: RevisionEvents, looked: boolean): void {
-    this.delivering = true;
-    if (entry.events.length === 1) this.deliverOne(entry.main, entry.events[0]!, looked);
-    else this.deliverMany(entry.main, entry.events);
-    this.delivering = false;
-    for (let i = 0; i < entry.events.length; i++) entry.events[i]!.forgetBytes();
-    this.delivered = entry.main;
-    if (this.released.length > 0) for (const stream of this.released.splice(0)) this.release(stream);
+  /** Begins to deliver a transaction. `isFound`: the delivery knows who watches its only change. */
+  private deliver(entry: RevisionEvents, isFound: boolean): void {
+    if (this.delivery.begin(entry, isFound)) {
+      this.underWay = entry.main;
+      this.finish();
+      return;
+    }
+    // Those whom it concerns find it among the recent changes.
+    let lowest = entry.events[0]!.change.key;
+    let highest = lowest;
+    for (const { change } of entry.events) {
+      if (compareKeys(change.key, lowest) < 0) lowest = change.key;
+      if (compareKeys(change.key, highest) > 0) highest = change.key;
+    }
+    this.beginRetreat(entry.main, lowest, highest);
   }
 
-  /** The hot case: one change, so each watcher concerned gets one response with one event. */
-  private deliverOne(main: number, event: WatchEvent, looked: boolean): void {
-    const { ranges } = this;
-    const { deleted } = event.change;
-    let plain: EventsBody | undefined;
-    let full: EventsBody | undefined;
-    let sent = 0;
-    if (!looked) {
-      ranges.length = 0;
-      this.index.collect(event.change.key, ranges);
-    }
-    for (let r = 0; r < ranges.length; r++) {
-      const { watchers } = ranges[r]!;
-      for (let w = 0; w < watchers.length; w++) {
-        const watcher = watchers[w]!;
-        if (watcher.state !== SYNCED || watcher.next > main) continue;
-        const { stream, options } = watcher;
-        if (deleted ? options.noDelete : options.noPut) continue;
-        if (stream.full) {
-          watcher.next = main;
-          stream.fallBehind(watcher);
-          continue;
-        }
-        let body: EventsBody;
-        if (options.prevKv) {
-          full ??= new EventsBody(this.responses.header(main), [event.bytesWithPrevious(this.source)]);
-          body = full;
-        } else {
-          plain ??= new EventsBody(this.responses.header(main), [event.bytes()]);
-          body = plain;
-        }
-        watcher.next = main + 1;
-        stream.sendBody(watcher, body);
-        sent += 1;
-      }
-    }
-    if (sent > 0) this.countMessages(sent, (plain?.encodedBytes ?? 0) + (full?.encodedBytes ?? 0));
-  }
-
-  private deliverMany(main: number, events: readonly WatchEvent[]): void {
-    const { touched } = this;
-    this.match(main, events);
-    // Watchers that match the same changes share a body; undefined: it is too large.
-    const bodies = new Map<string, EventsBody | undefined>();
-    let encodedBytes = 0;
-    for (let t = 0; t < touched.length; t++) {
-      const watcher = touched[t]!;
-      const matched = watcher.matched!;
-      watcher.matched = undefined;
-      const { stream } = watcher;
-      const body =
-        stream.full || encodedBytes >= BYTES_PER_DELIVERY
-          ? undefined
-          : this.bodyOf(main, matched, watcher.options.prevKv, bodies);
-      if (body === undefined) {
-        watcher.next = main;
-        stream.fallBehind(watcher);
-        this.catchUp.schedule(stream);
-        continue;
-      }
-      watcher.next = main + 1;
-      const before = body.encodedBytes;
-      stream.sendBody(watcher, body);
-      encodedBytes += body.encodedBytes - before;
-    }
-    if (touched.length > 0) this.countMessages(touched.length, encodedBytes);
-    touched.length = 0;
-  }
-
-  private bodyOf(
-    main: number,
-    events: readonly WatchEvent[],
-    prevKv: boolean,
-    bodies: Map<string, EventsBody | undefined>,
-  ): EventsBody | undefined {
-    const first = events[0]!.change.sub;
-    const last = events[events.length - 1]!.change.sub;
-    // Without gaps the ends tell which events they are.
-    const name = last - first + 1 === events.length ? `${first}-${last}${prevKv ? "+" : ""}` : undefined;
-    const known = name === undefined ? undefined : bodies.get(name);
-    if (known !== undefined || (name !== undefined && bodies.has(name))) return known;
-    const encoded: Uint8Array[] = [];
-    let bytes = 0;
-    for (let i = 0; i < events.length && bytes < BYTES_PER_BODY; i++) {
-      const event = prevKv ? events[i]!.bytesWithPrevious(this.source) : events[i]!.bytes();
-      encoded.push(event);
-      bytes += event.length;
-    }
-    const body =
-      encoded.length < events.length ? undefined : new EventsBody(this.responses.header(main), encoded);
-    if (name !== undefined) bodies.set(name, body);
-    return body;
-  }
-
-  /** Leaves the watchers concerned in `touched`, each with its events in `matched`. */
-  private match(main: number, events: readonly WatchEvent[]): void {
-    const { ranges, touched } = this;
-    for (let e = 0; e < events.length; e++) {
-      const event = events[e]!;
-      const { deleted } = event.change;
-      ranges.length = 0;
-      this.index.collect(event.change.key, ranges);
-      for (let r = 0; r < ranges.length; r++) {
-        const { watchers } = ranges[r]!;
-        for (let w = 0; w < watchers.length; w++) {
-          const watcher = watchers[w]!;
-          if (watcher.state !== SYNCED || watcher.next > main) continue;
-          if (deleted ? watcher.options.noDelete : watcher.options.noPut) continue;
-          if (watcher.matched !== undefined) {
-            watcher.matched.push(event);
-            continue;
-          }
-          watcher.matched = [event];
-          touched.push(watcher);
-        }
-      }
-    }
-  }
-
-  /** Positions stay, the backlog is given up: whoever was synced is behind now, at `delivered` + 1 or later. */
+  /** Positions stay, what is under way or waits is given up: whoever was synced falls behind. */
   private everyoneReadsHistory(current: number): void {
-    for (const stream of this.streams) stream.allBehind(this.delivered);
-    this.delivered = current;
+    this.stop();
+    this.beginRetreat(current, NO_BYTES, undefined);
   }
 
-  private countMessages(sent: number, encodedBytes: number): void {
-    this.turnMessages += sent + Math.floor(encodedBytes / BYTES_PER_MESSAGE);
-    if (this.turnOpen) return;
-    this.turnOpen = true;
-    this.clock.soon(() => this.nextTurn());
+  private beginRetreat(main: number, lowest: Uint8Array, highest: Uint8Array | undefined): void {
+    this.retreat = retreat(this, lowest, highest, this.delivered + 1, main);
+    this.underWay = main;
+    this.finish();
   }
 
-  private nextTurn(): void {
-    this.turnOpen = false;
-    this.turnMessages = 0;
+  private stop(): void {
+    this.delivery.end();
+    this.retreat = undefined;
+    this.underWay = -1;
+  }
+
+  /** Goes on with what is under way. False: the turn has had enough. */
+  private finish(): boolean {
+    if (this.underWay < 0) return true;
+    if (this.retreat === undefined ? !this.delivery.goOn() : !this.goOnRetreating(this.retreat)) return false;
+    this.retreat = undefined;
+    this.delivered = this.underWay;
+    this.underWay = -1;
+    return true;
+  }
+
+  private goOnRetreating(steps: Generator<number>): boolean {
+    while (!this.turn.isSpent) {
+      const step = steps.next();
+      if (step.done) return true;
+      this.turn.spend(step.value);
+    }
+    return false;
+  }
+
+  /** In each turn after one in which something was done. */
+  private goOn(): void {
+    this.dropClosed();
+    if (!this.finish()) return;
     if (this.hasBacklog) {
       for (let i = this.recent.indexOf(this.delivered + 1); i < this.recent.length; i++) {
-        if (this.turnMessages >= MESSAGES_PER_TURN) return;
+        if (this.turn.isSpent) return;
         this.deliver(this.recent.at(i), false);
+        if (this.underWay >= 0) return;
       }
       // What came meanwhile and is watched by nobody counts too.
       this.delivered = this.source.currentRevision;
     }
-    if (this.waiting.size === 0) return;
-    const streams = [...this.waiting];
-    this.waiting.clear();
-    for (const stream of streams) stream.backlogDelivered();
+    for (const stream of this.waiting) {
+      if (this.turn.isSpent) return;
+      this.waiting.delete(stream);
+      stream.backlogDelivered();
+      this.turn.spend(1);
+    }
   }
 }
+
+const NO_BYTES = new Uint8Array(0);

@@ -36,13 +36,17 @@ test("intervals over a key or a span of keys are those that looking at every int
       assert.equal(tree.size, model.size);
       for (const key of keys) {
         const found: string[] = [];
-        tree.stab(key, found);
+        tree.stab(key, found, Number.POSITIVE_INFINITY);
         const want = [...model]
           .filter(
             ([, { begin, end }]) =>
               compareKeys(begin, key) <= 0 && (end === undefined || compareKeys(key, end) < 0),
           )
           .map(([name]) => name);
+        const few: string[] = [];
+        tree.stab(key, few, 2);
+        assert.deepEqual(few, found.slice(0, 2));
+        assert.equal(tree.isStabbed(key), found.length > 0);
         assert.deepEqual(found.sort(), want.sort());
       }
       for (const lowest of keys) {
@@ -55,9 +59,39 @@ test("intervals over a key or a span of keys are those that looking at every int
                 (end === undefined || compareKeys(lowest, end) < 0),
             )
             .map(([name]) => name);
-          assert.deepEqual(tree.overlapping(lowest, highest).sort(), want.sort());
+          assert.deepEqual([...tree.overlapping(lowest, highest)].sort(), want.sort());
         }
       }
     }),
+  );
+});
+
+test("intervals that stay are found while others come and go", () => {
+  fc.assert(
+    fc.property(
+      fc.array(anyInterval, { maxLength: 60 }),
+      fc.array(fc.array(anyStep, { maxLength: 4 }), { maxLength: 40 }),
+      (intervals, pauses) => {
+        const tree = new IntervalTree<string>();
+        for (const [begin, end] of intervals) tree.set(begin, end, nameOf(begin, end));
+        const stay = new Set(intervals.map(([begin, end]) => nameOf(begin, end)));
+        const found: string[] = [];
+        for (const name of tree.overlapping(new Uint8Array(0), undefined)) {
+          found.push(name);
+          for (const { add, begin, end } of pauses[found.length - 1] ?? []) {
+            if (add) tree.set(begin, end, nameOf(begin, end));
+            else {
+              tree.delete(begin, end);
+              stay.delete(nameOf(begin, end));
+            }
+          }
+        }
+        assert.equal(new Set(found).size, found.length);
+        assert.deepEqual(
+          [...stay].filter((name) => !found.includes(name)),
+          [],
+        );
+      },
+    ),
   );
 });

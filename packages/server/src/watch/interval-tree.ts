@@ -43,16 +43,26 @@ export class IntervalTree<T> {
     this.root = this.remove(this.root, begin, end);
   }
 
-  /** Appends the values of all intervals that hold `key` to `into`, in the order of the intervals. */
-  stab(key: Uint8Array, into: T[]): void {
-    stab(this.root, key, into);
+  /** Appends the values of the intervals that hold `key` to `into`, in their order, but no more when it has `most`. */
+  stab(key: Uint8Array, into: T[], most: number): void {
+    stab(this.root, key, into, most);
   }
 
-  /** The values of all intervals with keys from `lowest` to `highest`, in the order of the intervals. */
-  overlapping(lowest: Uint8Array, highest: Uint8Array | undefined): T[] {
-    const into: T[] = [];
-    overlap(this.root, lowest, highest, into);
-    return into;
+  /** Whether an interval holds `key`. */
+  isStabbed(key: Uint8Array): boolean {
+    return next(this.root, key, key, undefined) !== undefined;
+  }
+
+  /**
+   * The values of all intervals with keys from `lowest` to `highest`, in the order of the intervals. Between two steps
+   * intervals may come and go: those that stay are all found.
+   */
+  *overlapping(lowest: Uint8Array, highest: Uint8Array | undefined): Generator<T> {
+    let node = next(this.root, lowest, highest, undefined);
+    while (node !== undefined) {
+      yield node.value;
+      node = next(this.root, lowest, highest, node);
+    }
   }
 
   private insert(
@@ -97,29 +107,37 @@ export class IntervalTree<T> {
   }
 }
 
-function stab<T>(node: Node<T> | undefined, key: Uint8Array, into: T[]): void {
+function stab<T>(node: Node<T> | undefined, key: Uint8Array, into: T[], most: number): void {
   while (node !== undefined) {
     if (node.maxEnd !== undefined && compareKeys(node.maxEnd, key) <= 0) return;
-    if (node.left !== undefined) stab(node.left, key, into);
-    if (compareKeys(node.begin, key) > 0) return;
+    if (node.left !== undefined) stab(node.left, key, into, most);
+    if (into.length >= most || compareKeys(node.begin, key) > 0) return;
     if (node.end === undefined || compareKeys(key, node.end) < 0) into.push(node.value);
     node = node.right;
   }
 }
 
-function overlap<T>(
+/**
+ * The first interval with keys from `lowest` to `highest` that comes after the interval of `after`, which may have been
+ * taken out.
+ */
+function next<T>(
   node: Node<T> | undefined,
   lowest: Uint8Array,
   highest: Uint8Array | undefined,
-  into: T[],
-): void {
+  after: Node<T> | undefined,
+): Node<T> | undefined {
   while (node !== undefined) {
-    if (node.maxEnd !== undefined && compareKeys(node.maxEnd, lowest) <= 0) return;
-    overlap(node.left, lowest, highest, into);
-    if (highest !== undefined && compareKeys(node.begin, highest) > 0) return;
-    if (node.end === undefined || compareKeys(lowest, node.end) < 0) into.push(node.value);
+    if (node.maxEnd !== undefined && compareKeys(node.maxEnd, lowest) <= 0) return undefined;
+    if (after === undefined || compareInterval(after.begin, after.end, node) < 0) {
+      const found = next(node.left, lowest, highest, after);
+      if (found !== undefined) return found;
+      if (highest !== undefined && compareKeys(node.begin, highest) > 0) return undefined;
+      if (node.end === undefined || compareKeys(lowest, node.end) < 0) return node;
+    }
     node = node.right;
   }
+  return undefined;
 }
 
 function compareInterval<T>(begin: Uint8Array, end: Uint8Array | undefined, node: Node<T>): number {

@@ -6,6 +6,7 @@ import type { WatchHub } from "./hub.ts";
 import { compareKeys, isOpenEnd } from "./key-range.ts";
 import { type EventsBody, type Fragment, fragmentResponse, NO_WATCH_ID } from "./responses.ts";
 import type { WatchSink } from "./sink.ts";
+import { LOOK } from "./turn.ts";
 import { COMPACTED, SYNCED, UNSYNCED, Watcher } from "./watcher.ts";
 
 /** What a create request asks for, as far as permission goes. Borrowed bytes. */
@@ -25,6 +26,8 @@ const DUPLICATE_ID_REASON = "mvcc: duplicate watch ID provided on the WatchStrea
 
 /** Responses to requests that may wait for a full sink before no more requests are taken. */
 const MAX_WAITING_CONTROLS = 16;
+/** Requests that came while others waited and are handled in a row. */
+const REQUESTS_IN_A_ROW = 256;
 const NO_PUT = 0;
 const NO_DELETE = 1;
 const ZERO_KEY = new Uint8Array(1);
@@ -45,14 +48,19 @@ export class WatchStream {
   private readonly controls = new Fifo<Uint8Array>();
   private readonly waitingRequests = new Fifo<Uint8Array>();
   private readingPaused = false;
-  private closed = false;
+  /** The next turn goes on with requests that wait. */
+  private handlingLater = false;
+  /** Read by the catch-up. */
+  closed = false;
   private ticker: Timer | undefined = undefined;
   /** When the last tick was due, or the opening of the stream. */
   private nextTickMs: number;
   /** Events in the message that filled the sink. */
   private pendingEvents = 0;
-  /** The greatest start revision seen since it was last computed. */
-  private greatestStart = 0;
+  /** Watchers whose start revision was still to come when this was last looked at; undefined as long as none was. */
+  private future: Set<Watcher> | undefined = undefined;
+  /** Watchers that are being told of progress: some may be left for later turns. */
+  private progressWalk: Iterator<Watcher> | undefined = undefined;
   private progressAsked = false;
   private tickMissed = false;
 
@@ -100,6 +108,11 @@ export class WatchStream {
     this.closed = true;
     this.full = true;
     this.ticker?.cancel();
+    this.controls.clear();
+    this.waitingRequests.clear();
+    this.behind.clear();
+    this.hub.metrics.pendingEvents -= this.pendingEvents;
+    this.pendingEvents = 0;
     this.hub.release(this);
   }
 
@@ -110,30 +123,26 @@ export class WatchStream {
     this.sink.end(code, message);
   }
 
-  /** For the hub: what `close` leaves behind is dropped here, outside of any delivery. */
-  dropWatchers(): void {
-    for (const watcher of this.watchers.values()) this.hub.unregister(watcher);
-    this.watchers.clear();
-    this.controls.clear();
-    this.waitingRequests.clear();
-    this.behind.clear();
-    this.hub.metrics.pendingEvents -= this.pendingEvents;
-    this.pendingEvents = 0;
+  /** For the hub: takes out watchers that `close` has left behind, at most so many; how many it was. */
+  dropWatchers(most: number): number {
+    let dropped = 0;
+    for (const [id, watcher] of this.watchers) {
+      if (dropped >= most) break;
+      this.watchers.delete(id);
+      this.hub.unregister(watcher);
+      dropped += 1;
+    }
+    return dropped;
   }
 
-  /** For the hub: every watcher that has not been cancelled reads history from where it is. */
-  allBehind(deliveredRevision: number): void {
-    for (const watcher of this.watchers.values()) {
-      if (watcher.state !== SYNCED) continue;
-      watcher.next = Math.max(watcher.next, deliveredRevision + 1);
-      this.fallBehind(watcher);
-    }
-    this.hub.catchUp.schedule(this);
+  get hasWatchers(): boolean {
+    return this.watchers.size > 0;
   }
 
   /** For the hub: the watcher goes on by reading history from its `next`. */
   fallBehind(watcher: Watcher): void {
     watcher.state = UNSYNCED;
+    watcher.range.moveToBehind(watcher);
     this.unsyncedCount += 1;
     this.hub.metrics.slowWatchers += 1;
     this.queueBehind(watcher);
@@ -163,6 +172,7 @@ export class WatchStream {
   /** For the catch-up: the watcher has been handed everything up to the current revision. */
   becomeSynced(watcher: Watcher): void {
     watcher.state = SYNCED;
+    watcher.range.moveToSynced(watcher);
     this.unsyncedCount -= 1;
     this.hub.metrics.slowWatchers -= 1;
   }
@@ -262,7 +272,10 @@ export class WatchStream {
       },
     );
     this.watchers.set(id, watcher);
-    this.greatestStart = Math.max(this.greatestStart, startRevision);
+    if (startRevision > current) {
+      this.future ??= new Set();
+      this.future.add(watcher);
+    }
     hub.register(watcher);
     this.respond(hub.responses.created(current, id));
     if (!fromNow) {
@@ -287,6 +300,7 @@ export class WatchStream {
     const watcher = this.watchers.get(id);
     if (watcher === undefined) return;
     this.watchers.delete(id);
+    this.future?.delete(watcher);
     if (watcher.state !== SYNCED) this.unsyncedCount -= 1;
     this.hub.unregister(watcher);
     this.respond(this.hub.responses.canceled(this.hub.source.currentRevision, id));
@@ -302,15 +316,19 @@ export class WatchStream {
       return;
     }
     const current = hub.source.currentRevision;
-    if (this.greatestStart > current) {
-      // It may belong to a watcher that has been cancelled since.
-      this.greatestStart = 0;
-      for (const { options } of this.watchers.values()) {
-        if (options.startRevision > this.greatestStart) this.greatestStart = options.startRevision;
-      }
-      if (this.greatestStart > current) return;
-    }
+    if (this.isFutureWatched(current)) return;
     this.post(hub.responses.progress(current, NO_WATCH_ID), 0);
+  }
+
+  /** Each watcher is looked at once after its start, however often this is asked. */
+  private isFutureWatched(current: number): boolean {
+    if (this.future === undefined) return false;
+    for (const watcher of this.future) {
+      if (watcher.options.startRevision > current) return true;
+      this.future.delete(watcher);
+    }
+    this.future = undefined;
+    return false;
   }
 
   /** Ticks come at a fixed period from the opening of the stream, whenever the first watcher asked for them. */
@@ -336,15 +354,29 @@ export class WatchStream {
   }
 
   private notifyProgress(): void {
-    const current = this.hub.source.currentRevision;
-    for (const watcher of this.watchers.values()) {
-      if (!watcher.options.progressNotify) continue;
+    const { hub } = this;
+    const current = hub.source.currentRevision;
+    this.progressWalk ??= this.watchers.values();
+    for (;;) {
+      if (hub.turn.isSpent) {
+        this.tickMissed = true;
+        hub.whenDelivered(this);
+        return;
+      }
+      const { value: watcher, done } = this.progressWalk.next();
+      if (done) break;
+      if (!watcher.options.progressNotify) {
+        hub.turn.spend(LOOK);
+        continue;
+      }
+      hub.turn.spend(1);
       const { progressDue } = watcher;
       watcher.progressDue = true;
       if (!progressDue || this.full) continue;
       if (watcher.state !== SYNCED || watcher.options.startRevision > current) continue;
-      this.post(this.hub.responses.progress(current, watcher.id), 0);
+      this.post(hub.responses.progress(current, watcher.id), 0);
     }
+    this.progressWalk = undefined;
   }
 
   /** A response to a request is never dropped: it waits for room, and then no request is taken for long. */
@@ -369,7 +401,9 @@ export class WatchStream {
   }
 
   private handleWaiting(): void {
-    while (!this.closed && this.controls.length < MAX_WAITING_CONTROLS) {
+    this.handlingLater = false;
+    for (let i = 0; i < REQUESTS_IN_A_ROW; i++) {
+      if (this.closed || this.controls.length >= MAX_WAITING_CONTROLS) return;
       const request = this.waitingRequests.shift();
       if (request === undefined) {
         this.readingPaused = false;
@@ -378,12 +412,14 @@ export class WatchStream {
       }
       this.handle(request);
     }
+    this.handlingLater = true;
+    this.hub.clock.soon(() => this.handleWaiting());
   }
 
   private goOn(): void {
     this.full = false;
     this.flushControls();
-    if (this.readingPaused) this.handleWaiting();
+    if (this.readingPaused && !this.handlingLater) this.handleWaiting();
     if (!this.full) this.hub.catchUp.schedule(this);
   }
 

@@ -1,6 +1,7 @@
 import { IntervalTree } from "./interval-tree.ts";
 import { compareKeys, isOpenEnd } from "./key-range.ts";
-import { WatchedRange, type Watcher } from "./watcher.ts";
+import { WatchedRange } from "./watched-range.ts";
+import type { Watcher } from "./watcher.ts";
 
 /**
  * Finds the watchers of a key: a hash table for watchers of single keys, an interval tree for those of ranges.
@@ -36,44 +37,48 @@ export class WatcherIndex {
   }
 
   add(watcher: Watcher): void {
-    const { watchers } = watcher.range;
-    watcher.slot = watchers.length;
-    watchers.push(watcher);
+    watcher.range.add(watcher);
   }
 
   /** Takes the watcher out, and its range with the last one. Idempotent. */
   remove(watcher: Watcher): void {
     if (watcher.slot < 0) return;
     const { range } = watcher;
-    const last = range.watchers.pop()!;
-    if (last !== watcher) {
-      range.watchers[watcher.slot] = last;
-      last.slot = watcher.slot;
-    }
-    watcher.slot = -1;
+    range.remove(watcher);
     if (range.watchers.length > 0) return;
     if (range.rangeEnd.length === 0) this.single.delete(nameOf(range.key));
     else this.ranges.delete(range.key, exclusiveEnd(range.rangeEnd));
   }
 
-  /** Appends the ranges that hold `key` and have watchers to `into`. */
-  collect(key: Uint8Array, into: WatchedRange[]): void {
+  /** Whether a range with watchers holds `key`. */
+  isWatched(key: Uint8Array): boolean {
+    return this.single.has(nameOf(key)) || this.ranges.isStabbed(key);
+  }
+
+  /** Appends the ranges that hold `key` and have watchers to `into`, but no more when it has `most`. */
+  collect(key: Uint8Array, into: WatchedRange[], most: number): void {
     if (this.single.size > 0) {
       const range = this.single.get(nameOf(key));
       if (range !== undefined) into.push(range);
     }
-    if (this.ranges.size > 0) this.ranges.stab(key, into);
+    if (this.ranges.size > 0) this.ranges.stab(key, into, most);
   }
 
-  /** The ranges that hold a key from `lowest` to `highest`, or to the end of the key space, and have watchers. */
-  overlapping(lowest: Uint8Array, highest: Uint8Array | undefined): WatchedRange[] {
-    const ranges = this.ranges.overlapping(lowest, highest);
+  /**
+   * The ranges that hold a key from `lowest` to `highest`, or to the end of the key space, and have watchers; undefined
+   * for one that does not. Between two steps ranges may come and go: those that stay are all found.
+   */
+  *overlapping(lowest: Uint8Array, highest: Uint8Array | undefined): Generator<WatchedRange | undefined> {
     for (const range of this.single.values()) {
-      if (compareKeys(range.key, lowest) < 0) continue;
-      if (highest === undefined || compareKeys(range.key, highest) <= 0) ranges.push(range);
+      const isInside = compareKeys(range.key, lowest) >= 0 && !isBeyond(range.key, highest);
+      yield isInside ? range : undefined;
     }
-    return ranges;
+    yield* this.ranges.overlapping(lowest, highest);
   }
+}
+
+function isBeyond(key: Uint8Array, highest: Uint8Array | undefined): boolean {
+  return highest !== undefined && compareKeys(key, highest) > 0;
 }
 
 const NO_BYTES = new Uint8Array(0);

@@ -87,11 +87,15 @@ export class Trial {
   private readonly follower: Follower;
   private lagging = false;
 
-  /** Without `follower`, one in memory. Every `heldUp`th message is held up by a failpoint; 0 for none. */
-  constructor(sliceCostMs: number, heldUp: number, follower?: Follower) {
+  /**
+   * Without `follower`, one in memory. Every `heldUp`th message is held up by a failpoint; 0 for none. `messagesPerTurn`: of
+   * the hub; undefined for as many as are usual.
+   */
+  constructor(sliceCostMs: number, heldUp: number, messagesPerTurn?: number, follower?: Follower) {
     let turn = 0;
     this.harness = new Harness({
       ...(follower === undefined ? {} : { source: follower }),
+      ...(messagesPerTurn === undefined ? {} : { messagesPerTurn }),
       progressIntervalMs: 500,
       fragmentBytes: 120,
       beforeSend: () => (heldUp > 0 && ++turn % heldUp === 0 ? 7 : 0),
@@ -172,12 +176,12 @@ export class Trial {
     const { currentRevision } = this.follower;
     for (const { model } of this.clients) model.finish(currentRevision);
     for (const { client } of this.clients) client.stream.close();
+    this.harness.clock.settle();
     const { metrics } = this.harness.hub;
     const { streams, watchers, slowWatchers, pendingEvents } = metrics;
     if (streams + watchers + slowWatchers + pendingEvents !== 0) {
       throw new Error(`gauges are not back at zero: ${JSON.stringify(metrics)}`);
     }
-    this.harness.clock.settle();
     if (this.harness.store.openScans !== 0) throw new Error("a scan was left open");
   }
 
