@@ -44,3 +44,20 @@ test("a stream that has ended is left alone", () => {
   clock.advance(1);
   assert.equal(lost, 1);
 });
+
+test("many streams are ended over several turns, but for those that end by themselves meanwhile", () => {
+  const clock = new ManualClock();
+  const monitor = new LeaderMonitor(clock, 1000, () => false);
+  let lost = 0;
+  const removals = Array.from({ length: 1300 }, () => monitor.add(() => (lost += 1)));
+  const counts: number[] = [];
+  const { soon } = clock;
+  clock.soon = (callback) => {
+    counts.push(lost);
+    removals.at(-1)!();
+    soon.call(clock, callback);
+  };
+  clock.advance(3000);
+  assert.deepEqual(counts, [512, 1024]);
+  assert.equal(lost, 1299);
+});

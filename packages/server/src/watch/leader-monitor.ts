@@ -2,6 +2,8 @@ import type { Clock, Timer } from "../seams/clock.ts";
 
 /** Looks in a row without a leader after which calls that need one end. */
 const LOOKS_WITHOUT_LEADER = 3;
+/** Streams that are ended in one turn of the loop. */
+const ENDS_PER_TURN = 512;
 
 /**
  * Ends the streams of clients that asked to be cut off from a member without a leader (metadata `hasleader`): it looks
@@ -11,7 +13,7 @@ export class LeaderMonitor {
   private readonly clock: Clock;
   private readonly electionTimeoutMs: number;
   private readonly hasLeader: () => boolean;
-  private readonly lost = new Set<() => void>();
+  private lost = new Set<() => void>();
   private timer: Timer | undefined = undefined;
   private looksWithoutLeader = 0;
 
@@ -27,10 +29,11 @@ export class LeaderMonitor {
    */
   add(onLost: () => void): () => void {
     const entry = () => onLost();
-    this.lost.add(entry);
+    const entered = this.lost;
+    entered.add(entry);
     this.arm();
     return () => {
-      this.lost.delete(entry);
+      entered.delete(entry);
       if (this.lost.size === 0) this.stop();
     };
   }
@@ -50,11 +53,25 @@ export class LeaderMonitor {
     this.timer = undefined;
     this.looksWithoutLeader = this.hasLeader() ? 0 : this.looksWithoutLeader + 1;
     if (this.looksWithoutLeader >= LOOKS_WITHOUT_LEADER) {
-      const entries = [...this.lost];
-      this.lost.clear();
+      const ending = this.lost;
+      this.lost = new Set();
       this.looksWithoutLeader = 0;
-      for (const onLost of entries) onLost();
+      this.endSome(ending);
     }
     if (this.lost.size > 0) this.arm();
+  }
+
+  /** One that ends by itself before its turn comes is no longer among them. */
+  private endSome(ending: Set<() => void>): void {
+    let ended = 0;
+    for (const onLost of ending) {
+      if (ended === ENDS_PER_TURN) {
+        this.clock.soon(() => this.endSome(ending));
+        return;
+      }
+      ending.delete(onLost);
+      ended += 1;
+      onLost();
+    }
   }
 }
