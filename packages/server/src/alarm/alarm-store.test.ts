@@ -26,3 +26,23 @@ test("alarms are idempotent, exact, and survive a restart under etcd's key", () 
   assert.equal(again.noSpace, false);
   assert.deepEqual(backend.entries("alarm"), []);
 });
+
+test("of many alarms, also of members that are none, each is found, listed in its place and switched off", () => {
+  const alarms = new AlarmStore(new MemoryBackend({ clock: realClock }));
+  const types = [AlarmType.NOSPACE, AlarmType.CORRUPT];
+  const want = Array.from({ length: 1_000 }, (_, i) => ({ memberId: BigInt(i >> 1), type: types[i % 2]! }));
+  for (const { memberId, type } of want) alarms.activate(memberId, type);
+  const before = alarms.list(AlarmType.NONE);
+  assert.deepEqual(before, want);
+  for (const { memberId, type } of want) {
+    if (type === AlarmType.NOSPACE) assert.equal(alarms.deactivate(memberId, type).length, 1);
+  }
+  assert.deepEqual(before, want, "a list that was handed out stays as it was");
+  assert.deepEqual([alarms.noSpace, alarms.corrupt], [false, true]);
+  assert.deepEqual(
+    alarms.list(AlarmType.NONE),
+    want.filter(({ type }) => type === AlarmType.CORRUPT),
+  );
+  for (const { memberId } of alarms.list(AlarmType.CORRUPT)) alarms.deactivate(memberId, AlarmType.CORRUPT);
+  assert.deepEqual([alarms.corrupt, alarms.list(AlarmType.NONE).length], [false, 0]);
+});

@@ -13,7 +13,9 @@ export interface Alarm {
 /** The active alarms: state that entries change, kept in table `alarm` (key: encoded AlarmMember, value: empty). */
 export class AlarmStore {
   readonly #backend: Backend;
-  #alarms: Alarm[] = [];
+  /** In the order in which they were activated. A client may raise them for any number of members, also of none. */
+  readonly #alarms = new Map<string, Alarm>();
+  readonly #countOf = new Map<number, number>();
   /** Any member's NOSPACE alarm is active: writes that need space are refused at apply. */
   noSpace = false;
   /** Any member's CORRUPT alarm is active: every applied operation is refused. */
@@ -24,21 +26,24 @@ export class AlarmStore {
   }
 
   restore(): void {
-    this.#alarms = this.#backend.entries("alarm").map(([key]) => decodeAlarm(key));
+    this.#alarms.clear();
+    this.#countOf.clear();
+    for (const [key] of this.#backend.entries("alarm")) this.#add(decodeAlarm(key));
     this.#refresh();
   }
 
   /** Alarms of `type`, or all of them for NONE. */
   list(type: number): readonly Alarm[] {
-    return type === AlarmType.NONE ? this.#alarms : this.#alarms.filter((alarm) => alarm.type === type);
+    const alarms = [...this.#alarms.values()];
+    return type === AlarmType.NONE ? alarms : alarms.filter((alarm) => alarm.type === type);
   }
 
   /** Idempotent. Returns the alarm, or nothing for type NONE. */
   activate(memberId: bigint, type: number): readonly Alarm[] {
     if (type === AlarmType.NONE) return [];
     const alarm = { memberId, type };
-    if (this.#find(memberId, type) === undefined) {
-      this.#alarms = [...this.#alarms, alarm];
+    if (!this.#alarms.has(nameOf(alarm))) {
+      this.#add(alarm);
       this.#backend.put("alarm", encodeAlarm(alarm), new Uint8Array(0));
       this.#refresh();
     }
@@ -47,22 +52,32 @@ export class AlarmStore {
 
   /** Returns the alarm that was switched off, or nothing when there was none. */
   deactivate(memberId: bigint, type: number): readonly Alarm[] {
-    const alarm = this.#find(memberId, type);
+    const alarm = this.#alarms.get(nameOf({ memberId, type }));
     if (alarm === undefined) return [];
-    this.#alarms = this.#alarms.filter((other) => other !== alarm);
+    this.#alarms.delete(nameOf(alarm));
+    this.#count(type, -1);
     this.#backend.delete("alarm", encodeAlarm(alarm));
     this.#refresh();
     return [alarm];
   }
 
-  #find(memberId: bigint, type: number): Alarm | undefined {
-    return this.#alarms.find((alarm) => alarm.memberId === memberId && alarm.type === type);
+  #add(alarm: Alarm): void {
+    this.#alarms.set(nameOf(alarm), alarm);
+    this.#count(alarm.type, 1);
+  }
+
+  #count(type: number, change: number): void {
+    this.#countOf.set(type, (this.#countOf.get(type) ?? 0) + change);
   }
 
   #refresh(): void {
-    this.noSpace = this.#alarms.some((alarm) => alarm.type === AlarmType.NOSPACE);
-    this.corrupt = this.#alarms.some((alarm) => alarm.type === AlarmType.CORRUPT);
+    this.noSpace = (this.#countOf.get(AlarmType.NOSPACE) ?? 0) > 0;
+    this.corrupt = (this.#countOf.get(AlarmType.CORRUPT) ?? 0) > 0;
   }
+}
+
+function nameOf({ memberId, type }: Alarm): string {
+  return `${type} ${memberId}`;
 }
 
 function encodeAlarm(alarm: Alarm): Uint8Array {
