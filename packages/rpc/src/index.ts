@@ -1,11 +1,18 @@
 export type { CallOptions, CallReceiver, ClientCall, ClientStream } from "./client/client-call.ts";
 export { type ClientKeepaliveOptions, GrpcClient, type GrpcClientOptions } from "./client/grpc-client.ts";
+export type { CancelReason, Peer, ServerCall } from "./grpc/call.ts";
 export type { RpcClock } from "./grpc/deadlines.ts";
 export { GrowingBytes } from "./grpc/growing-bytes.ts";
 export type { HttpExchange, HttpHeaders } from "./grpc/http-exchange.ts";
 export type { ServerKeepaliveOptions } from "./grpc/keepalive.ts";
 export type { MetadataInput } from "./grpc/metadata.ts";
-export type { CancelReason, Peer, ServerCall } from "./grpc/server-call.ts";
+export {
+  type CallObserver,
+  MethodStats,
+  type Route,
+  type StreamHandler,
+  type UnaryHandler,
+} from "./grpc/method.ts";
 export { Code, codeName, GrpcError, type GrpcStatus } from "./grpc/status.ts";
 export type { HeaderField } from "./hpack/field.ts";
 export type { ConnectionLimits } from "./http2/limits.ts";
@@ -16,12 +23,4 @@ export { flushAll } from "./net/flush-queue.ts";
 export { Listener, type ListenOptions, serve } from "./net/listener.ts";
 export { remoteAddress } from "./net/remote-address.ts";
 export type { OpenTransport, Transport, TransportCallbacks } from "./net/transport.ts";
-export {
-  type CallObserver,
-  GrpcServer,
-  type GrpcServerOptions,
-  MethodStats,
-  type Route,
-  type StreamHandler,
-  type UnaryHandler,
-} from "./server/grpc-server.ts";
+export { GrpcServer, type GrpcServerOptions } from "./server/grpc-server.ts";

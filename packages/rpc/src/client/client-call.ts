@@ -1,5 +1,5 @@
 import { isGrpcContentType } from "../grpc/call-head.ts";
-import type { Deadline, Expiring } from "../grpc/deadlines.ts";
+import type { Deadline, DeadlineWheel, Expiring } from "../grpc/deadlines.ts";
 import { GrpcStream, type MessageEncoding, writeMessage } from "../grpc/grpc-stream.ts";
 import { PREFIX_LENGTH } from "../grpc/message-reader.ts";
 import { encodeMetadata, type MetadataInput, toMetadata } from "../grpc/metadata.ts";
@@ -11,6 +11,7 @@ import {
   FIELD_GRPC_MESSAGE,
   FIELD_GRPC_STATUS,
 } from "../hpack/field.ts";
+import type { Http2Connection } from "../http2/connection.ts";
 import type { HeaderBlock } from "../http2/header-block.ts";
 import {
   CANCEL,
@@ -26,7 +27,6 @@ import {
   REFUSED_STREAM,
 } from "../http2/protocol.ts";
 import { type AbortOrigin, GONE, HEADERS_RECEIVED, LOCAL_CLOSED, READY } from "../http2/stream.ts";
-import type { GrpcClient } from "./grpc-client.ts";
 
 /** Options of one call. */
 export interface CallOptions {
@@ -72,9 +72,20 @@ interface ResponseHead {
 
 const OK_WITHOUT_METADATA: GrpcStatus = Object.freeze({ code: Code.OK, details: "", metadata: NO_METADATA });
 
+/** What calls need of the client that makes them. */
+export interface CallMaker {
+  readonly connection: Http2Connection;
+  readonly deadlines: DeadlineWheel;
+  readonly maxReceiveMessageBytes: number;
+  /** The block of the header of a call, to be sent now. */
+  encodeRequest(call: ClientCall): Uint8Array;
+  /** Of calls that are under way when the connection is lost. */
+  disconnectStatus(): GrpcStatus;
+}
+
 /** {@link ClientStream} on its HTTP/2 stream; unary calls are the same with a receiver of their own. */
 export class ClientCall extends GrpcStream implements ClientStream, Expiring {
-  readonly client: GrpcClient;
+  readonly client: CallMaker;
   readonly path: string;
   readonly receiver: CallReceiver;
   readonly options: CallOptions | undefined;
@@ -92,7 +103,7 @@ export class ClientCall extends GrpcStream implements ClientStream, Expiring {
 
   /** Without a `receiver` the call's own callbacks are used. */
   constructor(
-    client: GrpcClient,
+    client: CallMaker,
     path: string,
     receiver: CallReceiver | undefined,
     options: CallOptions | undefined,

@@ -13,7 +13,13 @@ import type { Http2Stream } from "../http2/stream.ts";
 import { scheduleFlush } from "../net/flush-queue.ts";
 import { SocketTransport } from "../net/socket-transport.ts";
 import type { OpenTransport, Transport } from "../net/transport.ts";
-import { type CallOptions, type CallReceiver, ClientCall, type ClientStream } from "./client-call.ts";
+import {
+  type CallMaker,
+  type CallOptions,
+  type CallReceiver,
+  ClientCall,
+  type ClientStream,
+} from "./client-call.ts";
 
 /** Keepalive of a client, in milliseconds. */
 export interface ClientKeepaliveOptions {
@@ -48,7 +54,7 @@ export interface GrpcClientOptions {
 const KEEPALIVE_PING = new TextEncoder().encode("keepaliv");
 
 /** One connection of a gRPC client. It does not reconnect: when it is closed, make another one. */
-export class GrpcClient implements ConnectionHandler {
+export class GrpcClient implements ConnectionHandler, CallMaker {
   readonly connection: Http2Connection;
   readonly deadlines: DeadlineWheel;
   readonly maxReceiveMessageBytes: number;

@@ -5,8 +5,8 @@ import type { HeaderBlock } from "../http2/header-block.ts";
 import { INTERNAL_ERROR } from "../http2/protocol.ts";
 import { HIGH_WATER_BYTES } from "../http2/send-scheduler.ts";
 import { DRAIN_OWED, HEADERS_SENT, Http2Stream } from "../http2/stream.ts";
-import type { ServerConnection } from "../server/server-connection.ts";
-import type { Peer } from "./server-call.ts";
+import type { Peer } from "./call.ts";
+import type { CallOwner } from "./call-owner.ts";
 
 /** Response headers; a name may have several values. Names are lower-cased. */
 export type HttpHeaders = Readonly<Record<string, string | number | readonly string[]>>;
@@ -51,9 +51,9 @@ export interface HttpExchange {
 /** The stream under an {@link HttpExchange}. */
 export class HttpExchangeStream extends Http2Stream {
   readonly exchange: Exchange;
-  readonly owner: ServerConnection;
+  readonly owner: CallOwner;
 
-  constructor(owner: ServerConnection, id: number, block: HeaderBlock) {
+  constructor(owner: CallOwner, id: number, block: HeaderBlock) {
     super(owner.connection, id);
     this.owner = owner;
     this.exchange = new Exchange(this, block);

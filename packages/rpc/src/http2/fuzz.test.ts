@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import process from "node:process";
 import { test } from "node:test";
 import { GrpcClient } from "../client/grpc-client.ts";
-import type { ServerCall } from "../grpc/server-call.ts";
+import type { ServerCall } from "../grpc/call.ts";
 import { GrpcServer } from "../server/grpc-server.ts";
 import { ManualClock } from "../testing/manual-clock.ts";
 import { RawClient } from "../testing/raw-client.ts";

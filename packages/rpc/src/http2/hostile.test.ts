@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { ServerCall } from "../grpc/server-call.ts";
+import type { ServerCall } from "../grpc/call.ts";
 import { DO_NOT_INDEX, HpackEncoder, INDEX_FIELD } from "../hpack/encoder.ts";
 import { GrpcServer, type GrpcServerOptions } from "../server/grpc-server.ts";
 import { ManualClock } from "../testing/manual-clock.ts";

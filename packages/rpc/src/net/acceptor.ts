@@ -3,7 +3,6 @@ import type { Server as HttpServer } from "node:http";
 import type net from "node:net";
 import tls from "node:tls";
 import { CLIENT_PREFACE } from "../http2/protocol.ts";
-import type { GrpcServer } from "../server/grpc-server.ts";
 
 const TLS_HANDSHAKE_RECORD = 0x16;
 const TLS_HANDSHAKE_TIMEOUT_MS = 10_000;
@@ -18,7 +17,7 @@ export interface AcceptOptions {
   readonly tls?: tls.TlsOptions | SecureConnections;
   /** Serve plaintext. Default: when there is no `tls`. With both, one port speaks both. */
   readonly plaintext?: boolean;
-  readonly grpc?: GrpcServer;
+  readonly grpc?: { accept(socket: net.Socket): void };
   /** Gets the connections that speak HTTP/1.x. Without it they are closed. */
   readonly http?: HttpServer;
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { CancelReason, ServerCall } from "../grpc/call.ts";
 import type { HttpExchange } from "../grpc/http-exchange.ts";
-import type { CancelReason, ServerCall } from "../grpc/server-call.ts";
 import { Code, GrpcError } from "../grpc/status.ts";
 import { FRAME_RST_STREAM, INTERNAL_ERROR } from "../http2/protocol.ts";
 import { ManualClock } from "../testing/manual-clock.ts";

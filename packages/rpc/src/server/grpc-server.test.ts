@@ -3,7 +3,7 @@ import { test } from "node:test";
 import type { TLSSocket } from "node:tls";
 import { gzipSync } from "node:zlib";
 import { GrpcClient } from "../client/grpc-client.ts";
-import type { ServerCall } from "../grpc/server-call.ts";
+import type { ServerCall } from "../grpc/call.ts";
 import { Code, GrpcError, type GrpcStatus } from "../grpc/status.ts";
 import { ENHANCE_YOUR_CALM, FLAG_END_STREAM, FRAME_RST_STREAM, NO_ERROR } from "../http2/protocol.ts";
 import { ManualClock } from "../testing/manual-clock.ts";

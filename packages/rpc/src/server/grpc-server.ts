@@ -1,16 +1,23 @@
 import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
+import type { Peer } from "../grpc/call.ts";
 import { DeadlineWheel, type RpcClock, SYSTEM_CLOCK } from "../grpc/deadlines.ts";
 import type { HttpExchange } from "../grpc/http-exchange.ts";
 import { DEFAULT_SERVER_KEEPALIVE, type ServerKeepaliveOptions } from "../grpc/keepalive.ts";
-import type { Peer, ServerCall } from "../grpc/server-call.ts";
+import {
+  type CallObserver,
+  MethodStats,
+  type Route,
+  type StreamHandler,
+  type UnaryHandler,
+} from "../grpc/method.ts";
 import { SharedBlocks } from "../http2/header-reader.ts";
 import { type ConnectionLimits, DEFAULT_LIMITS } from "../http2/limits.ts";
 import { flushAll } from "../net/flush-queue.ts";
 import { remoteAddress } from "../net/remote-address.ts";
 import { SocketTransport } from "../net/socket-transport.ts";
 import type { OpenTransport } from "../net/transport.ts";
-import { ServerConnection } from "./server-connection.ts";
+import { type ConnectedServer, ServerConnection } from "./server-connection.ts";
 
 /**
  * The window of a client's stream, gRPC's usual one: as much may lie in memory for each of its open calls. What is larger
@@ -24,41 +31,6 @@ const CONNECTION_WINDOW_BYTES = 4_194_304;
  * out.
  */
 const MESSAGES_PER_ROOM = 64;
-
-/** Handles a unary call. `message` is borrowed: it is valid only until the handler returns. */
-export type UnaryHandler = (message: Uint8Array, call: ServerCall) => void;
-/** Handles a call of any streaming kind: sets the call's callbacks. */
-export type StreamHandler = (call: ServerCall) => void;
-
-/** What has happened to a method so far; read it when metrics are asked for. */
-export class MethodStats {
-  /** Calls begun. */
-  started = 0;
-  /** Messages received and sent, counted as they pass. */
-  receivedMessages = 0;
-  sentMessages = 0;
-  /** Serialized octets of these messages. */
-  receivedBytes = 0;
-  sentBytes = 0;
-  /** Calls ended, by gRPC status code. */
-  readonly handled: number[] = new Array(17).fill(0);
-}
-
-/** A registered method: exactly one of the handlers is present. */
-export interface Route {
-  readonly path: string;
-  readonly stats: MethodStats;
-  readonly kind: "unary" | "stream";
-  readonly unary: UnaryHandler | undefined;
-  readonly stream: StreamHandler | undefined;
-}
-
-/** Sees every call begin and end, also those that no handler sees; for metrics. Must not throw. */
-export interface CallObserver {
-  onCallStart(call: ServerCall, kind: "unary" | "stream" | "unknown"): void;
-  /** `code` is the gRPC status. The call's message counts are final. */
-  onCallEnd(call: ServerCall, code: number): void;
-}
 
 export interface GrpcServerOptions {
   /** The largest message taken, decompressed. Default 4 MiB. */
@@ -76,7 +48,7 @@ export interface GrpcServerOptions {
 }
 
 /** A gRPC server: methods, and the connections that call them. Listening is the business of `serve`. */
-export class GrpcServer {
+export class GrpcServer implements ConnectedServer {
   readonly maxReceiveMessageBytes: number;
   readonly limits: ConnectionLimits;
   readonly keepalive: Required<ServerKeepaliveOptions>;

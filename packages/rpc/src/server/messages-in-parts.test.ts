@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { GrpcClient } from "../client/grpc-client.ts";
-import type { ServerCall } from "../grpc/server-call.ts";
+import type { ServerCall } from "../grpc/call.ts";
 import { Code } from "../grpc/status.ts";
 import { ManualClock } from "../testing/manual-clock.ts";
 import { MemoryLink } from "../testing/memory-link.ts";

@@ -1,24 +1,39 @@
+import type { Peer } from "../grpc/call.ts";
 import { type CallHead, readCallHead } from "../grpc/call-head.ts";
+import type { CalledServer, CallOwner } from "../grpc/call-owner.ts";
 import { type HttpExchange, HttpExchangeStream } from "../grpc/http-exchange.ts";
-import { NO_KEEPALIVE, PingEnforcement, Pinger } from "../grpc/keepalive.ts";
-import { type Peer, ServerCallStream } from "../grpc/server-call.ts";
+import { NO_KEEPALIVE, PingEnforcement, Pinger, type ServerKeepaliveOptions } from "../grpc/keepalive.ts";
+import type { Route } from "../grpc/method.ts";
+import { ServerCallStream } from "../grpc/server-call.ts";
 import { INDEX_FIELD } from "../hpack/encoder.ts";
 import { type ConnectionHandler, Http2Connection } from "../http2/connection.ts";
 import type { HeaderBlock } from "../http2/header-block.ts";
+import type { SharedBlocks } from "../http2/header-reader.ts";
+import type { ConnectionLimits } from "../http2/limits.ts";
 import { ENHANCE_YOUR_CALM } from "../http2/protocol.ts";
 import type { Http2Stream } from "../http2/stream.ts";
 import { scheduleFlush } from "../net/flush-queue.ts";
 import type { OpenTransport, Transport } from "../net/transport.ts";
-import type { GrpcServer, Route } from "./grpc-server.ts";
 
 const NOTHING: Uint8Array = new Uint8Array(0);
 const KEEPALIVE_PING = new TextEncoder().encode("keepaliv");
 /** How long a client may take from the connection to its first SETTINGS; gRPC's default for Go. */
 const HANDSHAKE_TIMEOUT_MS = 120_000;
 
+/** What connections need of the server that they came to. */
+export interface ConnectedServer extends CalledServer {
+  readonly limits: ConnectionLimits;
+  readonly keepalive: Required<ServerKeepaliveOptions>;
+  readonly sharedBlocks: SharedBlocks;
+  readonly routes: ReadonlyMap<string, Route>;
+  readonly services: ReadonlySet<string>;
+  readonly onHttpRequest: ((exchange: HttpExchange) => void) | undefined;
+  onConnectionClosed(connection: ServerConnection): void;
+}
+
 /** One client of a server: the HTTP/2 connection, its socket, and what its calls share. */
-export class ServerConnection implements ConnectionHandler {
-  readonly server: GrpcServer;
+export class ServerConnection implements ConnectionHandler, CallOwner {
+  readonly server: ConnectedServer;
   readonly connection: Http2Connection;
   readonly transport: Transport;
   readonly peer: Peer;
@@ -31,7 +46,7 @@ export class ServerConnection implements ConnectionHandler {
   #cancelTimer: (() => void) | undefined = undefined;
   #ready = false;
 
-  constructor(server: GrpcServer, openTransport: OpenTransport, peer: Peer) {
+  constructor(server: ConnectedServer, openTransport: OpenTransport, peer: Peer) {
     this.server = server;
     this.peer = peer;
     const { clock } = server;

@@ -5,8 +5,7 @@ import type { Backend } from "../seams/backend.ts";
 import type { Clock } from "../seams/clock.ts";
 import type { Disk } from "../seams/disk.ts";
 import { lagFault, receivedDatabasePath } from "../snapshot/received-database.ts";
-import { storagePaths } from "./storage.ts";
-import type { Databases } from "./surroundings.ts";
+import { type Databases, storagePaths } from "./storage.ts";
 
 export interface DatabaseFilesOptions {
   readonly config: ServerConfig;

@@ -10,8 +10,13 @@ import { Consensus } from "../consensus/consensus.ts";
 import { LogWriter } from "../consensus/log-writer.ts";
 import { createLessor, type LeaseWiring } from "../duties/leases.ts";
 import type { Lessor } from "../lease/lessor.ts";
+import type { Logger } from "../log/logger.ts";
 import { MvccStore } from "../mvcc/store.ts";
-import type { Transport } from "../seams/transport.ts";
+import type { PeerRequests } from "../peer/peer-requests.ts";
+import type { Clock } from "../seams/clock.ts";
+import type { Disk } from "../seams/disk.ts";
+import type { Random } from "../seams/random.ts";
+import type { Transport, TransportEvents } from "../seams/transport.ts";
 import { LogCompaction } from "../snapshot/log-compaction.ts";
 import { removeOrphans, saveReceivedDatabase } from "../snapshot/received-database.ts";
 import { purgeSnapFiles, saveSnapFile } from "../snapshot/snap-directory.ts";
@@ -21,8 +26,7 @@ import { encodeV2Store } from "../snapshot/v2-store.ts";
 import { WatchHub } from "../watch/hub.ts";
 import { createRaftNode } from "./raft-node.ts";
 import { StateMachine } from "./state-machine.ts";
-import { confStateOf, type MemberStorage, storagePaths } from "./storage.ts";
-import type { Surroundings } from "./surroundings.ts";
+import { confStateOf, type Databases, type MemberStorage, storagePaths } from "./storage.ts";
 
 const GRPC_OVERHEAD_BYTES = 512 * 1024;
 /**
@@ -32,10 +36,23 @@ const GRPC_OVERHEAD_BYTES = 512 * 1024;
 const REMOVED_PEER_MS = 1_000;
 const BASE_REQUEST_TIMEOUT_MS = 5_000;
 
+/** What the parts reach outside the member. */
+export interface PartsSurroundings {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly disk: Disk;
+  readonly log: Logger;
+  readonly databases: Databases;
+  /** Single questions to other members. */
+  readonly peerRequests: PeerRequests;
+  /** The links to other members; they are named later, one by one. */
+  createTransport(storage: MemberStorage, events: TransportEvents): Transport;
+}
+
 export interface PartsOptions {
   readonly config: ServerConfig;
   readonly storage: MemberStorage;
-  readonly surroundings: Surroundings;
+  readonly surroundings: PartsSurroundings;
   readonly fail: (error: Error) => void;
   /** This member does not belong to the cluster any more, for good. */
   readonly removed: () => void;

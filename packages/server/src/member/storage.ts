@@ -7,7 +7,11 @@ import type { ServerConfig } from "../config/server-config.ts";
 import type { Logger } from "../log/logger.ts";
 import type { Backend } from "../seams/backend.ts";
 import { baseName, type Disk, type DiskLock, directoryOf } from "../seams/disk.ts";
-import { receivedDatabasePath, removeOrphans } from "../snapshot/received-database.ts";
+import {
+  type FindDatabaseFault,
+  receivedDatabasePath,
+  removeOrphans,
+} from "../snapshot/received-database.ts";
 import { forgetSnapshot } from "../wal/forget-snapshot.ts";
 import type { SegmentLocks } from "../wal/segment-locks.ts";
 import { findStart, type LogStart } from "../wal/snapshot-records.ts";
@@ -17,7 +21,6 @@ import { WalLock } from "../wal/wal-lock.ts";
 import { defragmentAtStart } from "./defragment-at-start.ts";
 import { forceNewCluster } from "./force-new-cluster.ts";
 import type { InitialIdentity } from "./joining.ts";
-import type { Databases } from "./surroundings.ts";
 
 /** Everything durable of a member, open, and the raft log rebuilt from it. */
 export interface MemberStorage {
@@ -48,6 +51,17 @@ export interface StoragePaths {
 export function storagePaths(config: ServerConfig): StoragePaths {
   const snap = `${config.dataDir}/member/snap`;
   return { snap, wal: config.walDir, database: `${snap}/db` };
+}
+
+/** Where the databases of a member are. */
+export interface Databases {
+  /** The member's own, made if there is none. */
+  open(path: string): Promise<Backend>;
+  /** Makes what was received with the snapshot at `index`, in the member's own format, the file at `path`. */
+  importReceived(index: number, path: string): Promise<void>;
+  /** Opens what was received with the snapshot at `index`, beside the member's own. */
+  openReceived(index: number): Promise<Backend>;
+  readonly findReceivedFault: FindDatabaseFault;
 }
 
 export interface StorageOptions {

@@ -1,7 +1,6 @@
 import type { RangeRequest } from "@quorate/wire/hot";
 import { assert } from "../assert.ts";
 import { RequestError } from "../errors.ts";
-import type { RecordSink } from "../seams/backend.ts";
 import { costOf, inOneGo, type Steps } from "../slices.ts";
 import { NO_BYTES, successorOf } from "./bytes.ts";
 import type { FoundRevision, KeyIndex, KeyWalk } from "./index/key-index.ts";
@@ -18,6 +17,7 @@ import {
   SortTarget,
   Tally,
 } from "./range-hits.ts";
+import type { RangeSink } from "./range-sink.ts";
 import { RecordList } from "./record-list.ts";
 import { sortSteps } from "./sort-hits.ts";
 import { isLatest, type StoreState } from "./store-state.ts";
@@ -37,14 +37,6 @@ export interface RangeResult extends RangeOutcome {
    * Encoded `mvccpb.KeyValue`s, ready for a response. Borrowed: valid until the next call on the store or its backend.
    */
   kvs: readonly Uint8Array[];
-}
-
-/** Takes the records of a range, encoded `mvccpb.KeyValue`s, in their order. */
-export interface RangeSink extends RecordSink {
-  /** Bytes of the records so far. */
-  readonly size: number;
-  /** Forgets all records: the range begins anew. */
-  clear(): void;
 }
 
 /** Whoever asked for a range; when its call has ended nobody wants the answer. */

@@ -1,4 +1,4 @@
-import type { RangeSink } from "./range.ts";
+import type { RangeSink } from "./range-sink.ts";
 
 const FIRST_BLOCK_BYTES = 4096;
 const LARGEST_BLOCK_BYTES = 256 * 1024;

@@ -16,15 +16,9 @@ import { FifoLock } from "./fifo-lock.ts";
 import { hashAll, hashKv } from "./hash-kv.ts";
 import { type HistoryScan, openHistory } from "./history.ts";
 import { type FoundRevision, KeyIndex } from "./index/key-index.ts";
-import {
-  type RangeCaller,
-  type RangeOutcome,
-  type RangeResult,
-  type RangeSink,
-  readRange,
-  readRangeInto,
-} from "./range.ts";
+import { type RangeCaller, type RangeOutcome, type RangeResult, readRange, readRangeInto } from "./range.ts";
 import { recordOf } from "./range-hits.ts";
+import type { RangeSink } from "./range-sink.ts";
 import { type RangeChunk, rangeStream } from "./range-stream.ts";
 import { ReadViews } from "./read-views.ts";
 import { restoreState } from "./restore.ts";
@@ -35,7 +29,8 @@ import { latestRecord, WriteTxn } from "./write-txn.ts";
 export type { Change, ChangeListener } from "./change.ts";
 export type { CompactionHandle, FinishedCompaction } from "./compaction.ts";
 export type { HistoryScan } from "./history.ts";
-export type { RangeCaller, RangeOutcome, RangeResult, RangeSink } from "./range.ts";
+export type { RangeCaller, RangeOutcome, RangeResult } from "./range.ts";
+export type { RangeSink } from "./range-sink.ts";
 export type { RangeChunk } from "./range-stream.ts";
 export type { KvHash } from "./stored-hashes.ts";
 export type { WriteTxn } from "./write-txn.ts";
