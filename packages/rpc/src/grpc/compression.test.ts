@@ -5,6 +5,7 @@ import zlib, { gzipSync } from "node:zlib";
 import { GrpcServer } from "../server/grpc-server.ts";
 import { RawClient } from "../testing/raw-client.ts";
 import * as raw from "../testing/raw-frames.ts";
+import type { ServerCall } from "./call.ts";
 import {
   INFLATED_IN_A_TURN,
   INFLATED_TOO_LARGE,
@@ -13,7 +14,6 @@ import {
   inflateTurns,
   LARGEST_COMPRESSED,
 } from "./compression.ts";
-import type { ServerCall } from "./server-call.ts";
 
 const STREAM = "/test.Service/Stream";
 

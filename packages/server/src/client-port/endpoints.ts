@@ -18,14 +18,23 @@ export interface Observation {
   readonly exposition: Exposition;
 }
 
-/** `/version`, `/health`, `/livez`, `/readyz` and `/metrics`. */
+/** `/version`, and what `metricsEndpoints` answers. */
 export function clientEndpoints(context: ApiContext, observation: Observation): PlainEndpoints {
-  const health = healthSource(context, observation.health);
+  const others = metricsEndpoints(context, observation);
   const version = versionSource(context);
   return (text, req, res) => {
     const target = requestTarget(text);
+    const isVersion = target !== undefined && plainPath(target) === "/version";
+    return isVersion ? handleVersion(version, req, res) : others(text, req, res);
+  };
+}
+
+/** `/health`, `/livez`, `/readyz` and `/metrics`. */
+export function metricsEndpoints(context: ApiContext, observation: Observation): PlainEndpoints {
+  const health = healthSource(context, observation.health);
+  return (text, req, res) => {
+    const target = requestTarget(text);
     const path = target === undefined ? "" : plainPath(target);
-    if (path === "/version") return handleVersion(version, req, res);
     if (path === "/metrics") return answerMetrics(observation.exposition, res);
     const probe = probeAt(path);
     if (probe === undefined) return notFound(res);

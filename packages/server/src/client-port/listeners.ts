@@ -1,58 +1,68 @@
-import type { Server as HttpServer } from "node:http";
 import type net from "node:net";
-import { Acceptor, type GrpcServer, type SecureConnections, TLS_PROTOCOLS } from "@quorate/rpc";
 import { ConfigError } from "../config/errors.ts";
-import type { ServerConfig } from "../config/server-config.ts";
 import { type BindAddress, bindAddresses, openUrl } from "../http/bind-addresses.ts";
 import { HeldConnections } from "../http/held-connections.ts";
 import { BACKLOG, ListeningSockets } from "../http/listening-sockets.ts";
-import type { Logger } from "../log/logger.ts";
 import type { Clock } from "../seams/clock.ts";
-import { Certificates } from "../tls/certificates.ts";
-import { TlsAcceptor } from "../tls/tls-acceptor.ts";
 
 /** As many more may wait as in the system's own queue. */
 const MAX_HELD = BACKLOG;
 
-/** The protocols of an address. */
-interface Schemes {
+/** What is served at an address. */
+export type Traffic = "grpc+http" | "grpc" | "http" | "metrics";
+
+export interface ListenUrl {
+  readonly url: string;
+  readonly traffic: Traffic;
+}
+
+/** How connections to an address are served. */
+export interface Service {
+  readonly traffic: Traffic;
   readonly tls: boolean;
   readonly plaintext: boolean;
 }
 
+export interface ListenOptions {
+  readonly urls: readonly ListenUrl[];
+  /** Whether there is a certificate, so that https can be served. */
+  readonly secure: boolean;
+  readonly clock: Clock;
+}
+
 /**
  * Sockets that take the connections of clients, and the connections themselves. Those that come before the member serves
- * clients wait until it does.
+ * them wait until it does.
  */
-export class ClientListeners {
+export class Listeners {
   /** The listen URLs, a port 0 replaced by the one that was given. */
-  readonly urls: string[] = [];
+  readonly urls: ListenUrl[] = [];
   readonly #sockets = new ListeningSockets({ allowHalfOpen: true });
   readonly #held: HeldConnections;
-  readonly #clock: Clock;
-  #serve: ((socket: net.Socket, schemes: Schemes) => void) | undefined;
+  #serve: ((socket: net.Socket, service: Service) => void) | undefined;
 
   private constructor(clock: Clock) {
-    this.#clock = clock;
     this.#held = new HeldConnections({ clock, mostHeld: MAX_HELD });
   }
 
   /** Throws `ConfigError` when an address cannot be had; nothing is left open then. */
-  static async open(config: ServerConfig, clock: Clock): Promise<ClientListeners> {
-    const listeners = new ClientListeners(clock);
-    const sharing = Map.groupBy(config.listenClientUrls.flatMap(bindAddresses), nameOf);
+  static async open({ urls, secure, clock }: ListenOptions): Promise<Listeners> {
+    const listeners = new Listeners(clock);
+    const sharing = Map.groupBy(
+      urls.flatMap(({ url }) => bindAddresses(url)),
+      nameOf,
+    );
     try {
-      for (const url of config.listenClientUrls) {
+      for (const { url, traffic } of urls) {
         const opened = await openUrl(url, async (address) => {
-          if (address.secure && config.clientTls === undefined)
-            throw new ConfigError(`no TLS certificate is configured for ${url}`);
+          if (address.secure && !secure) throw new ConfigError(`no TLS certificate is configured for ${url}`);
           // An address that is given with both schemes serves both, from its first mention on.
           const together = address.port === 0 ? [address] : (sharing.get(nameOf(address)) ?? [address]);
           if (together[0]!.url !== url) return address.port;
-          const schemes = schemesOf(together);
-          return listeners.#sockets.open(address, (socket) => listeners.#accept(socket, schemes));
+          const service = { traffic, ...schemesOf(together) };
+          return listeners.#sockets.open(address, (socket) => listeners.#accept(socket, service));
         });
-        listeners.urls.push(opened);
+        listeners.urls.push({ url: opened, traffic });
       }
     } catch (error) {
       await listeners.close();
@@ -61,16 +71,10 @@ export class ClientListeners {
     return listeners;
   }
 
-  /** From now on connections are served, those first that wait. */
-  serve(config: ServerConfig, grpc: GrpcServer, http: HttpServer, log: Logger): void {
-    const plain = new Acceptor({ grpc, http });
-    const { clientTls } = config;
-    const tls = clientTls && secureConnections(new Certificates(clientTls, "client", this.#clock, log), log);
-    const secure = tls && new Acceptor({ grpc, http, tls });
-    const both = tls && new Acceptor({ grpc, http, tls, plaintext: true });
-    this.#serve = (socket, schemes) => {
-      const acceptor = !schemes.tls ? plain : schemes.plaintext ? both : secure;
-      if (!socket.destroyed) acceptor!.accept(socket);
+  /** From now on connections are served, those first that wait. `serve` takes a socket over, which is paused. */
+  serve(serve: (socket: net.Socket, service: Service) => void): void {
+    this.#serve = (socket, service) => {
+      if (!socket.destroyed) serve(socket, service);
     };
     this.#held.serveAll();
   }
@@ -85,26 +89,13 @@ export class ClientListeners {
     return this.#sockets.close();
   }
 
-  #accept(socket: net.Socket, schemes: Schemes): void {
-    if (this.#serve !== undefined) this.#serve(socket, schemes);
-    else this.#held.hold(socket, () => this.#serve!(socket, schemes));
+  #accept(socket: net.Socket, service: Service): void {
+    if (this.#serve !== undefined) this.#serve(socket, service);
+    else this.#held.hold(socket, () => this.#serve!(socket, service));
   }
 }
 
-function secureConnections(certificates: Certificates, log: Logger): SecureConnections {
-  return (onSecure) => {
-    const acceptor = new TlsAcceptor({
-      certificates,
-      side: "client",
-      protocols: TLS_PROTOCOLS,
-      log,
-      onSecure,
-    });
-    return (socket) => acceptor.accept(socket);
-  };
-}
-
-function schemesOf(addresses: readonly BindAddress[]): Schemes {
+function schemesOf(addresses: readonly BindAddress[]): Pick<Service, "tls" | "plaintext"> {
   return {
     tls: addresses.some(({ secure }) => secure),
     plaintext: addresses.some(({ secure }) => !secure),

@@ -2,7 +2,7 @@ import type http from "node:http";
 import { GrowingBytes, type HttpExchange } from "@quorate/rpc";
 import type { ApiContext } from "../api/context.ts";
 import { wholeResponse } from "../http/plain-text.ts";
-import { clientEndpoints, type Observation, type PlainEndpoints } from "./endpoints.ts";
+import { clientEndpoints, metricsEndpoints, type Observation, type PlainEndpoints } from "./endpoints.ts";
 import type { Gateway } from "./gateway/gateway.ts";
 import { createHttp1Server } from "./http1-server.ts";
 import { answerHttp2 } from "./http2-requests.ts";
@@ -79,6 +79,32 @@ export function createClientHttp(
       server.close();
     },
   };
+}
+
+/** The port of metrics and health. It does not listen: connections are handed to it. */
+export function createMetricsHttp(
+  context: ApiContext,
+  observation: Observation,
+  defects: RequestDefects,
+): http.Server {
+  const endpoints = metricsEndpoints(context, observation);
+  return createHttp1Server({
+    onRequest: (req, res) => {
+      req.on("error", ignore);
+      res.on("error", ignore);
+      const fail = (error: unknown): void => {
+        defects.report(error, req.url ?? "");
+        answerInternalError(res);
+      };
+      try {
+        answerHttp1(endpoints, req, res)?.catch(fail);
+      } catch (error) {
+        fail(error);
+      }
+    },
+    upgrades: () => false,
+    onUpgrade: (_req, socket) => socket.destroy(),
+  });
 }
 
 /** What a client sends while the gateway is being loaded. */

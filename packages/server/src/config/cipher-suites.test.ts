@@ -52,3 +52,11 @@ test("a suite has one place, whatever it is called and however often", () => {
   const names = ["TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305", "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256"];
   assert.match(cipherList([...names, ...names])!, /:ECDHE-RSA-CHACHA20-POLY1305$/);
 });
+
+test("where HTTP has URLs of its own, those for gRPC alone want no suite of HTTP's", () => {
+  const suite = "--cipher-suites=TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384";
+  const plain = configOf([...SECURE, suite, "--listen-client-http-urls=http://127.0.0.1:2"]);
+  assert.match(plain.clientTls!.ciphers!, /:ECDHE-RSA-AES256-GCM-SHA384$/);
+  const secure = [...SECURE, suite, "--listen-client-http-urls=https://127.0.0.1:2"];
+  assert.throws(() => configOf(secure), ConfigError);
+});

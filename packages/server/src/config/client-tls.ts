@@ -20,19 +20,15 @@ export function clientTls(
     if (certFile === "") return automaticClientTls(read, dataDir, protocol, warnings);
     warnings.push("ignoring client auto TLS since certs given");
   }
-  const secureUrl = secureListenUrl(read);
-  if (secureUrl === undefined) {
+  const secure = secureListenUrls(read);
+  if (certFile === "") checkNoneSecure(secure);
+  if (isEmpty(secure)) {
     if (certFile !== "" || clientCertAuth) {
       warnings.push("TLS files or client certificates are configured, but every client URL is plaintext");
     }
     return undefined;
   }
-  if (certFile === "") {
-    throw new ConfigError(
-      `TLS key/cert (--cert-file, --key-file) must be provided for client url ${secureUrl} with HTTPS scheme`,
-    );
-  }
-  checkSuitesOfHttp2(read.list("cipher-suites"));
+  if (secure.serveHttp2) checkSuitesOfHttp2(read.list("cipher-suites"));
   return Object.freeze({
     ...ONLY_LISTENS,
     certFile,
@@ -67,14 +63,18 @@ function automaticClientTls(
   protocol: TlsProtocol,
   warnings: string[],
 ): TlsSettings | undefined {
-  const generated = generatedPair(read, read.list("listen-client-urls"));
+  const generated = generatedPair(read, [
+    ...read.list("listen-client-urls"),
+    ...read.list("listen-client-http-urls"),
+  ]);
   const turnedOff = turnedOffWarning(read, "auto-tls", FLAGS_TURNED_OFF);
   if (turnedOff !== undefined) warnings.push(turnedOff);
-  if (secureListenUrl(read) === undefined) {
+  const secure = secureListenUrls(read);
+  if (isEmpty(secure)) {
     warnings.push("--auto-tls is given, but every client URL is plaintext");
     return undefined;
   }
-  checkSuitesOfHttp2(read.list("cipher-suites"));
+  if (secure.serveHttp2) checkSuitesOfHttp2(read.list("cipher-suites"));
   return Object.freeze({
     ...ONLY_LISTENS,
     ...generatedFiles(dataDir, "client"),
@@ -87,6 +87,39 @@ function automaticClientTls(
   });
 }
 
-function secureListenUrl(read: FlagReader): string | undefined {
-  return read.list("listen-client-urls").find((url) => /^(https|unixs):/.test(url));
+/** The first URL of each kind that TLS is wanted for. */
+interface SecureUrls {
+  readonly client: string | undefined;
+  readonly metrics: string | undefined;
+  /** Whether an HTTP server answers on one of those for clients, and not gRPC alone. */
+  readonly serveHttp2: boolean;
+}
+
+function secureListenUrls(read: FlagReader): SecureUrls {
+  const secureIn = (flag: string) => read.list(flag).find((url) => /^(https|unixs):/.test(url));
+  const [mixed, http] = [secureIn("listen-client-urls"), secureIn("listen-client-http-urls")];
+  const isSplit = read.list("listen-client-http-urls").length > 0;
+  return {
+    client: mixed ?? http,
+    metrics: secureIn("listen-metrics-urls"),
+    serveHttp2: (isSplit ? http : mixed) !== undefined,
+  };
+}
+
+function isEmpty({ client, metrics }: SecureUrls): boolean {
+  return client === undefined && metrics === undefined;
+}
+
+/** Where there is no certificate. */
+function checkNoneSecure({ client, metrics }: SecureUrls): void {
+  if (client !== undefined) {
+    throw new ConfigError(
+      `TLS key/cert (--cert-file, --key-file) must be provided for client url ${client} with HTTPS scheme`,
+    );
+  }
+  if (metrics !== undefined) {
+    throw new ConfigError(
+      "client TLS key/cert (--cert-file, --key-file) must be provided for metrics secure url",
+    );
+  }
 }

@@ -88,6 +88,26 @@ const refused = [
     text: "TLS key/cert (--cert-file, --key-file) must be provided for client url https://127.0.0.1:1 with HTTPS scheme",
   },
   {
+    args: ["--listen-client-http-urls", "https://127.0.0.1:1"],
+    exitCode: 1,
+    text: "TLS key/cert (--cert-file, --key-file) must be provided for client url https://127.0.0.1:1 with HTTPS scheme",
+  },
+  {
+    args: ["--listen-metrics-urls", "https://127.0.0.1:1"],
+    exitCode: 1,
+    text: "client TLS key/cert (--cert-file, --key-file) must be provided for metrics secure url",
+  },
+  {
+    args: ["--listen-metrics-urls", "http://example.com:1"],
+    exitCode: 1,
+    text: "expected IP in URL for binding (http://example.com:1)",
+  },
+  {
+    args: ["--listen-client-http-urls", "https://localhost:2379"],
+    exitCode: 1,
+    text: "cannot bind both --listen-client-urls and --listen-client-http-urls on the same url https://localhost:2379",
+  },
+  {
     args: ["--peer-client-key-file", "k"],
     exitCode: 1,
     text: "KeyFile and CertFile must both be present[key: k, cert: ]",

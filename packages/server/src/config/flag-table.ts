@@ -76,8 +76,7 @@ export const FLAG_SECTIONS: readonly FlagSection[] = [
         "listen-client-http-urls",
         "urls",
         "",
-        "URLs to listen on for HTTP-only client traffic.",
-        "refused",
+        "URLs to listen on for HTTP-only client traffic; --listen-client-urls then serve gRPC only.",
       ),
       flag("max-snapshots", "uint", "5", "Maximum number of snapshot files to retain (0 is unlimited)."),
       flag("max-wals", "uint", "5", "Maximum number of WAL files to retain (0 is unlimited)."),
@@ -289,7 +288,7 @@ export const FLAG_SECTIONS: readonly FlagSection[] = [
     flags: [
       flag("enable-pprof", "bool", "false", "Serve runtime profiles.", "inert"),
       flag("metrics", "string", "basic", "Level of detail of metrics: basic or extensive.", "inert"),
-      flag("listen-metrics-urls", "urls", "", "URLs to listen on for metrics and health.", "refused"),
+      flag("listen-metrics-urls", "urls", "", "Further URLs to listen on for metrics and health."),
       flag("logger", "string", "zap", "Accepted for compatibility."),
       flag("log-outputs", "list", "default", "Where logs go: default, stderr, stdout or a file path."),
       flag("log-level", "string", "info", "debug, info, warn, error, panic or fatal."),

@@ -16,6 +16,10 @@ export interface ServerConfig {
   readonly dataDir: string;
   readonly walDir: string;
   readonly listenClientUrls: readonly string[];
+  /** For HTTP only; if there are any, `listenClientUrls` are for gRPC only. */
+  readonly listenClientHttpUrls: readonly string[];
+  /** For metrics and health only. */
+  readonly listenMetricsUrls: readonly string[];
   readonly advertiseClientUrls: readonly string[];
   readonly listenPeerUrls: readonly string[];
   readonly initialAdvertisePeerUrls: readonly string[];
@@ -145,6 +149,8 @@ export function makeServerConfig(parsed: ParsedFlags): ServerConfig {
     dataDir,
     walDir: read.string("wal-dir") || `${dataDir}/member/wal`,
     listenClientUrls: read.list("listen-client-urls"),
+    listenClientHttpUrls: read.list("listen-client-http-urls"),
+    listenMetricsUrls: read.list("listen-metrics-urls"),
     advertiseClientUrls: read.list("advertise-client-urls"),
     listenPeerUrls: read.list("listen-peer-urls"),
     initialAdvertisePeerUrls: advertisePeerUrls,
@@ -263,13 +269,31 @@ function checkLogging(read: FlagReader): void {
   }
 }
 
+const LISTEN_FLAGS = [
+  "listen-peer-urls",
+  "listen-client-urls",
+  "listen-client-http-urls",
+  "listen-metrics-urls",
+];
+
 function checkListenUrls(read: FlagReader): void {
-  for (const name of ["listen-peer-urls", "listen-client-urls"]) {
+  for (const name of LISTEN_FLAGS) {
     for (const url of read.list(name)) {
       const host = hostOf(url);
       if (host === undefined || host === "localhost" || isIp(host)) continue;
       throw new ConfigError(`expected IP in URL for binding (${url})`);
     }
+  }
+  const addressOf = (url: string) => url.replace(/^[a-z]+:\/\//, "");
+  const addresses = new Set(read.list("listen-client-urls").map(addressOf));
+  // A port 0 is another one each time.
+  const shared = read
+    .list("listen-client-http-urls")
+    .find((url) => addresses.has(addressOf(url)) && !url.endsWith(":0"));
+  if (shared !== undefined) {
+    throw new ConfigError(
+      `cannot bind both --listen-client-urls and --listen-client-http-urls on the same url ${shared}`,
+    );
   }
   for (const [name, form] of [
     ["initial-advertise-peer-urls", '"host:port"'],

@@ -25,6 +25,8 @@ export function describeConfig(config: ServerConfig): Record<string, unknown> {
     "local-address": config.peerLocalAddress ?? "",
     "advertise-client-urls": config.advertiseClientUrls,
     "listen-client-urls": config.listenClientUrls,
+    "listen-client-http-urls": config.listenClientHttpUrls,
+    "listen-metrics-urls": config.listenMetricsUrls,
     cors: config.corsOrigins,
     "host-whitelist": config.hostWhitelist,
     "initial-cluster": describeInitialCluster(config.initialCluster),

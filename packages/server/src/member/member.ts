@@ -1,11 +1,13 @@
-import { GrpcServer } from "@quorate/rpc";
+import type http from "node:http";
+import { GrpcServer, type HttpExchange } from "@quorate/rpc";
 import type { ApiContext } from "../api/context.ts";
 import type { Services } from "../api/services.ts";
+import type { Observation } from "../client-port/endpoints.ts";
 import type { Gateway } from "../client-port/gateway/gateway.ts";
 import { HealthCounts } from "../client-port/health-counts.ts";
-import { ClientListeners } from "../client-port/listeners.ts";
+import { Listeners, type ListenUrl, type Traffic } from "../client-port/listeners.ts";
 import { RequestDefects } from "../client-port/request-defects.ts";
-import { type ClientHttp, createClientHttp } from "../client-port/servers.ts";
+import { type ClientHttp, createClientHttp, createMetricsHttp } from "../client-port/servers.ts";
 import type { ServerConfig } from "../config/server-config.ts";
 import { NO_TLS_SETTINGS, type TlsSettings } from "../config/tls-settings.ts";
 import { type FailpointServer, openFailpointServer } from "../failpoints/index.ts";
@@ -23,6 +25,7 @@ import { withoutSync } from "../seams/unsafe-disk.ts";
 import { Certificates } from "../tls/certificates.ts";
 import { makeMissingPairs } from "../tls/generated-files.ts";
 import { Wal } from "../wal/wal.ts";
+import { clientUrls, type Servers, serveClients, serveMetrics } from "./client-connections.ts";
 import { DatabaseFiles } from "./databases.ts";
 import { describeConfig } from "./describe-config.ts";
 import { MemberLife } from "./life.ts";
@@ -53,14 +56,17 @@ export class Member implements AsyncDisposable {
   readonly #disk: Disk;
   readonly #hooks: MemberHooks;
   readonly #defects: RequestDefects;
+  readonly #health = new HealthCounts();
   #life: MemberLife | undefined;
   #peerListeners: PeerListeners | undefined;
   #peerRequests: PeerRequests | undefined;
   #peers: Peers | undefined;
   #metrics: Metrics | undefined;
   #clientHttp: ClientHttp | undefined;
-  #grpc: GrpcServer | undefined;
-  #clientListeners: ClientListeners | undefined;
+  #grpc: readonly GrpcServer[] = [];
+  #clientListeners: Listeners | undefined;
+  #metricsListeners: Listeners | undefined;
+  #metricsHttp: http.Server | undefined;
   #failpointServer: FailpointServer | undefined;
   #isRemoved = false;
   #toldRemoved = false;
@@ -92,9 +98,18 @@ export class Member implements AsyncDisposable {
     }
   }
 
-  /** Where clients reach this member; ports that were 0 are the ones that were found. */
+  /** Where clients reach this member over gRPC; ports that were 0 are the ones that were found. */
   get clientUrls(): readonly string[] {
-    return this.#clientListeners?.urls ?? [];
+    return urlsOf(this.#clientListeners, ({ traffic }) => traffic !== "http");
+  }
+
+  /** Where clients reach it over HTTP only, if that is not where they reach it over gRPC. */
+  get clientHttpUrls(): readonly string[] {
+    return urlsOf(this.#clientListeners, ({ traffic }) => traffic === "http");
+  }
+
+  get metricsUrls(): readonly string[] {
+    return urlsOf(this.#metricsListeners);
   }
 
   get peerUrls(): readonly string[] {
@@ -121,7 +136,11 @@ export class Member implements AsyncDisposable {
     this.#failpointServer = await openFailpointServer();
     const peerListeners = await openEarly(config, this.#disk, realClock);
     this.#peerListeners = peerListeners;
-    this.#clientListeners = await ClientListeners.open(config, realClock);
+    const secure = config.clientTls !== undefined;
+    const clock = realClock;
+    this.#clientListeners = await Listeners.open({ urls: clientUrls(config), secure, clock });
+    const metricsUrls = config.listenMetricsUrls.map((url) => ({ url, traffic: "metrics" }) as const);
+    this.#metricsListeners = await Listeners.open({ urls: metricsUrls, secure, clock });
     await makeMissingPairs(config, realClock, this.#log);
     const life = new MemberLife(config, this.#surroundings(peerListeners));
     this.#life = life;
@@ -153,7 +172,10 @@ export class Member implements AsyncDisposable {
         this.#peers = new Peers({ config, storage, events, clock, random, log, ...ends });
         return this.#peers.transport;
       },
-      answerPeers: (context) => this.#peers!.serve(context),
+      answerPeers: (context) => {
+        this.#peers!.serve(context);
+        this.#serveMetrics(context);
+      },
       closePeers: () => this.#closePeers(),
       serveClients: (context, services) => this.#serveClients(context, services),
       stopServing: () => this.#stopServing(),
@@ -165,57 +187,72 @@ export class Member implements AsyncDisposable {
     };
   }
 
+  /** Long before clients are served: whether the member is well is asked while it starts, too. */
+  #serveMetrics(context: ApiContext): void {
+    const metrics = new Metrics(context, this.#peers!.metrics, this.#health, this.#defects);
+    this.#metrics = metrics;
+    if (this.metricsUrls.length === 0) return;
+    const metricsHttp = createMetricsHttp(context, this.#observation(metrics), this.#defects);
+    this.#metricsHttp = metricsHttp;
+    this.#metricsListeners!.serve(serveMetrics(this.config, metricsHttp, realClock, this.#log));
+    for (const url of this.metricsUrls) this.#log.info("serving metrics", { address: url });
+  }
+
+  #observation(metrics: Metrics): Observation {
+    return { health: this.#health, exposition: () => metrics.exposition() };
+  }
+
   #serveClients(context: ApiContext, services: Services): void {
     const { config } = this;
     const defects = this.#defects;
     const report = (error: unknown, request: string) => defects.report(error, request);
-    const health = new HealthCounts();
-    const metrics = new Metrics(context, this.#peers!.metrics, health, defects);
-    this.#metrics = metrics;
+    const metrics = this.#metrics!;
     const clientHttp = createClientHttp(
       context,
       () => loadGateway(context, services, report),
-      { health, exposition: () => metrics.exposition() },
+      this.#observation(metrics),
       defects,
     );
     this.#clientHttp = clientHttp;
-    const grpc = new GrpcServer({
-      maxReceiveMessageBytes: context.maxReceiveBytes,
-      maxConcurrentStreams: config.maxConcurrentStreams,
-      keepalive: {
-        intervalMs: config.keepaliveIntervalMs,
-        timeoutMs: config.keepaliveTimeoutMs,
-        minTimeMs: config.keepaliveMinTimeMs,
-      },
-      onHttpRequest: (exchange) => clientHttp.onHttp2Request(exchange),
-      onHandlerError: report,
-    });
-    this.#grpc = grpc;
+    const withHttp = { onHttpRequest: (exchange: HttpExchange) => clientHttp.onHttp2Request(exchange) };
+    const isSplit = config.listenClientHttpUrls.length > 0;
+    const grpc = new GrpcServer({ ...http2Options(context, report), ...(isSplit ? {} : withHttp) });
+    this.#grpc = [grpc];
     for (const [path, handler] of services.unary) grpc.unary(path, handler);
     for (const [path, handler] of services.streams) grpc.stream(path, handler);
-    this.#clientListeners!.serve(config, grpc, clientHttp.server, this.#log);
+    const http = clientHttp.server;
+    const servers = new Map<Traffic, Servers>();
+    if (isSplit) {
+      const http2 = new GrpcServer({ ...http2Options(context, report), ...withHttp });
+      this.#grpc = [grpc, http2];
+      servers.set("grpc", { grpc }).set("http", { grpc: http2, http });
+    } else servers.set("grpc+http", { grpc, http });
+    this.#clientListeners!.serve(serveClients(config, servers, realClock, this.#log));
     metrics.started();
     this.#hooks.onServing?.(this);
     this.#log.info("ready to serve client requests", { "listen-client-urls": this.clientUrls });
-    for (const url of this.clientUrls) {
+    for (const { url, traffic } of this.#clientListeners!.urls) {
       const secure = url.startsWith("https") || url.startsWith("unixs");
       const message = secure
         ? "serving client traffic securely"
         : "serving client traffic insecurely; this is strongly discouraged!";
-      this.#log.info(message, { traffic: "grpc+http", address: url.replace(/^[a-z]+:\/\//, "") });
+      this.#log.info(message, { traffic, address: url.replace(/^[a-z]+:\/\//, "") });
     }
   }
 
   async #stopServing(): Promise<void> {
     this.#clientListeners?.stopListening();
     this.#clientHttp?.close();
-    await this.#grpc?.shutdown(requestTimeoutMs(this.config));
+    const graceMs = requestTimeoutMs(this.config);
+    await Promise.all(this.#grpc.map((server) => server.shutdown(graceMs)));
     this.#clientHttp?.server.closeAllConnections();
     await this.#clientListeners?.close();
-    this.#metrics?.close();
   }
 
   async #closePeers(): Promise<void> {
+    await this.#metricsListeners?.close();
+    this.#metricsHttp?.close();
+    this.#metrics?.close();
     await this.#peers?.close();
     await this.#peerListeners?.close();
     this.#peerRequests?.close();
@@ -242,6 +279,24 @@ export class Member implements AsyncDisposable {
     await this.#closePeers();
     await this.#failpointServer?.close();
   }
+}
+
+function urlsOf(listeners: Listeners | undefined, isWanted: (url: ListenUrl) => boolean = () => true) {
+  return listeners?.urls.filter(isWanted).map(({ url }) => url) ?? [];
+}
+
+function http2Options(context: ApiContext, report: (error: unknown, request: string) => void) {
+  const { config } = context;
+  return {
+    maxReceiveMessageBytes: context.maxReceiveBytes,
+    maxConcurrentStreams: config.maxConcurrentStreams,
+    keepalive: {
+      intervalMs: config.keepaliveIntervalMs,
+      timeoutMs: config.keepaliveTimeoutMs,
+      minTimeMs: config.keepaliveMinTimeMs,
+    },
+    onHandlerError: report,
+  };
 }
 
 /**
