@@ -3,6 +3,7 @@ import type { ApiContext } from "../api/context.ts";
 import { notFound, type PlainRequest, type PlainResponse } from "../http/plain-text.ts";
 import { pathElements, type RequestTarget, requestTarget } from "../http/request-target.ts";
 import { handleVersion, versionSource } from "../http/version.ts";
+import { answerDebugVars } from "./debug-vars.ts";
 import { type HealthSource, handleProbe, probeAt } from "./health.ts";
 import type { HealthCounts } from "./health-counts.ts";
 
@@ -18,14 +19,16 @@ export interface Observation {
   readonly exposition: Exposition;
 }
 
-/** `/version`, and what `metricsEndpoints` answers. */
+/** `/version`, `/debug/vars`, and what `metricsEndpoints` answers. */
 export function clientEndpoints(context: ApiContext, observation: Observation): PlainEndpoints {
   const others = metricsEndpoints(context, observation);
   const version = versionSource(context);
   return (text, req, res) => {
     const target = requestTarget(text);
-    const isVersion = target !== undefined && plainPath(target) === "/version";
-    return isVersion ? handleVersion(version, req, res) : others(text, req, res);
+    const path = target === undefined ? "" : plainPath(target);
+    if (path === "/version") return handleVersion(version, req, res);
+    if (path === "/debug/vars") return answerDebugVars(context.consensus.raftStatus(), res);
+    return others(text, req, res);
   };
 }
 

@@ -12,6 +12,7 @@ import {
   type RawNode,
   type SnapshotMetadata,
   StateType,
+  statusToJson,
   withoutVoteRequests,
 } from "@quorate/raft";
 import { AssertionFailure, assert } from "../assert.ts";
@@ -227,6 +228,11 @@ export class Consensus {
   matchIndexes(): ReadonlyMap<NodeId, number> | undefined {
     if (!this.#isLeader) return undefined;
     return new Map([...this.#node.status().progress].map(([id, { match }]) => [id, match]));
+  }
+
+  /** What raft knows, as JSON that Go's etcd writes. */
+  raftStatus(): string {
+    return statusToJson(this.#node.status());
   }
 
   /** Messages of other members. */

@@ -136,3 +136,29 @@ test("a client that offers HTTP/2 on plaintext is answered in HTTP/1.1, as etcd 
   const text = Buffer.concat(await response.toArray()).toString();
   assert.equal(JSON.parse(text).header.revision, "1");
 });
+
+interface DebugVars {
+  readonly cmdline: readonly string[];
+  readonly memstats: Readonly<Record<string, number>>;
+  readonly "raft.status": {
+    readonly raftState: string;
+    readonly id: string;
+    readonly lead: string;
+    readonly progress: object;
+  };
+}
+
+test("the process and its raft tell of themselves, as programs in Go do", async () => {
+  await using member = await start(
+    "vars",
+    "--listen-client-urls=http://127.0.0.1:0",
+    "--advertise-client-urls=http://127.0.0.1:0",
+  );
+  const response = await fetch(`${member.clientUrls[0]}/debug/vars`);
+  assert.equal(response.headers.get("content-type"), "application/json; charset=utf-8");
+  const vars = (await response.json()) as DebugVars;
+  assert.deepEqual(vars.cmdline, process.argv);
+  assert.ok(vars.memstats.HeapAlloc! > 0 && vars.memstats.Sys! >= vars.memstats.HeapAlloc!);
+  const { raftState, id, lead, progress } = vars["raft.status"];
+  assert.deepEqual([raftState, lead, Object.keys(progress)], ["StateLeader", id, [id]]);
+});

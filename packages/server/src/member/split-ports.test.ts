@@ -48,7 +48,7 @@ test("with URLs for HTTP alone the others serve gRPC alone", async () => {
   const client = await GrpcClient.connect({ address: new URL(grpcUrl).host });
   await put(client, "k", "v");
   client.close();
-  for (const target of ["/health", "/version", "/metrics"]) {
+  for (const target of ["/health", "/version", "/metrics", "/debug/vars"]) {
     assert.equal((await fetch(`${httpUrl}${target}`)).status, 200, target);
     assert.equal(await isRefused(fetch(`${grpcUrl}${target}`)), true, target);
   }
@@ -105,7 +105,7 @@ test("metrics and health have further URLs, where nothing else is", async () => 
     const answer = await fetch(`${url}${target}`);
     assert.equal(answer.status, 200, `${target}: ${await answer.text()}`);
   }
-  for (const target of ["/version", "/v3/kv/range", "/members", "/"]) {
+  for (const target of ["/version", "/debug/vars", "/v3/kv/range", "/members", "/"]) {
     assert.equal((await fetch(`${url}${target}`)).status, 404, target);
   }
 });

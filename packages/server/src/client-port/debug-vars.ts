@@ -1,0 +1,14 @@
+import type { PlainResponse } from "../http/plain-text.ts";
+
+/**
+ * `/debug/vars`: what programs in Go tell of themselves there, under the same names, as far as one of this runtime has it.
+ * `raftStatus` is JSON.
+ */
+export function answerDebugVars(raftStatus: string, res: PlainResponse): void {
+  const { rss, heapTotal, heapUsed } = process.memoryUsage();
+  const memory = { Alloc: heapUsed, Sys: rss, HeapAlloc: heapUsed, HeapSys: heapTotal };
+  res.writeHead(200, { "content-type": "application/json; charset=utf-8" });
+  res.end(
+    `{\n"cmdline": ${JSON.stringify(process.argv)},\n"memstats": ${JSON.stringify(memory)},\n"raft.status": ${raftStatus}\n}\n`,
+  );
+}
