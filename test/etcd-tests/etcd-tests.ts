@@ -237,10 +237,16 @@ async function runTwiceIfNeeded(
   run: (again: boolean) => Promise<EtcdTestResult>,
 ): Promise<EtcdTestResult> {
   const first = await run(false);
-  t.diagnostic(`${t.name}: ${first.kind} after ${first.seconds.toFixed(1)} s`);
+  t.diagnostic(`${t.name}: ${outcomeOf(first)}`);
   if (first.kind !== "failed") return first;
   t.diagnostic(`${t.name} is run again, since: ${first.why}\nlog: ${first.logFile}`);
   const second = await run(true);
-  t.diagnostic(`${t.name}: ${second.kind} after ${second.seconds.toFixed(1)} s, the second time`);
+  t.diagnostic(`${t.name}: ${outcomeOf(second)}, the second time`);
   return second;
+}
+
+function outcomeOf({ kind, seconds, busy }: EtcdTestResult): string {
+  const took = `${kind} after ${seconds.toFixed(1)} s`;
+  if (kind !== "failed" || busy === undefined) return took;
+  return `${took}; processors were waited for in ${Math.round(busy * 100)} % of them`;
 }

@@ -4,6 +4,7 @@ import { createWriteStream, mkdirSync, readFileSync, renameSync, rmSync } from "
 import path from "node:path";
 import { finished } from "node:stream/promises";
 import { enclosure } from "./enclosure.ts";
+import { ProcessorWaits } from "./processor-waits.ts";
 
 /** Go's test program ends itself then, and says where it was. */
 const LIMIT_MS = 600_000;
@@ -28,6 +29,8 @@ export interface EtcdTestRun {
 export interface EtcdTestResult {
   readonly kind: "passed" | "failed" | "skipped";
   readonly seconds: number;
+  /** The part of this time in which something on the machine waited for a processor; undefined: not known. */
+  readonly busy: number | undefined;
   /** What was wrong, or why it was skipped. */
   readonly why: string;
   /** There if it has failed. */
@@ -42,14 +45,16 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => pr
 
 export async function runEtcdTest(run: EtcdTestRun): Promise<EtcdTestResult> {
   const startedAt = performance.now();
+  const waits = new ProcessorWaits();
   mkdirSync(run.dir, { recursive: true });
   mkdirSync(run.workDir);
   const logFile = path.join(run.dir, "log");
   const status = await runProgram(run, logFile);
+  const busy = waits.share();
   const judged = judge(run.name, readFileSync(logFile, "utf8"), status);
   if (judged.kind === "failed") renameSync(run.workDir, path.join(run.dir, "data"));
   else for (const dir of [run.workDir, run.dir]) rmSync(dir, { recursive: true, force: true, maxRetries: 3 });
-  return { ...judged, logFile, seconds: (performance.now() - startedAt) / 1_000 };
+  return { ...judged, logFile, busy, seconds: (performance.now() - startedAt) / 1_000 };
 }
 
 async function runProgram(run: EtcdTestRun, logFile: string): Promise<number | undefined> {
