@@ -1,7 +1,8 @@
 /**
  * Random and damaged inputs of every kind that a client can send: a member survives them, serves others meanwhile, keeps
  * nothing of them, and answers as etcd does. Arguments: `-- --seed N --inputs N --kinds NAME,NAME --batch=N --compared N`;
- * `--pauses` keeps either of the two that are compared from running, now and then: what differs only then is no difference.
+ * `--connections N` compares what becomes of N connections of each protocol; `--pauses` keeps either of the two that are
+ * compared from running, now and then: what differs only then is no difference.
  */
 
 import assert from "node:assert/strict";
@@ -12,6 +13,7 @@ import { freshSeed, Random } from "../support/random.ts";
 import { Server } from "../support/server.ts";
 import { target } from "../support/target.ts";
 import { compareGrpc, compareJson } from "./comparison.ts";
+import { compareConnections, type Protocol } from "./connection-comparison.ts";
 import { KINDS } from "./kinds.ts";
 import { pausing } from "./pauses.ts";
 import { survive } from "./survival.ts";
@@ -24,6 +26,7 @@ const { values } = parseArgs({
     kinds: { type: "string" },
     batch: { type: "string" },
     compared: { type: "string", default: "5000" },
+    connections: { type: "string", default: "0" },
     pauses: { type: "boolean", default: false },
   },
 });
@@ -81,4 +84,49 @@ for (const [name, compare] of [
     );
     assert.ok(succeeded > inputs / 10, `only ${succeeded} succeeded with both, seed ${seed}`);
   });
+}
+
+const PROTOCOLS: readonly Protocol[] = [
+  { http: 1, isSecure: false },
+  { http: 1, isSecure: true },
+  { http: 2, isSecure: false },
+  { http: 2, isSecure: true },
+];
+for (const protocol of PROTOCOLS) {
+  const inputs = Number(values.connections);
+  if (inputs === 0) continue;
+  const name = `HTTP/${protocol.http}${protocol.isSecure ? " with TLS" : ""}`;
+  const skip = "missing" in etcd ? etcd.missing : false;
+  test(`${inputs} connections of ${name} come to the ends that they come to with etcd (seed ${seed})`, {
+    skip,
+  }, async (t) => {
+    if ("missing" in etcd) return;
+    await using reference = await startFor(protocol, [etcd.found.etcd]);
+    await using subject = await startFor(protocol, target().command);
+    const ports = [subject.clientPort, reference.clientPort] as const;
+    using _ = values.pauses ? pausing([subject, reference], new Random(seed + 1)) : undefined;
+    const { differences, known, same } = await compareConnections(new Random(seed), inputs, ports, protocol);
+    for (const [difference, count] of known) t.diagnostic(`${name}: ${count} times known: ${difference}`);
+    const kinds = [...same]
+      .toSorted(([, a], [, b]) => b - a)
+      .map(([outcome, count]) => `${count} ${outcome}`);
+    t.diagnostic(`${name}: ${kinds.length} kinds of ends: ${kinds.slice(0, 6).join(" | ")}`);
+    assert.equal(
+      differences.length,
+      0,
+      `${differences.length} differences, seed ${seed}:\n${differences.join("\n")}`,
+    );
+    assert.ok(kinds.length > 5, `only ${kinds.length} kinds of ends, seed ${seed}`);
+  });
+}
+
+async function startFor({ isSecure }: Protocol, command: readonly string[]): Promise<Server> {
+  const server = await Server.create({
+    command,
+    startTimeoutMs: START_TIMEOUT_MS,
+    args: isSecure ? ["--auto-tls"] : [],
+    clientScheme: isSecure ? "https" : "http",
+  });
+  await server.start();
+  return server;
 }

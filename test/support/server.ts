@@ -71,6 +71,8 @@ export interface ServerOptions {
   /** Kept over restarts; a temporary one by default. */
   readonly dataDir?: string;
   readonly args?: readonly string[];
+  /** Of the client URL. Default `http`. */
+  readonly clientScheme?: "http" | "https";
   readonly env?: Readonly<Record<string, string>>;
   readonly startTimeoutMs?: number;
 }
@@ -134,7 +136,7 @@ export class Server {
 
   arguments(): string[] {
     const peerUrl = `http://127.0.0.1:${this.peerPort}`;
-    const clientUrl = `http://${this.endpoint}`;
+    const clientUrl = `${this.options.clientScheme ?? "http"}://${this.endpoint}`;
     return [
       "--name",
       this.name,

@@ -55,3 +55,12 @@ for (const host of ["", "a", "a:1", "[::1]:2379", "[fe80::1%25eth0]", "a_b.c-d~"
     assert.match(client.text, /^HTTP\/1.1 100 [\s\S]*HTTP\/1.1 200 /);
   });
 }
+
+for (const version of ["0.9", "2.0"]) {
+  test(`a request of HTTP/${version} is refused with 505`, async (t) => {
+    const connect = await start(t);
+    const client = connect().send(`POST / HTTP/${version}\r\nHost: a\r\n\r\n`);
+    await client.closed;
+    assert.match(client.text, /^HTTP\/1.1 505 /);
+  });
+}

@@ -1,6 +1,6 @@
 import type http from "node:http";
 
-export type RefusedStatus = 400 | 417 | 431 | 501;
+export type RefusedStatus = 400 | 417 | 431 | 501 | 505;
 
 /** What may stand in a host and its port (RFC 3986 section 3.2.2), escapes and zones included. */
 const HOST = /^[A-Za-z0-9!$%&'()*+,\-.:;=[\]_~]*$/;
@@ -10,6 +10,7 @@ const HOST = /^[A-Za-z0-9!$%&'()*+,\-.:;=[\]_~]*$/;
  * between the client and the member may read another host, or another end of the body, out of them (RFC 9112 sections 3.2, 6.1).
  */
 export function refusedStatus(req: http.IncomingMessage): RefusedStatus | undefined {
+  if (req.httpVersionMajor !== 1) return 505;
   const { rawHeaders, headers } = req;
   let hosts = 0;
   let codings = 0;

@@ -7,6 +7,7 @@ const targets: { target: string; path: string; isUnderV3: boolean; redirection?:
   { target: "/version?a=//b", path: "/version", isUnderV3: false },
   { target: "/version#x", path: "/version#x", isUnderV3: false },
   { target: "http://host:1/version", path: "/version", isUnderV3: false },
+  { target: "ftp://host/version?a=b", path: "/version", isUnderV3: false },
   { target: "//version?a=b", path: "//version", isUnderV3: false, redirection: "/version?a=b" },
   { target: "/x/../version", path: "/x/../version", isUnderV3: false, redirection: "/version" },
   { target: "/%2e%2e/version", path: "/../version", isUnderV3: false },

@@ -15,7 +15,7 @@ export const MAX_PATH_CHARS = 16 * 1024;
 
 /** Reads a target in any of HTTP's forms; undefined when it is malformed, or its path absurdly long. */
 export function requestTarget(target: string): RequestTarget | undefined {
-  const withoutOrigin = target.replace(/^https?:\/\/[^/?]*/i, "");
+  const withoutOrigin = target.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?]*/i, "");
   const mark = withoutOrigin.indexOf("?");
   const escapedPath = mark < 0 ? withoutOrigin : withoutOrigin.slice(0, mark);
   const query = mark < 0 ? "" : withoutOrigin.slice(mark);

@@ -1,0 +1,248 @@
+/** Where a member of ours treats a connection otherwise than etcd, and means to. */
+import { rawFrames as raw } from "@quorate/rpc/testing";
+import type { Protocol } from "./connection-comparison.ts";
+import type { Outcome } from "./outcomes.ts";
+
+export interface Parted {
+  readonly input: Buffer;
+  readonly protocol: Protocol;
+  readonly ours: Outcome;
+  readonly theirs: Outcome;
+}
+
+interface KnownOutcome {
+  readonly name: string;
+  readonly reason: string;
+  readonly matches: (parted: Parted & { readonly text: string }) => boolean;
+}
+
+const OF_HTTP1: readonly KnownOutcome[] = [
+  {
+    name: "what begins like no request of HTTP/1",
+    reason:
+      "etcd's port without TLS asks for a first line of HTTP/1.x, and closes or waits without a word; here it is answered",
+    matches: ({ protocol, theirs, text }) =>
+      !protocol.isSecure && theirs.length === 1 && !/^[^\s]+ [^\s]* HTTP\/1\.[01]\r?\n/.test(text),
+  },
+  {
+    name: "methods that nobody has",
+    reason:
+      "what is no method of HTTP's registry is refused as malformed; etcd answers that it is not allowed",
+    matches: ({ ours, text }) => endsRefused(ours) && !hasKnownMethods(text),
+  },
+  {
+    name: "ends of lines and blanks that are none",
+    reason: "a line ends with CR and LF (RFC 9112 section 2.2) and nothing else; etcd takes LF alone",
+    matches: ({ ours, text }) => endsRefused(ours) && /[^\r]\n|\r[^\n]/.test(text),
+  },
+  {
+    name: "octets that no target has",
+    reason: "a target is ASCII without blanks (RFC 3986); etcd takes others as they are",
+    matches: ({ ours, text }) =>
+      endsRefused(ours) && /(?:^|[^\w])[A-Z]+ [^ \r\n]*[^\x21-\x7e \r\n]/.test(text),
+  },
+  {
+    name: "two ends of one body",
+    reason:
+      "Content-Length beside Transfer-Encoding is refused (RFC 9112 section 6.1); etcd takes the latter, or refuses that",
+    matches: ({ ours, text }) =>
+      endsRefused(ours) && /content-length/i.test(text) && /transfer-encoding/i.test(text),
+  },
+  {
+    name: "what cannot become a request",
+    reason: "it is refused at its first wrong octet; etcd waits for the end of its line",
+    matches: ({ ours, theirs }) =>
+      endsRefused(ours) && theirs.at(-1) === "open" && isEqual(ours.slice(0, -2), theirs.slice(0, -1)),
+  },
+  {
+    name: "what follows CONNECT",
+    reason: "it means nothing, and the connection ends behind the answer; etcd reads it as the next request",
+    matches: ({ ours, theirs, text }) =>
+      /CONNECT /.test(text) &&
+      ours.at(-1) === "closed" &&
+      isEqual(ours.slice(0, -1), theirs.slice(0, ours.length - 1)),
+  },
+  {
+    name: "answers that need no body",
+    reason: "they are not kept until the body is there; etcd's are",
+    matches: ({ ours, theirs }) =>
+      theirs.at(-1) === "open" &&
+      ours.length > theirs.length &&
+      isEqual(ours.slice(0, theirs.length - 1), theirs.slice(0, -1)),
+  },
+  {
+    name: "bodies that are invited",
+    reason: "whoever expects to be told to go on is told so at once; etcd's handlers tell it when they read",
+    matches: ({ ours, theirs, text }) =>
+      /100-continue/i.test(text) && isEqual(without100(ours).slice(0, -1), without100(theirs).slice(0, -1)),
+  },
+  {
+    name: "bodies that are malformed behind their value",
+    reason:
+      "what is framed wrongly is refused whatever came before; etcd does not look at what follows the value",
+    matches: ({ ours, theirs }) =>
+      ours.at(-1) === "closed" &&
+      ours.at(-2)?.startsWith("400") === true &&
+      theirs.at(-1) === "closed" &&
+      /^(200|400)/.test(theirs.at(-2) ?? ""),
+  },
+  {
+    name: "metadata that no call can have",
+    reason: "etcd's gateway puts it into the call that it makes, and fails by it; here it is left out",
+    matches: ({ theirs, text }) =>
+      /grpc-metadata-(?::|te:|\s)/i.test(text) && theirs.some((fact) => fact.startsWith("500")),
+  },
+  {
+    name: "which of several faults of a request",
+    reason: "a line that is no header is found before what the headers say",
+    matches: ({ ours, theirs }) =>
+      endsRefused(ours) && isEqual(theirs, [...ours.slice(0, -2), "501", "closed"]),
+  },
+  {
+    name: "variables of the process",
+    reason: "they are those of Go's runtime",
+    matches: ({ text }) => text.includes("/debug/vars"),
+  },
+];
+
+const METHODS = /(?:GET|HEAD|PUT|OPTIONS|DELETE|PATCH|TRACE|CONNECT|QUERY|POST)/;
+
+/** Whether each line that could begin a request names a method that node:http knows. */
+function hasKnownMethods(text: string): boolean {
+  const lines = text.match(/(?:^|[}\n])([^\s{}":]*) [^\r\n]* HTTP\/1\.[01]/g) ?? [];
+  return lines.every((line) => new RegExp(`(?:^|[}\\n])${METHODS.source} [^ ]* HTTP`).test(line));
+}
+
+function endsRefused(ours: Outcome): boolean {
+  return ours.at(-1) === "closed" && ours.at(-2) === "400";
+}
+
+function without100(outcome: Outcome): Outcome {
+  return outcome.filter((fact) => fact !== "100");
+}
+
+function isEqual(a: Outcome, b: Outcome): boolean {
+  return a.length === b.length && a.every((fact, i) => fact === b[i]);
+}
+
+const TYPE = { DATA: 0, HEADERS: 1, PRIORITY: 2, RESET: 3, SETTINGS: 4, WINDOW: 8 } as const;
+
+const OF_HTTP2: readonly KnownOutcome[] = [
+  {
+    name: "connections that end without a word",
+    reason:
+      "GOAWAY tells a client what it did wrong (RFC 9113 section 5.4.1); etcd's gRPC closes the connection",
+    matches: ({ ours, theirs, protocol }) =>
+      !protocol.isSecure &&
+      ours.length === 1 &&
+      /^goaway [1-9]/.test(ours[0]!) &&
+      isEqual(theirs, ["closed"]),
+  },
+  {
+    name: "frames of streams that are idle",
+    reason: "they end the connection (RFC 9113 section 5.1); etcd's gRPC passes over them",
+    matches: ({ ours, input }) => isEqual(ours, ["goaway 1"]) && hasFrameOfIdleStream(input),
+  },
+  {
+    name: "calls that end with their header block",
+    reason: "END_STREAM ends a request wherever it stands; etcd's gRPC waits for what cannot come",
+    matches: ({ theirs, input, protocol }) =>
+      !protocol.isSecure && theirs.at(-1) === "open" && framesOf(input).some(isWholeRequest),
+  },
+  {
+    name: "faults of form that etcd's gRPC passes over",
+    reason:
+      "RFC 9113 section 6 makes errors of them: sizes, flags, increments of 0, streams that depend on themselves",
+    matches: ({ ours, theirs, protocol }) =>
+      !protocol.isSecure &&
+      (/^goaway [1-9]/.test(ours[0]!) || ours.some((fact) => /: reset [1-9]/.test(fact))) &&
+      !theirs.some((fact) => fact.startsWith("goaway")),
+  },
+  {
+    name: "which of several faults of a call",
+    reason: "of messages with several faults another one is named",
+    matches: ({ ours, theirs }) => isEqual(ours.map(withoutFault), theirs.map(withoutFault)),
+  },
+  {
+    name: "prefaces that are none",
+    reason: "GOAWAY tells so (RFC 9113 section 3.4); etcd closes the connection",
+    matches: ({ ours, theirs, input }) =>
+      !input.subarray(0, raw.PREFACE.length).equals(raw.PREFACE) &&
+      isEqual(ours, ["goaway 1"]) &&
+      isEqual(theirs, ["closed"]),
+  },
+  {
+    name: "settings that are given twice in a frame",
+    reason: "the last one holds (RFC 9113 section 6.5.3); etcd's server with TLS refuses them",
+    matches: ({ theirs, input, protocol }) =>
+      protocol.isSecure && isEqual(theirs, ["goaway 1"]) && framesOf(input).some(repeatsSetting),
+  },
+  {
+    name: "gRPC's status beside one of HTTP's",
+    reason: "a malformed call is told both, as etcd tells it without TLS; with TLS that tells one",
+    matches: ({ ours, theirs, protocol }) =>
+      protocol.isSecure && isEqual(ours.map(withoutGrpcStatus), theirs.map(withoutGrpcStatus)),
+  },
+  {
+    name: "which of several faults of a connection",
+    reason: "frames are judged by their headers, and settings in their order; etcd's server judges otherwise",
+    matches: ({ ours, theirs, protocol }) =>
+      protocol.isSecure && /^goaway [1-9]/.test(ours[0]!) && /^goaway [1-9]/.test(theirs[0]!),
+  },
+  {
+    name: "padding and dependencies that cannot be",
+    reason:
+      "they end the connection (RFC 9113 sections 6.1, 6.2); with TLS etcd's server resets the stream only",
+    matches: ({ ours, theirs, protocol }) =>
+      protocol.isSecure && isEqual(ours, ["goaway 1"]) && theirs.some((fact) => /: reset [15]$/.test(fact)),
+  },
+  {
+    name: "what follows the end of a request",
+    reason: "the request may have been answered by then, and that is its end; etcd's server resets it",
+    matches: ({ ours, theirs, protocol }) =>
+      protocol.isSecure && ours.at(-1) === "open" && theirs.some((fact) => fact.endsWith(": reset 5")),
+  },
+];
+
+const END_STREAM = 1;
+const SETTING_BYTES = 6;
+
+function repeatsSetting({ type, payload }: raw.RawFrame): boolean {
+  if (type !== TYPE.SETTINGS) return false;
+  const bytes = Buffer.from(payload);
+  const ids: number[] = [];
+  for (let at = 0; at + SETTING_BYTES <= bytes.length; at += SETTING_BYTES) ids.push(bytes.readUInt16BE(at));
+  return new Set(ids).size < ids.length;
+}
+
+function withoutFault(fact: string): string {
+  return fact.replace(/grpc [1-9]\d*/, "grpc fault");
+}
+
+function withoutGrpcStatus(fact: string): string {
+  return fact.replace(/(http [45]\d\d), grpc \d+/, "$1");
+}
+
+function isWholeRequest({ type, flags }: raw.RawFrame): boolean {
+  return type === TYPE.HEADERS && (flags & END_STREAM) !== 0;
+}
+
+function framesOf(input: Buffer): raw.RawFrame[] {
+  return raw.parseFrames(input.subarray(raw.PREFACE.length));
+}
+
+/** A frame other than HEADERS and PRIORITY of a stream that has not begun by then. */
+function hasFrameOfIdleStream(input: Buffer): boolean {
+  let begun = 0;
+  for (const { type, id } of framesOf(input)) {
+    if (type === TYPE.HEADERS) begun = Math.max(begun, id);
+    else if ((type === TYPE.DATA || type === TYPE.RESET || type === TYPE.WINDOW) && id > begun) return true;
+  }
+  return false;
+}
+
+export function knownOutcome(parted: Parted): string | undefined {
+  const known = parted.protocol.http === 1 ? OF_HTTP1 : OF_HTTP2;
+  const text = parted.input.toString("latin1");
+  return known.find(({ matches }) => matches({ ...parted, text }))?.name;
+}
