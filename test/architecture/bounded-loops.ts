@@ -168,6 +168,47 @@ export const BOUNDED_LOOPS: Readonly<Record<string, Readonly<Record<string, stri
   "duties/peer-versions.ts": { "*": "members and their URLs" },
   "duties/publish.ts": { "*": "waits for each try, or URLs of one member" },
 
+  "peer/dial-turns.ts": { "*": "dials of one member that are under way" },
+  "peer/listener.ts": { "*": "waits for each listener" },
+  "peer/metrics.ts": { "*": "buckets of a histogram" },
+  "peer/peer-link.ts": { "*": "a few parts of one link" },
+  "peer/peer-requests.ts": {
+    "HttpPeerRequests.close": "requests to members that are under way; at the end of the member",
+    joinHeaders: "headers of a response, whose bytes the runtime bounds",
+  },
+  "peer/peer-transport.ts": {
+    "PeerTransport.send": "messages of a turn: a few for each member",
+    "PeerTransport.removeAllPeers": "members",
+    "PeerTransport.close": "members",
+    "PeerTransport.#transmit": "streams to members",
+    "PeerTransport.#reportLost": "members",
+    areValidUrls: "URLs of one member",
+  },
+  "peer/pipeline.ts": { "*": "at most four posts and 64 messages that wait" },
+  "peer/request-body.ts": { "*": "pieces of a body, and waits for each" },
+  "peer/routes/checks.ts": { "*": "URLs of one member, in a header" },
+  "peer/routes/message.ts": { "*": "waits for each piece of a body" },
+  "peer/snapshot-post.ts": { "*": "waits for each chunk" },
+  "peer/stream/chunk-buffer.ts": { "*": "eight digits" },
+  "peer/stream/message-frames.ts": {
+    roomFor: "entries of one message of raft, at most 1 MiB",
+    "MessageFrameDecoder.push": "frames of one chunk of a socket",
+  },
+  "peer/stream/msgapp-frames.ts": {
+    writeEntries: "entries of one message of raft, at most 1 MiB",
+    "MsgAppDecoder.push": "frames of one chunk of a socket",
+  },
+  "peer/stream/response-reader.ts": {
+    "ResponseReader.push": "chunks of HTTP in one chunk of a socket",
+    "ResponseReader.#readPlainSize": "a few digits",
+    parseHead: "lines of a head, whose bytes are bounded",
+  },
+  "peer/stream/stream-reader.ts": {
+    "StreamReader.#run": "waits for each connection",
+    "StreamReader.#request": "headers that the member itself sends",
+  },
+  "peer/stream/stream-writer.ts": { "*": "messages of a turn for one member" },
+
   "snapshot/log-compaction.ts": { "*": "members that are being sent a database" },
   "snapshot/received-database.ts": { "*": "files of a folder, or waits for each chunk" },
   "snapshot/snap-directory.ts": { "*": "files of a folder" },
