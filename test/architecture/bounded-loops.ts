@@ -3,9 +3,7 @@
  * none of them is long: by file, then by function as `find-loops.ts` names it; `*` is every function of a file.
  */
 export const BOUNDED_LOOPS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  "apply/applier.ts": { "Applier.leaseCheckpoint": "a leader proposes at most 500 checkpoints in an entry" },
-  "apply/entry.ts": { applyEncoded: "the checkpoints of an entry, at most 500" },
-  "apply/quota.ts": { branchCost: "operations of one request, which has at most 1.5 MiB" },
+  "apply/state-machine.ts": { confStateJson: "four lists of members" },
   "apply/v2-request.ts": { "*": "a request of the log's early format: the attributes of a member" },
 
   "consensus/applied-waiters.ts": { "*": "callers that wait: open calls" },
@@ -74,6 +72,10 @@ export const BOUNDED_LOOPS: Readonly<Record<string, Readonly<Record<string, stri
   "lease/sorted-keys.ts": { compareBytes: "the bytes of a key; its caller counts them" },
 
   "mvcc/kept-heads.ts": { "KeptHeads.compare": "the first 256 bytes of two values" },
+  "operations/by-field.ts": { "*": "the operations that there are, once" },
+  "operations/lease-checkpoint.ts": { "*": "a leader proposes at most 500 checkpoints in an entry" },
+  "operations/txn.ts": { "*": "operations of one request, which has at most 1.5 MiB" },
+
   "mvcc/bytes.ts": { "*": "the bytes of a key" },
   "mvcc/compaction.ts": {
     "Compactor.#run": "waits for each batch",

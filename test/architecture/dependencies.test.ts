@@ -17,7 +17,7 @@ const PACKAGES: Record<string, readonly string[]> = {
 };
 
 /** Folders of server/src that decide: they may touch time, chance, disk and network only through the seams. */
-const DECIDING = ["consensus", "apply", "mvcc", "watch", "lease", "alarm", "cluster"];
+const DECIDING = ["consensus", "apply", "operations", "mvcc", "watch", "lease", "alarm", "cluster"];
 
 const FORBIDDEN_MODULES =
   /^node:(fs|net|tls|http|https|http2|dgram|dns|child_process|worker_threads|timers|perf_hooks|os)(\/|$)|^(lmdb|pino|prom-client)$/;
@@ -35,8 +35,9 @@ const FOLDERS: Record<string, readonly string[]> = {
   bbolt: [],
   backend: ["seams", "failpoints", "bbolt"],
   wal: ["seams", "failpoints"],
-  apply: ["seams", "failpoints", "mvcc", "lease", "alarm", "cluster"],
-  consensus: ["seams", "failpoints", "wal", "apply", "cluster"],
+  operations: ["seams", "mvcc", "lease", "alarm", "cluster"],
+  consensus: ["seams", "failpoints", "wal", "operations", "cluster"],
+  apply: ["seams", "operations", "consensus", "cluster"],
 };
 
 const importPattern = /(?:^|\n)\s*(?:import|export)\b[^;]*?\bfrom\s*"([^"]+)"|\bimport\(\s*"([^"]+)"\s*\)/g;

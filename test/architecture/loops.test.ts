@@ -17,6 +17,7 @@ const FOLDERS = [
   "duties",
   "lease",
   "mvcc",
+  "operations",
   "peer",
   "snapshot",
   "wal",

@@ -6,7 +6,7 @@ import {
 } from "@quorate/wire/etcdserverpb";
 import { RequestError } from "../errors.ts";
 import type { Backend } from "../seams/backend.ts";
-import { type ApiContext, headerFields } from "./context.ts";
+import type { ApiContext } from "./context.ts";
 import type { Services } from "./services.ts";
 
 /** Of a cluster in which nobody has touched users and roles. */
@@ -27,7 +27,7 @@ export function addAuthService(services: Services, context: ApiContext): void {
     decode(AuthStatusRequestSchema, message);
     await context.consensus.linearizable();
     return encode(AuthStatusResponseSchema, {
-      header: headerFields(context),
+      header: context.headers.fields(context.store.currentRevision),
       enabled: false,
       authRevision: authRevision(context.backend),
     });

@@ -1,5 +1,6 @@
 import type { ConfChange } from "@quorate/raft";
-import { Applier, type ReplicatedState } from "../apply/applier.ts";
+import { HeaderEncoder } from "@quorate/wire/hot";
+import { AlarmStore } from "../alarm/alarm-store.ts";
 import { MemoryBackend } from "../backend/memory-backend.ts";
 import type { ClusterMember } from "../cluster/member-json.ts";
 import { Membership } from "../cluster/membership.ts";
@@ -7,11 +8,15 @@ import { RequestIds } from "../cluster/request-ids.ts";
 import type { Proposal } from "../consensus/proposal.ts";
 import { RequestError } from "../errors.ts";
 import { silentLogger } from "../log/logger.ts";
+import { OPEN_ACCESS } from "../operations/access.ts";
+import { ResponseHeaders } from "../operations/response-headers.ts";
+import type { ReplicatedState } from "../operations/state.ts";
 import type { PeerRequest, PeerRequests, PeerResponse } from "../peer/peer-requests.ts";
 import { ManualClock } from "../watch/testing/manual-clock.ts";
 import type { ApiContext } from "./context.ts";
 
 export const LOCAL_ID = 1n;
+const CLUSTER_ID = 0xc0ffeen;
 
 /** A member as tests write it: started unless `name` is empty, reached at a port of its ID. */
 export function testMember(id: number, changed: Partial<ClusterMember> = {}): ClusterMember {
@@ -104,21 +109,23 @@ export class ClusterHarness {
     propose: (proposal: Proposal) => {
       const { proposalError } = this.consensus;
       if (proposalError !== undefined) proposal.fail(proposalError);
-      else proposal.apply(this.applier);
+      else proposal.apply(this.state);
     },
   };
-  readonly applier: Applier;
+  readonly state: ReplicatedState;
   readonly context: ApiContext;
   /** Ends the change that hangs (see `hang`). */
   abandon: ((error: Error) => void) | undefined;
 
   constructor(members: readonly ClusterMember[]) {
-    this.membership = new Membership(this.backend, 0xc0ffeen, LOCAL_ID);
+    this.membership = new Membership(this.backend, CLUSTER_ID, LOCAL_ID);
     for (const member of members) this.membership.applyAdd(member);
-    this.applier = new Applier({
+    this.state = {
       membership: this.membership,
       backend: this.backend,
-    } as unknown as ReplicatedState);
+      alarms: new AlarmStore(this.backend),
+      access: OPEN_ACCESS,
+    } as unknown as ReplicatedState;
     this.clock.advance(60_000);
     this.context = {
       config: this.config,
@@ -127,6 +134,12 @@ export class ClusterHarness {
       backend: this.backend,
       clock: this.clock,
       ids: new RequestIds(LOCAL_ID, 1_700_000_000_000),
+      headers: new ResponseHeaders(
+        new HeaderEncoder(CLUSTER_ID, LOCAL_ID),
+        CLUSTER_ID,
+        LOCAL_ID,
+        this.consensus,
+      ),
       log: silentLogger,
       peerRequests: this.peers,
       transport: { activeSince: (id: bigint) => this.active.get(id) },

@@ -13,7 +13,7 @@ import {
   MemberUpdateResponseSchema,
 } from "@quorate/wire/etcdserverpb";
 import type { ClusterMember } from "../cluster/member-json.ts";
-import { type ApiContext, clusterHeader } from "./context.ts";
+import type { ApiContext } from "./context.ts";
 import { promoteMember } from "./promote-member.ts";
 import { addMember, removeMember, updateMember } from "./reconfigure.ts";
 import type { Services } from "./services.ts";
@@ -23,7 +23,7 @@ import { signalOf } from "./waiting.ts";
 export function addClusterService(services: Services, context: ApiContext): void {
   /** The part that the answers have in common. */
   const answer = (members: readonly ClusterMember[]) => ({
-    header: clusterHeader(context),
+    header: context.headers.withoutRevision(),
     members: members.map(toMessage),
   });
 

@@ -1,10 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { RequestError } from "../errors.ts";
+import { NOBODY } from "../operations/caller.ts";
 import { ClusterHarness, failureOf, testMember } from "./cluster-context.testing.ts";
+import type { ApiContext } from "./context.ts";
 import { DowngradeAction, downgrade } from "./downgrade.ts";
 
 const { VALIDATE, ENABLE, CANCEL } = DowngradeAction;
+
+const asked = (context: ApiContext, action: number, target: string) =>
+  downgrade(context, action, target, NOBODY);
 
 function cluster(): ClusterHarness {
   const harness = new ClusterHarness([testMember(1)]);
@@ -29,7 +34,7 @@ for (const [target, version, want] of refusals) {
     const harness = new ClusterHarness([testMember(1)]);
     if (version !== undefined) harness.membership.applyVersion(version);
     for (const action of [VALIDATE, ENABLE]) {
-      assert.equal(await failureOf(downgrade(harness.context, action, target)), want);
+      assert.equal(await failureOf(asked(harness.context, action, target)), want);
     }
     assert.equal(harness.membership.downgrade.enabled, false);
   });
@@ -37,32 +42,32 @@ for (const [target, version, want] of refusals) {
 
 test("a downgrade is validated, enabled and canceled", async () => {
   const { context, membership, consensus } = cluster();
-  assert.equal(await downgrade(context, VALIDATE, "3.6"), "3.7");
+  assert.equal(await asked(context, VALIDATE, "3.6"), "3.7");
   assert.equal(membership.downgrade.enabled, false);
-  assert.equal(await downgrade(context, ENABLE, "3.6.5"), "3.7");
+  assert.equal(await asked(context, ENABLE, "3.6.5"), "3.7");
   assert.deepEqual(membership.downgrade, { enabled: true, targetVersion: "3.6.0" });
   for (const action of [VALIDATE, ENABLE]) {
-    assert.equal(await failureOf(downgrade(context, action, "3.6")), "DOWNGRADE_IN_PROCESS");
+    assert.equal(await failureOf(asked(context, action, "3.6")), "DOWNGRADE_IN_PROCESS");
   }
-  assert.equal(await downgrade(context, CANCEL, "ignored"), "3.7");
+  assert.equal(await asked(context, CANCEL, "ignored"), "3.7");
   assert.deepEqual(membership.downgrade, { enabled: false, targetVersion: "" });
   assert.equal(consensus.reads, 5);
 });
 
 test("a cancellation always succeeds for its caller", async () => {
   const harness = cluster();
-  assert.equal(await downgrade(harness.context, CANCEL, ""), "3.7");
-  await downgrade(harness.context, ENABLE, "3.6");
+  assert.equal(await asked(harness.context, CANCEL, ""), "3.7");
+  await asked(harness.context, ENABLE, "3.6");
   harness.consensus.proposalError = new RequestError("TIMEOUT");
-  assert.equal(await downgrade(harness.context, CANCEL, ""), "3.7");
+  assert.equal(await asked(harness.context, CANCEL, ""), "3.7");
   harness.consensus.readError = new RequestError("TIMEOUT");
-  assert.equal(await downgrade(harness.context, CANCEL, ""), "3.7");
+  assert.equal(await asked(harness.context, CANCEL, ""), "3.7");
   assert.equal(harness.membership.downgrade.enabled, true);
 });
 
 test("what fails on the way is told to whoever asks for more", async () => {
   const harness = cluster();
   harness.consensus.readError = new RequestError("TIMEOUT");
-  assert.equal(await failureOf(downgrade(harness.context, VALIDATE, "3.6")), "TIMEOUT");
-  assert.equal(await failureOf(downgrade(harness.context, 3, "3.6")), "UNKNOWN_METHOD");
+  assert.equal(await failureOf(asked(harness.context, VALIDATE, "3.6")), "TIMEOUT");
+  assert.equal(await failureOf(asked(harness.context, 3, "3.6")), "UNKNOWN_METHOD");
 });

@@ -1,6 +1,3 @@
-import { encode } from "@quorate/wire";
-import { InternalField } from "@quorate/wire/hot";
-import { DowngradeInfoSetRequestSchema } from "@quorate/wire/membershippb";
 import { type DowngradeInfo, NO_DOWNGRADE } from "../cluster/downgrade-info.ts";
 import { parseTargetVersion } from "../cluster/version-negotiation.ts";
 import {
@@ -11,6 +8,8 @@ import {
   type VersionNumber,
 } from "../cluster/version-number.ts";
 import { RequestError } from "../errors.ts";
+import type { Caller } from "../operations/caller.ts";
+import { DOWNGRADE_INFO, encodeDowngradeInfo } from "../operations/downgrade-info.ts";
 import type { ApiContext } from "./context.ts";
 import { propose } from "./propose.ts";
 
@@ -18,17 +17,22 @@ import { propose } from "./propose.ts";
 export const DowngradeAction = { VALIDATE: 0, ENABLE: 1, CANCEL: 2 } as const;
 
 /** Carries `action` out; returns the cluster version at that moment, as `3.7`. */
-export async function downgrade(context: ApiContext, action: number, target: string): Promise<string> {
+export async function downgrade(
+  context: ApiContext,
+  action: number,
+  target: string,
+  caller: Caller,
+): Promise<string> {
   switch (action) {
     case DowngradeAction.VALIDATE:
       return formatMinor((await checkTarget(context, target)).cluster);
     case DowngradeAction.ENABLE: {
       const checked = await checkTarget(context, target);
-      await setDowngrade(context, { enabled: true, targetVersion: formatVersion(checked.target) });
+      await setDowngrade(context, { enabled: true, targetVersion: formatVersion(checked.target) }, caller);
       return formatMinor(checked.cluster);
     }
     case DowngradeAction.CANCEL:
-      return cancel(context);
+      return cancel(context, caller);
     default:
       throw new RequestError("UNKNOWN_METHOD");
   }
@@ -51,12 +55,12 @@ async function checkTarget(
 }
 
 /** Whatever fails is logged and not told, as in etcd. */
-async function cancel(context: ApiContext): Promise<string> {
+async function cancel(context: ApiContext, caller: Caller): Promise<string> {
   const { consensus, log, membership } = context;
   try {
     await consensus.linearizable();
     if (!membership.downgrade.enabled) throw new RequestError("NO_INFLIGHT_DOWNGRADE");
-    await setDowngrade(context, NO_DOWNGRADE);
+    await setDowngrade(context, NO_DOWNGRADE, caller);
   } catch (error) {
     log.warn("failed to cancel downgrade", { error: (error as Error).message });
   }
@@ -64,7 +68,6 @@ async function cancel(context: ApiContext): Promise<string> {
   return cluster === undefined ? "" : formatMinor(cluster);
 }
 
-async function setDowngrade(context: ApiContext, info: DowngradeInfo): Promise<void> {
-  const request = encode(DowngradeInfoSetRequestSchema, { enabled: info.enabled, ver: info.targetVersion });
-  await propose(context, InternalField.downgradeInfoSet, request, (applier) => applier.downgradeInfo(info));
+async function setDowngrade(context: ApiContext, info: DowngradeInfo, caller: Caller): Promise<void> {
+  await propose(context, DOWNGRADE_INFO, encodeDowngradeInfo(info), caller);
 }

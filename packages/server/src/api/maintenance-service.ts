@@ -15,12 +15,13 @@ import {
   StatusRequestSchema,
   StatusResponseSchema,
 } from "@quorate/wire/etcdserverpb";
-import { InternalField } from "@quorate/wire/hot";
 import { type Alarm, AlarmType } from "../alarm/alarm-store.ts";
-import { saturate } from "../apply/int64.ts";
 import { storageVersion } from "../cluster/storage-version.ts";
+import { ALARM } from "../operations/alarm.ts";
+import { saturate } from "../operations/int64.ts";
 import { COMPATIBLE_VERSION } from "../version.ts";
-import { type ApiContext, headerFields } from "./context.ts";
+import { callerOf } from "./callers.ts";
+import type { ApiContext } from "./context.ts";
 import { downgrade } from "./downgrade.ts";
 import { moveLeader } from "./leadership.ts";
 import { propose } from "./propose.ts";
@@ -31,14 +32,14 @@ const DEFAULT_QUOTA_BYTES = 2 ** 31;
 
 /** `etcdserverpb.Maintenance` but for snapshots. */
 export function addMaintenanceService(services: Services, context: ApiContext): void {
-  const { alarms, backend, consensus, membership, store } = context;
+  const { access, alarms, backend, consensus, headers, membership, store } = context;
 
   services.addAsync("/etcdserverpb.Maintenance/Status", async (message) => {
     decode(StatusRequestSchema, message);
     const errors = consensus.leader === 0n ? ["etcdserver: no leader"] : [];
     for (const alarm of alarms.list(AlarmType.NONE)) errors.push(alarmText(alarm));
     return encode(StatusResponseSchema, {
-      header: headerFields(context),
+      header: headers.fields(store.currentRevision),
       version: COMPATIBLE_VERSION,
       dbSize: BigInt(backend.sizeBytes),
       leader: consensus.leader,
@@ -56,13 +57,13 @@ export function addMaintenanceService(services: Services, context: ApiContext): 
     });
   });
 
-  services.addAsync("/etcdserverpb.Maintenance/Alarm", async (message) => {
+  services.addAsync("/etcdserverpb.Maintenance/Alarm", async (message, call) => {
+    const caller = callerOf(call);
     const request = decode(AlarmRequestSchema, message);
-    const result = await propose(context, InternalField.alarm, message, (applier) =>
-      applier.alarm(request.action, request.memberID, request.alarm),
-    );
+    if (access.isRestricted) ALARM.needsOfProposer(request, access.needsOf(caller));
+    const result = await propose(context, ALARM, message, caller);
     return encode(AlarmResponseSchema, {
-      header: headerFields(context),
+      header: headers.fields(store.currentRevision),
       alarms: result.map((alarm) => ({ memberID: alarm.memberId, alarm: alarm.type })),
     });
   });
@@ -71,7 +72,7 @@ export function addMaintenanceService(services: Services, context: ApiContext): 
     const request = decode(HashKVRequestSchema, message);
     const result = await store.hashKv(saturate(request.revision));
     return encode(HashKVResponseSchema, {
-      header: headerFields(context, result.currentRevision),
+      header: headers.fields(result.currentRevision),
       hash: result.hash,
       compactRevision: BigInt(result.compactRevision),
       hashRevision: BigInt(result.hashRevision),
@@ -81,7 +82,7 @@ export function addMaintenanceService(services: Services, context: ApiContext): 
   services.addAsync("/etcdserverpb.Maintenance/Hash", async (message) => {
     decode(HashRequestSchema, message);
     const hash = await store.hashAll();
-    return encode(HashResponseSchema, { header: headerFields(context), hash });
+    return encode(HashResponseSchema, { header: headers.fields(store.currentRevision), hash });
   });
 
   services.addAsync("/etcdserverpb.Maintenance/Defragment", async (message) => {
@@ -104,10 +105,10 @@ export function addMaintenanceService(services: Services, context: ApiContext): 
     return encode(MoveLeaderResponseSchema, {});
   });
 
-  services.addAsync("/etcdserverpb.Maintenance/Downgrade", async (message) => {
+  services.addAsync("/etcdserverpb.Maintenance/Downgrade", async (message, call) => {
     const request = decode(DowngradeRequestSchema, message);
-    const version = await downgrade(context, request.action, request.version);
-    return encode(DowngradeResponseSchema, { header: headerFields(context), version });
+    const version = await downgrade(context, request.action, request.version, callerOf(call));
+    return encode(DowngradeResponseSchema, { header: headers.fields(store.currentRevision), version });
   });
 }
 

@@ -12,6 +12,8 @@ import { RequestError } from "../errors.ts";
 import { notFound } from "../http/plain-text.ts";
 import { silentLogger } from "../log/logger.ts";
 import type { RangeCaller } from "../mvcc/range.ts";
+import { OPEN_ACCESS } from "../operations/access.ts";
+import { ResponseHeaders } from "../operations/response-headers.ts";
 import type { Clock } from "../seams/clock.ts";
 import { realClock } from "../seams/real-clock.ts";
 import type { LeaderMonitor } from "../watch/leader-monitor.ts";
@@ -203,7 +205,8 @@ export class OpenCalls {
       clock: this.clock,
       log: silentLogger,
       watches: this.watch.hub,
-      headers: new HeaderEncoder(1n, 1n),
+      headers: new ResponseHeaders(new HeaderEncoder(1n, 1n), 1n, 1n, { appliedTerm: 2 }),
+      access: OPEN_ACCESS,
       peerRequests: this.#peers,
       requestTimeoutMs: 7_000,
       config: { heartbeatMs: 100_000, features: { FastLeaseKeepAlive: true } },

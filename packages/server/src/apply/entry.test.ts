@@ -1,25 +1,45 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { encode } from "@quorate/wire";
-import { encodeInternalRequest, encodeRangeRequest, InternalField } from "@quorate/wire/hot";
+import {
+  encodeInternalRequest,
+  encodePutRequest,
+  encodeRangeRequest,
+  InternalField,
+} from "@quorate/wire/hot";
+
 import { DowngradeInfoSetRequestSchema } from "@quorate/wire/membershippb";
-import type { Applier } from "./applier.ts";
+import { bytes, putRequest } from "../mvcc/testing.ts";
+import { OPEN_ACCESS } from "../operations/access.ts";
+import { NOBODY } from "../operations/caller.ts";
+import { encodeEntry } from "../operations/entry-payload.ts";
+import type { ReplicatedState } from "../operations/state.ts";
+import { newState, OneUser, refusalOf } from "../operations/testing.ts";
 import { applyEncoded } from "./entry.ts";
 
-/** Tells what it was called with. */
+/** A state that tells what its parts were called with. */
 function recorder() {
   const calls: unknown[][] = [];
-  const applier = new Proxy(
-    {},
-    {
-      get:
-        (_target, name) =>
-        (...args: unknown[]) => {
-          calls.push([name, ...args]);
-        },
-    },
-  ) as Applier;
-  return { applier, calls };
+  const part = (of: string) =>
+    new Proxy(
+      {},
+      {
+        get:
+          (_target, name) =>
+          (...args: unknown[]) => {
+            calls.push([`${of}.${String(name)}`, ...args]);
+          },
+      },
+    );
+  const state = {
+    store: part("store"),
+    lessor: part("lessor"),
+    alarms: part("alarms"),
+    membership: part("membership"),
+    backend: part("backend"),
+    access: OPEN_ACCESS,
+  } as unknown as ReplicatedState;
+  return { state, calls };
 }
 
 function field(number: number, text: string): Buffer {
@@ -39,13 +59,14 @@ function v2Request(method: string, path: string, value: string): Uint8Array {
 }
 
 test("what members of 3.5 put in the log is understood", () => {
-  const { applier, calls } = recorder();
+  const { state, calls } = recorder();
   const attributes = '{"name":"infra1","clientURLs":["http://127.0.0.1:2379"]}';
-  applyEncoded(applier, v2Request("PUT", "/0/members/8e9e05c52164694d/attributes", attributes));
-  applyEncoded(applier, v2Request("PUT", "/0/version", "3.5.0"));
-  assert.deepEqual(calls, [
-    ["memberAttributes", 0x8e9e05c52164694dn, "infra1", ["http://127.0.0.1:2379"]],
-    ["clusterVersion", "3.5.0"],
+  applyEncoded(state, v2Request("PUT", "/0/members/8e9e05c52164694d/attributes", attributes));
+  applyEncoded(state, v2Request("PUT", "/0/version", "3.5.0"));
+  const ofMembership = calls.filter(([name]) => String(name).startsWith("membership."));
+  assert.deepEqual(ofMembership, [
+    ["membership.applyAttributes", 0x8e9e05c52164694dn, "infra1", ["http://127.0.0.1:2379"]],
+    ["membership.applyVersion", "3.5.0"],
   ]);
 });
 
@@ -57,14 +78,14 @@ for (const [method, path] of [
   ["SYNC", "/"],
 ] as const) {
   test(`no other request of the old API is executed: ${method} ${path}`, () => {
-    const { applier, calls } = recorder();
-    assert.throws(() => applyEncoded(applier, v2Request(method, path, "3.5.0")), /old API/);
+    const { state, calls } = recorder();
+    assert.throws(() => applyEncoded(state, v2Request(method, path, "3.5.0")), /old API/);
     assert.deepEqual(calls, []);
   });
 }
 
 test("a read in the log changes nothing", () => {
-  const { applier, calls } = recorder();
+  const { state, calls } = recorder();
   const range = encodeRangeRequest({
     key: Buffer.from("/0/version"),
     rangeEnd: new Uint8Array(0),
@@ -80,9 +101,9 @@ test("a read in the log changes nothing", () => {
     minCreateRevision: 0,
     maxCreateRevision: 0,
   });
-  applyEncoded(applier, encodeInternalRequest(InternalField.range, range, 7n, "", 0));
+  applyEncoded(state, encodeInternalRequest(InternalField.range, range, 7n, "", 0));
   applyEncoded(
-    applier,
+    state,
     encodeInternalRequest(InternalField.downgradeVersionTest, new Uint8Array(0), 7n, "", 0),
   );
   assert.deepEqual(calls, []);
@@ -98,31 +119,46 @@ for (const name of [
   "authDisable",
 ] as const) {
   test(`an entry of a member of etcd's that changes nothing does not stop this one: ${name}`, () => {
-    const { applier, calls } = recorder();
-    applyEncoded(applier, encodeInternalRequest(InternalField[name], new Uint8Array(0), 1n, "", 0));
+    const { state, calls } = recorder();
+    applyEncoded(state, encodeInternalRequest(InternalField[name], new Uint8Array(0), 1n, "", 0));
     assert.deepEqual(calls, []);
   });
 }
 
 for (const name of ["authEnable", "authUserAdd", "authRoleDelete"] as const) {
   test(`an entry that changes what this release does not keep stops it: ${name}`, () => {
-    const { applier } = recorder();
+    const { state } = recorder();
     const entry = encodeInternalRequest(InternalField[name], new Uint8Array(0), 1n, "", 0);
-    assert.throws(() => applyEncoded(applier, entry), /does not know/);
+    assert.throws(() => applyEncoded(state, entry), /does not know/);
   });
 }
 
 test("a downgrade is enabled and canceled", () => {
-  const { applier, calls } = recorder();
+  const { state, calls } = recorder();
   for (const request of [
     { enabled: true, ver: "3.6.0" },
     { enabled: false, ver: "3.6.0" },
   ]) {
     const body = encode(DowngradeInfoSetRequestSchema, request);
-    applyEncoded(applier, encodeInternalRequest(InternalField.downgradeInfoSet, body, 7n, "", 0));
+    applyEncoded(state, encodeInternalRequest(InternalField.downgradeInfoSet, body, 7n, "", 0));
   }
   assert.deepEqual(calls, [
-    ["downgradeInfo", { enabled: true, targetVersion: "3.6.0" }],
-    ["downgradeInfo", { enabled: false, targetVersion: "" }],
+    ["membership.applyDowngrade", { enabled: true, targetVersion: "3.6.0" }],
+    ["membership.applyDowngrade", { enabled: false, targetVersion: "" }],
   ]);
+});
+
+test("an entry is applied for whom its header names: users of a member of etcd, and nobody", async () => {
+  const access = new OneUser("u");
+  const state = await newState(access);
+  // Put of k = v, ID 1, user u, revision 8 of the permissions.
+  const ofUser = Buffer.from("22060a016b120176a2060708011201751808", "hex");
+  assert.equal(await refusalOf(() => applyEncoded(state, ofUser)), "none");
+  assert.equal(state.store.currentRevision, 2);
+  const body = encodePutRequest(putRequest("k", { value: bytes("w"), prevKv: true }));
+  const ofNobody = encodeEntry(InternalField.put, body, 2n, NOBODY);
+  assert.equal(await refusalOf(() => applyEncoded(state, ofNobody)), "CANCELED");
+  assert.equal(state.store.currentRevision, 2);
+  assert.deepEqual(access.asked, [{ ...NOBODY, username: "u", authRevision: 8 }, NOBODY]);
+  assert.deepEqual(access.needed, ["write [k,)", "write [k,)"]);
 });

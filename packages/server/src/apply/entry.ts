@@ -1,82 +1,33 @@
-import { decode } from "@quorate/wire";
-import {
-  AlarmRequestSchema,
-  CompactionRequestSchema,
-  LeaseCheckpointRequestSchema,
-} from "@quorate/wire/etcdserverpb";
-import {
-  decodeDeleteRangeRequest,
-  decodeInternalRequest,
-  decodeLeaseGrantRequest,
-  decodeLeaseId,
-  decodePutRequest,
-  decodeTxnRequest,
-  InternalField,
-} from "@quorate/wire/hot";
-import {
-  ClusterMemberAttrSetRequestSchema,
-  ClusterVersionSetRequestSchema,
-  DowngradeInfoSetRequestSchema,
-} from "@quorate/wire/membershippb";
-import { NO_DOWNGRADE } from "../cluster/downgrade-info.ts";
-import type { Applier } from "./applier.ts";
-import { saturate } from "./int64.ts";
+import { decodeInternalRequest, InternalField } from "@quorate/wire/hot";
+import { operationWithField } from "../operations/by-field.ts";
+import { callerOfEntry } from "../operations/entry-payload.ts";
+import { execute } from "../operations/operation.ts";
+import type { ReplicatedState } from "../operations/state.ts";
 import { applyV2Request, isV2Path } from "./v2-request.ts";
 
 /**
  * Executes an entry that nobody on this member waits for: one that another member proposed, or that is replayed from
- * the log. Throws what the applier throws for refusals, and `WireError` for a payload that is none. What takes more than
+ * the log. Throws what operations throw for refusals, and `WireError` for a payload that is none. What takes more than
  * one turn gives a promise, which may reject with the same.
  */
-export function applyEncoded(applier: Applier, data: Uint8Array): Promise<unknown> | undefined {
-  const { field, body } = decodeInternalRequest(data);
+export function applyEncoded(state: ReplicatedState, data: Uint8Array): Promise<unknown> | undefined {
+  const entry = decodeInternalRequest(data);
+  const { body, field } = entry;
+  const operation = operationWithField(field);
+  if (operation === undefined) {
+    applyOther(state, data, field, body);
+    return undefined;
+  }
+  const request = operation.decode(body, 0, body.length);
+  const cost = operation.costBytes(request);
+  const outcome = execute(operation, state, request, cost, callerOfEntry(entry), false);
+  return outcome instanceof Promise ? outcome : undefined;
+}
+
+function applyOther(state: ReplicatedState, data: Uint8Array, field: number, body: Uint8Array): void {
   switch (field) {
-    case InternalField.put:
-      applier.put(decodePutRequest(body));
-      break;
-    case InternalField.deleteRange:
-      return promiseIn(applier.deleteRange(decodeDeleteRangeRequest(body)));
-    case InternalField.txn:
-      return promiseIn(applier.txn(decodeTxnRequest(body)));
-    case InternalField.compaction:
-      applier.compact(saturate(decode(CompactionRequestSchema, body).revision));
-      break;
-    case InternalField.leaseGrant: {
-      const { id, ttlSeconds } = decodeLeaseGrantRequest(body);
-      applier.leaseGrant(id, ttlSeconds);
-      break;
-    }
-    case InternalField.leaseRevoke:
-      return promiseIn(applier.leaseRevoke(decodeLeaseId(body)));
-    case InternalField.leaseCheckpoint:
-      applier.leaseCheckpoint(
-        decode(LeaseCheckpointRequestSchema, body).checkpoints.map((checkpoint) => ({
-          id: checkpoint.ID,
-          remainingTtlSeconds: saturate(checkpoint.remainingTTL),
-        })),
-      );
-      break;
-    case InternalField.alarm: {
-      const request = decode(AlarmRequestSchema, body);
-      applier.alarm(request.action, request.memberID, request.alarm);
-      break;
-    }
-    case InternalField.clusterVersionSet:
-      applier.clusterVersion(decode(ClusterVersionSetRequestSchema, body).ver);
-      break;
-    case InternalField.clusterMemberAttrSet: {
-      const request = decode(ClusterMemberAttrSetRequestSchema, body);
-      const attributes = request.memberAttributes;
-      applier.memberAttributes(request.memberID, attributes?.name ?? "", attributes?.clientUrls ?? []);
-      break;
-    }
-    case InternalField.downgradeInfoSet: {
-      const { enabled, ver } = decode(DowngradeInfoSetRequestSchema, body);
-      applier.downgradeInfo(enabled ? { enabled, targetVersion: ver } : NO_DOWNGRADE);
-      break;
-    }
     case InternalField.range:
-      if (isV2Path(body)) applyV2Request(applier, data);
+      if (isV2Path(body)) applyV2Request(state, data);
       // Without a waiting caller a read has no effect.
       break;
     case InternalField.authStatus:
@@ -96,8 +47,4 @@ export function applyEncoded(applier: Applier, data: Uint8Array): Promise<unknow
     default:
       throw new Error(`log entry with an operation that this release does not know (field ${field})`);
   }
-  return undefined;
 }
-
-const promiseIn = (outcome: unknown): Promise<unknown> | undefined =>
-  outcome instanceof Promise ? outcome : undefined;

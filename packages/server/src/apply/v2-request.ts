@@ -1,5 +1,7 @@
 import { cursor, readString, readTag, skipValue } from "@quorate/wire/reader";
-import type { Applier } from "./applier.ts";
+import { setClusterVersion } from "../operations/cluster-version.ts";
+import { setMemberAttributes } from "../operations/member-attributes.ts";
+import type { ReplicatedState } from "../operations/state.ts";
 
 const METHOD_TAG = (2 << 3) | 2;
 const PATH_TAG = (3 << 3) | 2;
@@ -21,13 +23,13 @@ export function isV2Path(body: Uint8Array): boolean {
  * Executes a request of etcd's old API. Members of 3.5 put two of them in the log: their attributes, and the cluster
  * version. Throws `WireError` or `Error` for any other.
  */
-export function applyV2Request(applier: Applier, data: Uint8Array): void {
+export function applyV2Request(state: ReplicatedState, data: Uint8Array): void {
   const { method, path, value } = decodeV2Request(data);
   const member = ATTRIBUTES_PATH.exec(path);
-  if (method === "PUT" && path === VERSION_PATH) applier.clusterVersion(value);
+  if (method === "PUT" && path === VERSION_PATH) setClusterVersion(state, value);
   else if (method === "PUT" && member !== null) {
     const { name, clientUrls } = decodeAttributes(value);
-    applier.memberAttributes(BigInt(`0x${member[1]}`), name, clientUrls);
+    setMemberAttributes(state, { id: BigInt(`0x${member[1]}`), name, clientUrls });
   } else throw new Error(`log entry with a request of the old API that no member needs (${method} ${path})`);
 }
 

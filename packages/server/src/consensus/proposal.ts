@@ -1,5 +1,5 @@
 import type { Entry } from "@quorate/raft";
-import type { Applier } from "../apply/applier.ts";
+import type { ReplicatedState } from "../operations/state.ts";
 
 /**
  * A request on its way through the log, waited for by this member. `apply` runs when its entry is committed here and
@@ -18,10 +18,11 @@ export abstract class Proposal {
    * Never carried over to another leader: fails with NOT_PRIMARY_LESSOR unless raft takes it while this member leads. For
    * what a leader decides by itself, which the next one may see otherwise.
    */
-  readonly leaderOnly: boolean = false;
+  readonly leaderOnly: boolean;
 
-  constructor(data: Uint8Array) {
+  constructor(data: Uint8Array, leaderOnly = false) {
     this.data = data;
+    this.leaderOnly = leaderOnly;
   }
 
   /** Whether `entry` is this request, byte for byte: only then may `apply` take the place of what the entry says. */
@@ -33,6 +34,6 @@ export abstract class Proposal {
    * Executes the entry's operation on the state and answers. Never fails for what a client did. What takes more than one
    * turn of the loop gives a promise of its end.
    */
-  abstract apply(applier: Applier): Promise<void> | undefined;
+  abstract apply(state: ReplicatedState): Promise<void> | undefined;
   abstract fail(error: Error): void;
 }

@@ -4,12 +4,10 @@ import { Proposal } from "./proposal.ts";
 /** A proposal that remembers what became of it. */
 export class Probe extends Proposal {
   outcome = "waiting";
-  override readonly leaderOnly: boolean;
 
   constructor({ data = new Uint8Array(0) as Uint8Array, startedMs = 0, leaderOnly = false }) {
-    super(data);
+    super(data, leaderOnly);
     this.startedMs = startedMs;
-    this.leaderOnly = leaderOnly;
   }
 
   override apply(): undefined {

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import type { Applier } from "../apply/applier.ts";
 import { RequestIds } from "../cluster/request-ids.ts";
 import type { Proposal } from "../consensus/proposal.ts";
 import { silentLogger } from "../log/logger.ts";
 import type { KvHash } from "../mvcc/stored-hashes.ts";
+import { OPEN_ACCESS } from "../operations/access.ts";
+import type { ReplicatedState } from "../operations/state.ts";
 import { ManualClock } from "../watch/testing/manual-clock.ts";
 import type { CorruptionContext } from "./context.ts";
 import { initialCheck } from "./initial-check.ts";
@@ -46,11 +47,14 @@ class Harness {
     linearizable: async () => {},
     propose: (proposal: Proposal) =>
       proposal.apply({
-        alarm: (_action: number, memberId: bigint) => {
-          this.raised.push(memberId);
-          return [];
+        alarms: {
+          activate: (memberId: bigint) => {
+            this.raised.push(memberId);
+            return [];
+          },
         },
-      } as unknown as Applier),
+        access: OPEN_ACCESS,
+      } as unknown as ReplicatedState),
   };
   readonly context = {
     clock: this.clock,

@@ -1,10 +1,8 @@
-import { encode } from "@quorate/wire";
-import { AlarmRequestSchema } from "@quorate/wire/etcdserverpb";
-import { InternalField } from "@quorate/wire/hot";
 import { AlarmType } from "../alarm/alarm-store.ts";
 import { propose } from "../api/propose.ts";
-import { AlarmAction } from "../apply/applier.ts";
 import { formatId } from "../cluster/ids.ts";
+import { ALARM, encodeActivation } from "../operations/alarm.ts";
+import { NOBODY } from "../operations/caller.ts";
 import type { Timer } from "../seams/clock.ts";
 import { type CorruptionContext, hashesOfOthers } from "./context.ts";
 import { firstCorrupt, judgeCompaction } from "./decisions.ts";
@@ -118,13 +116,9 @@ export class CorruptionMonitor {
     }
   }
 
-  async #raiseAlarm(memberID: bigint): Promise<void> {
+  async #raiseAlarm(id: bigint): Promise<void> {
     const { alarms } = this.#context;
-    if (this.#stopped || alarms.list(AlarmType.CORRUPT).some(({ memberId }) => memberId === memberID)) return;
-    const alarm = AlarmType.CORRUPT;
-    const request = encode(AlarmRequestSchema, { action: AlarmAction.ACTIVATE, memberID, alarm });
-    await propose(this.#context, InternalField.alarm, request, (applier) =>
-      applier.alarm(AlarmAction.ACTIVATE, memberID, alarm),
-    );
+    if (this.#stopped || alarms.list(AlarmType.CORRUPT).some(({ memberId }) => memberId === id)) return;
+    await propose(this.#context, ALARM, encodeActivation(id, AlarmType.CORRUPT), NOBODY);
   }
 }

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { ClusterHarness, settle, testMember } from "../api/cluster-context.testing.ts";
 import { storageVersion } from "../cluster/storage-version.ts";
 import { RequestError } from "../errors.ts";
+import { setClusterVersion } from "../operations/cluster-version.ts";
 import { ClusterVersionMonitor } from "./cluster-version.ts";
 
 class Monitored {
@@ -123,7 +124,7 @@ test("nothing goes on after the stop", async () => {
 function downgrading(): Monitored {
   const two = new Monitored(1, 2);
   two.versions = { 2: "3.7.3" };
-  two.cluster.applier.clusterVersion("3.7.0");
+  setClusterVersion(two.cluster.state, "3.7.0");
   two.cluster.membership.applyDowngrade({ enabled: true, targetVersion: "3.6.0" });
   two.monitor.start();
   return two;
@@ -148,7 +149,7 @@ test("a downgrade lowers the cluster version at once and the storage version aft
 
 test("after a restart in a downgrade the snapshot is asked for again, once", async () => {
   const two = new Monitored(1, 2);
-  two.cluster.applier.clusterVersion("3.7.0");
+  setClusterVersion(two.cluster.state, "3.7.0");
   two.cluster.membership.onVersion = undefined;
   two.cluster.membership.applyVersion("3.6.0");
   two.monitor.start();
@@ -196,10 +197,10 @@ test("who waits for a version waits until it is decided, and no longer than told
     assert.equal(done, true);
     await decided;
   };
-  await waiting(({ cluster }) => cluster.applier.clusterVersion("3.7.0"));
+  await waiting(({ cluster }) => setClusterVersion(cluster.state, "3.7.0"));
   await waiting(({ cluster }) => cluster.clock.advance(1_000));
   await waiting(({ monitor }) => monitor.stop());
   const late = new Monitored(1);
-  late.cluster.applier.clusterVersion("3.7.0");
+  setClusterVersion(late.cluster.state, "3.7.0");
   await late.monitor.decided(1_000, new AbortController().signal);
 });

@@ -1,12 +1,12 @@
-import { encode } from "@quorate/wire";
-import { InternalField } from "@quorate/wire/hot";
-import { ClusterVersionSetRequestSchema, DowngradeInfoSetRequestSchema } from "@quorate/wire/membershippb";
 import type { ApiContext } from "../api/context.ts";
 import { propose } from "../api/propose.ts";
 import { NO_DOWNGRADE } from "../cluster/downgrade-info.ts";
 import { followClusterVersion } from "../cluster/storage-version.ts";
 import { decideClusterVersion, isDowngradeComplete } from "../cluster/version-negotiation.ts";
 import { compareVersions, parseVersion } from "../cluster/version-number.ts";
+import { NOBODY } from "../operations/caller.ts";
+import { CLUSTER_VERSION, encodeClusterVersion } from "../operations/cluster-version.ts";
+import { DOWNGRADE_INFO, encodeDowngradeInfo } from "../operations/downgrade-info.ts";
 import type { Timer } from "../seams/clock.ts";
 import { COMPATIBLE_VERSION } from "../version.ts";
 import { fetchVersions } from "./peer-versions.ts";
@@ -145,11 +145,7 @@ export class ClusterVersionMonitor {
       log.error("cannot downgrade", { target: downgrade.targetVersion, "cluster-version": clusterVersion });
       return;
     }
-    const { version } = decision;
-    const request = encode(ClusterVersionSetRequestSchema, { ver: version });
-    await propose(context, InternalField.clusterVersionSet, request, (applier) =>
-      applier.clusterVersion(version),
-    );
+    await propose(context, CLUSTER_VERSION, encodeClusterVersion(decision.version), NOBODY);
   }
 
   /** Of all members; undefined for those that do not answer. */
@@ -174,10 +170,7 @@ export class ClusterVersionMonitor {
       const serverVersions = await this.#serverVersions();
       if (!this.#leads || !isDowngradeComplete(membership.downgrade, serverVersions)) return;
       log.info("the cluster has been downgraded", { "cluster-version": membership.downgrade.targetVersion });
-      const request = encode(DowngradeInfoSetRequestSchema, { enabled: false });
-      await propose(context, InternalField.downgradeInfoSet, request, (applier) =>
-        applier.downgradeInfo(NO_DOWNGRADE),
-      );
+      await propose(context, DOWNGRADE_INFO, encodeDowngradeInfo(NO_DOWNGRADE), NOBODY);
     } catch (error) {
       log.warn("failed to cancel downgrade", { error: (error as Error).message });
     }

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import type { ApiContext } from "../api/context.ts";
 import { settle } from "../api/lease/testing.ts";
-import type { Applier } from "../apply/applier.ts";
 import { MemoryBackend } from "../backend/memory-backend.ts";
 import { RequestIds } from "../cluster/request-ids.ts";
 import type { ServerConfig } from "../config/server-config.ts";
@@ -10,12 +9,16 @@ import type { Proposal } from "../consensus/proposal.ts";
 import { RequestError } from "../errors.ts";
 import type { Lessor } from "../lease/lessor.ts";
 import { silentLogger } from "../log/logger.ts";
+import { openStore } from "../mvcc/testing.ts";
+import { OPEN_ACCESS } from "../operations/access.ts";
+import type { ReplicatedState } from "../operations/state.ts";
 import { ManualClock } from "../watch/testing/manual-clock.ts";
 import { createLessor } from "./leases.ts";
 
 /** A leader whose log applies what is proposed when the test says so. */
 class Harness {
   readonly clock = new ManualClock();
+  readonly backend = new MemoryBackend({ clock: this.clock });
   readonly proposed: Proposal[] = [];
   readonly warnings: string[] = [];
   readonly consensus = {
@@ -37,7 +40,7 @@ class Harness {
   };
   readonly lessor: Lessor = createLessor({
     config: this.config as unknown as ServerConfig,
-    backend: new MemoryBackend({ clock: this.clock }),
+    backend: this.backend,
     clock: this.clock,
     random: { below: () => 1 },
     requestTimeoutMs: 7_000,
@@ -64,16 +67,16 @@ class Harness {
 
   /** Applies what was proposed; returns how many that were. */
   async apply(): Promise<number> {
-    const applier = {
-      leaseRevoke: (id: bigint) => this.lessor.applyRevoke(id),
-      leaseCheckpoint: (checkpoints: readonly { id: bigint; remainingTtlSeconds: number }[]) => {
-        for (const { id, remainingTtlSeconds } of checkpoints) {
-          this.lessor.applyCheckpoint(id, remainingTtlSeconds, true);
-        }
-      },
-    } as unknown as Applier;
+    const store = await openStore(this.backend, { clock: this.clock });
+    const state = {
+      store,
+      lessor: this.lessor,
+      alarms: { corrupt: false },
+      access: OPEN_ACCESS,
+      membership: { isVersionAtLeast: () => true },
+    } as unknown as ReplicatedState;
     const proposals = this.proposed.splice(0);
-    for (const proposal of proposals) proposal.apply(applier);
+    for (const proposal of proposals) await proposal.apply(state);
     await settle();
     return proposals.length;
   }

@@ -1,15 +1,17 @@
-import { encode } from "@quorate/wire";
-import { LeaseCheckpointRequestSchema } from "@quorate/wire/etcdserverpb";
-import { encodeLeaseId, InternalField } from "@quorate/wire/hot";
+import { encodeLeaseId } from "@quorate/wire/hot";
 import type { ApiContext } from "../api/context.ts";
-import { checkRevoke, proposeAsLeader } from "../api/lease/leader-proposal.ts";
 import { ACTIVE_HEARTBEATS, ensureLeadership, isCertainLeader } from "../api/lease/leadership.ts";
+import { type ProposeContext, propose } from "../api/propose.ts";
 import type { ServerConfig } from "../config/server-config.ts";
 import { isRefusedWith, RequestError } from "../errors.ts";
 import { type LeaseCheckpoint, Lessor } from "../lease/lessor.ts";
 import { minimumTtlSeconds } from "../lease/minimum-ttl.ts";
 import { RevokeQueue } from "../lease/revoke-queue.ts";
 import type { Logger } from "../log/logger.ts";
+import { NOBODY } from "../operations/caller.ts";
+import { encodeCheckpoints, LEASE_CHECKPOINT } from "../operations/lease-checkpoint.ts";
+import { LEASE_REVOKE } from "../operations/lease-revoke.ts";
+import type { Operation } from "../operations/operation.ts";
 import type { Backend } from "../seams/backend.ts";
 import type { Clock } from "../seams/clock.ts";
 import type { Random } from "../seams/random.ts";
@@ -37,13 +39,7 @@ export function createLessor(wiring: LeaseWiring): Lessor {
     revoke: async (id) => {
       // A batch takes its time, and leadership may have come and gone: then the lease may be alive and well.
       if (!isCertainLeader(context()) || !lessor.isExpired(id)) throw new RequestError("NOT_PRIMARY_LESSOR");
-      await proposeAsLeader(
-        context(),
-        InternalField.leaseRevoke,
-        encodeLeaseId(id),
-        (applier) => applier.leaseRevoke(id),
-        checkRevoke,
-      );
+      await proposeAsLeader(context(), LEASE_REVOKE, encodeLeaseId(id));
     },
     onFailure: (id, error) => {
       // Somebody else revoked it, or decides about it by now.
@@ -62,15 +58,7 @@ export function createLessor(wiring: LeaseWiring): Lessor {
     await ensureLeadership(context());
     // What was left under another promotion says nothing about now.
     if (!lessor.isPrimary || lessor.promotions !== promotions) throw new RequestError("NOT_PRIMARY_LESSOR");
-    const request = encode(LeaseCheckpointRequestSchema, {
-      checkpoints: checkpoints.map(({ id, remainingTtlSeconds }) => ({
-        ID: id,
-        remainingTTL: BigInt(remainingTtlSeconds),
-      })),
-    });
-    await proposeAsLeader(context(), InternalField.leaseCheckpoint, request, (applier) =>
-      applier.leaseCheckpoint(checkpoints),
-    );
+    await proposeAsLeader(context(), LEASE_CHECKPOINT, encodeCheckpoints(checkpoints));
   };
   const lessor: Lessor = new Lessor({
     clock: wiring.clock,
@@ -90,4 +78,13 @@ export function createLessor(wiring: LeaseWiring): Lessor {
     hashSeed: wiring.random.below(2 ** 32),
   });
   return lessor;
+}
+
+/** Another leader may have renewed the lease meanwhile, so what this one has decided is never carried over to it. */
+function proposeAsLeader<Request>(
+  context: ProposeContext,
+  operation: Operation<Request, unknown>,
+  message: Uint8Array,
+): Promise<unknown> {
+  return propose(context, operation, message, NOBODY, true);
 }

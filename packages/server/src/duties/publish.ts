@@ -1,10 +1,9 @@
-import { encode } from "@quorate/wire";
-import { InternalField } from "@quorate/wire/hot";
-import { ClusterMemberAttrSetRequestSchema } from "@quorate/wire/membershippb";
 import type { ApiContext } from "../api/context.ts";
 import { propose } from "../api/propose.ts";
 import { pause } from "../api/waiting.ts";
 import { RequestError } from "../errors.ts";
+import { NOBODY } from "../operations/caller.ts";
+import { encodeMemberAttributes, MEMBER_ATTRIBUTES } from "../operations/member-attributes.ts";
 
 const LOOK_INTERVAL_MS = 50;
 const RETRY_INTERVAL_MS = 100;
@@ -15,22 +14,18 @@ const RETRY_INTERVAL_MS = 100;
  */
 export async function publish(context: ApiContext, signal: AbortSignal): Promise<void> {
   const { config, log, membership } = context;
-  const memberId = membership.localId;
-  const request = encode(ClusterMemberAttrSetRequestSchema, {
-    memberID: memberId,
-    memberAttributes: { name: config.name, clientUrls: [...config.advertiseClientUrls] },
+  const request = encodeMemberAttributes({
+    id: membership.localId,
+    name: config.name,
+    clientUrls: config.advertiseClientUrls,
   });
-  const proposeOnce = () =>
-    propose(context, InternalField.clusterMemberAttrSet, request, (applier) =>
-      applier.memberAttributes(memberId, config.name, config.advertiseClientUrls),
-    );
   // What is known from an earlier life proves nothing.
   const canBecomeKnown = !isPublished(context);
   for (;;) {
     signal.throwIfAborted();
     const attempt = new AbortController();
     try {
-      const proposed = proposeOnce();
+      const proposed = propose(context, MEMBER_ATTRIBUTES, request, NOBODY);
       await (canBecomeKnown ? Promise.race([proposed, becomesPublished(context, attempt.signal)]) : proposed);
       return;
     } catch (error) {

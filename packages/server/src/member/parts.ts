@@ -2,9 +2,10 @@ import type { NodeId, RawNode } from "@quorate/raft";
 import { HeaderEncoder } from "@quorate/wire/hot";
 import { AlarmStore } from "../alarm/alarm-store.ts";
 import type { ApiContext } from "../api/context.ts";
-import { Quota } from "../apply/quota.ts";
+import { StateMachine } from "../apply/state-machine.ts";
 import type { MembershipChange } from "../cluster/membership.ts";
 import { RequestIds } from "../cluster/request-ids.ts";
+import { formatDuration } from "../config/duration.ts";
 import type { ServerConfig } from "../config/server-config.ts";
 import { Consensus } from "../consensus/consensus.ts";
 import { LogWriter } from "../consensus/log-writer.ts";
@@ -12,6 +13,9 @@ import { createLessor, type LeaseWiring } from "../duties/leases.ts";
 import type { Lessor } from "../lease/lessor.ts";
 import type { Logger } from "../log/logger.ts";
 import { MvccStore } from "../mvcc/store.ts";
+import { OPEN_ACCESS } from "../operations/access.ts";
+import { Quota } from "../operations/quota.ts";
+import { ResponseHeaders } from "../operations/response-headers.ts";
 import type { PeerRequests } from "../peer/peer-requests.ts";
 import type { Clock } from "../seams/clock.ts";
 import type { Disk } from "../seams/disk.ts";
@@ -25,7 +29,6 @@ import { SnapshotSender } from "../snapshot/snapshot-sender.ts";
 import { encodeV2Store } from "../snapshot/v2-store.ts";
 import { WatchHub } from "../watch/hub.ts";
 import { createRaftNode } from "./raft-node.ts";
-import { StateMachine } from "./state-machine.ts";
 import { confStateOf, type Databases, type MemberStorage, storagePaths } from "./storage.ts";
 
 const GRPC_OVERHEAD_BYTES = 512 * 1024;
@@ -122,6 +125,7 @@ export function buildParts(options: PartsOptions): MemberParts {
     log,
   };
   const lessor = createLessor(leaseWiring);
+  const access = OPEN_ACCESS;
   const quota = new Quota(config.quotaBackendBytes, () => backend.sizeBytes);
 
   const transport: Transport = surroundings.createTransport(storage, {
@@ -137,12 +141,25 @@ export function buildParts(options: PartsOptions): MemberParts {
   });
 
   const machine = new StateMachine({
-    state: { store, lessor, alarms, membership, backend, quota },
+    state: { store, lessor, alarms, membership, backend, access },
     reconfigure: (change) => node.applyConfChange(change),
-    onMembershipChange: (change) => follow(change),
-    log,
+    onMembershipChange: (change) => {
+      log.info("applied a configuration change to the membership", describeChange(change));
+      follow(change);
+    },
+    onRefusedChange: (index, error) => {
+      log.warn("refused a configuration change", { index, error: error.message });
+    },
     clock,
     slowMs: config.warningApplyMs,
+    onSlowEntry: (entry, tookMs) => {
+      log.warn("apply request took too long", {
+        took: formatDuration(tookMs),
+        "expected-duration": formatDuration(config.warningApplyMs),
+        index: entry.index,
+        bytes: entry.data.length,
+      });
+    },
   });
   const follow = (change: MembershipChange) => {
     if (change.kind === "removed") {
@@ -265,12 +282,13 @@ export function buildParts(options: PartsOptions): MemberParts {
   });
 
   const maxReceiveBytes = config.maxRequestBytes + GRPC_OVERHEAD_BYTES;
-  const headers = new HeaderEncoder(clusterId, localId);
+  const headerEncoder = new HeaderEncoder(clusterId, localId);
+  const headers = new ResponseHeaders(headerEncoder, clusterId, localId, consensus);
   const watches = new WatchHub({
     source: store,
     clock,
     random,
-    headers,
+    headers: headerEncoder,
     raftTerm: () => consensus.appliedTerm,
     fragmentBytes: maxReceiveBytes,
     progressIntervalMs: config.watchProgressNotifyMs,
@@ -285,6 +303,7 @@ export function buildParts(options: PartsOptions): MemberParts {
     membership,
     backend,
     quota,
+    access,
     watches,
     ids,
     clock,
@@ -310,4 +329,16 @@ export function connectToMembers(transport: Transport, storage: MemberStorage): 
 function membershipState({ membership }: MemberStorage) {
   const { members, removedIds, version: clusterVersion } = membership;
   return { confState: confStateOf(membership), data: encodeV2Store({ members, removedIds, clusterVersion }) };
+}
+
+function describeChange(change: MembershipChange): Record<string, unknown> {
+  if (change.kind === "nothing") return { change: change.kind };
+  if (change.kind === "removed") return { change: change.kind, "member-id": change.id.toString(16) };
+  const { id, peerUrls, isLearner } = change.member;
+  return {
+    change: change.kind,
+    "member-id": id.toString(16),
+    "peer-urls": peerUrls,
+    "is-learner": isLearner,
+  };
 }

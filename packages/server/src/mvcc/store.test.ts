@@ -390,7 +390,7 @@ test("a put tells whether the key was attached to a lease, a delete names the ke
   assert.equal(txn.put(bytes("a"), bytes("1"), 6n), false);
   txn.put(bytes("b"), bytes("1"), 0n);
   const detached: string[] = [];
-  txn.deleteRange(bytes("a"), bytes("\0"), undefined, (key) => detached.push(text(key)));
+  txn.deleteRange(bytes("a"), bytes("\0"), undefined, { detach: (key) => detached.push(text(key)) });
   txn.end();
   assert.deepEqual(detached, ["a"]);
 });

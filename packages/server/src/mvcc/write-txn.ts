@@ -17,6 +17,12 @@ const MANY_CHANGE_BYTES = 2 * 1024 * 1024;
 
 const found: FoundRevision = { main: 0, sub: 0 };
 
+/** Which keys are attached to leases. */
+export interface AttachedKeys {
+  /** `key` is borrowed until it returns. */
+  detach(key: Uint8Array): void;
+}
+
 /** The first and the last of some keys. */
 interface KeySpan {
   lowest: Uint8Array;
@@ -81,19 +87,13 @@ export class WriteTxn {
 
   /**
    * Deletes the live keys of an interval in ascending order and returns their number. `prevKvs`, if given, receives each
-   * deleted record; `onDetach` is called for each key that was attached to a lease, with a key that
-   * is borrowed until it returns.
+   * deleted record; `attached` is told of each key that was attached to a lease.
    */
-  deleteRange(
-    key: Uint8Array,
-    rangeEnd: Uint8Array,
-    prevKvs?: RecordSink,
-    onDetach?: (key: Uint8Array) => void,
-  ): number {
-    if (rangeEnd.length > 0) return inOneGo(this.deleteRangeSteps(key, rangeEnd, prevKvs, onDetach));
+  deleteRange(key: Uint8Array, rangeEnd: Uint8Array, prevKvs?: RecordSink, attached?: AttachedKeys): number {
+    if (rangeEnd.length > 0) return inOneGo(this.deleteRangeSteps(key, rangeEnd, prevKvs, attached));
     const id = this.#state.index.findLive(key);
     if (id < 0) return 0;
-    this.#deleteKey(key, id, prevKvs, onDetach);
+    this.#deleteKey(key, id, prevKvs, attached);
     return 1;
   }
 
@@ -102,7 +102,7 @@ export class WriteTxn {
     key: Uint8Array,
     rangeEnd: Uint8Array,
     prevKvs?: RecordSink,
-    onDetach?: (key: Uint8Array) => void,
+    attached?: AttachedKeys,
   ): Steps<number> {
     const { index } = this.#state;
     const end = isFromKey(rangeEnd) ? undefined : rangeEnd;
@@ -113,7 +113,7 @@ export class WriteTxn {
       const id = walk.id();
       if (!walk.isDeleted()) {
         // The order of keys keeps its shape, so the walk may go on.
-        this.#deleteKey(index.entries.borrowKey(id), id, prevKvs, onDetach);
+        this.#deleteKey(index.entries.borrowKey(id), id, prevKvs, attached);
         deleted += 1;
       }
       walk.next();
@@ -180,7 +180,7 @@ export class WriteTxn {
     key: Uint8Array,
     id: number,
     prevKvs: RecordSink | undefined,
-    onDetach: ((key: Uint8Array) => void) | undefined,
+    attached: AttachedKeys | undefined,
   ): void {
     const { index, backend, counters } = this.#state;
     if (prevKvs !== undefined) {
@@ -196,7 +196,7 @@ export class WriteTxn {
     backend.putRevision(this.#main, sub, true, record);
     this.#state.latestMain = this.#main;
     counters.deletes += 1;
-    if (wasLeased && onDetach !== undefined) onDetach(key);
+    if (wasLeased && attached !== undefined) attached.detach(key);
     if (this.#changes !== undefined) this.#addChange(sub, true, record);
     else if (this.#span !== undefined) widen(this.#span, recordKey(record));
   }

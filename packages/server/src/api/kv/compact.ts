@@ -1,29 +1,30 @@
 import { decode, encode } from "@quorate/wire";
 import { CompactionRequestSchema, CompactionResponseSchema } from "@quorate/wire/etcdserverpb";
-import { InternalField } from "@quorate/wire/hot";
-import { saturate } from "../../apply/int64.ts";
-import { type ApiContext, headerFields } from "../context.ts";
+import type { Caller } from "../../operations/caller.ts";
+import { COMPACT } from "../../operations/compact.ts";
+import type { ApiContext } from "../context.ts";
 import { propose } from "../propose.ts";
 
 /** `KV.Compact`. With `physical` the answer waits until what was superseded is gone from this member's backend. */
-export async function handleCompact(context: ApiContext, message: Uint8Array): Promise<Uint8Array> {
-  const { revision, physical } = decode(CompactionRequestSchema, message);
-  const { store, backend } = context;
+export async function handleCompact(
+  context: ApiContext,
+  message: Uint8Array,
+  caller: Caller,
+): Promise<Uint8Array> {
+  const request = decode(CompactionRequestSchema, message);
+  const { access, backend, headers, store } = context;
+  if (access.isRestricted) COMPACT.needsOfProposer(request, access.needsOf(caller));
   let finished: Promise<void> | undefined;
   try {
-    const compaction = await propose(context, InternalField.compaction, message, (applier) =>
-      applier.compact(saturate(revision)),
-    );
+    const compaction = await propose(context, COMPACT, message, caller);
     finished = compaction.done;
   } catch (error) {
-    if (physical) await store.compactionsDone();
+    if (request.physical) await store.compactionsDone();
     throw error;
   }
-  if (physical) {
+  if (request.physical) {
     await finished;
     backend.commit();
   }
-  return encode(CompactionResponseSchema, {
-    header: headerFields(context),
-  });
+  return encode(CompactionResponseSchema, { header: headers.fields(store.currentRevision) });
 }

@@ -2,18 +2,32 @@ import type { ServerCall } from "@quorate/rpc";
 import { encodeRangeResponse, encodeRangeStreamResponse, type RangeRequest } from "@quorate/wire/hot";
 import type { RangeChunk } from "../../mvcc/store.ts";
 import { checkRangeStream } from "../../mvcc/txn/check.ts";
-import { type ApiContext, headerBytes } from "../context.ts";
+import type { Caller } from "../../operations/caller.ts";
+import { RANGE } from "../../operations/range.ts";
+import { callerOf } from "../callers.ts";
+import type { ApiContext } from "../context.ts";
 import { failCall } from "../services.ts";
 
 /** `KV.RangeStream`: a range in chunks of bounded size, read as the client takes them. */
 export function handleRangeStream(context: ApiContext, request: RangeRequest, call: ServerCall): void {
   checkRangeStream(request);
-  if (request.serializable) new RangeStream(context, request, call).start();
+  const caller = callerOf(call);
+  if (request.serializable) begin(context, request, caller, call);
   else {
     context.consensus.read({
-      ready: () => new RangeStream(context, request, call).start(),
+      ready: () => begin(context, request, caller, call),
       fail: (error) => failCall(call, error),
     });
+  }
+}
+
+function begin(context: ApiContext, request: RangeRequest, caller: Caller, call: ServerCall): void {
+  const { access } = context;
+  try {
+    if (access.isRestricted) RANGE.needs(request, access.needsOf(caller));
+    new RangeStream(context, request, call).start();
+  } catch (error) {
+    failCall(call, error);
   }
 }
 
@@ -70,7 +84,7 @@ class RangeStream {
   #encode(chunk: RangeChunk): Uint8Array {
     const { kvs, last } = chunk;
     if (last === undefined) return encodeRangeStreamResponse(encodeRangeResponse(undefined, kvs, false, 0));
-    const header = headerBytes(this.#context, last.revision);
+    const header = this.#context.headers.bytes(last.revision);
     return encodeRangeStreamResponse(encodeRangeResponse(header, kvs, last.more, last.count));
   }
 }

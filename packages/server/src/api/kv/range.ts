@@ -1,46 +1,43 @@
 import type { ServerCall } from "@quorate/rpc";
-import {
-  decodeRangeRequest,
-  encodeRangeResponse,
-  type RangeRequest,
-  RecordsTag,
-  RecordsWriter,
-} from "@quorate/wire/hot";
+import type { RangeRequest } from "@quorate/wire/hot";
 import type { Reader } from "../../consensus/read-index.ts";
-import type { RangeOutcome } from "../../mvcc/store.ts";
-import { checkRange } from "../../mvcc/txn/check.ts";
-import { dropAnswer, releaseAnswerPart } from "../answer-memory.ts";
-import { type ApiContext, headerBytes } from "../context.ts";
+import type { Caller } from "../../operations/caller.ts";
+import { RANGE } from "../../operations/range.ts";
+import { callerOf } from "../callers.ts";
+import type { ApiContext } from "../context.ts";
 import { failCall } from "../services.ts";
 
 /** `KV.Range`. Hot: linearizable reads of one turn share one round of read index. */
 export function handleRange(context: ApiContext, message: Uint8Array, call: ServerCall): void {
-  const request = decodeRangeRequest(message);
-  checkRange(request);
+  const request = RANGE.decode(message);
+  RANGE.check(request);
+  const caller = callerOf(call);
   if (request.serializable) {
-    answer(context, request, call);
+    answer(context, request, caller, call);
     return;
   }
   // The message is borrowed and the read happens later: only now are the few bytes worth a copy.
   request.key = request.key.slice();
   if (request.rangeEnd.length > 0) request.rangeEnd = request.rangeEnd.slice();
-  context.consensus.read(new RangeRead(context, request, call));
+  context.consensus.read(new RangeRead(context, request, caller, call));
 }
 
 class RangeRead implements Reader {
   readonly #context: ApiContext;
   readonly #request: RangeRequest;
+  readonly #caller: Caller;
   readonly #call: ServerCall;
 
-  constructor(context: ApiContext, request: RangeRequest, call: ServerCall) {
+  constructor(context: ApiContext, request: RangeRequest, caller: Caller, call: ServerCall) {
     this.#context = context;
     this.#request = request;
+    this.#caller = caller;
     this.#call = call;
   }
   ready(): void {
     if (this.#call.ended) return;
     try {
-      answer(this.#context, this.#request, this.#call);
+      answer(this.#context, this.#request, this.#caller, this.#call);
     } catch (error) {
       failCall(this.#call, error);
     }
@@ -50,43 +47,13 @@ class RangeRead implements Reader {
   }
 }
 
-function answer(context: ApiContext, request: RangeRequest, call: ServerCall): void {
-  if (request.rangeEnd.length === 0) {
-    const { revision, kvs, more, count } = context.store.range(request);
-    call.reply(encodeRangeResponse(headerBytes(context, revision), kvs, more, count));
-    return;
-  }
-  const writer = new RecordsWriter(RecordsTag.rangeKvs);
-  try {
-    const outcome = context.store.rangeInto(request, writer, call);
-    // A long one is read in slices, so that it does not hold up the loop.
-    if (outcome instanceof Promise) void finishLater(context, writer, outcome, call);
-    else finish(context, writer, outcome, call);
-  } catch (error) {
-    dropAnswer(writer);
-    throw error;
-  }
-}
-
-async function finishLater(
-  context: ApiContext,
-  writer: RecordsWriter,
-  outcome: Promise<RangeOutcome>,
-  call: ServerCall,
-): Promise<void> {
-  try {
-    finish(context, writer, await outcome, call);
-  } catch (error) {
-    dropAnswer(writer);
-    failCall(call, error);
-  }
-}
-
-function finish(
-  context: ApiContext,
-  writer: RecordsWriter,
-  { revision, more, count }: RangeOutcome,
+function answer(
+  { access, headers, store }: ApiContext,
+  request: RangeRequest,
+  caller: Caller,
   call: ServerCall,
 ): void {
-  call.replyInParts(writer.finishRange(headerBytes(context, revision), more, count), releaseAnswerPart);
+  if (access.isRestricted) RANGE.needs(request, access.needsOf(caller));
+  const later = RANGE.answer(headers, store, request, call);
+  later?.catch((error: unknown) => failCall(call, error));
 }

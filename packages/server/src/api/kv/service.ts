@@ -1,22 +1,27 @@
 import { decodeRangeRequest } from "@quorate/wire/hot";
+import { DELETE_RANGE } from "../../operations/delete-range.ts";
+import { PUT } from "../../operations/put.ts";
+import { callerOf } from "../callers.ts";
 import type { ApiContext } from "../context.ts";
+import { LoggedMethod } from "../logged-method.ts";
 import type { Services } from "../services.ts";
 import { handleCompact } from "./compact.ts";
-import { handleDeleteRange } from "./delete-range.ts";
-import { handlePut } from "./put.ts";
 import { handleRange } from "./range.ts";
 import { handleRangeStream } from "./range-stream.ts";
-import { handleTxn } from "./txn.ts";
+import { TxnMethod } from "./txn.ts";
 
 /** `etcdserverpb.KV`. */
 export function addKvService(services: Services, context: ApiContext): void {
-  services.addUnary("/etcdserverpb.KV/Put", (message, call) => handlePut(context, message, call));
+  const put = new LoggedMethod(PUT, context);
+  const deleteRange = new LoggedMethod(DELETE_RANGE, context);
+  const txn = new TxnMethod(context);
+  services.addUnary("/etcdserverpb.KV/Put", (message, call) => put.serve(message, call));
   services.addUnary("/etcdserverpb.KV/Range", (message, call) => handleRange(context, message, call));
-  services.addUnary("/etcdserverpb.KV/Txn", (message, call) => handleTxn(context, message, call));
-  services.addUnary("/etcdserverpb.KV/DeleteRange", (message, call) =>
-    handleDeleteRange(context, message, call),
+  services.addUnary("/etcdserverpb.KV/Txn", (message, call) => txn.serve(message, call));
+  services.addUnary("/etcdserverpb.KV/DeleteRange", (message, call) => deleteRange.serve(message, call));
+  services.addAsync("/etcdserverpb.KV/Compact", (message, call) =>
+    handleCompact(context, message, callerOf(call)),
   );
-  services.addAsync("/etcdserverpb.KV/Compact", (message) => handleCompact(context, message));
   services.addServerStream("/etcdserverpb.KV/RangeStream", decodeRangeRequest, (request, call) =>
     handleRangeStream(context, request, call),
   );

@@ -1,71 +1,34 @@
 import type { ServerCall } from "@quorate/rpc";
-import {
-  decodeLeaseGrantRequest,
-  encodeInternalRequest,
-  encodeLeaseGrantRequest,
-  encodeLeaseTtl,
-  InternalField,
-} from "@quorate/wire/hot";
-import type { Applier } from "../../apply/applier.ts";
-import { LEASE_GRANT_COST_BYTES } from "../../apply/quota.ts";
-import { Proposal } from "../../consensus/proposal.ts";
-import { RequestError } from "../../errors.ts";
-import { type ApiContext, headerBytes } from "../context.ts";
-import { failForSpace } from "../no-space.ts";
-import { checkProposal } from "../propose.ts";
-import { failCall } from "../services.ts";
+import { encodeLeaseGrantRequest } from "@quorate/wire/hot";
+import { type GrantOutcome, type GrantRequest, LEASE_GRANT } from "../../operations/lease-grant.ts";
+import { callerOf } from "../callers.ts";
+import type { ApiContext } from "../context.ts";
+import { LoggedMethod } from "../logged-method.ts";
 
 /** `Lease.LeaseGrant`. Hot: no promise and no closure. */
-export function handleLeaseGrant(context: ApiContext, message: Uint8Array, call: ServerCall): void {
-  const { id: asked, ttlSeconds } = decodeLeaseGrantRequest(message);
-  if (!context.quota.fits(LEASE_GRANT_COST_BYTES)) {
-    failForSpace(context, call);
-    return;
-  }
-  const id = asked === 0n ? chooseId(context) : asked;
-  const request = encodeLeaseGrantRequest(id, ttlSeconds);
-  const data = encodeInternalRequest(InternalField.leaseGrant, request, context.ids.next(), "", 0);
-  checkProposal(context, data);
-  context.consensus.propose(new GrantProposal(data, id, ttlSeconds, context, call));
-}
-
-class GrantProposal extends Proposal {
-  readonly #id: bigint;
-  readonly #ttlSeconds: number;
+export class LeaseGrantMethod {
   readonly #context: ApiContext;
-  readonly #call: ServerCall;
+  readonly #granting: LoggedMethod<GrantRequest, GrantOutcome>;
 
-  constructor(data: Uint8Array, id: bigint, ttlSeconds: number, context: ApiContext, call: ServerCall) {
-    super(data);
-    this.#id = id;
-    this.#ttlSeconds = ttlSeconds;
+  constructor(context: ApiContext) {
     this.#context = context;
-    this.#call = call;
+    this.#granting = new LoggedMethod(LEASE_GRANT, context);
   }
 
-  override apply(applier: Applier): undefined {
-    const context = this.#context;
-    const id = this.#id;
-    try {
-      const { ttlSeconds, overQuota } = applier.leaseGrant(id, this.#ttlSeconds);
-      if (overQuota) failForSpace(context, this.#call);
-      else
-        this.#call.reply(encodeLeaseTtl(headerBytes(context, context.store.currentRevision), id, ttlSeconds));
-    } catch (error) {
-      if (!(error instanceof RequestError)) throw error;
-      failCall(this.#call, error);
+  serve(message: Uint8Array, call: ServerCall): void {
+    const request = LEASE_GRANT.decode(message, 0, message.length);
+    const caller = callerOf(call);
+    if (!this.#granting.admits(request, caller, call)) return;
+    if (request.id === 0n) request.id = this.#chooseId();
+    const chosen = encodeLeaseGrantRequest(request.id, request.ttlSeconds);
+    this.#granting.proposeMessage(chosen, request, caller, call);
+  }
+
+  /** Positive and unique over members and restarts: a request ID without its top bit. */
+  #chooseId(): bigint {
+    for (;;) {
+      const id = BigInt.asUintN(63, this.#context.ids.next());
+      if (id !== 0n) return id;
     }
-  }
-
-  override fail(error: Error): void {
-    failCall(this.#call, error);
-  }
-}
-
-/** Positive and unique over members and restarts: a request ID without its top bit. */
-function chooseId(context: ApiContext): bigint {
-  for (;;) {
-    const id = BigInt.asUintN(63, context.ids.next());
-    if (id !== 0n) return id;
   }
 }

@@ -6,6 +6,7 @@ import { LeaseKeepAliveRequestSchema, LeaseKeepAliveResponseSchema } from "@quor
 import { HeaderEncoder } from "@quorate/wire/hot";
 import { MemoryBackend } from "../../backend/memory-backend.ts";
 import { Lessor } from "../../lease/lessor.ts";
+import { ResponseHeaders } from "../../operations/response-headers.ts";
 import { LeaderMonitor } from "../../watch/leader-monitor.ts";
 import { ManualClock } from "../../watch/testing/manual-clock.ts";
 import type { ApiContext } from "../context.ts";
@@ -108,7 +109,7 @@ function setUp(hasLeader?: string) {
     lessor,
     consensus,
     store,
-    headers: new HeaderEncoder(1n, 1n),
+    headers: new ResponseHeaders(new HeaderEncoder(1n, 1n), 1n, 1n, consensus),
     requestTimeoutMs: 7_000,
     config: { heartbeatMs: 100_000, features: { FastLeaseKeepAlive: true } },
     membership: {

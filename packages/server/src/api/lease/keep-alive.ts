@@ -2,7 +2,7 @@ import type { ServerCall } from "@quorate/rpc";
 import { decodeLeaseId, encodeLeaseTtl } from "@quorate/wire/hot";
 import { FAILURES } from "../../errors.ts";
 import type { LeaderMonitor } from "../../watch/leader-monitor.ts";
-import { type ApiContext, headerBytes } from "../context.ts";
+import type { ApiContext } from "../context.ts";
 import { failCall, requestOfStream } from "../services.ts";
 import type { LeaderQuestions } from "./ask-leader.ts";
 import { Cancellation } from "./cancellation.ts";
@@ -42,7 +42,7 @@ export class KeepAliveStream {
     try {
       const id = requestOfStream(decodeLeaseId, message);
       // Taken before the renewal, so that the revision is not above the moment of it.
-      const header = headerBytes(context, context.store.currentRevision);
+      const header = context.headers.bytes(context.store.currentRevision);
       const renewed = renewLease(context, this.#questions, id, this.#cancellation);
       if (typeof renewed === "number") this.#answer(header, id, renewed);
       else this.#answerLater(header, id, renewed);

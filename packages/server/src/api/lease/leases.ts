@@ -3,7 +3,7 @@ import { encode } from "@quorate/wire";
 import { LeaseLeasesResponseSchema } from "@quorate/wire/etcdserverpb";
 import { encodeLeaseIds } from "@quorate/wire/hot";
 import { costOf, type Steps } from "../../slices.ts";
-import { type ApiContext, headerFields } from "../context.ts";
+import type { ApiContext } from "../context.ts";
 import { failCall } from "../services.ts";
 
 /** Ids in one part of the answer: about 12 KiB. */
@@ -15,7 +15,9 @@ export function handleLeaseLeases(context: ApiContext, call: ServerCall): void {
   lessor
     .leases()
     .then((ids) => {
-      const head = encode(LeaseLeasesResponseSchema, { header: headerFields(context) });
+      const head = encode(LeaseLeasesResponseSchema, {
+        header: context.headers.fields(context.store.currentRevision),
+      });
       return lessor.reading.run(responseSteps(head, ids));
     })
     .then((parts) => call.replyInParts(parts, () => {}))

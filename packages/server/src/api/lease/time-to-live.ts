@@ -4,7 +4,7 @@ import { LeaseTimeToLiveRequestSchema, LeaseTimeToLiveResponseSchema } from "@qu
 import { LeaseInternalRequestSchema } from "@quorate/wire/leasepb";
 import { RequestError } from "../../errors.ts";
 import type { PeerResponse } from "../../peer/peer-requests.ts";
-import { type ApiContext, headerFields } from "../context.ts";
+import type { ApiContext } from "../context.ts";
 import { type LeaderQuestions, TRY_AGAIN } from "./ask-leader.ts";
 import { Cancellation } from "./cancellation.ts";
 import { isCaughtUp } from "./leadership.ts";
@@ -34,7 +34,7 @@ export async function handleLeaseTimeToLive(
     ? await statusHere(context, ID, keys)
     : await statusAtLeader(context, questions, ID, keys, call);
   const withoutKeys = encode(LeaseTimeToLiveResponseSchema, {
-    header: headerFields(context),
+    header: context.headers.fields(context.store.currentRevision),
     ID,
     TTL: status.ttlSeconds,
     grantedTTL: status.grantedTtlSeconds,

@@ -1,5 +1,4 @@
 import {
-  decodeKeyValue,
   EMPTY,
   encodeInnerHeader,
   encodePutResponse,
@@ -19,6 +18,7 @@ import type { MvccStore, WriteTxn } from "../store.ts";
 import type { StoreState } from "../store-state.ts";
 import { holdsForKey, holdsSteps } from "./compare.ts";
 import { Erasures } from "./erasures.ts";
+import { checkPutInState, type KeyLeases, runPut } from "./put.ts";
 import {
   deletionResponse,
   keyResponse,
@@ -26,15 +26,6 @@ import {
   rangeResponseSteps,
   recordsOfDeletion,
 } from "./records-response.ts";
-
-/** What transactions need of leases. Keys are borrowed until the call returns. */
-export interface TxnLeases {
-  readonly leaseExists: (lease: bigint) => boolean;
-  /** After a put: attach the key to this lease, or detach it when the lease is 0. */
-  readonly onPut: (key: Uint8Array, lease: bigint) => void;
-  /** After the deletion of a key that was attached to a lease. */
-  readonly onDelete: (key: Uint8Array) => void;
-}
 
 export interface TxnOutcome {
   /** For the outer header: the new revision, or the old one when nothing changed. */
@@ -57,7 +48,7 @@ interface Decision {
  * nothing can fail half way (throws RequestError without any effect), and then runs it. Records of ranges are copied into the
  * responses.
  */
-export function executeTxn(store: MvccStore, request: TxnRequest, leases: TxnLeases): TxnOutcome {
+export function executeTxn(store: MvccStore, request: TxnRequest, leases: KeyLeases): TxnOutcome {
   return isPlain(request)
     ? executePlainTxn(store, request, leases)
     : inOneGo(txnSteps(store, request, leases));
@@ -87,7 +78,7 @@ function areOfOneKey(ops: readonly RequestOp[]): boolean {
 }
 
 /** Hot: as `executeTxn` of a plain transaction, without steps. */
-export function executePlainTxn(store: MvccStore, request: TxnRequest, leases: TxnLeases): TxnOutcome {
+export function executePlainTxn(store: MvccStore, request: TxnRequest, leases: KeyLeases): TxnOutcome {
   const { state } = store;
   const decision = decidePlain(state, request);
   checkPath(state, decision, leases, new Erasures());
@@ -99,11 +90,11 @@ export function executePlainTxn(store: MvccStore, request: TxnRequest, leases: T
       const at = op.range.revision > 0 ? op.range.revision : txn.revision;
       responses.push(keyResponse(state, op.range, at, txn.revision));
     } else if (op.kind === 2) {
-      responses.push({ kind: 2, body: runPut(txn, op.put, leases), rest: NO_PARTS });
+      responses.push({ kind: 2, body: putResponse(txn, op.put, leases), rest: NO_PARTS });
     } else if (op.kind === 3) {
       const { key, rangeEnd } = op.deleteRange;
       const records = recordsOfDeletion(op.deleteRange);
-      const deleted = txn.deleteRange(key, rangeEnd, records, leases.onDelete);
+      const deleted = txn.deleteRange(key, rangeEnd, records, leases);
       responses.push(deletionResponse(txn.revision, deleted, records));
     }
   }
@@ -121,7 +112,7 @@ function decidePlain(state: StoreState, request: TxnRequest): Decision {
 const NOT_NESTED: readonly Decision[] = [];
 
 /** As `executeTxn`, in steps; readers see the state before it until it ends. No entry may be applied meanwhile. */
-export function* txnSteps(store: MvccStore, request: TxnRequest, leases: TxnLeases): Steps<TxnOutcome> {
+export function* txnSteps(store: MvccStore, request: TxnRequest, leases: KeyLeases): Steps<TxnOutcome> {
   const { state } = store;
   const decision = yield* decideSteps(state, request, state.currentRevision);
   const erasures = new Erasures();
@@ -210,7 +201,7 @@ function* decideSteps(state: StoreState, txn: TxnRequest, at: number): Steps<Dec
   return { succeeded, ops, nested };
 }
 
-function checkPath(state: StoreState, decision: Decision, leases: TxnLeases, erasures: Erasures): void {
+function checkPath(state: StoreState, decision: Decision, leases: KeyLeases, erasures: Erasures): void {
   let nested = 0;
   for (const op of decision.ops) {
     switch (op.kind) {
@@ -218,7 +209,8 @@ function checkPath(state: StoreState, decision: Decision, leases: TxnLeases, era
         checkRevision(op.range, state.currentRevision, state.compactRevision);
         break;
       case 2:
-        checkPutPath(state, op.put, leases, erasures);
+        checkPutInState(state, op.put, leases, erasures);
+        erasures.put(op.put.key);
         break;
       case 3:
         erasures.deleted(op.deleteRange);
@@ -240,20 +232,11 @@ function checkRevision({ revision }: RangeRequest, currentRevision: number, comp
   if (revision < compactRevision) throw new RequestError("COMPACTED");
 }
 
-function checkPutPath(state: StoreState, put: PutRequest, leases: TxnLeases, erasures: Erasures): void {
-  if (put.lease !== 0n && !leases.leaseExists(put.lease)) throw new RequestError("LEASE_NOT_FOUND");
-  if (put.ignoreValue || put.ignoreLease) {
-    if (state.index.findLive(put.key) < 0 || erasures.erased(put.key))
-      throw new RequestError("KEY_NOT_FOUND");
-  }
-  erasures.put(put.key);
-}
-
 function* runSteps(
   state: StoreState,
   decision: Decision,
   txn: WriteTxn,
-  leases: TxnLeases,
+  leases: KeyLeases,
 ): Steps<TxnResponseParts[]> {
   const responses: TxnResponseParts[] = [];
   let nested = 0;
@@ -266,7 +249,7 @@ function* runSteps(
         break;
       }
       case 2: {
-        const body = runPut(txn, op.put, leases);
+        const body = putResponse(txn, op.put, leases);
         responses.push({ kind: 2, body, rest: NO_PARTS });
         yield costOf(1, op.put.value.length + body.length);
         break;
@@ -276,8 +259,8 @@ function* runSteps(
         const records = recordsOfDeletion(op.deleteRange);
         const deleted =
           rangeEnd.length === 0
-            ? txn.deleteRange(key, rangeEnd, records, leases.onDelete)
-            : yield* txn.deleteRangeSteps(key, rangeEnd, records, leases.onDelete);
+            ? txn.deleteRange(key, rangeEnd, records, leases)
+            : yield* txn.deleteRangeSteps(key, rangeEnd, records, leases);
         yield costOf(1, records?.size ?? 0);
         responses.push(deletionResponse(txn.revision, deleted, records));
         break;
@@ -311,19 +294,7 @@ export function isInParts(responses: readonly TxnResponseParts[]): boolean {
   return false;
 }
 
-function runPut(txn: WriteTxn, put: PutRequest, leases: TxnLeases): Uint8Array {
-  let { value, lease } = put;
-  let prevKv: Uint8Array | undefined;
-  if (put.prevKv || put.ignoreValue || put.ignoreLease) {
-    prevKv = txn.latestRecord(put.key)?.slice();
-    if (put.ignoreValue || put.ignoreLease) {
-      assert(prevKv !== undefined, "the path was checked");
-      const old = decodeKeyValue(prevKv);
-      if (put.ignoreValue) value = old.value;
-      if (put.ignoreLease) lease = old.lease;
-    }
-  }
-  const wasLeased = txn.put(put.key, value, lease);
-  if (wasLeased || lease !== 0n) leases.onPut(put.key, lease);
-  return encodePutResponse(encodeInnerHeader(txn.revision), put.prevKv ? prevKv : undefined);
+function putResponse(txn: WriteTxn, put: PutRequest, leases: KeyLeases): Uint8Array {
+  const prevKv = runPut(txn, put, leases, put.prevKv);
+  return encodePutResponse(encodeInnerHeader(txn.revision), prevKv);
 }

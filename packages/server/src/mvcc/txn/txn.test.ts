@@ -27,10 +27,11 @@ import {
   txnRequest,
 } from "../testing.ts";
 import { checkTxn, isReadOnlyTxn, isSerializableTxn } from "./check.ts";
-import { executeReadOnlyTxn, executeTxn, isInParts, type TxnLeases } from "./execute.ts";
+import { executeReadOnlyTxn, executeTxn, isInParts } from "./execute.ts";
+import type { KeyLeases } from "./put.ts";
 import { describeResponses } from "./response-text.ts";
 
-const LEASES: TxnLeases = { leaseExists: (lease) => lease === 5n, onPut: () => {}, onDelete: () => {} };
+const LEASES: KeyLeases = { has: (lease) => lease === 5n, attach: () => {}, detach: () => {} };
 const MAX_OPS = 8;
 
 async function smallStore(): Promise<MvccStore> {
@@ -378,7 +379,7 @@ test("a put keeps value and lease when asked to, and reports the old record", as
   const store = await openStore(memoryBackend());
   put(store, "k", "old", 5n);
   const attached: string[] = [];
-  const leases: TxnLeases = { ...LEASES, onPut: (key, lease) => attached.push(`${text(key)}=${lease}`) };
+  const leases: KeyLeases = { ...LEASES, attach: (key, lease) => attached.push(`${text(key)}=${lease}`) };
   const keepValue = txnRequest({ success: [op.put("k", "", { ignoreValue: true, prevKv: true })] });
   const { responses } = executeTxn(store, keepValue, leases);
   assert.equal(describeResponses(responses), "put@3 k(2,2,1)=old");

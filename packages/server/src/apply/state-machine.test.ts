@@ -10,6 +10,7 @@ import { MemoryBackend } from "../backend/memory-backend.ts";
 import { Probe } from "../consensus/testing.ts";
 import { Lessor } from "../lease/lessor.ts";
 import { ALL, bytes, openStore, RestlessClock, rangeRequest } from "../mvcc/testing.ts";
+import { OPEN_ACCESS } from "../operations/access.ts";
 import { ManualClock } from "../watch/testing/manual-clock.ts";
 import { StateMachine, type StateMachineOptions } from "./state-machine.ts";
 
@@ -63,9 +64,8 @@ async function machineWithKeys() {
   backend.entryApplied();
   backend.commit();
   await backend.flushed();
-  const state = { backend, store, lessor, alarms: { corrupt: false }, quota: { fits: () => true } };
-  const log = { warn: () => {} };
-  const machine = new StateMachine({ clock, log, slowMs: 1e9, state } as unknown as StateMachineOptions);
+  const state = { backend, store, lessor, alarms: { corrupt: false }, access: OPEN_ACCESS };
+  const machine = new StateMachine({ clock, slowMs: 1e9, state } as unknown as StateMachineOptions);
   return { backend, store, lessor, machine };
 }
 

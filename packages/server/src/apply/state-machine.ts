@@ -6,16 +6,14 @@ import {
   EntryType,
   NONE,
 } from "@quorate/raft";
-import { Applier, type ReplicatedState } from "../apply/applier.ts";
-import { applyEncoded } from "../apply/entry.ts";
 import { assert } from "../assert.ts";
 import type { MembershipChange } from "../cluster/membership.ts";
-import { formatDuration } from "../config/duration.ts";
 import type { ConfChangeResult } from "../consensus/consensus.ts";
 import type { Proposal } from "../consensus/proposal.ts";
 import { RequestError } from "../errors.ts";
-import type { Logger } from "../log/logger.ts";
+import type { ReplicatedState } from "../operations/state.ts";
 import type { Clock } from "../seams/clock.ts";
+import { applyEncoded } from "./entry.ts";
 
 export interface StateMachineOptions {
   readonly state: ReplicatedState;
@@ -23,10 +21,13 @@ export interface StateMachineOptions {
   readonly reconfigure: (change: ConfChange) => ConfState;
   /** Called when the members have changed, after the state has. */
   readonly onMembershipChange: (change: MembershipChange) => void;
-  readonly log: Logger;
+  /** Called when a change of the members is in the log and has no effect, as every member decides. */
+  readonly onRefusedChange: (index: number, error: RequestError) => void;
   readonly clock: Clock;
-  /** Milliseconds; entries that take longer are logged. */
+  /** Milliseconds. */
   readonly slowMs: number;
+  /** Called when an entry took longer than `slowMs`. */
+  readonly onSlowEntry: (entry: Entry, tookMs: number) => void;
 }
 
 /**
@@ -36,16 +37,12 @@ export interface StateMachineOptions {
 export class StateMachine {
   readonly #options: StateMachineOptions;
   readonly #state: ReplicatedState;
-  readonly #applier: Applier;
-  readonly #log: Logger;
   readonly #clock: Clock;
   #lastConfChangeIndex = 0;
 
   constructor(options: StateMachineOptions) {
     this.#options = options;
     this.#state = options.state;
-    this.#applier = new Applier(options.state);
-    this.#log = options.log;
     this.#clock = options.clock;
   }
 
@@ -64,7 +61,7 @@ export class StateMachine {
     }
     backend.setConsistentIndex(entry.index, entry.term);
     const startedMs = this.#clock.nowMs();
-    const ends = proposal === undefined ? this.#applyForNobody(entry) : proposal.apply(this.#applier);
+    const ends = proposal === undefined ? this.#applyForNobody(entry) : proposal.apply(this.#state);
     if (ends === undefined) {
       this.#applied(entry, startedMs);
       return undefined;
@@ -74,16 +71,8 @@ export class StateMachine {
   }
 
   #applied(entry: Entry, startedMs: number): void {
-    const { slowMs } = this.#options;
     const tookMs = this.#clock.nowMs() - startedMs;
-    if (tookMs > slowMs) {
-      this.#log.warn("apply request took too long", {
-        took: formatDuration(tookMs),
-        "expected-duration": formatDuration(slowMs),
-        index: entry.index,
-        bytes: entry.data.length,
-      });
-    }
+    if (tookMs > this.#options.slowMs) this.#options.onSlowEntry(entry, tookMs);
     this.#state.backend.entryApplied();
   }
 
@@ -101,14 +90,13 @@ export class StateMachine {
     backend.setConsistentIndex(entry.index, entry.term);
     const error = membership.validate(change);
     if (error !== undefined) {
-      this.#log.warn("refused a configuration change", { index: entry.index, error: error.message });
+      this.#options.onRefusedChange(entry.index, error);
       this.#options.reconfigure({ ...change, nodeId: NONE });
     } else {
       this.#lastConfChangeIndex = entry.index;
       const confState = this.#options.reconfigure(change);
       backend.put("meta", Buffer.from("confState"), Buffer.from(confStateJson(confState)));
       const done = membership.applyConfChange(change);
-      this.#log.info("applied a configuration change to the membership", describeChange(done));
       this.#options.onMembershipChange(done);
     }
     backend.entryApplied();
@@ -129,23 +117,11 @@ export class StateMachine {
       if (!(error instanceof RequestError)) throw error;
     };
     try {
-      return applyEncoded(this.#applier, entry.data)?.then(() => {}, refused);
+      return applyEncoded(this.#state, entry.data)?.then(() => {}, refused);
     } catch (error) {
       return refused(error);
     }
   }
-}
-
-function describeChange(change: MembershipChange): Record<string, unknown> {
-  if (change.kind === "nothing") return { change: change.kind };
-  if (change.kind === "removed") return { change: change.kind, "member-id": change.id.toString(16) };
-  const { id, peerUrls, isLearner } = change.member;
-  return {
-    change: change.kind,
-    "member-id": id.toString(16),
-    "peer-urls": peerUrls,
-    "is-learner": isLearner,
-  };
 }
 
 /** As the table `meta` holds it; IDs are bare numbers, empty lists are left out. */

@@ -1,0 +1,35 @@
+import type { Caller } from "./caller.ts";
+
+/** What an operation may only do for those who have the permission; each throws RequestError for others. */
+export interface Needs {
+  /** Of the keys of an interval, as requests name one: `rangeEnd` empty for one key, a zero byte for all from `key` on. */
+  read(key: Uint8Array, rangeEnd: Uint8Array): void;
+  write(key: Uint8Array, rangeEnd: Uint8Array): void;
+  /** Of every key that is attached to a lease by now; administrators need not. */
+  writeAttached(lease: bigint): void;
+  /** To have said who one is. */
+  user(): void;
+  administrator(): void;
+}
+
+/**
+ * Who may do what. Where it is asked while an entry is applied it is decided by the replicated state alone, so that all
+ * members decide alike.
+ */
+export interface Access {
+  /** False: everybody may do everything, and nobody need ask. */
+  readonly isRestricted: boolean;
+  /** Valid until the next change of the state. */
+  needsOf(caller: Caller): Needs;
+}
+
+const GRANTED: Needs = {
+  read: () => {},
+  write: () => {},
+  writeAttached: () => {},
+  user: () => {},
+  administrator: () => {},
+};
+
+/** Of a cluster without users. */
+export const OPEN_ACCESS: Access = { isRestricted: false, needsOf: () => GRANTED };

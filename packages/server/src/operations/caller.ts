@@ -1,0 +1,22 @@
+/**
+ * On whose behalf an operation is executed: from the transport into the header of its log entry, and out of it again on
+ * every member that applies the entry. What the log does not keep is known only where the call is.
+ */
+export interface Caller {
+  /** Empty: nobody has said who they are. */
+  readonly username: string;
+  /** Revision of the users' permissions at which `username` was established; 0 when it is empty. */
+  readonly authRevision: number;
+  /** Monotonic milliseconds of the member that has the call; Infinity when nobody set one. */
+  readonly deadlineMs: number;
+  /** Fires when the call has ended, for those who wait before they propose; undefined when nobody listens. */
+  readonly signal: AbortSignal | undefined;
+}
+
+/** One for all calls without a user, so that it costs them nothing: their ends are heard of at the call itself. */
+export const NOBODY: Caller = {
+  username: "",
+  authRevision: 0,
+  deadlineMs: Number.POSITIVE_INFINITY,
+  signal: undefined,
+};

@@ -1,0 +1,58 @@
+import {
+  type DeleteRangeRequest,
+  decodeDeleteRangeRequest,
+  encodeDeleteRangeResponse,
+  InternalField,
+  RecordsTag,
+  RecordsWriter,
+} from "@quorate/wire/hot";
+import { checkDeleteRange } from "../mvcc/txn/check.ts";
+import type { Steps } from "../slices.ts";
+import type { Needs } from "./access.ts";
+import { releaseAnswerPart } from "./answer-memory.ts";
+import { clientOperation, inSlices } from "./operation.ts";
+import type { ReplicatedState } from "./state.ts";
+
+export interface DeleteOutcome {
+  readonly revision: number;
+  readonly deleted: number;
+  /** The deleted records in ascending order of their keys, if asked for. */
+  readonly prevKvs: RecordsWriter | undefined;
+}
+
+/** `KV.DeleteRange`. */
+export const DELETE_RANGE = clientOperation<DeleteRangeRequest, DeleteOutcome>({
+  field: InternalField.deleteRange,
+  decode: decodeDeleteRangeRequest,
+  check: checkDeleteRange,
+  needsWhenApplied: needsOfDeletion,
+  apply(state, request, isAwaited) {
+    // What is answered is written while it is deleted, slice by slice: it may be much.
+    const prevKvs = isAwaited && request.prevKv ? new RecordsWriter(RecordsTag.deletedKvs) : undefined;
+    return inSlices(state, deletionSteps(state, request, prevKvs));
+  },
+  answer(headers, { revision, deleted, prevKvs }, call) {
+    const header = headers.bytes(revision);
+    if (prevKvs === undefined) call.reply(encodeDeleteRangeResponse(header, deleted, []));
+    else call.replyInParts(prevKvs.finishDeleteRange(header, deleted), releaseAnswerPart);
+  },
+});
+
+/** Also of one in a transaction. */
+export function needsOfDeletion({ key, rangeEnd, prevKv }: DeleteRangeRequest, needs: Needs): void {
+  needs.write(key, rangeEnd);
+  if (prevKv) needs.read(key, rangeEnd);
+}
+
+function* deletionSteps(
+  { store, lessor }: ReplicatedState,
+  { key, rangeEnd }: DeleteRangeRequest,
+  prevKvs: RecordsWriter | undefined,
+): Steps<DeleteOutcome> {
+  const txn = store.beginWrite();
+  const deleted =
+    rangeEnd.length === 0
+      ? txn.deleteRange(key, rangeEnd, prevKvs, lessor)
+      : yield* txn.hiding(txn.deleteRangeSteps(key, rangeEnd, prevKvs, lessor));
+  return { revision: txn.end(), deleted, prevKvs };
+}

@@ -1,0 +1,76 @@
+import type { ServerCall } from "@quorate/rpc";
+import {
+  decodeRangeRequest,
+  encodeRangeResponse,
+  type RangeRequest,
+  RecordsTag,
+  RecordsWriter,
+} from "@quorate/wire/hot";
+import type { RangeOutcome } from "../mvcc/range.ts";
+import type { MvccStore } from "../mvcc/store.ts";
+import { checkRange } from "../mvcc/txn/check.ts";
+import type { Needs } from "./access.ts";
+import { dropAnswer, releaseAnswerPart } from "./answer-memory.ts";
+import type { ResponseHeaders } from "./response-headers.ts";
+
+/** `KV.Range`: read from the state as it is here, not through the log. Hot. */
+export const RANGE = {
+  decode: decodeRangeRequest,
+  check: checkRange,
+  needs: needsOfRange,
+
+  /**
+   * Throws RequestError. One that is read in slices, so that it does not hold up the loop, is answered later: the promise
+   * rejects with the same.
+   */
+  answer(
+    headers: ResponseHeaders,
+    store: MvccStore,
+    request: RangeRequest,
+    call: ServerCall,
+  ): Promise<void> | undefined {
+    if (request.rangeEnd.length === 0) {
+      const { revision, kvs, more, count } = store.range(request);
+      call.reply(encodeRangeResponse(headers.bytes(revision), kvs, more, count));
+      return undefined;
+    }
+    const writer = new RecordsWriter(RecordsTag.rangeKvs);
+    try {
+      const outcome = store.rangeInto(request, writer, call);
+      if (outcome instanceof Promise) return finishLater(headers, writer, outcome, call);
+      finish(headers, writer, outcome, call);
+      return undefined;
+    } catch (error) {
+      dropAnswer(writer);
+      throw error;
+    }
+  },
+};
+
+/** Also of one in a transaction. */
+export function needsOfRange({ key, rangeEnd }: RangeRequest, needs: Needs): void {
+  needs.read(key, rangeEnd);
+}
+
+async function finishLater(
+  headers: ResponseHeaders,
+  writer: RecordsWriter,
+  outcome: Promise<RangeOutcome>,
+  call: ServerCall,
+): Promise<void> {
+  try {
+    finish(headers, writer, await outcome, call);
+  } catch (error) {
+    dropAnswer(writer);
+    throw error;
+  }
+}
+
+function finish(
+  headers: ResponseHeaders,
+  writer: RecordsWriter,
+  { revision, more, count }: RangeOutcome,
+  call: ServerCall,
+): void {
+  call.replyInParts(writer.finishRange(headers.bytes(revision), more, count), releaseAnswerPart);
+}

@@ -1,0 +1,71 @@
+import { AlarmStore } from "../alarm/alarm-store.ts";
+import { Membership } from "../cluster/membership.ts";
+import { type FailureCode, RequestError } from "../errors.ts";
+import { Lessor } from "../lease/lessor.ts";
+import { memoryBackend, openStore, RestlessClock } from "../mvcc/testing.ts";
+import { type Access, type Needs, OPEN_ACCESS } from "./access.ts";
+import type { Caller } from "./caller.ts";
+import type { ReplicatedState } from "./state.ts";
+
+/** The state of a member that is alone, with lease 7. */
+export async function newState(access: Access = OPEN_ACCESS): Promise<ReplicatedState> {
+  const backend = memoryBackend();
+  const store = await openStore(backend);
+  const lessor = new Lessor({
+    clock: new RestlessClock(),
+    backend,
+    proposals: { proposeRevoke: () => {}, proposeCheckpoint: async () => {} },
+    minimumTtlSeconds: 1,
+    electionTimeoutMs: 1_000,
+    requestTimeoutMs: 7_000,
+    checkpoints: false,
+    hashSeed: 1,
+  });
+  lessor.applyGrant(7n, 100);
+  const membership = new Membership(backend, 1n, 1n);
+  return { backend, store, lessor, membership, alarms: new AlarmStore(backend), access };
+}
+
+/** Writes down what is needed, in words; `refuse` says what is not granted. */
+export function recordedNeeds(needed: string[], refuse: (need: string) => boolean = () => false): Needs {
+  const text = (key: Uint8Array) => Buffer.from(key).toString("latin1").replaceAll("\0", "\\0");
+  const need = (words: string) => {
+    needed.push(words);
+    if (refuse(words)) throw new RequestError("CANCELED");
+  };
+  return {
+    read: (key, rangeEnd) => need(`read [${text(key)},${text(rangeEnd)})`),
+    write: (key, rangeEnd) => need(`write [${text(key)},${text(rangeEnd)})`),
+    writeAttached: (lease) => need(`write what is attached to ${lease}`),
+    user: () => need("a user"),
+    administrator: () => need("an administrator"),
+  };
+}
+
+/** Grants everything to `username` and nothing to anybody else. Refuses with CANCELED, which nothing else does here. */
+export class OneUser implements Access {
+  readonly isRestricted = true;
+  readonly username: string;
+  readonly asked: Caller[] = [];
+  readonly needed: string[] = [];
+
+  constructor(username: string) {
+    this.username = username;
+  }
+
+  needsOf(caller: Caller): Needs {
+    this.asked.push(caller);
+    return recordedNeeds(this.needed, () => caller.username !== this.username);
+  }
+}
+
+/** The code that `run` is refused with. */
+export async function refusalOf(run: () => unknown): Promise<FailureCode | "none"> {
+  try {
+    await run();
+    return "none";
+  } catch (error) {
+    if (!(error instanceof RequestError)) throw error;
+    return error.code;
+  }
+}

@@ -1,0 +1,105 @@
+import type { ServerCall } from "@quorate/rpc";
+import {
+  decodeTxnRequest,
+  encodeTxnResponse,
+  encodeTxnResponseInParts,
+  InternalField,
+  type RequestOp,
+  type TxnRequest,
+} from "@quorate/wire/hot";
+import type { MvccStore } from "../mvcc/store.ts";
+import { checkTxn } from "../mvcc/txn/check.ts";
+import {
+  executePlainTxn,
+  executeReadOnlyTxn,
+  isInParts,
+  isPlain,
+  type TxnOutcome,
+  txnSteps,
+} from "../mvcc/txn/execute.ts";
+import type { Needs } from "./access.ts";
+import { releaseAnswerPart } from "./answer-memory.ts";
+import { needsOfDeletion } from "./delete-range.ts";
+import { clientOperation, inSlices } from "./operation.ts";
+import { costOfPut, needsOfPut } from "./put.ts";
+import { needsOfRange } from "./range.ts";
+import type { ResponseHeaders } from "./response-headers.ts";
+
+/** `KV.Txn` of one that may write; one that only reads is served like a range (`answerReadOnlyTxn`). */
+export const TXN = clientOperation<TxnRequest, TxnOutcome>({
+  field: InternalField.txn,
+  decode: decodeTxnRequest,
+  check: (request, { maxTxnOps }) => checkTxn(request, maxTxnOps),
+  costBytes: costOfTxn,
+  needsWhenApplied: needsOfTxn,
+  apply(state, request) {
+    const { store, lessor } = state;
+    if (isPlain(request)) return executePlainTxn(store, request, lessor);
+    return inSlices(state, txnSteps(store, request, lessor));
+  },
+  answer: reply,
+});
+
+/** The dearer of the branches, nested transactions likewise. */
+function costOfTxn({ success, failure }: TxnRequest): number {
+  return Math.max(costOfBranch(success), costOfBranch(failure));
+}
+
+function costOfBranch(ops: readonly RequestOp[]): number {
+  let cost = 0;
+  for (const op of ops) {
+    if (op.kind === 2) cost += costOfPut(op.put);
+    else if (op.kind === 4) cost += costOfTxn(op.txn);
+  }
+  return cost;
+}
+
+/** Of both branches, whichever is taken. */
+export function needsOfTxn({ compare, success, failure }: TxnRequest, needs: Needs): void {
+  for (const { key, rangeEnd } of compare) needs.read(key, rangeEnd);
+  for (const op of success) needsOfOp(op, needs);
+  for (const op of failure) needsOfOp(op, needs);
+}
+
+function needsOfOp(op: RequestOp, needs: Needs): void {
+  switch (op.kind) {
+    case 1:
+      needsOfRange(op.range, needs);
+      break;
+    case 2:
+      needsOfPut(op.put, needs);
+      break;
+    case 3:
+      needsOfDeletion(op.deleteRange, needs);
+      break;
+    case 4:
+      needsOfTxn(op.txn, needs);
+      break;
+  }
+}
+
+/** As `RANGE.answer`, of a transaction of ranges. */
+export function answerReadOnlyTxn(
+  headers: ResponseHeaders,
+  store: MvccStore,
+  request: TxnRequest,
+  call: ServerCall,
+): Promise<void> | undefined {
+  const outcome = executeReadOnlyTxn(store, request, call);
+  if (outcome instanceof Promise) return outcome.then((later) => reply(headers, later, call));
+  reply(headers, outcome, call);
+  return undefined;
+}
+
+function reply(
+  headers: ResponseHeaders,
+  { revision, succeeded, responses }: TxnOutcome,
+  call: ServerCall,
+): void {
+  const header = headers.bytes(revision);
+  if (isInParts(responses)) {
+    call.replyInParts(encodeTxnResponseInParts(header, succeeded, responses), releaseAnswerPart);
+  } else {
+    call.reply(encodeTxnResponse(header, succeeded, responses));
+  }
+}
