@@ -6,7 +6,7 @@ import {
 } from "@quorate/wire/etcdserverpb";
 import { RequestError } from "../errors.ts";
 import type { Backend } from "../seams/backend.ts";
-import type { ApiContext } from "./context.ts";
+import type { AuthContext } from "./context.ts";
 import type { Services } from "./services.ts";
 
 /** Of a cluster in which nobody has touched users and roles. */
@@ -16,7 +16,7 @@ const FIRST_REVISION = 1n;
  * What `etcdserverpb.Auth` answers where authentication is off, as it is wherever a member of this release serves. Clients
  * that have a user and a password go on without a token when they hear that they need none.
  */
-export function addAuthService(services: Services, context: ApiContext): void {
+export function addAuthService(services: Services, context: AuthContext): void {
   services.addAsync("/etcdserverpb.Auth/Authenticate", async (message) => {
     decode(AuthenticateRequestSchema, message);
     await context.consensus.linearizable();

@@ -15,26 +15,137 @@ import type { Clock } from "../seams/clock.ts";
 import type { Transport } from "../seams/transport.ts";
 import type { WatchHub } from "../watch/hub.ts";
 
-/** The parts of a member that answer requests. */
-export interface ApiContext {
+/** What a proposal goes through. */
+export interface ProposeContext {
   readonly config: ServerConfig;
   readonly consensus: Consensus;
-  readonly store: MvccStore;
-  readonly lessor: Lessor;
-  readonly alarms: AlarmStore;
-  readonly membership: Membership;
-  readonly backend: Backend;
-  readonly quota: Quota;
-  readonly watches: WatchHub;
   readonly ids: RequestIds;
-  readonly clock: Clock;
+}
+
+/** What every call is looked at with, before any method. */
+export interface CallContext {
+  readonly consensus: Consensus;
+  readonly membership: Membership;
+}
+
+/** What refuses writes without space, and tells all members. */
+export interface SpaceContext extends ProposeContext {
+  readonly alarms: AlarmStore;
+  readonly backend: Backend;
   readonly log: Logger;
-  readonly headers: ResponseHeaders;
+  readonly membership: Membership;
+}
+
+/** What methods that go through the log are served with. */
+export interface LoggedMethodContext extends SpaceContext {
   readonly access: Access;
-  readonly transport: Transport;
+  readonly headers: ResponseHeaders;
+  readonly quota: Quota;
+}
+
+export interface KvContext extends LoggedMethodContext {
+  readonly store: MvccStore;
+}
+
+/** What only the leader knows is asked of it with this. */
+export interface LeaderContext extends CallContext {
+  readonly clock: Clock;
+  readonly config: ServerConfig;
   readonly peerRequests: PeerRequests;
   readonly requestTimeoutMs: number;
+}
+
+/** What proves that this member leads. */
+export interface LeadershipContext {
+  readonly clock: Clock;
+  readonly config: ServerConfig;
+  readonly consensus: Consensus;
+  readonly lessor: Lessor;
+}
+
+/** What answers for a lease that this member may be the lessor of. */
+export interface RenewContext extends LeaderContext, LeadershipContext {
+  readonly headers: ResponseHeaders;
+  readonly store: MvccStore;
+}
+
+export interface LeaseContext extends RenewContext, LoggedMethodContext {}
+
+/** What changes the members. */
+export interface ReconfigureContext extends ProposeContext, CallContext {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly transport: Transport;
+}
+
+export interface PromoteContext extends ReconfigureContext, LeaderContext {
   readonly electionTimeoutMs: number;
+}
+
+export interface ClusterContext extends PromoteContext {
+  readonly access: Access;
+  readonly headers: ResponseHeaders;
+}
+
+/** What hands leadership over. */
+export interface TransferContext extends CallContext {
+  readonly clock: Clock;
+  readonly config: ServerConfig;
+  readonly electionTimeoutMs: number;
+  readonly log: Logger;
+  readonly requestTimeoutMs: number;
+  readonly transport: Transport;
+}
+
+/** What prepares and ends a downgrade. */
+export interface DowngradeContext extends ProposeContext, CallContext {
+  readonly log: Logger;
+}
+
+export interface MaintenanceContext extends TransferContext, DowngradeContext {
+  readonly access: Access;
+  readonly alarms: AlarmStore;
+  readonly backend: Backend;
+  readonly headers: ResponseHeaders;
+  readonly quota: Quota;
+  readonly store: MvccStore;
+}
+
+export interface SnapshotContext {
+  readonly backend: Backend;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export interface AuthContext {
+  readonly backend: Backend;
+  readonly consensus: Consensus;
+  readonly headers: ResponseHeaders;
+  readonly store: MvccStore;
+}
+
+export interface WatchContext {
+  readonly watches: WatchHub;
+}
+
+/** What a leader compares with the other members, and then decides for all of them. */
+export interface ComparisonContext extends LeaderContext, ProposeContext {
+  readonly alarms: AlarmStore;
+  readonly backend: Backend;
+  readonly log: Logger;
+  readonly store: MvccStore;
+}
+
+/** The parts of a member that answer requests: only who wires them needs to know all of them. */
+export interface ApiContext
+  extends KvContext,
+    LeaseContext,
+    ClusterContext,
+    MaintenanceContext,
+    SnapshotContext,
+    AuthContext,
+    WatchContext,
+    ComparisonContext {
   /** Largest message a client may send, in bytes. */
   readonly maxReceiveBytes: number;
 }

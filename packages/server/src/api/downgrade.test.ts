@@ -3,12 +3,12 @@ import { test } from "node:test";
 import { RequestError } from "../errors.ts";
 import { NOBODY } from "../operations/caller.ts";
 import { ClusterHarness, failureOf, testMember } from "./cluster-context.testing.ts";
-import type { ApiContext } from "./context.ts";
+import type { DowngradeContext } from "./context.ts";
 import { DowngradeAction, downgrade } from "./downgrade.ts";
 
 const { VALIDATE, ENABLE, CANCEL } = DowngradeAction;
 
-const asked = (context: ApiContext, action: number, target: string) =>
+const asked = (context: DowngradeContext, action: number, target: string) =>
   downgrade(context, action, target, NOBODY);
 
 function cluster(): ClusterHarness {

@@ -10,7 +10,7 @@ import {
 import { RequestError } from "../errors.ts";
 import type { Caller } from "../operations/caller.ts";
 import { DOWNGRADE_INFO, encodeDowngradeInfo } from "../operations/downgrade-info.ts";
-import type { ApiContext } from "./context.ts";
+import type { DowngradeContext } from "./context.ts";
 import { propose } from "./propose.ts";
 
 /** `etcdserverpb.DowngradeRequest.DowngradeAction`. */
@@ -18,7 +18,7 @@ export const DowngradeAction = { VALIDATE: 0, ENABLE: 1, CANCEL: 2 } as const;
 
 /** Carries `action` out; returns the cluster version at that moment, as `3.7`. */
 export async function downgrade(
-  context: ApiContext,
+  context: DowngradeContext,
   action: number,
   target: string,
   caller: Caller,
@@ -39,7 +39,7 @@ export async function downgrade(
 }
 
 async function checkTarget(
-  { consensus, membership }: ApiContext,
+  { consensus, membership }: DowngradeContext,
   text: string,
 ): Promise<{ target: VersionNumber; cluster: VersionNumber }> {
   const target = parseTargetVersion(text);
@@ -55,7 +55,7 @@ async function checkTarget(
 }
 
 /** Whatever fails is logged and not told, as in etcd. */
-async function cancel(context: ApiContext, caller: Caller): Promise<string> {
+async function cancel(context: DowngradeContext, caller: Caller): Promise<string> {
   const { consensus, log, membership } = context;
   try {
     await consensus.linearizable();
@@ -68,6 +68,6 @@ async function cancel(context: ApiContext, caller: Caller): Promise<string> {
   return cluster === undefined ? "" : formatMinor(cluster);
 }
 
-async function setDowngrade(context: ApiContext, info: DowngradeInfo, caller: Caller): Promise<void> {
+async function setDowngrade(context: DowngradeContext, info: DowngradeInfo, caller: Caller): Promise<void> {
   await propose(context, DOWNGRADE_INFO, encodeDowngradeInfo(info), caller);
 }

@@ -1,22 +1,10 @@
 import { formatId } from "../cluster/ids.ts";
 import { RequestError } from "../errors.ts";
-import type { ApiContext } from "./context.ts";
+import type { TransferContext } from "./context.ts";
 import { pause } from "./waiting.ts";
 
-export type LeadershipContext = Pick<
-  ApiContext,
-  | "clock"
-  | "config"
-  | "consensus"
-  | "electionTimeoutMs"
-  | "log"
-  | "membership"
-  | "requestTimeoutMs"
-  | "transport"
->;
-
 /** Hands leadership to voter `to` and waits until it leads, for as long as `signal` lets it. */
-export async function moveLeader(context: LeadershipContext, to: bigint, signal: AbortSignal): Promise<void> {
+export async function moveLeader(context: TransferContext, to: bigint, signal: AbortSignal): Promise<void> {
   const { clock, config, consensus, log, membership } = context;
   if (!consensus.isLeader) throw new RequestError("NOT_LEADER");
   const target = membership.member(to);
@@ -35,7 +23,7 @@ export async function moveLeader(context: LeadershipContext, to: bigint, signal:
  * Before a stop: hands leadership, if this member has it, to a voter that is connected, the one connected for longest
  * first. Never rejects and takes no longer than a request may: what does not succeed is left to an election.
  */
-export async function transferOnStop(context: LeadershipContext): Promise<void> {
+export async function transferOnStop(context: TransferContext): Promise<void> {
   const { clock, consensus, electionTimeoutMs, log, membership, requestTimeoutMs } = context;
   if (!consensus.isLeader || membership.voters.length < 2) return;
   const candidates = connectedVoters(context);
@@ -64,7 +52,7 @@ export async function transferOnStop(context: LeadershipContext): Promise<void> 
 }
 
 /** Without this member; those whose links have worked for longest first. */
-function connectedVoters({ membership, transport }: LeadershipContext): bigint[] {
+function connectedVoters({ membership, transport }: TransferContext): bigint[] {
   return membership.voters
     .filter(({ id }) => id !== membership.localId)
     .map(({ id }) => ({ id, sinceMs: transport.activeSince(id) ?? Number.POSITIVE_INFINITY }))

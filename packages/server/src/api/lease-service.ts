@@ -2,7 +2,7 @@ import { decode } from "@quorate/wire";
 import { LeaseLeasesRequestSchema } from "@quorate/wire/etcdserverpb";
 import { LEASE_REVOKE } from "../operations/lease-revoke.ts";
 import type { LeaderMonitor } from "../watch/leader-monitor.ts";
-import type { ApiContext } from "./context.ts";
+import type { LeaseContext } from "./context.ts";
 import { LeaderQuestions } from "./lease/ask-leader.ts";
 import { LeaseGrantMethod } from "./lease/grant.ts";
 import { KeepAliveStream } from "./lease/keep-alive.ts";
@@ -13,7 +13,11 @@ import { LoggedMethod } from "./logged-method.ts";
 import type { Services } from "./services.ts";
 
 /** `etcdserverpb.Lease`. */
-export function addLeaseService(services: Services, context: ApiContext, leaderMonitor: LeaderMonitor): void {
+export function addLeaseService(
+  services: Services,
+  context: LeaseContext,
+  leaderMonitor: LeaderMonitor,
+): void {
   const questions = new LeaderQuestions(context);
   const grant = new LeaseGrantMethod(context);
   const revoke = new LoggedMethod(LEASE_REVOKE, context);

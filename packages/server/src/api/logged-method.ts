@@ -3,26 +3,11 @@ import type { Caller } from "../operations/caller.ts";
 import { encodeEntry, requestStart } from "../operations/entry-payload.ts";
 import type { ClientOperation } from "../operations/operation.ts";
 import { callerOf } from "./callers.ts";
-import type { ApiContext } from "./context.ts";
+import type { LoggedMethodContext } from "./context.ts";
 import { failForSpace } from "./no-space.ts";
 import { OperationProposal, type Outcomes } from "./operation-proposal.ts";
 import { checkProposal } from "./propose.ts";
 import { failCall } from "./services.ts";
-
-/** What methods that go through the log work with. */
-export type LoggedMethodContext = Pick<
-  ApiContext,
-  | "access"
-  | "alarms"
-  | "backend"
-  | "config"
-  | "consensus"
-  | "headers"
-  | "ids"
-  | "log"
-  | "membership"
-  | "quota"
->;
 
 /** A unary method whose operation goes through the log. Hot: no promise and no closure. */
 export class LoggedMethod<Request, Outcome> implements Outcomes<Outcome, ServerCall> {

@@ -20,18 +20,17 @@ import { storageVersion } from "../cluster/storage-version.ts";
 import { ALARM } from "../operations/alarm.ts";
 import { saturate } from "../operations/int64.ts";
 import { COMPATIBLE_VERSION } from "../version.ts";
-import { callerOf } from "./callers.ts";
-import type { ApiContext } from "./context.ts";
+import { callerOf, waitingCallerOf } from "./callers.ts";
+import type { MaintenanceContext } from "./context.ts";
 import { downgrade } from "./downgrade.ts";
 import { moveLeader } from "./leadership.ts";
 import { propose } from "./propose.ts";
 import type { Services } from "./services.ts";
-import { signalOf } from "./waiting.ts";
 
 const DEFAULT_QUOTA_BYTES = 2 ** 31;
 
 /** `etcdserverpb.Maintenance` but for snapshots. */
-export function addMaintenanceService(services: Services, context: ApiContext): void {
+export function addMaintenanceService(services: Services, context: MaintenanceContext): void {
   const { access, alarms, backend, consensus, headers, membership, store } = context;
 
   services.addAsync("/etcdserverpb.Maintenance/Status", async (message) => {
@@ -101,7 +100,7 @@ export function addMaintenanceService(services: Services, context: ApiContext): 
 
   services.addAsync("/etcdserverpb.Maintenance/MoveLeader", async (message, call) => {
     const { targetID } = decode(MoveLeaderRequestSchema, message);
-    await moveLeader(context, targetID, signalOf(call));
+    await moveLeader(context, targetID, waitingCallerOf(call).signal);
     return encode(MoveLeaderResponseSchema, {});
   });
 

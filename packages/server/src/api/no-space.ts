@@ -3,22 +3,17 @@ import { AlarmType } from "../alarm/alarm-store.ts";
 import { RequestError } from "../errors.ts";
 import { ALARM, encodeActivation } from "../operations/alarm.ts";
 import { NOBODY } from "../operations/caller.ts";
-import type { ApiContext } from "./context.ts";
+import type { SpaceContext } from "./context.ts";
 import { propose } from "./propose.ts";
 import { failCall } from "./services.ts";
 
-type NoSpaceContext = Pick<
-  ApiContext,
-  "alarms" | "backend" | "config" | "consensus" | "ids" | "log" | "membership"
->;
-
 /** Answers a write that does not fit: all members learn of it by an alarm first, whose own outcome does not matter. */
-export function failForSpace(context: NoSpaceContext, call: ServerCall): void {
+export function failForSpace(context: SpaceContext, call: ServerCall): void {
   const done = () => failCall(call, new RequestError("NO_SPACE"));
   raiseNoSpace(context).then(done, done);
 }
 
-async function raiseNoSpace(context: NoSpaceContext): Promise<void> {
+async function raiseNoSpace(context: SpaceContext): Promise<void> {
   const { localId } = context.membership;
   const alreadyRaised = context.alarms.list(AlarmType.NOSPACE).some((alarm) => alarm.memberId === localId);
   if (alreadyRaised) return;

@@ -1,12 +1,9 @@
 import { type ClusterMember, decodeMemberList } from "../cluster/member-json.ts";
 import { FAILURES, RequestError } from "../errors.ts";
 import type { PeerResponse } from "../peer/peer-requests.ts";
-import type { ApiContext } from "./context.ts";
-import { promoteLocally, type ReconfigureContext } from "./reconfigure.ts";
+import type { PromoteContext } from "./context.ts";
+import { promoteLocally } from "./reconfigure.ts";
 import { pause, waitLeader } from "./waiting.ts";
-
-export type PromoteContext = ReconfigureContext &
-  Pick<ApiContext, "peerRequests" | "requestTimeoutMs" | "electionTimeoutMs">;
 
 /** What other members read of a refusal; each of them ends the attempts of whoever forwarded the request. */
 export const PROMOTION_REFUSALS = {

@@ -2,11 +2,8 @@ import { RequestError } from "../errors.ts";
 import type { Caller } from "../operations/caller.ts";
 import { encodeEntry, requestStart } from "../operations/entry-payload.ts";
 import type { Operation } from "../operations/operation.ts";
-import type { ApiContext } from "./context.ts";
+import type { ProposeContext } from "./context.ts";
 import { OperationProposal, type Outcomes } from "./operation-proposal.ts";
-
-/** The parts that a proposal goes through. */
-export type ProposeContext = Pick<ApiContext, "config" | "consensus" | "ids">;
 
 /** Urgent proposals that may be committed and not yet applied, with feature `PriorityRequest`. */
 const MAX_UNAPPLIED_URGENT = 10_000;

@@ -9,14 +9,8 @@ import {
 } from "../cluster/strict-checks.ts";
 import { urlProblem } from "../config/parse-flags.ts";
 import { type FailureCode, RequestError } from "../errors.ts";
-import type { ApiContext } from "./context.ts";
+import type { ReconfigureContext } from "./context.ts";
 import { pause } from "./waiting.ts";
-
-/** The parts that changing the cluster needs. */
-export type ReconfigureContext = Pick<
-  ApiContext,
-  "clock" | "config" | "consensus" | "ids" | "log" | "membership" | "transport"
->;
 
 /** A learner's log must reach this part of the leader's before it may vote. */
 const READY_RATIO = 0.9;
@@ -144,7 +138,7 @@ function refuse(
 }
 
 /** Ordered, as IDs are made of them. Fails with `BAD_MEMBER_URLS`. */
-function normalizedUrls(urls: readonly string[]): string[] {
+export function normalizedUrls(urls: readonly string[]): string[] {
   const trimmed = urls.map((url) => url.trim().replace(/^[^:]*:/, (scheme) => scheme.toLowerCase()));
   if (trimmed.length === 0 || trimmed.some((url) => urlProblem(url) !== undefined)) {
     throw new RequestError("BAD_MEMBER_URLS");

@@ -1,7 +1,7 @@
 import { Code, GrpcError, type ServerCall } from "@quorate/rpc";
 import { decodeRangeRequest, WireError } from "@quorate/wire/hot";
 import { decodingText, FAILURES, type FailureCode, statusOf } from "../errors.ts";
-import type { ApiContext } from "./context.ts";
+import type { CallContext } from "./context.ts";
 
 const STATUS_PATH = "/etcdserverpb.Maintenance/Status";
 const RANGE_PATH = "/etcdserverpb.KV/Range";
@@ -15,9 +15,9 @@ export type StreamHandler = (call: ServerCall) => void;
 export class Services {
   readonly unary = new Map<string, UnaryHandler>();
   readonly streams = new Map<string, StreamHandler>();
-  readonly #context: ApiContext;
+  readonly #context: CallContext;
 
-  constructor(context: ApiContext) {
+  constructor(context: CallContext) {
     this.#context = context;
   }
 
@@ -134,7 +134,7 @@ function refuse(call: ServerCall, failure: FailureCode): void {
 }
 
 /** The checks that come before any method, in etcd's order. `mayRun`: on this kind of member. */
-function refusalOf(context: ApiContext, call: ServerCall, mayRun: boolean): FailureCode | undefined {
+function refusalOf(context: CallContext, call: ServerCall, mayRun: boolean): FailureCode | undefined {
   if (context.membership.version === undefined) return "NOT_CAPABLE";
   if (!mayRun) return "NOT_SUPPORTED_FOR_LEARNER";
   const clientVersion = call.metadata("client-api-version");

@@ -4,13 +4,14 @@ import { decode, encode } from "@quorate/wire";
 import { SnapshotRequestSchema, SnapshotResponseSchema } from "@quorate/wire/etcdserverpb";
 import { storageVersion } from "../cluster/storage-version.ts";
 import type { ApiContext } from "./context.ts";
+import type { SnapshotContext } from "./context.ts";
 import { failCall, type Services } from "./services.ts";
 
 /** Clients cut the stream into a file and rely on no size, but etcd's own servers send this one. */
 const BLOB_BYTES = 32 << 10;
 
 /** `Maintenance.Snapshot`: the database as a bbolt file, then the SHA-256 of it. Any member answers for itself. */
-export function addSnapshotService(services: Services, context: ApiContext): void {
+export function addSnapshotService(services: Services, context: SnapshotContext): void {
   services.addServerStream(
     "/etcdserverpb.Maintenance/Snapshot",
     (message) => decode(SnapshotRequestSchema, message),
@@ -21,13 +22,13 @@ export function addSnapshotService(services: Services, context: ApiContext): voi
 }
 
 class SnapshotStream {
-  readonly #context: ApiContext;
+  readonly #context: SnapshotContext;
   readonly #call: ServerCall;
   readonly #canceled = new AbortController();
   readonly #version: string;
   #onDrain: (() => void) | undefined;
 
-  constructor(context: ApiContext, call: ServerCall) {
+  constructor(context: SnapshotContext, call: ServerCall) {
     this.#context = context;
     this.#call = call;
     this.#version = storageVersion(context.backend) ?? "";

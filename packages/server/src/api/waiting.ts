@@ -1,15 +1,7 @@
-import type { ServerCall } from "@quorate/rpc";
 import type { ClusterMember } from "../cluster/member-json.ts";
 import { RequestError } from "../errors.ts";
 import type { Clock } from "../seams/clock.ts";
-import type { ApiContext } from "./context.ts";
-
-/** Fires when the caller gives up or its time is over. Takes the call's `onCancel`. */
-export function signalOf(call: ServerCall): AbortSignal {
-  const controller = new AbortController();
-  call.onCancel = () => controller.abort();
-  return controller.signal;
-}
+import type { PromoteContext } from "./context.ts";
 
 /** Resolves after `delayMs`, or to false as soon as `signal` fires. */
 export function pause(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<boolean> {
@@ -32,7 +24,7 @@ export function pause(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
  * `signal` fires.
  */
 export async function waitLeader(
-  context: Pick<ApiContext, "consensus" | "membership" | "clock" | "electionTimeoutMs">,
+  context: Pick<PromoteContext, "consensus" | "membership" | "clock" | "electionTimeoutMs">,
   signal: AbortSignal,
 ): Promise<ClusterMember> {
   const { consensus, membership } = context;

@@ -2,11 +2,15 @@ import type { ServerCall } from "@quorate/rpc";
 import { FAILURES } from "../errors.ts";
 import type { LeaderMonitor } from "../watch/leader-monitor.ts";
 import type { WatchSink } from "../watch/sink.ts";
-import type { ApiContext } from "./context.ts";
+import type { WatchContext } from "./context.ts";
 import type { Services } from "./services.ts";
 
 /** `etcdserverpb.Watch`: connects a call with a watch stream. */
-export function addWatchService(services: Services, context: ApiContext, leaderMonitor: LeaderMonitor): void {
+export function addWatchService(
+  services: Services,
+  context: WatchContext,
+  leaderMonitor: LeaderMonitor,
+): void {
   services.addStream("/etcdserverpb.Watch/Watch", (call) => {
     let leave: (() => void) | undefined;
     const stream = context.watches.openStream(sinkOf(call, () => leave?.()));

@@ -1,12 +1,13 @@
+import type { ComparisonContext } from "../api/context.ts";
 import { formatId } from "../cluster/ids.ts";
-import { type CorruptionContext, hashesOfOthers } from "./context.ts";
 import { differingMembers } from "./decisions.ts";
+import { hashesOfOthers } from "./hashes-of-others.ts";
 
 /**
  * Compares this member's data with that of all others that answer, before it serves anybody. Rejects when they differ:
  * then it must not start. For members that had data before, with feature `InitialCorruptCheck`.
  */
-export async function initialCheck(context: CorruptionContext): Promise<void> {
+export async function initialCheck(context: ComparisonContext): Promise<void> {
   const { membership, store, log } = context;
   const localId = formatId(membership.localId);
   log.info("starting initial corruption check", { "local-member-id": localId });

@@ -1,24 +1,25 @@
 import { AlarmType } from "../alarm/alarm-store.ts";
+import type { ComparisonContext } from "../api/context.ts";
 import { propose } from "../api/propose.ts";
 import { formatId } from "../cluster/ids.ts";
 import { ALARM, encodeActivation } from "../operations/alarm.ts";
 import { NOBODY } from "../operations/caller.ts";
 import type { Timer } from "../seams/clock.ts";
-import { type CorruptionContext, hashesOfOthers } from "./context.ts";
 import { firstCorrupt, judgeCompaction } from "./decisions.ts";
+import { hashesOfOthers } from "./hashes-of-others.ts";
 
 /**
  * Compares the members' data while the cluster runs, on the leader: the whole key space every `--corrupt-check-time`, and
  * with feature `CompactHashCheck` what compactions have hashed. What is found becomes a CORRUPT alarm.
  */
 export class CorruptionMonitor {
-  readonly #context: CorruptionContext;
+  readonly #context: ComparisonContext;
   readonly #timers = new Set<Timer>();
   #stopped = false;
   /** Compactions up to this revision have been compared among all members. */
   #checkedRevision = 0;
 
-  constructor(context: CorruptionContext) {
+  constructor(context: ComparisonContext) {
     this.#context = context;
   }
 

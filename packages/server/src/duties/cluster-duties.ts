@@ -1,4 +1,4 @@
-import type { ApiContext } from "../api/context.ts";
+import type { ComparisonContext, TransferContext } from "../api/context.ts";
 import { transferOnStop } from "../api/leadership.ts";
 import { CorruptionMonitor } from "../corruption/monitor.ts";
 import type { LogCompaction } from "../snapshot/log-compaction.ts";
@@ -9,11 +9,11 @@ const VERSION_WAIT_MS = 5_000;
 
 /** What a member does for its cluster besides serving. */
 export class ClusterDuties {
-  readonly #context: ApiContext;
+  readonly #context: TransferContext;
   readonly #versions: ClusterVersionMonitor;
   readonly #corruption: CorruptionMonitor;
 
-  constructor(context: ApiContext, compaction: LogCompaction) {
+  constructor(context: ComparisonContext & TransferContext, compaction: LogCompaction) {
     this.#context = context;
     this.#versions = new ClusterVersionMonitor({
       context,

@@ -1,4 +1,4 @@
-import type { ApiContext } from "../api/context.ts";
+import type { ComparisonContext } from "../api/context.ts";
 import { propose } from "../api/propose.ts";
 import { NO_DOWNGRADE } from "../cluster/downgrade-info.ts";
 import { followClusterVersion } from "../cluster/storage-version.ts";
@@ -12,18 +12,7 @@ import { COMPATIBLE_VERSION } from "../version.ts";
 import { fetchVersions } from "./peer-versions.ts";
 
 export interface ClusterVersionOptions {
-  readonly context: Pick<
-    ApiContext,
-    | "backend"
-    | "clock"
-    | "config"
-    | "consensus"
-    | "ids"
-    | "log"
-    | "membership"
-    | "peerRequests"
-    | "requestTimeoutMs"
-  >;
+  readonly context: ComparisonContext;
   /** Index that the last snapshot on disk reflects. */
   readonly lastSnapshotIndex: () => number;
   /** Asks for a snapshot on disk as soon as possible. */

@@ -1,7 +1,7 @@
 import { encodeLeaseId } from "@quorate/wire/hot";
-import type { ApiContext } from "../api/context.ts";
+import type { LeadershipContext, ProposeContext } from "../api/context.ts";
 import { ACTIVE_HEARTBEATS, ensureLeadership, isCertainLeader } from "../api/lease/leadership.ts";
-import { type ProposeContext, propose } from "../api/propose.ts";
+import { propose } from "../api/propose.ts";
 import type { ServerConfig } from "../config/server-config.ts";
 import { isRefusedWith, RequestError } from "../errors.ts";
 import { type LeaseCheckpoint, Lessor } from "../lease/lessor.ts";
@@ -24,7 +24,7 @@ export interface LeaseWiring {
   readonly requestTimeoutMs: number;
   readonly electionTimeoutMs: number;
   /** The member's parts; not asked for before the member runs. */
-  readonly context: () => ApiContext;
+  readonly context: () => LeadershipContext & ProposeContext;
   readonly log: Logger;
 }
 

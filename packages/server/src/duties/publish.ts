@@ -1,4 +1,4 @@
-import type { ApiContext } from "../api/context.ts";
+import type { ReconfigureContext } from "../api/context.ts";
 import { propose } from "../api/propose.ts";
 import { pause } from "../api/waiting.ts";
 import { RequestError } from "../errors.ts";
@@ -12,7 +12,7 @@ const RETRY_INTERVAL_MS = 100;
  * Tells the cluster this member's name and URLs, through the log; then it may serve. Goes on for as long as it takes, which
  * without a quorum is for ever; rejects when `signal` fires.
  */
-export async function publish(context: ApiContext, signal: AbortSignal): Promise<void> {
+export async function publish(context: ReconfigureContext, signal: AbortSignal): Promise<void> {
   const { config, log, membership } = context;
   const request = encodeMemberAttributes({
     id: membership.localId,
@@ -43,11 +43,11 @@ export async function publish(context: ApiContext, signal: AbortSignal): Promise
  * A member that joins may get the entry it has proposed with the leader's snapshot: then nobody tells it that the entry
  * was applied, and it would wait for as long as a request may take.
  */
-async function becomesPublished(context: ApiContext, signal: AbortSignal): Promise<void> {
+async function becomesPublished(context: ReconfigureContext, signal: AbortSignal): Promise<void> {
   while (!signal.aborted && !isPublished(context)) await pause(context.clock, LOOK_INTERVAL_MS, signal);
 }
 
-function isPublished({ config, membership }: ApiContext): boolean {
+function isPublished({ config, membership }: ReconfigureContext): boolean {
   const known = membership.member(membership.localId);
   const urls = config.advertiseClientUrls;
   return (

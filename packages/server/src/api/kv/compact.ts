@@ -2,12 +2,12 @@ import { decode, encode } from "@quorate/wire";
 import { CompactionRequestSchema, CompactionResponseSchema } from "@quorate/wire/etcdserverpb";
 import type { Caller } from "../../operations/caller.ts";
 import { COMPACT } from "../../operations/compact.ts";
-import type { ApiContext } from "../context.ts";
+import type { KvContext } from "../context.ts";
 import { propose } from "../propose.ts";
 
 /** `KV.Compact`. With `physical` the answer waits until what was superseded is gone from this member's backend. */
 export async function handleCompact(
-  context: ApiContext,
+  context: KvContext,
   message: Uint8Array,
   caller: Caller,
 ): Promise<Uint8Array> {

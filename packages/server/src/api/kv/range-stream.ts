@@ -5,11 +5,11 @@ import { checkRangeStream } from "../../mvcc/txn/check.ts";
 import type { Caller } from "../../operations/caller.ts";
 import { RANGE } from "../../operations/range.ts";
 import { callerOf } from "../callers.ts";
-import type { ApiContext } from "../context.ts";
+import type { KvContext } from "../context.ts";
 import { failCall } from "../services.ts";
 
 /** `KV.RangeStream`: a range in chunks of bounded size, read as the client takes them. */
-export function handleRangeStream(context: ApiContext, request: RangeRequest, call: ServerCall): void {
+export function handleRangeStream(context: KvContext, request: RangeRequest, call: ServerCall): void {
   checkRangeStream(request);
   const caller = callerOf(call);
   if (request.serializable) begin(context, request, caller, call);
@@ -21,7 +21,7 @@ export function handleRangeStream(context: ApiContext, request: RangeRequest, ca
   }
 }
 
-function begin(context: ApiContext, request: RangeRequest, caller: Caller, call: ServerCall): void {
+function begin(context: KvContext, request: RangeRequest, caller: Caller, call: ServerCall): void {
   const { access } = context;
   try {
     if (access.isRestricted) RANGE.needs(request, access.needsOf(caller));
@@ -32,13 +32,13 @@ function begin(context: ApiContext, request: RangeRequest, caller: Caller, call:
 }
 
 class RangeStream {
-  readonly #context: ApiContext;
+  readonly #context: KvContext;
   readonly #call: ServerCall;
   readonly #chunks: Generator<RangeChunk, void, undefined>;
   #canceled = false;
   #isWaiting = false;
 
-  constructor(context: ApiContext, request: RangeRequest, call: ServerCall) {
+  constructor(context: KvContext, request: RangeRequest, call: ServerCall) {
     this.#context = context;
     this.#call = call;
     this.#chunks = context.store.rangeStream(request, context.config.maxRequestBytes);

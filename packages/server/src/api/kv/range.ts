@@ -4,11 +4,11 @@ import type { Reader } from "../../consensus/read-index.ts";
 import type { Caller } from "../../operations/caller.ts";
 import { RANGE } from "../../operations/range.ts";
 import { callerOf } from "../callers.ts";
-import type { ApiContext } from "../context.ts";
+import type { KvContext } from "../context.ts";
 import { failCall } from "../services.ts";
 
 /** `KV.Range`. Hot: linearizable reads of one turn share one round of read index. */
-export function handleRange(context: ApiContext, message: Uint8Array, call: ServerCall): void {
+export function handleRange(context: KvContext, message: Uint8Array, call: ServerCall): void {
   const request = RANGE.decode(message);
   RANGE.check(request);
   const caller = callerOf(call);
@@ -23,12 +23,12 @@ export function handleRange(context: ApiContext, message: Uint8Array, call: Serv
 }
 
 class RangeRead implements Reader {
-  readonly #context: ApiContext;
+  readonly #context: KvContext;
   readonly #request: RangeRequest;
   readonly #caller: Caller;
   readonly #call: ServerCall;
 
-  constructor(context: ApiContext, request: RangeRequest, caller: Caller, call: ServerCall) {
+  constructor(context: KvContext, request: RangeRequest, caller: Caller, call: ServerCall) {
     this.#context = context;
     this.#request = request;
     this.#caller = caller;
@@ -48,7 +48,7 @@ class RangeRead implements Reader {
 }
 
 function answer(
-  { access, headers, store }: ApiContext,
+  { access, headers, store }: KvContext,
   request: RangeRequest,
   caller: Caller,
   call: ServerCall,

@@ -2,7 +2,7 @@ import { decodeRangeRequest } from "@quorate/wire/hot";
 import { DELETE_RANGE } from "../../operations/delete-range.ts";
 import { PUT } from "../../operations/put.ts";
 import { callerOf } from "../callers.ts";
-import type { ApiContext } from "../context.ts";
+import type { KvContext } from "../context.ts";
 import { LoggedMethod } from "../logged-method.ts";
 import type { Services } from "../services.ts";
 import { handleCompact } from "./compact.ts";
@@ -11,7 +11,7 @@ import { handleRangeStream } from "./range-stream.ts";
 import { TxnMethod } from "./txn.ts";
 
 /** `etcdserverpb.KV`. */
-export function addKvService(services: Services, context: ApiContext): void {
+export function addKvService(services: Services, context: KvContext): void {
   const put = new LoggedMethod(PUT, context);
   const deleteRange = new LoggedMethod(DELETE_RANGE, context);
   const txn = new TxnMethod(context);

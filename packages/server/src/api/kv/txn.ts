@@ -6,7 +6,7 @@ import type { Caller } from "../../operations/caller.ts";
 import { answerReadOnlyTxn, needsOfTxn, TXN } from "../../operations/txn.ts";
 import { DEFAULT_SLICE_LIMITS } from "../../slices.ts";
 import { callerOf } from "../callers.ts";
-import type { ApiContext } from "../context.ts";
+import type { KvContext } from "../context.ts";
 import { LoggedMethod } from "../logged-method.ts";
 import { failCall } from "../services.ts";
 
@@ -15,10 +15,10 @@ const LARGE_BYTES = 16_384;
 
 /** `KV.Txn`: one that only reads is served here like a range, any other goes through the log. */
 export class TxnMethod {
-  readonly #context: ApiContext;
+  readonly #context: KvContext;
   readonly #writing: LoggedMethod<TxnRequest, TxnOutcome>;
 
-  constructor(context: ApiContext) {
+  constructor(context: KvContext) {
     this.#context = context;
     this.#writing = new LoggedMethod(TXN, context);
   }

@@ -1,7 +1,7 @@
 import type { ClusterMember } from "../../cluster/member-json.ts";
 import { RequestError } from "../../errors.ts";
 import type { PeerResponse } from "../../peer/peer-requests.ts";
-import type { ApiContext } from "../context.ts";
+import type { LeaderContext } from "../context.ts";
 import type { Cancellation } from "./cancellation.ts";
 import { LeaderRequests } from "./leader-requests.ts";
 
@@ -23,10 +23,10 @@ const HEADERS = { "content-type": "application/protobuf" };
 
 /** Passes on what the leader alone can answer, to whoever leads until there is an answer. */
 export class LeaderQuestions {
-  readonly #context: ApiContext;
+  readonly #context: LeaderContext;
   readonly #requests: LeaderRequests;
 
-  constructor(context: ApiContext) {
+  constructor(context: LeaderContext) {
     this.#context = context;
     this.#requests = new LeaderRequests(context);
   }

@@ -2,15 +2,15 @@ import type { ServerCall } from "@quorate/rpc";
 import { encodeLeaseGrantRequest } from "@quorate/wire/hot";
 import { type GrantOutcome, type GrantRequest, LEASE_GRANT } from "../../operations/lease-grant.ts";
 import { callerOf } from "../callers.ts";
-import type { ApiContext } from "../context.ts";
+import type { LeaseContext } from "../context.ts";
 import { LoggedMethod } from "../logged-method.ts";
 
 /** `Lease.LeaseGrant`. Hot: no promise and no closure. */
 export class LeaseGrantMethod {
-  readonly #context: ApiContext;
+  readonly #context: LeaseContext;
   readonly #granting: LoggedMethod<GrantRequest, GrantOutcome>;
 
-  constructor(context: ApiContext) {
+  constructor(context: LeaseContext) {
     this.#context = context;
     this.#granting = new LoggedMethod(LEASE_GRANT, context);
   }

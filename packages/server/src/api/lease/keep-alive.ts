@@ -2,7 +2,7 @@ import type { ServerCall } from "@quorate/rpc";
 import { decodeLeaseId, encodeLeaseTtl } from "@quorate/wire/hot";
 import { FAILURES } from "../../errors.ts";
 import type { LeaderMonitor } from "../../watch/leader-monitor.ts";
-import type { ApiContext } from "../context.ts";
+import type { RenewContext } from "../context.ts";
 import { failCall, requestOfStream } from "../services.ts";
 import type { LeaderQuestions } from "./ask-leader.ts";
 import { Cancellation } from "./cancellation.ts";
@@ -10,13 +10,13 @@ import { renewLease } from "./renew.ts";
 
 /** Serves one call of LeaseKeepAlive: requests strictly one after another, each with its answer. Hot. */
 export class KeepAliveStream {
-  readonly #context: ApiContext;
+  readonly #context: RenewContext;
   readonly #questions: LeaderQuestions;
   readonly #call: ServerCall;
   readonly #cancellation = new Cancellation();
   #leave: (() => void) | undefined;
 
-  constructor(context: ApiContext, questions: LeaderQuestions, call: ServerCall) {
+  constructor(context: RenewContext, questions: LeaderQuestions, call: ServerCall) {
     this.#context = context;
     this.#questions = questions;
     this.#call = call;

@@ -1,7 +1,7 @@
 import type { PeerRequest, PeerResponse } from "../../peer/peer-requests.ts";
 import type { Timer } from "../../seams/clock.ts";
 import { Fifo } from "../../watch/fifo.ts";
-import type { ApiContext } from "../context.ts";
+import type { LeaderContext } from "../context.ts";
 import type { Cancellation } from "./cancellation.ts";
 
 /** Requests under way at once, and so connections kept: enough for thousands a second. */
@@ -33,13 +33,13 @@ interface Attempt {
  * has gone: when another one is known, or none, all of them end.
  */
 export class LeaderRequests {
-  readonly #context: Pick<ApiContext, "consensus" | "peerRequests" | "clock">;
+  readonly #context: Pick<LeaderContext, "consensus" | "peerRequests" | "clock">;
   readonly #underWay = new Set<Attempt>();
   readonly #waiting = new Fifo<Attempt>();
   #lanesInUse = 0;
   #timer: Timer | undefined;
 
-  constructor(context: Pick<ApiContext, "consensus" | "peerRequests" | "clock">) {
+  constructor(context: Pick<LeaderContext, "consensus" | "peerRequests" | "clock">) {
     this.#context = context;
   }
 

@@ -1,7 +1,5 @@
 import { RequestError } from "../../errors.ts";
-import type { ApiContext } from "../context.ts";
-
-type LeadershipContext = Pick<ApiContext, "consensus" | "lessor" | "clock" | "config">;
+import type { LeadershipContext } from "../context.ts";
 
 /** Ticks may be this many heartbeats old before leadership has to be proved by a read. */
 export const ACTIVE_HEARTBEATS = 3;
@@ -39,7 +37,7 @@ export async function ensureLeadership(context: LeadershipContext): Promise<void
 }
 
 /** Whether all that is known to be committed has been applied, now or within a second. */
-export async function isCaughtUp({ consensus }: Pick<ApiContext, "consensus">): Promise<boolean> {
+export async function isCaughtUp({ consensus }: Pick<LeadershipContext, "consensus">): Promise<boolean> {
   const { committedIndex, appliedIndex } = consensus;
   return appliedIndex >= committedIndex || (await consensus.waitApplied(committedIndex, CATCH_UP_MS));
 }

@@ -3,14 +3,14 @@ import { encode } from "@quorate/wire";
 import { LeaseLeasesResponseSchema } from "@quorate/wire/etcdserverpb";
 import { encodeLeaseIds } from "@quorate/wire/hot";
 import { costOf, type Steps } from "../../slices.ts";
-import type { ApiContext } from "../context.ts";
+import type { LeaseContext } from "../context.ts";
 import { failCall } from "../services.ts";
 
 /** Ids in one part of the answer: about 12 KiB. */
 const STEP = 1024;
 
 /** `Lease.LeaseLeases`: what this member knows, even without a leader. */
-export function handleLeaseLeases(context: ApiContext, call: ServerCall): void {
+export function handleLeaseLeases(context: LeaseContext, call: ServerCall): void {
   const { lessor } = context;
   lessor
     .leases()

@@ -3,7 +3,7 @@ import { isRefusedWith, RequestError } from "../../errors.ts";
 import { failpoints } from "../../failpoints/index.ts";
 import type { Lessor } from "../../lease/lessor.ts";
 import type { PeerResponse } from "../../peer/peer-requests.ts";
-import type { ApiContext } from "../context.ts";
+import type { RenewContext } from "../context.ts";
 import { type LeaderQuestions, TRY_AGAIN } from "./ask-leader.ts";
 import type { Cancellation } from "./cancellation.ts";
 import { ensureLeadership, isCaughtUp, isCertainLeader } from "./leadership.ts";
@@ -19,7 +19,7 @@ type Renewal = number | typeof TRY_AGAIN;
  * once when this member is certainly the lessor and the lease has not expired: nearly always, so without a promise.
  */
 export function renewLease(
-  context: ApiContext,
+  context: RenewContext,
   questions: LeaderQuestions,
   id: bigint,
   cancellation: Cancellation,
@@ -37,7 +37,7 @@ export function renewLease(
 }
 
 async function orAskLeader(
-  context: ApiContext,
+  context: RenewContext,
   questions: LeaderQuestions,
   id: bigint,
   cancellation: Cancellation,
@@ -56,7 +56,7 @@ async function orAskLeader(
 }
 
 /** On the leader. TRY_AGAIN while it is not the lessor yet, or when it ceased to be. */
-async function renewHere(context: ApiContext, id: bigint): Promise<Renewal> {
+async function renewHere(context: RenewContext, id: bigint): Promise<Renewal> {
   const { lessor, config } = context;
   await ensureLeadership(context);
   // Its grant may be committed and not yet applied.

@@ -4,7 +4,7 @@ import { LeaseTimeToLiveRequestSchema, LeaseTimeToLiveResponseSchema } from "@qu
 import { LeaseInternalRequestSchema } from "@quorate/wire/leasepb";
 import { RequestError } from "../../errors.ts";
 import type { PeerResponse } from "../../peer/peer-requests.ts";
-import type { ApiContext } from "../context.ts";
+import type { LeaseContext } from "../context.ts";
 import { type LeaderQuestions, TRY_AGAIN } from "./ask-leader.ts";
 import { Cancellation } from "./cancellation.ts";
 import { isCaughtUp } from "./leadership.ts";
@@ -24,7 +24,7 @@ const NO_LEASE: Status = { ttlSeconds: -1n, grantedTtlSeconds: 0n, keys: [] };
 
 /** `Lease.LeaseTimeToLive`, answered by the leader's clock. */
 export async function handleLeaseTimeToLive(
-  context: ApiContext,
+  context: LeaseContext,
   questions: LeaderQuestions,
   message: Uint8Array,
   call: ServerCall,
@@ -42,7 +42,7 @@ export async function handleLeaseTimeToLive(
   return context.lessor.reading.run(withKeysSteps(withoutKeys, status.keys));
 }
 
-async function statusHere(context: ApiContext, id: bigint, withKeys: boolean): Promise<Status> {
+async function statusHere(context: LeaseContext, id: bigint, withKeys: boolean): Promise<Status> {
   const { lessor } = context;
   if (!(await isCaughtUp(context))) throw new RequestError("TIMEOUT_APPLIED_INDEX");
   // The keys of a lease are those of the state before an entry, or after it.
@@ -59,7 +59,7 @@ async function statusHere(context: ApiContext, id: bigint, withKeys: boolean): P
 }
 
 async function statusAtLeader(
-  context: ApiContext,
+  context: LeaseContext,
   questions: LeaderQuestions,
   ID: bigint,
   keys: boolean,
@@ -79,7 +79,7 @@ async function statusAtLeader(
 
 /** A 404 means that the lease is gone, whatever its body; anything else that is no status leaves it open. */
 async function readStatus(
-  context: ApiContext,
+  context: LeaseContext,
   { status, body }: PeerResponse,
   id: bigint,
 ): Promise<Status | typeof TRY_AGAIN> {

@@ -1,24 +1,9 @@
-import type { ApiContext } from "../api/context.ts";
+import type { ComparisonContext } from "../api/context.ts";
 import type { ClusterMember } from "../cluster/member-json.ts";
 import { askPeerHashes, type PeerAnswer } from "./peer-hashes.ts";
 
-/** The parts of a member that the checks look at. */
-export type CorruptionContext = Pick<
-  ApiContext,
-  | "alarms"
-  | "clock"
-  | "config"
-  | "consensus"
-  | "ids"
-  | "log"
-  | "membership"
-  | "peerRequests"
-  | "requestTimeoutMs"
-  | "store"
->;
-
 /** All other members' hashes at a revision; who does not answer is logged. */
-export async function hashesOfOthers(context: CorruptionContext, revision: number): Promise<PeerAnswer[]> {
+export async function hashesOfOthers(context: ComparisonContext, revision: number): Promise<PeerAnswer[]> {
   const { membership, peerRequests, requestTimeoutMs, log } = context;
   const others: ClusterMember[] = membership.members.filter(({ id }) => id !== membership.localId);
   const question = { clusterId: membership.clusterId, revision, timeoutMs: requestTimeoutMs };
