@@ -159,19 +159,17 @@ export const BOUNDED_LOOPS: Readonly<Record<string, Readonly<Record<string, stri
   "cluster/strict-checks.ts": { "*": "members" },
   "cluster/version-negotiation.ts": { "*": "versions: one a member, or those that are known" },
 
-  "corruption/context.ts": { "*": "members" },
+  "corruption/hashes-of-others.ts": { "*": "members" },
   "corruption/decisions.ts": { "*": "members" },
   "corruption/initial-check.ts": { "*": "members" },
   "corruption/monitor.ts": { "*": "members, or the hashes of the last ten compactions" },
   "corruption/peer-hashes.ts": { "*": "members and their URLs" },
 
   "duties/cluster-version.ts": { "*": "members, or those who wait for a decision" },
-  "duties/leases.ts": { "*": "at most 500 checkpoints" },
   "duties/peer-versions.ts": { "*": "members and their URLs" },
   "duties/publish.ts": { "*": "waits for each try, or URLs of one member" },
 
   "peer/dial-turns.ts": { "*": "dials of one member that are under way" },
-  "peer/listener.ts": { "*": "waits for each listener" },
   "peer/metrics.ts": { "*": "buckets of a histogram" },
   "peer/peer-link.ts": { "*": "a few parts of one link" },
   "peer/peer-requests.ts": {
@@ -187,9 +185,6 @@ export const BOUNDED_LOOPS: Readonly<Record<string, Readonly<Record<string, stri
     areValidUrls: "URLs of one member",
   },
   "peer/pipeline.ts": { "*": "at most four posts and 64 messages that wait" },
-  "peer/request-body.ts": { "*": "pieces of a body, and waits for each" },
-  "peer/routes/checks.ts": { "*": "URLs of one member, in a header" },
-  "peer/routes/message.ts": { "*": "waits for each piece of a body" },
   "peer/snapshot-post.ts": { "*": "waits for each chunk" },
   "peer/stream/chunk-buffer.ts": { "*": "eight digits" },
   "peer/stream/message-frames.ts": {
@@ -205,6 +200,7 @@ export const BOUNDED_LOOPS: Readonly<Record<string, Readonly<Record<string, stri
     "ResponseReader.#readPlainSize": "a few digits",
     parseHead: "lines of a head, whose bytes are bounded",
   },
+  "peer/stream/stream-input.ts": { "*": "chunks that came before the stream paused its socket" },
   "peer/stream/stream-reader.ts": {
     "StreamReader.#run": "waits for each connection",
     "StreamReader.#request": "headers that the member itself sends",

@@ -3,7 +3,6 @@ import type { ServerCall } from "@quorate/rpc";
 import { decode, encode } from "@quorate/wire";
 import { SnapshotRequestSchema, SnapshotResponseSchema } from "@quorate/wire/etcdserverpb";
 import { storageVersion } from "../cluster/storage-version.ts";
-import type { ApiContext } from "./context.ts";
 import type { SnapshotContext } from "./context.ts";
 import { failCall, type Services } from "./services.ts";
 

@@ -6,10 +6,10 @@ import {
   RecordsTag,
   RecordsWriter,
 } from "@quorate/wire/hot";
+import { releaseAnswerPart } from "../answer-memory.ts";
 import { checkDeleteRange } from "../mvcc/txn/check.ts";
 import type { Steps } from "../slices.ts";
 import type { Needs } from "./access.ts";
-import { releaseAnswerPart } from "./answer-memory.ts";
 import { clientOperation, inSlices } from "./operation.ts";
 import type { ReplicatedState } from "./state.ts";
 

@@ -6,11 +6,11 @@ import {
   RecordsTag,
   RecordsWriter,
 } from "@quorate/wire/hot";
+import { dropAnswer, releaseAnswerPart } from "../answer-memory.ts";
 import type { RangeOutcome } from "../mvcc/range.ts";
 import type { MvccStore } from "../mvcc/store.ts";
 import { checkRange } from "../mvcc/txn/check.ts";
 import type { Needs } from "./access.ts";
-import { dropAnswer, releaseAnswerPart } from "./answer-memory.ts";
 import type { ResponseHeaders } from "./response-headers.ts";
 
 /** `KV.Range`: read from the state as it is here, not through the log. Hot. */

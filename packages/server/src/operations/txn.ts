@@ -7,6 +7,7 @@ import {
   type RequestOp,
   type TxnRequest,
 } from "@quorate/wire/hot";
+import { releaseAnswerPart } from "../answer-memory.ts";
 import type { MvccStore } from "../mvcc/store.ts";
 import { checkTxn } from "../mvcc/txn/check.ts";
 import {
@@ -18,7 +19,6 @@ import {
   txnSteps,
 } from "../mvcc/txn/execute.ts";
 import type { Needs } from "./access.ts";
-import { releaseAnswerPart } from "./answer-memory.ts";
 import { needsOfDeletion } from "./delete-range.ts";
 import { clientOperation, inSlices } from "./operation.ts";
 import { costOfPut, needsOfPut } from "./put.ts";

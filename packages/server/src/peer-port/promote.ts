@@ -1,10 +1,9 @@
 import type http from "node:http";
-import { PROMOTION_REFUSALS, type PromoteContext, promoteMember } from "../api/promote-member.ts";
+import type { PromoteContext } from "../api/context.ts";
+import { PROMOTION_REFUSALS, promoteMember } from "../api/promote-member.ts";
 import { formatId } from "../cluster/ids.ts";
 import { encodeMemberList } from "../cluster/member-json.ts";
 import { RequestError } from "../errors.ts";
-import type { PromoteContext } from "../api/context.ts";
-import { PROMOTION_REFUSALS, promoteMember } from "../api/promote-member.ts";
 import { allowMethod, answer, answerError } from "./answers.ts";
 
 export const PROMOTE_PREFIX = "/members/promote/";
