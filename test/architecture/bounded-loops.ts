@@ -139,7 +139,6 @@ export const BOUNDED_LOOPS: Readonly<Record<string, Readonly<Record<string, stri
   "mvcc/txn/interval-set.ts": { "*": "operations of one request" },
   "mvcc/txn/overlap.ts": { "*": "operations of one request" },
   "mvcc/txn/poison.ts": { "*": "operations of one request" },
-  "mvcc/txn/response-text.ts": { "*": "only tests call it" },
   "mvcc/write-txn.ts": { spanOf: "changes that have just become many: at most 1,025" },
 
   "alarm/alarm-store.ts": {

@@ -126,7 +126,7 @@ export async function nativeRun(
 // ---- h2load ----
 
 /** The key of a number, as etcdload.c makes it. */
-export function keyOf(number: number): string {
+function keyOf(number: number): string {
   return `key/${String(number).padStart(KEY_BYTES - 4, "0")}`;
 }
 

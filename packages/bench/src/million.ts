@@ -39,7 +39,7 @@ function pause(ms: number): Promise<void> {
 }
 
 /** The highest sample of the member's event loop delay at quantile 0.999, or of a gauge without quantiles. */
-export function eventLoopDelayMs(metrics: string): number | undefined {
+function eventLoopDelayMs(metrics: string): number | undefined {
   const samples = metrics.split("\n").filter((line) => line.startsWith("quorate_event_loop_delay_seconds"));
   const wanted = samples.filter((line) => /quantile="0\.999"/.test(line));
   const values = (wanted.length > 0 ? wanted : samples.filter((line) => !/_(sum|count|bucket)/.test(line)))

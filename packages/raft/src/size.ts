@@ -42,7 +42,7 @@ export function payloadsSize(entries: readonly Entry[]): number {
  * How many of the first entries have an encoded size of at most `maxBytes` together; at least one when there is one,
  * however large, so that a huge entry cannot stall replication.
  */
-export function countWithin(entries: readonly Entry[], maxBytes: number): number {
+function countWithin(entries: readonly Entry[], maxBytes: number): number {
   if (maxBytes === NO_LIMIT) return entries.length;
   let size = 0;
   for (let i = 0; i < entries.length; i++) {

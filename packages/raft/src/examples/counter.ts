@@ -2,7 +2,7 @@ import { confChangeOf, MemoryStorage, type Message, NO_LIMIT, type NodeId, RawNo
 import { SeededRandom } from "../testing/index.ts";
 
 /** One member of a group that counts together: every member applies the same additions in the same order. */
-export class CounterMember {
+class CounterMember {
   value = 0;
   readonly node: RawNode;
   readonly #storage = new MemoryStorage(); // a real member has a log on disk, and fsyncs it

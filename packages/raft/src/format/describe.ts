@@ -29,7 +29,7 @@ import { quote } from "./quote.ts";
 export type EntryFormatter = (data: Uint8Array) => string;
 
 /** A member or a storage thread, as it stands in messages. */
-export function describeTarget(id: NodeId): string {
+function describeTarget(id: NodeId): string {
   if (id === NONE) return "None";
   if (id === LOCAL_APPEND_THREAD) return "AppendThread";
   if (id === LOCAL_APPLY_THREAD) return "ApplyThread";
@@ -44,7 +44,7 @@ const OPERATION_LETTERS: Readonly<Record<ConfChangeType, string>> = {
 };
 
 /** `v1 l2 r3 u4`: make 1 a voter, 2 a learner, remove 3, update 4. Ids are decimal. */
-export function confChangesToString(changes: readonly ConfChangeSingle[]): string {
+function confChangesToString(changes: readonly ConfChangeSingle[]): string {
   return changes.map(({ type, nodeId }) => `${OPERATION_LETTERS[type] ?? "unknown"}${nodeId}`).join(" ");
 }
 
@@ -152,17 +152,17 @@ export function protoTextOf(state: ConfState): string {
   );
 }
 
-export function describeSnapshot({ metadata }: Snapshot): string {
+function describeSnapshot({ metadata }: Snapshot): string {
   const { index, term, confState } = metadata;
   return `Index:${index} Term:${term} ConfState:${describeConfState(confState)}`;
 }
 
-export function describeHardState(state: HardState): string {
+function describeHardState(state: HardState): string {
   const vote = state.vote === NONE ? "" : ` Vote:${state.vote}`;
   return `Term:${state.term}${vote} Commit:${state.commit}`;
 }
 
-export function describeSoftState(state: SoftState): string {
+function describeSoftState(state: SoftState): string {
   return `Lead:${state.lead} State:${stateName(state.raftState)}`;
 }
 

@@ -7,7 +7,7 @@ import type { TrackerConfig } from "./tracker-config.ts";
 
 export type ProgressMap = ReadonlyMap<NodeId, Progress>;
 
-export const EMPTY_CONFIG: TrackerConfig = Object.freeze({
+const EMPTY_CONFIG: TrackerConfig = Object.freeze({
   voters: new JointQuorum(Majority.EMPTY, Majority.EMPTY),
   learners: new Set<NodeId>(),
   learnersNext: new Set<NodeId>(),

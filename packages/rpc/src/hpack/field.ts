@@ -31,7 +31,7 @@ export const FIELD_GRPC_ENCODING = 12;
 export const FIELD_GRPC_ACCEPT_ENCODING = 13;
 export const FIELD_GRPC_STATUS = 14;
 export const FIELD_GRPC_MESSAGE = 15;
-export const FIELD_HOST = 16;
+const FIELD_HOST = 16;
 
 const KNOWN_NAMES = new Map<string, number>([
   [":method", FIELD_METHOD],

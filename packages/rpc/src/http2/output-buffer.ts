@@ -10,9 +10,6 @@ const POOLS: Buffer[][] = [[], [], []];
 const LARGEST_CLASS = 2;
 const NO_CHUNK = Buffer.alloc(0);
 
-/** The largest reservation: what one chunk of the largest size holds. */
-export const LARGEST_RESERVATION = 65_536;
-
 function acquireChunk(sizeClass: number): Buffer {
   return POOLS[sizeClass]!.pop() ?? Buffer.allocUnsafeSlow(CHUNK_SIZES[sizeClass]!);
 }

@@ -12,7 +12,7 @@ import {
 
 /** How much one stream may queue before its writer is told to wait, and when it is told to go on. */
 export const HIGH_WATER_BYTES = 65_536;
-export const LOW_WATER_BYTES = 16_384;
+const LOW_WATER_BYTES = 16_384;
 
 /** Filled output chunks (64 KiB each) after which messages queue on their streams, where they take turns. */
 const DIRECT_CHUNKS = 4;

@@ -32,7 +32,7 @@ export const CALL_WAITS = 4096;
 export const ANSWER_ASKED_FOR_ROOM = 8192;
 
 /** What a stream's queue is counted as: the messages of a streaming call, which waits when they are not taken, */
-export const QUEUE_OF_STREAM = 0;
+const QUEUE_OF_STREAM = 0;
 /** the answer of a unary call, */
 export const QUEUE_OF_ANSWER = 1;
 /** or one that asked for room before it was made. */

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import type { FailpointName } from "../failpoints/index.ts";
+import type { FailpointName } from "../failpoints/names.ts";
 import { realClock } from "../seams/real-clock.ts";
 import { exported } from "./backend-contract.testing.ts";
 import { applyEntry, EntryModel, numbers } from "./entry-model.testing.ts";

@@ -58,7 +58,7 @@ export function metaPageProblem(view: DataView, page: number): string | undefine
 }
 
 /** The three metas of the first two pages; the last is undefined before the first flush. */
-export function readMetas(view: DataView): [Meta, Meta, Meta | undefined] {
+function readMetas(view: DataView): [Meta, Meta, Meta | undefined] {
   const flushed = parseMeta(view, FLUSHED_META_OFFSET + PAGE_HEADER_BYTES);
   return [
     parseMeta(view, PAGE_HEADER_BYTES),

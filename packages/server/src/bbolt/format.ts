@@ -10,7 +10,7 @@ export const PAGE_HEADER_BYTES = 16;
 export const ELEMENT_BYTES = 16;
 export const PAGE_BRANCH = 0x01;
 export const PAGE_LEAF = 0x02;
-export const PAGE_META = 0x04;
+const PAGE_META = 0x04;
 export const PAGE_FREELIST = 0x10;
 /** Flag of a leaf element whose value is a bucket. */
 export const ELEMENT_BUCKET = 1;

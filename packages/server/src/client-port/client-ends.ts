@@ -4,7 +4,7 @@ import type { Duplex } from "node:stream";
 type OnEnd = (isLast: boolean, isMalformed: boolean) => void;
 
 /** Who is told that a client will send nothing more: the request of its connection that is being answered. */
-export class ClientEnds {
+class ClientEnds {
   readonly #listeners = new WeakMap<Duplex, OnEnd>();
   readonly #malformed = new WeakSet<Duplex>();
   /** Requests that came behind the one that is being answered. */

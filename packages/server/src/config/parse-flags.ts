@@ -92,7 +92,7 @@ export function parseFlags(
   return { values, explicit: new Set(given.keys()), unrecognizedVariables, help };
 }
 
-export function variableName(flagName: string): string {
+function variableName(flagName: string): string {
   return `ETCD_${flagName.toUpperCase().replaceAll("-", "_")}`;
 }
 

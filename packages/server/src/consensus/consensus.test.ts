@@ -14,8 +14,9 @@ import {
 import { encodeInternalRequest, InternalField } from "@quorate/wire/hot";
 import { RequestIds } from "../cluster/request-ids.ts";
 import { DEFAULT_SLICE_LIMITS, Slices } from "../slices.ts";
-import { Consensus, type ConsensusOptions } from "./consensus.ts";
+import { Consensus } from "./consensus.ts";
 import type { Proposal } from "./proposal.ts";
+import type { ConsensusOptions } from "./surroundings.ts";
 import { newNode, Probe } from "./testing.ts";
 
 const LOCAL_ID = 1n;

@@ -37,7 +37,7 @@ import type { ConsensusEvents, ConsensusOptions } from "./surroundings.ts";
 import { timeoutFailure } from "./timeouts.ts";
 import { WaitingProposals } from "./waiting-proposals.ts";
 
-export type { ConfChangeResult, ConsensusEvents, ConsensusOptions } from "./surroundings.ts";
+export type { ConfChangeResult } from "./surroundings.ts";
 
 /** Payload of the proposals that are given to raft, and so to another leader, as one message. */
 const MAX_BATCH_BYTES = 2 ** 20;

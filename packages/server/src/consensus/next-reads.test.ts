@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Message, MessageType, newMessage } from "@quorate/raft";
 import { RequestIds } from "../cluster/request-ids.ts";
-import { Consensus, type ConsensusOptions } from "./consensus.ts";
+import { Consensus } from "./consensus.ts";
+import type { ConsensusOptions } from "./surroundings.ts";
 import { newNode } from "./testing.ts";
 
 const LOCAL_ID = 1n;

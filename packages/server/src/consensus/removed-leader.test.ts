@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ConfChangeType, type Message, MessageType } from "@quorate/raft";
-import { Consensus, type ConsensusOptions } from "./consensus.ts";
+import { Consensus } from "./consensus.ts";
+import type { ConsensusOptions } from "./surroundings.ts";
 import { newNode } from "./testing.ts";
 
 const LOCAL_ID = 1n;

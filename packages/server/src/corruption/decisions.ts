@@ -47,7 +47,7 @@ export function firstCorrupt(
 }
 
 /** Stands for the whole cluster in an alarm. */
-export const UNKNOWN_MEMBER = 0n;
+const UNKNOWN_MEMBER = 0n;
 
 /** What came of comparing the hash of one compaction. */
 export type CompactionVerdict =

@@ -5,7 +5,6 @@ import { parsePresets } from "./presets.ts";
 
 export { Failpoints } from "./failpoints.ts";
 export type { FailpointServer } from "./http.ts";
-export { FAILPOINT_NAMES, type FailpointName } from "./names.ts";
 
 /**
  * The points of this process; undefined unless `GOFAIL_HTTP` or `GOFAIL_FAILPOINTS` was set when it started, so that

@@ -1,5 +1,5 @@
 /** Upper bounds in seconds of the buckets of granted TTLs: 2^0 to 2^23. */
-export const TTL_BUCKETS: readonly number[] = Array.from({ length: 24 }, (_, exponent) => 2 ** exponent);
+const TTL_BUCKETS: readonly number[] = Array.from({ length: 24 }, (_, exponent) => 2 ** exponent);
 
 /** What the lessor counts. Plain numbers, read when metrics are asked for. */
 export class LeaseMetrics {

@@ -6,7 +6,7 @@ export let keyEnd = 0;
  * Finds the key in a stored record without decoding the rest: all records we write begin with it. Returns false for a
  * record without a key (an empty one, made by a restore with a revision bump).
  */
-export function locateKey(bytes: Uint8Array, start: number, end: number): boolean {
+function locateKey(bytes: Uint8Array, start: number, end: number): boolean {
   if (end - start < 2 || bytes[start] !== 0x0a) return false;
   let at = start + 1;
   let length = 0;

@@ -4,8 +4,9 @@ import { decodeKeyValue, encodeKeyValue } from "@quorate/wire/hot";
 import fc from "fast-check";
 import { RequestError } from "../errors.ts";
 import { compareBytes } from "./bytes.ts";
+import type { Change } from "./change.ts";
 import { rangeContains } from "./key-range.ts";
-import type { Change, MvccStore } from "./store.ts";
+import type { MvccStore } from "./store.ts";
 import { memoryBackend, openStore, rangeRequest, rangeSliced } from "./testing.ts";
 
 /** A store too simple to be wrong: all changes ever made. */

@@ -6,8 +6,9 @@ import { type FailureCode, RequestError } from "../errors.ts";
 import type { Clock } from "../seams/clock.ts";
 import { DEFAULT_SLICE_LIMITS } from "../slices.ts";
 import type { WatchSource } from "../watch/source.ts";
+import type { ChangeListener } from "./change.ts";
 import { RecordList } from "./record-list.ts";
-import type { ChangeListener, MvccStore } from "./store.ts";
+import type { MvccStore } from "./store.ts";
 import {
   ALL,
   bytes,

@@ -26,13 +26,9 @@ import { newCounters, type StoreCounters, type StoreState } from "./store-state.
 import { type KvHash, StoredHashes } from "./stored-hashes.ts";
 import { latestRecord, WriteTxn } from "./write-txn.ts";
 
-export type { Change, ChangeListener } from "./change.ts";
-export type { CompactionHandle, FinishedCompaction } from "./compaction.ts";
-export type { HistoryScan } from "./history.ts";
-export type { RangeCaller, RangeOutcome, RangeResult } from "./range.ts";
-export type { RangeSink } from "./range-sink.ts";
+export type { CompactionHandle } from "./compaction.ts";
+export type { RangeOutcome } from "./range.ts";
 export type { RangeChunk } from "./range-stream.ts";
-export type { KvHash } from "./stored-hashes.ts";
 export type { WriteTxn } from "./write-txn.ts";
 
 export interface MvccStoreOptions {

@@ -12,8 +12,9 @@ import type { Backend } from "../seams/backend.ts";
 import type { Clock } from "../seams/clock.ts";
 import type { SliceLimits } from "../slices.ts";
 import { NO_BYTES } from "./bytes.ts";
+import type { RangeResult } from "./range.ts";
 import { RecordList } from "./record-list.ts";
-import { MvccStore, type MvccStoreOptions, type RangeResult } from "./store.ts";
+import { MvccStore, type MvccStoreOptions } from "./store.ts";
 
 export const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, "latin1"));
 export const text = (value: Uint8Array): string => Buffer.from(value).toString("latin1");

@@ -12,7 +12,7 @@ export interface PeerIdentity {
 }
 
 /** A constant of all releases of etcd 3. */
-export const MIN_CLUSTER_VERSION = "3.0.0";
+const MIN_CLUSTER_VERSION = "3.0.0";
 /** What a member without version headers is taken for. */
 const NO_VERSION = "2.0.0";
 

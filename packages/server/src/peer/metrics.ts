@@ -24,7 +24,7 @@ export class Histogram {
 }
 
 /** Transfers of databases with one member, in one direction. */
-export class TransferCounts {
+class TransferCounts {
   /** etcd_network_snapshot_send_success, etcd_network_snapshot_receive_success */
   successes = 0;
   /** etcd_network_snapshot_send_failures, etcd_network_snapshot_receive_failures */

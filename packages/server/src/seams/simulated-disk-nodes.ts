@@ -1,7 +1,7 @@
 import type { Random } from "./random.ts";
 
 /** What a disk writes wholly or not at all. */
-export const SECTOR_BYTES = 512;
+const SECTOR_BYTES = 512;
 /** What is allocated at a time. */
 const BLOCK_BYTES = 4096;
 

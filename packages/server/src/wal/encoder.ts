@@ -154,8 +154,3 @@ export class RecordEncoder {
     this.#bytes = grown;
   }
 }
-
-/** Bytes that an entry's frame takes at most; for callers that count what they hand over. */
-export function entryFrameBytes(entry: Entry): number {
-  return RECORD_HEAD_BYTES + ENTRY_HEAD_BYTES + entry.data.length + 8;
-}

@@ -18,7 +18,7 @@ export function hex16(value: number): string {
 const PATTERN = /^([0-9a-f]{16})-([0-9a-f]{16})\.wal$/;
 
 /** undefined for names that are no segment's, among them numbers beyond 2^53. */
-export function parseSegmentName(name: string): SegmentName | undefined {
+function parseSegmentName(name: string): SegmentName | undefined {
   const match = PATTERN.exec(name);
   if (match === null) return undefined;
   const sequence = Number.parseInt(match[1]!, 16);

@@ -95,6 +95,6 @@ export class ClusterInvariants {
   }
 }
 
-export function describe({ name, memberId, life }: MemberLife): string {
+function describe({ name, memberId, life }: MemberLife): string {
   return `${name} (member ${memberId.toString(16)}, life ${life})`;
 }

@@ -32,7 +32,7 @@ export async function explain(
 }
 
 /** What is left of `whole` in `rest`. */
-export function describeMinimised(
+function describeMinimised(
   { runs, replay, wasCutShort }: Minimised,
   whole: RunResult,
   rest: Pick<RunResult, "faults" | "clients">,

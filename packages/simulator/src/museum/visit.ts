@@ -3,7 +3,7 @@ import type { Rule } from "../world/rule.ts";
 import type { Exhibit } from "./exhibit.ts";
 
 /** World time for which faults come: less than usual, since many runs make sure of more than long ones. */
-export const VISIT_TROUBLE_MS = 6_000;
+const VISIT_TROUBLE_MS = 6_000;
 
 export interface Discovery {
   readonly seed: number;

@@ -9,7 +9,7 @@
  * - `maintenance`: its member has compacted or defragmented its database, or made a snapshot.
  * - `start`: its member is at an early step of its start.
  */
-export const MOMENTS = [
+const MOMENTS = [
   "pre-candidacy",
   "candidacy",
   "transfer",

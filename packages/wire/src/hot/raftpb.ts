@@ -383,13 +383,13 @@ function snapshotMetadataSize(m: RaftSnapshot["metadata"]): number {
   return 1 + varintSize(confSize) + confSize + 2 + varintSize(m.index) + varintSize(m.term);
 }
 
-export function snapshotSize(snapshot: RaftSnapshot): number {
+function snapshotSize(snapshot: RaftSnapshot): number {
   const metadataSize = snapshotMetadataSize(snapshot.metadata);
   const dataSize = snapshot.data.length === 0 ? 0 : 1 + bytesSize(snapshot.data);
   return dataSize + 1 + varintSize(metadataSize) + metadataSize;
 }
 
-export function writeSnapshot(out: Uint8Array, start: number, snapshot: RaftSnapshot): number {
+function writeSnapshot(out: Uint8Array, start: number, snapshot: RaftSnapshot): number {
   const { data, metadata } = snapshot;
   let pos = start;
   if (data.length > 0) {

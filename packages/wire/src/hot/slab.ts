@@ -8,7 +8,7 @@
 const SLAB_BYTES = 8192;
 const LARGEST_SHARED_BYTES = SLAB_BYTES / 4;
 
-export class Slab {
+class Slab {
   #buffer: ArrayBufferLike = new ArrayBuffer(0);
   #base = 0;
   #used = SLAB_BYTES;

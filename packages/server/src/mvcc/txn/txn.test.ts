@@ -29,7 +29,7 @@ import {
 import { checkTxn, isReadOnlyTxn, isSerializableTxn } from "./check.ts";
 import { executeReadOnlyTxn, executeTxn, isInParts } from "./execute.ts";
 import type { KeyLeases } from "./put.ts";
-import { describeResponses } from "./response-text.ts";
+import { describeResponses } from "./response-text.testing.ts";
 
 const LEASES: KeyLeases = { has: (lease) => lease === 5n, attach: () => {}, detach: () => {} };
 const MAX_OPS = 8;

@@ -28,7 +28,7 @@ export function writeMessageFrame(out: ChunkBuffer, message: Message): void {
   writeUint64(out.bytes, start, out.at - start - 8);
 }
 
-export function isLinkHeartbeat(message: Message): boolean {
+function isLinkHeartbeat(message: Message): boolean {
   return message.type === MessageType.MsgHeartbeat && message.from === NONE && message.to === NONE;
 }
 

@@ -1,6 +1,5 @@
-import type { Found } from "./find.ts";
 import { lastAt } from "./ordered.ts";
-import type { View } from "./view.ts";
+import type { Found, View } from "./view.ts";
 
 export function seconds(ms: number): string {
   return `${(ms / 1_000).toFixed(4)} s`;

@@ -1,15 +1,6 @@
 import { FAULT_ROW_PX, type Lane, LOG_PX } from "./lanes.ts";
 import { arrowOf, barMiddles, distanceTo, visibleMessages } from "./message-geometry.ts";
-import { AXIS_PX, GUTTER_PX, type View } from "./view.ts";
-
-/** What is under the pointer; numbers are places in the timeline's lists. */
-export type Found =
-  | { readonly kind: "message"; readonly message: number }
-  | { readonly kind: "fault"; readonly fault: number }
-  | { readonly kind: "links"; readonly link: number }
-  | { readonly kind: "call"; readonly call: number }
-  | { readonly kind: "line"; readonly line: number }
-  | { readonly kind: "member"; readonly member: number; readonly atMs: number };
+import { AXIS_PX, type Found, GUTTER_PX, type View } from "./view.ts";
 
 const NEAR_PX = 4;
 

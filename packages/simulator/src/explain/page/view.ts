@@ -1,7 +1,15 @@
 import type { Delivery, MemberProgress, MemberState, Timeline } from "../timeline.ts";
-import type { Found } from "./find.ts";
 import { type Lane, type LaneChoice, layOut, packFaults } from "./lanes.ts";
 import { TimeScale } from "./time-scale.ts";
+
+/** What is under the pointer; numbers are places in the timeline's lists. */
+export type Found =
+  | { readonly kind: "message"; readonly message: number }
+  | { readonly kind: "fault"; readonly fault: number }
+  | { readonly kind: "links"; readonly link: number }
+  | { readonly kind: "call"; readonly call: number }
+  | { readonly kind: "line"; readonly line: number }
+  | { readonly kind: "member"; readonly member: number; readonly atMs: number };
 
 /** Where the lanes begin: right of their names, and below the times. */
 export const GUTTER_PX = 132;
