@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import test from "node:test";
+import { entriesOf, isProduct } from "./modules.ts";
+import { ROOMS } from "./rooms.ts";
 
 const ROOT = path.resolve(import.meta.dirname, "../..");
 
@@ -17,28 +19,15 @@ const PACKAGES: Record<string, readonly string[]> = {
 };
 
 /** Folders of server/src that decide: they may touch time, chance, disk and network only through the seams. */
-const DECIDING = ["consensus", "apply", "operations", "mvcc", "watch", "lease", "alarm", "cluster"];
+const DECIDING = ["consensus", "apply", "mvcc", "watch", "lease", "alarm", "cluster"];
 
 const FORBIDDEN_MODULES =
   /^node:(fs|net|tls|http|https|http2|dgram|dns|child_process|worker_threads|timers|perf_hooks|os)(\/|$)|^(lmdb|pino|prom-client)$/;
 const FORBIDDEN_CALLS =
   /\b(Date\.now|new Date\(|performance\.now|Math\.random|setTimeout|setInterval|setImmediate|randomBytes|randomInt|randomUUID|process\.(env|hrtime))\b/;
 
-/** Which folders of server/src a folder may import from; a folder that is not listed is free (the shell). */
-const FOLDERS: Record<string, readonly string[]> = {
-  seams: [],
-  mvcc: ["seams", "failpoints"],
-  lease: ["seams", "failpoints"],
-  watch: ["seams", "failpoints"],
-  alarm: ["seams"],
-  cluster: ["seams"],
-  bbolt: [],
-  backend: ["seams", "failpoints", "bbolt"],
-  wal: ["seams", "failpoints"],
-  operations: ["seams", "mvcc", "lease", "alarm", "cluster"],
-  consensus: ["seams", "failpoints", "wal", "operations", "cluster"],
-  apply: ["seams", "operations", "consensus", "cluster"],
-};
+/** What the files beside the folders may import from them, but for those with which a package begins. */
+const BESIDE_FOLDERS: Record<string, readonly string[]> = { server: ["seams"] };
 
 const importPattern = /(?:^|\n)\s*(?:import|export)\b[^;]*?\bfrom\s*"([^"]+)"|\bimport\(\s*"([^"]+)"\s*\)/g;
 
@@ -86,20 +75,61 @@ test("deciding folders reach time, chance, disk and network only through the sea
   assert.deepEqual(wrong, []);
 });
 
-test("folders of the server depend one way", () => {
-  const base = path.join(ROOT, "packages/server/src");
+test("every folder of a package's sources is listed, and imports only what its list allows", () => {
   const wrong: string[] = [];
-  for (const [folder, allowed] of Object.entries(FOLDERS)) {
-    for (const file of productSources(path.join(base, folder))) {
-      for (const specifier of importsOf(file).filter((text) => text.startsWith("."))) {
-        const target = path.relative(base, path.resolve(path.dirname(file), specifier)).split(path.sep);
-        if (target.length === 1 || target[0] === folder || allowed.includes(target[0]!)) continue;
-        wrong.push(`${relative(file)}: ${specifier}`);
+  for (const name of readdirSync(path.join(ROOT, "packages"))) {
+    const base = path.join(ROOT, "packages", name, "src");
+    const rooms = ROOMS[name] ?? {};
+    const folders = new Set<string>();
+    for (const file of productSources(base)) {
+      const folder = path.relative(base, path.dirname(file));
+      if (folder === "") continue;
+      folders.add(folder);
+      for (const target of foldersOfImports(base, file)) {
+        if (isWithin(target, folder) || isWithin(folder, target) || rooms[folder]?.includes(target)) continue;
+        wrong.push(`${relative(file)} imports from ${target}`);
+      }
+    }
+    for (const folder of folders)
+      if (rooms[folder] === undefined) wrong.push(`${name}/${folder} is not listed`);
+    for (const [folder, allowed] of Object.entries(rooms)) {
+      for (const each of [folder, ...allowed]) {
+        if (!existsSync(path.join(base, each))) wrong.push(`${name}/${each} is listed, and there is none`);
       }
     }
   }
   assert.deepEqual(wrong, []);
 });
+
+test("files beside the folders import only the lowest of them", () => {
+  const wrong: string[] = [];
+  for (const [name, allowed] of Object.entries(BESIDE_FOLDERS)) {
+    const base = path.join(ROOT, "packages", name, "src");
+    const fronts = new Set(entriesOf(name).values());
+    for (const file of productSources(base)) {
+      if (path.dirname(file) !== base || fronts.has(relative(file))) continue;
+      for (const target of foldersOfImports(base, file)) {
+        if (target !== "" && !allowed.includes(target))
+          wrong.push(`${relative(file)} imports from ${target}`);
+      }
+    }
+  }
+  assert.deepEqual(wrong, []);
+});
+
+/** The folders, seen from `base`, that a file imports from. */
+function foldersOfImports(base: string, file: string): string[] {
+  return importsOf(file)
+    .filter((specifier) => specifier.startsWith("."))
+    .map((specifier) => path.resolve(path.dirname(file), specifier))
+    .filter((target) => target.startsWith(base + path.sep))
+    .map((target) => path.relative(base, path.dirname(target)));
+}
+
+/** Whether `folder` is `other` or lies in it. */
+function isWithin(folder: string, other: string): boolean {
+  return other === "" || folder === other || folder.startsWith(other + path.sep);
+}
 
 function sources(folder: string): string[] {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
@@ -109,7 +139,7 @@ function sources(folder: string): string[] {
 
 /** Sources that run in production: neither tests nor what only tests use. */
 function productSources(folder: string): string[] {
-  return sources(folder).filter((file) => !/\.test\.ts$|[/.]testing\.ts$|\/testing\//.test(file));
+  return sources(folder).filter((file) => isProduct(relative(file)));
 }
 
 function importsOf(file: string): string[] {
