@@ -13,10 +13,15 @@ const PACKAGES: Record<string, readonly string[]> = {
   rpc: [],
   raft: [],
   server: ["wire", "rpc", "raft"],
-  simulator: ["server", "raft", "wire"],
   cli: ["server", "wire", "rpc"],
-  bench: ["server", "wire", "rpc", "raft"],
+  testkit: [],
+  simulator: ["server", "raft", "wire", "testkit"],
+  bench: ["server", "wire", "rpc", "raft", "testkit"],
 };
+
+/** What only tests are made of, and those who are not for others and may stand on it. */
+const FOR_TESTS = "testkit";
+const UNPUBLISHED = ["testkit", "simulator", "bench"];
 
 /** Folders of server/src that decide: they may touch time, chance, disk and network only through the seams. */
 const DECIDING = ["consensus", "apply", "mvcc", "watch", "lease", "alarm", "cluster"];
@@ -37,6 +42,7 @@ test("a package imports only the packages under it, and only through their expor
     for (const file of sources(path.join(ROOT, "packages", name, "src"))) {
       for (const specifier of importsOf(file)) {
         const other = /^@quorate\/([^/]+)/.exec(specifier)?.[1];
+        if (other === FOR_TESTS && !isProduct(relative(file))) continue;
         if (other !== undefined && other !== name && !allowed.includes(other))
           wrong.push(`${relative(file)}: ${specifier}`);
         // Benchmarks measure parts that nobody else may reach, so they alone may look inside.
@@ -44,6 +50,29 @@ test("a package imports only the packages under it, and only through their expor
         if (specifier.startsWith(".") && !inside(file, specifier, path.join(ROOT, "packages", name))) {
           wrong.push(`${relative(file)}: ${specifier} leaves its package`);
         }
+      }
+    }
+  }
+  assert.deepEqual(wrong, []);
+});
+
+test("what only tests use is nothing that a published package depends on", () => {
+  const wrong: string[] = [];
+  for (const name of Object.keys(PACKAGES)) {
+    const manifest = JSON.parse(readFileSync(path.join(ROOT, "packages", name, "package.json"), "utf8"));
+    assert.equal(manifest.private === true, UNPUBLISHED.includes(name), `${name} is private`);
+    const needed = {
+      ...manifest.dependencies,
+      ...manifest.optionalDependencies,
+      ...manifest.peerDependencies,
+    };
+    if (`@quorate/${FOR_TESTS}` in needed) wrong.push(`${name} depends on ${FOR_TESTS}`);
+    if (UNPUBLISHED.includes(name)) continue;
+    for (const entry of Object.values<string>(manifest.exports)) {
+      const reached = reachableFrom(path.join(ROOT, "packages", name, entry));
+      for (const [file, specifiers] of reached) {
+        if (specifiers.some((specifier) => specifier.startsWith(`@quorate/${FOR_TESTS}`)))
+          wrong.push(`${name} exports ${entry}, which needs ${relative(file)}`);
       }
     }
   }
@@ -140,6 +169,21 @@ function sources(folder: string): string[] {
 /** Sources that run in production: neither tests nor what only tests use. */
 function productSources(folder: string): string[] {
   return sources(folder).filter((file) => isProduct(relative(file)));
+}
+
+/** The files of a package that `entry` leads to, each with what it imports. */
+function reachableFrom(entry: string): Map<string, readonly string[]> {
+  const reached = new Map<string, readonly string[]>();
+  const waiting = [entry];
+  for (let file = waiting.pop(); file !== undefined; file = waiting.pop()) {
+    if (reached.has(file) || !file.endsWith(".ts")) continue;
+    const specifiers = importsOf(file);
+    reached.set(file, specifiers);
+    for (const specifier of specifiers) {
+      if (specifier.startsWith(".")) waiting.push(path.resolve(path.dirname(file), specifier));
+    }
+  }
+  return reached;
 }
 
 function importsOf(file: string): string[] {

@@ -3,8 +3,8 @@
  * a call: whether a call that failed was executed is for the checker to find out.
  */
 import { type ClientStream, Code, GrpcClient, GrpcError } from "@quorate/rpc";
-import * as m from "../support/messages.ts";
-import type { MessageType } from "../support/proto.ts";
+import * as m from "@quorate/testkit/messages";
+import type { MessageType } from "@quorate/testkit/proto";
 import * as cluster from "./messages.ts";
 
 const CONNECT_TIMEOUT_MS = 1_000;

@@ -1,6 +1,6 @@
 /** The end of a run: everything is healed, and all members are compared with each other and with the history. */
-import { prefixEnd } from "../support/grpc.ts";
-import type { KeyValue } from "../support/messages.ts";
+import { prefixEnd } from "@quorate/testkit/grpc";
+import type { KeyValue } from "@quorate/testkit/messages";
 import { type MemberClient, textOf } from "./client.ts";
 import type { Cluster } from "./cluster.ts";
 import { LEASE_PREFIX, LEASE_TTL_SECONDS } from "./load/leases.ts";

@@ -11,23 +11,12 @@ import {
   writeSync,
 } from "node:fs";
 import path from "node:path";
-import { which } from "../../scripts/real-etcd.ts";
-// Turns signals into an exit of this process, with the clean-up of whoever listens to that.
-import "../support/server.ts";
+import { which } from "@quorate/testkit/etcd";
+import { type Exit, killAtExit } from "@quorate/testkit/process";
 import type { Network, Place } from "./network/network.ts";
-
-const running = new Set<ChildProcess>();
-process.on("exit", () => {
-  for (const child of running) child.kill("SIGKILL");
-});
 
 /** Has the kernel kill members whose test was itself killed. */
 const PARENT_DEATH = which("setpriv") === undefined ? [] : ["setpriv", "--pdeathsig", "KILL"];
-
-export interface Exit {
-  readonly code: number | null;
-  readonly signal: NodeJS.Signals | null;
-}
 
 /** What a process holds of the machine. */
 export interface Holdings {
@@ -125,10 +114,9 @@ export class MemberProcess {
     });
     closeSync(log);
     this.#child = child;
-    running.add(child);
+    killAtExit(child);
     this.#exit = new Promise((resolve) => {
       const ended = (exit: Exit): void => {
-        running.delete(child);
         if (this.#child === child) this.#child = undefined;
         this.paused = false;
         if (!this.#ending) {

@@ -1,6 +1,6 @@
-/** Messages of membership and leadership, beside those of `test/support/messages.ts`. */
-import { CompareTarget, ResponseHeader } from "../support/messages.ts";
-import { bool, message, repeated, sub, text, uint64 } from "../support/proto.ts";
+/** Messages of membership and leadership, beside those of `@quorate/testkit/messages`. */
+import { CompareTarget, ResponseHeader } from "@quorate/testkit/messages";
+import { bool, message, repeated, sub, text, uint64 } from "@quorate/testkit/proto";
 
 export { CompareTarget };
 

@@ -5,7 +5,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { Random } from "../support/random.ts";
+import { SeededRandom } from "@quorate/testkit/random";
 import { Cluster } from "./cluster.ts";
 import { finish } from "./finish.ts";
 import { Load } from "./load/load.ts";
@@ -28,7 +28,7 @@ const LEASE_TOLERANCE_MS = 2 * ELECTION_TIMEOUT_MS;
 export interface Arena {
   readonly cluster: Cluster;
   readonly load: Load;
-  readonly random: Random;
+  readonly random: SeededRandom;
   /** Repetitions: few in the bounded suite, many in the long one. */
   readonly rounds: (few: number, many: number) => number;
   /** A line for the reader of the test's output. */
@@ -64,7 +64,7 @@ export async function runScenario(fault: Fault, options: RunOptions): Promise<vo
   mkdirSync(base, { recursive: true });
   const dir = mkdtempSync(path.join(base, `quorate-cluster-${fault.name}-`));
   unfinished.add(dir);
-  const random = new Random(options.seed);
+  const random = new SeededRandom(options.seed);
   const kind = fault.network ?? options.network;
   const network = kind === "namespaces" ? new NamespaceNetwork() : new ProxyNetwork(random);
   const load = new Load({ random, paceMs: fault.paceMs ?? 8 });

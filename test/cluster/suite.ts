@@ -1,8 +1,8 @@
 /** One test a fault, with the arguments that both suites take. */
 import { test } from "node:test";
 import { parseArgs } from "node:util";
-import { freshSeed } from "../support/random.ts";
-import { target } from "../support/target.ts";
+import { freshSeed, givenSeed, testWithSeed } from "@quorate/testkit/seed";
+import { target } from "@quorate/testkit/target";
 import { whyNoNamespaces } from "./network/namespaces.ts";
 import { type Fault, runScenario } from "./scenario.ts";
 
@@ -38,16 +38,21 @@ export function runSuite({ faults, sizes, seeds, long }: SuiteOptions): void {
   }
   const network = obstacle === undefined ? "namespaces" : "proxies";
   const wanted = values.only?.split(",");
+  const wantedSeed = values.seed === undefined ? givenSeed() : Number(values.seed);
   const { command } = target();
   for (const size of values.members === undefined ? sizes : [Number(values.members)]) {
     for (const fault of faults) {
       if (wanted?.includes(fault.name) === false) continue;
-      for (let i = 0; i < (values.seed === undefined ? seeds : 1); i++) {
-        const seed = values.seed === undefined ? freshSeed() : Number(values.seed);
-        test(`${fault.name}: ${fault.what} (${size} members, seed ${seed})`, async (t) => {
-          const report = (line: string): void => t.diagnostic(line);
-          await runScenario(fault, { command, size, seed, network, long: values.long, report });
-        });
+      for (let i = 0; i < (wantedSeed === undefined ? seeds : 1); i++) {
+        const seed = wantedSeed ?? freshSeed();
+        testWithSeed(
+          `${fault.name}: ${fault.what} (${size} members, seed ${seed})`,
+          { seed },
+          async (_, t) => {
+            const report = (line: string): void => t.diagnostic(line);
+            await runScenario(fault, { command, size, seed, network, long: values.long, report });
+          },
+        );
       }
     }
   }

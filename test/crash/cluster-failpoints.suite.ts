@@ -6,13 +6,14 @@ import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { after, before, describe, test } from "node:test";
+import { after, before, describe } from "node:test";
+import { freePorts } from "@quorate/testkit/ports";
+import { SeededRandom } from "@quorate/testkit/random";
+import { freshSeed, testWithSeed } from "@quorate/testkit/seed";
+import { target } from "@quorate/testkit/target";
 import { Cluster } from "../cluster/cluster.ts";
 import type { MemberProcess } from "../cluster/member-process.ts";
 import { ProxyNetwork } from "../cluster/network/proxies.ts";
-import { freshSeed, Random } from "../support/random.ts";
-import { freePorts } from "../support/server.ts";
-import { target } from "../support/target.ts";
 
 const seed = freshSeed();
 const SNAPSHOT_COUNT = 100;
@@ -32,7 +33,7 @@ const ON_A_SNAPSHOT = [
 ];
 
 describe(`failpoints of a cluster (seed ${seed})`, () => {
-  const random = new Random(seed);
+  const random = new SeededRandom(seed);
   const dir = mkdtempSync(path.join(tmpdir(), "quorate-cluster-failpoints-"));
   /** What was acknowledged. */
   const written = new Map<string, string>();
@@ -95,7 +96,7 @@ describe(`failpoints of a cluster (seed ${seed})`, () => {
   }
 
   for (const name of ON_A_SNAPSHOT) {
-    test(`a crash at ${name} loses nothing`, async () => {
+    testWithSeed(`a crash at ${name} loses nothing`, { seed }, async () => {
       const follower = random.pick(await cluster.followers());
       await follower.stop();
       await write(await cluster.leader(), 5 * (SNAPSHOT_COUNT + CATCHUP_ENTRIES));
@@ -107,7 +108,7 @@ describe(`failpoints of a cluster (seed ${seed})`, () => {
     });
   }
 
-  test("a crash before a follower's messages leave loses nothing", async () => {
+  testWithSeed("a crash before a follower's messages leave loses nothing", { seed }, async () => {
     const follower = random.pick(await cluster.followers());
     await follower.stop();
     follower.env = { GOFAIL_HTTP: "127.0.0.1:0", GOFAIL_FAILPOINTS: "raftBeforeFollowerSend=panic" };
@@ -118,71 +119,83 @@ describe(`failpoints of a cluster (seed ${seed})`, () => {
     await audit();
   });
 
-  test("a crash before a change of the members takes effect loses neither the change nor data", async () => {
-    const follower = random.pick(await cluster.followers());
-    await follower.stop();
-    follower.env = { GOFAIL_HTTP: "127.0.0.1:0", GOFAIL_FAILPOINTS: "beforeApplyOneConfChange=panic" };
-    cluster.restart(follower);
-    follower.expectExit();
-    await cluster.healthy();
-    const added = cluster.add(true);
-    await diesAndReturns(follower);
-    const learner = await added;
-    await write(await cluster.leader(), 20);
-    await cluster.healthy();
-    await cluster.promote(learner);
-    await audit();
-    await cluster.remove(learner);
-    await audit();
-  });
+  testWithSeed(
+    "a crash before a change of the members takes effect loses neither the change nor data",
+    { seed },
+    async () => {
+      const follower = random.pick(await cluster.followers());
+      await follower.stop();
+      follower.env = { GOFAIL_HTTP: "127.0.0.1:0", GOFAIL_FAILPOINTS: "beforeApplyOneConfChange=panic" };
+      cluster.restart(follower);
+      follower.expectExit();
+      await cluster.healthy();
+      const added = cluster.add(true);
+      await diesAndReturns(follower);
+      const learner = await added;
+      await write(await cluster.leader(), 20);
+      await cluster.healthy();
+      await cluster.promote(learner);
+      await audit();
+      await cluster.remove(learner);
+      await audit();
+    },
+  );
 
-  test("a pause before a change of the members takes effect holds up applying, and nothing else", async () => {
-    const follower = random.pick(await cluster.followers());
-    await follower.stop();
-    follower.env = {
-      GOFAIL_HTTP: "127.0.0.1:0",
-      GOFAIL_FAILPOINTS: 'beforeApplyOneConfChange=1*sleep("1s")',
-    };
-    cluster.restart(follower);
-    await cluster.healthy();
-    const learner = await cluster.add(true);
-    await write(follower, 20);
-    await cluster.remove(learner);
-    await audit();
-    await follower.stop();
-    follower.env = {};
-    cluster.restart(follower);
-    await audit();
-  });
+  testWithSeed(
+    "a pause before a change of the members takes effect holds up applying, and nothing else",
+    { seed },
+    async () => {
+      const follower = random.pick(await cluster.followers());
+      await follower.stop();
+      follower.env = {
+        GOFAIL_HTTP: "127.0.0.1:0",
+        GOFAIL_FAILPOINTS: 'beforeApplyOneConfChange=1*sleep("1s")',
+      };
+      cluster.restart(follower);
+      await cluster.healthy();
+      const learner = await cluster.add(true);
+      await write(follower, 20);
+      await cluster.remove(learner);
+      await audit();
+      await follower.stop();
+      follower.env = {};
+      cluster.restart(follower);
+      await audit();
+    },
+  );
 
   // As in etcd, a stall before saving holds an idle leader up, too.
   for (const load of ["that is written to", "that is idle"]) {
-    test(`a leader ${load} and whose disk stalls hands leadership over; writing goes on, and it rejoins`, async () => {
-      const [stalling, other] = (await cluster.followers()) as [MemberProcess, MemberProcess];
-      const [port] = await freePorts(1);
-      await stalling.stop();
-      stalling.env = { GOFAIL_HTTP: `127.0.0.1:${port}` };
-      cluster.restart(stalling);
-      await cluster.healthy();
-      await cluster.moveLeader(stalling);
-      await cluster.healthy();
-      const failpoint = `http://127.0.0.1:${port}/raftBeforeSave`;
-      await fetch(failpoint, { method: "PUT", body: 'sleep("4s")' });
-      // The first of these is what the disk does not finish; two other disks are a quorum all the same.
-      if (load !== "that is idle") await write(other, 50);
-      const giveUpAt = performance.now() + DEATH_TIMEOUT_MS;
-      let leader = await cluster.leader();
-      while (leader === stalling) {
-        assert.ok(performance.now() < giveUpAt, "it leads on although its disk has stalled");
-        leader = await cluster.leader();
-      }
-      await write(leader, 50);
-      await fetch(failpoint, { method: "DELETE" });
-      await audit();
-    });
+    testWithSeed(
+      `a leader ${load} and whose disk stalls hands leadership over; writing goes on, and it rejoins`,
+      { seed },
+      async () => {
+        const [stalling, other] = (await cluster.followers()) as [MemberProcess, MemberProcess];
+        const [port] = await freePorts(1);
+        await stalling.stop();
+        stalling.env = { GOFAIL_HTTP: `127.0.0.1:${port}` };
+        cluster.restart(stalling);
+        await cluster.healthy();
+        await cluster.moveLeader(stalling);
+        await cluster.healthy();
+        const failpoint = `http://127.0.0.1:${port}/raftBeforeSave`;
+        await fetch(failpoint, { method: "PUT", body: 'sleep("4s")' });
+        // The first of these is what the disk does not finish; two other disks are a quorum all the same.
+        if (load !== "that is idle") await write(other, 50);
+        const giveUpAt = performance.now() + DEATH_TIMEOUT_MS;
+        let leader = await cluster.leader();
+        while (leader === stalling) {
+          assert.ok(performance.now() < giveUpAt, "it leads on although its disk has stalled");
+          leader = await cluster.leader();
+        }
+        await write(leader, 50);
+        await fetch(failpoint, { method: "DELETE" });
+        await audit();
+      },
+    );
   }
 
-  test("nobody ended who was not told to", () => {
+  testWithSeed("nobody ended who was not told to", { seed }, () => {
     assert.deepEqual(unexpected, []);
   });
 });

@@ -5,12 +5,12 @@
 import assert from "node:assert/strict";
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { test } from "node:test";
 import { parseArgs } from "node:util";
-import { Etcd, EtcdError } from "../support/grpc.ts";
-import { freshSeed, Random } from "../support/random.ts";
-import { Server, temporaryDir } from "../support/server.ts";
-import { target } from "../support/target.ts";
+import { Etcd, EtcdError } from "@quorate/testkit/grpc";
+import { Server, temporaryDir } from "@quorate/testkit/process";
+import { SeededRandom } from "@quorate/testkit/random";
+import { freshSeed, testWithSeed } from "@quorate/testkit/seed";
+import { target } from "@quorate/testkit/target";
 
 const { values } = parseArgs({
   args: JSON.parse(process.env.QUORATE_SUITE_ARGS ?? "[]") as string[],
@@ -18,7 +18,7 @@ const { values } = parseArgs({
 });
 const flips = Number(values.flips);
 const seed = values.seed === undefined ? freshSeed() : Number(values.seed);
-const random = new Random(seed);
+const random = new SeededRandom(seed);
 const EVERYTHING = { key: Buffer.from([0]), range_end: Buffer.from([0]) };
 
 /** What a healthy member answers, as text. */
@@ -95,67 +95,71 @@ async function prepare(clean: boolean): Promise<Prepared> {
 
 for (const clean of [true, false]) {
   const how = clean ? "a clean stop" : "a crash";
-  test(`${flips} flipped bytes after ${how} are refused or do no harm (seed ${seed})`, async (t) => {
-    const prepared = await prepare(clean);
-    let refused = 0;
-    let harmless = 0;
-    for (let flip = 0; flip < flips; flip++) {
-      const base = temporaryDir("flip");
-      const dataDir = path.join(base, "data");
-      mkdirSync(dataDir, { recursive: true });
-      cpSync(prepared.dataDir, dataDir, { recursive: true });
-      const file = random.pick(filesIn(dataDir));
-      const bytes = readFileSync(file);
-      const offset = usedOffset(bytes);
-      if (offset === undefined) continue;
-      bytes[offset]! ^= 1 << random.below(8);
-      writeFileSync(file, bytes);
-      const where = `flip ${flip}: ${path.relative(dataDir, file)} at ${offset} (seed ${seed})`;
-      const server = await Server.create({ command: target().command, dataDir, startTimeoutMs: 15_000 });
-      try {
-        let started = false;
+  testWithSeed(
+    `${flips} flipped bytes after ${how} are refused or do no harm (seed ${seed})`,
+    { seed },
+    async (_, t) => {
+      const prepared = await prepare(clean);
+      let refused = 0;
+      let harmless = 0;
+      for (let flip = 0; flip < flips; flip++) {
+        const base = temporaryDir("flip");
+        const dataDir = path.join(base, "data");
+        mkdirSync(dataDir, { recursive: true });
+        cpSync(prepared.dataDir, dataDir, { recursive: true });
+        const file = random.pick(filesIn(dataDir));
+        const bytes = readFileSync(file);
+        const offset = usedOffset(bytes);
+        if (offset === undefined) continue;
+        bytes[offset]! ^= 1 << random.below(8);
+        writeFileSync(file, bytes);
+        const where = `flip ${flip}: ${path.relative(dataDir, file)} at ${offset} (seed ${seed})`;
+        const server = await Server.create({ command: target().command, dataDir, startTimeoutMs: 15_000 });
         try {
-          await server.start();
-          started = true;
-        } catch (error) {
-          const text = error instanceof Error ? error.message : String(error);
-          assert.doesNotMatch(text, /was not ready in time/, where);
-          assert.match(
-            text,
-            new RegExp(path.basename(file).replaceAll(".", "\\.")),
-            `${where}: the file is not named:\n${text}`,
-          );
-          assert.match(text, /(offset|position)\W*\d+/i, `${where}: no position is named:\n${text}`);
-          refused += 1;
-        }
-        if (started) {
-          const etcd = new Etcd(server.endpoint);
+          let started = false;
           try {
-            assert.equal(
-              await contentsOf(etcd, prepared.revisions),
-              prepared.expected,
-              `${where}: wrong data was served`,
-            );
-            harmless += 1;
+            await server.start();
+            started = true;
           } catch (error) {
-            // Found on reading: an error, or the end of the process, with a message; never a wrong answer.
-            if (!(error instanceof EtcdError)) throw error;
-            await new Promise((resolve) => setTimeout(resolve, 200));
+            const text = error instanceof Error ? error.message : String(error);
+            assert.doesNotMatch(text, /was not ready in time/, where);
             assert.match(
-              server.tail,
+              text,
               new RegExp(path.basename(file).replaceAll(".", "\\.")),
-              `${where}: ${error.message}\n${server.tail}`,
+              `${where}: the file is not named:\n${text}`,
             );
+            assert.match(text, /(offset|position)\W*\d+/i, `${where}: no position is named:\n${text}`);
             refused += 1;
-          } finally {
-            etcd.close();
           }
+          if (started) {
+            const etcd = new Etcd(server.endpoint);
+            try {
+              assert.equal(
+                await contentsOf(etcd, prepared.revisions),
+                prepared.expected,
+                `${where}: wrong data was served`,
+              );
+              harmless += 1;
+            } catch (error) {
+              // Found on reading: an error, or the end of the process, with a message; never a wrong answer.
+              if (!(error instanceof EtcdError)) throw error;
+              await new Promise((resolve) => setTimeout(resolve, 200));
+              assert.match(
+                server.tail,
+                new RegExp(path.basename(file).replaceAll(".", "\\.")),
+                `${where}: ${error.message}\n${server.tail}`,
+              );
+              refused += 1;
+            } finally {
+              etcd.close();
+            }
+          }
+        } finally {
+          await server.kill();
+          rmSync(base, { recursive: true, force: true });
         }
-      } finally {
-        await server.kill();
-        rmSync(base, { recursive: true, force: true });
       }
-    }
-    t.diagnostic(`${refused} refused, ${harmless} harmless`);
-  });
+      t.diagnostic(`${refused} refused, ${harmless} harmless`);
+    },
+  );
 }

@@ -3,11 +3,12 @@
  * hit with `sleep`, and everybody else must be served meanwhile. Only for servers that have failpoints.
  */
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
-import { Etcd } from "../support/grpc.ts";
-import { freshSeed } from "../support/random.ts";
-import { freePorts, Server } from "../support/server.ts";
-import { target } from "../support/target.ts";
+import { after, before, describe } from "node:test";
+import { Etcd } from "@quorate/testkit/grpc";
+import { freePorts } from "@quorate/testkit/ports";
+import { Server } from "@quorate/testkit/process";
+import { freshSeed, testWithSeed } from "@quorate/testkit/seed";
+import { target } from "@quorate/testkit/target";
 import { Scenario } from "./scenario.ts";
 
 const seed = freshSeed();
@@ -73,7 +74,7 @@ describe(`failpoints (seed ${seed})`, () => {
     assert.equal(response.status, 204, `PUT /${name}`);
   }
 
-  test("GET / lists every failpoint, PUT sets one, DELETE clears it", async () => {
+  testWithSeed("GET / lists every failpoint, PUT sets one, DELETE clears it", { seed }, async () => {
     await scenario.up(env);
     const lines = (await (await fetch(at())).text()).trim().split("\n");
     const names = lines.map((line) => line.split("=")[0]);
@@ -86,14 +87,14 @@ describe(`failpoints (seed ${seed})`, () => {
     await scenario.kill();
   });
 
-  test("without GOFAIL_HTTP nothing listens", async () => {
+  testWithSeed("without GOFAIL_HTTP nothing listens", { seed }, async () => {
     await scenario.up();
     await assert.rejects(fetch(at()));
     await scenario.kill();
   });
 
   for (const { name, trigger } of FAILPOINTS) {
-    test(`a panic at ${name} loses nothing`, async () => {
+    testWithSeed(`a panic at ${name} loses nothing`, { seed }, async () => {
       if (trigger === "start") {
         server.spawn({ ...env, GOFAIL_FAILPOINTS: `${name}=panic` });
         const ended = await Promise.race([server.exited, pause(10_000).then(() => "alive" as const)]);
@@ -125,19 +126,23 @@ describe(`failpoints (seed ${seed})`, () => {
   }
 
   for (const name of ["defragOpenFileError", "defragdbFail"]) {
-    test(`a defragmentation fails with what ${name} returns, and the member goes on`, async () => {
-      await scenario.up(env);
-      await set(name, 'return("no space left")');
-      await assert.rejects(scenario.etcd.defragment({}), /no space left/);
-      await fetch(at(name), { method: "DELETE" });
-      await scenario.etcd.defragment({});
-      await scenario.audit();
-      await scenario.probe();
-      await scenario.kill();
-    });
+    testWithSeed(
+      `a defragmentation fails with what ${name} returns, and the member goes on`,
+      { seed },
+      async () => {
+        await scenario.up(env);
+        await set(name, 'return("no space left")');
+        await assert.rejects(scenario.etcd.defragment({}), /no space left/);
+        await fetch(at(name), { method: "DELETE" });
+        await scenario.etcd.defragment({});
+        await scenario.audit();
+        await scenario.probe();
+        await scenario.kill();
+      },
+    );
   }
 
-  test("a sleep before the log is saved delays writes, and reads go on", async () => {
+  testWithSeed("a sleep before the log is saved delays writes, and reads go on", { seed }, async () => {
     await scenario.up(env);
     await set("raftBeforeSave", 'sleep("400ms")');
     const slow = scenario.etcd.put({ key: "slow", value: "slow:1" });
@@ -152,7 +157,7 @@ describe(`failpoints (seed ${seed})`, () => {
     await scenario.kill();
   });
 
-  test("a count in front limits how often it fires", async () => {
+  testWithSeed("a count in front limits how often it fires", { seed }, async () => {
     await scenario.up(env);
     await set("afterCommit", '2*sleep("1ms")->panic');
     const ended = await Promise.race([server.exited, pause(10_000).then(() => "alive" as const)]);
@@ -160,7 +165,7 @@ describe(`failpoints (seed ${seed})`, () => {
     scenario.crashed();
   });
 
-  test("everything that was acknowledged is there at the end", async () => {
+  testWithSeed("everything that was acknowledged is there at the end", { seed }, async () => {
     await scenario.up();
     const etcd = new Etcd(server.endpoint);
     await etcd.status({});

@@ -3,7 +3,7 @@
  * watch from the beginning; everything else is compared with it.
  */
 import assert from "node:assert/strict";
-import { type Event, EventType, type KeyValue } from "../support/messages.ts";
+import { type Event, EventType, type KeyValue } from "@quorate/testkit/messages";
 
 export interface Acknowledged {
   readonly revision: number;

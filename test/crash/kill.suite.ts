@@ -3,11 +3,10 @@
  * Nothing acknowledged may be lost, nothing may appear twice, watchers must resume without a gap.
  * Arguments: `-- --kills N --seed N`.
  */
-import { test } from "node:test";
 import { parseArgs } from "node:util";
-import { freshSeed } from "../support/random.ts";
-import { Server } from "../support/server.ts";
-import { target } from "../support/target.ts";
+import { Server } from "@quorate/testkit/process";
+import { freshSeed, testWithSeed } from "@quorate/testkit/seed";
+import { target } from "@quorate/testkit/target";
 import { Scenario } from "./scenario.ts";
 
 const { values } = parseArgs({
@@ -21,7 +20,7 @@ function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-test(`${kills} kills under load lose nothing (seed ${seed})`, async (t) => {
+testWithSeed(`${kills} kills under load lose nothing (seed ${seed})`, { seed }, async (_, t) => {
   await using server = await Server.create({ command: target().command });
   const scenario = new Scenario(server, seed);
   const { random } = scenario;

@@ -2,9 +2,9 @@
  * Clients that go on working while their member crashes and comes back: writers with unique, numbered values, and
  * watchers that resume from the last revision they saw. What they were told goes into a `History`.
  */
-import { Etcd, EtcdError } from "../support/grpc.ts";
-import { CompareTarget, type WatchResponse } from "../support/messages.ts";
-import type { Random } from "../support/random.ts";
+import { Etcd, EtcdError } from "@quorate/testkit/grpc";
+import { CompareTarget, type WatchResponse } from "@quorate/testkit/messages";
+import type { SeededRandom } from "@quorate/testkit/random";
 import { digest, type History } from "./history.ts";
 
 const EVERYTHING = { key: Buffer.from([0]), range_end: Buffer.from([0]) };
@@ -84,7 +84,7 @@ export function runPutter(
   name: string,
   connection: Connection,
   history: History,
-  random: Random,
+  random: SeededRandom,
   report: Report,
 ) {
   return forever(connection, report, async (etcd, sequence) => {
@@ -120,7 +120,7 @@ export function runSwapper(
   name: string,
   connection: Connection,
   history: History,
-  random: Random,
+  random: SeededRandom,
   report: Report,
 ) {
   return forever(connection, report, async (etcd, sequence) => {

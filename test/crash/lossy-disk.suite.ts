@@ -6,10 +6,10 @@ import assert from "node:assert/strict";
 import path from "node:path";
 import { test } from "node:test";
 import { parseArgs } from "node:util";
-import { EtcdError } from "../support/grpc.ts";
-import { freshSeed } from "../support/random.ts";
-import { Server, temporaryDir } from "../support/server.ts";
-import { target } from "../support/target.ts";
+import { EtcdError } from "@quorate/testkit/grpc";
+import { Server, temporaryDir } from "@quorate/testkit/process";
+import { freshSeed, testWithSeed } from "@quorate/testkit/seed";
+import { target } from "@quorate/testkit/target";
 import { buildLossyDisk, loseUnsynced } from "./lossy-disk.ts";
 import { Scenario } from "./scenario.ts";
 
@@ -90,13 +90,17 @@ async function cutPower(
 
 const skip = "missing" in built ? built.missing : false;
 
-test(`${cuts} power cuts lose nothing that was acknowledged (seed ${seed})`, { skip }, async (t) => {
-  if ("missing" in built) return;
-  const { total, acknowledged } = await cutPower(built.found, cuts, false);
-  // A disk that saw nothing has tested nothing.
-  assert.ok(total.writes > 0 && total.syncs > 0 && total.unsynced > 0, JSON.stringify(total));
-  t.diagnostic(`${JSON.stringify(total)}, ${acknowledged} acknowledged writes`);
-});
+testWithSeed(
+  `${cuts} power cuts lose nothing that was acknowledged (seed ${seed})`,
+  { seed, skip },
+  async (_, t) => {
+    if ("missing" in built) return;
+    const { total, acknowledged } = await cutPower(built.found, cuts, false);
+    // A disk that saw nothing has tested nothing.
+    assert.ok(total.writes > 0 && total.syncs > 0 && total.unsynced > 0, JSON.stringify(total));
+    t.diagnostic(`${JSON.stringify(total)}, ${acknowledged} acknowledged writes`);
+  },
+);
 
 test("a disk that forgets its syncs is noticed", { skip }, async () => {
   if ("missing" in built) return;

@@ -14,8 +14,8 @@ import {
   writeSync,
 } from "node:fs";
 import path from "node:path";
-import { cacheDir, type Found, which } from "../../scripts/real-etcd.ts";
-import type { Random } from "../support/random.ts";
+import { cacheDir, type Found, which } from "@quorate/testkit/etcd";
+import type { SeededRandom } from "@quorate/testkit/random";
 
 const RECORD_BYTES = 56;
 const SECTOR_BYTES = 512;
@@ -118,7 +118,7 @@ function filesBelow(directory: string): Map<FileKey, string> {
  * Rewrites the files of a killed process that lie below `directory`: each unsynced write is kept, dropped, or kept in some of
  * its sectors.
  */
-export function loseUnsynced(journalFile: string, directory: string, random: Random): Loss {
+export function loseUnsynced(journalFile: string, directory: string, random: SeededRandom): Loss {
   if (!existsSync(journalFile)) return { writes: 0, syncs: 0, unsynced: 0, dropped: 0, torn: 0 };
   const { files, writes, syncs } = unsyncedWrites(readFileSync(journalFile));
   let unsynced = 0;

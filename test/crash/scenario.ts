@@ -1,8 +1,8 @@
 /** A member under load that is brought down again and again, with the checks of `History` after every life. */
 import assert from "node:assert/strict";
-import type { Etcd } from "../support/grpc.ts";
-import { Random } from "../support/random.ts";
-import type { Server } from "../support/server.ts";
+import type { Etcd } from "@quorate/testkit/grpc";
+import type { Server } from "@quorate/testkit/process";
+import { SeededRandom } from "@quorate/testkit/random";
 import { digest, History } from "./history.ts";
 import { Connection, runBurst, runLeaser, runPutter, runSwapper, Watcher } from "./load.ts";
 
@@ -11,7 +11,7 @@ const EVERYTHING = { key: Buffer.from([0]), range_end: Buffer.from([0]) };
 export class Scenario {
   readonly server: Server;
   readonly history = new History();
-  readonly random: Random;
+  readonly random: SeededRandom;
   readonly seed: number;
   readonly #connection: Connection;
   readonly #auditor: Watcher;
@@ -25,7 +25,7 @@ export class Scenario {
   constructor(server: Server, seed: number, watchers = 3) {
     this.server = server;
     this.seed = seed;
-    this.random = new Random(seed);
+    this.random = new SeededRandom(seed);
     this.#connection = new Connection(server.endpoint);
     const report = (error: unknown): void => {
       this.#failures.push(error);
@@ -41,14 +41,14 @@ export class Scenario {
       { length: watchers },
       (_, i) => new Watcher(`watcher ${i}`, this.#connection, report),
     );
-    const putterRandoms = Array.from({ length: 4 }, () => new Random(this.random.next()));
+    const putterRandoms = Array.from({ length: 4 }, () => new SeededRandom(this.random.next()));
     this.#tasks.push(
       this.#auditor.run(),
       ...this.#watchers.map((watcher) => watcher.run()),
       ...putterRandoms.map((random, i) => runPutter(`p${i}`, this.#connection, this.history, random, report)),
       runBurst("burst", this.#connection, this.history, report),
-      runSwapper("s0", this.#connection, this.history, new Random(this.random.next()), report),
-      runSwapper("s1", this.#connection, this.history, new Random(this.random.next()), report),
+      runSwapper("s0", this.#connection, this.history, new SeededRandom(this.random.next()), report),
+      runSwapper("s1", this.#connection, this.history, new SeededRandom(this.random.next()), report),
       runLeaser("l0", this.#connection, this.history, report),
       runLeaser("l1", this.#connection, this.history, report),
     );

@@ -4,12 +4,11 @@
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { test } from "node:test";
 import { parseArgs } from "node:util";
-import { cacheDir, realEtcd } from "../../scripts/real-etcd.ts";
-import { freshSeed } from "../support/random.ts";
-import { Server } from "../support/server.ts";
-import { target } from "../support/target.ts";
+import { cacheDir, realEtcd } from "@quorate/testkit/etcd";
+import { Server } from "@quorate/testkit/process";
+import { freshSeed, givenSeed, testWithSeed } from "@quorate/testkit/seed";
+import { target } from "@quorate/testkit/target";
 import { fromJson, type Operation, toJson } from "./operation.ts";
 import { Difference, runDifferential } from "./run.ts";
 
@@ -31,13 +30,14 @@ const replay: Operation[] | undefined =
         .split("\n")
         .filter((line) => line !== "")
         .map(fromJson);
-const runs = replay === undefined && values.seed === undefined ? Number(values.runs) : 1;
+const wantedSeed = values.seed === undefined ? givenSeed() : Number(values.seed);
+const runs = replay === undefined && wantedSeed === undefined ? Number(values.runs) : 1;
 
 for (let run = 0; run < runs; run++) {
-  const seed = values.seed === undefined ? freshSeed() : Number(values.seed);
+  const seed = wantedSeed ?? freshSeed();
   const operations = replay?.length ?? Number(values.ops);
   const name = `${operations} operations are answered as etcd answers them (seed ${seed})`;
-  test(name, { skip: "missing" in etcd ? etcd.missing : false }, async (t) => {
+  testWithSeed(name, { seed, skip: "missing" in etcd ? etcd.missing : false }, async (_, t) => {
     if ("missing" in etcd) return;
     await using reference = await Server.start({ command: [etcd.found.etcd] });
     await using subject = await Server.start({ command: target().command });

@@ -9,8 +9,8 @@ import type {
   RangeRequestInput,
   RequestOpInput,
   TxnRequestInput,
-} from "../support/messages.ts";
-import type { Random } from "../support/random.ts";
+} from "@quorate/testkit/messages";
+import type { SeededRandom } from "@quorate/testkit/random";
 import type { Operation } from "./operation.ts";
 
 /** What the generator knows of the store; the runner keeps it up to date from responses. */
@@ -41,10 +41,10 @@ const KEYS: readonly Buffer[] = [
 ];
 
 export class Generator {
-  readonly #random: Random;
+  readonly #random: SeededRandom;
   readonly #state: StoreState;
 
-  constructor(random: Random, state: StoreState) {
+  constructor(random: SeededRandom, state: StoreState) {
     this.#random = random;
     this.#state = state;
   }

@@ -14,7 +14,7 @@ import {
   type RangeRequestInput,
   TxnRequest,
   type TxnRequestInput,
-} from "../support/messages.ts";
+} from "@quorate/testkit/messages";
 
 export type Operation =
   | { readonly kind: "put"; readonly request: PutRequestInput; readonly extra?: string }

@@ -1,6 +1,6 @@
 /** Runs one sequence of operations against two servers and compares every response, event and hash. */
 import assert from "node:assert/strict";
-import { Etcd, EtcdError, type Stream } from "../support/grpc.ts";
+import { Etcd, EtcdError, type Stream } from "@quorate/testkit/grpc";
 import {
   CompactionResponse,
   DeleteRangeResponse,
@@ -17,8 +17,8 @@ import {
   type RequestOpInput,
   TxnResponse,
   type WatchResponse,
-} from "../support/messages.ts";
-import { Random } from "../support/random.ts";
+} from "@quorate/testkit/messages";
+import { SeededRandom } from "@quorate/testkit/random";
 import { Generator, mayReviveAtOneRevision, type StoreState } from "./generator.ts";
 import { encode, type Operation } from "./operation.ts";
 
@@ -255,7 +255,7 @@ export async function runDifferential(options: RunOptions): Promise<{ revision: 
   const reference = new Side(options.reference);
   const subject = new Side(options.subject);
   const state: StoreState = { revision: 1, compactRevision: -1, neverCompactAt: new Set() };
-  const random = new Random(options.seed);
+  const random = new SeededRandom(options.seed);
   const generator = new Generator(random, state);
   const done: Operation[] = [];
   let hashes = 0;

@@ -21,11 +21,12 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import test, { type TestContext } from "node:test";
+import type { TestContext } from "node:test";
 import { parseArgs } from "node:util";
-import { ETCD_VERSION, type Found, OLD_ETCD_VERSION, realEtcd } from "../../scripts/real-etcd.ts";
-import { freshSeed, Random } from "../support/random.ts";
-import { repositoryRoot, target } from "../support/target.ts";
+import { ETCD_VERSION, type Found, OLD_ETCD_VERSION, realEtcd } from "@quorate/testkit/etcd";
+import { SeededRandom } from "@quorate/testkit/random";
+import { freshSeed, testWithSeed } from "@quorate/testkit/seed";
+import { repositoryRoot, target } from "@quorate/testkit/target";
 import { enclosure } from "./enclosure.ts";
 import { etcdWithFailpoints } from "./etcd-with-failpoints.ts";
 import { matchesPattern, readTables } from "./left-out.ts";
@@ -66,11 +67,11 @@ export function testAsEtcd(folder: EtcdTestFolder): void {
   const wanted: Wanted =
     values.only !== undefined ? { patterns: values.only.split(",") } : values.all ? "all" : "part";
   const limitMs = wanted === "part" ? Number(values.seconds) * 1_000 : Number.POSITIVE_INFINITY;
-  test(`etcd's own tests, ${folder} (seed ${seed})`, async (t) => {
+  testWithSeed(`etcd's own tests, ${folder} (seed ${seed})`, { seed }, async (_, t) => {
     if (process.platform !== "linux") return t.skip("needs signals and terminals as Linux has them");
     const programs = etcdTestPrograms(folder, (line) => t.diagnostic(line));
     if ("missing" in programs) return t.skip(programs.missing);
-    const names = new Random(seed).shuffled(wantedTests(folder, programs.found, wanted));
+    const names = new SeededRandom(seed).shuffled(wantedTests(folder, programs.found, wanted));
     await runAll(t, names, programs.found, limitMs);
   });
 }

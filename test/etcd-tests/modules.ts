@@ -2,7 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { cacheDir, goCommand } from "../../scripts/real-etcd.ts";
+import { cacheDir, goCommand } from "@quorate/testkit/etcd";
 
 export const TESTS_MODULE = "go.etcd.io/etcd/tests/v3";
 

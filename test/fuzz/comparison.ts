@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import http from "node:http";
 import http2 from "node:http2";
-import { Etcd } from "../support/grpc.ts";
-import type { Random } from "../support/random.ts";
+import type { SeededRandom } from "@quorate/testkit/random";
+import { Etcd } from "../../packages/testkit/src/grpc/grpc.ts";
 import { type Answer, type Ask, askGrpc, askJson, type Compared, type Granted, LOST } from "./asking.ts";
 import { isComparable, isComparableJson, withoutHurry } from "./inputs/comparable.ts";
 import { GrpcCalls } from "./inputs/grpc-calls.ts";
@@ -40,7 +40,7 @@ const LASTING_LEASES = 8;
 const CLUSTER_VERSION = "3.7.0";
 const VERSION_WITHIN_MS = 60_000;
 
-export async function compareGrpc(random: Random, inputs: number, ports: Ports): Promise<Comparison> {
+export async function compareGrpc(random: SeededRandom, inputs: number, ports: Ports): Promise<Comparison> {
   const sessions = ports.map((port) => http2.connect(`http://127.0.0.1:${port}`));
   for (const session of sessions) session.on("error", () => {});
   const calls = new GrpcCalls(random);
@@ -69,7 +69,7 @@ export async function compareGrpc(random: Random, inputs: number, ports: Ports):
   }
 }
 
-export async function compareJson(random: Random, inputs: number, ports: Ports): Promise<Comparison> {
+export async function compareJson(random: SeededRandom, inputs: number, ports: Ports): Promise<Comparison> {
   const agent = new http.Agent({ keepAlive: true, maxSockets: 4 });
   const next = (): Compared => {
     for (;;) {

@@ -4,7 +4,7 @@ import http from "node:http";
 import https from "node:https";
 import net from "node:net";
 import tls from "node:tls";
-import { Random } from "../support/random.ts";
+import { SeededRandom } from "@quorate/testkit/random";
 import { anyHttp1Request } from "./inputs/http1-requests.ts";
 import { greeting, Http2Frames } from "./inputs/http2-frames.ts";
 import { anyRoutedReading } from "./inputs/methods.ts";
@@ -37,7 +37,7 @@ const ENOUGH_DIFFERENCES = 20;
 
 /** `ports`: ours and etcd's. */
 export async function compareConnections(
-  random: Random,
+  random: SeededRandom,
   inputs: number,
   ports: readonly [number, number],
   protocol: Protocol,
@@ -50,7 +50,7 @@ export async function compareConnections(
     for (;;) {
       const seed = seeds.pop();
       if (seed === undefined || differences.length >= ENOUGH_DIFFERENCES) return;
-      const input = anyInput(new Random(seed), protocol);
+      const input = anyInput(new SeededRandom(seed), protocol);
       const [ours, theirs] = await sayToBoth(input, ports, protocol);
       const fact = `${ours.join("; ")}`;
       if (isSame(ours, theirs)) {
@@ -66,7 +66,7 @@ export async function compareConnections(
   return { inputs, known, differences, same };
 }
 
-function anyInput(random: Random, { http: version }: Protocol): Buffer {
+function anyInput(random: SeededRandom, { http: version }: Protocol): Buffer {
   if (version === 1) {
     const parts = [anyHttp1Request(random, [], anyRoutedReading)];
     if (random.chance(0.2)) parts.push(anyHttp1Request(random, parts, anyRoutedReading));

@@ -1,6 +1,6 @@
 /** One TCP connection on which things are said, without regard for what is answered. */
 import net from "node:net";
-import type { Random } from "../support/random.ts";
+import type { SeededRandom } from "@quorate/testkit/random";
 
 /** How the client leaves, once it has said everything. */
 export type Ending = "half-close" | "destroy" | "reset";
@@ -26,7 +26,7 @@ const KEPT_BYTES = 16_384;
 const CLOSE_WITHIN_MS = 15_000;
 
 /** A script that says `bytes` in pieces of any length. */
-export function anyScript(random: Random, bytes: Buffer): Script {
+export function anyScript(random: SeededRandom, bytes: Buffer): Script {
   const chunks: Buffer[] = [];
   let at = 0;
   if (random.chance(0.3)) {

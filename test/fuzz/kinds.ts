@@ -1,6 +1,6 @@
 /** The kinds of inputs, and how a batch of each is sent. */
 import http from "node:http";
-import { Random } from "../support/random.ts";
+import { SeededRandom } from "@quorate/testkit/random";
 import { anyScript, converse } from "./conversation.ts";
 import { callAll } from "./grpc-connection.ts";
 import { GrpcCalls } from "./inputs/grpc-calls.ts";
@@ -18,7 +18,7 @@ export interface Kind {
   /** Its share of all inputs; the shares need not add up to anything. */
   readonly share: number;
   /** Sends one batch; rejects when something was not answered as it has to be. */
-  readonly send: (random: Random, port: number) => Promise<void>;
+  readonly send: (random: SeededRandom, port: number) => Promise<void>;
 }
 
 const CONNECTIONS = 64;
@@ -44,7 +44,7 @@ function sizeOf({ conversations, inputs }: { conversations: number; inputs: numb
   return CONNECTIONS * conversations * inputs;
 }
 
-async function sendCalls(random: Random, port: number): Promise<void> {
+async function sendCalls(random: SeededRandom, port: number): Promise<void> {
   await inParallel(random, async (own) => {
     const calls = new GrpcCalls(own);
     for (let i = 0; i < PLANS.grpc.conversations; i++) {
@@ -54,7 +54,7 @@ async function sendCalls(random: Random, port: number): Promise<void> {
   });
 }
 
-async function sendFrames(random: Random, port: number): Promise<void> {
+async function sendFrames(random: SeededRandom, port: number): Promise<void> {
   await inParallel(random, async (own) => {
     for (let i = 0; i < PLANS.http2.conversations; i++) {
       const frames = new Http2Frames(own);
@@ -66,7 +66,7 @@ async function sendFrames(random: Random, port: number): Promise<void> {
   });
 }
 
-async function sendRequests(random: Random, port: number): Promise<void> {
+async function sendRequests(random: SeededRandom, port: number): Promise<void> {
   await inParallel(random, async (own) => {
     for (let i = 0; i < PLANS.http1.conversations; i++) {
       const parts: Buffer[] = [];
@@ -76,7 +76,7 @@ async function sendRequests(random: Random, port: number): Promise<void> {
   });
 }
 
-async function sendWebsockets(random: Random, port: number): Promise<void> {
+async function sendWebsockets(random: SeededRandom, port: number): Promise<void> {
   await inParallel(random, async (own) => {
     const { conversations, inputs } = PLANS.websocket;
     for (let i = 0; i < conversations; i++) await talk(own, port, websocketConversation(own, inputs));
@@ -86,7 +86,7 @@ async function sendWebsockets(random: Random, port: number): Promise<void> {
 /** A change of the members that raft drops is waited for as long as its caller likes; requests behind it wait, too. */
 const MAY_WAIT = /\/cluster\/member\//;
 
-async function talk(random: Random, port: number, bytes: Buffer): Promise<void> {
+async function talk(random: SeededRandom, port: number, bytes: Buffer): Promise<void> {
   const script = anyScript(random, bytes);
   const { stayedOpen, answer } = await converse(port, script);
   if (!stayedOpen || MAY_WAIT.test(bytes.toString("latin1"))) return;
@@ -97,7 +97,7 @@ async function talk(random: Random, port: number, bytes: Buffer): Promise<void> 
   );
 }
 
-async function sendJson(random: Random, port: number): Promise<void> {
+async function sendJson(random: SeededRandom, port: number): Promise<void> {
   const agent = new http.Agent({ keepAlive: true, maxSockets: CONNECTIONS });
   try {
     await inParallel(random, async (own) => {
@@ -144,8 +144,8 @@ function post(agent: http.Agent, port: number, path: string, body: Buffer, maySt
   });
 }
 
-async function inParallel(random: Random, work: (own: Random) => Promise<void>): Promise<void> {
+async function inParallel(random: SeededRandom, work: (own: SeededRandom) => Promise<void>): Promise<void> {
   const seeds = Array.from({ length: CONNECTIONS }, () => random.next());
-  const outcomes = await Promise.allSettled(seeds.map((seed) => work(new Random(seed))));
+  const outcomes = await Promise.allSettled(seeds.map((seed) => work(new SeededRandom(seed))));
   for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
 }

@@ -3,10 +3,10 @@ import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import net from "node:net";
 import path from "node:path";
-import { Etcd, type Stream } from "../support/grpc.ts";
-import type { WatchRequest, WatchResponse } from "../support/messages.ts";
-import { Server, temporaryDir } from "../support/server.ts";
-import { target } from "../support/target.ts";
+import { Etcd, type Stream } from "@quorate/testkit/grpc";
+import type { WatchRequest, WatchResponse } from "@quorate/testkit/messages";
+import { Server, temporaryDir } from "@quorate/testkit/process";
+import { target } from "@quorate/testkit/target";
 import type { MemberWatch } from "./member-watch.ts";
 
 type WatchStream = Stream<Parameters<typeof WatchRequest.encode>[0], ReturnType<typeof WatchResponse.decode>>;

@@ -1,13 +1,14 @@
 /** A machine with so much else to do that a process does not run for seconds. */
-import type { Random } from "../support/random.ts";
-import type { Server } from "../support/server.ts";
+
+import type { Server } from "@quorate/testkit/process";
+import type { SeededRandom } from "@quorate/testkit/random";
 
 const APART_MS = 500;
 /** Longer than an election takes, shorter than a request may. */
 const LONGEST_MS = 4_000;
 
 /** Pauses one of `servers` after the other, in any order, until it is disposed of. */
-export function pausing(servers: readonly Server[], random: Random): Disposable {
+export function pausing(servers: readonly Server[], random: SeededRandom): Disposable {
   let paused: Server | undefined;
   let timer: NodeJS.Timeout;
   const resume = (): void => {

@@ -1,6 +1,6 @@
 /** Batches of random inputs of one kind, and what is looked at after each. */
 import assert from "node:assert/strict";
-import { Random } from "../support/random.ts";
+import { SeededRandom } from "@quorate/testkit/random";
 import type { Kind } from "./kinds.ts";
 import { FuzzedMember, type Holdings } from "./member.ts";
 
@@ -65,7 +65,7 @@ async function oneBatch(member: FuzzedMember, kind: Kind, seed: number, batch: n
   exited.catch(() => {});
   try {
     await member.look();
-    await Promise.race([kind.send(new Random(batchSeed(seed, batch)), member.port), exited]);
+    await Promise.race([kind.send(new SeededRandom(batchSeed(seed, batch)), member.port), exited]);
     const { longestTurnMs } = await member.look();
     await Promise.race([member.probe(), exited]);
     assert.equal(await member.defects(), 0, "requests failed for a defect of the server");

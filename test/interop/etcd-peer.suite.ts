@@ -2,41 +2,30 @@
  * Our links spoken to a real etcd, without a member behind them: a learner that only acknowledges. What etcd sends and
  * what it thinks of us is what counts here. `node scripts/run-suite.ts etcd-peer`
  */
+
 import assert from "node:assert/strict";
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import fs from "node:fs";
-import net from "node:net";
-import os from "node:os";
-import path from "node:path";
+import { execFileSync } from "node:child_process";
 import test, { after } from "node:test";
 import { type Message, MessageType } from "@quorate/raft";
+import { realEtcd } from "@quorate/testkit/etcd";
+import { freePort } from "@quorate/testkit/ports";
+import { Server } from "@quorate/testkit/process";
+import { until } from "@quorate/testkit/wait";
 import {
   message,
   startMember,
   type TestMember,
   testRequests,
-  until,
 } from "../../packages/server/src/peer/testing.ts";
-import { realEtcd } from "../../scripts/real-etcd.ts";
 
 const etcd = realEtcd();
 const skip = "missing" in etcd ? etcd.missing : false;
-const directory = fs.mkdtempSync(path.join(os.tmpdir(), "quorate-etcd-peer-"));
-const processes: ChildProcess[] = [];
-after(() => {
-  for (const child of processes) child.kill("SIGKILL");
-  fs.rmSync(directory, { recursive: true, force: true });
+const servers: Server[] = [];
+after(async () => {
+  await Promise.all(servers.map((server) => server[Symbol.asyncDispose]()));
 });
 const requests = testRequests();
 after(() => requests.close());
-
-async function freePort(): Promise<number> {
-  const server = net.createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as net.AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 interface RealMember {
   readonly id: bigint;
@@ -51,37 +40,22 @@ const get = (url: string, where: string) =>
 
 async function startEtcd(name: string, ...flags: string[]): Promise<RealMember> {
   assert.ok("found" in etcd);
-  const [peerUrl, clientUrl] = [await freePort(), await freePort()].map((port) => `http://127.0.0.1:${port}`);
-  const child = spawn(
-    etcd.found.etcd,
-    [
-      `--name=${name}`,
-      `--data-dir=${path.join(directory, name)}`,
-      `--listen-client-urls=${clientUrl}`,
-      `--advertise-client-urls=${clientUrl}`,
-      `--listen-peer-urls=${peerUrl}`,
-      `--initial-advertise-peer-urls=${peerUrl}`,
-      `--initial-cluster=${name}=${peerUrl}`,
-      `--initial-cluster-token=${name}`,
-      ...flags,
-    ],
-    { stdio: "ignore" },
-  );
-  processes.push(child);
-  const { etcdctl } = etcd.found;
-  for (;;) {
-    const health = await get(clientUrl!, "/health").catch(() => undefined);
-    if (health?.status === 200) break;
-    assert.equal(child.exitCode, null, "etcd ended");
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  const members = await get(peerUrl!, "/members");
+  const server = await Server.start({
+    command: [etcd.found.etcd],
+    name,
+    args: [`--initial-cluster-token=${name}`, ...flags],
+  });
+  servers.push(server);
+  const clientUrl = `http://${server.endpoint}`;
+  const peerUrl = `http://127.0.0.1:${server.peerPort}`;
+  const members = await get(peerUrl, "/members");
   return {
     id: BigInt(/"id":(\d+)/.exec(members.body.toString())![1]!),
     clusterId: BigInt(`0x${members.headers["x-etcd-cluster-id"]}`),
-    peerUrl: peerUrl!,
-    ctl: (...args) => execFileSync(etcdctl, [`--endpoints=${clientUrl}`, ...args], { encoding: "utf8" }),
-    metrics: async () => (await get(clientUrl!, "/metrics")).body.toString(),
+    peerUrl: peerUrl,
+    ctl: (...args) =>
+      execFileSync(etcd.found.etcdctl, [`--endpoints=${clientUrl}`, ...args], { encoding: "utf8" }),
+    metrics: async () => (await get(clientUrl, "/metrics")).body.toString(),
   };
 }
 

@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { after, before, beforeEach, describe, test } from "node:test";
+import { Server } from "@quorate/testkit/process";
+import { target } from "@quorate/testkit/target";
 import { Etcd3, type IKeyValue, type Namespace, type Watcher } from "etcd3";
-import { Server } from "../support/server.ts";
-import { target } from "../support/target.ts";
 
 describe("npm etcd3", () => {
   let server: Server;

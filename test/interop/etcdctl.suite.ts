@@ -8,9 +8,9 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync, statSync } from "node:fs";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
-import { debianEtcdctl, realEtcd } from "../../scripts/real-etcd.ts";
-import { Server, temporaryDir } from "../support/server.ts";
-import { target } from "../support/target.ts";
+import { debianEtcdctl, realEtcd } from "@quorate/testkit/etcd";
+import { Server, temporaryDir } from "@quorate/testkit/process";
+import { target } from "@quorate/testkit/target";
 
 interface Result {
   readonly code: number | null;

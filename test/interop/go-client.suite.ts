@@ -2,9 +2,9 @@
 import { spawn } from "node:child_process";
 import path from "node:path";
 import { test } from "node:test";
-import { buildGo } from "../support/go.ts";
-import { Server } from "../support/server.ts";
-import { target } from "../support/target.ts";
+import { buildGo } from "@quorate/testkit/go";
+import { Server } from "@quorate/testkit/process";
+import { target } from "@quorate/testkit/target";
 
 const built = buildGo(path.join(import.meta.dirname, "go"), ["test", "-c"]);
 

@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import http2 from "node:http2";
 import { after, before, beforeEach, describe, test } from "node:test";
 import grpc from "@grpc/grpc-js";
-import { Etcd, EtcdError, failureOf, prefixEnd, type Stream } from "../support/grpc.ts";
+import { Etcd, EtcdError, failureOf, prefixEnd, type Stream } from "@quorate/testkit/grpc";
 import {
   CompareTarget,
   EventType,
@@ -14,9 +14,9 @@ import {
   SortTarget,
   type WatchCreateInput,
   type WatchResponse,
-} from "../support/messages.ts";
-import { Server } from "../support/server.ts";
-import { target } from "../support/target.ts";
+} from "@quorate/testkit/messages";
+import { Server } from "@quorate/testkit/process";
+import { target } from "@quorate/testkit/target";
 
 const Code = grpc.status;
 

@@ -1,10 +1,10 @@
 /** Load that the fault suites have no need of: deletions, and compactions behind all watchers. */
 
+import * as m from "@quorate/testkit/messages";
 import type { MemberClient } from "../cluster/client.ts";
 import { sleep } from "../cluster/load/session.ts";
 import type { MemberProcess } from "../cluster/member-process.ts";
 import type { Arena } from "../cluster/scenario.ts";
-import * as m from "../support/messages.ts";
 
 const PACE_MS = 25;
 const COMPACTION_INTERVAL_MS = 700;

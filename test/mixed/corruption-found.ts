@@ -3,13 +3,13 @@ import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
+import { temporaryDir } from "@quorate/testkit/process";
+import { SeededRandom } from "@quorate/testkit/random";
 import { LmdbBackend } from "../../packages/server/src/backend/lmdb-backend.ts";
 import { realClock } from "../../packages/server/src/seams/real-clock.ts";
 import { Cluster } from "../cluster/cluster.ts";
 import type { MemberProcess } from "../cluster/member-process.ts";
 import { ProxyNetwork } from "../cluster/network/proxies.ts";
-import { Random } from "../support/random.ts";
-import { temporaryDir } from "../support/server.ts";
 import { eventually, sameHashes } from "./agreement.ts";
 import { etcdctl } from "./etcdctl.ts";
 import { lead } from "./leadership.ts";
@@ -72,7 +72,7 @@ export function corruptionFound(): void {
       const cluster = new Cluster({
         command: ETCD.command,
         size: 2,
-        network: new ProxyNetwork(new Random(1)),
+        network: new ProxyNetwork(new SeededRandom(1)),
         dir: temporaryDir("corruption"),
         args,
         onUnexpectedExit: (what) => problems.push(what),

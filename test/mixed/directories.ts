@@ -4,8 +4,8 @@ import { execFileSync } from "node:child_process";
 import { renameSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
-import { Etcd } from "../support/grpc.ts";
-import { Server, temporaryDir } from "../support/server.ts";
+import { Etcd } from "@quorate/testkit/grpc";
+import { Server, temporaryDir } from "@quorate/testkit/process";
 import { ETCD, type Program, QUORATE, tools, whyMissing } from "./programs.ts";
 
 const skip = whyMissing("etcd") ?? false;

@@ -1,7 +1,7 @@
 /** The servers that a mixed cluster is made of. */
 import path from "node:path";
-import { type EtcdPrograms, OLD_ETCD_VERSION, realEtcd } from "../../scripts/real-etcd.ts";
-import { repositoryRoot } from "../support/target.ts";
+import { type EtcdPrograms, OLD_ETCD_VERSION, realEtcd } from "@quorate/testkit/etcd";
+import { repositoryRoot } from "@quorate/testkit/target";
 
 export type ProgramName = "quorate" | "etcd" | "old etcd";
 

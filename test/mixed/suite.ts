@@ -1,9 +1,9 @@
 /** One test a scenario, with the arguments that both suites take. */
 import { describe, test } from "node:test";
 import { parseArgs } from "node:util";
+import { freshSeed, testWithSeed } from "@quorate/testkit/seed";
 import { whyNoNamespaces } from "../cluster/network/namespaces.ts";
 import { type Fault, runScenario } from "../cluster/scenario.ts";
-import { freshSeed } from "../support/random.ts";
 import { type Program, type ProgramName, whyMissing } from "./programs.ts";
 
 export interface MixedScenario extends Fault {
@@ -49,7 +49,7 @@ function testScenario(scenario: MixedScenario, seed: number, long: boolean): voi
   const { name, what, start, size = 3 } = scenario;
   const skip = scenario.needs.map(whyMissing).find((reason) => reason !== undefined) ?? false;
   const network = whyNoNamespaces() === undefined ? "namespaces" : "proxies";
-  test(`${name}: ${what} (seed ${seed})`, { skip }, async (t) => {
+  testWithSeed(`${name}: ${what} (seed ${seed})`, { seed, skip }, async (_, t) => {
     const report = (line: string): void => t.diagnostic(line);
     await runScenario(scenario, { command: start.command, size, seed, network, long, report });
   });

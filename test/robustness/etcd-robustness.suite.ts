@@ -16,12 +16,13 @@ import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import test, { type TestContext } from "node:test";
+import type { TestContext } from "node:test";
 import { parseArgs } from "node:util";
+import { SeededRandom } from "@quorate/testkit/random";
+import { freshSeed, testWithSeed } from "@quorate/testkit/seed";
+import { repositoryRoot, target } from "@quorate/testkit/target";
 import { enclosure } from "../etcd-tests/enclosure.ts";
 import { layOutPrograms } from "../etcd-tests/modules.ts";
-import { freshSeed, Random } from "../support/random.ts";
-import { repositoryRoot, target } from "../support/target.ts";
 import { type RobustnessPrograms, robustnessPrograms } from "./programs.ts";
 import { runScenario } from "./run.ts";
 import { type LeftOut, leftOutOf, type RobustnessScenario, readLeftOut, SCENARIOS } from "./scenarios.ts";
@@ -73,7 +74,7 @@ const rounds = values.rounds === undefined ? Number.POSITIVE_INFINITY : Number(v
 const limitMs = values.rounds === undefined ? Number(values.seconds) * 1_000 : Number.POSITIVE_INFINITY;
 const atOnce = Number(values["at-once"]);
 
-test(`etcd's robustness suite (seed ${seed})`, { concurrency: atOnce }, async (t) => {
+testWithSeed(`etcd's robustness suite (seed ${seed})`, { seed, concurrency: atOnce }, async (_, t) => {
   if (process.platform !== "linux") return t.skip("needs signals and terminals as Linux has them");
   const scenarios = wantedScenarios();
   const programs = robustnessPrograms((line) => t.diagnostic(line));
@@ -169,7 +170,7 @@ async function testRun(
 
 /** Round after round, every scenario in an order of the seed's, until there are enough or the time is over. */
 function* plannedRuns(scenarios: readonly RobustnessScenario[]): Generator<PlannedRun> {
-  const random = new Random(seed);
+  const random = new SeededRandom(seed);
   // The first run has the seed itself, so that a single run can be asked for.
   let runSeed = seed;
   const startedAt = performance.now();

@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import { cpSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { ETCD_VERSION, type Found, OLD_ETCD_VERSION, realEtcd } from "../../scripts/real-etcd.ts";
+import { ETCD_VERSION, type Found, OLD_ETCD_VERSION, realEtcd } from "@quorate/testkit/etcd";
 import { etcdWithFailpoints } from "../etcd-tests/etcd-with-failpoints.ts";
 import { cached, copyModule, go, TESTS_MODULE, writeModule } from "../etcd-tests/modules.ts";
 

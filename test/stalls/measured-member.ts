@@ -3,9 +3,9 @@ import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { GrpcClient } from "@quorate/rpc";
+import type { Server } from "@quorate/testkit/process";
 import { decode } from "@quorate/wire";
 import { type StatusResponse, StatusResponseSchema } from "@quorate/wire/etcdserverpb";
-import type { Server } from "../support/server.ts";
 import { Inspector } from "./inspector.ts";
 
 /** What the member's loop did since it was asked last. */

@@ -10,14 +10,17 @@
  * PATTERN` for calls and shapes whose names match it; `--seed N`; `--profiles DIR` for a CPU profile of what stalls;
  * `--table FILE` for the table beside the output.
  */
+
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import path from "node:path";
-import { type TestContext, test } from "node:test";
+import type { TestContext } from "node:test";
 import { parseArgs } from "node:util";
-import { freshSeed, Random } from "../support/random.ts";
-import { freePorts, Server, temporaryDir } from "../support/server.ts";
-import { target } from "../support/target.ts";
+import { freePort } from "@quorate/testkit/ports";
+import { Server, temporaryDir } from "@quorate/testkit/process";
+import { SeededRandom } from "@quorate/testkit/random";
+import { freshSeed, testWithSeed } from "@quorate/testkit/seed";
+import { target } from "@quorate/testkit/target";
 import { BesideProcess } from "./beside-process.ts";
 import { growthOf, holdingsText } from "./growth.ts";
 import { faultsOf, LIMITS, PATIENT } from "./judgement.ts";
@@ -56,65 +59,73 @@ const matching = SHAPES.filter(({ method, what }) => wanted.test(`${method} ${wh
   values.full ? shape : ofEachOnce(shape),
 );
 const chosen = new Set(
-  isPart ? new Random(seed).shuffled(matching).slice(0, Number(values.shapes)) : matching,
+  isPart ? new SeededRandom(seed).shuffled(matching).slice(0, Number(values.shapes)) : matching,
 );
 // In their order: some leave the store without what others ask for.
 const shapes = matching.filter((shape) => chosen.has(shape));
 const obstacle = process.platform === "linux" ? undefined : "needs /proc";
 
-test(`no request stalls a member or swells it (seed ${seed})`, skipIf(obstacle), async (t) => {
-  await using server = await Server.create({ command, args: FLAGS });
-  using member = await MeasuredMember.start(server, await freePort());
-  const store = new Store(member.client, values.full ? FULL : QUICK);
-  const filledAt = performance.now();
-  await store.fill();
-  t.diagnostic(`filled in ${Math.round(performance.now() - filledAt)} ms`);
-  await store.displaceLog();
-  const before = await member.holdings();
-  {
-    using beside = await BesideProcess.start(member.address, fileBeside());
-    await measureAll(t, { member, store, beside }, shapes);
-  }
-
-  await t.test("at the end the member holds what it held before", async (one) => {
-    await store.putLarge();
-    await store.putLeased();
-    await store.dropOthers();
-    await store.compact();
+testWithSeed(
+  `no request stalls a member or swells it (seed ${seed})`,
+  { seed, ...skipIf(obstacle) },
+  async (_, t) => {
+    await using server = await Server.create({ command, args: FLAGS });
+    using member = await MeasuredMember.start(server, await freePort());
+    const store = new Store(member.client, values.full ? FULL : QUICK);
+    const filledAt = performance.now();
+    await store.fill();
+    t.diagnostic(`filled in ${Math.round(performance.now() - filledAt)} ms`);
     await store.displaceLog();
-    await store.defragment();
-    const after = await member.holdings();
-    one.diagnostic(`held before and after:\n${holdingsText(before, after)}`);
-    assert.deepEqual(growthOf(before, after), []);
-  });
-});
+    const before = await member.holdings();
+    {
+      using beside = await BesideProcess.start(member.address, fileBeside());
+      await measureAll(t, { member, store, beside }, shapes);
+    }
 
-test(`no request costs a cluster its leader (seed ${seed})`, skipIf(obstacle), async (t) => {
-  const servers = await threeMembers(command, FLAGS);
-  await using _all = new AsyncDisposableStack();
-  for (const server of servers) _all.use(server);
-  // None is ready before most of them are there.
-  const members = await Promise.all(
-    servers.map(async (server) => MeasuredMember.start(server, await freePort())),
-  );
-  for (const member of members) _all.use(member);
-  const { leader } = await members[0]!.status();
-  const ids = await Promise.all(members.map(async (member) => (await member.status()).header!.memberId));
-  const leading = members[ids.indexOf(leader)]!;
-  const following = members.find((member) => member !== leading)!;
-  const store = new Store(leading.client, CLUSTER);
-  await store.fill();
-  const asked = [["leader", leading] as const, ["follower", following] as const];
-  for (const [name, member] of values.full ? asked : asked.slice(0, 1)) {
-    using beside = await BesideProcess.start(member.address, fileBeside());
-    const once = shapes.map((shape) => ({
-      ...shape,
-      what: `${shape.what} (${name} of three)`,
-      ways: ofEachOnce(shape).ways.slice(0, 1),
-    }));
-    await measureAll(t, { member, store, beside }, once);
-  }
-});
+    await t.test("at the end the member holds what it held before", async (one) => {
+      await store.putLarge();
+      await store.putLeased();
+      await store.dropOthers();
+      await store.compact();
+      await store.displaceLog();
+      await store.defragment();
+      const after = await member.holdings();
+      one.diagnostic(`held before and after:\n${holdingsText(before, after)}`);
+      assert.deepEqual(growthOf(before, after), []);
+    });
+  },
+);
+
+testWithSeed(
+  `no request costs a cluster its leader (seed ${seed})`,
+  { seed, ...skipIf(obstacle) },
+  async (_, t) => {
+    const servers = await threeMembers(command, FLAGS);
+    await using _all = new AsyncDisposableStack();
+    for (const server of servers) _all.use(server);
+    // None is ready before most of them are there.
+    const members = await Promise.all(
+      servers.map(async (server) => MeasuredMember.start(server, await freePort())),
+    );
+    for (const member of members) _all.use(member);
+    const { leader } = await members[0]!.status();
+    const ids = await Promise.all(members.map(async (member) => (await member.status()).header!.memberId));
+    const leading = members[ids.indexOf(leader)]!;
+    const following = members.find((member) => member !== leading)!;
+    const store = new Store(leading.client, CLUSTER);
+    await store.fill();
+    const asked = [["leader", leading] as const, ["follower", following] as const];
+    for (const [name, member] of values.full ? asked : asked.slice(0, 1)) {
+      using beside = await BesideProcess.start(member.address, fileBeside());
+      const once = shapes.map((shape) => ({
+        ...shape,
+        what: `${shape.what} (${name} of three)`,
+        ways: ofEachOnce(shape).ways.slice(0, 1),
+      }));
+      await measureAll(t, { member, store, beside }, once);
+    }
+  },
+);
 
 async function measureAll(t: TestContext, bench: Bench, wantedShapes: readonly Shape[]): Promise<void> {
   const measurements: Measurement[] = [];
@@ -158,10 +169,6 @@ async function bestOf(
 
 function wayText({ protocol, pace, times }: Way): string {
   return `${times} over ${protocol}, read ${pace === "none" ? "not at all" : pace}`;
-}
-
-async function freePort(): Promise<number> {
-  return (await freePorts(1))[0]!;
 }
 
 /** On the members' disk. */

@@ -1,4 +1,4 @@
-import { Server } from "../support/server.ts";
+import { Server } from "@quorate/testkit/process";
 
 /** Three members of one new cluster, not yet started. */
 export async function threeMembers(command: readonly string[], flags: readonly string[]): Promise<Server[]> {

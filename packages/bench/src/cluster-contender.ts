@@ -1,7 +1,7 @@
 /** A cluster of members on one machine and disk, compared as a whole: it runs or it is stopped. */
-import { Etcd } from "../../../test/support/grpc.ts";
-import type { StatusResponse } from "../../../test/support/messages.ts";
-import { Server } from "../../../test/support/server.ts";
+import { Etcd } from "@quorate/testkit/grpc";
+import type { StatusResponse } from "@quorate/testkit/messages";
+import { Server } from "@quorate/testkit/process";
 import { ARGS, type ContenderName, type Side } from "./contenders.ts";
 import type { Target } from "./generators.ts";
 import { type Memory, memory, totalCpuUs } from "./process-usage.ts";

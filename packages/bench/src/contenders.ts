@@ -1,9 +1,9 @@
 /** The two servers that are compared: fresh data directories on one disk, and only the measured one runs. */
 import { readFileSync } from "node:fs";
 import path from "node:path";
-import { debianEtcd, realEtcd } from "../../../scripts/real-etcd.ts";
-import { Etcd } from "../../../test/support/grpc.ts";
-import { Server } from "../../../test/support/server.ts";
+import { debianEtcd, realEtcd } from "@quorate/testkit/etcd";
+import { Etcd } from "@quorate/testkit/grpc";
+import { Server } from "@quorate/testkit/process";
 import type { Target } from "./generators.ts";
 import { type Memory, memory } from "./process-usage.ts";
 import type { Row } from "./rows.ts";

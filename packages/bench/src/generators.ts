@@ -4,8 +4,8 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { promisify } from "node:util";
-import { cacheDir, type Found, which } from "../../../scripts/real-etcd.ts";
-import { buildGo } from "../../../test/support/go.ts";
+import { cacheDir, type Found, which } from "@quorate/testkit/etcd";
+import { buildGo } from "@quorate/testkit/go";
 import { type Measurement, parseMeasurement } from "./measurement.ts";
 import { totalCpuUs } from "./process-usage.ts";
 import {

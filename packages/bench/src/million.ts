@@ -1,6 +1,6 @@
 /** One store of a million keys: memory, restart, counting, and how long requests wait while heavy work runs. */
-import type { Etcd } from "../../../test/support/grpc.ts";
-import { RangeRequest } from "../../../test/support/messages.ts";
+import type { Etcd } from "@quorate/testkit/grpc";
+import { RangeRequest } from "@quorate/testkit/messages";
 import type { Contender } from "./contenders.ts";
 import { fill, nativeRun } from "./generators.ts";
 import { memory } from "./process-usage.ts";

@@ -5,6 +5,8 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
+import { listenOnFreePort } from "@quorate/testkit/ports";
+import { until } from "@quorate/testkit/wait";
 import { LinePrefixer } from "../src/dev/line-prefixer.ts";
 import { DevError, parseDevOptions } from "../src/dev/options.ts";
 
@@ -22,7 +24,6 @@ class Dev {
   output = "";
   readonly child: ChildProcess;
   readonly ended: Promise<number | null>;
-  #wake = (): void => {};
 
   constructor(args: readonly string[], env: Record<string, string> = {}) {
     this.child = spawn(bin, ["dev", ...args], {
@@ -33,27 +34,26 @@ class Dev {
     for (const stream of [this.child.stdout!, this.child.stderr!]) {
       stream.on("data", (chunk: Buffer) => {
         this.output += chunk.toString();
-        this.#wake();
       });
     }
     this.ended = new Promise((resolve) =>
       this.child.once("close", (code) => {
         running.delete(this.child);
         resolve(code);
-        this.#wake();
       }),
     );
   }
 
   async says(pattern: RegExp): Promise<RegExpExecArray> {
-    for (;;) {
-      const match = pattern.exec(this.output);
-      if (match !== null) return match;
-      if (!running.has(this.child)) throw new Error(`it ended without ${pattern}:\n${this.output}`);
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-    }
+    let match: RegExpExecArray | null = null;
+    await until(() => {
+      match = pattern.exec(this.output);
+      if (match === null && !running.has(this.child))
+        throw new Error(`it ended without ${pattern}:
+${this.output}`);
+      return match !== null;
+    });
+    return match!;
   }
 }
 
@@ -152,8 +152,7 @@ test("a kept data directory gives the cluster its ports and its size again", asy
 
 test("a port that is taken is named before anything starts", async () => {
   const holder = createServer();
-  await new Promise<void>((resolve) => holder.listen(0, "127.0.0.1", resolve));
-  const { port } = holder.address() as { port: number };
+  const port = await listenOnFreePort(holder);
   const dev = new Dev(["--size", "1", "--port", String(port), "--command", fake]);
   assert.equal(await dev.ended, 2);
   assert.equal(
@@ -180,7 +179,7 @@ test("members of our own form a cluster, and end when quorate dev is killed", as
   dev.child.kill("SIGKILL");
   await dev.ended;
   for (const url of urls) {
-    while (await answers(`${url}/version`)) await new Promise((resolve) => setTimeout(resolve, 20));
+    await until(async () => !(await answers(`${url}/version`)));
   }
 });
 

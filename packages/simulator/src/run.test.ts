@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { testWithSeed } from "@quorate/testkit/seed";
 import { exhibitNamed, type RunResult, simulate } from "./index.ts";
 
 const TROUBLE_MS = 2_500;
 
-test("clusters in trouble lose nothing and become well again", { timeout: 60_000 }, async () => {
-  const first = 1 + (Date.now() % 1_000_000);
+testWithSeed("clusters in trouble lose nothing and become well again", { timeout: 60_000 }, async (first) => {
   for (let seed = first; seed < first + 3; seed++) {
     const result = await simulate({ seed, troubleMs: TROUBLE_MS });
     assert.deepEqual(result.violations, [], replay(result));

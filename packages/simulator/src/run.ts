@@ -1,3 +1,4 @@
+import type { SeededRandom } from "@quorate/testkit/random";
 import { compareHashes, compareTables, haveConverged } from "./checks/convergence.ts";
 import { History, KeyHistories } from "./checks/history.ts";
 import type { Invariant } from "./checks/invariants.ts";
@@ -20,7 +21,6 @@ import { Machine } from "./world/machine.ts";
 import type { Plant } from "./world/plant.ts";
 import type { Process } from "./world/process.ts";
 import type { Rule } from "./world/rule.ts";
-import type { SeededRandom } from "./world/seeded-random.ts";
 import { World } from "./world/world.ts";
 
 export interface RunOptions {
@@ -155,7 +155,7 @@ class Run {
     const { clockSkew, hasTwins, member } = this.#scenario;
     const { random } = this.#world;
     const skew = {
-      rate: 1 + random.between(-clockSkew, clockSkew),
+      rate: 1 + random.uniform(-clockSkew, clockSkew),
       originMs: random.below(1_000_000),
       wallOffsetMs: hasTwins ? 0 : random.below(10_000),
       wallStepMs: hasTwins ? TWINS_WALL_STEP_MS : 1,

@@ -1,8 +1,8 @@
 import type { MemberOptions } from "@quorate/server/simulation";
+import type { SeededRandom } from "@quorate/testkit/random";
 import { FAULTS, type Fault } from "./faults/faults.ts";
 import type { TroublePlan } from "./faults/trouble-maker.ts";
 import type { MachineHardware } from "./world/machine.ts";
-import type { SeededRandom } from "./world/seeded-random.ts";
 
 /** What a run is like, drawn from its seed. */
 export interface Scenario extends TroublePlan, MachineHardware {

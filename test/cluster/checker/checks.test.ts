@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { GrpcError } from "@quorate/rpc";
-import { type Event, EventType, type KeyValue, type WatchResponse } from "../../support/messages.ts";
+import { type Event, EventType, type KeyValue, type WatchResponse } from "@quorate/testkit/messages";
 import { NotSent } from "../client.ts";
 import { EventHistory } from "./event-history.ts";
 import { Journal, type Life } from "./journal.ts";

@@ -3,7 +3,7 @@
  * other one must see the same.
  */
 import { createHash } from "node:crypto";
-import { type Event, EventType, type KeyValue } from "../../support/messages.ts";
+import { type Event, EventType, type KeyValue } from "@quorate/testkit/messages";
 
 /** Values above this size are kept and compared by their hash. */
 const LARGEST_KEPT_VALUE = 2_048;

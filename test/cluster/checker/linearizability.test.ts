@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { freshSeed, Random } from "../../support/random.ts";
+import { SeededRandom } from "@quorate/testkit/random";
+import { testWithSeed } from "@quorate/testkit/seed";
 import { searchOrder, type Verdict } from "./linearizability.ts";
 import type { Operation } from "./operation.ts";
 
@@ -91,7 +92,7 @@ for (const { name, operations, want } of cases) {
 }
 
 /** A register with truly atomic operations at a random moment of each call. */
-function simulate(random: Random, count: number): Operation[] {
+function simulate(random: SeededRandom, count: number): Operation[] {
   const calls = Array.from({ length: count }, (_, i) => {
     const startMs = random.below(count * 3);
     const endMs = startMs + 1 + random.below(15);
@@ -115,15 +116,17 @@ function simulate(random: Random, count: number): Operation[] {
   });
 }
 
-test("histories of an atomic register are linearizable; with one read swapped for an old value they are not", () => {
-  const seed = freshSeed();
-  const random = new Random(seed);
-  for (let run = 0; run < 100; run++) {
-    const operations = simulate(random, 40);
-    assert.equal(searchOrder(operations), "linearizable", `seed ${seed}, run ${run}`);
-    const end = Math.max(...operations.map(({ endMs }) => (endMs === Infinity ? 0 : endMs)));
-    const [first] = operations.filter(({ kind, endMs }) => kind === "put" && endMs < end / 2);
-    const overwritten = [put("z", end + 1, end + 2), get(first?.value ?? "nobody", end + 3, end + 4)];
-    assert.equal(searchOrder([...operations, ...overwritten]), "violated", `seed ${seed}, run ${run}`);
-  }
-});
+testWithSeed(
+  "histories of an atomic register are linearizable; with one read swapped for an old value they are not",
+  (seed) => {
+    const random = new SeededRandom(seed);
+    for (let run = 0; run < 100; run++) {
+      const operations = simulate(random, 40);
+      assert.equal(searchOrder(operations), "linearizable", `seed ${seed}, run ${run}`);
+      const end = Math.max(...operations.map(({ endMs }) => (endMs === Infinity ? 0 : endMs)));
+      const [first] = operations.filter(({ kind, endMs }) => kind === "put" && endMs < end / 2);
+      const overwritten = [put("z", end + 1, end + 2), get(first?.value ?? "nobody", end + 3, end + 4)];
+      assert.equal(searchOrder([...operations, ...overwritten]), "violated", `seed ${seed}, run ${run}`);
+    }
+  },
+);

@@ -1,5 +1,5 @@
 /** The clients of all members of a cluster, working until they are stopped. */
-import { Random } from "../../support/random.ts";
+import { SeededRandom } from "@quorate/testkit/random";
 import { Journal, type Life } from "../checker/journal.ts";
 import { MemberClient } from "../client.ts";
 import { runLeaser } from "./leases.ts";
@@ -18,7 +18,7 @@ export interface LoadedMember {
 }
 
 export interface LoadOptions {
-  readonly random: Random;
+  readonly random: SeededRandom;
   /** Register clients of each member. */
   readonly registerClients?: number;
   /** Mean pause between two steps of one client, in milliseconds. */
@@ -61,7 +61,7 @@ export class Load {
     const session: Session = {
       client,
       journal,
-      random: new Random(this.#options.random.next()),
+      random: new SeededRandom(this.#options.random.next()),
       paceMs,
       stopping: () => until.stopping,
       life: () => {

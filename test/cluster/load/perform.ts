@@ -4,7 +4,7 @@ import {
   CompareResult,
   CompareTarget,
   type RangeResponse,
-} from "../../support/messages.ts";
+} from "@quorate/testkit/messages";
 import type { Found, Operation } from "../checker/operation.ts";
 import { OPERATION_TIMEOUT_MS, type Session, sleep } from "./session.ts";
 

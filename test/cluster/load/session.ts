@@ -1,13 +1,13 @@
 /** One member as its clients see it, over all lives of its process. */
 
-import type { Random } from "../../support/random.ts";
+import type { SeededRandom } from "@quorate/testkit/random";
 import type { Journal, Life } from "../checker/journal.ts";
 import type { MemberClient } from "../client.ts";
 
 export interface Session {
   readonly client: MemberClient;
   readonly journal: Journal;
-  readonly random: Random;
+  readonly random: SeededRandom;
   /** The present life of the member's process. */
   life(): Life;
   /** The load, or this member's part of it, ends. */

@@ -1,6 +1,6 @@
 /** Watches every key on one member and resumes behind the last revision it saw, whatever ends its streams. */
 import { type ClientStream, Code, GrpcError, type GrpcStatus } from "@quorate/rpc";
-import { WatchRequest, WatchResponse } from "../../support/messages.ts";
+import { WatchRequest, WatchResponse } from "@quorate/testkit/messages";
 import { WatchStream } from "../checker/watch-stream.ts";
 import { type Session, sleep } from "./session.ts";
 

@@ -4,7 +4,7 @@
  */
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { which } from "../../../scripts/real-etcd.ts";
+import { which } from "@quorate/testkit/etcd";
 import type { Network, Place } from "./network.ts";
 
 const CLIENT_PORT = 2379;

@@ -3,10 +3,11 @@
  * member is reached through one proxy; who dials is found by whose socket it is. A cut direction stalls: its bytes
  * wait, as TCP would send them again, and pass when the link is healed. A lost packet is a stall of one retransmission.
  */
+
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import net from "node:net";
-import type { Random } from "../../support/random.ts";
-import { freePorts } from "../../support/server.ts";
+import { freePorts, listenOnFreePort } from "@quorate/testkit/ports";
+import type { SeededRandom } from "@quorate/testkit/random";
 import type { Network, Place } from "./network.ts";
 
 const RETRANSMISSION_MS = 200;
@@ -24,7 +25,7 @@ export class ProxyNetwork implements Network {
   readonly kind = "proxies";
   readonly canDelay = true;
   readonly canReset = true;
-  readonly #random: Random;
+  readonly #random: SeededRandom;
   readonly #pids = new Map<string, number>();
   readonly #servers: net.Server[] = [];
   readonly #links = new Map<string, LinkState>();
@@ -33,7 +34,7 @@ export class ProxyNetwork implements Network {
   /** Called when a link may pass something again. */
   readonly #waiting = new Set<() => void>();
 
-  constructor(random: Random) {
+  constructor(random: SeededRandom) {
     this.#random = random;
   }
 
@@ -41,12 +42,8 @@ export class ProxyNetwork implements Network {
     const [clientPort, peerPort] = (await freePorts(2)) as [number, number];
     const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true });
     server.on("connection", (socket) => void this.#accept(socket, name, peerPort));
-    await new Promise<void>((resolve, reject) => {
-      server.on("error", reject);
-      server.listen(0, "127.0.0.1", resolve);
-    });
+    const port = await listenOnFreePort(server);
     this.#servers.push(server);
-    const { port } = server.address() as net.AddressInfo;
     return {
       clientAddress: `127.0.0.1:${clientPort}`,
       listenPeerUrl: `http://127.0.0.1:${peerPort}`,
@@ -168,13 +165,19 @@ class Direction {
   readonly #source: net.Socket;
   readonly #target: net.Socket;
   readonly #link: LinkState;
-  readonly #random: Random;
+  readonly #random: SeededRandom;
   readonly #held: { readonly chunk: Buffer | "end" | "close"; readonly dueMs: number }[] = [];
   #heldBytes = 0;
   #lastDueMs = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(source: net.Socket, target: net.Socket, link: LinkState, random: Random, onClosed: () => void) {
+  constructor(
+    source: net.Socket,
+    target: net.Socket,
+    link: LinkState,
+    random: SeededRandom,
+    onClosed: () => void,
+  ) {
     this.#source = source;
     this.#target = target;
     this.#link = link;

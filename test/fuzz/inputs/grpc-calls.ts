@@ -1,8 +1,8 @@
 /** gRPC calls: a header block, and what comes on the stream behind it. */
 import { gzipSync } from "node:zlib";
 import { rawFrames as raw } from "@quorate/rpc/testing";
+import type { SeededRandom } from "@quorate/testkit/random";
 import type { Method } from "@quorate/wire";
-import type { Random } from "../../support/random.ts";
 import { MessageBytes } from "./message-bytes.ts";
 import { anyMethod } from "./methods.ts";
 import { mutated } from "./mutations.ts";
@@ -58,11 +58,11 @@ const HEADERS: readonly (readonly [string, string])[] = [
 ];
 
 export class GrpcCalls {
-  readonly #random: Random;
+  readonly #random: SeededRandom;
   readonly #messages: MessageBytes;
   readonly #recent: Buffer[] = [];
 
-  constructor(random: Random) {
+  constructor(random: SeededRandom) {
     this.#random = random;
     this.#messages = new MessageBytes(random);
   }

@@ -1,6 +1,7 @@
 /** HTTP/1.1 requests, right and wrong, as octets. */
+
+import type { SeededRandom } from "@quorate/testkit/random";
 import type { Method } from "@quorate/wire";
-import type { Random } from "../../support/random.ts";
 import { jsonText } from "./json-text.ts";
 import { anyRoutedMethod } from "./methods.ts";
 import { mutated } from "./mutations.ts";
@@ -110,9 +111,9 @@ const HEADERS: readonly (readonly [string, string])[] = [
 
 /** One request, whole or not, of a method that `choose` chooses. */
 export function anyHttp1Request(
-  random: Random,
+  random: SeededRandom,
   others: readonly Buffer[],
-  choose: (random: Random) => Method = anyRoutedMethod,
+  choose: (random: SeededRandom) => Method = anyRoutedMethod,
 ): Buffer {
   const method = choose(random);
   const path = random.pick(method.httpPaths);
@@ -143,7 +144,7 @@ const HEADER_COUNTS = [
   [0.01, 3000],
 ] as const;
 
-function anyHeader(random: Random): string {
+function anyHeader(random: SeededRandom): string {
   const [name, value] = random.pick(HEADERS);
   if (random.chance(0.004)) return `X-Long: ${"v".repeat(random.pick([9_000, 70_000, 1_100_000]))}`;
   return random.weighted<() => string>([
@@ -157,7 +158,7 @@ function anyHeader(random: Random): string {
   ])();
 }
 
-function chunked(random: Random, body: Buffer): Buffer {
+function chunked(random: SeededRandom, body: Buffer): Buffer {
   const parts: Buffer[] = [];
   for (let at = 0; at < body.length; ) {
     const size = random.between(1, Math.max(1, body.length - at));

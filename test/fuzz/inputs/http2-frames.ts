@@ -1,7 +1,7 @@
 /** HTTP/2 frames of every type, right and wrong. */
 
 import { rawFrames as raw } from "@quorate/rpc/testing";
-import type { Random } from "../../support/random.ts";
+import type { SeededRandom } from "@quorate/testkit/random";
 import { withoutHurry } from "./comparable.ts";
 import type { GrpcCall } from "./grpc-calls.ts";
 import { anyMethod, anyReading } from "./methods.ts";
@@ -31,7 +31,7 @@ const MESSAGES = [
 ];
 
 /** What a connection begins with: the preface, mostly, and settings. */
-export function greeting(random: Random): Buffer {
+export function greeting(random: SeededRandom): Buffer {
   const preface = Buffer.from(raw.PREFACE);
   if (random.chance(0.03)) return mutated(random, preface, []);
   return Buffer.concat([preface, random.chance(0.05) ? Buffer.alloc(0) : raw.settings([4, 0x7fff_ffff])]);
@@ -42,11 +42,11 @@ export function greeting(random: Random): Buffer {
  * what is answered depends on the octets alone.
  */
 export class Http2Frames {
-  readonly #random: Random;
+  readonly #random: SeededRandom;
   readonly #isCompared: boolean;
   #nextId = 1;
 
-  constructor(random: Random, { isCompared = false }: { readonly isCompared?: boolean } = {}) {
+  constructor(random: SeededRandom, { isCompared = false }: { readonly isCompared?: boolean } = {}) {
     this.#random = random;
     this.#isCompared = isCompared;
   }
@@ -233,7 +233,7 @@ export class Http2Frames {
 }
 
 /** One thing, very often: what costs a peer nothing to send. */
-export function flood(random: Random): Buffer {
+export function flood(random: SeededRandom): Buffer {
   const count = random.pick([200, 3000, 15_000]);
   const kind = random.below(7);
   const frames: Uint8Array[] = [];

@@ -1,5 +1,5 @@
 /** JSON for the gateway, made from the descriptions of messages. */
-import type { Random } from "../../support/random.ts";
+import type { SeededRandom } from "@quorate/testkit/random";
 import type { Description } from "./message-bytes.ts";
 import { anyInteger, anyKey, validText } from "./values.ts";
 
@@ -88,7 +88,7 @@ const ODD_BASE64 = [
 const ODD_NAMES = ['"__proto__"', '"constructor"', '""', '"bogus"', '"toString"', '"@type"', '"\\u006bey"'];
 
 /** `depth`: messages in messages. */
-export function jsonText(random: Random, description: Description, depth: number): string {
+export function jsonText(random: SeededRandom, description: Description, depth: number): string {
   const members: string[] = [];
   for (const field of description.fields) {
     const probability =
@@ -106,7 +106,7 @@ export function jsonText(random: Random, description: Description, depth: number
 }
 
 /** As above, and then often damaged; or no JSON at all. */
-export function anyBody(random: Random, description: Description): Buffer {
+export function anyBody(random: SeededRandom, description: Description): Buffer {
   let text = jsonText(random, description, 4);
   if (random.chance(0.03))
     text = random.pick([
@@ -127,12 +127,12 @@ export function anyBody(random: Random, description: Description): Buffer {
   return Buffer.from(text);
 }
 
-function nameOf(random: Random, field: Field): string {
+function nameOf(random: SeededRandom, field: Field): string {
   if (random.chance(0.01)) return field.name.toUpperCase();
   return random.chance(0.5) ? field.name : field.jsonName;
 }
 
-function value(random: Random, field: Field, depth: number): string {
+function value(random: SeededRandom, field: Field, depth: number): string {
   if (random.chance(0.02)) return random.pick(ODD_VALUES);
   if (field.fieldKind !== "list") return single(random, field, depth);
   const count = random.weighted([
@@ -146,7 +146,7 @@ function value(random: Random, field: Field, depth: number): string {
   return `[${elements.join(",")}${random.chance(0.005) ? "," : ""}]`;
 }
 
-function single(random: Random, field: Field, depth: number): string {
+function single(random: SeededRandom, field: Field, depth: number): string {
   const kind = field.fieldKind === "list" ? field.listKind : field.fieldKind;
   if (kind === "message")
     return depth > 0 ? jsonText(random, (field as { message: Description }).message, depth - 1) : "{}";
@@ -161,7 +161,7 @@ function single(random: Random, field: Field, depth: number): string {
   return random.chance(0.5) ? String(number) : `"${number}"`;
 }
 
-function enumeration(random: Random, field: Field): string {
+function enumeration(random: SeededRandom, field: Field): string {
   const { enum: type } = field as { enum: { values: readonly { name: string; number: number }[] } };
   const known = random.pick(type.values);
   return random.weighted<() => string>([
@@ -172,7 +172,7 @@ function enumeration(random: Random, field: Field): string {
   ])();
 }
 
-function bytes(random: Random): string {
+function bytes(random: SeededRandom): string {
   if (random.chance(0.05)) return `"${random.pick(ODD_BASE64)}"`;
   if (random.chance(0.01)) return random.pick(STRINGS);
   const key = anyKey(random);
@@ -180,7 +180,7 @@ function bytes(random: Random): string {
 }
 
 /** Arrays and objects in each other, around and beyond what is allowed. */
-function nested(random: Random): string {
+function nested(random: SeededRandom): string {
   const levels = random.pick([100, 9_998, 9_999, 10_000, 10_001, 20_000]);
   const [open, close] = random.pick([
     ["[", "]"],
@@ -190,6 +190,6 @@ function nested(random: Random): string {
   return open.repeat(levels) + (open === "[" ? "" : "1") + (isClosed ? close.repeat(levels) : "");
 }
 
-function blank(random: Random): string {
+function blank(random: SeededRandom): string {
   return random.chance(0.95) ? "" : random.pick([" ", "\n", "\t\r", "\u00a0", "\f"]);
 }

@@ -1,6 +1,7 @@
 /** Encoded messages, made from their descriptions: mostly what a client could mean, with what no client should send. */
+
+import type { SeededRandom } from "@quorate/testkit/random";
 import type { Method } from "@quorate/wire";
-import type { Random } from "../../support/random.ts";
 import { anyInteger, anyKey, anyText } from "./values.ts";
 
 export type Description = Method["request"];
@@ -21,11 +22,11 @@ export interface Shape {
 }
 
 export class MessageBytes {
-  readonly #random: Random;
+  readonly #random: SeededRandom;
   #bytes = Buffer.alloc(4096);
   #length = 0;
 
-  constructor(random: Random) {
+  constructor(random: SeededRandom) {
     this.#random = random;
   }
 

@@ -1,6 +1,7 @@
 /** Which RPCs are asked for, and how often. */
+
+import type { SeededRandom } from "@quorate/testkit/random";
 import { METHODS, type Method } from "@quorate/wire";
-import type { Random } from "../../support/random.ts";
 
 /** By name, where it is not 1. What hinders all others for a while, or takes long, is seldom. */
 const WEIGHTS: Readonly<Record<string, number>> = {
@@ -32,12 +33,12 @@ export function isServed({ service, name }: Method): boolean {
 const ALL = weighted([...METHODS.values()]);
 const ROUTED = weighted([...METHODS.values()].filter((method) => method.httpPaths.length > 0));
 
-export function anyMethod(random: Random): Method {
+export function anyMethod(random: SeededRandom): Method {
   return random.weighted(ALL);
 }
 
 /** One that the JSON gateway has. */
-export function anyRoutedMethod(random: Random): Method {
+export function anyRoutedMethod(random: SeededRandom): Method {
   return random.weighted(ROUTED);
 }
 
@@ -50,12 +51,12 @@ const READINGS = ALL.filter(([, { name, service }]) => READING.has(name) && !ser
 const ROUTED_READINGS = ROUTED.filter(([, { name }]) => READING.has(name));
 
 /** One that changes nothing, so that what is answered does not depend on what was asked before. */
-export function anyReading(random: Random): Method {
+export function anyReading(random: SeededRandom): Method {
   return random.weighted(READINGS);
 }
 
 /** The same of those that the JSON gateway has. */
-export function anyRoutedReading(random: Random): Method {
+export function anyRoutedReading(random: SeededRandom): Method {
   return random.weighted(ROUTED_READINGS);
 }
 

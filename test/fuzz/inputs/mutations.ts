@@ -1,8 +1,8 @@
 /** Damage to octets that were right, or nearly so. */
-import type { Random } from "../../support/random.ts";
+import type { SeededRandom } from "@quorate/testkit/random";
 
 /** A damaged copy. `others` are what a piece may be taken from. */
-export function mutated(random: Random, bytes: Buffer, others: readonly Buffer[]): Buffer {
+export function mutated(random: SeededRandom, bytes: Buffer, others: readonly Buffer[]): Buffer {
   let result = Buffer.from(bytes);
   for (let n = random.weighted(DAMAGES); n > 0; n--) result = damaged(random, result, others);
   return result;
@@ -14,7 +14,7 @@ const DAMAGES = [
   [1, 6],
 ] as const;
 
-function damaged(random: Random, bytes: Buffer, others: readonly Buffer[]): Buffer<ArrayBuffer> {
+function damaged(random: SeededRandom, bytes: Buffer, others: readonly Buffer[]): Buffer<ArrayBuffer> {
   const at = random.below(bytes.length + 1);
   const to = Math.min(bytes.length, at + random.below(20));
   const before = bytes.subarray(0, at);
@@ -36,7 +36,7 @@ function damaged(random: Random, bytes: Buffer, others: readonly Buffer[]): Buff
   ])();
 }
 
-function flipped(random: Random, bytes: Buffer): Buffer<ArrayBuffer> {
+function flipped(random: SeededRandom, bytes: Buffer): Buffer<ArrayBuffer> {
   const result = Buffer.from(bytes);
   if (result.length === 0) return result;
   const at = random.below(result.length);
@@ -46,6 +46,6 @@ function flipped(random: Random, bytes: Buffer): Buffer<ArrayBuffer> {
   return result;
 }
 
-function tailOf(random: Random, bytes: Buffer): Buffer {
+function tailOf(random: SeededRandom, bytes: Buffer): Buffer {
   return bytes.subarray(random.below(bytes.length + 1));
 }

@@ -1,5 +1,5 @@
 /** Scalars that code trips over. */
-import type { Random } from "../../support/random.ts";
+import type { SeededRandom } from "@quorate/testkit/random";
 
 const EDGES: readonly bigint[] = [
   0n,
@@ -71,7 +71,7 @@ const NOT_UTF8: readonly Buffer[] = [
 ];
 
 /** As a signed or unsigned number of 64 bits. */
-export function anyInteger(random: Random): bigint {
+export function anyInteger(random: SeededRandom): bigint {
   return random.weighted<() => bigint>([
     [5, () => BigInt(random.below(12))],
     [2, () => BigInt(random.below(2000))],
@@ -80,7 +80,7 @@ export function anyInteger(random: Random): bigint {
   ])();
 }
 
-export function anyKey(random: Random): Buffer {
+export function anyKey(random: SeededRandom): Buffer {
   return random.weighted<() => Buffer>([
     [30, () => random.pick(KEYS)],
     [4, () => random.bytes(random.below(40))],
@@ -89,7 +89,7 @@ export function anyKey(random: Random): Buffer {
   ])();
 }
 
-export function anyText(random: Random): Buffer {
+export function anyText(random: SeededRandom): Buffer {
   return random.weighted<() => Buffer>([
     [10, () => Buffer.from(random.pick(TEXTS))],
     [1, () => random.pick(NOT_UTF8)],
@@ -98,6 +98,6 @@ export function anyText(random: Random): Buffer {
 }
 
 /** Text without what is no UTF-8. */
-export function validText(random: Random): string {
+export function validText(random: SeededRandom): string {
   return random.pick(TEXTS);
 }

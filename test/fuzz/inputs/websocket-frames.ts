@@ -1,6 +1,7 @@
 /** Websocket handshakes and frames, right and wrong. */
+
+import type { SeededRandom } from "@quorate/testkit/random";
 import { METHODS } from "@quorate/wire";
-import type { Random } from "../../support/random.ts";
 import { anyBody } from "./json-text.ts";
 import { anyRoutedMethod } from "./methods.ts";
 import { mutated } from "./mutations.ts";
@@ -16,7 +17,7 @@ const PING = 9;
 const PONG = 10;
 
 /** The octets of one connection: a handshake and `frames` frames. */
-export function websocketConversation(random: Random, frames: number): Buffer {
+export function websocketConversation(random: SeededRandom, frames: number): Buffer {
   const method = random.weighted<() => typeof WATCH>([
     [6, () => WATCH],
     [3, () => KEEP_ALIVE],
@@ -30,7 +31,7 @@ export function websocketConversation(random: Random, frames: number): Buffer {
   return Buffer.concat(parts);
 }
 
-function handshake(random: Random, path: string): Buffer {
+function handshake(random: SeededRandom, path: string): Buffer {
   const odd = <T>(usual: T, others: readonly T[]): T => (random.chance(0.98) ? usual : random.pick(others));
   const lines = [
     `${odd("GET", ["POST", "HEAD", "CONNECT"])} ${path} HTTP/1.1`,
@@ -51,7 +52,7 @@ function handshake(random: Random, path: string): Buffer {
   return Buffer.from(`${lines.join("\r\n")}\r\n\r\n`, "latin1");
 }
 
-function anyFrames(random: Random, body: Buffer): Buffer {
+function anyFrames(random: SeededRandom, body: Buffer): Buffer {
   return random.weighted<() => Buffer>([
     [10, () => frame(random, random.chance(0.8) ? TEXT : BINARY, body)],
     [3, () => fragments(random, body)],
@@ -69,7 +70,7 @@ function anyFrames(random: Random, body: Buffer): Buffer {
   ])();
 }
 
-function closing(random: Random): Buffer {
+function closing(random: SeededRandom): Buffer {
   const code = Buffer.alloc(2);
   code.writeUInt16BE(
     random.pick([0, 999, 1000, 1001, 1004, 1005, 1006, 1015, 2999, 3000, 4999, 5000, 65_535]),
@@ -84,7 +85,7 @@ function closing(random: Random): Buffer {
 }
 
 /** A message in pieces, with pings in between; now and then without an end, or begun twice. */
-function fragments(random: Random, body: Buffer): Buffer {
+function fragments(random: SeededRandom, body: Buffer): Buffer {
   const parts: Buffer[] = [];
   let opcode = TEXT;
   let at = 0;
@@ -99,7 +100,7 @@ function fragments(random: Random, body: Buffer): Buffer {
   return Buffer.concat(parts);
 }
 
-function frame(random: Random, opcode: number, payload: Buffer, fin = true): Buffer {
+function frame(random: SeededRandom, opcode: number, payload: Buffer, fin = true): Buffer {
   const isMasked = random.chance(0.995);
   const reserved = random.chance(0.99) ? 0 : random.pick([0x10, 0x20, 0x40]);
   // Lengths may be written longer than they need to be, which is not allowed.
@@ -123,7 +124,7 @@ function frame(random: Random, opcode: number, payload: Buffer, fin = true): Buf
 }
 
 /** The beginning of a frame of which nothing more comes. */
-function header(random: Random, opcode: number, length: bigint): Buffer {
+function header(random: SeededRandom, opcode: number, length: bigint): Buffer {
   const bytes = Buffer.alloc(14);
   bytes[0] = 0x80 | opcode;
   bytes[1] = 0xff;

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import path from "node:path";
 import { test } from "node:test";
-import { repositoryRoot } from "../../support/target.ts";
+import { repositoryRoot } from "@quorate/testkit/target";
 import { tools, whyMissing } from "../programs.ts";
 import { type Block, blocksOf } from "./blocks.ts";
 import { type Names, Stage } from "./stage.ts";

@@ -5,9 +5,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { which } from "../../../scripts/real-etcd.ts";
+import { which } from "@quorate/testkit/etcd";
+import { temporaryDir } from "@quorate/testkit/process";
 import { sleep } from "../../cluster/load/session.ts";
-import { temporaryDir } from "../../support/server.ts";
 import { within } from "../within.ts";
 import type { Block } from "./blocks.ts";
 

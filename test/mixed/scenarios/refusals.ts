@@ -1,9 +1,9 @@
 /** Questions that every member must answer in the same way, whoever leads. */
 import assert from "node:assert/strict";
+import { freePorts } from "@quorate/testkit/ports";
 import { isUnanswered, textOf } from "../../cluster/client.ts";
 import type { MemberProcess } from "../../cluster/member-process.ts";
 import type { Arena } from "../../cluster/scenario.ts";
-import { freePorts } from "../../support/server.ts";
 import { sameHashes } from "../agreement.ts";
 import { etcdctl } from "../etcdctl.ts";
 import { lead } from "../leadership.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import fc from "fast-check";
+import { fc } from "@quorate/testkit/property";
 import { isRaftError } from "../errors.ts";
 import { confChangesFromString, describeConfChange } from "../format/describe.ts";
 import { NO_LIMIT } from "../size.ts";

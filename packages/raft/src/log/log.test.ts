@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import fc from "fast-check";
+import { fc } from "@quorate/testkit/property";
 import { encodeConfChange } from "../confchange/codec.ts";
 import { isRaftError, RaftInvariantError } from "../errors.ts";
 import { silentLogger } from "../logger.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import fc from "fast-check";
+import { fc } from "@quorate/testkit/property";
 import { committedByCounting } from "../testing/quorum-vectors.ts";
 import type { NodeId } from "../types.ts";
 import { JointQuorum } from "./joint.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import { fc } from "@quorate/testkit/property";
 import { decodeBinary, metadataValue } from "./metadata.ts";
 import { percentDecode, percentEncode } from "./percent-encoding.ts";
 import { formatTimeout, parseTimeout, timeoutProblem } from "./timeout.ts";

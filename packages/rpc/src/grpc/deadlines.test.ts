@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
-import { ManualClock } from "../testing/manual-clock.ts";
+import { ManualClock, withCancelFunctions } from "@quorate/testkit/clock";
+import { fc } from "@quorate/testkit/property";
 import { DeadlineWheel } from "./deadlines.ts";
 
 test("a deadline fires once, not early and at most one tick late", () => {
@@ -15,7 +15,7 @@ test("a deadline fires once, not early and at most one tick late", () => {
       ),
       (plans) => {
         const clock = new ManualClock();
-        const wheel = new DeadlineWheel(clock);
+        const wheel = new DeadlineWheel(withCancelFunctions(clock));
         const startMs = clock.nowMs();
         const firedMs: number[][] = plans.map(() => []);
         const deadlines = plans.map(({ inMs }, i) =>
@@ -41,7 +41,7 @@ test("a deadline fires once, not early and at most one tick late", () => {
 
 test("a deadline that is set while another fires is kept", () => {
   const clock = new ManualClock();
-  const wheel = new DeadlineWheel(clock);
+  const wheel = new DeadlineWheel(withCancelFunctions(clock));
   let second = 0;
   wheel.add(clock.nowMs() + 10, {
     onDeadline: () => void wheel.add(clock.nowMs() + 10, { onDeadline: () => second++ }),

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { test } from "node:test";
-import fc from "fast-check";
+import { fc } from "@quorate/testkit/property";
 import { DECODE_FAILED, DECODED, DECODED_TOO_LARGE, HpackDecoder } from "./decoder.ts";
 import { DO_NOT_INDEX, HpackEncoder, INDEX_FIELD, NEVER_INDEX } from "./encoder.ts";
 import type { HeaderField } from "./field.ts";

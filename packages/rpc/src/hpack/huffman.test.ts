@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { test } from "node:test";
-import fc from "fast-check";
+import { fc } from "@quorate/testkit/property";
 import { decodeHuffman, encodeHuffman, huffmanLength, INVALID_HUFFMAN } from "./huffman.ts";
 
 const vectors = [

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { ManualClock, withCancelFunctions } from "@quorate/testkit/clock";
 import type { ServerCall } from "../grpc/call.ts";
 import { DO_NOT_INDEX, HpackEncoder, INDEX_FIELD } from "../hpack/encoder.ts";
 import { GrpcServer, type GrpcServerOptions } from "../server/grpc-server.ts";
-import { ManualClock } from "../testing/manual-clock.ts";
 import { RawClient } from "../testing/raw-client.ts";
 import * as raw from "../testing/raw-frames.ts";
 import { HeaderReader, SharedBlocks } from "./header-reader.ts";
@@ -14,7 +14,7 @@ const PATH = "/test.Service/Call";
 
 function connected(options: GrpcServerOptions = {}, ...settings: [number, number][]) {
   const clock = new ManualClock();
-  const server = new GrpcServer({ clock, ...options });
+  const server = new GrpcServer({ clock: withCancelFunctions(clock), ...options });
   const calls: ServerCall[] = [];
   let requests = 0;
   server.unary("/test.Service/Echo", (message, call) => {

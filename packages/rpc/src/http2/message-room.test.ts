@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import { fc } from "@quorate/testkit/property";
 import { MessageRoom, type RoomUser } from "./message-room.ts";
 
 class User implements RoomUser {

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import net from "node:net";
 import { test } from "node:test";
+import { listenOnFreePort } from "@quorate/testkit/ports";
 import { RawSocket } from "./raw-socket.ts";
 
 test("a socket that broke before it was taken over says once that it is closed", async () => {
   const server = net.createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  await listenOnFreePort(server);
   const accepted = new Promise<net.Socket>((resolve) => server.once("connection", resolve));
   const client = net.connect((server.address() as net.AddressInfo).port, "127.0.0.1");
   const socket = await accepted;

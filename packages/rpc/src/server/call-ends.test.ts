@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { ManualClock, withCancelFunctions } from "@quorate/testkit/clock";
 import type { CancelReason, ServerCall } from "../grpc/call.ts";
 import type { HttpExchange } from "../grpc/http-exchange.ts";
 import { Code, GrpcError } from "../grpc/status.ts";
 import { FRAME_RST_STREAM, INTERNAL_ERROR } from "../http2/protocol.ts";
-import { ManualClock } from "../testing/manual-clock.ts";
 import { RawClient } from "../testing/raw-client.ts";
 import * as raw from "../testing/raw-frames.ts";
 import { GrpcServer, type GrpcServerOptions } from "./grpc-server.ts";
@@ -18,7 +18,7 @@ function setUp(options: GrpcServerOptions = {}) {
   const clock = new ManualClock();
   const errors: unknown[] = [];
   const server = new GrpcServer({
-    clock,
+    clock: withCancelFunctions(clock),
     maxReceiveMessageBytes: MAX_BYTES,
     onHandlerError: (error) => errors.push(error),
     ...options,

@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { TLSSocket } from "node:tls";
 import { gzipSync } from "node:zlib";
+import { ManualClock, withCancelFunctions } from "@quorate/testkit/clock";
 import { GrpcClient } from "../client/grpc-client.ts";
 import type { ServerCall } from "../grpc/call.ts";
 import { Code, GrpcError, type GrpcStatus } from "../grpc/status.ts";
 import { ENHANCE_YOUR_CALM, FLAG_END_STREAM, FRAME_RST_STREAM, NO_ERROR } from "../http2/protocol.ts";
-import { ManualClock } from "../testing/manual-clock.ts";
 import { MemoryLink } from "../testing/memory-link.ts";
 import { RawClient } from "../testing/raw-client.ts";
 import * as raw from "../testing/raw-frames.ts";
@@ -18,7 +18,7 @@ const STREAM = "/test.Service/Stream";
 
 function setUp(options: GrpcServerOptions = {}) {
   const clock = new ManualClock();
-  const server = new GrpcServer({ clock, ...options });
+  const server = new GrpcServer({ clock: withCancelFunctions(clock), ...options });
   const calls: ServerCall[] = [];
   const heard: string[] = [];
   server.unary(ECHO, (message, call) => {
@@ -609,7 +609,11 @@ test("our client and our server agree over octets cut anywhere", async () => {
     const { server, clock } = setUp();
     const link = new MemoryLink(pieceBytes);
     server.attach(link.open, PEER);
-    const client = GrpcClient.over(link.open, { clock, authority: "test", metadata: { token: "secret" } });
+    const client = GrpcClient.over(link.open, {
+      clock: withCancelFunctions(clock),
+      authority: "test",
+      metadata: { token: "secret" },
+    });
     const reply = client.unary(ECHO, new Uint8Array(2000).fill(3));
     const failure = client.unary("/test.Service/Refuse", new Uint8Array(1));
     const stream = client.stream(STREAM, { metadata: { "x-bin": Uint8Array.of(1) } });
@@ -639,7 +643,7 @@ test("a client waits with new calls while the server allows no more streams", as
   const { server, calls, clock } = setUp({ maxConcurrentStreams: 2 });
   const link = new MemoryLink();
   server.attach(link.open, PEER);
-  const client = GrpcClient.over(link.open, { clock });
+  const client = GrpcClient.over(link.open, { clock: withCancelFunctions(clock) });
   link.deliver();
   const replies = [1, 2, 3, 4].map((n) => client.unary("/test.Service/Later", Uint8Array.of(n)));
   link.deliver();
@@ -658,7 +662,7 @@ test("a cancelled call resets its stream and ends with CANCELLED", () => {
   const { server, heard, clock } = setUp();
   const link = new MemoryLink();
   server.attach(link.open, PEER);
-  const client = GrpcClient.over(link.open, { clock });
+  const client = GrpcClient.over(link.open, { clock: withCancelFunctions(clock) });
   const stream = client.stream(STREAM);
   let code = -1;
   stream.onEnd = (status) => {
@@ -675,7 +679,7 @@ test("calls of a lost connection end with UNAVAILABLE", async () => {
   const { server, clock } = setUp();
   const link = new MemoryLink();
   server.attach(link.open, PEER);
-  const client = GrpcClient.over(link.open, { clock });
+  const client = GrpcClient.over(link.open, { clock: withCancelFunctions(clock) });
   const call = client.unary("/test.Service/Later", new Uint8Array(1));
   link.deliver();
   link.cut();
@@ -688,7 +692,7 @@ test("a server that shuts down ends its idle clients and finishes their calls", 
   const { server, calls, clock } = setUp();
   const link = new MemoryLink();
   server.attach(link.open, PEER);
-  const client = GrpcClient.over(link.open, { clock });
+  const client = GrpcClient.over(link.open, { clock: withCancelFunctions(clock) });
   const call = client.unary("/test.Service/Later", new Uint8Array(1));
   link.deliver();
   const stopped = server.shutdown(60_000);

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import { ManualClock, withCancelFunctions } from "@quorate/testkit/clock";
+import { fc } from "@quorate/testkit/property";
 import { GrpcClient } from "../client/grpc-client.ts";
 import type { ServerCall } from "../grpc/call.ts";
 import { Code } from "../grpc/status.ts";
-import { ManualClock } from "../testing/manual-clock.ts";
 import { MemoryLink } from "../testing/memory-link.ts";
 import { RawClient } from "../testing/raw-client.ts";
 import * as raw from "../testing/raw-frames.ts";
@@ -14,7 +14,7 @@ const PEER = { address: "test", port: 1 };
 const STREAM = "/test.Service/Stream";
 
 function serverOf(calls: ServerCall[]): GrpcServer {
-  const server = new GrpcServer({ clock: new ManualClock() });
+  const server = new GrpcServer({ clock: withCancelFunctions(new ManualClock()) });
   server.stream(STREAM, (call) => void calls.push(call));
   return server;
 }

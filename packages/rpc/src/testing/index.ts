@@ -1,5 +1,4 @@
 export type { Http2Connection } from "../http2/connection.ts";
-export { ManualClock } from "./manual-clock.ts";
 export { MemoryLink } from "./memory-link.ts";
 export { RawClient } from "./raw-client.ts";
 export * as rawFrames from "./raw-frames.ts";

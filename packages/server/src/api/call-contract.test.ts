@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Code, GrpcClient, GrpcError, GrpcServer, type ServerCall } from "@quorate/rpc";
 import { MemoryLink } from "@quorate/rpc/testing";
-import { ManualClock } from "../watch/testing/manual-clock.ts";
+import { ManualClock, withCancelFunctions } from "@quorate/testkit/clock";
 import { localCalls } from "./local-calls.ts";
 import type { StreamHandler, UnaryHandler } from "./services.ts";
 
@@ -43,16 +43,9 @@ interface Handlers {
 const CALLERS: Record<string, (handlers: Handlers) => Caller> = {
   "over the wire": ({ unary, stream }) => {
     const clock = new ManualClock();
-    const rpcClock = {
-      nowMs: () => clock.nowMs(),
-      setTimer: (delayMs: number, callback: () => void) => {
-        const timer = clock.setTimer(delayMs, callback);
-        return () => timer.cancel();
-      },
-    };
     const defects: unknown[] = [];
     const server = new GrpcServer({
-      clock: rpcClock,
+      clock: withCancelFunctions(clock),
       maxReceiveMessageBytes: MAX_BYTES,
       onHandlerError: (error) => defects.push(error),
     });
@@ -60,7 +53,7 @@ const CALLERS: Record<string, (handlers: Handlers) => Caller> = {
     if (stream !== undefined) server.stream(STREAM, stream);
     const link = new MemoryLink();
     server.attach(link.open, { address: "test", port: 1 });
-    const client = GrpcClient.over(link.open, { clock: rpcClock });
+    const client = GrpcClient.over(link.open, { clock: withCancelFunctions(clock) });
     link.deliver();
     return {
       clock,

@@ -1,4 +1,5 @@
 import type { ConfChange } from "@quorate/raft";
+import { ManualClock } from "@quorate/testkit/clock";
 import { HeaderEncoder } from "@quorate/wire/hot";
 import { AlarmStore } from "../alarm/alarm-store.ts";
 import { MemoryBackend } from "../backend/memory-backend.ts";
@@ -12,7 +13,6 @@ import { OPEN_ACCESS } from "../operations/access.ts";
 import { ResponseHeaders } from "../operations/response-headers.ts";
 import type { ReplicatedState } from "../operations/state.ts";
 import type { PeerRequest, PeerRequests, PeerResponse } from "../peer/peer-requests.ts";
-import { ManualClock } from "../watch/testing/manual-clock.ts";
 import type { ApiContext } from "./context.ts";
 
 export const LOCAL_ID = 1n;

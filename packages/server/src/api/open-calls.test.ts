@@ -3,7 +3,8 @@ import http from "node:http";
 import net from "node:net";
 import test, { type TestContext } from "node:test";
 import { RawClient, rawFrames as raw } from "@quorate/rpc/testing";
-import { until } from "../client-port/gateway/gateway.testing.ts";
+import { listenOnFreePort } from "@quorate/testkit/ports";
+import { until } from "@quorate/testkit/wait";
 import { KINDS, type Kind, MAX_MESSAGE_BYTES, NOTHING_OPEN, OpenCalls } from "./open-calls.testing.ts";
 
 /*
@@ -175,7 +176,7 @@ for (const [name, kind] of Object.entries(KINDS)) {
 
 async function listen(t: TestContext, { gateway }: OpenCalls): Promise<number> {
   const server = http.createServer((req, res) => void gateway.handle(req, res));
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  await listenOnFreePort(server);
   t.after(() => {
     server.closeAllConnections();
     server.close();

@@ -1,4 +1,5 @@
 import { GrpcServer, type ServerCall } from "@quorate/rpc";
+import { withCancelFunctions } from "@quorate/testkit/clock";
 import { encode } from "@quorate/wire";
 import {
   LeaseKeepAliveRequestSchema,
@@ -120,13 +121,7 @@ export class OpenCalls {
     const report = (error: unknown) => this.defects.push(error);
     this.grpc = new GrpcServer({
       maxReceiveMessageBytes: MAX_MESSAGE_BYTES,
-      clock: {
-        nowMs: () => this.clock.nowMs(),
-        setTimer: (delayMs, callback) => {
-          const timer = this.clock.setTimer(delayMs, callback);
-          return () => timer.cancel();
-        },
-      },
+      clock: withCancelFunctions(this.clock),
       onHandlerError: report,
       onHttpRequest: (exchange) => {
         answerHttp2(exchange, this.gateway, (_target, _req, res) => notFound(res));

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { ManualClock, RestlessClock } from "@quorate/testkit/clock";
+import { until } from "@quorate/testkit/wait";
 import {
   encodeDeleteRangeRequest,
   encodeInternalRequest,
@@ -9,9 +11,8 @@ import {
 import { MemoryBackend } from "../backend/memory-backend.ts";
 import { Probe } from "../consensus/testing.ts";
 import { Lessor } from "../lease/lessor.ts";
-import { ALL, bytes, openStore, RestlessClock, rangeRequest } from "../mvcc/testing.ts";
+import { ALL, bytes, openStore, rangeRequest } from "../mvcc/testing.ts";
 import { OPEN_ACCESS } from "../operations/access.ts";
-import { ManualClock } from "../watch/testing/manual-clock.ts";
 import { StateMachine, type StateMachineOptions } from "./state-machine.ts";
 
 const KEY = Buffer.from("key");
@@ -124,7 +125,7 @@ for (const { name, field, body } of longEntries) {
     const ends = machine.applyEntry({ type: 0, index: 6, term: 1, data }, undefined);
     // It goes on, and finds no backend any more.
     ends?.catch(() => {});
-    while (backend.revisionCount === stored) await new Promise((resolve) => setImmediate(resolve));
+    await until(() => backend.revisionCount !== stored);
     for (let i = 0; i < 5; i++) {
       backend.commit();
       await new Promise((resolve) => setImmediate(resolve));

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { ManualClock } from "@quorate/testkit/clock";
 import {
   type Backend,
   type RecordSink,
@@ -7,7 +8,6 @@ import {
   SOME_BYTES,
   type Table,
 } from "../seams/backend.ts";
-import type { Clock, Timer } from "../seams/clock.ts";
 import { entryWriteBytes, revisionWriteBytes } from "./write-bytes.ts";
 
 const text = new TextEncoder();
@@ -15,55 +15,17 @@ export const bytes = (value: string): Uint8Array => text.encode(value);
 export const string = (value: Uint8Array | undefined): string | undefined =>
   value === undefined ? undefined : Buffer.from(value).toString();
 
-/** A clock that stands still until it is told to go on. */
-export class TestClock implements Clock {
-  #nowMs = 0;
-  readonly #timers = new Map<number, { atMs: number; callback: () => void }>();
-  #nextId = 0;
-
-  nowMs(): number {
-    return this.#nowMs;
-  }
-
-  wallMs(): number {
-    return this.#nowMs;
-  }
-
-  setTimer(delayMs: number, callback: () => void): Timer {
-    const id = this.#nextId++;
-    this.#timers.set(id, { atMs: this.#nowMs + delayMs, callback });
-    return { cancel: () => this.#timers.delete(id) };
-  }
-
-  soon(callback: () => void): void {
-    setImmediate(callback);
-  }
-
-  advance(ms: number): void {
-    const untilMs = this.#nowMs + ms;
-    for (;;) {
-      const due = [...this.#timers].filter(([, timer]) => timer.atMs <= untilMs);
-      if (due.length === 0) break;
-      const [id, timer] = due.reduce((a, b) => (b[1].atMs < a[1].atMs ? b : a));
-      this.#timers.delete(id);
-      this.#nowMs = Math.max(this.#nowMs, timer.atMs);
-      timer.callback();
-    }
-    this.#nowMs = untilMs;
-  }
-}
-
 export interface Subject {
   /** A fresh backend. */
-  open(clock: TestClock): Promise<Backend>;
+  open(clock: ManualClock): Promise<Backend>;
   /** What a crash leaves of `backend`. Only what was flushed is promised to be there. */
   crash(backend: Backend): Promise<Backend>;
   /** A backend with the content of a bbolt file that `backend` can become. */
-  importBeside(backend: Backend, file: Uint8Array, clock: TestClock): Promise<Backend>;
+  importBeside(backend: Backend, file: Uint8Array, clock: ManualClock): Promise<Backend>;
   /** Waits until all that was committed is durable; virtual clocks are moved. */
-  settle(backend: Backend, clock: TestClock): Promise<void>;
+  settle(backend: Backend, clock: ManualClock): Promise<void>;
   /** From now on a commit ends only when it is told to. */
-  holdCommits(clock: TestClock): CommitControl;
+  holdCommits(clock: ManualClock): CommitControl;
 }
 
 export interface CommitControl {
@@ -124,9 +86,9 @@ class CopiedRecords implements RecordSink {
 
 /** What every backend must do. */
 export function backendContract(name: string, subject: Subject): void {
-  const contract = (title: string, body: (backend: Backend, clock: TestClock) => Promise<void> | void) =>
+  const contract = (title: string, body: (backend: Backend, clock: ManualClock) => Promise<void> | void) =>
     test(`${name}: ${title}`, async () => {
-      const clock = new TestClock();
+      const clock = ManualClock.withRealTurns();
       const backend = await subject.open(clock);
       try {
         await body(backend, clock);

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
-import type { Clock } from "../seams/clock.ts";
+import { ManualClock } from "@quorate/testkit/clock";
 import { DEFAULT_SLICE_LIMITS } from "../slices.ts";
 import { ChunkPool } from "./arena.ts";
 import { Committer } from "./committer.ts";
@@ -14,12 +14,7 @@ const root = mkdtempSync(path.join(tmpdir(), "quorate-committer-"));
 after(() => rmSync(root, { recursive: true, force: true }));
 
 /** Time stands still: only work counts. */
-const clock: Clock = {
-  nowMs: () => 0,
-  wallMs: () => 0,
-  setTimer: () => ({ cancel: () => {} }),
-  soon: (callback) => void setImmediate(callback),
-};
+const clock = ManualClock.withRealTurns();
 const record = Buffer.from("record");
 
 function commit(committer: Committer, file: LmdbFile, generation: Generation): Promise<Error | undefined> {

@@ -2,16 +2,17 @@ import { strict as assert } from "node:assert";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { after, test } from "node:test";
+import { after } from "node:test";
+import { SeededRandom } from "@quorate/testkit/random";
+import { testWithSeed } from "@quorate/testkit/seed";
 import { realClock } from "../seams/real-clock.ts";
 import { BackendCorruptionError } from "./corruption.ts";
-import { applyEntry, EntryModel, numbers } from "./entry-model.testing.ts";
+import { applyEntry, EntryModel } from "./entry-model.testing.ts";
 import { LmdbBackend } from "./lmdb-backend.ts";
 
 const root = mkdtempSync(path.join(tmpdir(), "quorate-corrupt-"));
 after(() => rmSync(root, { recursive: true, force: true }));
 const FLIPS = Number(process.env.QUORATE_FLIPS ?? 120);
-const seed = Number(process.env.QUORATE_SEED ?? Date.now() % 1_000_000);
 const ENTRIES = 1200;
 
 const open = (file: string) =>
@@ -77,19 +78,19 @@ async function use(file: string, model: EntryModel): Promise<"reported" | "harml
   }
 }
 
-test(`flipped bits are reported with file and offset, or change nothing (seed ${seed})`, async () => {
+testWithSeed("flipped bits are reported with file and offset, or change nothing", async (seed) => {
   const image = await sound();
   const model = new EntryModel();
   model.advance(ENTRIES);
-  const random = numbers(seed);
+  const random = new SeededRandom(seed);
   const outcomes = { reported: 0, harmless: 0 };
   const directory = path.join(root, "flipped");
   for (let i = 0; i < FLIPS; i++) {
     // Every third one in the first bytes of a page, where the structure is.
-    const page = random(image.length / 4096) * 4096;
-    const at = i % 3 === 0 ? page + random(64) : page + random(4096);
+    const page = random.below(image.length / 4096) * 4096;
+    const at = i % 3 === 0 ? page + random.below(64) : page + random.below(4096);
     const damaged = Buffer.from(image);
-    damaged[at]! ^= 1 << random(8);
+    damaged[at]! ^= 1 << random.below(8);
     rmSync(directory, { recursive: true, force: true });
     mkdirSync(directory);
     const file = path.join(directory, "db");
@@ -103,17 +104,17 @@ test(`flipped bits are reported with file and offset, or change nothing (seed ${
   assert.ok(outcomes.reported > FLIPS / 4, JSON.stringify(outcomes));
 });
 
-test("a file cut short or overwritten with zeros or noise is reported", async () => {
+testWithSeed("a file cut short or overwritten with zeros or noise is reported", async (seed) => {
   const image = await sound();
   const model = new EntryModel();
   model.advance(ENTRIES);
-  const random = numbers(seed);
+  const random = new SeededRandom(seed);
   const directory = path.join(root, "mangled");
   for (let i = 0; i < 40; i++) {
     let damaged = Buffer.from(image);
-    const at = random(image.length / 512) * 512;
+    const at = random.below(image.length / 512) * 512;
     if (i % 4 === 0) damaged = damaged.subarray(0, at);
-    else for (let j = at; j < at + 512; j++) damaged[j] = i % 4 === 1 ? 0 : random(256);
+    else for (let j = at; j < at + 512; j++) damaged[j] = i % 4 === 1 ? 0 : random.below(256);
     rmSync(directory, { recursive: true, force: true });
     mkdirSync(directory);
     const file = path.join(directory, "db");

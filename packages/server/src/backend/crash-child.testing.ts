@@ -1,10 +1,11 @@
+import { SeededRandom } from "@quorate/testkit/random";
 import { realClock } from "../seams/real-clock.ts";
-import { applyEntry, numbers } from "./entry-model.testing.ts";
+import { applyEntry } from "./entry-model.testing.ts";
 import { LmdbBackend } from "./lmdb-backend.ts";
 
-// Writes entries as fast as it can until it is killed, and tells its parent up to which index they are durable.
+// Writes entries as fast as it can until it is killed, and tells its parent how far it is and what of that is durable.
 const [file, seed] = process.argv.slice(2);
-const random = numbers(Number(seed));
+const random = new SeededRandom(Number(seed));
 const backend = await LmdbBackend.open({
   path: file!,
   clock: realClock,
@@ -18,13 +19,15 @@ const tell = (message: object) => new Promise((resolve) => process.send!(message
 await tell({ opened: backend.consistentIndex });
 let index = backend.consistentIndex;
 for (;;) {
-  for (let i = random(200); i >= 0; i--) {
+  for (let i = random.below(200); i >= 0; i--) {
     index++;
     backend.setConsistentIndex(index, 1);
     applyEntry(index, backend);
     backend.entryApplied();
   }
-  const step = random(10);
+  // Nobody waits for this one: it is there before whatever is told next.
+  void tell({ written: index });
+  const step = random.below(10);
   if (step === 0) backend.commit();
   if (step === 1 || backend.backlogBytes > 4_000_000) {
     backend.commit();

@@ -1,39 +1,29 @@
 import { strict as assert } from "node:assert";
+import { SeededRandom } from "@quorate/testkit/random";
 import type { Backend } from "../seams/backend.ts";
 import { MemoryState } from "./memory-state.ts";
 
 /** Where the effects of an entry go: a backend, or the model. */
 export type Effects = Pick<Backend, "putRevision" | "deleteRevision" | "put" | "delete">;
 
-/** A stream of numbers that depends on nothing but the seed. */
-export function numbers(seed: number): (limit: number) => number {
-  let state = (seed ^ 0x9e37_79b9) >>> 0;
-  return (limit) => {
-    state = (state + 0x6d2b_79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) % limit;
-  };
-}
-
-const firstIsTombstone = (index: number): boolean => numbers(index)(5) === 0;
+const firstIsTombstone = (index: number): boolean => new SeededRandom(index).below(5) === 0;
 
 /** What entry `index` does is a function of the index, so a reader can tell what any prefix of them must leave. */
 export function applyEntry(index: number, effects: Effects): void {
-  const random = numbers(index);
+  const random = new SeededRandom(index);
   const main = index + 1;
-  const tombstone = random(5) === 0;
-  const changes = 1 + random(3);
+  const tombstone = random.below(5) === 0;
+  const changes = 1 + random.below(3);
   for (let sub = 0; sub < changes; sub++) {
-    const length = random(50) === 0 ? 2000 + random(9000) : random(600);
-    effects.putRevision(main, sub, sub === 0 && tombstone, new Uint8Array(length).fill(random(256)));
+    const length = random.below(50) === 0 ? 2000 + random.below(9000) : random.below(600);
+    effects.putRevision(main, sub, sub === 0 && tombstone, new Uint8Array(length).fill(random.below(256)));
   }
-  for (let i = random(4); i > 0; i--) {
-    const old = index - random(300);
+  for (let i = random.below(4); i > 0; i--) {
+    const old = index - random.below(300);
     if (old >= 1) effects.deleteRevision(old + 1, 0, firstIsTombstone(old));
   }
-  const key = Uint8Array.of(random(40), 1);
-  if (random(3) === 0) effects.delete("lease", key);
+  const key = Uint8Array.of(random.below(40), 1);
+  if (random.below(3) === 0) effects.delete("lease", key);
   else effects.put("lease", key, Uint8Array.of(index & 255, index >>> 8));
 }
 

@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
-import fc from "fast-check";
+import { ManualClock } from "@quorate/testkit/clock";
+import { fc } from "@quorate/testkit/property";
 import type { Backend, Table } from "../seams/backend.ts";
-import { TestClock } from "./backend-contract.testing.ts";
 import { LmdbBackend } from "./lmdb-backend.ts";
 import { MemoryBackend } from "./memory-backend.ts";
 
@@ -87,7 +87,7 @@ function content(backend: Backend, fromMain: number, toMain: number): string[] {
   return found;
 }
 
-const openFile = (file: string, clock: TestClock): Promise<LmdbBackend> =>
+const openFile = (file: string, clock: ManualClock): Promise<LmdbBackend> =>
   LmdbBackend.open({
     path: file,
     clock,
@@ -100,7 +100,7 @@ const openFile = (file: string, clock: TestClock): Promise<LmdbBackend> =>
 
 /** Both backends, in step: the one in memory, with all it holds in arrays and maps, is the model. */
 async function run(steps: Step[]): Promise<void> {
-  const clock = new TestClock();
+  const clock = ManualClock.withRealTurns();
   const memory = new MemoryBackend({ clock });
   const file = path.join(root, `${files++}`, "db");
   let backend = await openFile(file, clock);

@@ -3,9 +3,10 @@ import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, mock, type TestContext, test } from "node:test";
+import { ManualClock } from "@quorate/testkit/clock";
 import type { Clock } from "../seams/clock.ts";
 import { realClock } from "../seams/real-clock.ts";
-import { exported, putEntry, scanned, TestClock, turn } from "./backend-contract.testing.ts";
+import { exported, putEntry, scanned, turn } from "./backend-contract.testing.ts";
 import { Committer } from "./committer.ts";
 import { HeldCommits } from "./held-commits.testing.ts";
 import { LmdbBackend, type LmdbBackendOptions } from "./lmdb-backend.ts";
@@ -17,7 +18,7 @@ let directories = 0;
 const open = (options: Partial<LmdbBackendOptions> = {}) =>
   LmdbBackend.open({
     path: path.join(root, `${directories++}`, "db"),
-    clock: new TestClock(),
+    clock: ManualClock.withRealTurns(),
     onFatal: (error) => {
       throw error;
     },
@@ -51,7 +52,7 @@ test("an export is of the commit that has what was written before it", async (co
 });
 
 test("closing commits what is pending, and waits for nothing that is written meanwhile", async (context) => {
-  const clock = new TestClock();
+  const clock = ManualClock.withRealTurns();
   let backend = await open({ clock });
   const commits = holdCommits(context);
   putEntry(backend, 1);

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { SeededRandom } from "@quorate/testkit/random";
+import { testWithSeed } from "@quorate/testkit/seed";
 import { memorySource } from "./byte-source.ts";
 import { DatabaseFile } from "./database-file.ts";
 import { DatabaseWriter } from "./database-writer.ts";
@@ -81,43 +83,32 @@ test("what the format cannot hold is refused", () => {
   assert.throws(() => writer.beginBucket("a"), /names of buckets ascend/);
 });
 
-/** mulberry32 */
-function generator(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) % below;
-  };
-}
-
-function randomBuckets(below: (limit: number) => number): Buckets {
+function randomBuckets(random: SeededRandom): Buckets {
   const lengths = [0, 1, 17, 300, 1000, 5000, 70_000];
   const keyLengths = [1, 17, 18, 200, 3000, 32_768];
-  return Array.from({ length: 1 + below(5) }, (_, b) => {
-    const mostKey = below(4);
-    const mostValue = below(lengths.length);
+  return Array.from({ length: 1 + random.below(5) }, (_, b) => {
+    const mostKey = random.below(4);
+    const mostValue = random.below(lengths.length);
     const entries = new Map<string, [Uint8Array, Uint8Array]>();
-    const count = mostValue > 4 || mostKey > 2 ? below(60) : below(3000);
+    const count = mostValue > 4 || mostKey > 2 ? random.below(60) : random.below(3000);
     for (let i = 0; i < count; i++) {
       const key = Buffer.alloc(
-        1 + below(keyLengths[below(mostKey + 1)]! + (mostKey === 3 && i % 9 === 0 ? 30_000 : 0)),
+        1 +
+          random.below(keyLengths[random.below(mostKey + 1)]! + (mostKey === 3 && i % 9 === 0 ? 30_000 : 0)),
       );
-      for (let at = 0; at < Math.min(key.length, 12); at++) key[at] = below(256);
-      const value = Buffer.alloc(below(lengths[below(mostValue + 1)]! + 1), below(256));
+      for (let at = 0; at < Math.min(key.length, 12); at++) key[at] = random.below(256);
+      const value = Buffer.alloc(random.below(lengths[random.below(mostValue + 1)]! + 1), random.below(256));
       entries.set(key.toString("latin1"), [key, value]);
     }
     return [`bucket${b}`, [...entries.values()].sort(([x], [y]) => Buffer.compare(x, y))] as const;
   });
 }
 
-test("what is written is read again, every page is in use, for any content and page size", () => {
-  const seed = Number(process.env.SEED ?? Date.now() % 100_000);
+testWithSeed("what is written is read again, every page is in use, for any content and page size", (seed) => {
   for (let run = 0; run < 60; run++) {
-    const below = generator(seed + run);
-    const buckets = randomBuckets(below);
-    const pageBytes = 1024 << below(7);
+    const random = new SeededRandom(seed + run);
+    const buckets = randomBuckets(random);
+    const pageBytes = 1024 << random.below(7);
     const file = buildDatabase(buckets, pageBytes);
     const source = memorySource("test.db", file);
     checkIntegrity(source);

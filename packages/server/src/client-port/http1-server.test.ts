@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import type http from "node:http";
 import type net from "node:net";
 import { type TestContext, test } from "node:test";
+import { until } from "@quorate/testkit/wait";
 import { type Client, REQUEST, start } from "./http1-server.testing.ts";
 
 /** Longer than a busy machine takes for headers that were sent at once. */
@@ -32,7 +33,7 @@ test("an answer may take longer than headers may", async (t) => {
     onRequest: (_, res) => responses.push(res),
   });
   const patient = connect().send(REQUEST);
-  while (responses.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  await until(() => responses.length > 0);
   await connect().closed;
   assert.equal(patient.isClosed, false);
   responses[0]!.end("done");
@@ -91,13 +92,9 @@ async function startSlow(t: TestContext) {
       responses.push(res);
     },
   });
-  const begun = async (count: number) => {
-    while (responses.length < count) await new Promise((resolve) => setImmediate(resolve));
-  };
+  const begun = (count: number) => until(() => responses.length >= count);
   /** Resolves when the server knows that nothing more comes. */
-  const heardEnd = async () => {
-    while (!servers[0]!.readableEnded) await new Promise((resolve) => setImmediate(resolve));
-  };
+  const heardEnd = () => until(() => servers[0]!.readableEnded);
   return { connect, responses, begun, heardEnd };
 }
 
@@ -157,7 +154,7 @@ test("no second answer is written into one that has begun", async (t) => {
   responses[0]!.write("be");
   await client.answers(1);
   for (let i = 0; i < 3; i++) client.send("\0\0\0\0\r\n\r\n");
-  while (!responses[0]!.listenerCount("close")) await new Promise((resolve) => setImmediate(resolve));
+  await until(() => responses[0]!.listenerCount("close") > 0);
   responses[0]!.end("gun");
   await client.closed;
   assert.deepEqual(answersIn(client.text), ["200 begun", BAD]);
@@ -237,13 +234,13 @@ async function startSlowly(t: TestContext) {
     },
     onRequest: (req, res) => begun.push([req.method === "CONNECT" ? "CONNECT" : req.url!, res]),
   });
-  const until = async (count: number, client: Client): Promise<void> => {
-    while (begun.length < count) {
+  const untilBegun = (count: number, client: Client): Promise<void> =>
+    until(() => {
+      if (begun.length >= count) return true;
       assert.equal(client.isClosed, false, `closed after ${JSON.stringify(client.text)}`);
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-  };
-  return { connect, begun, state, until };
+      return false;
+    });
+  return { connect, begun, state, until: untilBegun };
 }
 
 const get = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`;

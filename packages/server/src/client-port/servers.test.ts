@@ -6,13 +6,14 @@ import test, { type TestContext } from "node:test";
 import { TLSSocket } from "node:tls";
 import { GrpcServer } from "@quorate/rpc";
 import { RawClient, rawFrames as raw } from "@quorate/rpc/testing";
+import { listenOnFreePort } from "@quorate/testkit/ports";
+import { until } from "@quorate/testkit/wait";
 import { PutResponseSchema } from "@quorate/wire/etcdserverpb";
 import type { ApiContext } from "../api/context.ts";
 import { AssertionFailure } from "../assert.ts";
 import { silentLogger } from "../log/logger.ts";
 import { realClock } from "../seams/real-clock.ts";
 import { FakeBackend } from "./gateway/fake-backend.testing.ts";
-import { until } from "./gateway/gateway.testing.ts";
 import { createGateway, type Gateway } from "./gateway/gateway.ts";
 import { clientCommonName } from "./gateway/node-http.ts";
 import { HealthCounts } from "./health-counts.ts";
@@ -61,7 +62,7 @@ async function setUp(t: TestContext) {
     observation,
     defects,
   );
-  await new Promise<void>((resolve) => client.server.listen(0, "127.0.0.1", resolve));
+  await listenOnFreePort(client.server);
   t.after(() => {
     client.close();
     client.server.closeAllConnections();

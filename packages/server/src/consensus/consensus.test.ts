@@ -11,6 +11,7 @@ import {
   newMessage,
   type RawNode,
 } from "@quorate/raft";
+import { ManualClock } from "@quorate/testkit/clock";
 import { encodeInternalRequest, InternalField } from "@quorate/wire/hot";
 import { RequestIds } from "../cluster/request-ids.ts";
 import { DEFAULT_SLICE_LIMITS, Slices } from "../slices.ts";
@@ -38,7 +39,7 @@ class Driven {
   readonly node: RawNode;
   readonly consensus: Consensus;
   readonly #storage = new MemoryStorage();
-  readonly #soon: (() => void)[] = [];
+  readonly #clock = new ManualClock();
 
   constructor(voters: readonly NodeId[] = [LOCAL_ID, 2n, 3n]) {
     const events = {
@@ -53,12 +54,7 @@ class Driven {
       },
     };
     this.node = newNode(LOCAL_ID, voters, this.#storage);
-    const clock = {
-      nowMs: () => 0,
-      wallMs: () => 0,
-      soon: (run: () => void) => void this.#soon.push(run),
-      setTimer: () => ({ cancel: () => {} }),
-    };
+    const clock = this.#clock;
     this.consensus = new Consensus({
       node: this.node,
       writer: { append: (message: Message) => this.writes.push(message) },
@@ -83,7 +79,7 @@ class Driven {
   }
 
   turn(): void {
-    for (const run of this.#soon.splice(0)) run();
+    this.#clock.runTurn();
   }
 
   /** A turn with what its promises lead to. Returns how many entries were applied in it. */

@@ -8,6 +8,7 @@ import {
   MessageType,
   newMessage,
 } from "@quorate/raft";
+import { SeededRandom } from "@quorate/testkit/random";
 import { realClock } from "../seams/real-clock.ts";
 import { SimulatedDisk, type SimulatedDiskOptions } from "../seams/simulated-disk.ts";
 import { findStart } from "../wal/snapshot-records.ts";
@@ -19,13 +20,7 @@ const DIRECTORY = "/m/wal";
 const CONF_STATE = { voters: [1n], learners: [], votersOutgoing: [], learnersNext: [], autoLeave: false };
 
 async function setUp(fault?: SimulatedDiskOptions["fault"]) {
-  let seed = 1;
-  const random = {
-    below: (limit: number) => {
-      seed = (seed * 48271) % 2147483647;
-      return seed % limit;
-    },
-  };
+  const random = new SeededRandom(1);
   const simulated = new SimulatedDisk({ random, ...(fault && { fault }) });
   const disk = simulated.mount();
   await disk.makeDirectory("/m");

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Message, MessageType, newMessage } from "@quorate/raft";
+import { ManualClock } from "@quorate/testkit/clock";
 import { RequestIds } from "../cluster/request-ids.ts";
 import { Consensus } from "./consensus.ts";
 import type { ConsensusOptions } from "./surroundings.ts";
@@ -11,10 +12,9 @@ const TIMEOUT_MS = 7_000;
 
 /** One of three members, over a loop that is turned by hand. */
 class Follower {
-  nowMs = 0;
+  readonly clock = new ManualClock();
   readonly sent: Message[] = [];
   readonly consensus: Consensus;
-  readonly #soon: (() => void)[] = [];
 
   constructor() {
     const node = newNode(LOCAL_ID, [LOCAL_ID, 2n, 3n]);
@@ -27,11 +27,7 @@ class Follower {
       ...{ node, localId: LOCAL_ID, appliedIndex: 1, appliedTerm: 1, writer: nothing, events },
       ...{ ids: new RequestIds(LOCAL_ID, 0), requestTimeoutMs: TIMEOUT_MS, electionTimeoutMs: 1_000 },
       ...{ members: () => [LOCAL_ID, 2n, 3n], connectedSince: () => 0 },
-      clock: {
-        nowMs: () => this.nowMs,
-        soon: (run: () => void) => this.#soon.push(run),
-        setTimer: () => ({ cancel: () => {} }),
-      },
+      clock: this.clock,
     } as unknown as ConsensusOptions);
   }
 
@@ -56,7 +52,7 @@ class Follower {
   }
 
   turn(): void {
-    for (const run of this.#soon.splice(0)) run();
+    this.clock.runTurn();
   }
 
   /** To whom the reads were sent. */
@@ -81,10 +77,10 @@ test("a read that came during a round is not forgotten when the round takes too 
   const follower = new Follower();
   follower.follow(2n, 2);
   const first = follower.read();
-  follower.nowMs = TIMEOUT_MS - 1;
+  follower.clock.stopFor(TIMEOUT_MS - 1);
   const second = follower.read();
   assert.deepEqual(follower.asked, [2n]);
-  follower.nowMs = TIMEOUT_MS;
+  follower.clock.stopFor(1);
   follower.consensus.tick();
   follower.turn();
   assert.match(first.outcome, /timed out/);

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { ManualClock } from "@quorate/testkit/clock";
 import type { ComparisonContext } from "../api/context.ts";
 import { RequestIds } from "../cluster/request-ids.ts";
 import type { Proposal } from "../consensus/proposal.ts";
@@ -7,7 +8,6 @@ import { silentLogger } from "../log/logger.ts";
 import type { KvHash } from "../mvcc/stored-hashes.ts";
 import { OPEN_ACCESS } from "../operations/access.ts";
 import type { ReplicatedState } from "../operations/state.ts";
-import { ManualClock } from "../watch/testing/manual-clock.ts";
 import { initialCheck } from "./initial-check.ts";
 import { CorruptionMonitor } from "./monitor.ts";
 

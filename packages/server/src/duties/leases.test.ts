@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { ManualClock } from "@quorate/testkit/clock";
 import type { ApiContext } from "../api/context.ts";
 import { settle } from "../api/lease/testing.ts";
 import { MemoryBackend } from "../backend/memory-backend.ts";
@@ -12,7 +13,6 @@ import { silentLogger } from "../log/logger.ts";
 import { openStore } from "../mvcc/testing.ts";
 import { OPEN_ACCESS } from "../operations/access.ts";
 import type { ReplicatedState } from "../operations/state.ts";
-import { ManualClock } from "../watch/testing/manual-clock.ts";
 import { createLessor } from "./leases.ts";
 
 /** A leader whose log applies what is proposed when the test says so. */

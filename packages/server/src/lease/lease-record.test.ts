@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { fc } from "@quorate/testkit/property";
 import { encode } from "@quorate/wire";
 import { encodeLeaseKey, encodeLeaseRecord } from "@quorate/wire/hot";
 import { LeaseSchema } from "@quorate/wire/leasepb";
-import fc from "fast-check";
 import { CorruptLeaseRecord, decodeLeaseRecord } from "./lease-record.ts";
 import { minimumTtlSeconds } from "./minimum-ttl.ts";
 

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { ManualClock } from "@quorate/testkit/clock";
 import { encodeLeaseKey, encodeLeaseRecord } from "@quorate/wire/hot";
 import { MemoryBackend } from "../backend/memory-backend.ts";
 import { inOneGo } from "../slices.ts";
-import { ManualClock } from "../watch/testing/manual-clock.ts";
 
 import { Lessor } from "./lessor.ts";
 

@@ -1,21 +1,10 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { ManualClock } from "../watch/testing/manual-clock.ts";
+import { ManualClock } from "@quorate/testkit/clock";
 import { PauseDetector } from "./pause-detector.ts";
 
-/** A clock whose process can be stopped: time goes on, timers and turns do not. */
-class StoppableClock extends ManualClock {
-  #stoppedMs = 0;
-  override nowMs(): number {
-    return super.nowMs() + this.#stoppedMs;
-  }
-  stopFor(ms: number): void {
-    this.#stoppedMs += ms;
-  }
-}
-
 function start() {
-  const clock = new StoppableClock();
+  const clock = new ManualClock();
   const pauses = new PauseDetector(clock, 300);
   pauses.start();
   return { clock, pauses };

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import fc from "fast-check";
+import { fc } from "@quorate/testkit/property";
 import { inOneGo } from "../slices.ts";
 import { IntColumn } from "./columns.ts";
 import { DeadlineHeap } from "./deadline-heap.ts";

@@ -6,10 +6,11 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import test, { after } from "node:test";
 import { GrpcClient } from "@quorate/rpc";
+import { freePorts } from "@quorate/testkit/ports";
 import { parseFlags } from "../config/parse-flags.ts";
 import { makeServerConfig } from "../config/server-config.ts";
 import { Member } from "./member.ts";
-import { freePorts, get, put } from "./testing.ts";
+import { get, put } from "./testing.ts";
 
 const root = mkdtempSync(path.join(tmpdir(), "quorate-client-port-"));
 after(() => rmSync(root, { recursive: true, force: true }));

@@ -4,8 +4,11 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
 import type { GrpcClient } from "@quorate/rpc";
+import { freePorts } from "@quorate/testkit/ports";
+import { until } from "@quorate/testkit/wait";
 import { decode, encode } from "@quorate/wire";
 import {
+  type HashKVResponse,
   HashKVResponseSchema,
   MemberAddRequestSchema,
   MemberAddResponseSchema,
@@ -21,7 +24,7 @@ import { findStart } from "../wal/snapshot-records.ts";
 import { Wal } from "../wal/wal.ts";
 import { Member } from "./member.ts";
 import type { MemberOptions } from "./options.ts";
-import { connect, freePorts, get, put } from "./testing.ts";
+import { connect, get, put } from "./testing.ts";
 
 const root = mkdtempSync(path.join(tmpdir(), "quorate-cluster-test-"));
 after(() => rmSync(root, { recursive: true, force: true }));
@@ -103,13 +106,15 @@ class Cluster implements AsyncDisposable {
   }
 
   async leader(): Promise<string> {
-    for (;;) {
+    let leading: string | undefined;
+    await until(async () => {
       for (const name of this.members.keys()) {
         const { leader, header } = await this.status(name);
-        if (leader === header!.memberId) return name;
+        if (leader === header!.memberId) leading = name;
       }
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
+      return leading !== undefined;
+    });
+    return leading!;
   }
 
   async followers(): Promise<string[]> {
@@ -119,16 +124,16 @@ class Cluster implements AsyncDisposable {
 
   /** Of every member; waits until all have applied the same. */
   async hashes(): Promise<number[]> {
-    for (;;) {
-      const answers = await Promise.all(
+    let answers: HashKVResponse[] = [];
+    await until(async () => {
+      answers = await Promise.all(
         [...this.clients.values()].map(async (client) =>
           decode(HashKVResponseSchema, await client.unary("/etcdserverpb.Maintenance/HashKV", NO_BYTES)),
         ),
       );
-      const revisions = new Set(answers.map((answer) => answer.header!.revision));
-      if (revisions.size === 1) return answers.map((answer) => answer.hash);
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
+      return new Set(answers.map((answer) => answer.header!.revision)).size === 1;
+    });
+    return answers.map((answer) => answer.hash);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -234,18 +239,21 @@ test("a learner joins, is promoted, and can lead", async () => {
   for (let i = 0; i < 100; i++) await cluster.put("m1", `k${i}`, String(i));
   const id = await cluster.addLearner("m2");
   assert.equal((await cluster.status("m2")).isLearner, true);
-  for (;;) {
-    try {
-      await cluster.clients
-        .get("m1")!
-        .unary("/etcdserverpb.Cluster/MemberPromote", encode(MemberPromoteRequestSchema, { ID: id }));
-      break;
-    } catch (error) {
-      assert.match((error as Error).message, /in sync with leader/);
-    }
-  }
+  const promotion = encode(MemberPromoteRequestSchema, { ID: id });
+  await until(() =>
+    cluster.clients
+      .get("m1")!
+      .unary("/etcdserverpb.Cluster/MemberPromote", promotion)
+      .then(
+        () => true,
+        (error) => {
+          assert.match((error as Error).message, /in sync with leader/);
+          return false;
+        },
+      ),
+  );
   // The others learn of it a little later than the leader.
-  while ((await cluster.status("m2")).isLearner) await new Promise((resolve) => setTimeout(resolve, 20));
+  await until(async () => !(await cluster.status("m2")).isLearner);
   assert.equal(await cluster.get("m2", "k42"), "42");
   await cluster.clients
     .get("m1")!
@@ -285,8 +293,7 @@ test("a learner whose voters are all lost becomes a cluster of its own, for good
   for (let i = 0; i < 20; i++) await cluster.put("m1", `k${i}`, String(i));
   await cluster.addLearner("m2");
   const applied = async (name: string) => (await cluster.status(name)).raftAppliedIndex;
-  while ((await applied("m2")) < (await applied("m1")))
-    await new Promise((resolve) => setTimeout(resolve, 20));
+  await until(async () => (await applied("m2")) >= (await applied("m1")));
   await cluster.stopMember("m2");
   await cluster.stopMember("m1");
   await cluster.startMember("m2", { forceNewCluster: true });

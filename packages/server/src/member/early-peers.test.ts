@@ -4,9 +4,9 @@ import http from "node:http";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
+import { freePorts } from "@quorate/testkit/ports";
 import type { Logger } from "../log/logger.ts";
 import { Member } from "./member.ts";
-import { freePorts } from "./testing.ts";
 
 const root = mkdtempSync(path.join(tmpdir(), "quorate-early-peers-test-"));
 after(() => rmSync(root, { recursive: true, force: true }));

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import http from "node:http";
 import type { AddressInfo } from "node:net";
 import { test } from "node:test";
+import { listenOnFreePort } from "@quorate/testkit/ports";
 import { initialMembers } from "../cluster/initial-cluster.ts";
 import { type ClusterMember, encodeMemberList } from "../cluster/member-json.ts";
 import { ConfigError } from "../config/errors.ts";
@@ -322,7 +323,7 @@ test("real peers are asked without following redirects", async () => {
       response.end();
     }
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  await listenOnFreePort(server);
   const requests = testRequests();
   try {
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;

@@ -6,12 +6,13 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import test, { after, type TestContext } from "node:test";
 import { Code, GrpcClient, GrpcError } from "@quorate/rpc";
+import { freePorts } from "@quorate/testkit/ports";
 import { parseFlags } from "../config/parse-flags.ts";
 import { makeServerConfig } from "../config/server-config.ts";
 import type { Logger } from "../log/logger.ts";
 import { makeCertificate, writeTls } from "../tls/testing.ts";
 import { Member, type MemberHooks } from "./member.ts";
-import { freePorts, get, put } from "./testing.ts";
+import { get, put } from "./testing.ts";
 
 const root = mkdtempSync(path.join(tmpdir(), "quorate-split-ports-"));
 after(() => rmSync(root, { recursive: true, force: true }));

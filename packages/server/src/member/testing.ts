@@ -1,4 +1,3 @@
-import net from "node:net";
 import { GrpcClient } from "@quorate/rpc";
 import { decode } from "@quorate/wire";
 import { type RangeResponse, RangeResponseSchema } from "@quorate/wire/etcdserverpb";
@@ -27,18 +26,4 @@ export function put(client: GrpcClient, key: string, value: string | Uint8Array)
 export async function get(client: GrpcClient, key: string): Promise<RangeResponse> {
   const request = encodeRangeRequest(rangeRequest({ key: Buffer.from(key) }));
   return decode(RangeResponseSchema, await client.unary("/etcdserverpb.KV/Range", request));
-}
-
-/** Ports that nobody listens on just now. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = net.createServer();
-      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => (server.address() as net.AddressInfo).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { fc } from "@quorate/testkit/property";
 import { decodeKeyValue, encodeKeyValue } from "@quorate/wire/hot";
-import fc from "fast-check";
 import { RequestError } from "../errors.ts";
 import { compareBytes } from "./bytes.ts";
 import type { Change } from "./change.ts";

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { RestlessClock } from "@quorate/testkit/clock";
 import type { RangeRequest } from "@quorate/wire/hot";
 import { MemoryBackend } from "../backend/memory-backend.ts";
 import { type FailureCode, RequestError } from "../errors.ts";
-import type { Clock } from "../seams/clock.ts";
 import { DEFAULT_SLICE_LIMITS } from "../slices.ts";
 import type { WatchSource } from "../watch/source.ts";
 import type { ChangeListener } from "./change.ts";
@@ -16,7 +16,6 @@ import {
   memoryBackend,
   openStore,
   put,
-  RestlessClock,
   rangeRequest,
   rangeSliced,
   remove,
@@ -640,7 +639,7 @@ test("records that a restore with a revision bump leaves are taken as they are",
 });
 
 test("what is little work is read at once, and anything else in slices", async () => {
-  const clock = steadyClock();
+  const clock = new RestlessClock(0);
   const backend = new MemoryBackend({ clock: new RestlessClock() });
   const store = await openStore(backend, { clock, slices: DEFAULT_SLICE_LIMITS });
   for (let i = 0; i < 20_000; i++) put(store, `k${String(i).padStart(5, "0")}`, "v");
@@ -682,7 +681,7 @@ test("what is little work is read at once, and anything else in slices", async (
 
 test("restoring, hashing and compacting count the bytes of records, of which few may be much", async () => {
   const backend = memoryBackend();
-  const options = { clock: steadyClock(), slices: DEFAULT_SLICE_LIMITS };
+  const options = { clock: new RestlessClock(0), slices: DEFAULT_SLICE_LIMITS };
   const store = await openStore(backend, options);
   for (let i = 0; i < 60; i++) put(store, `k${i % 20}`, "v".repeat(300_000));
   const restored = await openStore(backend, options);
@@ -704,16 +703,3 @@ test("restoring, hashing and compacting count the bytes of records, of which few
     assert.ok(most > DEFAULT_SLICE_LIMITS.turn / 2 && most < 2 * DEFAULT_SLICE_LIMITS.turn, `${mosts}`);
   }
 });
-
-/** Time stands still: only work counts. */
-function steadyClock(): Clock {
-  return {
-    nowMs: () => 0,
-    wallMs: () => 0,
-    setTimer: (_delayMs, callback) => {
-      const handle = setImmediate(callback);
-      return { cancel: () => clearImmediate(handle) };
-    },
-    soon: (callback) => void setImmediate(callback),
-  };
-}

@@ -1,3 +1,4 @@
+import { RestlessClock } from "@quorate/testkit/clock";
 import {
   type Compare,
   type DeleteRangeRequest,
@@ -9,7 +10,6 @@ import {
 } from "@quorate/wire/hot";
 import { MemoryBackend } from "../backend/memory-backend.ts";
 import type { Backend } from "../seams/backend.ts";
-import type { Clock } from "../seams/clock.ts";
 import type { SliceLimits } from "../slices.ts";
 import { NO_BYTES } from "./bytes.ts";
 import type { RangeResult } from "./range.ts";
@@ -20,25 +20,6 @@ export const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(te
 export const text = (value: Uint8Array): string => Buffer.from(value).toString("latin1");
 /** Every key there is. */
 export const ALL = { key: bytes("\0"), rangeEnd: bytes("\0") };
-
-/** Time passes at every look, so that long work really is cut into slices; timers fire as soon as they can. */
-export class RestlessClock implements Clock {
-  #now = 0;
-  nowMs(): number {
-    this.#now += 0.5;
-    return this.#now;
-  }
-  wallMs(): number {
-    return this.nowMs();
-  }
-  setTimer(_delayMs: number, callback: () => void): { cancel(): void } {
-    const handle = setImmediate(callback);
-    return { cancel: () => clearImmediate(handle) };
-  }
-  soon(callback: () => void): void {
-    setImmediate(callback);
-  }
-}
 
 /** So that also the work of small tests is cut into slices. */
 export const SHORT_SLICES: SliceLimits = { turn: 1024, small: 1024 };

@@ -1,8 +1,9 @@
+import { RestlessClock } from "@quorate/testkit/clock";
 import { AlarmStore } from "../alarm/alarm-store.ts";
 import { Membership } from "../cluster/membership.ts";
 import { type FailureCode, RequestError } from "../errors.ts";
 import { Lessor } from "../lease/lessor.ts";
-import { memoryBackend, openStore, RestlessClock } from "../mvcc/testing.ts";
+import { memoryBackend, openStore } from "../mvcc/testing.ts";
 import { type Access, type Needs, OPEN_ACCESS } from "./access.ts";
 import type { Caller } from "./caller.ts";
 import type { ReplicatedState } from "./state.ts";

@@ -2,12 +2,13 @@ import assert from "node:assert/strict";
 import http from "node:http";
 import net, { type AddressInfo } from "node:net";
 import test, { type TestContext } from "node:test";
+import { listenOnFreePort } from "@quorate/testkit/ports";
+import { ManualClock } from "../../../testkit/src/clock/manual-clock.ts";
 import type { ApiContext } from "../api/context.ts";
 import { MemoryBackend } from "../backend/memory-backend.ts";
 import { RequestError } from "../errors.ts";
 import { Lessor } from "../lease/lessor.ts";
 import { COMPATIBLE_VERSION } from "../version.ts";
-import { ManualClock } from "../watch/testing/manual-clock.ts";
 import { peerEndpoints } from "./endpoints.ts";
 
 const PLAIN = { "content-type": "text/plain; charset=utf-8", "x-content-type-options": "nosniff" };
@@ -90,7 +91,7 @@ class Harness {
     const context = { lessor, consensus, membership, store, backend, log };
     const server = http.createServer(peerEndpoints(context as unknown as ApiContext));
     harness.#server = server;
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    await listenOnFreePort(server);
     harness.port = (server.address() as AddressInfo).port;
     t.after(() => harness.#server?.closeAllConnections());
     t.after(() => harness.#server?.close());

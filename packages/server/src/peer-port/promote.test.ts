@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import http from "node:http";
 import type { AddressInfo } from "node:net";
 import test, { type TestContext } from "node:test";
+import { listenOnFreePort } from "@quorate/testkit/ports";
+import { until } from "@quorate/testkit/wait";
 import { ClusterHarness, testMember } from "../api/cluster-context.testing.ts";
 import { handlePromote } from "./promote.ts";
 
@@ -9,7 +11,7 @@ async function serve(t: TestContext, cluster: ClusterHarness): Promise<string> {
   const server = http.createServer((request, response) => {
     void handlePromote(cluster.context, request.url ?? "", request, response);
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  await listenOnFreePort(server);
   t.after(() => {
     server.close();
     server.closeAllConnections();
@@ -122,9 +124,9 @@ test("a member that hangs up gives its change up", async (t) => {
   const url = await serve(t, cluster);
   const caller = new AbortController();
   const asked = fetch(`${url}7`, { method: "POST", signal: caller.signal });
-  while (cluster.confChanges.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  await until(() => cluster.confChanges.length > 0);
   caller.abort();
   await assert.rejects(asked);
-  while (cluster.abandoned.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  await until(() => cluster.abandoned.length > 0);
   assert.deepEqual(cluster.abandoned, [cluster.confChanges[0]!.id]);
 });

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import http from "node:http";
 import net from "node:net";
 import test, { type TestContext } from "node:test";
-import { until } from "../peer/testing.ts";
+import { listenOnFreePort } from "@quorate/testkit/ports";
+import { until } from "@quorate/testkit/wait";
 import { RequestDeadlines } from "./request-deadlines.ts";
 
 const TIMEOUT_MS = 60;
@@ -13,7 +14,7 @@ async function setUp(t: TestContext) {
   const server = http.createServer({ keepAliveTimeout: 0 }, (_, response) => responses.push(response));
   new RequestDeadlines(server, TIMEOUT_MS);
   const listener = net.createServer((socket) => server.emit("connection", socket));
-  await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));
+  await listenOnFreePort(listener);
   const socket = net.connect((listener.address() as net.AddressInfo).port, "127.0.0.1");
   const state = { closed: false };
   socket.on("error", () => {});

@@ -3,8 +3,9 @@ import http from "node:http";
 import net from "node:net";
 import test, { type TestContext } from "node:test";
 import { MessageType } from "@quorate/raft";
+import { until } from "@quorate/testkit/wait";
 import { encodeMessage } from "@quorate/wire/hot";
-import { message, startMember, type TestMember, until } from "../peer/testing.ts";
+import { message, startMember, type TestMember } from "../peer/testing.ts";
 import { COMPATIBLE_VERSION } from "../version.ts";
 
 const CLUSTER = "c63a13ba3ce23b4f";

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { DialTurns } from "./dial-turns.ts";
-import { ManualClock, noRandom } from "./testing.ts";
+import { manualClock, noRandom } from "./testing.ts";
 
 const NEVER = new AbortController().signal;
 
 function setUp() {
-  const clock = new ManualClock();
+  const clock = manualClock();
   clock.advance(10_000);
   const turns = new DialTurns(clock, noRandom);
   const granted: string[] = [];

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import http from "node:http";
 import net, { type AddressInfo } from "node:net";
 import test, { type TestContext } from "node:test";
+import { listenOnFreePort } from "@quorate/testkit/ports";
 import { realClock } from "../seams/real-clock.ts";
 import { realRandom } from "../seams/real-random.ts";
 import { systemCertificates } from "../tls/testing.ts";
@@ -10,7 +11,7 @@ import { createPeerRequests } from "./peer-requests.ts";
 import { testRequests } from "./testing.ts";
 
 async function listen(t: TestContext, server: net.Server): Promise<string> {
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  await listenOnFreePort(server);
   t.after(() => {
     server.close();
     if (server instanceof http.Server) server.closeAllConnections();

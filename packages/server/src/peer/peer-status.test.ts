@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { ManualClock } from "../../../testkit/src/clock/manual-clock.ts";
 import { type Logger, silentLogger } from "../log/logger.ts";
-import { ManualClock } from "../watch/testing/manual-clock.ts";
 import { PeerCounts } from "./metrics.ts";
 import { PeerStatus } from "./peer-status.ts";
 

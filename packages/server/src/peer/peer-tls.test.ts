@@ -6,6 +6,8 @@ import net from "node:net";
 import path from "node:path";
 import test, { type TestContext } from "node:test";
 import tls from "node:tls";
+import { listenOnFreePort } from "@quorate/testkit/ports";
+import { until } from "@quorate/testkit/wait";
 import type { TlsSettings } from "../config/tls-settings.ts";
 import { addressObjection, type NameResolver } from "../tls/client-address.ts";
 import { revokedSerials } from "../tls/revocation.ts";
@@ -20,7 +22,7 @@ import {
 import { PeerDialer } from "./dialer.ts";
 import { parsePeerUrl } from "./peer-address.ts";
 import type { PeerResponse } from "./peer-requests.ts";
-import { startMember, type TestMember, testRequests, until } from "./testing.ts";
+import { startMember, type TestMember, testRequests } from "./testing.ts";
 
 const ca = makeCertificate({ commonName: "test ca", isCa: true });
 const strangeCa = makeCertificate({ commonName: "another ca", isCa: true });
@@ -399,7 +401,7 @@ test("connections to other members come from the address that is configured", as
     remotes.push(socket.remoteAddress);
     socket.destroy();
   });
-  await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));
+  await listenOnFreePort(listener);
   t.after(() => listener.close());
   const { port } = listener.address() as net.AddressInfo;
   for (const host of ["127.0.0.1", "localhost"]) {

@@ -3,8 +3,10 @@ import http from "node:http";
 import net from "node:net";
 import test, { type TestContext } from "node:test";
 import { type Message, MessageType } from "@quorate/raft";
+import { listenOnFreePort } from "@quorate/testkit/ports";
+import { until } from "@quorate/testkit/wait";
 import type { SnapshotDatabase } from "../seams/transport.ts";
-import { entry, message, startMember, type TestMember, until } from "./testing.ts";
+import { entry, message, startMember, type TestMember } from "./testing.ts";
 
 const { MsgApp, MsgAppResp, MsgHeartbeat, MsgSnap, MsgStorageAppend, MsgVote } = MessageType;
 
@@ -282,7 +284,7 @@ test("a stream on which nothing arrives is dropped and dialled again", async (t)
       socket.write("HTTP/1.1 200 OK\r\nX-Server-Version: 3.7.1\r\nTransfer-Encoding: chunked\r\n\r\n"),
     );
   });
-  await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
+  await listenOnFreePort(silent);
   t.after(() => silent.close());
   const a = await startMember(t, 0xan, { readTimeoutMs: 50 });
   a.transport.addPeer(0xbn, [`http://127.0.0.1:${(silent.address() as net.AddressInfo).port}`]);
@@ -394,7 +396,7 @@ async function startAnswering(t: TestContext, begin: string, { status, headers, 
       state.answered++;
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  await listenOnFreePort(server);
   t.after(() => {
     server.close();
     server.closeAllConnections();

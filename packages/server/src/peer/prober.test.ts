@@ -2,24 +2,27 @@ import assert from "node:assert/strict";
 import http from "node:http";
 import type { AddressInfo } from "node:net";
 import test, { type TestContext } from "node:test";
+import type { ManualClock } from "@quorate/testkit/clock";
+import { listenOnFreePort } from "@quorate/testkit/ports";
+import { until } from "@quorate/testkit/wait";
 import type { Logger } from "../log/logger.ts";
 import { systemCertificates } from "../tls/testing.ts";
 import { DialTurns } from "./dial-turns.ts";
 import { PeerAgent, PeerDialer } from "./dialer.ts";
 import { PeerCounts } from "./metrics.ts";
 import { Prober } from "./prober.ts";
-import { ManualClock, noRandom, until } from "./testing.ts";
+import { manualClock, noRandom } from "./testing.ts";
 import { UrlPicker } from "./url-picker.ts";
 
 async function setUp(t: TestContext, answer: (clock: ManualClock) => string, status = 200) {
-  const clock = new ManualClock();
+  const clock = manualClock();
   let asked = 0;
   const server = http.createServer((_, response) => {
     response.writeHead(status);
     response.end(answer(clock));
     asked++;
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  await listenOnFreePort(server);
   const lines: string[] = [];
   const note = (line: string) => void lines.push(line);
   const log: Logger = { debug: note, info: note, warn: note, error: note, fatal: note, for: () => log };
@@ -43,7 +46,7 @@ async function setUp(t: TestContext, answer: (clock: ManualClock) => string, sta
 const wellAt = (ms: number) => JSON.stringify({ OK: true, Now: new Date(ms).toISOString() });
 
 test("the first probe comes after 4 s, and its round trip is told", async (t) => {
-  const { asked, clock, counts, lines } = await setUp(t, ({ unixMs }) => wellAt(unixMs));
+  const { asked, clock, counts, lines } = await setUp(t, (clock) => wellAt(clock.wallMs()));
   clock.advance(3_999);
   assert.equal(asked(), 0);
   clock.advance(1);
@@ -54,7 +57,7 @@ test("the first probe comes after 4 s, and its round trip is told", async (t) =>
 });
 
 test("a clock that is off by more than a second is reported", async (t) => {
-  const { asked, clock, lines } = await setUp(t, ({ unixMs }) => wellAt(unixMs - 5_000));
+  const { asked, clock, lines } = await setUp(t, (clock) => wellAt(clock.wallMs() - 5_000));
   clock.advance(4_000);
   await until(() => asked() === 1);
   // When the answer has come the next look at the clocks finds it.
@@ -82,7 +85,7 @@ for (const { name, body, status } of [
 }
 
 test("no question is asked while others find that the peer does not answer, and that is a failure, too", async (t) => {
-  const { asked, clock, lines, turns } = await setUp(t, ({ unixMs }) => wellAt(unixMs));
+  const { asked, clock, lines, turns } = await setUp(t, (clock) => wellAt(clock.wallMs()));
   clock.advance(3_990);
   turns.failed(clock.nowMs());
   clock.advance(10);
@@ -94,7 +97,7 @@ test("no question is asked while others find that the peer does not answer, and 
 });
 
 test("a closed prober leaves no timers", async (t) => {
-  const { clock, prober } = await setUp(t, ({ unixMs }) => wellAt(unixMs));
+  const { clock, prober } = await setUp(t, (clock) => wellAt(clock.wallMs()));
   clock.advance(4_000);
   prober.close();
   await until(() => clock.timerCount === 0);

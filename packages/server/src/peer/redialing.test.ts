@@ -2,12 +2,13 @@ import assert from "node:assert/strict";
 import net from "node:net";
 import test, { type TestContext } from "node:test";
 import { MessageType } from "@quorate/raft";
-import { freePorts } from "../member/testing.ts";
+import { freePorts, listenOnFreePort } from "@quorate/testkit/ports";
+import { until } from "@quorate/testkit/wait";
 import { systemCertificates } from "../tls/testing.ts";
 import { PeerDialer } from "./dialer.ts";
 import type { PeerAddress } from "./peer-address.ts";
 import { createPeerRequests } from "./peer-requests.ts";
-import { ManualClock, message, noRandom, startMember, until } from "./testing.ts";
+import { manualClock, message, noRandom, startMember } from "./testing.ts";
 
 const { MsgApp, MsgHeartbeat, MsgPreVote, MsgPreVoteResp, MsgVoteResp } = MessageType;
 const PEER = 0xbn;
@@ -44,7 +45,7 @@ class CountingDialer extends PeerDialer {
 
 /** A member that knows one peer, which is not there. */
 async function startAlone(t: TestContext, urls: readonly string[] = ["http://127.0.0.1:1"]) {
-  const clock = new ManualClock();
+  const clock = manualClock();
   clock.advance(10_000);
   const dialer = new RefusingDialer();
   const a = await startMember(t, 0xan, { clock, random: noRandom, dialer });
@@ -81,7 +82,7 @@ test("a peer that is not there is dialled about once a second by all links toget
 });
 
 test("a peer that has gone is dialled by one of its links, not by each", async (t) => {
-  const clock = new ManualClock();
+  const clock = manualClock();
   const dialer = new CountingDialer();
   const a = await startMember(t, 0xan, { clock, random: noRandom, dialer });
   const b = await startMember(t, PEER);
@@ -127,7 +128,7 @@ test("a vote is asked for at once after a silence, and given at once at any time
 });
 
 test("a peer that comes back and dials this member is dialled at once", async (t) => {
-  const clock = new ManualClock();
+  const clock = manualClock();
   clock.advance(10_000);
   const [port] = await freePorts(1);
   const a = await startMember(t, 0xan, { clock, random: noRandom });
@@ -144,7 +145,7 @@ test("a peer that comes back and dials this member is dialled at once", async (t
 });
 
 test("a stream whose dial hangs while the peer was not there is dialled again when the peer answers", async (t) => {
-  const clock = new ManualClock();
+  const clock = manualClock();
   const a = await startMember(t, 0xan, { clock, random: noRandom, readTimeoutMs: 600_000 });
   const b = await startMember(t, PEER);
   // Takes connections, and forwards none of them before the peer is there; the first one is forgotten.
@@ -157,7 +158,7 @@ test("a stream whose dial hangs while the peer was not there is dialled again wh
     for (const each of [socket, onward]) each.on("error", () => each.destroy());
   };
   const proxy = net.createServer((socket) => (isThere ? forward(socket) : taken.push(socket)));
-  await new Promise<void>((resolve) => proxy.listen(0, "127.0.0.1", resolve));
+  await listenOnFreePort(proxy);
   t.after(() => {
     proxy.close();
     for (const socket of taken) socket.destroy();
@@ -177,7 +178,7 @@ test("a stream whose dial hangs while the peer was not there is dialled again wh
 });
 
 test("single requests to where nobody answers are not all dialled", async (t) => {
-  const clock = new ManualClock();
+  const clock = manualClock();
   const dialer = new RefusingDialer();
   const requests = createPeerRequests({ dialer, clock, random: noRandom });
   t.after(() => requests.close());

@@ -4,11 +4,12 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import test, { after } from "node:test";
 import tls from "node:tls";
+import { until } from "@quorate/testkit/wait";
 import type { Logger } from "../log/logger.ts";
 import { silentLogger } from "../log/logger.ts";
 import { certificatesOf, makeCertificate, systemCertificates, writeTls } from "../tls/testing.ts";
 import { PeerDialer } from "./dialer.ts";
-import { startMember, testRequests, until } from "./testing.ts";
+import { startMember, testRequests } from "./testing.ts";
 
 const root = makeCertificate({ commonName: "a root of the system", isCa: true });
 const stranger = makeCertificate({ commonName: "another root", isCa: true });

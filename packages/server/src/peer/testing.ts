@@ -1,10 +1,10 @@
 import type http from "node:http";
 import type { TestContext } from "node:test";
 import { type Entry, type Message, type MessageType, type NodeId, newMessage } from "@quorate/raft";
+import { ManualClock } from "@quorate/testkit/clock";
 import { silentLogger } from "../log/logger.ts";
 import { openPeerListeners, type PeerListeners } from "../peer-port/listener.ts";
 import { PeerServer } from "../peer-port/server.ts";
-import type { Clock } from "../seams/clock.ts";
 import type { Random } from "../seams/random.ts";
 import { realClock } from "../seams/real-clock.ts";
 import { realRandom } from "../seams/real-random.ts";
@@ -18,30 +18,9 @@ import { PeerTransport, type PeerTransportOptions } from "./peer-transport.ts";
 
 export const CLUSTER_ID = 0xc63a13ba3ce23b4fn;
 
-/** Time moves only when a test says so. */
-export class ManualClock implements Clock {
-  monotonicMs = 0;
-  unixMs = Date.parse("2026-01-01T00:00:00Z");
-  readonly #timers = new Set<{ readonly atMs: number; readonly callback: () => void }>();
-
-  nowMs = () => this.monotonicMs;
-  wallMs = () => this.unixMs;
-  soon = (callback: () => void) => void setImmediate(callback);
-  setTimer = (delayMs: number, callback: () => void) => {
-    const timer = { atMs: this.monotonicMs + delayMs, callback };
-    this.#timers.add(timer);
-    return { cancel: () => void this.#timers.delete(timer) };
-  };
-  get timerCount(): number {
-    return this.#timers.size;
-  }
-  advance(ms: number): void {
-    this.monotonicMs += ms;
-    this.unixMs += ms;
-    for (const timer of [...this.#timers]) {
-      if (timer.atMs <= this.monotonicMs && this.#timers.delete(timer)) timer.callback();
-    }
-  }
+/** A clock whose time moves only when a test says so, in 2026. */
+export function manualClock(): ManualClock {
+  return ManualClock.withRealTurns(Date.parse("2026-01-01T00:00:00Z"));
 }
 
 /** Waits are as long as they can be. */
@@ -146,17 +125,6 @@ export async function startMember(
 
 export function testRequests(dialer = new PeerDialer(systemCertificates)): PeerRequests {
   return createPeerRequests({ dialer, clock: realClock, random: realRandom });
-}
-
-const LONGEST_WAIT_MS = 30_000;
-
-/** Polls. Rejects after half a minute. */
-export async function until(condition: () => boolean): Promise<void> {
-  const startedMs = performance.now();
-  while (!condition()) {
-    if (performance.now() - startedMs > LONGEST_WAIT_MS) throw new Error(`waited in vain: ${condition}`);
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
 }
 
 export function message(type: MessageType, to: NodeId, fields: Partial<Message> = {}): Message {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import fc from "fast-check";
+import { fc } from "@quorate/testkit/property";
 import type { Disk } from "../seams/disk.ts";
 import { SimulatedDisk } from "../seams/simulated-disk.ts";
 import { loadNewestSnapFile, purgeSnapFiles, saveSnapFile } from "./snap-directory.ts";

@@ -4,6 +4,8 @@ import net from "node:net";
 import path from "node:path";
 import test, { type TestContext } from "node:test";
 import tls from "node:tls";
+import { listenOnFreePort } from "@quorate/testkit/ports";
+import { until } from "@quorate/testkit/wait";
 import { cipherList } from "../config/cipher-suites.ts";
 import type { TlsSettings } from "../config/tls-settings.ts";
 import type { LogFields, Logger } from "../log/logger.ts";
@@ -33,10 +35,8 @@ async function listen(
   side: "client" | "peer" = "client",
 ) {
   const lines: Line[] = [];
-  let onLine = () => {};
   const note = (level: "debug" | "warn") => (message: string, fields?: LogFields) => {
     lines.push({ level, message, ...fields });
-    onLine();
   };
   const log = { debug: note("debug"), warn: note("warn"), for: () => log } as unknown as Logger;
   const files = writeTls(t, server, ca, { verifyClientAddress: false, ...settings });
@@ -54,15 +54,13 @@ async function listen(
     socket.on("error", () => socket.destroy());
     void acceptor.accept(socket);
   });
-  await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));
+  await listenOnFreePort(listener);
   t.after(() => {
     listener.close();
     for (const socket of sockets) socket.destroy();
   });
   const { port } = listener.address() as net.AddressInfo;
-  const lineCount = async (count: number) => {
-    while (lines.length < count) await new Promise<void>((resolve) => (onLine = resolve));
-  };
+  const lineCount = (count: number) => until(() => lines.length >= count);
   return { port, lines, lineCount, ...files };
 }
 

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { SeededRandom } from "@quorate/testkit/random";
 import type { DiskFault } from "../seams/simulated-disk.ts";
 import { forgetSnapshot } from "./forget-snapshot.ts";
 import { findStart } from "./snapshot-records.ts";
-import { entry, METADATA, seededRandom, simulatedDisk, snapshotAt } from "./testing.ts";
+import { entry, METADATA, simulatedDisk, snapshotAt } from "./testing.ts";
 import { Wal } from "./wal.ts";
 import { WalLock } from "./wal-lock.ts";
 
@@ -12,7 +13,7 @@ const RECEIVED = snapshotAt(50, 4);
 /** A log of five entries, the record of a received snapshot, and the state that covers it. */
 async function logWithReceived(seed: number) {
   let fault: (() => DiskFault | undefined) | undefined;
-  const simulated = simulatedDisk({ random: seededRandom(seed), fault: () => fault?.() });
+  const simulated = simulatedDisk({ random: new SeededRandom(seed), fault: () => fault?.() });
   const disk = simulated.mount();
   const wal = await Wal.create(disk, "wal", METADATA, { segmentBytes: 16_384 });
   wal.save(

@@ -1,5 +1,5 @@
+import { SeededRandom } from "@quorate/testkit/random";
 import { encodeWalMetadata, encodeWalSnapshot } from "@quorate/wire/hot";
-import type { Random } from "../seams/random.ts";
 import { SimulatedDisk, type SimulatedDiskOptions } from "../seams/simulated-disk.ts";
 import { RecordEncoder } from "./encoder.ts";
 import { type Entry, RecordType, type WalSnapshot } from "./types.ts";
@@ -8,21 +8,8 @@ import { type Entry, RecordType, type WalSnapshot } from "./types.ts";
 
 export const METADATA = { nodeId: 0x10n, clusterId: 0x20n };
 
-/** The same numbers for the same seed. */
-export function seededRandom(seed: number): Random {
-  let state = seed | 0;
-  return {
-    below: (limit) => {
-      state = (state + 0x6d2b79f5) | 0;
-      let t = Math.imul(state ^ (state >>> 15), 1 | state);
-      t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-      return Math.floor((((t ^ (t >>> 14)) >>> 0) / 2 ** 32) * limit);
-    },
-  };
-}
-
 export function simulatedDisk(options: Partial<SimulatedDiskOptions> = {}): SimulatedDisk {
-  return new SimulatedDisk({ random: seededRandom(1), ...options });
+  return new SimulatedDisk({ random: new SeededRandom(1), ...options });
 }
 
 export function entry(index: number, term = 1, data: string | Uint8Array = `data ${index}`): Entry {

@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import fc from "fast-check";
+import { fc } from "@quorate/testkit/property";
+import { SeededRandom } from "@quorate/testkit/random";
 import { DiskError } from "../seams/disk.ts";
 import type { Random } from "../seams/random.ts";
 import { type DiskFault, SimulatedDisk } from "../seams/simulated-disk.ts";
 import { readWal } from "./recovery.ts";
 import { findStart } from "./snapshot-records.ts";
-import { METADATA, seededRandom, snapshotAt } from "./testing.ts";
+import { METADATA, snapshotAt } from "./testing.ts";
 import type { Entry, HardState, WalSnapshot } from "./types.ts";
 import { Wal } from "./wal.ts";
 
@@ -46,7 +47,7 @@ function describeState(state: HardState): string {
 
 /** One log over several lives of the power. Returns what happened, for the counts at the end. */
 async function live(seed: number): Promise<{ crashes: number; repairs: number; cuts: number }> {
-  const random = seededRandom(seed);
+  const random = new SeededRandom(seed);
   let operationsLeft = random.below(300);
   const fault = (): DiskFault | undefined => (operationsLeft-- === 0 ? "CRASH" : undefined);
   // Syncs take a while, so that saves, zeros ahead and cuts overlap with them.

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { fc } from "@quorate/testkit/property";
 import { encodeWalSnapshot, WireError } from "@quorate/wire/hot";
-import fc from "fast-check";
 import { DiskError } from "../seams/disk.ts";
 import { WalError } from "./errors.ts";
 import { readWal } from "./recovery.ts";

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { SeededRandom } from "@quorate/testkit/random";
+import { testWithSeed } from "@quorate/testkit/seed";
 import type { Disk } from "../seams/disk.ts";
 import type { Random } from "../seams/random.ts";
 import type { SimulatedDisk } from "../seams/simulated-disk.ts";
@@ -8,12 +10,11 @@ import { WalError } from "./errors.ts";
 import { type ResumePoint, readWal, type WalStart } from "./recovery.ts";
 import { segmentName } from "./segment-name.ts";
 import { findStart, validSnapshots } from "./snapshot-records.ts";
-import { diskWith, entry, METADATA, seededRandom, segmentOf, simulatedDisk, snapshotAt } from "./testing.ts";
+import { diskWith, entry, METADATA, segmentOf, simulatedDisk, snapshotAt } from "./testing.ts";
 import type { Entry } from "./types.ts";
 import { Wal } from "./wal.ts";
 
 const RUNS = Number(process.env.WAL_RESUME_RUNS ?? 60);
-const SEED = Number(process.env.WAL_RESUME_SEED ?? Date.now() % 1_000_000);
 
 /** A log of some segments of up to 2 MB, with snapshots that lag behind the entries. */
 async function writeLog(simulated: SimulatedDisk, random: Random): Promise<void> {
@@ -72,37 +73,40 @@ async function damage(simulated: SimulatedDisk, disk: Disk, random: Random): Pro
   simulated.setContents(path, bytes);
 }
 
-test("a log read on from a resume point says what the whole log says, damaged or not", async () => {
-  const seen = { resumed: 0, whole: 0, refused: 0 };
-  for (let run = 0; run < RUNS; run++) {
-    const random = seededRandom(SEED + run);
-    const simulated = simulatedDisk();
-    await writeLog(simulated, random);
-    const disk = simulated.mount();
-    if (run % 2 === 1) await damage(simulated, disk, random);
-    const found = await findStart(disk, "wal").catch((error) => {
-      assert.ok(error instanceof WalError && run % 2 === 1, `seed ${SEED + run}: ${error}`);
-      return undefined;
-    });
-    if (found === undefined) {
-      seen.refused++;
-      continue;
+testWithSeed(
+  "a log read on from a resume point says what the whole log says, damaged or not",
+  async (seed) => {
+    const seen = { resumed: 0, whole: 0, refused: 0 };
+    for (let run = 0; run < RUNS; run++) {
+      const random = new SeededRandom(seed + run);
+      const simulated = simulatedDisk();
+      await writeLog(simulated, random);
+      const disk = simulated.mount();
+      if (run % 2 === 1) await damage(simulated, disk, random);
+      const found = await findStart(disk, "wal").catch((error) => {
+        assert.ok(error instanceof WalError && run % 2 === 1, `seed ${seed + run}: ${error}`);
+        return undefined;
+      });
+      if (found === undefined) {
+        seen.refused++;
+        continue;
+      }
+      const { snapshot, resume } = found;
+      if (run % 2 === 0) {
+        const last = (await validSnapshots(disk, "wal")).at(-1);
+        assert.deepEqual(snapshot, last, `seed ${seed + run}`);
+      }
+      if (resume === undefined) seen.whole++;
+      else seen.resumed++;
+      assert.deepEqual(
+        await outcome(disk, snapshot, resume),
+        await outcome(disk, snapshot),
+        `seed ${seed + run}`,
+      );
     }
-    const { snapshot, resume } = found;
-    if (run % 2 === 0) {
-      const last = (await validSnapshots(disk, "wal")).at(-1);
-      assert.deepEqual(snapshot, last, `seed ${SEED + run}`);
-    }
-    if (resume === undefined) seen.whole++;
-    else seen.resumed++;
-    assert.deepEqual(
-      await outcome(disk, snapshot, resume),
-      await outcome(disk, snapshot),
-      `seed ${SEED + run}`,
-    );
-  }
-  for (const [what, count] of Object.entries(seen)) assert.ok(count > 0, `seed ${SEED}: ${what} never`);
-});
+    for (const [what, count] of Object.entries(seen)) assert.ok(count > 0, `${what} never`);
+  },
+);
 
 /** A segment of two thousand entries of 1000 bytes, `more` in the middle, and a snapshot at 1990. */
 function longSegment(more?: (encoder: Encoder) => void): Uint8Array {

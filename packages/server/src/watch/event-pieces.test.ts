@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { fc } from "@quorate/testkit/property";
 import { decode } from "@quorate/wire";
 import { WatchResponseSchema } from "@quorate/wire/etcdserverpb";
 import { encodeEvent, encodeKeyValue } from "@quorate/wire/hot";
-import fc from "fast-check";
 import { EventPieces, sizeOfFieldAt } from "./event-pieces.ts";
 
 const NO_BYTES = new Uint8Array(0);

@@ -1,7 +1,8 @@
 import test from "node:test";
-import fc from "fast-check";
+import { RestlessClock } from "@quorate/testkit/clock";
+import { fc } from "@quorate/testkit/property";
 import { MvccStore } from "../mvcc/store.ts";
-import { memoryBackend, RestlessClock } from "../mvcc/testing.ts";
+import { memoryBackend } from "../mvcc/testing.ts";
 import { bytesOf } from "./testing/memory-store.ts";
 import { anyStep, type Follower, Trial } from "./testing/trial.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import fc from "fast-check";
+import { fc } from "@quorate/testkit/property";
 import { IntervalTree } from "./interval-tree.ts";
 import { compareKeys } from "./key-range.ts";
 

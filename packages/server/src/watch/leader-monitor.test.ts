@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { ManualClock } from "@quorate/testkit/clock";
 import { LeaderMonitor } from "./leader-monitor.ts";
-import { ManualClock } from "./testing/manual-clock.ts";
 
 /** One letter an election timeout: whether there is a leader then. */
 const cases = [

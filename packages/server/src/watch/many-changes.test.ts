@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { RestlessClock } from "@quorate/testkit/clock";
 import { MvccStore } from "../mvcc/store.ts";
-import { memoryBackend, RestlessClock, SHORT_SLICES } from "../mvcc/testing.ts";
+import { memoryBackend, SHORT_SLICES } from "../mvcc/testing.ts";
 import { type Client, Harness, type Seen } from "./testing/harness.ts";
 import { bytesOf } from "./testing/memory-store.ts";
 

@@ -1,4 +1,4 @@
-import type { SeededRandom } from "../world/seeded-random.ts";
+import type { SeededRandom } from "@quorate/testkit/random";
 import type { World } from "../world/world.ts";
 import { Api } from "./api.ts";
 import { CallError } from "./calls.ts";

@@ -1,3 +1,4 @@
+import type { SeededRandom } from "@quorate/testkit/random";
 import { decode, encode } from "@quorate/wire";
 import {
   WatchCreateRequest_FilterType,
@@ -8,7 +9,6 @@ import { Event_EventType } from "@quorate/wire/mvccpb";
 import type { Journal } from "../checks/journal.ts";
 import type { RecordedCall } from "../explain/recorder.ts";
 import type { Machine } from "../world/machine.ts";
-import type { SeededRandom } from "../world/seeded-random.ts";
 import type { World } from "../world/world.ts";
 import { type CallError, type ClientStream, openStream } from "./calls.ts";
 

@@ -1,6 +1,6 @@
+import type { SeededRandom } from "@quorate/testkit/random";
 import type { Action, Answer, Journal } from "../checks/journal.ts";
 import type { Machine } from "../world/machine.ts";
-import type { SeededRandom } from "../world/seeded-random.ts";
 import type { World } from "../world/world.ts";
 import { Api } from "./api.ts";
 import { CallError } from "./calls.ts";

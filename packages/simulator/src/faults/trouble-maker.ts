@@ -1,7 +1,7 @@
+import { SeededRandom } from "@quorate/testkit/random";
 import type { Machine } from "../world/machine.ts";
 import type { Moment } from "../world/moments.ts";
 import { GOOD_LINKS } from "../world/network.ts";
-import { SeededRandom } from "../world/seeded-random.ts";
 import type { World } from "../world/world.ts";
 import type { ScheduledFault } from "./fault-schedule.ts";
 import { ENDING_FAULTS, type Fault, FITTING_FAULTS } from "./faults.ts";
@@ -245,7 +245,7 @@ export class TroubleMaker {
         });
         return;
       case "wall-clock":
-        machine.skew.wallOffsetMs += random.between(-600_000, 600_000);
+        machine.skew.wallOffsetMs += random.uniform(-600_000, 600_000);
         return;
     }
   }
@@ -257,7 +257,7 @@ export class TroubleMaker {
     machine.stalledUntilMs = time.nowMs + durationMs;
     const losesPower = random.chance(0.7);
     const restartMs = random.chance(0.5) ? random.exponential(PROMPT_RESTART_MS) : durationMs;
-    time.after(durationMs * random.between(0.02, 1), () => {
+    time.after(durationMs * random.uniform(0.02, 1), () => {
       if (this.#isOver || this.#isSpared(machine) || machine.process !== process) return;
       if (losesPower) machine.losePower();
       else machine.kill();
@@ -301,7 +301,7 @@ export class TroubleMaker {
       this.#world.note(`${machine.name} is lost as a candidate`);
       this.#world.count("candidates lost");
       // Until it stands again, and before anybody else does.
-      const stallMs = heartbeatMs * electionTicks * random.between(0.2, 2);
+      const stallMs = heartbeatMs * electionTicks * random.uniform(0.2, 2);
       for (const other of machines) {
         if (other !== machine) other.stalledUntilMs = time.nowMs + stallMs;
       }
@@ -342,9 +342,9 @@ export class TroubleMaker {
     network.quality = {
       latencyMs: random.exponential(20),
       jitterMs: random.exponential(30),
-      loss: random.chance(0.5) ? random.between(0, 0.3) : 0,
-      duplication: random.between(0, 0.4),
-      reordering: random.between(0, 0.3),
+      loss: random.chance(0.5) ? random.uniform(0, 0.3) : 0,
+      duplication: random.uniform(0, 0.4),
+      reordering: random.uniform(0, 0.3),
     };
     this.#world.snapshotBreakChance = 0.5;
     time.after(durationMs, () => {

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { memberId } from "@quorate/server/simulation";
+import { SeededRandom } from "@quorate/testkit/random";
 import { addressesOfTwins, firstAddresses } from "./addresses.ts";
-import { SeededRandom } from "./seeded-random.ts";
 
 test("twins have IDs that end in the same 16 bits, and are two", () => {
   for (let seed = 1; seed <= 5; seed++) {

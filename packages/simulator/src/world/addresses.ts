@@ -1,5 +1,5 @@
 import { memberId } from "@quorate/server/simulation";
-import type { SeededRandom } from "./seeded-random.ts";
+import type { SeededRandom } from "@quorate/testkit/random";
 
 /** The token of a cluster that is given none. */
 const TOKEN = "etcd-cluster";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { SeededRandom } from "@quorate/testkit/random";
 import { DiskSpeed } from "./disk-speed.ts";
-import { SeededRandom } from "./seeded-random.ts";
 
 const times = (speed: DiskSpeed) => Array.from({ length: 300 }, () => [speed.syncMs(), speed.flushMs()]);
 

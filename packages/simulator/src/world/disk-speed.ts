@@ -1,4 +1,4 @@
-import type { SeededRandom } from "./seeded-random.ts";
+import type { SeededRandom } from "@quorate/testkit/random";
 
 export type DiskProfile =
   /** Every sync takes about half a millisecond. */
@@ -43,8 +43,8 @@ export class DiskSpeed {
   /** Of the log. */
   syncMs(): number {
     if (!this.#isUneven) return SYNC_MS + this.#random.exponential(SYNC_JITTER_MS);
-    const tail = this.#random.chance(TAIL_CHANCE) ? this.#random.between(1, LONGEST_TAIL) : 1;
-    return this.#meanSyncMs * this.#random.between(2 - SYNC_SPREAD, SYNC_SPREAD) * tail;
+    const tail = this.#random.chance(TAIL_CHANCE) ? this.#random.uniform(1, LONGEST_TAIL) : 1;
+    return this.#meanSyncMs * this.#random.uniform(2 - SYNC_SPREAD, SYNC_SPREAD) * tail;
   }
 
   /** Of the database. */

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { SeededRandom } from "@quorate/testkit/random";
+import { testWithSeed } from "@quorate/testkit/seed";
 import { EventQueue } from "./event-queue.ts";
-import { SeededRandom } from "./seeded-random.ts";
 
-test("events come by time, and at one moment in the order in which they were set", () => {
-  const seed = 20_000 + (Date.now() % 10_000);
+testWithSeed("events come by time, and at one moment in the order in which they were set", (seed) => {
   const random = new SeededRandom(seed);
   const queue = new EventQueue();
   const expected: { atMs: number; name: number }[] = [];
@@ -16,7 +16,7 @@ test("events come by time, and at one moment in the order in which they were set
   }
   for (let event = queue.takeFirst(); event !== undefined; event = queue.takeFirst()) event.run?.();
   const sorted = expected.toSorted((a, b) => a.atMs - b.atMs).map(({ name }) => name);
-  assert.deepEqual(happened, sorted, `seed ${seed}`);
+  assert.deepEqual(happened, sorted);
   assert.equal(queue.size, 0);
 });
 

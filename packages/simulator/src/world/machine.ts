@@ -15,12 +15,12 @@ import {
   storagePaths,
   type Timer,
 } from "@quorate/server/simulation";
+import type { SeededRandom } from "@quorate/testkit/random";
 import type { DurableState } from "../checks/durable-log.ts";
 import { type DiskProfile, DiskSpeed } from "./disk-speed.ts";
 import type { ClockSkew } from "./life.ts";
 import type { Moment } from "./moments.ts";
 import { Process } from "./process.ts";
-import type { SeededRandom } from "./seeded-random.ts";
 import type { World } from "./world.ts";
 
 const MAX_DATABASE_BYTES = 2 ** 30;

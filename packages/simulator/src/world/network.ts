@@ -1,4 +1,4 @@
-import type { SeededRandom } from "./seeded-random.ts";
+import type { SeededRandom } from "@quorate/testkit/random";
 import type { VirtualTime } from "./virtual-time.ts";
 
 /** How well all links work. */

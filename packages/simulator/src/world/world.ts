@@ -1,5 +1,6 @@
 import type { Message } from "@quorate/raft";
 import { type Disk, DiskError, type MemberParts, type MemberStorage } from "@quorate/server/simulation";
+import { SeededRandom } from "@quorate/testkit/random";
 import { ClusterInvariants } from "../checks/cluster-invariants.ts";
 import type { Invariant } from "../checks/invariants.ts";
 import type { Recorder } from "../explain/recorder.ts";
@@ -10,7 +11,6 @@ import { Network } from "./network.ts";
 import type { Plant } from "./plant.ts";
 import type { Process } from "./process.ts";
 import type { Rule } from "./rule.ts";
-import { SeededRandom } from "./seeded-random.ts";
 import type { Endpoint } from "./simulated-transport.ts";
 import { Trace } from "./trace.ts";
 import { VirtualTime } from "./virtual-time.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { type DescMessage, type MessageShape, toBinary } from "@bufbuild/protobuf";
-import fc from "fast-check";
+import { fc } from "@quorate/testkit/property";
 import { decode, encode } from "../codec.ts";
 import {
   DeleteRangeRequestSchema,

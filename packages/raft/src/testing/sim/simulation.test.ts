@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { givenSeed, testWithSeed } from "@quorate/testkit/seed";
 import { Simulation } from "./simulation.ts";
 
-/** `RAFT_SIM_SEEDS=1000 node --test ...` for more, `RAFT_SIM_FIRST_SEED=n` to begin elsewhere. */
+/** `RAFT_SIM_SEEDS=1000 node --test ...` for more, `QUORATE_SEED=n` to begin elsewhere. */
 const seedCount = Number(process.env.RAFT_SIM_SEEDS ?? 150);
-const firstSeed = Number(process.env.RAFT_SIM_FIRST_SEED ?? 1);
+const seed = givenSeed() ?? 1;
 
-test(`groups under faults stay safe and recover: seeds ${firstSeed} to ${firstSeed + seedCount - 1}`, () => {
+testWithSeed(`groups under faults stay safe and recover, from seed ${seed} on`, { seed }, (firstSeed) => {
   let committed = 0;
   for (let seed = firstSeed; seed < firstSeed + seedCount; seed++) {
     const simulation = new Simulation({ seed });

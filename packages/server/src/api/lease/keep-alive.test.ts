@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import type { CancelReason, ServerCall } from "@quorate/rpc";
+import { ManualClock } from "@quorate/testkit/clock";
 import { decode, encode } from "@quorate/wire";
 import { LeaseKeepAliveRequestSchema, LeaseKeepAliveResponseSchema } from "@quorate/wire/etcdserverpb";
 import { HeaderEncoder } from "@quorate/wire/hot";
@@ -8,7 +9,6 @@ import { MemoryBackend } from "../../backend/memory-backend.ts";
 import { Lessor } from "../../lease/lessor.ts";
 import { ResponseHeaders } from "../../operations/response-headers.ts";
 import { LeaderMonitor } from "../../watch/leader-monitor.ts";
-import { ManualClock } from "../../watch/testing/manual-clock.ts";
 import type { ApiContext } from "../context.ts";
 import { LeaderQuestions } from "./ask-leader.ts";
 import { KeepAliveStream } from "./keep-alive.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { ManualClock } from "../../watch/testing/manual-clock.ts";
+import { ManualClock } from "@quorate/testkit/clock";
 import type { ApiContext } from "../context.ts";
 import { Cancellation } from "./cancellation.ts";
 import { LeaderRequests } from "./leader-requests.ts";

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { ManualClock } from "@quorate/testkit/clock";
 import { decode, encode } from "@quorate/wire";
 import { LeaseLeasesResponseSchema, LeaseTimeToLiveResponseSchema } from "@quorate/wire/etcdserverpb";
 import { DEFAULT_SLICE_LIMITS, Slices, type Steps } from "../../slices.ts";
@@ -8,13 +9,7 @@ import { responseSteps } from "./leases.ts";
 
 /** Does it in slices, of which there must be some, and none may be long. */
 async function inSlices<Result>(steps: Steps<Result>): Promise<Result> {
-  const clock = {
-    nowMs: () => 0,
-    wallMs: () => 0,
-    setTimer: () => ({ cancel: () => {} }),
-    soon: (callback: () => void) => void setImmediate(callback),
-  };
-  const slices = new Slices(clock);
+  const slices = new Slices(ManualClock.withRealTurns());
   const result = await slices.run(steps);
   await slices.next();
   assert.ok(slices.meter.turns > 3, `${slices.meter.turns} turns`);

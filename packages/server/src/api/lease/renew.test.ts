@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { ManualClock } from "@quorate/testkit/clock";
 import { MemoryBackend } from "../../backend/memory-backend.ts";
 import { Lessor } from "../../lease/lessor.ts";
-import { ManualClock } from "../../watch/testing/manual-clock.ts";
 import type { ApiContext } from "../context.ts";
 import { LeaderQuestions } from "./ask-leader.ts";
 import { Cancellation } from "./cancellation.ts";

@@ -1,5 +1,5 @@
+import type { ManualClock } from "@quorate/testkit/clock";
 import type { PeerRequest, PeerRequests, PeerResponse } from "../../peer/peer-requests.ts";
-import type { ManualClock } from "../../watch/testing/manual-clock.ts";
 
 /** A request that waits for the test to answer it. */
 export interface Sent {

@@ -1,5 +1,5 @@
 import { type DescField, type DescMessage, ScalarType } from "@bufbuild/protobuf";
-import fc from "fast-check";
+import { fc } from "@quorate/testkit/property";
 
 /** Arbitrary fields for a message of any schema, as protobuf-es takes them; messages nested to a depth of 3. */
 export function anyFields(schema: DescMessage, depth = 3): fc.Arbitrary<Record<string, unknown>> {

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import http from "node:http";
 import net from "node:net";
 import { after, before, beforeEach, suite, test } from "node:test";
+import { until } from "@quorate/testkit/wait";
 import { decode, encode, METHODS } from "@quorate/wire";
 import {
   LeaseKeepAliveRequestSchema,
@@ -17,7 +18,7 @@ import {
 } from "@quorate/wire/etcdserverpb";
 import { realClock } from "../../seams/real-clock.ts";
 import type { FakeBackend, FakeCall, FakeEvent } from "./fake-backend.testing.ts";
-import { TestGateway, until } from "./gateway.testing.ts";
+import { TestGateway } from "./gateway.testing.ts";
 
 const header = {
   clusterId: 6543781515009840581n,

@@ -1,5 +1,6 @@
 import http from "node:http";
 import type { AddressInfo } from "node:net";
+import { listenOnFreePort } from "@quorate/testkit/ports";
 import { realClock } from "../../seams/real-clock.ts";
 import { FakeBackend } from "./fake-backend.testing.ts";
 import { createGateway, type Gateway, type GatewayOptions } from "./gateway.ts";
@@ -37,7 +38,7 @@ export class TestGateway implements AsyncDisposable {
 
   static async start(options: Partial<GatewayOptions> = {}): Promise<TestGateway> {
     const test = new TestGateway(options);
-    await new Promise<void>((resolve) => test.server.listen(0, "127.0.0.1", resolve));
+    await listenOnFreePort(test.server);
     return test;
   }
 
@@ -79,9 +80,4 @@ export class TestGateway implements AsyncDisposable {
     this.server.closeAllConnections();
     await new Promise((resolve) => this.server.close(resolve));
   }
-}
-
-/** Waits until `condition` holds, however long the test may take. */
-export async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 1));
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { create, type DescMessage, type JsonValue, toBinary, toJson } from "@bufbuild/protobuf";
+import { fc } from "@quorate/testkit/property";
 import { decode, encode, WireError } from "@quorate/wire";
 import {
   AlarmRequestSchema,
@@ -21,7 +22,6 @@ import {
   WatchRequestSchema,
   WatchResponseSchema,
 } from "@quorate/wire/etcdserverpb";
-import fc from "fast-check";
 import { anyFields } from "./any-message.testing.ts";
 import { decodeBase64 } from "./base64.ts";
 import { parseInteger } from "./json-number.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
-import fc from "fast-check";
+import { fc } from "@quorate/testkit/property";
 import { JsonScanner, JsonSyntaxError, ValueTooLong } from "./json-scanner.ts";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);

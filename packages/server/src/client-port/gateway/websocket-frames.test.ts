@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { Duplex } from "node:stream";
 import test from "node:test";
+import { SeededRandom } from "@quorate/testkit/random";
 import { WebsocketConnection } from "./websocket-connection.ts";
 import { WebsocketFrames } from "./websocket-frames.ts";
 
@@ -52,36 +53,25 @@ function read(chunks: readonly Buffer[], maxMessageBytes = 1_000_000) {
   return { heard, pieces };
 }
 
-/** mulberry32. */
-function randomOf(seed: number) {
-  let state = seed;
-  return (below: number) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) % below;
-  };
-}
-
 test("messages are the same however they are divided into frames and chunks", () => {
   for (let seed = 1; seed <= 200; seed++) {
-    const below = randomOf(seed);
-    const octets = (count: number) => Uint8Array.from({ length: count }, () => below(256));
+    const random = new SeededRandom(seed);
+    const octets = (count: number) => Uint8Array.from({ length: count }, () => random.below(256));
     const latin1 = (bytes: Uint8Array) => Buffer.from(bytes).toString("latin1");
     const sent: Buffer[] = [];
     const want: string[] = [];
     const say = (first: number, payload: Uint8Array) =>
       sent.push(frame(first, payload, { mask: [...octets(4)] }));
     for (let m = 0; m < 5; m++) {
-      const parts = Array.from({ length: 1 + below(4) }, () =>
-        octets(below(10) === 0 ? below(70_000) : below(200)),
+      const parts = Array.from({ length: 1 + random.below(4) }, () =>
+        octets(random.below(10) === 0 ? random.below(70_000) : random.below(200)),
       );
       for (const [i, part] of parts.entries()) {
-        const opcode = i === 0 ? TEXT + below(2) : CONTINUATION;
+        const opcode = i === 0 ? TEXT + random.below(2) : CONTINUATION;
         say(i === parts.length - 1 ? opcode | FIN : opcode, part);
-        if (i < parts.length - 1 && below(3) === 0) {
-          const payload = octets(below(126));
-          const isPing = below(2) === 0;
+        if (i < parts.length - 1 && random.below(3) === 0) {
+          const payload = octets(random.below(126));
+          const isPing = random.below(2) === 0;
           say((isPing ? PING : PONG) | FIN, payload);
           if (isPing) want.push(`ping ${latin1(payload)}`);
         }
@@ -93,7 +83,7 @@ test("messages are the same however they are divided into frames and chunks", ()
     const all = Buffer.concat(sent);
     const chunks: Buffer[] = [];
     for (let at = 0; at < all.length; ) {
-      const size = 1 + below(below(2) === 0 ? 5 : 5_000);
+      const size = 1 + random.below(random.below(2) === 0 ? 5 : 5_000);
       chunks.push(all.subarray(at, at + size));
       at += size;
     }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import net from "node:net";
 import { after, before, beforeEach, suite, test } from "node:test";
+import { until } from "@quorate/testkit/wait";
 import {
   LeaseKeepAliveResponseSchema,
   RangeRequestSchema,
@@ -10,7 +11,7 @@ import {
 } from "@quorate/wire/etcdserverpb";
 import { type ClientOptions, WebSocket } from "ws";
 import type { FakeBackend } from "./fake-backend.testing.ts";
-import { TestGateway, until } from "./gateway.testing.ts";
+import { TestGateway } from "./gateway.testing.ts";
 
 let gateway: TestGateway;
 let backend: FakeBackend;

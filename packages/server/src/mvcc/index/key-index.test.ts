@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import { fc } from "@quorate/testkit/property";
+import { SeededRandom } from "@quorate/testkit/random";
 import { compareBytes } from "../bytes.ts";
 import { KeyIndex } from "./key-index.ts";
 
@@ -197,21 +198,10 @@ test("hostile keys: empty, long, very long, all 0xff, prefixes of each other", (
   index.check();
 });
 
-/** A small generator, so that a failure names the seed of one long run. */
-function randomOf(seed: number): (limit: number) => number {
-  let state = seed | 1;
-  return (limit) => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) % limit;
-  };
-}
-
 test("a large index agrees with a sorted list while keys come, go and are compacted", () => {
   fc.assert(
     fc.property(fc.integer({ min: 1 }), fc.constantFrom(300, 3_000, 60_000), (seed, space) => {
-      const below = randomOf(seed);
+      const random = new SeededRandom(seed);
       const index = new KeyIndex(seed, 7);
       const live = new Map<string, number>();
       const keyOf = (i: number) =>
@@ -219,10 +209,10 @@ test("a large index agrees with a sorted list while keys come, go and are compac
       let main = 2;
       for (let round = 0; round < 6; round++) {
         for (let i = 0; i < 4_000; i++, main++) {
-          const key = keyOf(below(space));
+          const key = keyOf(random.below(space));
           const id = index.findLive(bytes(key));
           assert.equal(id >= 0, live.has(key));
-          if (id >= 0 && below(10) < (round % 2 === 0 ? 3 : 8)) {
+          if (id >= 0 && random.below(10) < (round % 2 === 0 ? 3 : 8)) {
             index.tombstone(bytes(key), id, main, 0);
             live.delete(key);
           } else if (id >= 0 || round % 2 === 0) {
@@ -233,14 +223,14 @@ test("a large index agrees with a sorted list while keys come, go and are compac
         const sorted = [...live.keys()].sort();
         assert.equal(index.liveCount, sorted.length);
         for (let i = 0; i < 20; i++) {
-          const [start, end] = [keyOf(below(space)), keyOf(below(space))];
+          const [start, end] = [keyOf(random.below(space)), keyOf(random.below(space))];
           const wanted = sorted.filter((key) => key >= start && key < end).length;
           assert.equal(index.countLive(bytes(start), bytes(end)), wanted);
           assert.equal(index.countAt(bytes(start), bytes(end), main), wanted);
         }
         if (round > 0) {
-          index.beginCompaction(main - below(3_000));
-          while (!index.compactStep(100)) index.put(bytes(keyOf(below(space))), main, 0, false);
+          index.beginCompaction(main - random.below(3_000));
+          while (!index.compactStep(100)) index.put(bytes(keyOf(random.below(space))), main, 0, false);
           live.clear();
           for (const walk = index.walk(new Uint8Array(0), undefined); walk.leaf !== undefined; walk.next()) {
             if (!walk.isDeleted())
@@ -251,7 +241,7 @@ test("a large index agrees with a sorted list while keys come, go and are compac
         index.check();
         // Whole leaves empty, and their neighbours take over what they covered.
         for (let i = 0; i < 3; i++) {
-          const [start, end] = [i === 0 ? "" : keyOf(below(space)), keyOf(below(space))];
+          const [start, end] = [i === 0 ? "" : keyOf(random.below(space)), keyOf(random.below(space))];
           for (const key of [...live.keys()].filter((each) => each >= start && each < end)) {
             index.tombstone(bytes(key), index.findLive(bytes(key)), main++, 0);
             live.delete(key);
@@ -272,13 +262,13 @@ test("a large index agrees with a sorted list while keys come, go and are compac
 test("an index rebuilt from records in revision order is the index that was", () => {
   fc.assert(
     fc.property(fc.integer({ min: 1 }), fc.constantFrom(10, 1_000, 60_000), (seed, space) => {
-      const below = randomOf(seed);
+      const random = new SeededRandom(seed);
       const built = new KeyIndex();
       const rebuilt = new KeyIndex();
       for (let main = 2; main < 40_000; main++) {
-        const key = bytes(`/registry/${below(space)}`);
+        const key = bytes(`/registry/${random.below(space)}`);
         const id = built.findLive(key);
-        if (id >= 0 && below(4) === 0) {
+        if (id >= 0 && random.below(4) === 0) {
           built.tombstone(key, id, main, 0);
           rebuilt.restoreTombstone(key, main, 0);
         } else {
@@ -323,7 +313,7 @@ test("an index rebuilt from records in revision order is the index that was", ()
 test("a rebuilt index changes as the one that was, also where nobody has read it yet", () => {
   fc.assert(
     fc.property(fc.integer({ min: 1 }), fc.constantFrom(300, 20_000), (seed, space) => {
-      const below = randomOf(seed);
+      const random = new SeededRandom(seed);
       const built = new KeyIndex();
       const rebuilt = new KeyIndex();
       let main = 2;
@@ -334,8 +324,8 @@ test("a rebuilt index changes as the one that was, also where nobody has read it
         else index.put(key, main, 0, false);
       };
       for (; main < 20_000; main++) {
-        const key = bytes(`/registry/${below(space)}`);
-        const deletes = built.findLive(key) >= 0 && below(3) === 0;
+        const key = bytes(`/registry/${random.below(space)}`);
+        const deletes = built.findLive(key) >= 0 && random.below(3) === 0;
         change(built, key, deletes);
         const id = built.find(key);
         if (deletes) rebuilt.restoreTombstone(key, main, 0);
@@ -347,12 +337,12 @@ test("a rebuilt index changes as the one that was, also where nobody has read it
       }
       for (const _ of rebuilt.finishRestore());
       for (; main < 24_000; main++) {
-        const key = bytes(`/registry/${below(space)}`);
-        const deletes = below(3) === 0;
+        const key = bytes(`/registry/${random.below(space)}`);
+        const deletes = random.below(3) === 0;
         change(built, key, deletes);
         change(rebuilt, key, deletes);
         if (main % 500 === 0) {
-          const at = Math.max(compacted, main - below(8_000));
+          const at = Math.max(compacted, main - random.below(8_000));
           assert.equal(
             rebuilt.countAt(bytes("/registry/1"), undefined, at),
             built.countAt(bytes("/registry/1"), undefined, at),

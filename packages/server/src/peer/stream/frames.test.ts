@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { type Entry, type Message, MessageType, NO_DATA, newMessage } from "@quorate/raft";
+import { SeededRandom } from "@quorate/testkit/random";
+import { testWithSeed } from "@quorate/testkit/seed";
 import { ChunkBuffer } from "./chunk-buffer.ts";
 import type { FrameDecoder } from "./frame-decoder.ts";
 import { MESSAGE_LINK_HEARTBEAT, MessageFrameDecoder, roomFor, writeMessageFrame } from "./message-frames.ts";
@@ -242,36 +244,31 @@ test("a frame of several MiB survives being cut into small chunks", () => {
   assert.deepEqual(plain(decode(new MessageFrameDecoder(), stream, () => 60_000)), plain([app, app]));
 });
 
-/** A generator of chance whose seed replays a run. */
-function chance(seed: number): (limit: number) => number {
-  let state = seed >>> 0;
-  return (limit) => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return Math.floor((state / 2 ** 32) * limit);
-  };
-}
-
-const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31));
-
-test(`random streams come out as they went in, however they are cut (SEED=${seed})`, () => {
-  const below = chance(seed);
+testWithSeed("random streams come out as they went in, however they are cut", (seed) => {
+  const random = new SeededRandom(seed);
   for (let round = 0; round < 200; round++) {
     const messages: Message[] = [];
-    let index = below(5);
-    for (let i = 0; i < 1 + below(12); i++) {
-      const entries = Array.from({ length: below(6) }, (_, k) =>
-        entry(1, index + k + 1, "v".repeat(below(40))),
+    let index = random.below(5);
+    for (let i = 0; i < 1 + random.below(12); i++) {
+      const entries = Array.from({ length: random.below(6) }, (_, k) =>
+        entry(1, index + k + 1, "v".repeat(random.below(40))),
       );
-      const jumps = below(5) === 0;
-      const term = 1 + below(2);
+      const jumps = random.below(5) === 0;
+      const term = 1 + random.below(2);
       messages.push(
-        message(MessageType.MsgApp, { term, logTerm: jumps ? 0 : term, index, entries, commit: below(9) }),
+        message(MessageType.MsgApp, {
+          term,
+          logTerm: jumps ? 0 : term,
+          index,
+          entries,
+          commit: random.below(9),
+        }),
       );
       index += entries.length;
     }
     const encoder = new MsgAppEncoder();
     const msgapp = encoded(messages, (out, m) => encoder.write(out, m));
-    const cut = () => 1 + below(64);
+    const cut = () => 1 + random.below(64);
     assert.deepEqual(plain(decode(new MsgAppDecoder(1n, 2n), msgapp, cut)), plain(messages));
     assert.deepEqual(
       plain(decode(new MessageFrameDecoder(), encoded(messages, writeMessageFrame), cut)),
@@ -280,14 +277,15 @@ test(`random streams come out as they went in, however they are cut (SEED=${seed
   }
 });
 
-test(`garbage is an error or nothing, never another failure (SEED=${seed})`, () => {
-  const below = chance(seed);
+testWithSeed("garbage is an error or nothing, never another failure", (seed) => {
+  const random = new SeededRandom(seed);
   for (let round = 0; round < 3_000; round++) {
     const input = Buffer.concat(msgAppSteps.map((step) => step.frame));
-    for (let flips = 0; flips <= below(4); flips++) input[below(input.length)] = below(256);
-    const decoder = below(2) === 0 ? new MsgAppDecoder(1n, 2n) : new MessageFrameDecoder();
+    for (let flips = 0; flips <= random.below(4); flips++)
+      input[random.below(input.length)] = random.below(256);
+    const decoder = random.below(2) === 0 ? new MsgAppDecoder(1n, 2n) : new MessageFrameDecoder();
     try {
-      decode(decoder, input.subarray(below(input.length)), () => 1 + below(30));
+      decode(decoder, input.subarray(random.below(input.length)), () => 1 + random.below(30));
     } catch (error) {
       assert.match((error as Error).name, /^(FrameError|WireError)$/);
     }

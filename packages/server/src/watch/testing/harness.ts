@@ -1,9 +1,9 @@
+import { ManualClock } from "@quorate/testkit/clock";
 import { decode, encode } from "@quorate/wire";
 import { WatchRequestSchema, WatchResponseSchema } from "@quorate/wire/etcdserverpb";
 import { HeaderEncoder } from "@quorate/wire/hot";
 import { WatchHub, type WatchHubOptions } from "../hub.ts";
 import type { Authorize, WatchStream } from "../stream.ts";
-import { ManualClock } from "./manual-clock.ts";
 import { MemorySink } from "./memory-sink.ts";
 import { bytesOf, MemoryStore, nameOf } from "./memory-store.ts";
 

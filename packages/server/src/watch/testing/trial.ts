@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import { fc } from "@quorate/testkit/property";
 import type { Change, WatchSource } from "../source.ts";
 import { type Client, type CreateFields, Harness, see } from "./harness.ts";
 import { MemoryStore, type Operation } from "./memory-store.ts";

@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
-import { cacheDir, type Found, goCommand } from "../../scripts/real-etcd.ts";
+import { cacheDir, type Found, goCommand } from "../etcd/real-etcd.ts";
 
 /** `args` come behind `go`, the output path is appended as `-o`; `dir` holds the module. */
 export function buildGo(dir: string, args: readonly string[]): Found<string> {

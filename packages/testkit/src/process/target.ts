@@ -3,9 +3,10 @@
  * both; the run against etcd is the check of the suite itself. Any other value is a command line.
  */
 import path from "node:path";
-import { realEtcd } from "../../scripts/real-etcd.ts";
+import { realEtcd } from "../etcd/real-etcd.ts";
+import { repositoryRoot } from "../repository-root.ts";
 
-export const repositoryRoot = path.resolve(import.meta.dirname, "../..");
+export { repositoryRoot };
 
 export interface Target {
   readonly name: "quorate" | "etcd" | "other";

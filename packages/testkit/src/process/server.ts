@@ -3,66 +3,12 @@
  * it. Every process is killed and every temporary folder removed when the test process ends, whatever happens.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
-import { tmpdir } from "node:os";
 import path from "node:path";
+import { freePorts } from "../ports/index.ts";
+import { killAtExit, removeDir, temporaryDir } from "./clean-up.ts";
 
 const READY_LINE = "ready to serve client requests";
 const TAIL_BYTES = 16_384;
-
-const running = new Set<ChildProcess>();
-const temporaryDirs = new Set<string>();
-
-function cleanUp(): void {
-  for (const child of running) child.kill("SIGKILL");
-  running.clear();
-  for (const dir of temporaryDirs) rmSync(dir, { recursive: true, force: true, maxRetries: 3 });
-  temporaryDirs.clear();
-}
-process.on("exit", cleanUp);
-for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  process.on(signal, () => {
-    cleanUp();
-    process.exit(1);
-  });
-}
-
-/** A folder that is removed when the process ends. `QUORATE_TMP_DIR` chooses the disk. */
-export function temporaryDir(prefix: string): string {
-  const base = process.env.QUORATE_TMP_DIR ?? tmpdir();
-  mkdirSync(base, { recursive: true });
-  const dir = mkdtempSync(path.join(base, `quorate-${prefix}-`));
-  if (process.env.QUORATE_KEEP_DIRS === undefined) temporaryDirs.add(dir);
-  return dir;
-}
-
-export function removeDir(dir: string): void {
-  temporaryDirs.delete(dir);
-  rmSync(dir, { recursive: true, force: true, maxRetries: 3 });
-}
-
-/** Distinct ports nobody listens on at this moment; all are held until the last one is chosen. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from(
-      { length: count },
-      () =>
-        new Promise<ReturnType<typeof createServer>>((resolve, reject) => {
-          const server = createServer();
-          server.on("error", reject);
-          server.listen(0, "127.0.0.1", () => resolve(server));
-        }),
-    ),
-  );
-  const ports = servers.map((server) => {
-    const address = server.address();
-    if (address === null || typeof address === "string") throw new Error("no port");
-    return address.port;
-  });
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
-}
 
 export interface ServerOptions {
   /** The command and its leading arguments, e.g. `["bin/etcd"]`. */
@@ -166,7 +112,7 @@ export class Server {
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.#child = child;
-    running.add(child);
+    killAtExit(child);
     this.#tail = "";
     const collect = (chunk: Buffer): void => {
       this.#tail = (this.#tail + chunk.toString("utf8")).slice(-TAIL_BYTES);
@@ -175,7 +121,6 @@ export class Server {
     child.stderr?.on("data", collect);
     this.#exit = new Promise((resolve) => {
       const ended = (exit: Exit): void => {
-        running.delete(child);
         if (this.#child === child) this.#child = undefined;
         resolve(exit);
       };
