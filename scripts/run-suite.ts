@@ -1,10 +1,12 @@
 /**
  * Runs named suites: `node scripts/run-suite.ts NAME... [--target quorate|etcd|COMMAND] [-- ARGUMENTS]`.
  * `all` runs every suite that CI runs. Arguments behind `--` are given to the suite as QUORATE_SUITE_ARGS.
+ * `--ci-list` prints what CI runs, in its order: a line each with a name, a tab, and the arguments of this command.
  */
 import { spawnSync } from "node:child_process";
 import path from "node:path";
 import { parseArgs } from "node:util";
+import { realEtcd } from "@quorate/testkit/etcd";
 
 const repositoryRoot = path.resolve(import.meta.dirname, "..");
 
@@ -13,36 +15,36 @@ interface Suite {
   readonly what: string;
   /** Needs failpoints or other things a real etcd build does not have. */
   readonly onlyOurs?: boolean;
+  /** CI runs it against a real etcd as well, before ours: that is the check of the suite itself. */
+  readonly againstEtcdFirst?: boolean;
   /** Takes too long for CI: run by name only, not with `all`. */
   readonly onlyByName?: boolean;
+  /** What stands behind `--` when CI runs it: a part that is short enough. */
+  readonly ciArguments?: readonly string[];
 }
 
+/** In the order in which CI runs them. */
 export const SUITES: Readonly<Record<string, Suite>> = {
-  etcdctl: { file: "test/interop/etcdctl.suite.ts", what: "etcdctl 3.7 and Debian's 3.4" },
-  etcd3: { file: "test/interop/etcd3.suite.ts", what: "the npm client etcd3" },
+  etcdctl: {
+    file: "test/interop/etcdctl.suite.ts",
+    what: "etcdctl 3.7 and Debian's 3.4",
+    againstEtcdFirst: true,
+  },
   "go-client": {
     file: "test/interop/go-client.suite.ts",
     what: "Go's clientv3 3.7 and its concurrency package",
+    againstEtcdFirst: true,
   },
-  "grpc-js": { file: "test/interop/grpc-js.suite.ts", what: "the protocol as seen by @grpc/grpc-js" },
-  "database-files": {
-    file: "test/interop/database-files.suite.ts",
-    what: "snapshot files exchanged with a real etcd, both ways",
-    onlyOurs: true,
+  "grpc-js": {
+    file: "test/interop/grpc-js.suite.ts",
+    what: "the protocol as seen by @grpc/grpc-js",
+    againstEtcdFirst: true,
   },
-  differential: {
-    file: "test/differential/differential.suite.ts",
-    what: "random operations against a real etcd",
-  },
-  fuzz: {
-    file: "test/fuzz/fuzz.suite.ts",
-    what: "random and damaged inputs of every kind that a client can send",
-    onlyOurs: true,
-  },
-  crash: { file: "test/crash/kill.suite.ts", what: "kill -9 at random moments under load" },
-  "lossy-disk": {
-    file: "test/crash/lossy-disk.suite.ts",
-    what: "power cuts: unsynced writes dropped and torn",
+  etcd3: { file: "test/interop/etcd3.suite.ts", what: "the npm client etcd3", againstEtcdFirst: true },
+  h2spec: { file: "test/programs/h2spec.suite.ts", what: "every case of h2spec", onlyOurs: true },
+  "go-grpc": {
+    file: "test/programs/go-grpc.suite.ts",
+    what: "Go's gRPC client against rpc alone",
     onlyOurs: true,
   },
   "etcd-wal": {
@@ -50,15 +52,14 @@ export const SUITES: Readonly<Record<string, Suite>> = {
     what: "logs exchanged with etcd's own WAL code, both ways",
     onlyOurs: true,
   },
+  "database-files": {
+    file: "test/interop/database-files.suite.ts",
+    what: "snapshot files exchanged with a real etcd, both ways",
+    onlyOurs: true,
+  },
   "etcd-peer": {
     file: "test/interop/etcd-peer.suite.ts",
     what: "our links to a real etcd: streams, posts, snapshots",
-    onlyOurs: true,
-  },
-  h2spec: { file: "test/programs/h2spec.suite.ts", what: "every case of h2spec", onlyOurs: true },
-  "go-grpc": {
-    file: "test/programs/go-grpc.suite.ts",
-    what: "Go's gRPC client against rpc alone",
     onlyOurs: true,
   },
   raft: {
@@ -71,9 +72,52 @@ export const SUITES: Readonly<Record<string, Suite>> = {
     what: "whole clusters under virtual time; planted mistakes, then new seeds",
     onlyOurs: true,
   },
+  differential: {
+    file: "test/differential/differential.suite.ts",
+    what: "random operations against a real etcd",
+    ciArguments: ["--runs", "4", "--ops", "2500"],
+  },
+  fuzz: {
+    file: "test/fuzz/fuzz.suite.ts",
+    what: "random and damaged inputs of every kind that a client can send",
+    onlyOurs: true,
+    ciArguments: ["--inputs", "30000"],
+  },
+  crash: {
+    file: "test/crash/kill.suite.ts",
+    what: "kill -9 at random moments under load",
+    ciArguments: ["--kills", "200"],
+  },
+  "backend-crash": {
+    file: "packages/server/src/backend/crash.suite.ts",
+    what: "a database whose process is killed, also while it is replaced, and at every failpoint",
+    onlyOurs: true,
+  },
+  "lossy-disk": {
+    file: "test/crash/lossy-disk.suite.ts",
+    what: "power cuts: unsynced writes dropped and torn",
+    onlyOurs: true,
+  },
   corruption: {
     file: "test/crash/corruption.suite.ts",
     what: "flipped bytes in WAL and backend",
+    onlyOurs: true,
+    ciArguments: ["--flips", "25"],
+  },
+  failpoints: {
+    file: "test/crash/failpoints.suite.ts",
+    what: "a panic at every failpoint under load",
+    onlyOurs: true,
+  },
+  stalls: {
+    file: "test/stalls/stalls.suite.ts",
+    what: "requests that touch much, beside which nobody may wait long",
+    onlyOurs: true,
+    ciArguments: ["--shapes", "12"],
+  },
+  "cluster-failpoints": {
+    file: "test/crash/cluster-failpoints.suite.ts",
+    what: "a panic at every failpoint of a cluster, and a disk that stalls",
     onlyOurs: true,
   },
   cluster: {
@@ -103,27 +147,27 @@ export const SUITES: Readonly<Record<string, Suite>> = {
   "etcd-common": {
     file: "test/etcd-tests/etcd-common.suite.ts",
     what: "etcd's own tests of clusters of all kinds, through its programs",
+    ciArguments: ["--seconds", "60"],
   },
   "etcd-e2e": {
     file: "test/etcd-tests/etcd-e2e.suite.ts",
     what: "etcd's own tests of everything else from outside",
-  },
-  stalls: {
-    file: "test/stalls/stalls.suite.ts",
-    what: "requests that touch much, beside which nobody may wait long",
-    onlyOurs: true,
-  },
-  failpoints: {
-    file: "test/crash/failpoints.suite.ts",
-    what: "a panic at every failpoint under load",
-    onlyOurs: true,
-  },
-  "cluster-failpoints": {
-    file: "test/crash/cluster-failpoints.suite.ts",
-    what: "a panic at every failpoint of a cluster, and a disk that stalls",
-    onlyOurs: true,
+    ciArguments: ["--seconds", "60"],
   },
 };
+
+/** The runs of CI by name, each with the arguments of this command. */
+export function ciRuns(hasRealEtcd: boolean): [name: string, args: readonly string[]][] {
+  const runs: [string, readonly string[]][] = [];
+  for (const [name, { againstEtcdFirst, onlyByName, ciArguments }] of Object.entries(SUITES)) {
+    if (onlyByName === true) continue;
+    if (againstEtcdFirst === true && hasRealEtcd) {
+      runs.push([`${name}-against-etcd`, [name, "--target", "etcd"]]);
+    }
+    runs.push([name, ciArguments === undefined ? [name] : [name, "--", ...ciArguments]]);
+  }
+  return runs;
+}
 
 if (import.meta.main) {
   const { values, positionals } = parseArgs({
@@ -131,10 +175,15 @@ if (import.meta.main) {
     options: {
       target: { type: "string" },
       reporter: { type: "string", default: "spec" },
+      "ci-list": { type: "boolean" },
       help: { type: "boolean" },
     },
     args: process.argv.slice(2).filter((_, i, all) => !all.includes("--") || i < all.indexOf("--")),
   });
+  if (values["ci-list"] === true) {
+    for (const [name, args] of ciRuns("found" in realEtcd())) console.log(`${name}\t${args.join(" ")}`);
+    process.exit(0);
+  }
   const rest = process.argv.includes("--") ? process.argv.slice(process.argv.indexOf("--") + 1) : [];
   const names = positionals.flatMap((name) =>
     name === "all" ? Object.keys(SUITES).filter((each) => SUITES[each]!.onlyByName !== true) : [name],
@@ -161,7 +210,7 @@ if (import.meta.main) {
         `--test-reporter=${values.reporter}`,
         path.join(repositoryRoot, suite.file),
       ],
-      { cwd: repositoryRoot, env, stdio: "inherit" },
+      { cwd: repositoryRoot, env: { ...env, QUORATE_SUITE: name }, stdio: "inherit" },
     );
     if (run.status !== 0) failed = true;
   }
