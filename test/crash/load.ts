@@ -2,10 +2,12 @@
  * Clients that go on working while their member crashes and comes back: writers with unique, numbered values, and
  * watchers that resume from the last revision they saw. What they were told goes into a `History`.
  */
+
 import { Etcd, EtcdError } from "@quorate/testkit/grpc";
+import { type EventHistory, WatchStream } from "@quorate/testkit/history";
 import { CompareTarget, type WatchResponse } from "@quorate/testkit/messages";
 import type { SeededRandom } from "@quorate/testkit/random";
-import { digest, type History } from "./history.ts";
+import type { History } from "./history.ts";
 
 const EVERYTHING = { key: Buffer.from([0]), range_end: Buffer.from([0]) };
 
@@ -160,22 +162,26 @@ export function runLeaser(name: string, connection: Connection, history: History
 /** Watches everything from revision 2 on and resumes behind the last revision it saw. */
 export class Watcher {
   readonly name: string;
-  readonly digests: string[] = [];
-  revision = 1;
+  readonly #stream: WatchStream;
   readonly #connection: Connection;
   readonly #report: Report;
-  readonly #onEvents: (response: WatchResponse) => void;
 
-  constructor(
-    name: string,
-    connection: Connection,
-    report: Report,
-    onEvents: (response: WatchResponse) => void = () => {},
-  ) {
+  constructor(name: string, connection: Connection, report: Report, history: EventHistory) {
     this.name = name;
+    this.#stream = new WatchStream(name, history, 1);
     this.#connection = connection;
     this.#report = report;
-    this.#onEvents = onEvents;
+  }
+
+  /** The last revision that it was told of. */
+  get revision(): number {
+    return this.#stream.revision;
+  }
+
+  /** Throws when it is told something that cannot be right, or that another watcher was not told. */
+  receive(response: WatchResponse): void {
+    const problem = this.#stream.receive(response, performance.now());
+    if (problem !== undefined) throw new Error(problem);
   }
 
   async run(): Promise<void> {
@@ -196,13 +202,11 @@ export class Watcher {
             return;
           }
           if (response.events.length === 0) continue;
-          for (const event of response.events) this.digests.push(digest(event));
-          this.revision = response.events.at(-1)!.kv!.mod_revision;
-          this.#onEvents(response);
+          this.receive(response);
         }
       } catch (error) {
         if (this.#connection.closed) return;
-        if (error instanceof EtcdError && !explainedByCrash(error)) {
+        if (!(error instanceof EtcdError) || !explainedByCrash(error)) {
           this.#report(error);
           return;
         }

@@ -106,6 +106,6 @@ test("a disk that forgets its syncs is noticed", { skip }, async () => {
   if ("missing" in built) return;
   await assert.rejects(
     cutPower(built.found, 15, true),
-    /acknowledged|is lost|lost entries|twice|crc mismatch|corrupt|position/i,
+    /acknowledged|is lost|lost entries|duplicate|a gap|another watcher|crc mismatch|corrupt|position/i,
   );
 });

@@ -2,13 +2,11 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { GrpcError } from "@quorate/rpc";
+import type { Found, LeaseRecord, Operation } from "@quorate/testkit/history";
+import { EventHistory, WatchStream } from "@quorate/testkit/history";
 import { type Event, EventType, type KeyValue, type WatchResponse } from "@quorate/testkit/messages";
 import { NotSent } from "../client.ts";
-import { EventHistory } from "./event-history.ts";
 import { Journal, type Life } from "./journal.ts";
-import type { LeaseRecord } from "./leases.ts";
-import type { Found, Operation } from "./operation.ts";
-import { WatchStream } from "./watch-stream.ts";
 
 const TTL_MS = 5_000;
 

@@ -1,11 +1,16 @@
 /** Takes down what clients do and are told while a cluster is hurt, and finds what is wrong with it. */
 import { createWriteStream } from "node:fs";
 import { finished } from "node:stream/promises";
+import type { Found, Operation } from "@quorate/testkit/history";
+import {
+  checkAppends,
+  checkLeases,
+  checkLinearizability,
+  checkOperations,
+  EventHistory,
+  type LeaseRecord,
+} from "@quorate/testkit/history";
 import { isExplained, outcomeOf, textOf } from "../client.ts";
-import { checkAppends, checkLinearizability, checkOperations } from "./checks.ts";
-import { EventHistory } from "./event-history.ts";
-import { checkLeases, type LeaseRecord } from "./leases.ts";
-import type { Found, Operation } from "./operation.ts";
 
 export const LOG_PREFIX = "log/";
 

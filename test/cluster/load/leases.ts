@@ -1,5 +1,5 @@
 /** Clients that hang keys on leases, keep these alive for a while, and then revoke them or let them expire. */
-import type { LeaseRecord } from "../checker/leases.ts";
+import type { LeaseRecord } from "@quorate/testkit/history";
 import { OPERATION_TIMEOUT_MS, repeat, type Session, sleep } from "./session.ts";
 
 export const LEASE_PREFIX = "lease/";

@@ -1,11 +1,12 @@
 /** Single operations that are taken down in the journal. */
+
+import type { Found, Operation } from "@quorate/testkit/history";
 import {
   type CompareInput,
   CompareResult,
   CompareTarget,
   type RangeResponse,
 } from "@quorate/testkit/messages";
-import type { Found, Operation } from "../checker/operation.ts";
 import { OPERATION_TIMEOUT_MS, type Session, sleep } from "./session.ts";
 
 /** Performs one recorded operation; undefined when it failed. */

@@ -1,7 +1,7 @@
 /** Watches every key on one member and resumes behind the last revision it saw, whatever ends its streams. */
 import { type ClientStream, Code, GrpcError, type GrpcStatus } from "@quorate/rpc";
+import { WatchStream } from "@quorate/testkit/history";
 import { WatchRequest, WatchResponse } from "@quorate/testkit/messages";
-import { WatchStream } from "../checker/watch-stream.ts";
 import { type Session, sleep } from "./session.ts";
 
 const EVERY_KEY = { key: Buffer.from([0]), range_end: Buffer.from([0]) };

@@ -6,6 +6,10 @@ import { freePorts, listenOnFreePort } from "./index.ts";
 test("ports differ and can be listened on", async (t) => {
   const ports = await freePorts(20);
   assert.equal(new Set(ports).size, 20);
+  assert.ok(
+    ports.every((port) => port < 32_768),
+    "one that somebody else may be given",
+  );
   const server = net.createServer();
   t.after(() => server.close());
   await new Promise<void>((resolve, reject) => {

@@ -3,7 +3,7 @@
  * other one must see the same.
  */
 import { createHash } from "node:crypto";
-import { type Event, EventType, type KeyValue } from "@quorate/testkit/messages";
+import { type Event, EventType, type KeyValue } from "../grpc/messages.ts";
 
 /** Values above this size are kept and compared by their hash. */
 const LARGEST_KEPT_VALUE = 2_048;
@@ -120,15 +120,25 @@ export class EventHistory {
     const found = new Map(kvs.map((kv) => [keyOf(kv), kv]));
     if (found.size !== kvs.length) return "a key is there twice";
     for (const key of this.#versions.keys()) {
-      const wanted = this.at(key, revision);
-      const kv = found.get(key);
+      const problem = this.#difference(key, found.get(key), revision);
+      if (problem !== undefined) return problem;
       found.delete(key);
-      const there = kv === undefined ? "nothing" : describeKv(kv);
-      const expected = wanted === undefined ? "nothing" : describeVersion(wanted);
-      if (there !== expected) return `${key} is ${there}, and should be ${expected}`;
     }
     const surplus = [...found.keys()][0];
     return surplus === undefined ? undefined : `${surplus} is there, and no watcher has seen it`;
+  }
+
+  /** Compares what a read of one key at a revision has found; the difference, if there is one. */
+  compareKey(key: string, kvs: readonly KeyValue[], revision: number): string | undefined {
+    if (kvs.some((kv) => keyOf(kv) !== key)) return `another key was read instead of ${key}`;
+    return kvs.length > 1 ? `${key} is there twice` : this.#difference(key, kvs[0], revision);
+  }
+
+  #difference(key: string, kv: KeyValue | undefined, revision: number): string | undefined {
+    const wanted = this.at(key, revision);
+    const there = kv === undefined ? "nothing" : describeKv(kv);
+    const expected = wanted === undefined ? "nothing" : describeVersion(wanted);
+    return there === expected ? undefined : `${key} is ${there}, and should be ${expected}`;
   }
 }
 

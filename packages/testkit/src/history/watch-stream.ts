@@ -1,5 +1,5 @@
 /** One watcher's view over all its streams: what watch promises, checked event by event. */
-import type { WatchResponse } from "@quorate/testkit/messages";
+import type { WatchResponse } from "../grpc/messages.ts";
 import type { EventHistory } from "./event-history.ts";
 
 export class WatchStream {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { SeededRandom } from "@quorate/testkit/random";
-import { testWithSeed } from "@quorate/testkit/seed";
+import { testWithSeed } from "../random/seed.ts";
+import { SeededRandom } from "../random/seeded-random.ts";
 import { searchOrder, type Verdict } from "./linearizability.ts";
 import type { Operation } from "./operation.ts";
 
