@@ -62,6 +62,11 @@ export const SUITES: Readonly<Record<string, Suite>> = {
     what: "our links to a real etcd: streams, posts, snapshots",
     onlyOurs: true,
   },
+  searches: {
+    file: "test/searches/searches.suite.ts",
+    what: "the random searches of the unit tests, for longer",
+    onlyOurs: true,
+  },
   raft: {
     file: "test/programs/raft.suite.ts",
     what: "1,000 simulated seeds, and planted mistakes",

@@ -31,6 +31,9 @@ if (files.length === 0) {
   process.exit(1);
 }
 
+/** Much longer than any test takes on a busy machine: one that waits in vain is a failure with a name. */
+const LONGEST_TEST_MS = 900_000;
+
 const concurrency = Math.max(1, Math.min(4, availableParallelism()));
 const run = spawnSync(
   process.execPath,
@@ -38,6 +41,7 @@ const run = spawnSync(
     "--disable-warning=ExperimentalWarning",
     "--test",
     `--test-concurrency=${concurrency}`,
+    `--test-timeout=${LONGEST_TEST_MS}`,
     ...options,
     ...files,
   ],

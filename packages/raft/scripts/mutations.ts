@@ -50,7 +50,7 @@ function runTests(
     cwd: root,
     maxBuffer: 1 << 28,
     timeout: 120_000,
-    env: { ...process.env, RAFT_SIM_SEEDS: "400", NODE_TEST_CONTEXT: undefined },
+    env: { ...process.env, QUORATE_RUNS: "400", NODE_TEST_CONTEXT: undefined },
   };
   return new Promise((resolve) => {
     execFile(process.execPath, ["--test", "--test-reporter=tap", files], options, (error, stdout) =>

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
-import process from "node:process";
 import { ManualClock, withCancelFunctions } from "@quorate/testkit/clock";
 import { SeededRandom } from "@quorate/testkit/random";
-import { testWithSeed } from "@quorate/testkit/seed";
+import { searchRuns, testWithSeed } from "@quorate/testkit/seed";
 import { GrpcClient } from "../client/grpc-client.ts";
 import type { ServerCall } from "../grpc/call.ts";
 import { GrpcServer } from "../server/grpc-server.ts";
@@ -14,7 +13,7 @@ import * as h2 from "./protocol.ts";
  * Random and mutated octets against the state machine in both roles. A run is a pure function of its seed;
  * QUORATE_RUNS asks for more of them.
  */
-const RUNS = Number(process.env.QUORATE_RUNS ?? 400);
+const RUNS = searchRuns(150, 400);
 const STEPS = 60;
 const MEMORY_BOUND = 4_000_000;
 

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { after } from "node:test";
 import { SeededRandom } from "@quorate/testkit/random";
-import { testWithSeed } from "@quorate/testkit/seed";
+import { searchRuns, testWithSeed } from "@quorate/testkit/seed";
 import { realClock } from "../seams/real-clock.ts";
 import { BackendCorruptionError } from "./corruption.ts";
 import { applyEntry, EntryModel } from "./entry-model.testing.ts";
@@ -12,7 +12,7 @@ import { LmdbBackend } from "./lmdb-backend.ts";
 
 const root = mkdtempSync(path.join(tmpdir(), "quorate-corrupt-"));
 after(() => rmSync(root, { recursive: true, force: true }));
-const FLIPS = Number(process.env.QUORATE_FLIPS ?? 120);
+const FLIPS = searchRuns(40, 120);
 const ENTRIES = 1200;
 
 const open = (file: string) =>

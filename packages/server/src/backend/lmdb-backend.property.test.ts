@@ -5,6 +5,7 @@ import path from "node:path";
 import { after, test } from "node:test";
 import { ManualClock } from "@quorate/testkit/clock";
 import { fc } from "@quorate/testkit/property";
+import { searchRuns } from "@quorate/testkit/seed";
 import type { Backend, Table } from "../seams/backend.ts";
 import { LmdbBackend } from "./lmdb-backend.ts";
 import { MemoryBackend } from "./memory-backend.ts";
@@ -185,5 +186,5 @@ async function run(steps: Step[]): Promise<void> {
 
 test("the backend on disk always shows what the one in memory shows", () =>
   fc.assert(fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 60 }), run), {
-    numRuns: Number(process.env.QUORATE_RUNS ?? 60),
+    numRuns: searchRuns(20, 60),
   }));

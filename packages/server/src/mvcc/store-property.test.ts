@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fc } from "@quorate/testkit/property";
+import { searchRuns } from "@quorate/testkit/seed";
 import { decodeKeyValue, encodeKeyValue } from "@quorate/wire/hot";
 import { RequestError } from "../errors.ts";
 import { compareBytes } from "./bytes.ts";
@@ -279,6 +280,6 @@ test("the store agrees with a list of all changes, at all revisions, over compac
       checkHistory(store, model, Uint8Array.of(255), new Uint8Array(0), 40);
       await store.close();
     }),
-    { numRuns: 150 },
+    { numRuns: searchRuns(50, 150) },
   );
 });

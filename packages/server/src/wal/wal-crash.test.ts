@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { fc } from "@quorate/testkit/property";
 import { SeededRandom } from "@quorate/testkit/random";
+import { searchRuns } from "@quorate/testkit/seed";
 import { DiskError } from "../seams/disk.ts";
 import type { Random } from "../seams/random.ts";
 import { type DiskFault, SimulatedDisk } from "../seams/simulated-disk.ts";
@@ -11,7 +12,7 @@ import { METADATA, snapshotAt } from "./testing.ts";
 import type { Entry, HardState, WalSnapshot } from "./types.ts";
 import { Wal } from "./wal.ts";
 
-const RUNS = Number(process.env.WAL_CRASH_RUNS ?? 300);
+const RUNS = searchRuns(100, 300);
 const START = { index: 0, term: 0 };
 
 /** What was asked of the log, one record each, in order. */

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { fc } from "@quorate/testkit/property";
+import { searchRuns } from "@quorate/testkit/seed";
 import { encodeWalSnapshot, WireError } from "@quorate/wire/hot";
 import { DiskError } from "../seams/disk.ts";
 import { WalError } from "./errors.ts";
@@ -10,7 +11,7 @@ import { diskWith, entry, FIRST_SEGMENT, segmentOf, snapshotAt } from "./testing
 import { RecordType } from "./types.ts";
 import { Wal } from "./wal.ts";
 
-const RUNS = Number(process.env.WAL_FUZZ_RUNS ?? 1500);
+const RUNS = searchRuns(300, 1_500);
 const START = { index: 0, term: 0 };
 
 const VALID = segmentOf((encoder) => {

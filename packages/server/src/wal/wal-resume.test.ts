@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { SeededRandom } from "@quorate/testkit/random";
-import { testWithSeed } from "@quorate/testkit/seed";
+import { searchRuns, testWithSeed } from "@quorate/testkit/seed";
 import type { Disk } from "../seams/disk.ts";
 import type { Random } from "../seams/random.ts";
 import type { SimulatedDisk } from "../seams/simulated-disk.ts";
@@ -14,7 +14,7 @@ import { diskWith, entry, METADATA, segmentOf, simulatedDisk, snapshotAt } from 
 import type { Entry } from "./types.ts";
 import { Wal } from "./wal.ts";
 
-const RUNS = Number(process.env.WAL_RESUME_RUNS ?? 60);
+const RUNS = searchRuns(24, 60);
 
 /** A log of some segments of up to 2 MB, with snapshots that lag behind the entries. */
 async function writeLog(simulated: SimulatedDisk, random: Random): Promise<void> {

@@ -28,7 +28,17 @@ export function replayCommand(seed: number): string {
     return `QUORATE_SEED=${seed} ${words.join(" ")}`;
   }
   const file = path.relative(repositoryRoot, process.argv[1] ?? "");
-  return `QUORATE_SEED=${seed} npm run test:unit -- ${file}`;
+  const search = process.env.QUORATE_SEARCH === "long" ? "QUORATE_SEARCH=long " : "";
+  return `QUORATE_SEED=${seed} ${search}npm run test:unit -- ${file}`;
+}
+
+/**
+ * How often a random search runs: `few` times among all other tests, `many` times in the suite `searches`, which sets
+ * `QUORATE_SEARCH=long`. `QUORATE_RUNS` asks for any other number.
+ */
+export function searchRuns(few: number, many: number): number {
+  if (process.env.QUORATE_RUNS !== undefined) return Number(process.env.QUORATE_RUNS);
+  return process.env.QUORATE_SEARCH === "long" ? many : few;
 }
 
 export interface SeedOptions extends TestOptions {

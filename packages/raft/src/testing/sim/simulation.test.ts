@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { givenSeed, testWithSeed } from "@quorate/testkit/seed";
+import { givenSeed, searchRuns, testWithSeed } from "@quorate/testkit/seed";
 import { Simulation } from "./simulation.ts";
 
-/** `RAFT_SIM_SEEDS=1000 node --test ...` for more, `QUORATE_SEED=n` to begin elsewhere. */
-const seedCount = Number(process.env.RAFT_SIM_SEEDS ?? 150);
+/** `QUORATE_RUNS=1000 node --test ...` for more, `QUORATE_SEED=n` to begin elsewhere. */
+const seedCount = searchRuns(50, 150);
 const seed = givenSeed() ?? 1;
 
 testWithSeed(`groups under faults stay safe and recover, from seed ${seed} on`, { seed }, (firstSeed) => {
