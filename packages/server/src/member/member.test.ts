@@ -170,4 +170,6 @@ test("closing twice is closing once, and ends calls under way", async () => {
   const closed = client.closed;
   await Promise.all([member.close(), member.close()]);
   await closed;
+  await assert.rejects(put(client, "a", "c"));
+  await member.close();
 });
