@@ -13,7 +13,7 @@ import type { Timeline } from "./timeline.ts";
 
 const OPTIONS = { seed: 1, plants: ["reads-without-quorum"], troubleMs: 4_500 };
 
-testWithSeed("a run that is recorded is the same run", { timeout: 60_000 }, async (seed) => {
+testWithSeed("a run that is recorded is the same run", { timeout: 600_000 }, async (seed) => {
   const options = { seed, troubleMs: 3_000, traceLines: 100_000 };
   const [plain, recorded] = [await simulate(options), await simulate({ ...options, isRecorded: true })];
   assert.equal(plain.recorder, undefined);
@@ -21,7 +21,7 @@ testWithSeed("a run that is recorded is the same run", { timeout: 60_000 }, asyn
   assert.equal(recorded.digest, plain.digest);
 });
 
-test("the timeline has what happened", { timeout: 60_000 }, async () => {
+test("the timeline has what happened", { timeout: 600_000 }, async () => {
   const run = await simulate({ ...(await resolveReplay(OPTIONS)), isRecorded: true });
   assert.ok(run.violations.length > 0);
   const timeline = buildTimeline(run, { replay: "replay", notes: ["first"] });
@@ -65,7 +65,7 @@ const effects = [
   { fault: "bad-links", machine: "m1", effect: /bad links: latencyMs \d/ },
 ] as const;
 
-test("faults tell what they did, and whom they hit", { timeout: 60_000 }, async () => {
+test("faults tell what they did, and whom they hit", { timeout: 600_000 }, async () => {
   const faults = effects.map(({ fault, machine }, i) => {
     return { number: i + 1, atMs: 1_000 + 100 * i, fault, machine, durationMs: 50, seed: i };
   });
@@ -82,7 +82,7 @@ test("faults tell what they did, and whom they hit", { timeout: 60_000 }, async 
 });
 
 test("a failing run gets a page with its data, minimised, that needs nothing else", {
-  timeout: 120_000,
+  timeout: 600_000,
 }, async () => {
   const folder = mkdtempSync(path.join(tmpdir(), "timeline-"));
   try {
@@ -105,7 +105,7 @@ test("a failing run gets a page with its data, minimised, that needs nothing els
   }
 });
 
-test("texts in the data cannot end the script that they are in", { timeout: 60_000 }, async () => {
+test("texts in the data cannot end the script that they are in", { timeout: 600_000 }, async () => {
   const run = await simulate({ seed: 1, troubleMs: 100, faults: [], onlyClients: [], isRecorded: true });
   const evil = "</script><script>alert(1)</script> $& {{title}}";
   const page = await renderPage(buildTimeline(run, { replay: evil, notes: [evil] }));
