@@ -14,9 +14,17 @@ const FILES_IN_CIRCLES: readonly { readonly why: string; readonly files: readonl
   },
   {
     why: "the hub hands changes to streams, whose watchers go back to the hub to read what they missed",
-    files: ["catch-up", "hub", "responses", "stream", "watcher", "watcher-index"].map(
-      (f) => `packages/server/src/watch/${f}.ts`,
-    ),
+    files: [
+      "catch-up",
+      "delivery",
+      "hub",
+      "responses",
+      "retreat",
+      "stream",
+      "watched-range",
+      "watcher",
+      "watcher-index",
+    ].map((f) => `packages/server/src/watch/${f}.ts`),
   },
   {
     why: "a world consists of machines, processes and a network that ask the world for time and chance",

@@ -5,13 +5,17 @@ import { exhibitNamed, type RunResult, simulate } from "./index.ts";
 
 const TROUBLE_MS = 2_500;
 
-testWithSeed("clusters in trouble lose nothing and become well again", { timeout: 600_000 }, async (first) => {
-  for (let seed = first; seed < first + 3; seed++) {
-    const result = await simulate({ seed, troubleMs: TROUBLE_MS });
-    assert.deepEqual(result.violations, [], replay(result));
-    assert.ok(result.acknowledged > 0, replay(result));
-  }
-});
+testWithSeed(
+  "clusters in trouble lose nothing and become well again",
+  { timeout: 600_000 },
+  async (first) => {
+    for (let seed = first; seed < first + 3; seed++) {
+      const result = await simulate({ seed, troubleMs: TROUBLE_MS });
+      assert.deepEqual(result.violations, [], replay(result));
+      assert.ok(result.acknowledged > 0, replay(result));
+    }
+  },
+);
 
 test("a seed gives the same run, byte for byte", { timeout: 600_000 }, async () => {
   const options = { seed: 4, troubleMs: TROUBLE_MS, traceLines: 100_000 };

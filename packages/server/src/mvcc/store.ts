@@ -27,7 +27,6 @@ import { type KvHash, StoredHashes } from "./stored-hashes.ts";
 import { latestRecord, WriteTxn } from "./write-txn.ts";
 
 export type { CompactionHandle } from "./compaction.ts";
-export type { RangeOutcome } from "./range.ts";
 export type { RangeChunk } from "./range-stream.ts";
 export type { WriteTxn } from "./write-txn.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ManualClock } from "../../../testkit/src/clock/manual-clock.ts";
+import { ManualClock } from "@quorate/testkit/clock";
 import { type Logger, silentLogger } from "../log/logger.ts";
 import { PeerCounts } from "./metrics.ts";
 import { PeerStatus } from "./peer-status.ts";

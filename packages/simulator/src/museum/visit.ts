@@ -25,7 +25,7 @@ export async function discover(exhibit: Exhibit, seed: number): Promise<Discover
 }
 
 /** The first seed from 1 to `maxSeeds` that shows the mistake. */
-export async function findFirst(exhibit: Exhibit, maxSeeds: number): Promise<Discovery | undefined> {
+async function findFirst(exhibit: Exhibit, maxSeeds: number): Promise<Discovery | undefined> {
   for (let seed = 1; seed <= maxSeeds; seed++) {
     const discovery = await discover(exhibit, seed);
     if (discovery !== undefined) return discovery;

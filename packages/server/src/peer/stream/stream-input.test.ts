@@ -78,7 +78,7 @@ const streams = [
 ];
 for (const { name, encode, decoder } of streams) {
   test(`very many ${name} are decoded over many turns, which all streams share, and in order`, async () => {
-    const slices = new Slices(new ManualClock());
+    const slices = new Slices(ManualClock.withRealTurns());
     const sent = appends(3);
     const bytes = encode(sent);
     const read = await Promise.all(
@@ -96,7 +96,7 @@ for (const { name, encode, decoder } of streams) {
 }
 
 test("what comes at once and is little is decoded at once", () => {
-  const slices = new Slices(new ManualClock());
+  const slices = new Slices(ManualClock.withRealTurns());
   const input = new StreamInput(new MessageFrameDecoder(), slices);
   const bytes = encoded(
     [newMessage(MessageType.MsgHeartbeat, 2n), newMessage(MessageType.MsgApp, 2n)].map((message) =>
