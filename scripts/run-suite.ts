@@ -48,7 +48,7 @@ export const SUITES: Readonly<Record<string, Suite>> = {
     onlyOurs: true,
   },
   "etcd-wal": {
-    file: "packages/server/src/wal/interop/etcd-wal.suite.ts",
+    file: "packages/storage/src/wal/interop/etcd-wal.suite.ts",
     what: "logs exchanged with etcd's own WAL code, both ways",
     onlyOurs: true,
   },
@@ -94,7 +94,7 @@ export const SUITES: Readonly<Record<string, Suite>> = {
     ciArguments: ["--kills", "200"],
   },
   "backend-crash": {
-    file: "packages/server/src/backend/crash.suite.ts",
+    file: "packages/storage/src/backend/crash.suite.ts",
     what: "a database whose process is killed, also while it is replaced, and at every failpoint",
     onlyOurs: true,
   },

@@ -208,9 +208,9 @@ export const BOUNDED_LOOPS: Readonly<Record<string, Readonly<Record<string, stri
 
   "snapshot/log-compaction.ts": { "*": "members that are being sent a database" },
   "snapshot/received-database.ts": { "*": "files of a folder, or waits for each chunk" },
-  "snapshot/snap-directory.ts": { "*": "files of a folder" },
+  "snap/snap-directory.ts": { "*": "files of a folder" },
   "snapshot/snapshot-sender.ts": { "*": "members, or waits for each try" },
-  "snapshot/v2-store.ts": { "*": "members, and those that have been removed" },
+  "snap/v2-store.ts": { "*": "members, and those that have been removed" },
 
   "watch/catch-up.ts": {
     "CatchUp.abandonScans": "at most four jobs",

@@ -12,11 +12,12 @@ const PACKAGES: Record<string, readonly string[]> = {
   wire: [],
   rpc: [],
   raft: [],
-  server: ["wire", "rpc", "raft"],
+  storage: ["wire", "raft"],
+  server: ["storage", "wire", "rpc", "raft"],
   cli: ["server", "wire", "rpc"],
   testkit: [],
-  simulator: ["server", "raft", "wire", "testkit"],
-  bench: ["server", "wire", "rpc", "raft", "testkit"],
+  simulator: ["server", "storage", "raft", "wire", "testkit"],
+  bench: ["server", "storage", "wire", "rpc", "raft", "testkit"],
 };
 
 /** What only tests are made of, and those who are not for others and may stand on it. */
@@ -32,7 +33,7 @@ const FORBIDDEN_CALLS =
   /\b(Date\.now|new Date\(|performance\.now|Math\.random|setTimeout|setInterval|setImmediate|randomBytes|randomInt|randomUUID|process\.(env|hrtime))\b/;
 
 /** What the files beside the folders may import from them, but for those with which a package begins. */
-const BESIDE_FOLDERS: Record<string, readonly string[]> = { server: ["seams"] };
+const BESIDE_FOLDERS: Record<string, readonly string[]> = { server: [], storage: ["seams"] };
 
 const importPattern = /(?:^|\n)\s*(?:import|export)\b[^;]*?\bfrom\s*"([^"]+)"|\bimport\(\s*"([^"]+)"\s*\)/g;
 

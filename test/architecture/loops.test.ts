@@ -5,24 +5,26 @@ import test from "node:test";
 import { BOUNDED_LOOPS } from "./bounded-loops.ts";
 import { findUnslicedLoops } from "./find-loops.ts";
 
-const SOURCES = path.resolve(import.meta.dirname, "../../packages/server/src");
+const PACKAGES = path.resolve(import.meta.dirname, "../../packages");
 
 /** Where all that is gone through may be as large as clients make it. */
-const FOLDERS = [
-  "alarm",
-  "apply",
-  "cluster",
-  "consensus",
-  "corruption",
-  "duties",
-  "lease",
-  "mvcc",
-  "operations",
-  "peer",
-  "snapshot",
-  "wal",
-  "watch",
-];
+const FOLDERS: Readonly<Record<string, readonly string[]>> = {
+  server: [
+    "alarm",
+    "apply",
+    "cluster",
+    "consensus",
+    "corruption",
+    "duties",
+    "lease",
+    "mvcc",
+    "operations",
+    "peer",
+    "snapshot",
+    "watch",
+  ],
+  storage: ["snap", "wal"],
+};
 /** Not part of a member. */
 const ONLY_TESTS = /(^|[./])(test|testing|suite)\.ts$|^testing\//;
 
@@ -30,14 +32,22 @@ const WHAT_TO_DO =
   "a loop that may be long goes into a generator that yields what it costs (Steps, in slices.ts) or asks the slicer; " +
   "one that cannot be long is listed in bounded-loops.ts, with the reason";
 
-const files = FOLDERS.flatMap((folder) =>
-  (readdirSync(path.join(SOURCES, folder), { recursive: true }) as string[])
-    .filter((name) => name.endsWith(".ts") && !ONLY_TESTS.test(name))
-    .map((name) => path.posix.join(folder, name)),
-).sort();
+/** By its name in its package's sources, where each file lies. */
+const lieAt = new Map(
+  Object.entries(FOLDERS).flatMap(([name, folders]) => {
+    const sources = path.join(PACKAGES, name, "src");
+    return folders.flatMap((folder) =>
+      (readdirSync(path.join(sources, folder), { recursive: true }) as string[])
+        .filter((file) => file.endsWith(".ts") && !ONLY_TESTS.test(file))
+        .map((file) => path.posix.join(folder, file))
+        .map((file) => [file, path.join(sources, file)] as const),
+    );
+  }),
+);
+const files = [...lieAt.keys()].sort();
 
 const places = (file: string) =>
-  findUnslicedLoops(readFileSync(path.join(SOURCES, file), "utf8")).map((loop) => ({ file, ...loop }));
+  findUnslicedLoops(readFileSync(lieAt.get(file)!, "utf8")).map((loop) => ({ file, ...loop }));
 
 test("every loop over what clients decide the size of is cut into slices, or there is a reason why it is short", () => {
   const unexplained = files

@@ -11,7 +11,7 @@ export const STARTED: Readonly<Record<string, string>> = {
   "packages/bench/src/rpc/echo-server.ts": "a benchmark, run by hand",
   "packages/bench/src/rpc/state-machine.ts": "a benchmark, run by hand",
   "packages/raft/src/examples/counter.ts": "an example, which its test runs",
-  "packages/server/src/bbolt/integrity.ts": "what a database file is checked with, so far by tests",
+  "packages/storage/src/bbolt/integrity.ts": "what a database file is checked with, so far by tests",
 };
 
 const VOCABULARY = "the words of raft's data-driven files, which tests read and write";
@@ -25,14 +25,10 @@ export const ONLY_FOR_TESTS: Readonly<Record<string, string>> = {
   "packages/raft/src/quorum/describe.ts: describeIndex": VOCABULARY,
   "packages/raft/src/quorum/vote-result.ts: VOTE_RESULT_NAMES": VOCABULARY,
   "packages/raft/src/tracker/progress.ts: describeProgressMap": VOCABULARY,
-  "packages/server/src/bbolt/integrity.ts: checkIntegrity":
+  "packages/storage/src/bbolt/integrity.ts: checkIntegrity":
     "what a database file is checked with, so far by tests",
   "packages/server/src/client-port/gateway/routes.ts: routedMethods":
     "tests go through all that is served as JSON",
   "packages/server/src/mvcc/txn/execute.ts: executeTxn":
     "a transaction in one go: production applies it in steps",
-  "packages/server/src/snapshot/snap-directory.ts: loadNewestSnapFile":
-    "reads what production only writes, for others",
-  "packages/server/src/wal/snapshot-records.ts: validSnapshots":
-    "a part of `findStart` that etcd tells apart",
 };

@@ -2,7 +2,6 @@
 
 export type { GatewayBackend, GatewayCall } from "./api/gateway-backend.ts";
 export { localCalls } from "./api/local-calls.ts";
-export { MemoryBackend, type MemoryBackendOptions } from "./backend/memory-backend.ts";
 export { RequestDefects } from "./client-port/request-defects.ts";
 export { memberId } from "./cluster/ids.ts";
 export type { ServerConfig } from "./config/server-config.ts";
@@ -14,10 +13,4 @@ export { type MemberStorage, storagePaths } from "./member/storage.ts";
 export type { Surroundings } from "./member/surroundings.ts";
 export type { PeerRequest, PeerRequests, PeerResponse } from "./peer/peer-requests.ts";
 export { type PlainHandler, peerEndpoints } from "./peer-port/endpoints.ts";
-export type { Backend, Table } from "./seams/backend.ts";
-export type { Clock, Timer } from "./seams/clock.ts";
-export { type Disk, DiskError, type DiskFile, type DiskLock, type OpenMode, readFile } from "./seams/disk.ts";
-export type { Random } from "./seams/random.ts";
-export { type DiskFault, type DiskOperation, SimulatedDisk } from "./seams/simulated-disk.ts";
-export type { SnapshotDatabase, Transport, TransportEvents } from "./seams/transport.ts";
 export { lagFault, receivedDatabasePath } from "./snapshot/received-database.ts";

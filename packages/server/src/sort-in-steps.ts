@@ -1,4 +1,4 @@
-import type { Steps } from "./slices.ts";
+import type { Steps } from "@quorate/storage/slices";
 
 /** Items sorted at once at most. */
 const CHUNK = 2048;

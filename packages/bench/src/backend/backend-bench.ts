@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
-import { LmdbBackend } from "../../../server/src/backend/lmdb-backend.ts";
+import { LmdbBackend } from "../../../storage/src/backend/lmdb-backend.ts";
 
 /*
  * What the backend costs the loop and the process: `node backend-bench.ts [records] [bytes of a record]`.

@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { type RangeRequest, RecordsTag, RecordsWriter } from "@quorate/wire/hot";
-import { LmdbBackend } from "../../../server/src/backend/lmdb-backend.ts";
 import { MvccStore } from "../../../server/src/mvcc/store.ts";
-import { realClock } from "../../../server/src/seams/real-clock.ts";
+import { LmdbBackend } from "../../../storage/src/backend/lmdb-backend.ts";
+import { realClock } from "../../../storage/src/seams/real-clock.ts";
 
 /** The store over LMDB, without network and log. Argument: number of keys. CPU time of the whole process. */
 const count = Number(process.argv[2] ?? 100_000);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { MemoryBackend } from "../backend/memory-backend.ts";
-import { realClock } from "../seams/real-clock.ts";
+import { MemoryBackend } from "@quorate/storage/backend/memory-backend";
+import { realClock } from "@quorate/storage/seams/real-clock";
 import { AlarmStore, AlarmType } from "./alarm-store.ts";
 
 test("alarms are idempotent, exact, and survive a restart under etcd's key", () => {

@@ -1,6 +1,6 @@
+import type { Backend } from "@quorate/storage/seams/backend";
 import { decode, encode } from "@quorate/wire";
 import { AlarmMemberSchema } from "@quorate/wire/etcdserverpb";
-import type { Backend } from "../seams/backend.ts";
 
 /** `etcdserverpb.AlarmType`. */
 export const AlarmType = { NONE: 0, NOSPACE: 1, CORRUPT: 2 } as const;

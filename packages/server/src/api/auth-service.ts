@@ -1,3 +1,4 @@
+import type { Backend } from "@quorate/storage/seams/backend";
 import { decode, encode } from "@quorate/wire";
 import {
   AuthenticateRequestSchema,
@@ -5,7 +6,6 @@ import {
   AuthStatusResponseSchema,
 } from "@quorate/wire/etcdserverpb";
 import { RequestError } from "../errors.ts";
-import type { Backend } from "../seams/backend.ts";
 import type { AuthContext } from "./context.ts";
 import type { Services } from "./services.ts";
 

@@ -1,8 +1,8 @@
 import type { ConfChange } from "@quorate/raft";
+import { MemoryBackend } from "@quorate/storage/backend/memory-backend";
 import { ManualClock } from "@quorate/testkit/clock";
 import { HeaderEncoder } from "@quorate/wire/hot";
 import { AlarmStore } from "../alarm/alarm-store.ts";
-import { MemoryBackend } from "../backend/memory-backend.ts";
 import type { ClusterMember } from "../cluster/member-json.ts";
 import { Membership } from "../cluster/membership.ts";
 import { RequestIds } from "../cluster/request-ids.ts";

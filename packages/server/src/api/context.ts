@@ -1,3 +1,6 @@
+import type { Backend } from "@quorate/storage/seams/backend";
+import type { Clock } from "@quorate/storage/seams/clock";
+import type { Transport } from "@quorate/storage/seams/transport";
 import type { AlarmStore } from "../alarm/alarm-store.ts";
 import type { Membership } from "../cluster/membership.ts";
 import type { RequestIds } from "../cluster/request-ids.ts";
@@ -10,9 +13,6 @@ import type { Access } from "../operations/access.ts";
 import type { Quota } from "../operations/quota.ts";
 import type { ResponseHeaders } from "../operations/response-headers.ts";
 import type { PeerRequests } from "../peer/peer-requests.ts";
-import type { Backend } from "../seams/backend.ts";
-import type { Clock } from "../seams/clock.ts";
-import type { Transport } from "../seams/transport.ts";
 import type { WatchHub } from "../watch/hub.ts";
 
 /** What a proposal goes through. */

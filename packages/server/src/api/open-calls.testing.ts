@@ -1,4 +1,6 @@
 import { GrpcServer, type ServerCall } from "@quorate/rpc";
+import type { Clock } from "@quorate/storage/seams/clock";
+import { realClock } from "@quorate/storage/seams/real-clock";
 import { withCancelFunctions } from "@quorate/testkit/clock";
 import { encode } from "@quorate/wire";
 import {
@@ -15,8 +17,6 @@ import { silentLogger } from "../log/logger.ts";
 import type { RangeCaller } from "../mvcc/range.ts";
 import { OPEN_ACCESS } from "../operations/access.ts";
 import { ResponseHeaders } from "../operations/response-headers.ts";
-import type { Clock } from "../seams/clock.ts";
-import { realClock } from "../seams/real-clock.ts";
 import type { LeaderMonitor } from "../watch/leader-monitor.ts";
 import { Harness } from "../watch/testing/harness.ts";
 import type { ApiContext } from "./context.ts";

@@ -1,6 +1,6 @@
+import type { Clock } from "@quorate/storage/seams/clock";
 import type { ClusterMember } from "../cluster/member-json.ts";
 import { RequestError } from "../errors.ts";
-import type { Clock } from "../seams/clock.ts";
 import type { PromoteContext } from "./context.ts";
 
 /** Resolves after `delayMs`, or to false as soon as `signal` fires. */

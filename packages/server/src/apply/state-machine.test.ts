@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { MemoryBackend } from "@quorate/storage/backend/memory-backend";
 import { ManualClock, RestlessClock } from "@quorate/testkit/clock";
 import { until } from "@quorate/testkit/wait";
 import {
@@ -8,7 +9,6 @@ import {
   encodeLeaseId,
   InternalField,
 } from "@quorate/wire/hot";
-import { MemoryBackend } from "../backend/memory-backend.ts";
 import { Probe } from "../consensus/testing.ts";
 import { Lessor } from "../lease/lessor.ts";
 import { ALL, bytes, openStore, rangeRequest } from "../mvcc/testing.ts";

@@ -6,13 +6,13 @@ import {
   EntryType,
   NONE,
 } from "@quorate/raft";
-import { assert } from "../assert.ts";
+import { assert } from "@quorate/storage/assert";
+import type { Clock } from "@quorate/storage/seams/clock";
 import type { MembershipChange } from "../cluster/membership.ts";
 import type { ConfChangeResult } from "../consensus/consensus.ts";
 import type { Proposal } from "../consensus/proposal.ts";
 import { RequestError } from "../errors.ts";
 import type { ReplicatedState } from "../operations/state.ts";
-import type { Clock } from "../seams/clock.ts";
 import { applyEncoded } from "./entry.ts";
 
 export interface StateMachineOptions {

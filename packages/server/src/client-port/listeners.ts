@@ -1,9 +1,9 @@
 import type net from "node:net";
+import type { Clock } from "@quorate/storage/seams/clock";
 import { ConfigError } from "../config/errors.ts";
 import { type BindAddress, bindAddresses, openUrl } from "../http/bind-addresses.ts";
 import { HeldConnections } from "../http/held-connections.ts";
 import { BACKLOG, ListeningSockets } from "../http/listening-sockets.ts";
-import type { Clock } from "../seams/clock.ts";
 
 /** As many more may wait as in the system's own queue. */
 const MAX_HELD = BACKLOG;

@@ -1,4 +1,4 @@
-import { AssertionFailure } from "../assert.ts";
+import { AssertionFailure } from "@quorate/storage/assert";
 import type { Logger } from "../log/logger.ts";
 
 /**

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { MemoryBackend } from "../backend/memory-backend.ts";
-import { realClock } from "../seams/real-clock.ts";
+import { MemoryBackend } from "@quorate/storage/backend/memory-backend";
+import { realClock } from "@quorate/storage/seams/real-clock";
 import { clusterId, formatId, memberId } from "./ids.ts";
 import { type ClusterMember, decodeMember, encodeMember } from "./member-json.ts";
 import { Membership } from "./membership.ts";

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type ConfChange, ConfChangeType } from "@quorate/raft";
-import { MemoryBackend } from "../backend/memory-backend.ts";
-import { realClock } from "../seams/real-clock.ts";
+import { MemoryBackend } from "@quorate/storage/backend/memory-backend";
+import { realClock } from "@quorate/storage/seams/real-clock";
 import {
   type ClusterMember,
   decodeConfChangeContext,

@@ -1,7 +1,7 @@
 import { type ConfChange, ConfChangeType, NONE } from "@quorate/raft";
-import { assert } from "../assert.ts";
+import { assert } from "@quorate/storage/assert";
+import type { Backend } from "@quorate/storage/seams/backend";
 import type { RequestError } from "../errors.ts";
-import type { Backend } from "../seams/backend.ts";
 import { CLUSTER_VERSION } from "../version.ts";
 import { validateConfChange } from "./conf-change.ts";
 import {

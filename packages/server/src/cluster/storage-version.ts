@@ -1,4 +1,4 @@
-import type { Backend } from "../seams/backend.ts";
+import type { Backend } from "@quorate/storage/seams/backend";
 import { MIN_CLUSTER_VERSION } from "./version-negotiation.ts";
 import {
   compareVersions,

@@ -1,4 +1,4 @@
-import type { Clock, Timer } from "../seams/clock.ts";
+import type { Clock, Timer } from "@quorate/storage/seams/clock";
 
 interface Waiter {
   readonly index: number;

@@ -1,6 +1,6 @@
 import { EntryType, type Message } from "@quorate/raft";
-import { failpoints } from "../failpoints/index.ts";
-import type { Clock } from "../seams/clock.ts";
+import { failpoints } from "@quorate/storage/failpoints";
+import type { Clock } from "@quorate/storage/seams/clock";
 
 /** Only in processes with failpoints: a sleep before a configuration change holds applying up, and nothing else. */
 export class ApplyFailpoint {

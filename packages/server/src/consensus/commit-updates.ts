@@ -1,5 +1,5 @@
 import { type Message, MessageType, type NodeId } from "@quorate/raft";
-import type { Clock, Timer } from "../seams/clock.ts";
+import type { Clock, Timer } from "@quorate/storage/seams/clock";
 
 /** So long an append without entries may wait for one with entries that says the same and more. */
 const HOLD_MS = 1;

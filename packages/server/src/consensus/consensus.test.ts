@@ -11,10 +11,10 @@ import {
   newMessage,
   type RawNode,
 } from "@quorate/raft";
+import { DEFAULT_SLICE_LIMITS, Slices } from "@quorate/storage/slices";
 import { ManualClock } from "@quorate/testkit/clock";
 import { encodeInternalRequest, InternalField } from "@quorate/wire/hot";
 import { RequestIds } from "../cluster/request-ids.ts";
-import { DEFAULT_SLICE_LIMITS, Slices } from "../slices.ts";
 import { Consensus } from "./consensus.ts";
 import type { Proposal } from "./proposal.ts";
 import type { ConsensusOptions } from "./surroundings.ts";

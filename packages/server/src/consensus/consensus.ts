@@ -15,11 +15,11 @@ import {
   statusToJson,
   withoutVoteRequests,
 } from "@quorate/raft";
-import { AssertionFailure, assert } from "../assert.ts";
+import { AssertionFailure, assert } from "@quorate/storage/assert";
+import { failpoints } from "@quorate/storage/failpoints";
+import type { Clock } from "@quorate/storage/seams/clock";
+import { costOf } from "@quorate/storage/slices";
 import { RequestError } from "../errors.ts";
-import { failpoints } from "../failpoints/index.ts";
-import type { Clock } from "../seams/clock.ts";
-import { costOf } from "../slices.ts";
 import { AppliedWaiters } from "./applied-waiters.ts";
 import { ApplyFailpoint } from "./apply-failpoint.ts";
 import { ApplyQueue } from "./apply-queue.ts";

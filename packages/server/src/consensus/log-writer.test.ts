@@ -8,11 +8,11 @@ import {
   MessageType,
   newMessage,
 } from "@quorate/raft";
+import { realClock } from "@quorate/storage/seams/real-clock";
+import { SimulatedDisk, type SimulatedDiskOptions } from "@quorate/storage/seams/simulated-disk";
+import { findStart } from "@quorate/storage/wal/snapshot-records";
+import { Wal } from "@quorate/storage/wal/wal";
 import { SeededRandom } from "@quorate/testkit/random";
-import { realClock } from "../seams/real-clock.ts";
-import { SimulatedDisk, type SimulatedDiskOptions } from "../seams/simulated-disk.ts";
-import { findStart } from "../wal/snapshot-records.ts";
-import { Wal } from "../wal/wal.ts";
 import { LogWriter } from "./log-writer.ts";
 
 const DIRECTORY = "/m/wal";

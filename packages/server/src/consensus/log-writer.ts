@@ -6,12 +6,12 @@ import {
   NONE,
   type Snapshot,
 } from "@quorate/raft";
-import { assert } from "../assert.ts";
-import { failpoints } from "../failpoints/index.ts";
-import type { Clock } from "../seams/clock.ts";
-import { costOf, type SliceLimits, Slices } from "../slices.ts";
-import type { WalSnapshot } from "../wal/types.ts";
-import type { Wal } from "../wal/wal.ts";
+import { assert } from "@quorate/storage/assert";
+import { failpoints } from "@quorate/storage/failpoints";
+import type { Clock } from "@quorate/storage/seams/clock";
+import { costOf, type SliceLimits, Slices } from "@quorate/storage/slices";
+import type { WalSnapshot } from "@quorate/storage/wal/types";
+import type { Wal } from "@quorate/storage/wal/wal";
 
 export interface LogWriterOptions {
   readonly wal: Wal;

@@ -1,5 +1,5 @@
 import type { Entry } from "@quorate/raft";
-import { AssertionFailure } from "../assert.ts";
+import { AssertionFailure } from "@quorate/storage/assert";
 import { RequestError } from "../errors.ts";
 import type { Proposal } from "./proposal.ts";
 

@@ -1,8 +1,8 @@
 import type { Entry, Message, NodeId, RawNode } from "@quorate/raft";
+import type { Clock } from "@quorate/storage/seams/clock";
+import type { Slices } from "@quorate/storage/slices";
 import type { RequestIds } from "../cluster/request-ids.ts";
 import type { RequestError } from "../errors.ts";
-import type { Clock } from "../seams/clock.ts";
-import type { Slices } from "../slices.ts";
 import type { LoadGauges } from "./load-limits.ts";
 import type { LogWriter } from "./log-writer.ts";
 import type { Proposal } from "./proposal.ts";

@@ -1,10 +1,10 @@
+import type { Timer } from "@quorate/storage/seams/clock";
 import { AlarmType } from "../alarm/alarm-store.ts";
 import type { ComparisonContext } from "../api/context.ts";
 import { propose } from "../api/propose.ts";
 import { formatId } from "../cluster/ids.ts";
 import { ALARM, encodeActivation } from "../operations/alarm.ts";
 import { NOBODY } from "../operations/caller.ts";
-import type { Timer } from "../seams/clock.ts";
 import { firstCorrupt, judgeCompaction } from "./decisions.ts";
 import { hashesOfOthers } from "./hashes-of-others.ts";
 

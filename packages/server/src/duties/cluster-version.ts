@@ -1,3 +1,4 @@
+import type { Timer } from "@quorate/storage/seams/clock";
 import type { ComparisonContext } from "../api/context.ts";
 import { propose } from "../api/propose.ts";
 import { NO_DOWNGRADE } from "../cluster/downgrade-info.ts";
@@ -7,7 +8,6 @@ import { compareVersions, parseVersion } from "../cluster/version-number.ts";
 import { NOBODY } from "../operations/caller.ts";
 import { CLUSTER_VERSION, encodeClusterVersion } from "../operations/cluster-version.ts";
 import { DOWNGRADE_INFO, encodeDowngradeInfo } from "../operations/downgrade-info.ts";
-import type { Timer } from "../seams/clock.ts";
 import { COMPATIBLE_VERSION } from "../version.ts";
 import { fetchVersions } from "./peer-versions.ts";
 

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { MemoryBackend } from "@quorate/storage/backend/memory-backend";
 import { ManualClock } from "@quorate/testkit/clock";
 import type { ApiContext } from "../api/context.ts";
 import { settle } from "../api/lease/testing.ts";
-import { MemoryBackend } from "../backend/memory-backend.ts";
 import { RequestIds } from "../cluster/request-ids.ts";
 import type { ServerConfig } from "../config/server-config.ts";
 import type { Proposal } from "../consensus/proposal.ts";

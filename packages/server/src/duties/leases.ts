@@ -1,3 +1,6 @@
+import type { Backend } from "@quorate/storage/seams/backend";
+import type { Clock } from "@quorate/storage/seams/clock";
+import type { Random } from "@quorate/storage/seams/random";
 import { encodeLeaseId } from "@quorate/wire/hot";
 import type { LeadershipContext, ProposeContext } from "../api/context.ts";
 import { ACTIVE_HEARTBEATS, ensureLeadership, isCertainLeader } from "../api/lease/leadership.ts";
@@ -12,9 +15,6 @@ import { NOBODY } from "../operations/caller.ts";
 import { encodeCheckpoints, LEASE_CHECKPOINT } from "../operations/lease-checkpoint.ts";
 import { LEASE_REVOKE } from "../operations/lease-revoke.ts";
 import type { Operation } from "../operations/operation.ts";
-import type { Backend } from "../seams/backend.ts";
-import type { Clock } from "../seams/clock.ts";
-import type { Random } from "../seams/random.ts";
 
 export interface LeaseWiring {
   readonly config: ServerConfig;

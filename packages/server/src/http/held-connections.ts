@@ -1,5 +1,5 @@
 import type net from "node:net";
-import type { Clock, Timer } from "../seams/clock.ts";
+import type { Clock, Timer } from "@quorate/storage/seams/clock";
 
 export interface HoldOptions {
   readonly clock: Clock;

@@ -1,6 +1,6 @@
+import type { Backend } from "@quorate/storage/seams/backend";
 import type { Membership } from "../cluster/membership.ts";
 import { storageVersion } from "../cluster/storage-version.ts";
-import type { Backend } from "../seams/backend.ts";
 import { COMPATIBLE_VERSION } from "../version.ts";
 import { methodNotAllowed, type PlainRequest, type PlainResponse } from "./plain-text.ts";
 

@@ -1,4 +1,4 @@
-import { costOf, inOneGo, type Steps } from "../slices.ts";
+import { costOf, inOneGo, type Steps } from "@quorate/storage/slices";
 import { ByteArena } from "./byte-arena.ts";
 import { CHUNK_SLOTS, FloatColumn, IntColumn } from "./columns.ts";
 import { NONE, SlotIndex } from "./slot-index.ts";

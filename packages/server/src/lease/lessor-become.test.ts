@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { MemoryBackend } from "@quorate/storage/backend/memory-backend";
+import { inOneGo } from "@quorate/storage/slices";
 import { ManualClock } from "@quorate/testkit/clock";
 import { encodeLeaseKey, encodeLeaseRecord } from "@quorate/wire/hot";
-import { MemoryBackend } from "../backend/memory-backend.ts";
-import { inOneGo } from "../slices.ts";
 
 import { Lessor } from "./lessor.ts";
 

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { MemoryBackend } from "@quorate/storage/backend/memory-backend";
+import { inOneGo } from "@quorate/storage/slices";
 import { ManualClock } from "@quorate/testkit/clock";
 import { fc } from "@quorate/testkit/property";
-import { MemoryBackend } from "../backend/memory-backend.ts";
 import { RequestError } from "../errors.ts";
-import { inOneGo } from "../slices.ts";
 import { Lessor } from "./lessor.ts";
 
 const MINIMUM_TTL = 2;

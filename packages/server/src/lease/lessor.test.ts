@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { MemoryBackend } from "@quorate/storage/backend/memory-backend";
+import type { EntryVisitor } from "@quorate/storage/seams/backend";
+import { DEFAULT_SLICE_LIMITS, inOneGo, type Slices } from "@quorate/storage/slices";
 import { ManualClock } from "@quorate/testkit/clock";
-import { MemoryBackend } from "../backend/memory-backend.ts";
 import { type FailureCode, RequestError } from "../errors.ts";
-import type { EntryVisitor } from "../seams/backend.ts";
-import { DEFAULT_SLICE_LIMITS, inOneGo, type Slices } from "../slices.ts";
 import { CorruptLeaseRecord } from "./lease-record.ts";
 import { type LeaseCheckpoint, Lessor, type LessorOptions } from "./lessor.ts";
 

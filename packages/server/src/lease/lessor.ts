@@ -1,9 +1,9 @@
+import { assert } from "@quorate/storage/assert";
+import type { Backend } from "@quorate/storage/seams/backend";
+import type { Clock, Timer } from "@quorate/storage/seams/clock";
+import { costOf, inOneGo, Slices, type Steps } from "@quorate/storage/slices";
 import { encodeLeaseKey, encodeLeaseRecord } from "@quorate/wire/hot";
-import { assert } from "../assert.ts";
 import { RequestError } from "../errors.ts";
-import type { Backend } from "../seams/backend.ts";
-import type { Clock, Timer } from "../seams/clock.ts";
-import { costOf, inOneGo, Slices, type Steps } from "../slices.ts";
 import { DeadlineHeap } from "./deadline-heap.ts";
 import { KeyAttachments } from "./key-attachments.ts";
 import { decodeLeaseRecord } from "./lease-record.ts";

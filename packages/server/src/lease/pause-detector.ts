@@ -1,4 +1,4 @@
-import type { Clock, Timer } from "../seams/clock.ts";
+import type { Clock, Timer } from "@quorate/storage/seams/clock";
 
 /** Looks at the clock this often within the time that counts as a pause. */
 const LOOKS_PER_PAUSE = 3;

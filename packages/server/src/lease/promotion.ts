@@ -1,4 +1,4 @@
-import { costOf, type Steps } from "../slices.ts";
+import { costOf, type Steps } from "@quorate/storage/slices";
 
 /** More leases than this in one second's window are moved into later ones: three quarters of what can be revoked. */
 const LEASES_PER_SECOND = 750;

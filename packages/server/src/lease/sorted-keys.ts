@@ -1,4 +1,4 @@
-import { costOf, type Steps } from "../slices.ts";
+import { costOf, type Steps } from "@quorate/storage/slices";
 import { type Comparison, sortInSteps } from "../sort-in-steps.ts";
 
 /** Keys looked at between two yields. */

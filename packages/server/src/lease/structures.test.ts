@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { inOneGo } from "@quorate/storage/slices";
 import { fc } from "@quorate/testkit/property";
-import { inOneGo } from "../slices.ts";
 import { IntColumn } from "./columns.ts";
 import { DeadlineHeap } from "./deadline-heap.ts";
 import { KeyAttachments } from "./key-attachments.ts";

@@ -1,11 +1,11 @@
 import type { Server as HttpServer } from "node:http";
 import type net from "node:net";
 import { Acceptor, type GrpcServer, type SecureConnections, TLS_PROTOCOLS } from "@quorate/rpc";
+import type { Clock } from "@quorate/storage/seams/clock";
 import type { ListenUrl, Service, Traffic } from "../client-port/listeners.ts";
 import type { ServerConfig } from "../config/server-config.ts";
 import type { TlsSettings } from "../config/tls-settings.ts";
 import type { Logger } from "../log/logger.ts";
-import type { Clock } from "../seams/clock.ts";
 import { Certificates } from "../tls/certificates.ts";
 import { TlsAcceptor } from "../tls/tls-acceptor.ts";
 

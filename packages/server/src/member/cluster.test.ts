@@ -4,6 +4,10 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
 import type { GrpcClient } from "@quorate/rpc";
+import { RealDisk } from "@quorate/storage/seams/real-disk";
+import type { WalStart } from "@quorate/storage/wal/recovery";
+import { findStart } from "@quorate/storage/wal/snapshot-records";
+import { Wal } from "@quorate/storage/wal/wal";
 import { freePorts } from "@quorate/testkit/ports";
 import { until } from "@quorate/testkit/wait";
 import { decode, encode } from "@quorate/wire";
@@ -17,11 +21,7 @@ import {
   MoveLeaderRequestSchema,
   StatusResponseSchema,
 } from "@quorate/wire/etcdserverpb";
-import { RealDisk } from "../seams/real-disk.ts";
 import { receivedDatabasePath } from "../snapshot/received-database.ts";
-import type { WalStart } from "../wal/recovery.ts";
-import { findStart } from "../wal/snapshot-records.ts";
-import { Wal } from "../wal/wal.ts";
 import { Member } from "./member.ts";
 import type { MemberOptions } from "./options.ts";
 import { connect, get, put } from "./testing.ts";

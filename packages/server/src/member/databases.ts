@@ -1,9 +1,9 @@
-import { LmdbBackend } from "../backend/lmdb-backend.ts";
+import { LmdbBackend } from "@quorate/storage/backend/lmdb-backend";
+import type { Backend } from "@quorate/storage/seams/backend";
+import type { Clock } from "@quorate/storage/seams/clock";
+import type { Disk } from "@quorate/storage/seams/disk";
 import type { ServerConfig } from "../config/server-config.ts";
 import type { Logger } from "../log/logger.ts";
-import type { Backend } from "../seams/backend.ts";
-import type { Clock } from "../seams/clock.ts";
-import type { Disk } from "../seams/disk.ts";
 import { lagFault, receivedDatabasePath } from "../snapshot/received-database.ts";
 import { type Databases, storagePaths } from "./storage.ts";
 
@@ -28,7 +28,7 @@ export class DatabaseFiles implements Databases {
   async open(path: string): Promise<Backend> {
     const { disk, log } = this.#options;
     if (await disk.exists(path)) {
-      const { importIfBbolt } = await import("../backend/import-database.ts");
+      const { importIfBbolt } = await import("@quorate/storage/backend/import-database");
       const adopted = await importIfBbolt(path);
       if (adopted !== undefined) log.info("imported the database of an etcd member", { ...adopted });
     }
@@ -37,12 +37,12 @@ export class DatabaseFiles implements Databases {
 
   /** The received file stays: whoever asks removes it once the member has become its content. */
   async importReceived(index: number, path: string): Promise<void> {
-    const { importDatabase } = await import("../backend/import-database.ts");
+    const { importDatabase } = await import("@quorate/storage/backend/import-database");
     await importDatabase(receivedDatabasePath(storagePaths(this.#options.config).snap, index), path);
   }
 
   async openReceived(index: number): Promise<Backend> {
-    const { temporaryDatabasePath } = await import("../backend/import-database.ts");
+    const { temporaryDatabasePath } = await import("@quorate/storage/backend/import-database");
     const path = temporaryDatabasePath(storagePaths(this.#options.config).database);
     await this.importReceived(index, path);
     return this.#open(path);
@@ -50,7 +50,7 @@ export class DatabaseFiles implements Databases {
 
   /** See `FindDatabaseFault`. All of the file is read, in a thread of its own: half a second for each gigabyte. */
   async findReceivedFault(path: string, index: number): Promise<string | undefined> {
-    const { inspectDatabase } = await import("../backend/inspect-database.ts");
+    const { inspectDatabase } = await import("@quorate/storage/backend/inspect-database");
     const found = await inspectDatabase(path);
     if ("fault" in found) return found.fault;
     return lagFault(found.consistentIndex, index);

@@ -1,5 +1,5 @@
+import type { Backend } from "@quorate/storage/seams/backend";
 import type { Logger } from "../log/logger.ts";
-import type { Backend } from "../seams/backend.ts";
 
 /** Defragments a database of which `thresholdBytes` or more are not in use; 0 is never. */
 export async function defragmentAtStart(

@@ -1,5 +1,5 @@
+import type { Clock } from "@quorate/storage/seams/clock";
 import type { ServerConfig } from "../config/server-config.ts";
-import type { Clock } from "../seams/clock.ts";
 import type { MemberParts } from "./parts.ts";
 import type { MemberStorage } from "./storage.ts";
 

@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { ConfChangeType, confChangeOf, type Entry, EntryType, encodeConfChange } from "@quorate/raft";
-import { MemoryBackend } from "../backend/memory-backend.ts";
+import { MemoryBackend } from "@quorate/storage/backend/memory-backend";
+import { realClock } from "@quorate/storage/seams/real-clock";
+import { SimulatedDisk } from "@quorate/storage/seams/simulated-disk";
+import { Wal } from "@quorate/storage/wal/wal";
+import { SeededRandom } from "@quorate/testkit/random";
 import { type ClusterMember, encodeMemberContext } from "../cluster/member-json.ts";
 import { Membership } from "../cluster/membership.ts";
 import { silentLogger } from "../log/logger.ts";
-import { realClock } from "../seams/real-clock.ts";
-import { simulatedDisk } from "../wal/testing.ts";
-import { Wal } from "../wal/wal.ts";
 import { forceNewCluster } from "./force-new-cluster.ts";
 
 const LOCAL = 2n;
@@ -61,7 +62,7 @@ const CASES: readonly Case[] = [
 
 for (const { name, voters = [], learners = [], removed = [], addedLast, want } of CASES) {
   test(`forced to be a new cluster: ${name}`, async () => {
-    const disk = simulatedDisk().mount();
+    const disk = new SimulatedDisk({ random: new SeededRandom(1) }).mount();
     const wal = await Wal.create(disk, "wal", { nodeId: LOCAL, clusterId: 9n });
     const entries: Entry[] = Array.from({ length: 10 }, (_, i) => ({
       type: EntryType.EntryNormal,

@@ -8,13 +8,13 @@ import {
   type HardState,
   isConfChangeV2,
 } from "@quorate/raft";
-import { assert } from "../assert.ts";
+import { assert } from "@quorate/storage/assert";
+import type { Wal } from "@quorate/storage/wal/wal";
 import { afterConfChange, type MembershipView, validateConfChange } from "../cluster/conf-change.ts";
 import { formatId } from "../cluster/ids.ts";
 import { encodeMemberContext, encodePromotionContext } from "../cluster/member-json.ts";
 import type { Membership } from "../cluster/membership.ts";
 import type { Logger } from "../log/logger.ts";
-import type { Wal } from "../wal/wal.ts";
 
 /** What etcd gives a member that must exist but is not in the configuration. */
 const DEFAULT_PEER_URL = "http://localhost:2380";

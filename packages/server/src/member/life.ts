@@ -1,9 +1,9 @@
+import type { Timer } from "@quorate/storage/seams/clock";
 import { createServices } from "../api/register.ts";
 import type { ServerConfig } from "../config/server-config.ts";
 import { initialCheck } from "../corruption/initial-check.ts";
 import { ClusterDuties } from "../duties/cluster-duties.ts";
 import { publish } from "../duties/publish.ts";
-import type { Timer } from "../seams/clock.ts";
 import { refuseUnsupportedState } from "../snapshot/unsupported-state.ts";
 import { LeaderMonitor } from "../watch/leader-monitor.ts";
 import { hastenElection } from "./first-election.ts";

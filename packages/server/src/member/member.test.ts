@@ -3,7 +3,7 @@ import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } f
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
-import { takeFlock } from "../seams/kernel-locks.ts";
+import { takeFlock } from "@quorate/storage/seams/kernel-locks";
 import { Member } from "./member.ts";
 import { connect, get, put } from "./testing.ts";
 

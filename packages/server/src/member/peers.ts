@@ -1,3 +1,6 @@
+import type { Clock } from "@quorate/storage/seams/clock";
+import type { Random } from "@quorate/storage/seams/random";
+import type { TransportEvents } from "@quorate/storage/seams/transport";
 import type { ApiContext } from "../api/context.ts";
 import type { ServerConfig } from "../config/server-config.ts";
 import type { Logger } from "../log/logger.ts";
@@ -7,9 +10,6 @@ import { PeerTransport } from "../peer/peer-transport.ts";
 import { peerEndpoints } from "../peer-port/endpoints.ts";
 import type { PeerListeners } from "../peer-port/listener.ts";
 import { PeerServer } from "../peer-port/server.ts";
-import type { Clock } from "../seams/clock.ts";
-import type { Random } from "../seams/random.ts";
-import type { TransportEvents } from "../seams/transport.ts";
 import type { Certificates } from "../tls/certificates.ts";
 import { electionTimeoutMs } from "./parts.ts";
 import type { MemberStorage } from "./storage.ts";

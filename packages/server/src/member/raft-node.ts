@@ -1,7 +1,7 @@
 import { RawNode } from "@quorate/raft";
+import type { Random } from "@quorate/storage/seams/random";
 import { encodeMember } from "../cluster/member-json.ts";
 import type { ServerConfig } from "../config/server-config.ts";
-import type { Random } from "../seams/random.ts";
 import type { MemberStorage } from "./storage.ts";
 
 const MAX_BYTES_PER_APPEND = 1024 * 1024;

@@ -1,15 +1,14 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { type ConfChange, ConfChangeType, type Entry, EntryType, encodeConfChange } from "@quorate/raft";
+import { MemoryBackend } from "@quorate/storage/backend/memory-backend";
+import type { Backend } from "@quorate/storage/seams/backend";
+import type { Disk } from "@quorate/storage/seams/disk";
+import { realClock } from "@quorate/storage/seams/real-clock";
+import { type DiskFault, SimulatedDisk } from "@quorate/storage/seams/simulated-disk";
 import { SeededRandom } from "@quorate/testkit/random";
-import { MemoryBackend } from "../backend/memory-backend.ts";
 import { encodeMember, encodeMemberContext } from "../cluster/member-json.ts";
 import { silentLogger } from "../log/logger.ts";
-import type { Backend } from "../seams/backend.ts";
-import type { Disk } from "../seams/disk.ts";
-import { realClock } from "../seams/real-clock.ts";
-import type { DiskFault, SimulatedDisk } from "../seams/simulated-disk.ts";
-import { simulatedDisk } from "../wal/testing.ts";
 import type { InitialIdentity } from "./joining.ts";
 import { configFromOptions, type MemberOptions } from "./options.ts";
 import { type MemberStorage, openStorage } from "./storage.ts";
@@ -37,7 +36,7 @@ class Machine {
 
   constructor(seed = 1) {
     const fault = () => this.fault?.();
-    this.simulated = simulatedDisk({ random: new SeededRandom(seed), fault });
+    this.simulated = new SimulatedDisk({ random: new SeededRandom(seed), fault });
   }
 
   get disk(): Disk {

@@ -1,23 +1,23 @@
 import { type ConfState, type Entry, MemoryStorage, type NodeId } from "@quorate/raft";
-import { assert } from "../assert.ts";
+import { assert } from "@quorate/storage/assert";
+import type { Backend } from "@quorate/storage/seams/backend";
+import { baseName, type Disk, type DiskLock, directoryOf } from "@quorate/storage/seams/disk";
+import { forgetSnapshot } from "@quorate/storage/wal/forget-snapshot";
+import type { SegmentLocks } from "@quorate/storage/wal/segment-locks";
+import { findStart, type LogStart } from "@quorate/storage/wal/snapshot-records";
+import type { HardState, WalSnapshot } from "@quorate/storage/wal/types";
+import { Wal, type WalOptions } from "@quorate/storage/wal/wal";
+import { WalLock } from "@quorate/storage/wal/wal-lock";
 import { formatId } from "../cluster/ids.ts";
 import type { ClusterMember } from "../cluster/member-json.ts";
 import { Membership } from "../cluster/membership.ts";
 import type { ServerConfig } from "../config/server-config.ts";
 import type { Logger } from "../log/logger.ts";
-import type { Backend } from "../seams/backend.ts";
-import { baseName, type Disk, type DiskLock, directoryOf } from "../seams/disk.ts";
 import {
   type FindDatabaseFault,
   receivedDatabasePath,
   removeOrphans,
 } from "../snapshot/received-database.ts";
-import { forgetSnapshot } from "../wal/forget-snapshot.ts";
-import type { SegmentLocks } from "../wal/segment-locks.ts";
-import { findStart, type LogStart } from "../wal/snapshot-records.ts";
-import type { HardState, WalSnapshot } from "../wal/types.ts";
-import { Wal, type WalOptions } from "../wal/wal.ts";
-import { WalLock } from "../wal/wal-lock.ts";
 import { defragmentAtStart } from "./defragment-at-start.ts";
 import { forceNewCluster } from "./force-new-cluster.ts";
 import type { InitialIdentity } from "./joining.ts";

@@ -1,7 +1,7 @@
+import type { SliceMeter } from "@quorate/storage/slices";
 import type { Counter, Gauge, Registry } from "prom-client";
 import type { ApiContext } from "../api/context.ts";
 import type { HealthCounts } from "../client-port/health-counts.ts";
-import type { SliceMeter } from "../slices.ts";
 import { COMPATIBLE_VERSION } from "../version.ts";
 import type { Prometheus } from "./load-prometheus.ts";
 import type { LoopDelays } from "./loop-delays.ts";

@@ -1,5 +1,5 @@
+import { costOf } from "@quorate/storage/slices";
 import { RequestError } from "../errors.ts";
-import { costOf } from "../slices.ts";
 import { NO_BYTES, successorOf } from "./bytes.ts";
 import type { FifoLock } from "./fifo-lock.ts";
 import { KvHasher } from "./kv-hasher.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { MemoryBackend } from "../backend/memory-backend.ts";
+import type { MemoryBackend } from "@quorate/storage/backend/memory-backend";
 import { RequestError } from "../errors.ts";
 import type { MvccStore } from "./store.ts";
 import { bytes, memoryBackend, openStore, put, remove, tableContent } from "./testing.ts";

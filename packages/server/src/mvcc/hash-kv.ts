@@ -1,6 +1,6 @@
+import type { Table } from "@quorate/storage/seams/backend";
+import { costOf } from "@quorate/storage/slices";
 import { RequestError } from "../errors.ts";
-import type { Table } from "../seams/backend.ts";
-import { costOf } from "../slices.ts";
 import { NO_BYTES, successorOf } from "./bytes.ts";
 import type { FoundRevision } from "./index/key-index.ts";
 import { KvHasher } from "./kv-hasher.ts";

@@ -1,4 +1,4 @@
-import type { RevisionScan } from "../seams/backend.ts";
+import type { RevisionScan } from "@quorate/storage/seams/backend";
 import type { Change } from "./change.ts";
 import { isFromKey, rangeContains } from "./key-range.ts";
 import { recordKey } from "./record.ts";

@@ -1,5 +1,5 @@
 import { crc32c } from "@node-rs/crc32";
-import { costOf } from "../slices.ts";
+import { costOf } from "@quorate/storage/slices";
 import { writeRevision } from "./record.ts";
 
 const BUFFER_BYTES = 64 * 1024;

@@ -1,7 +1,7 @@
+import { assert } from "@quorate/storage/assert";
+import type { RecordSink } from "@quorate/storage/seams/backend";
+import { costOf, type Steps } from "@quorate/storage/slices";
 import { decodeKeyValue, keyValueSize, type RangeRequest, writeKeyValue } from "@quorate/wire/hot";
-import { assert } from "../assert.ts";
-import type { RecordSink } from "../seams/backend.ts";
-import { costOf, type Steps } from "../slices.ts";
 import { NO_BYTES } from "./bytes.ts";
 import { Column } from "./column.ts";
 import type { StoreState } from "./store-state.ts";

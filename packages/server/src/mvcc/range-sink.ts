@@ -1,4 +1,4 @@
-import type { RecordSink } from "../seams/backend.ts";
+import type { RecordSink } from "@quorate/storage/seams/backend";
 
 /** Takes the records of a range, encoded `mvccpb.KeyValue`s, in their order. */
 export interface RangeSink extends RecordSink {

@@ -1,6 +1,6 @@
+import { costOf, DEFAULT_SLICE_LIMITS } from "@quorate/storage/slices";
 import type { RangeRequest } from "@quorate/wire/hot";
 import { RequestError } from "../errors.ts";
-import { costOf, DEFAULT_SLICE_LIMITS } from "../slices.ts";
 import { successorOf } from "./bytes.ts";
 import { isFromKey } from "./key-range.ts";
 import { countSteps, readChunk, readRevision } from "./range.ts";

@@ -1,7 +1,7 @@
+import { assert } from "@quorate/storage/assert";
+import { costOf, inOneGo, type Steps } from "@quorate/storage/slices";
 import type { RangeRequest } from "@quorate/wire/hot";
-import { assert } from "../assert.ts";
 import { RequestError } from "../errors.ts";
-import { costOf, inOneGo, type Steps } from "../slices.ts";
 import { NO_BYTES, successorOf } from "./bytes.ts";
 import type { FoundRevision, KeyIndex, KeyWalk } from "./index/key-index.ts";
 import { isFromKey } from "./key-range.ts";

@@ -1,4 +1,4 @@
-import type { Clock, Timer } from "../seams/clock.ts";
+import type { Clock, Timer } from "@quorate/storage/seams/clock";
 
 /** How long a compaction waits for reads that began before it: what they need takes room meanwhile. */
 const MOST_WAIT_MS = 60_000;

@@ -1,6 +1,6 @@
+import type { Backend } from "@quorate/storage/seams/backend";
+import { costOf, type Slices } from "@quorate/storage/slices";
 import { decodeKeyValue } from "@quorate/wire/hot";
-import type { Backend } from "../seams/backend.ts";
-import { costOf, type Slices } from "../slices.ts";
 import { readCompactRevisions } from "./compaction.ts";
 import { KeyIndex } from "./index/key-index.ts";
 import { createMain, keyEnd, keyStart, leased, readHeader, recordKey, version } from "./record.ts";

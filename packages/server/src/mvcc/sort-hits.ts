@@ -1,5 +1,5 @@
+import { costOf, type Steps } from "@quorate/storage/slices";
 import { decodeKeyValue } from "@quorate/wire/hot";
-import { costOf, type Steps } from "../slices.ts";
 import { type Comparison, sortInSteps } from "../sort-in-steps.ts";
 import { Column } from "./column.ts";
 import { KeptHeads } from "./kept-heads.ts";

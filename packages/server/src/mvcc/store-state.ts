@@ -1,6 +1,6 @@
-import type { Backend } from "../seams/backend.ts";
-import type { Clock } from "../seams/clock.ts";
-import type { Slices } from "../slices.ts";
+import type { Backend } from "@quorate/storage/seams/backend";
+import type { Clock } from "@quorate/storage/seams/clock";
+import type { Slices } from "@quorate/storage/slices";
 import type { KeyIndex } from "./index/key-index.ts";
 import type { ReadViews } from "./read-views.ts";
 

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { MemoryBackend } from "@quorate/storage/backend/memory-backend";
+import { DEFAULT_SLICE_LIMITS } from "@quorate/storage/slices";
 import { RestlessClock } from "@quorate/testkit/clock";
 import type { RangeRequest } from "@quorate/wire/hot";
-import { MemoryBackend } from "../backend/memory-backend.ts";
 import { type FailureCode, RequestError } from "../errors.ts";
-import { DEFAULT_SLICE_LIMITS } from "../slices.ts";
 import type { WatchSource } from "../watch/source.ts";
 import type { ChangeListener } from "./change.ts";
 import { RecordList } from "./record-list.ts";

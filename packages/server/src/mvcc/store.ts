@@ -1,10 +1,10 @@
+import { failpoints } from "@quorate/storage/failpoints";
+import type { Backend } from "@quorate/storage/seams/backend";
+import type { Clock } from "@quorate/storage/seams/clock";
+import type { Random } from "@quorate/storage/seams/random";
+import { type SliceLimits, type SliceMeter, Slices } from "@quorate/storage/slices";
 import type { RangeRequest } from "@quorate/wire/hot";
 import { RequestError } from "../errors.ts";
-import { failpoints } from "../failpoints/index.ts";
-import type { Backend } from "../seams/backend.ts";
-import type { Clock } from "../seams/clock.ts";
-import type { Random } from "../seams/random.ts";
-import { type SliceLimits, type SliceMeter, Slices } from "../slices.ts";
 import type { ChangeListener } from "./change.ts";
 import {
   type CompactionFailpoints,

@@ -1,3 +1,6 @@
+import { MemoryBackend } from "@quorate/storage/backend/memory-backend";
+import type { Backend } from "@quorate/storage/seams/backend";
+import type { SliceLimits } from "@quorate/storage/slices";
 import { RestlessClock } from "@quorate/testkit/clock";
 import {
   type Compare,
@@ -8,9 +11,6 @@ import {
   type RequestOp,
   type TxnRequest,
 } from "@quorate/wire/hot";
-import { MemoryBackend } from "../backend/memory-backend.ts";
-import type { Backend } from "../seams/backend.ts";
-import type { SliceLimits } from "../slices.ts";
 import { NO_BYTES } from "./bytes.ts";
 import type { RangeResult } from "./range.ts";
 import { RecordList } from "./record-list.ts";

@@ -1,7 +1,7 @@
+import { assert } from "@quorate/storage/assert";
+import type { RecordSink } from "@quorate/storage/seams/backend";
+import { inOneGo, type Steps } from "@quorate/storage/slices";
 import { encodeKeyValue, encodeTombstone, type RangeRequest } from "@quorate/wire/hot";
-import { assert } from "../assert.ts";
-import type { RecordSink } from "../seams/backend.ts";
-import { inOneGo, type Steps } from "../slices.ts";
 import { compareBytes, NO_BYTES, successorOf } from "./bytes.ts";
 import type { Change, ChangeListener } from "./change.ts";
 import type { FoundRevision } from "./index/key-index.ts";

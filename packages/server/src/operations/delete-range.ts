@@ -1,3 +1,4 @@
+import type { Steps } from "@quorate/storage/slices";
 import {
   type DeleteRangeRequest,
   decodeDeleteRangeRequest,
@@ -8,7 +9,6 @@ import {
 } from "@quorate/wire/hot";
 import { releaseAnswerPart } from "../answer-memory.ts";
 import { checkDeleteRange } from "../mvcc/txn/check.ts";
-import type { Steps } from "../slices.ts";
 import type { Needs } from "./access.ts";
 import { clientOperation, inSlices } from "./operation.ts";
 import type { ReplicatedState } from "./state.ts";

@@ -1,6 +1,6 @@
+import { costOf, type Steps } from "@quorate/storage/slices";
 import { decodeLeaseId, encodeLeaseRevokeResponse, InternalField } from "@quorate/wire/hot";
 import type { WriteTxn } from "../mvcc/store.ts";
-import { costOf, type Steps } from "../slices.ts";
 import { NO_RANGE_END } from "./keys.ts";
 import { clientOperation, inSlices } from "./operation.ts";
 import type { ReplicatedState } from "./state.ts";

@@ -1,6 +1,6 @@
 import type { ServerCall } from "@quorate/rpc";
+import type { Steps } from "@quorate/storage/slices";
 import { RequestError } from "../errors.ts";
-import type { Steps } from "../slices.ts";
 import type { Needs } from "./access.ts";
 import type { Caller } from "./caller.ts";
 import type { ResponseHeaders } from "./response-headers.ts";

@@ -1,8 +1,8 @@
+import type { Backend } from "@quorate/storage/seams/backend";
 import type { AlarmStore } from "../alarm/alarm-store.ts";
 import type { Membership } from "../cluster/membership.ts";
 import type { Lessor } from "../lease/lessor.ts";
 import type { MvccStore } from "../mvcc/store.ts";
-import type { Backend } from "../seams/backend.ts";
 import type { Access } from "./access.ts";
 
 /** What entries change. Operations that are being applied are the only writers of it. */

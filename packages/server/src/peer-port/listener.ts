@@ -1,10 +1,10 @@
 import type net from "node:net";
+import type { Clock } from "@quorate/storage/seams/clock";
 import { ConfigError } from "../config/errors.ts";
 import { type BindAddress, openUrl } from "../http/bind-addresses.ts";
 import { HeldConnections } from "../http/held-connections.ts";
 import { ListeningSockets } from "../http/listening-sockets.ts";
 import type { Logger } from "../log/logger.ts";
-import type { Clock } from "../seams/clock.ts";
 import type { Certificates } from "../tls/certificates.ts";
 import type { NameResolver } from "../tls/client-address.ts";
 import { TlsAcceptor } from "../tls/tls-acceptor.ts";

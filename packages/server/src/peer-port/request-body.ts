@@ -1,6 +1,6 @@
 import type http from "node:http";
+import type { Slices } from "@quorate/storage/slices";
 import { joinChunks } from "../peer/join-chunks.ts";
-import type { Slices } from "../slices.ts";
 
 /** Without a byte for so long the sender of a body is gone. */
 const STALL_TIMEOUT_MS = 30_000;

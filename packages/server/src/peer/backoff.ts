@@ -1,4 +1,4 @@
-import type { Random } from "../seams/random.ts";
+import type { Random } from "@quorate/storage/seams/random";
 
 /** etcd's pace, which it never leaves. */
 const FIRST_WAIT_MS = 100;

@@ -1,5 +1,5 @@
-import type { Clock } from "../seams/clock.ts";
-import type { Random } from "../seams/random.ts";
+import type { Clock } from "@quorate/storage/seams/clock";
+import type { Random } from "@quorate/storage/seams/random";
 import { Backoff, LONGEST_WAIT_MS } from "./backoff.ts";
 
 /** So long an answer may be on its way when another link has just got one. */

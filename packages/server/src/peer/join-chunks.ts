@@ -1,4 +1,4 @@
-import { costOf, type Slices } from "../slices.ts";
+import { costOf, type Slices } from "@quorate/storage/slices";
 
 /** So much is put together at once. */
 const SMALL_BYTES = 2 ** 16;

@@ -1,9 +1,9 @@
 import type { Message, NodeId } from "@quorate/raft";
+import type { Clock } from "@quorate/storage/seams/clock";
+import type { Random } from "@quorate/storage/seams/random";
+import type { SnapshotDatabase } from "@quorate/storage/seams/transport";
+import type { Slices } from "@quorate/storage/slices";
 import type { Logger } from "../log/logger.ts";
-import type { Clock } from "../seams/clock.ts";
-import type { Random } from "../seams/random.ts";
-import type { SnapshotDatabase } from "../seams/transport.ts";
-import type { Slices } from "../slices.ts";
 import { DialTurns } from "./dial-turns.ts";
 import type { PeerAgent, PeerDialer } from "./dialer.ts";
 import type { PeerIdentity } from "./identity.ts";

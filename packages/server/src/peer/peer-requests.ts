@@ -1,7 +1,7 @@
 import http from "node:http";
-import type { Clock } from "../seams/clock.ts";
-import type { Random } from "../seams/random.ts";
-import { Slices } from "../slices.ts";
+import type { Clock } from "@quorate/storage/seams/clock";
+import type { Random } from "@quorate/storage/seams/random";
+import { Slices } from "@quorate/storage/slices";
 import { DialTurns } from "./dial-turns.ts";
 import { PeerAgent, type PeerDialer, peerRequestOptions } from "./dialer.ts";
 import { joinChunks } from "./join-chunks.ts";

@@ -1,7 +1,7 @@
 import type { NodeId } from "@quorate/raft";
+import type { Clock } from "@quorate/storage/seams/clock";
 import { formatId } from "../cluster/ids.ts";
 import type { Logger } from "../log/logger.ts";
-import type { Clock } from "../seams/clock.ts";
 import type { PeerCounts } from "./metrics.ts";
 
 /** Beyond so many different reasons a further one is no news. */

@@ -3,9 +3,9 @@ import http from "node:http";
 import net from "node:net";
 import test, { type TestContext } from "node:test";
 import { type Message, MessageType } from "@quorate/raft";
+import type { SnapshotDatabase } from "@quorate/storage/seams/transport";
 import { listenOnFreePort } from "@quorate/testkit/ports";
 import { until } from "@quorate/testkit/wait";
-import type { SnapshotDatabase } from "../seams/transport.ts";
 import { entry, message, startMember, type TestMember } from "./testing.ts";
 
 const { MsgApp, MsgAppResp, MsgHeartbeat, MsgSnap, MsgStorageAppend, MsgVote } = MessageType;

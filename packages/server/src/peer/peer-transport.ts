@@ -1,11 +1,11 @@
 import type net from "node:net";
 import { type Message, MessageType, type NodeId } from "@quorate/raft";
+import type { Clock } from "@quorate/storage/seams/clock";
+import type { Random } from "@quorate/storage/seams/random";
+import type { SnapshotDatabase, Transport, TransportEvents } from "@quorate/storage/seams/transport";
+import { type SliceLimits, Slices } from "@quorate/storage/slices";
 import { urlProblem } from "../config/parse-flags.ts";
 import type { Logger } from "../log/logger.ts";
-import type { Clock } from "../seams/clock.ts";
-import type { Random } from "../seams/random.ts";
-import type { SnapshotDatabase, Transport, TransportEvents } from "../seams/transport.ts";
-import { type SliceLimits, Slices } from "../slices.ts";
 import { DialTurns } from "./dial-turns.ts";
 import { PeerAgent, type PeerDialer } from "./dialer.ts";
 import type { PeerIdentity } from "./identity.ts";

@@ -1,7 +1,7 @@
 import http from "node:http";
 import { type Message, MessageType, type NodeId } from "@quorate/raft";
+import type { Clock } from "@quorate/storage/seams/clock";
 import { encodeMessage } from "@quorate/wire/hot";
-import type { Clock } from "../seams/clock.ts";
 import { LONGEST_WAIT_MS } from "./backoff.ts";
 import type { DialTurns } from "./dial-turns.ts";
 import { type PeerAgent, peerRequestOptions } from "./dialer.ts";

@@ -1,8 +1,8 @@
 import http from "node:http";
 import type { NodeId } from "@quorate/raft";
+import type { Clock, Timer } from "@quorate/storage/seams/clock";
 import { formatId } from "../cluster/ids.ts";
 import type { Logger } from "../log/logger.ts";
-import type { Clock, Timer } from "../seams/clock.ts";
 import type { DialTurns } from "./dial-turns.ts";
 import { type PeerAgent, peerRequestOptions } from "./dialer.ts";
 import type { PeerCounts } from "./metrics.ts";

@@ -1,8 +1,8 @@
 import { once } from "node:events";
 import type http from "node:http";
 import type { Message } from "@quorate/raft";
+import type { SnapshotDatabase } from "@quorate/storage/seams/transport";
 import { encodeMessage } from "@quorate/wire/hot";
-import type { SnapshotDatabase } from "../seams/transport.ts";
 import type { PeerAgent } from "./dialer.ts";
 import { identityHeaders, type PeerIdentity } from "./identity.ts";
 import type { PeerAddress } from "./peer-address.ts";

@@ -1,14 +1,14 @@
 import type http from "node:http";
 import type { TestContext } from "node:test";
 import { type Entry, type Message, type MessageType, type NodeId, newMessage } from "@quorate/raft";
+import type { Random } from "@quorate/storage/seams/random";
+import { realClock } from "@quorate/storage/seams/real-clock";
+import { realRandom } from "@quorate/storage/seams/real-random";
+import type { TransportEvents } from "@quorate/storage/seams/transport";
 import { ManualClock } from "@quorate/testkit/clock";
 import { silentLogger } from "../log/logger.ts";
 import { openPeerListeners, type PeerListeners } from "../peer-port/listener.ts";
 import { PeerServer } from "../peer-port/server.ts";
-import type { Random } from "../seams/random.ts";
-import { realClock } from "../seams/real-clock.ts";
-import { realRandom } from "../seams/real-random.ts";
-import type { TransportEvents } from "../seams/transport.ts";
 import type { Certificates } from "../tls/certificates.ts";
 import type { NameResolver } from "../tls/client-address.ts";
 import { systemCertificates } from "../tls/testing.ts";

@@ -1,10 +1,10 @@
 import type { ConfState, MemoryStorage, NodeId } from "@quorate/raft";
+import type { Backend } from "@quorate/storage/seams/backend";
+import type { Clock } from "@quorate/storage/seams/clock";
+import type { Wal } from "@quorate/storage/wal/wal";
 import type { Consensus } from "../consensus/consensus.ts";
 import type { LogWriter } from "../consensus/log-writer.ts";
 import type { Logger } from "../log/logger.ts";
-import type { Backend } from "../seams/backend.ts";
-import type { Clock } from "../seams/clock.ts";
-import type { Wal } from "../wal/wal.ts";
 
 /** Snapshots do not follow each other faster than this, however fast entries come: each costs several syncs. */
 const MIN_INTERVAL_MS = 500;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { type Disk, readFile } from "../seams/disk.ts";
-import { SimulatedDisk, type SimulatedDiskOptions } from "../seams/simulated-disk.ts";
+import { type Disk, readFile } from "@quorate/storage/seams/disk";
+import { SimulatedDisk, type SimulatedDiskOptions } from "@quorate/storage/seams/simulated-disk";
 import { receivedDatabasePath, removeOrphans, saveReceivedDatabase } from "./received-database.ts";
 
 const DIRECTORY = "data/member/snap";

@@ -1,5 +1,5 @@
-import { failpoints } from "../failpoints/index.ts";
-import type { Disk, DiskFile } from "../seams/disk.ts";
+import { failpoints } from "@quorate/storage/failpoints";
+import type { Disk, DiskFile } from "@quorate/storage/seams/disk";
 
 const SUFFIX = ".snap.db";
 /** Of files that are not finished; a start removes them. */

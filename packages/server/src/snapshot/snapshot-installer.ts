@@ -1,13 +1,13 @@
 import type { Snapshot } from "@quorate/raft";
+import { assert } from "@quorate/storage/assert";
+import { failpoints } from "@quorate/storage/failpoints";
+import type { Backend } from "@quorate/storage/seams/backend";
+import type { Clock } from "@quorate/storage/seams/clock";
 import type { AlarmStore } from "../alarm/alarm-store.ts";
-import { assert } from "../assert.ts";
 import type { Membership } from "../cluster/membership.ts";
-import { failpoints } from "../failpoints/index.ts";
 import type { Lessor } from "../lease/lessor.ts";
 import type { Logger } from "../log/logger.ts";
 import type { MvccStore } from "../mvcc/store.ts";
-import type { Backend } from "../seams/backend.ts";
-import type { Clock } from "../seams/clock.ts";
 import type { WatchHub } from "../watch/hub.ts";
 import { refuseUnsupportedState } from "./unsupported-state.ts";
 

@@ -1,8 +1,8 @@
 import type { ConfState, Message, NodeId } from "@quorate/raft";
+import type { Backend, DatabaseExport } from "@quorate/storage/seams/backend";
+import type { Clock } from "@quorate/storage/seams/clock";
+import type { Transport } from "@quorate/storage/seams/transport";
 import type { Logger } from "../log/logger.ts";
-import type { Backend, DatabaseExport } from "../seams/backend.ts";
-import type { Clock } from "../seams/clock.ts";
-import type { Transport } from "../seams/transport.ts";
 import type { LogCompaction, LogHold } from "./log-compaction.ts";
 
 /** What is replicated besides the database, at one moment. */

@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
-import { LmdbBackend } from "../backend/lmdb-backend.ts";
+import { LmdbBackend } from "@quorate/storage/backend/lmdb-backend";
+import { realClock } from "@quorate/storage/seams/real-clock";
 import { Member } from "../member/member.ts";
-import { realClock } from "../seams/real-clock.ts";
 
 const dataDir = mkdtempSync(path.join(tmpdir(), "quorate-unsupported-test-"));
 after(() => rmSync(dataDir, { recursive: true, force: true }));

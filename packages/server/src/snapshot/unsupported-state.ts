@@ -1,4 +1,4 @@
-import type { Backend } from "../seams/backend.ts";
+import type { Backend } from "@quorate/storage/seams/backend";
 
 const ENABLED = 1;
 

@@ -1,8 +1,8 @@
 import { constants, X509Certificate } from "node:crypto";
 import tls from "node:tls";
+import type { Clock } from "@quorate/storage/seams/clock";
 import type { TlsSettings } from "../config/tls-settings.ts";
 import type { Logger } from "../log/logger.ts";
-import type { Clock } from "../seams/clock.ts";
 import { DOUBTFUL_OBJECTIONS, leadsToAnchor, type Usage } from "./certificate-chain.ts";
 import { KeyPair, readConfigured } from "./key-pair.ts";
 import { ReloadedFiles } from "./reloaded-files.ts";

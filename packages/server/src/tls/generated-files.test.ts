@@ -4,11 +4,11 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync }
 import { tmpdir } from "node:os";
 import path from "node:path";
 import test, { after } from "node:test";
+import type { Clock } from "@quorate/storage/seams/clock";
+import { realClock } from "@quorate/storage/seams/real-clock";
 import { ConfigError } from "../config/errors.ts";
 import { NO_TLS_SETTINGS, type TlsSettings } from "../config/tls-settings.ts";
 import type { Logger } from "../log/logger.ts";
-import type { Clock } from "../seams/clock.ts";
-import { realClock } from "../seams/real-clock.ts";
 import { makeMissingPairs } from "./generated-files.ts";
 
 const root = mkdtempSync(path.join(tmpdir(), "quorate-generated-files-"));

@@ -1,11 +1,11 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { access, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
+import type { Clock } from "@quorate/storage/seams/clock";
 import { ConfigError } from "../config/errors.ts";
 import type { GeneratedPair } from "../config/generated-pair.ts";
 import type { ServerConfig } from "../config/server-config.ts";
 import type { Logger } from "../log/logger.ts";
-import type { Clock } from "../seams/clock.ts";
 
 const YEAR_MS = 365 * 24 * 3_600_000;
 

@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import tls from "node:tls";
+import type { Clock } from "@quorate/storage/seams/clock";
 import { ConfigError } from "../config/errors.ts";
 import type { Logger } from "../log/logger.ts";
-import type { Clock } from "../seams/clock.ts";
 import { ReloadedFiles } from "./reloaded-files.ts";
 
 export interface KeyPairFiles {

@@ -4,7 +4,7 @@ import fs from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import test, { type TestContext } from "node:test";
-import { realClock } from "../seams/real-clock.ts";
+import { realClock } from "@quorate/storage/seams/real-clock";
 import { ReloadedFiles } from "./reloaded-files.ts";
 
 /** Two files, what was made of them, and a clock by which their last change is as long ago as wanted. */

@@ -1,6 +1,6 @@
 import type { BigIntStats } from "node:fs";
 import fs from "node:fs/promises";
-import type { Clock } from "../seams/clock.ts";
+import type { Clock } from "@quorate/storage/seams/clock";
 
 /** Within this time of a change a file may change again and look the same: time stamps have the grain of the file system. */
 const GRAIN_MS = 2_000;

@@ -4,9 +4,9 @@ import { isIP } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import type { TestContext } from "node:test";
+import { realClock } from "@quorate/storage/seams/real-clock";
 import { NO_TLS_SETTINGS, type TlsSettings } from "../config/tls-settings.ts";
 import { type Logger, silentLogger } from "../log/logger.ts";
-import { realClock } from "../seams/real-clock.ts";
 import { Certificates } from "./certificates.ts";
 
 /** Just enough of DER to make certificates and revocation lists for tests. */

@@ -1,6 +1,6 @@
-import { failpoints } from "../failpoints/index.ts";
-import type { Clock } from "../seams/clock.ts";
-import type { Random } from "../seams/random.ts";
+import { failpoints } from "@quorate/storage/failpoints";
+import type { Clock } from "@quorate/storage/seams/clock";
+import type { Random } from "@quorate/storage/seams/random";
 import { CatchUp } from "./catch-up.ts";
 import { Delivery } from "./delivery.ts";
 import { Fifo } from "./fifo.ts";

@@ -1,4 +1,4 @@
-import type { Clock, Timer } from "../seams/clock.ts";
+import type { Clock, Timer } from "@quorate/storage/seams/clock";
 
 /** Looks in a row without a leader after which calls that need one end. */
 const LOOKS_WITHOUT_LEADER = 3;

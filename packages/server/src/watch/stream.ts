@@ -1,6 +1,6 @@
+import type { Timer } from "@quorate/storage/seams/clock";
 import { decodeWatchRequest } from "@quorate/wire/hot";
 import { decodingText } from "../errors.ts";
-import type { Timer } from "../seams/clock.ts";
 import { Fifo } from "./fifo.ts";
 import type { WatchHub } from "./hub.ts";
 import { compareKeys, isOpenEnd } from "./key-range.ts";

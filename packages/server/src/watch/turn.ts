@@ -1,4 +1,4 @@
-import type { Clock } from "../seams/clock.ts";
+import type { Clock } from "@quorate/storage/seams/clock";
 
 /** A message that is encoded counts once more for each so many bytes of it. */
 const BYTES_PER_MESSAGE = 4096;

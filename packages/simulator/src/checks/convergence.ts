@@ -1,4 +1,4 @@
-import type { Table } from "@quorate/server/simulation";
+import type { Table } from "@quorate/storage/seams/backend";
 import { Api } from "../clients/api.ts";
 import { CallError } from "../clients/calls.ts";
 import type { Machine } from "../world/machine.ts";

@@ -1,5 +1,5 @@
 import { type RawNode, ReadOnlyOption, StateType } from "@quorate/raft";
-import type { Backend } from "@quorate/server/simulation";
+import type { Backend } from "@quorate/storage/seams/backend";
 import { LAST_VOTERS } from "./circumstances.ts";
 import type { Exhibit } from "./exhibit.ts";
 import { replaceMethod } from "./replace-method.ts";

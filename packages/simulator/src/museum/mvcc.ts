@@ -1,5 +1,6 @@
 import { type Entry, EntryType, LOCAL_APPLY_THREAD, type Message, type RawNode } from "@quorate/raft";
-import type { Backend, MemberParts } from "@quorate/server/simulation";
+import type { MemberParts } from "@quorate/server/simulation";
+import type { Backend } from "@quorate/storage/seams/backend";
 import { decode, encode } from "@quorate/wire";
 import { type RequestOp, TxnRequestSchema } from "@quorate/wire/etcdserverpb";
 import { decodeInternalRequest, encodeInternalRequest, InternalField, requestId } from "@quorate/wire/hot";

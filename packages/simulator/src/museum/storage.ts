@@ -1,4 +1,5 @@
-import type { Backend, Disk, DiskFile } from "@quorate/server/simulation";
+import type { Backend } from "@quorate/storage/seams/backend";
+import type { Disk, DiskFile } from "@quorate/storage/seams/disk";
 import { CRASHES, FULL_MEMORIES, INTERRUPTED_SNAPSHOTS, NEVER_IDLE } from "./circumstances.ts";
 import type { Exhibit } from "./exhibit.ts";
 import { replaceGetter, replaceMethod } from "./replace-method.ts";

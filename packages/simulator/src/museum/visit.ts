@@ -23,12 +23,3 @@ export async function discover(exhibit: Exhibit, seed: number): Promise<Discover
   if (violations.length === 0) return undefined;
   return { seed, rule: brokenRules[0]!, violation: violations[0]!.split("\n")[0]! };
 }
-
-/** The first seed from 1 to `maxSeeds` that shows the mistake. */
-async function findFirst(exhibit: Exhibit, maxSeeds: number): Promise<Discovery | undefined> {
-  for (let seed = 1; seed <= maxSeeds; seed++) {
-    const discovery = await discover(exhibit, seed);
-    if (discovery !== undefined) return discovery;
-  }
-  return undefined;
-}

@@ -1,4 +1,4 @@
-import type { Clock, Timer } from "@quorate/server/simulation";
+import type { Clock, Timer } from "@quorate/storage/seams/clock";
 import type { VirtualTime } from "./virtual-time.ts";
 
 /** How a machine's clocks differ from the world's. */

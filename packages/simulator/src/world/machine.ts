@@ -1,20 +1,15 @@
 import {
-  type Backend,
-  type Clock,
-  type Disk,
-  type DiskFault,
-  type DiskOperation,
   lagFault,
   type MemberOptions,
-  MemoryBackend,
-  type MemoryBackendOptions,
-  readFile,
   receivedDatabasePath,
   type ServerConfig,
-  SimulatedDisk,
   storagePaths,
-  type Timer,
 } from "@quorate/server/simulation";
+import { MemoryBackend, type MemoryBackendOptions } from "@quorate/storage/backend/memory-backend";
+import type { Backend } from "@quorate/storage/seams/backend";
+import type { Clock, Timer } from "@quorate/storage/seams/clock";
+import { type Disk, readFile } from "@quorate/storage/seams/disk";
+import { type DiskFault, type DiskOperation, SimulatedDisk } from "@quorate/storage/seams/simulated-disk";
 import type { SeededRandom } from "@quorate/testkit/random";
 import type { DurableState } from "../checks/durable-log.ts";
 import { type DiskProfile, DiskSpeed } from "./disk-speed.ts";

@@ -1,5 +1,6 @@
 import { type Message, MessageType } from "@quorate/raft";
-import type { Backend, MemberParts, MemberStorage } from "@quorate/server/simulation";
+import type { MemberParts, MemberStorage } from "@quorate/server/simulation";
+import type { Backend } from "@quorate/storage/seams/backend";
 import type { ClusterInvariants, MemberLife } from "../checks/cluster-invariants.ts";
 import { DurableLog, type DurableState } from "../checks/durable-log.ts";
 import type { Report } from "../checks/invariants.ts";

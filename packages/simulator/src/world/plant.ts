@@ -1,5 +1,7 @@
 import type { Message } from "@quorate/raft";
-import type { Clock, Disk, MemberParts, MemberStorage } from "@quorate/server/simulation";
+import type { MemberParts, MemberStorage } from "@quorate/server/simulation";
+import type { Clock } from "@quorate/storage/seams/clock";
+import type { Disk } from "@quorate/storage/seams/disk";
 import type { Endpoint } from "./simulated-transport.ts";
 
 /**

@@ -1,4 +1,4 @@
-import type { Disk, DiskFile, DiskLock, OpenMode } from "@quorate/server/simulation";
+import type { Disk, DiskFile, DiskLock, OpenMode } from "@quorate/storage/seams/disk";
 import type { Life } from "./life.ts";
 
 /**

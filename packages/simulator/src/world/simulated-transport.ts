@@ -1,5 +1,5 @@
 import { type Message, MessageType, NO_DATA, type NodeId } from "@quorate/raft";
-import type { SnapshotDatabase, Transport, TransportEvents } from "@quorate/server/simulation";
+import type { SnapshotDatabase, Transport, TransportEvents } from "@quorate/storage/seams/transport";
 import { decodeMessage, encodeMessage } from "@quorate/wire/hot";
 import type { Life } from "./life.ts";
 import type { World } from "./world.ts";

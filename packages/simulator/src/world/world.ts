@@ -1,5 +1,6 @@
 import type { Message } from "@quorate/raft";
-import { type Disk, DiskError, type MemberParts, type MemberStorage } from "@quorate/server/simulation";
+import type { MemberParts, MemberStorage } from "@quorate/server/simulation";
+import { type Disk, DiskError } from "@quorate/storage/seams/disk";
 import { SeededRandom } from "@quorate/testkit/random";
 import { ClusterInvariants } from "../checks/cluster-invariants.ts";
 import type { Invariant } from "../checks/invariants.ts";

@@ -4,11 +4,11 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { test } from "node:test";
 import type { GrpcClient } from "@quorate/rpc";
+import { DEFAULT_SLICE_LIMITS } from "@quorate/storage/slices";
 import { encode } from "@quorate/wire";
 import { RangeRequestSchema } from "@quorate/wire/etcdserverpb";
 import { Member } from "../../member/member.ts";
 import { connect, put } from "../../member/testing.ts";
-import { DEFAULT_SLICE_LIMITS } from "../../slices.ts";
 
 const VALUE_BYTES = 300_000;
 const KEYS = 30;

@@ -1,10 +1,10 @@
 import type { ServerCall } from "@quorate/rpc";
+import { DEFAULT_SLICE_LIMITS } from "@quorate/storage/slices";
 import type { TxnRequest } from "@quorate/wire/hot";
 import { isReadOnlyTxn, isSerializableTxn } from "../../mvcc/txn/check.ts";
 import type { TxnOutcome } from "../../mvcc/txn/execute.ts";
 import type { Caller } from "../../operations/caller.ts";
 import { answerReadOnlyTxn, needsOfTxn, TXN } from "../../operations/txn.ts";
-import { DEFAULT_SLICE_LIMITS } from "../../slices.ts";
 import { callerOf } from "../callers.ts";
 import type { KvContext } from "../context.ts";
 import { LoggedMethod } from "../logged-method.ts";

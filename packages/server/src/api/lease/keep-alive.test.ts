@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import type { CancelReason, ServerCall } from "@quorate/rpc";
+import { MemoryBackend } from "@quorate/storage/backend/memory-backend";
 import { ManualClock } from "@quorate/testkit/clock";
 import { decode, encode } from "@quorate/wire";
 import { LeaseKeepAliveRequestSchema, LeaseKeepAliveResponseSchema } from "@quorate/wire/etcdserverpb";
 import { HeaderEncoder } from "@quorate/wire/hot";
-import { MemoryBackend } from "../../backend/memory-backend.ts";
 import { Lessor } from "../../lease/lessor.ts";
 import { ResponseHeaders } from "../../operations/response-headers.ts";
 import { LeaderMonitor } from "../../watch/leader-monitor.ts";

@@ -1,5 +1,5 @@
+import type { Timer } from "@quorate/storage/seams/clock";
 import type { PeerRequest, PeerResponse } from "../../peer/peer-requests.ts";
-import type { Timer } from "../../seams/clock.ts";
 import { Fifo } from "../../watch/fifo.ts";
 import type { LeaderContext } from "../context.ts";
 import type { Cancellation } from "./cancellation.ts";

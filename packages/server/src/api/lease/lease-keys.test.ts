@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { DEFAULT_SLICE_LIMITS, Slices, type Steps } from "@quorate/storage/slices";
 import { ManualClock } from "@quorate/testkit/clock";
 import { decode, encode } from "@quorate/wire";
 import { LeaseLeasesResponseSchema, LeaseTimeToLiveResponseSchema } from "@quorate/wire/etcdserverpb";
-import { DEFAULT_SLICE_LIMITS, Slices, type Steps } from "../../slices.ts";
 import { internalWithKeysSteps, readInternalSteps, withKeysSteps } from "./lease-keys.ts";
 import { responseSteps } from "./leases.ts";
 

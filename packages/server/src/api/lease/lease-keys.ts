@@ -1,3 +1,4 @@
+import { costOf, type Steps } from "@quorate/storage/slices";
 import {
   LeaseInternalReader,
   type LeaseStatusMessage,
@@ -6,7 +7,6 @@ import {
   writeLeaseInternalHead,
   writeLeaseKeys,
 } from "@quorate/wire/hot";
-import { costOf, type Steps } from "../../slices.ts";
 
 /** Keys written, or read, between two yields. */
 const STEP = 256;

@@ -1,8 +1,8 @@
 import type { ServerCall } from "@quorate/rpc";
+import { costOf, type Steps } from "@quorate/storage/slices";
 import { encode } from "@quorate/wire";
 import { LeaseLeasesResponseSchema } from "@quorate/wire/etcdserverpb";
 import { encodeLeaseIds } from "@quorate/wire/hot";
-import { costOf, type Steps } from "../../slices.ts";
 import type { LeaseContext } from "../context.ts";
 import { failCall } from "../services.ts";
 

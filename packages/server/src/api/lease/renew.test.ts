@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { MemoryBackend } from "@quorate/storage/backend/memory-backend";
 import { ManualClock } from "@quorate/testkit/clock";
-import { MemoryBackend } from "../../backend/memory-backend.ts";
 import { Lessor } from "../../lease/lessor.ts";
 import type { ApiContext } from "../context.ts";
 import { LeaderQuestions } from "./ask-leader.ts";

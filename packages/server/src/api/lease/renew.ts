@@ -1,6 +1,6 @@
+import { failpoints } from "@quorate/storage/failpoints";
 import { decodeLeaseKeepAliveResponse, encodeLeaseId } from "@quorate/wire/hot";
 import { isRefusedWith, RequestError } from "../../errors.ts";
-import { failpoints } from "../../failpoints/index.ts";
 import type { Lessor } from "../../lease/lessor.ts";
 import type { PeerResponse } from "../../peer/peer-requests.ts";
 import type { RenewContext } from "../context.ts";

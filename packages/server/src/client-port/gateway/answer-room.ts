@@ -1,5 +1,5 @@
 import { WaitingRoom } from "@quorate/rpc";
-import type { Clock } from "../../seams/clock.ts";
+import type { Clock } from "@quorate/storage/seams/clock";
 
 /** Long answers of a connection that are in the making at the same time; more wait. */
 const MOST_IN_THE_MAKING = 16;

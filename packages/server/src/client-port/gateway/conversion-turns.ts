@@ -1,4 +1,4 @@
-import type { Clock } from "../../seams/clock.ts";
+import type { Clock } from "@quorate/storage/seams/clock";
 
 /** Characters of JSON that all exchanges together write or read in a turn of the loop; one piece may come on top. */
 const TURN_CHARS = 64 * 1024;

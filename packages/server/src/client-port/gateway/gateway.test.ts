@@ -3,6 +3,7 @@ import { once } from "node:events";
 import http from "node:http";
 import net from "node:net";
 import { after, before, beforeEach, suite, test } from "node:test";
+import { realClock } from "@quorate/storage/seams/real-clock";
 import { until } from "@quorate/testkit/wait";
 import { decode, encode, METHODS } from "@quorate/wire";
 import {
@@ -16,7 +17,6 @@ import {
   WatchRequestSchema,
   WatchResponseSchema,
 } from "@quorate/wire/etcdserverpb";
-import { realClock } from "../../seams/real-clock.ts";
 import type { FakeBackend, FakeCall, FakeEvent } from "./fake-backend.testing.ts";
 import { TestGateway } from "./gateway.testing.ts";
 

@@ -1,7 +1,7 @@
 import http from "node:http";
 import type { AddressInfo } from "node:net";
+import { realClock } from "@quorate/storage/seams/real-clock";
 import { listenOnFreePort } from "@quorate/testkit/ports";
-import { realClock } from "../../seams/real-clock.ts";
 import { FakeBackend } from "./fake-backend.testing.ts";
 import { createGateway, type Gateway, type GatewayOptions } from "./gateway.ts";
 

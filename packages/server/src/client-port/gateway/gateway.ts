@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
+import type { Clock } from "@quorate/storage/seams/clock";
 import type { GatewayBackend } from "../../api/gateway-backend.ts";
 import { isUnderV3, type RequestTarget, redirection, requestTarget } from "../../http/request-target.ts";
-import type { Clock } from "../../seams/clock.ts";
 import {
   type AccessOptions,
   type AccessRequest,

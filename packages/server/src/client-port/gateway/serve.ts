@@ -1,7 +1,7 @@
 import { Code } from "@quorate/rpc/status";
+import type { Clock, Timer } from "@quorate/storage/seams/clock";
 import type { Method } from "@quorate/wire";
 import type { GatewayBackend, GatewayCall } from "../../api/gateway-backend.ts";
-import type { Clock, Timer } from "../../seams/clock.ts";
 import { AnswerPlace, AnswerRoom } from "./answer-room.ts";
 import type { ConversionTurns } from "./conversion-turns.ts";
 import { type ClientEnd, type GatewayRequest, type GatewayResponse, headerValues } from "./exchange.ts";

@@ -1,4 +1,4 @@
-import { assert } from "../../assert.ts";
+import { assert } from "@quorate/storage/assert";
 
 /** Entries are cut from chunks of 1 MiB in units of 8 bytes; an id is the number of an entry's first unit. */
 const CHUNK_BITS = 17;

@@ -1,4 +1,4 @@
-import { assert } from "../../assert.ts";
+import { assert } from "@quorate/storage/assert";
 import { EntryTable, MAX_SUB, plainId } from "./entry-table.ts";
 import { KeyTable } from "./key-table.ts";
 import { OrderTree, type Position } from "./order-tree.ts";

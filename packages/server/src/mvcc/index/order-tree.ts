@@ -1,4 +1,4 @@
-import { assert } from "../../assert.ts";
+import { assert } from "@quorate/storage/assert";
 import { commonPrefixLength, compareBytes, keyHead } from "../bytes.ts";
 import { type EntryTable, plainId } from "./entry-table.ts";
 import type { Work } from "./sort-ids.ts";

@@ -1,5 +1,5 @@
+import type { Steps } from "@quorate/storage/slices";
 import { type Compare, decodeKeyValue, keyValueLease } from "@quorate/wire/hot";
-import type { Steps } from "../../slices.ts";
 import { compareBytes, NO_BYTES, successorOf } from "../bytes.ts";
 import type { FoundRevision } from "../index/key-index.ts";
 import { isFromKey } from "../key-range.ts";

@@ -1,3 +1,5 @@
+import { assert } from "@quorate/storage/assert";
+import { costOf, inOneGo, type Steps } from "@quorate/storage/slices";
 import {
   EMPTY,
   encodeInnerHeader,
@@ -10,9 +12,7 @@ import {
   type TxnRequest,
   type TxnResponseParts,
 } from "@quorate/wire/hot";
-import { assert } from "../../assert.ts";
 import { RequestError } from "../../errors.ts";
-import { costOf, inOneGo, type Steps } from "../../slices.ts";
 import { type RangeCaller, restInView } from "../range.ts";
 import type { MvccStore, WriteTxn } from "../store.ts";
 import type { StoreState } from "../store-state.ts";

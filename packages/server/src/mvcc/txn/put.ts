@@ -1,5 +1,5 @@
+import { assert } from "@quorate/storage/assert";
 import { decodeKeyValue, type PutRequest } from "@quorate/wire/hot";
-import { assert } from "../../assert.ts";
 import { RequestError } from "../../errors.ts";
 import type { StoreState } from "../store-state.ts";
 import type { AttachedKeys, WriteTxn } from "../write-txn.ts";

@@ -1,3 +1,4 @@
+import { costOf, type Steps } from "@quorate/storage/slices";
 import {
   type DeleteRangeRequest,
   encodeDeleteRangeResponse,
@@ -9,7 +10,6 @@ import {
   releasePart,
   type TxnResponseParts,
 } from "@quorate/wire/hot";
-import { costOf, type Steps } from "../../slices.ts";
 import { rangeSteps, readOneKey } from "../range.ts";
 import type { StoreState } from "../store-state.ts";
 

@@ -1,11 +1,11 @@
 import type http from "node:http";
 import type { Message } from "@quorate/raft";
+import type { Slices } from "@quorate/storage/slices";
 import { formatId } from "../../cluster/ids.ts";
 import { joinChunks } from "../../peer/join-chunks.ts";
 import type { PeerTransport } from "../../peer/peer-transport.ts";
 import { decodeMessageSteps } from "../../peer/stream/frame-decoder.ts";
 import { comesFromPeers } from "../../peer/stream/stream-reader.ts";
-import type { Slices } from "../../slices.ts";
 import { allowMethod, answerError } from "../answers.ts";
 import { bodyOf } from "../request-body.ts";
 import { checkCompatible, checkParties, registerRemote } from "./checks.ts";

@@ -1,9 +1,9 @@
 import type http from "node:http";
 import { type Message, MessageType } from "@quorate/raft";
+import type { Slices } from "@quorate/storage/slices";
 import { formatId } from "../../cluster/ids.ts";
 import type { PeerTransport } from "../../peer/peer-transport.ts";
 import { decodeMessageSteps } from "../../peer/stream/frame-decoder.ts";
-import type { Slices } from "../../slices.ts";
 import { allowMethod, answerError } from "../answers.ts";
 import { BodyReader } from "../request-body.ts";
 import { checkCompatible, checkParties, registerRemote } from "./checks.ts";

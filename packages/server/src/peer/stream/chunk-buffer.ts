@@ -1,5 +1,5 @@
 import type { Entry } from "@quorate/raft";
-import { assert } from "../../assert.ts";
+import { assert } from "@quorate/storage/assert";
 
 /** `xxxxxxxx\r\n`: a length of eight digits, so that it can be filled in when the content is known. */
 const CHUNK_HEAD_BYTES = 10;

@@ -1,6 +1,6 @@
 import { type Message, NO_DATA } from "@quorate/raft";
+import { costOf, type Steps } from "@quorate/storage/slices";
 import { decodeMessage, MessageReader } from "@quorate/wire/hot";
-import { costOf, type Steps } from "../../slices.ts";
 import { PieceCutter } from "./frame-bytes.ts";
 
 /** A message of more bytes may have more entries than a turn should decode. */

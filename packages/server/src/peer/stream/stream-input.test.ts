@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { type Entry, type Message, MessageType, newMessage } from "@quorate/raft";
+import { costOf, Slices } from "@quorate/storage/slices";
 import { ManualClock } from "@quorate/testkit/clock";
-import { costOf, Slices } from "../../slices.ts";
 import { ChunkBuffer } from "./chunk-buffer.ts";
 import { MessageFrameDecoder, roomFor, writeMessageFrame } from "./message-frames.ts";
 import { MsgAppDecoder, MsgAppEncoder } from "./msgapp-frames.ts";

@@ -1,5 +1,5 @@
 import type { Message } from "@quorate/raft";
-import { costOf, type Slices } from "../../slices.ts";
+import { costOf, type Slices } from "@quorate/storage/slices";
 import type { FrameDecoder } from "./frame-decoder.ts";
 
 interface Part {

@@ -1,9 +1,9 @@
 import type net from "node:net";
 import { isLocalMessage, type Message, MessageType, type NodeId } from "@quorate/raft";
+import type { Clock } from "@quorate/storage/seams/clock";
+import type { Random } from "@quorate/storage/seams/random";
+import type { Slices } from "@quorate/storage/slices";
 import { formatId } from "../../cluster/ids.ts";
-import type { Clock } from "../../seams/clock.ts";
-import type { Random } from "../../seams/random.ts";
-import type { Slices } from "../../slices.ts";
 import { Backoff } from "../backoff.ts";
 import type { DialTurns } from "../dial-turns.ts";
 import type { PeerDialer } from "../dialer.ts";

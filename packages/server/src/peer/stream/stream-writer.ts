@@ -1,6 +1,6 @@
 import type net from "node:net";
 import { type Message, MessageType } from "@quorate/raft";
-import type { Clock, Timer } from "../../seams/clock.ts";
+import type { Clock, Timer } from "@quorate/storage/seams/clock";
 import type { PeerCounts } from "../metrics.ts";
 import type { PeerStatus } from "../peer-status.ts";
 import { type ChunkBuffer, chunkOf, LAST_CHUNK } from "./chunk-buffer.ts";

@@ -1,6 +1,6 @@
 /**
  * Logs exchanged with etcd's own code, both ways. Needs Go and builds the program beside this file (a minute the
- * first time); skipped where Go is absent. `node --test packages/server/src/wal/interop/etcd-wal.suite.ts`
+ * first time); skipped where Go is absent. `node --test packages/storage/src/wal/interop/etcd-wal.suite.ts`
  */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
