@@ -6,7 +6,8 @@
  *
  * By default `--shapes N` shapes (24) that the seed chooses, judged with patience: a part that runs among other tests must
  * not fail for what a machine does now and then.
- * Arguments: `-- --all` for all shapes, judged strictly; `--full` for all of them and all ways at the whole size; `--only
+ * Arguments: `-- --all` for all shapes, judged strictly; `--full` for all of them and all ways at the whole size (`--worst`: the
+ * worst ways); `--only
  * PATTERN` for calls and shapes whose names match it; `--seed N`; `--profiles DIR` for a CPU profile of what stalls;
  * `--table FILE` for the table beside the output.
  */
@@ -39,6 +40,7 @@ const { values } = parseArgs({
   options: {
     all: { type: "boolean", default: false },
     full: { type: "boolean", default: false },
+    worst: { type: "boolean", default: false },
     shapes: { type: "string", default: "24" },
     seed: { type: "string" },
     only: { type: "string", default: "" },
@@ -56,7 +58,7 @@ const isPart = !values.all && !values.full && values.only === "";
 const limits = isPart ? PATIENT : LIMITS;
 const seed = values.seed === undefined ? freshSeed() : Number(values.seed);
 const matching = SHAPES.filter(({ method, what }) => wanted.test(`${method} ${what}`)).map((shape) =>
-  values.full ? shape : ofEachOnce(shape),
+  values.full && !values.worst ? shape : ofEachOnce(shape),
 );
 const chosen = new Set(
   isPart ? new SeededRandom(seed).shuffled(matching).slice(0, Number(values.shapes)) : matching,

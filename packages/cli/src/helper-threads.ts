@@ -5,8 +5,8 @@ const TASKS = "/proc/self/task";
 /** What Node.js calls the engine's threads that compile and collect garbage. */
 const NAME = "node-V8Worker";
 /**
- * Behind the loop by so much: half of its share where a processor is short. Much further behind, and what frees memory stands
- * still on a busy machine, and the loop with it whenever it needs that done.
+ * Behind the loop by so much: half of its share where a processor is short. Further behind (it was 10), and on a busy machine
+ * the loop waited up to 400 ms for a collection of garbage that it shares with them.
  */
 const STEP = 3;
 const LAST = 19;
