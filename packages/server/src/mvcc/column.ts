@@ -1,4 +1,5 @@
-const CHUNK_BITS = 12;
+/** 256 KiB, which go back to the system as soon as they are freed (see bin/launch.sh). */
+const CHUNK_BITS = 15;
 const CHUNK = 2 ** CHUNK_BITS;
 const FIRST = 64;
 
