@@ -171,10 +171,15 @@ export const WATCH_EXHIBITS: readonly Exhibit[] = [
     origin: "etcd#15271",
     circumstances: FUTURE_WATCHERS,
     inMember({ parts }) {
-      const { catchUp, source } = parts.context.watches;
-      replaceMethod<Hand>(catchUp, "hand", (hand) => (watcher, body, next) => {
-        hand(watcher, body, next);
-        if (next > source.currentRevision) watcher.next = source.currentRevision + 1;
+      const { watches } = parts.context;
+      const streams: WatchStream[] = [];
+      onStream(watches, (stream) => streams.push(stream));
+      replaceMethod<WatchHub["storeReplaced"]>(watches, "storeReplaced", (storeReplaced) => () => {
+        storeReplaced();
+        const next = watches.source.currentRevision + 1;
+        for (const watcher of streams.flatMap((stream) => [...watchersOf(stream)])) {
+          if (watcher.next > next) watcher.next = next;
+        }
       });
     },
   },
