@@ -32,10 +32,10 @@ export const TXN = clientOperation<TxnRequest, TxnOutcome>({
   check: (request, { maxTxnOps }) => checkTxn(request, maxTxnOps),
   costBytes: costOfTxn,
   needsWhenApplied: needsOfTxn,
-  apply(state, request) {
+  apply(state, request, isAwaited) {
     const { store, lessor } = state;
-    if (isPlain(request)) return executePlainTxn(store, request, lessor);
-    return inSlices(state, txnSteps(store, request, lessor));
+    if (isPlain(request)) return executePlainTxn(store, request, lessor, isAwaited);
+    return inSlices(state, txnSteps(store, request, lessor, isAwaited));
   },
   answer: reply,
 });

@@ -31,7 +31,10 @@ export interface TxnOutcome {
   /** For the outer header: the new revision, or the old one when nothing changed. */
   readonly revision: number;
   readonly succeeded: boolean;
-  /** Encoded responses for `encodeTxnResponse`, inner headers included; `kind` is the field number. Owned. */
+  /**
+   * Encoded responses for `encodeTxnResponse`, inner headers included; `kind` is the field number. Owned. None of a
+   * transaction that nobody waits for.
+   */
   readonly responses: readonly TxnResponseParts[];
 }
 
@@ -77,8 +80,13 @@ function areOfOneKey(ops: readonly RequestOp[]): boolean {
   return true;
 }
 
-/** Hot: as `executeTxn` of a plain transaction, without steps. */
-export function executePlainTxn(store: MvccStore, request: TxnRequest, leases: KeyLeases): TxnOutcome {
+/** Hot: as `executeTxn` of a plain transaction, without steps. Unless it `isAwaited`, nothing is read to be told. */
+export function executePlainTxn(
+  store: MvccStore,
+  request: TxnRequest,
+  leases: KeyLeases,
+  isAwaited = true,
+): TxnOutcome {
   const { state } = store;
   const decision = decidePlain(state, request);
   checkPath(state, decision, leases, new Erasures());
@@ -87,15 +95,17 @@ export function executePlainTxn(store: MvccStore, request: TxnRequest, leases: K
   for (let i = 0; i < decision.ops.length; i++) {
     const op = decision.ops[i]!;
     if (op.kind === 1) {
+      if (!isAwaited) continue;
       const at = op.range.revision > 0 ? op.range.revision : txn.revision;
       responses.push(keyResponse(state, op.range, at, txn.revision));
     } else if (op.kind === 2) {
-      responses.push({ kind: 2, body: putResponse(txn, op.put, leases), rest: NO_PARTS });
+      if (isAwaited) responses.push({ kind: 2, body: putResponse(txn, op.put, leases), rest: NO_PARTS });
+      else runPut(txn, op.put, leases, false);
     } else if (op.kind === 3) {
       const { key, rangeEnd } = op.deleteRange;
-      const records = recordsOfDeletion(op.deleteRange);
+      const records = isAwaited ? recordsOfDeletion(op.deleteRange) : undefined;
       const deleted = txn.deleteRange(key, rangeEnd, records, leases);
-      responses.push(deletionResponse(txn.revision, deleted, records));
+      if (isAwaited) responses.push(deletionResponse(txn.revision, deleted, records));
     }
   }
   return { revision: txn.end(), succeeded: decision.succeeded, responses };
@@ -111,14 +121,22 @@ function decidePlain(state: StoreState, request: TxnRequest): Decision {
 
 const NOT_NESTED: readonly Decision[] = [];
 
-/** As `executeTxn`, in steps; readers see the state before it until it ends. No entry may be applied meanwhile. */
-export function* txnSteps(store: MvccStore, request: TxnRequest, leases: KeyLeases): Steps<TxnOutcome> {
+/**
+ * As `executeTxn`, in steps; readers see the state before it until it ends. No entry may be applied meanwhile. Unless it
+ * `isAwaited`, nothing is read to be told.
+ */
+export function* txnSteps(
+  store: MvccStore,
+  request: TxnRequest,
+  leases: KeyLeases,
+  isAwaited = true,
+): Steps<TxnOutcome> {
   const { state } = store;
   const decision = yield* decideSteps(state, request, state.currentRevision);
   const erasures = new Erasures();
   checkPath(state, decision, leases, erasures);
   const txn = store.beginWrite();
-  const responses = yield* txn.hiding(runSteps(state, decision, txn, leases));
+  const responses = yield* txn.hiding(runSteps(state, decision, txn, leases, isAwaited));
   return { revision: txn.end(), succeeded: decision.succeeded, responses };
 }
 
@@ -237,37 +255,44 @@ function* runSteps(
   decision: Decision,
   txn: WriteTxn,
   leases: KeyLeases,
+  isAwaited: boolean,
 ): Steps<TxnResponseParts[]> {
   const responses: TxnResponseParts[] = [];
   let nested = 0;
   for (const op of decision.ops) {
     switch (op.kind) {
       case 1: {
+        if (!isAwaited) break;
         // Without a revision of its own it sees what the transaction has done so far.
         const at = op.range.revision > 0 ? op.range.revision : txn.revision;
         responses.push(yield* rangeResponseSteps(state, op.range, at, txn.revision));
         break;
       }
       case 2: {
-        const body = putResponse(txn, op.put, leases);
-        responses.push({ kind: 2, body, rest: NO_PARTS });
-        yield costOf(1, op.put.value.length + body.length);
+        let bytes = op.put.value.length;
+        if (isAwaited) {
+          const body = putResponse(txn, op.put, leases);
+          responses.push({ kind: 2, body, rest: NO_PARTS });
+          bytes += body.length;
+        } else runPut(txn, op.put, leases, false);
+        yield costOf(1, bytes);
         break;
       }
       case 3: {
         const { key, rangeEnd } = op.deleteRange;
-        const records = recordsOfDeletion(op.deleteRange);
+        const records = isAwaited ? recordsOfDeletion(op.deleteRange) : undefined;
         const deleted =
           rangeEnd.length === 0
             ? txn.deleteRange(key, rangeEnd, records, leases)
             : yield* txn.deleteRangeSteps(key, rangeEnd, records, leases);
         yield costOf(1, records?.size ?? 0);
-        responses.push(deletionResponse(txn.revision, deleted, records));
+        if (isAwaited) responses.push(deletionResponse(txn.revision, deleted, records));
         break;
       }
       case 4: {
         const inner = decision.nested[nested++]!;
-        responses.push(nestedResponse(inner.succeeded, yield* runSteps(state, inner, txn, leases)));
+        const answers = yield* runSteps(state, inner, txn, leases, isAwaited);
+        if (isAwaited) responses.push(nestedResponse(inner.succeeded, answers));
         break;
       }
     }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { inOneGo } from "@quorate/storage/slices";
 import {
   decodeKeyValue,
   EMPTY,
@@ -27,7 +28,7 @@ import {
   txnRequest,
 } from "../testing.ts";
 import { checkTxn, isReadOnlyTxn, isSerializableTxn } from "./check.ts";
-import { executeReadOnlyTxn, executeTxn, isInParts } from "./execute.ts";
+import { executePlainTxn, executeReadOnlyTxn, executeTxn, isInParts, isPlain, txnSteps } from "./execute.ts";
 import type { KeyLeases } from "./put.ts";
 import { describeResponses } from "./response-text.testing.ts";
 
@@ -513,3 +514,31 @@ test("very many operations are checked in reasonable time", () => {
   }
   checkTxn(txnRequest({ success: list }), 1_000_000);
 });
+
+const manyWrites = (prevKv: boolean) => [
+  op.put("a", "x", { prevKv }),
+  op.range("a", "z"),
+  op.delete("b", "d", { prevKv }),
+  op.txn({ success: [op.put("n", "1"), op.range("a", "z"), op.delete("n", "", { prevKv })] }),
+  op.put("z", "last"),
+];
+const unawaited: { name: string; success: RequestOp[] }[] = [
+  { name: "of single keys", success: [op.put("a", "x", { prevKv: true }), op.range("a"), op.delete("b")] },
+  { name: "of ranges, deletions and others within", success: manyWrites(true) },
+];
+for (const { name, success } of unawaited) {
+  test(`a transaction ${name} that nobody waits for has the same effect, and reads nothing to be told`, async () => {
+    const [told, untold] = [await smallStore(), await smallStore()];
+    const request = txnRequest({ success });
+    const execute = (store: MvccStore, isAwaited: boolean) =>
+      isPlain(request)
+        ? executePlainTxn(store, request, LEASES, isAwaited)
+        : inOneGo(txnSteps(store, request, LEASES, isAwaited));
+    const before = untold.state.counters.readBytes;
+    const outcome = execute(untold, false);
+    assert.deepEqual(outcome, { ...execute(told, true), responses: [] });
+    assert.equal(untold.state.counters.readBytes, before);
+    assert.ok(told.state.counters.readBytes > before);
+    assert.deepEqual(await untold.hashKv(0), await told.hashKv(0));
+  });
+}
