@@ -4,7 +4,13 @@ import path from "node:path";
 import test from "node:test";
 
 const ROOT = path.resolve(import.meta.dirname, "../..");
-const DOCUMENTS = ["ARCHITECTURE.md", "CONTRIBUTING.md", "TERMINOLOGY.md", "docs/limits.md", "docs/stalls.md"];
+const DOCUMENTS = [
+  "ARCHITECTURE.md",
+  "CONTRIBUTING.md",
+  "TERMINOLOGY.md",
+  "docs/limits.md",
+  "docs/stalls.md",
+];
 
 /** All of ours, from the root. */
 const files = ["packages", "test", "scripts"].flatMap((folder) =>
