@@ -10,6 +10,7 @@ test("heads are ordered as the first bytes of their values are", () => {
       const heads = new KeptHeads(8);
       for (const value of all) heads.push(value);
       for (let a = 0; a < all.length; a++) {
+        assert.equal(heads.lengthOf(a), all[a]!.length);
         for (let b = 0; b < all.length; b++) {
           const want = Buffer.compare(all[a]!.subarray(0, 8), all[b]!.subarray(0, 8));
           assert.equal(Math.sign(heads.compare(a, b)), want);

@@ -14,6 +14,7 @@ export class KeptHeads {
   #used = 0;
   /** Number of the block times its size, and the place in it. */
   readonly #places = new Column();
+  /** Of the whole values. */
   readonly #lengths = new Column();
 
   /** Keeps at most `keptBytes` (below 2^12) of each value. */
@@ -30,8 +31,13 @@ export class KeptHeads {
     }
     this.#block.set(length === value.length ? value : value.subarray(0, length), this.#used);
     this.#places.push((this.#blocks.length - 1) * BLOCK_BYTES + this.#used);
-    this.#lengths.push(length);
+    this.#lengths.push(value.length);
     this.#used += length;
+  }
+
+  /** How long value `a` is, in bytes, whatever is kept of it. */
+  lengthOf(a: number): number {
+    return this.#lengths.at(a);
   }
 
   /** Negative, zero or positive, as the heads of values `a` and `b` are ordered. */
@@ -42,8 +48,8 @@ export class KeptHeads {
     const blockB = this.#blocks[Math.floor(placeB / BLOCK_BYTES)]!;
     const startA = placeA % BLOCK_BYTES;
     const startB = placeB % BLOCK_BYTES;
-    const lengthA = this.#lengths.at(a);
-    const lengthB = this.#lengths.at(b);
+    const lengthA = Math.min(this.#lengths.at(a), this.#keptBytes);
+    const lengthB = Math.min(this.#lengths.at(b), this.#keptBytes);
     const shorter = Math.min(lengthA, lengthB);
     for (let i = 0; i < shorter; i++) {
       const difference = blockA[startA + i]! - blockB[startB + i]!;

@@ -61,16 +61,14 @@ class NumberComparison implements Comparison {
 function* valuesOf(state: StoreState, hits: Hits, sign: number): Steps<ValueComparison> {
   const tally = new Tally(state);
   const heads = new KeptHeads(KEPT_BYTES);
-  const lengths = new Float64Array(hits.length);
   let longest = 0;
   for (let i = 0; i < hits.length; i++) {
     const { value } = decodeKeyValue(recordOf(state, hits.main(i), hits.sub(i)));
-    lengths[i] = value.length;
     longest = Math.max(longest, value.length);
     heads.push(value);
     if (tally.item()) yield* tally.report();
   }
-  return new ValueComparison(state, hits, heads, lengths, longest, sign);
+  return new ValueComparison(state, hits, heads, longest, sign);
 }
 
 class ValueComparison implements Comparison {
@@ -79,21 +77,12 @@ class ValueComparison implements Comparison {
   readonly #state: StoreState;
   readonly #hits: Hits;
   readonly #heads: KeptHeads;
-  readonly #lengths: Float64Array;
   readonly #sign: number;
 
-  constructor(
-    state: StoreState,
-    hits: Hits,
-    heads: KeptHeads,
-    lengths: Float64Array,
-    longest: number,
-    sign: number,
-  ) {
+  constructor(state: StoreState, hits: Hits, heads: KeptHeads, longest: number, sign: number) {
     this.#state = state;
     this.#hits = hits;
     this.#heads = heads;
-    this.#lengths = lengths;
     this.#sign = sign;
     this.mostCost = COMPARE_COST + (longest <= KEPT_BYTES ? longest : 3 * longest);
   }
@@ -107,9 +96,11 @@ class ValueComparison implements Comparison {
 
   /** Of values that are equal as far as they are kept. */
   #compareTails(a: number, b: number): number {
-    const shorter = Math.min(this.#lengths[a]!, this.#lengths[b]!);
-    if (shorter <= KEPT_BYTES) return this.#lengths[a]! - this.#lengths[b]!;
-    this.cost += this.#lengths[a]! + this.#lengths[b]! + shorter;
+    const lengthA = this.#heads.lengthOf(a);
+    const lengthB = this.#heads.lengthOf(b);
+    const shorter = Math.min(lengthA, lengthB);
+    if (shorter <= KEPT_BYTES) return lengthA - lengthB;
+    this.cost += lengthA + lengthB + shorter;
     return Buffer.compare(this.#read(a).slice(), this.#read(b));
   }
 
