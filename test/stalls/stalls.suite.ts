@@ -6,10 +6,9 @@
  *
  * By default `--shapes N` shapes (24) that the seed chooses, judged with patience: a part that runs among other tests must
  * not fail for what a machine does now and then.
- * Arguments: `-- --all` for all shapes, judged strictly; `--full` for all of them and all ways at the whole size (`--worst`: the
- * worst ways); `--only
- * PATTERN` for calls and shapes whose names match it; `--seed N`; `--profiles DIR` for a CPU profile of what stalls;
- * `--table FILE` for the table beside the output.
+ * Arguments: `-- --all` for all shapes, judged strictly; `--full` for all of them and all ways at the whole size (`--worst`:
+ * the worst ways); `--only PATTERN` for calls and shapes whose names match it; `--seed N`; `--profiles DIR` for a CPU profile
+ * of what stalls; `--table FILE` for the table beside the output.
  */
 
 import assert from "node:assert/strict";

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import net from "node:net";
 import type { TestContext } from "node:test";
+import { listenOnFreePort } from "@quorate/testkit/ports";
+import { until } from "@quorate/testkit/wait";
 import { createHttp1Server, type Http1Options } from "./http1-server.ts";
 
 export const REQUEST = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
@@ -14,8 +16,7 @@ export async function start(t: TestContext, options: Partial<Http1Options> = {})
     ...options,
   });
   const listener = net.createServer({ allowHalfOpen: true }, (socket) => server.emit("connection", socket));
-  await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));
-  const { port } = listener.address() as net.AddressInfo;
+  const port = await listenOnFreePort(listener);
   const clients: Client[] = [];
   t.after(() => {
     for (const { socket } of clients) socket.destroy();
@@ -58,9 +59,10 @@ export class Client {
 
   /** Resolves when `count` answers have begun. */
   async answers(count: number): Promise<void> {
-    while (this.text.split("HTTP/1.1 ").length - 1 < count) {
-      assert.equal(this.isClosed, false, `closed after ${JSON.stringify(this.text)}`);
-      await Promise.race([this.closed, new Promise((resolve) => this.socket.once("data", resolve))]);
-    }
+    await until(() => {
+      const isThere = this.text.split("HTTP/1.1 ").length - 1 >= count;
+      if (!isThere) assert.equal(this.isClosed, false, `closed after ${JSON.stringify(this.text)}`);
+      return isThere;
+    });
   }
 }

@@ -4,6 +4,7 @@ import { type Entry, type Message, MessageType, NO_DATA, newMessage } from "@quo
 import { SeededRandom } from "@quorate/testkit/random";
 import { testWithSeed } from "@quorate/testkit/seed";
 import { ChunkBuffer } from "./chunk-buffer.ts";
+import { encoded } from "./encoded.testing.ts";
 import type { FrameDecoder } from "./frame-decoder.ts";
 import { MESSAGE_LINK_HEARTBEAT, MessageFrameDecoder, roomFor, writeMessageFrame } from "./message-frames.ts";
 import { MSGAPP_LINK_HEARTBEAT, MsgAppDecoder, MsgAppEncoder } from "./msgapp-frames.ts";
@@ -28,21 +29,6 @@ function decode(
     at = end;
   }
   return out;
-}
-
-/** Without the chunk's head and tail. */
-function encoded(messages: readonly Message[], write: (out: ChunkBuffer, message: Message) => void): Buffer {
-  const out = new ChunkBuffer();
-  out.begin(
-    messages.reduce((sum, message) => sum + roomFor(message), 0),
-    1,
-  );
-  out.beginChunk();
-  for (const message of messages) write(out, message);
-  const chunk = out.endChunk();
-  assert.equal(Number.parseInt(chunk.toString("latin1", 0, 8), 16), chunk.length - 12);
-  assert.equal(chunk.toString("latin1", 8, 10) + chunk.toString("latin1", chunk.length - 2), "\r\n\r\n");
-  return Buffer.from(chunk.subarray(10, -2));
 }
 
 const entry = (term: number, index: number, data: string): Entry => ({

@@ -3,8 +3,8 @@ import test from "node:test";
 import { type Entry, type Message, MessageType, newMessage } from "@quorate/raft";
 import { costOf, Slices } from "@quorate/storage/slices";
 import { ManualClock } from "@quorate/testkit/clock";
-import { ChunkBuffer } from "./chunk-buffer.ts";
-import { MessageFrameDecoder, roomFor, writeMessageFrame } from "./message-frames.ts";
+import { encoded } from "./encoded.testing.ts";
+import { MessageFrameDecoder, writeMessageFrame } from "./message-frames.ts";
 import { MsgAppDecoder, MsgAppEncoder } from "./msgapp-frames.ts";
 import { StreamInput } from "./stream-input.ts";
 
@@ -28,17 +28,6 @@ function appends(count: number): Message[] {
       entries,
     });
   });
-}
-
-function encoded(messages: readonly Message[], write: (out: ChunkBuffer, message: Message) => void): Buffer {
-  const out = new ChunkBuffer();
-  out.begin(
-    messages.reduce((sum, message) => sum + roomFor(message), 0),
-    1,
-  );
-  out.beginChunk();
-  for (const message of messages) write(out, message);
-  return Buffer.from(out.endChunk().subarray(10, -2));
 }
 
 /** Reads `bytes` as from a socket that is paused while the input wants to wait; the messages, and how often it did. */
