@@ -48,6 +48,35 @@ test("a dial that hangs is given up soon after another one is answered; one that
   assert.deepEqual(given, ["hanging"]);
 });
 
+test("dials that hang while the peer is heard of are given up after a second; the next ones get twice the time, until one is answered", async () => {
+  const { turns, pass } = setUp();
+  const given: string[] = [];
+  const begin = (name: string) => {
+    const dial = turns.begin(() => {
+      turns.end(dial);
+      given.push(name);
+    });
+    return dial;
+  };
+  begin("message");
+  begin("msgapp");
+  await pass(999);
+  turns.heard();
+  assert.deepEqual(given, []);
+  await pass(1);
+  turns.heard();
+  assert.deepEqual(given.splice(0), ["message", "msgapp"]);
+  const slow = begin("slow");
+  await pass(1_999);
+  turns.heard();
+  assert.deepEqual(given, []);
+  turns.answered(slow);
+  begin("hanging again");
+  await pass(1_000);
+  turns.heard();
+  assert.deepEqual(given, ["hanging again"]);
+});
+
 test("a peer that does not answer is dialled by one at a time, ever less often", () => {
   const { clock, turns, fail } = setUp();
   const gaps: number[] = [];

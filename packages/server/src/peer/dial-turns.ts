@@ -5,6 +5,9 @@ import { Backoff, LONGEST_WAIT_MS } from "./backoff.ts";
 /** So long an answer may be on its way when another link has just got one. */
 const ANSWER_MS = 100;
 
+/** So long a dial may hang when the peer itself is heard of; twice as long after each that was given up in vain. */
+const HEARD_PATIENCE_MS = 1_000;
+
 /** A dial that has not been answered yet. */
 export interface Dial {
   readonly startedMs: number;
@@ -26,6 +29,7 @@ export class DialTurns {
   /** Since when the peer is known to answer, or not to. */
   #knownMs = Number.NEGATIVE_INFINITY;
   #hastenedMs = Number.NEGATIVE_INFINITY;
+  #heardPatienceMs = HEARD_PATIENCE_MS;
   readonly #waiting = new Set<(isHastened: boolean) => void>();
   readonly #unanswered = new Set<Dial>();
 
@@ -74,6 +78,7 @@ export class DialTurns {
   /** The peer answered somebody, whatever it said; `dial` is the one it answered, if any. */
   answered(dial?: Dial): void {
     this.#knownMs = this.#clock.nowMs();
+    this.#heardPatienceMs = HEARD_PATIENCE_MS;
     if (dial !== undefined) this.#unanswered.delete(dial);
     this.#giveUpLater([...this.#unanswered].filter((each) => each.startedMs <= this.#knownMs - ANSWER_MS));
     if (!this.#isFailing) return;
@@ -109,10 +114,23 @@ export class DialTurns {
 
   /** The peer reached this member: it is likely that it can be reached, too. */
   heard(): void {
+    if (this.#unanswered.size > 0) this.#giveUpHanging();
     if (!this.#isFailing && this.#waiting.size === 0) return;
     if (!this.#mayHasten()) return;
     this.#dueMs = Number.NEGATIVE_INFINITY;
     this.#wake(true);
+  }
+
+  /**
+   * Who listened when they began, a proxy for instance, need not have led them to the peer. Where an answer takes long for
+   * other reasons the next ones are given the time.
+   */
+  #giveUpHanging(): void {
+    const sinceMs = this.#clock.nowMs() - this.#heardPatienceMs;
+    const hanging = [...this.#unanswered].filter(({ startedMs }) => startedMs <= sinceMs);
+    if (hanging.length === 0) return;
+    this.#heardPatienceMs *= 2;
+    for (const dial of hanging) dial.giveUp();
   }
 
   /** The peer has other addresses now. */
