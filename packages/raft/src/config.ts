@@ -3,7 +3,7 @@ import type { Storage } from "./log/storage.ts";
 import { type Logger, silentLogger } from "./logger.ts";
 import { isLocalThread } from "./message.ts";
 import { NO_LIMIT } from "./size.ts";
-import { NONE, type NodeId, type Random } from "./types.ts";
+import { type LogIndex, NONE, type NodeId, type Random } from "./types.ts";
 
 export const ReadOnlyOption = {
   /** A read is confirmed by a round of heartbeats: safe whatever the clocks do. */
@@ -25,7 +25,7 @@ export interface Config {
   readonly random: Random;
   readonly logger?: Logger;
   /** Last index the application has applied before a restart; 0: emit all committed entries after the snapshot. */
-  readonly applied?: number;
+  readonly applied?: LogIndex;
   /** Storage is written by threads that answer with messages, instead of by the caller between ready and advance. */
   readonly asyncStorageWrites?: boolean;
   /** Bytes of encoded entries in one MsgApp; at least one entry always goes. 0 means one entry a message. */

@@ -10,7 +10,16 @@ import { bcastAppend } from "./replication.ts";
 import { send } from "./send.ts";
 import { payloadsSize } from "./size.ts";
 import { describeConfig } from "./tracker/tracker-config.ts";
-import { type Entry, EntryType, MessageType, NO_DATA, NONE, type Snapshot, StateType } from "./types.ts";
+import {
+  type Entry,
+  EntryType,
+  type LogIndex,
+  MessageType,
+  NO_DATA,
+  NONE,
+  type Snapshot,
+  StateType,
+} from "./types.ts";
 
 /**
  * Leader: takes `entries`, of which only type and data are set, into its log and sends them out. Takes ownership of
@@ -101,7 +110,7 @@ export function reduceUncommittedSize(r: Raft, bytes: number): void {
 }
 
 /** The application has applied everything up to `index`, the last `bytes` (encoded) of it just now. */
-export function appliedTo(r: Raft, index: number, bytes: number): void {
+export function appliedTo(r: Raft, index: LogIndex, bytes: number): void {
   const applied = Math.max(index, r.log.applied);
   r.log.appliedTo(applied, bytes);
   const { config } = r.tracker;

@@ -1,13 +1,13 @@
 import type { ReadOnlyOption } from "./config.ts";
 import type { JointQuorum } from "./quorum/joint.ts";
 import type { AckedIndexes } from "./quorum/majority.ts";
-import type { Message, NodeId } from "./types.ts";
+import type { LogIndex, Message, NodeId } from "./types.ts";
 
 /** A read that waits for proof that its leader still led when the read arrived. */
 export interface PendingRead {
   readonly request: Message;
   /** The commit index when the request arrived: what the read must see. */
-  readonly index: number;
+  readonly index: LogIndex;
 }
 
 const NO_READS: readonly PendingRead[] = Object.freeze([]);
@@ -35,7 +35,7 @@ export class ReadOnly implements AckedIndexes {
     this.#confirmedCount = 0;
   }
 
-  add(request: Message, index: number): void {
+  add(request: Message, index: LogIndex): void {
     this.#unconfirmed.push({ request, index });
   }
 
@@ -65,7 +65,7 @@ export class ReadOnly implements AckedIndexes {
     this.#acks.set(from, Math.max(this.ackedIndex(from), Number(position)));
   }
 
-  ackedIndex(id: NodeId): number {
+  ackedIndex(id: NodeId): LogIndex {
     return this.#acks.get(id) ?? 0;
   }
 

@@ -4,7 +4,7 @@ import { newMessage } from "./message.ts";
 import type { Raft } from "./raft.ts";
 import { bcastHeartbeat } from "./replication.ts";
 import { send } from "./send.ts";
-import { type Message, MessageType, NO_DATA, NONE } from "./types.ts";
+import { type LogIndex, type Message, MessageType, NO_DATA, NONE } from "./types.ts";
 
 /** Leader: a member wants to know what a linearizable read must see (thesis 6.4). */
 export function readIndex(r: Raft, request: Message): void {
@@ -58,7 +58,7 @@ export function acknowledgeReads(r: Raft, m: Message): void {
   for (const { request, index } of r.readOnly.advance(r.tracker.config.voters)) answerRead(r, request, index);
 }
 
-function answerRead(r: Raft, request: Message, index: number): void {
+function answerRead(r: Raft, request: Message, index: LogIndex): void {
   if (request.from === NONE || request.from === r.id) {
     r.readStates.push({ index, requestContext: request.entries[0]?.data ?? NO_DATA });
     return;

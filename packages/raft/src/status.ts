@@ -3,15 +3,22 @@ import { stateName } from "./format/names.ts";
 import type { Raft } from "./raft.ts";
 import { PROGRESS_STATE_NAMES, type Progress } from "./tracker/progress.ts";
 import { describeConfig, toConfState } from "./tracker/tracker-config.ts";
-import { type ConfState, type HardState, type NodeId, type SoftState, StateType } from "./types.ts";
+import {
+  type ConfState,
+  type HardState,
+  type LogIndex,
+  type NodeId,
+  type SoftState,
+  StateType,
+} from "./types.ts";
 
 /** What costs nothing to know. */
 export interface BasicStatus {
   readonly id: NodeId;
   readonly hardState: HardState;
   readonly softState: SoftState;
-  readonly applied: number;
-  readonly lastIndex: number;
+  readonly applied: LogIndex;
+  readonly lastIndex: LogIndex;
   readonly leadTransferee: NodeId;
   readonly isLearner: boolean;
 }

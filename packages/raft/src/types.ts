@@ -1,9 +1,24 @@
 /**
  * The plain data of the protocol: what members send each other, what lies in the log, what a caller must persist.
  *
- * Terms and log indexes are safe integers; member ids are 64 opaque bits and therefore `bigint`. All Uint8Arrays
+ * Terms and log indexes are safe integers, of different types; member ids are 64 opaque bits and therefore `bigint`. All Uint8Arrays
  * reachable from here are shared, never copied: whoever hands one over promises not to write to it again.
  */
+
+declare const kind: unique symbol;
+
+/**
+ * A number that TypeScript does not take for one of another kind: an index of the log is no term, nor a revision. It costs
+ * nothing when the program runs. Plain numbers, and so literals and what arithmetic gives, are taken for any kind: what is
+ * found is that one kind was handed on where another is wanted.
+ */
+export type NumberOf<Kind extends string> = number & { readonly [kind]?: Kind };
+
+/** The position of an entry in the replicated log; the first one is 1, and 0 stands for none. */
+export type LogIndex = NumberOf<"LogIndex">;
+
+/** Raft's logical time: at most one leader each. 0 is before the first election. */
+export type Term = NumberOf<"Term">;
 
 /** A member's id. `0n` is nobody; the two largest values name the local storage threads. */
 export type NodeId = bigint;
@@ -28,8 +43,8 @@ export const NO_DATA: Uint8Array = new Uint8Array(0);
 /** One entry of the replicated log. Never changed once it has an index. */
 export interface Entry {
   type: EntryType;
-  term: number;
-  index: number;
+  term: Term;
+  index: LogIndex;
   /** Shared, read-only. `NO_DATA` itself means that the data field is absent on the wire. */
   data: Uint8Array;
   /** On the wire the type is written although it is 0 (only an entry that replaced a refused conf change). */
@@ -73,15 +88,15 @@ export interface Message {
   type: MessageType;
   to: NodeId;
   from: NodeId;
-  term: number;
-  logTerm: number;
-  index: number;
+  term: Term;
+  logTerm: Term;
+  index: LogIndex;
   entries: readonly Entry[];
-  commit: number;
+  commit: LogIndex;
   /** Absent, or with metadata.index 0, means no snapshot. */
   snapshot: Snapshot | undefined;
   reject: boolean;
-  rejectHint: number;
+  rejectHint: LogIndex;
   /** undefined: field absent. Echoed byte for byte in heartbeat responses. */
   context: Uint8Array | undefined;
   vote: NodeId;
@@ -91,9 +106,9 @@ export interface Message {
 
 /** What must be durable before the messages of the same Ready may leave (see README.md, "The contract of a Ready"). */
 export interface HardState {
-  term: number;
+  term: Term;
   vote: NodeId;
-  commit: number;
+  commit: LogIndex;
 }
 
 /** What changes without need of durability. */
@@ -121,8 +136,8 @@ export interface ConfState {
 
 export interface SnapshotMetadata {
   confState: ConfState;
-  index: number;
-  term: number;
+  index: LogIndex;
+  term: Term;
 }
 
 /** The application's state up to and including `metadata.index`. An index of 0 is no snapshot at all. */
@@ -173,7 +188,7 @@ export interface ConfChangeV2 {
 
 /** The answer to a read request: `requestContext` may be served from a state applied up to `index`. */
 export interface ReadState {
-  index: number;
+  index: LogIndex;
   requestContext: Uint8Array;
 }
 

@@ -1,6 +1,12 @@
 import { compareIds } from "../quorum/majority.ts";
 import { ProgressTracker } from "../tracker/tracker.ts";
-import { type ConfChangeSingle, ConfChangeType, type ConfState, type NodeId } from "../types.ts";
+import {
+  type ConfChangeSingle,
+  ConfChangeType,
+  type ConfState,
+  type LogIndex,
+  type NodeId,
+} from "../types.ts";
 import { type ChangeResult, Changer } from "./changer.ts";
 
 /**
@@ -10,7 +16,7 @@ import { type ChangeResult, Changer } from "./changer.ts";
 export function restoreConfig(
   limits: { maxInflight: number; maxInflightBytes: number },
   state: ConfState,
-  lastIndex: number,
+  lastIndex: LogIndex,
 ): ChangeResult {
   const tracker = new ProgressTracker(limits.maxInflight, limits.maxInflightBytes);
   const step = (change: (changer: Changer) => ChangeResult) => {

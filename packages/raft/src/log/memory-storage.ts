@@ -6,8 +6,10 @@ import {
   type Entry,
   emptyConfState,
   type HardState,
+  type LogIndex,
   NO_DATA,
   type Snapshot,
+  type Term,
 } from "../types.ts";
 import { EntryWindow } from "./entry-window.ts";
 import { limitedSlice } from "./limited-slice.ts";
@@ -33,11 +35,11 @@ export class MemoryStorage implements Storage {
     this.#hardState = state;
   }
 
-  firstIndex(): number {
+  firstIndex(): LogIndex {
     return this.#compactedIndex + 1;
   }
 
-  lastIndex(): number {
+  lastIndex(): LogIndex {
     return this.#compactedIndex + this.#window.length;
   }
 
@@ -47,21 +49,21 @@ export class MemoryStorage implements Storage {
   }
 
   /** The lowest index such that the entries from there on have at most `maxBytes` of payload. */
-  firstIndexWithin(maxBytes: number): number {
+  firstIndexWithin(maxBytes: number): LogIndex {
     let bytes = this.#window.dataBytes;
     let position = 0;
     while (bytes > maxBytes) bytes -= this.#window.at(position++).data.length;
     return this.firstIndex() + position;
   }
 
-  term(index: number): number {
+  term(index: LogIndex): Term {
     if (index < this.#compactedIndex) throw new RaftError("COMPACTED");
     if (index > this.lastIndex()) throw new RaftError("UNAVAILABLE");
     if (index === this.#compactedIndex) return this.#compactedTerm;
     return this.#window.at(index - this.firstIndex()).term;
   }
 
-  entries(lo: number, hi: number, maxSize: number): readonly Entry[] {
+  entries(lo: LogIndex, hi: LogIndex, maxSize: number): readonly Entry[] {
     const first = this.firstIndex();
     if (lo < first) throw new RaftError("COMPACTED");
     if (hi > this.lastIndex() + 1) {
@@ -90,7 +92,7 @@ export class MemoryStorage implements Storage {
    * Records the application's state as of `index`, which must lie in the log. `confState` is the last result of
    * applyConfChange, or undefined when the members did not change since the last snapshot. Takes ownership of `data`.
    */
-  createSnapshot(index: number, confState: ConfState | undefined, data: Uint8Array): Snapshot {
+  createSnapshot(index: LogIndex, confState: ConfState | undefined, data: Uint8Array): Snapshot {
     if (index <= this.#snapshot.metadata.index) throw new RaftError("SNAPSHOT_OUT_OF_DATE");
     if (index > this.lastIndex()) {
       throw new RaftInvariantError(`snapshot ${index} is out of bound lastindex(${this.lastIndex()})`);
@@ -106,7 +108,7 @@ export class MemoryStorage implements Storage {
    * Forgets all entries up to and including `index`, which must be applied. Throws COMPACTED when that has been done
    * before. The caller keeps a snapshot at or above `index`, or a follower that is behind can never catch up.
    */
-  compact(index: number): void {
+  compact(index: LogIndex): void {
     if (index <= this.#compactedIndex) throw new RaftError("COMPACTED");
     if (index > this.lastIndex()) {
       throw new RaftInvariantError(`compact ${index} is out of bound lastindex(${this.lastIndex()})`);

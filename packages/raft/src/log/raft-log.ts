@@ -3,7 +3,7 @@ import { isRaftError } from "../errors.ts";
 import { type Logger, LogLevel } from "../logger.ts";
 import { NO_ENTRIES } from "../message.ts";
 import { entriesSize } from "../size.ts";
-import type { Entry, Snapshot } from "../types.ts";
+import type { Entry, LogIndex, Snapshot, Term } from "../types.ts";
 import type { Storage } from "./storage.ts";
 import { NO_TERM, Unstable } from "./unstable.ts";
 
@@ -14,8 +14,8 @@ export const TERM_UNAVAILABLE = -2;
 
 /** Where an entry lies: what log matching compares. */
 export interface EntryId {
-  readonly index: number;
-  readonly term: number;
+  readonly index: LogIndex;
+  readonly term: Term;
 }
 
 /**
@@ -26,11 +26,11 @@ export class RaftLog {
   readonly storage: Storage;
   readonly unstable: Unstable;
   /** Known to be on a quorum; never goes down. */
-  committed: number;
+  committed: LogIndex;
   /** Handed out to be applied. */
-  applying: number;
+  applying: LogIndex;
   /** Acknowledged as applied. */
-  applied: number;
+  applied: LogIndex;
   readonly #logger: Logger;
   /** Limit on the encoded bytes between `applied` and `applying`, and how many there are. */
   readonly #maxApplyingBytes: number;
@@ -48,24 +48,24 @@ export class RaftLog {
     this.unstable = new Unstable(storage.lastIndex() + 1, logger);
   }
 
-  firstIndex(): number {
+  firstIndex(): LogIndex {
     const first = this.unstable.firstIndex();
     return first > 0 ? first : this.storage.firstIndex();
   }
 
-  lastIndex(): number {
+  lastIndex(): LogIndex {
     const last = this.unstable.lastIndex();
     return last >= 0 ? last : this.storage.lastIndex();
   }
 
-  lastTerm(): number {
+  lastTerm(): Term {
     const term = this.term(this.lastIndex());
     if (term < 0) panic(this.#logger, "unexpected error when getting the last term");
     return term;
   }
 
   /** Term at `index`, or TERM_COMPACTED or TERM_UNAVAILABLE. The one before the first entry is still known. */
-  term(index: number): number {
+  term(index: LogIndex): Term {
     const term = this.unstable.term(index);
     if (term !== NO_TERM) return term;
     if (index + 1 < this.firstIndex()) return TERM_COMPACTED;
@@ -80,16 +80,16 @@ export class RaftLog {
   }
 
   /** Term at `index`, 0 where it is unknown. */
-  termOrZero(index: number): number {
+  termOrZero(index: LogIndex): Term {
     return Math.max(0, this.term(index));
   }
 
-  matchTerm(index: number, term: number): boolean {
+  matchTerm(index: LogIndex, term: Term): boolean {
     return this.term(index) === term;
   }
 
   /** True when a log that ends at (`term`, `index`) has everything that this one may have committed. */
-  isUpToDate(index: number, term: number): boolean {
+  isUpToDate(index: LogIndex, term: Term): boolean {
     const lastTerm = this.lastTerm();
     return term > lastTerm || (term === lastTerm && index >= this.lastIndex());
   }
@@ -98,7 +98,7 @@ export class RaftLog {
    * Follower: takes `entries`, which follow (`prevIndex`, `prevTerm`) at the leader, of whose log everything up to
    * `committed` is committed. Returns false, and changes nothing, when the logs do not match at that place.
    */
-  maybeAppend(prevIndex: number, prevTerm: number, entries: readonly Entry[], committed: number): boolean {
+  maybeAppend(prevIndex: LogIndex, prevTerm: Term, entries: readonly Entry[], committed: LogIndex): boolean {
     if (!this.matchTerm(prevIndex, prevTerm)) return false;
     const conflict = this.findConflict(entries);
     if (conflict !== 0) {
@@ -148,7 +148,7 @@ export class RaftLog {
    * still agree with this one. A whole term is skipped in one round this way, not one entry. Its term is 0 when it is
    * compacted away or beyond the end.
    */
-  findConflictByTerm(index: number, term: number): EntryId {
+  findConflictByTerm(index: LogIndex, term: Term): EntryId {
     for (let i = index; i > 0; i--) {
       const ours = this.term(i);
       if (ours < 0) return { index: i, term: 0 };
@@ -157,7 +157,7 @@ export class RaftLog {
     return { index: 0, term: 0 };
   }
 
-  commitTo(index: number): void {
+  commitTo(index: LogIndex): void {
     if (index <= this.committed) return;
     if (this.lastIndex() < index) {
       panic(
@@ -169,7 +169,7 @@ export class RaftLog {
   }
 
   /** Commits up to `index`, if its entry is of `term`: what quorums say of older terms proves nothing (thesis 3.6.2). */
-  maybeCommit(index: number, term: number): boolean {
+  maybeCommit(index: LogIndex, term: Term): boolean {
     if (term === 0 || index <= this.committed || !this.matchTerm(index, term)) return false;
     this.commitTo(index);
     return true;
@@ -207,7 +207,7 @@ export class RaftLog {
   }
 
   /** Entries up to `index`, `bytes` of them, were handed out to be applied. */
-  acceptApplying(index: number, bytes: number, allowUnstable: boolean): void {
+  acceptApplying(index: LogIndex, bytes: number, allowUnstable: boolean): void {
     if (this.committed < index) {
       panic(
         this.#logger,
@@ -222,7 +222,7 @@ export class RaftLog {
   }
 
   /** Entries up to `index`, `bytes` of them, have been applied. */
-  appliedTo(index: number, bytes: number): void {
+  appliedTo(index: LogIndex, bytes: number): void {
     if (this.committed < index || index < this.applied) {
       panic(
         this.#logger,
@@ -249,13 +249,13 @@ export class RaftLog {
   }
 
   /** Entries from `index` on within `maxBytes`, but at least one; undefined when `index` is compacted. */
-  entriesFrom(index: number, maxBytes: number): readonly Entry[] | undefined {
+  entriesFrom(index: LogIndex, maxBytes: number): readonly Entry[] | undefined {
     const last = this.lastIndex();
     return index > last ? NO_ENTRIES : this.slice(index, last + 1, maxBytes);
   }
 
   /** Entries with lo <= index < hi within `maxBytes`, but at least one; undefined when `lo` is compacted. */
-  slice(lo: number, hi: number, maxBytes: number): readonly Entry[] | undefined {
+  slice(lo: LogIndex, hi: LogIndex, maxBytes: number): readonly Entry[] | undefined {
     if (lo > hi) panic(this.#logger, `invalid slice ${lo} > ${hi}`);
     const first = this.firstIndex();
     if (lo < first) return undefined;
@@ -276,7 +276,7 @@ export class RaftLog {
     return stable.concat(rest);
   }
 
-  #storageEntries(lo: number, hi: number, maxBytes: number): readonly Entry[] | undefined {
+  #storageEntries(lo: LogIndex, hi: LogIndex, maxBytes: number): readonly Entry[] | undefined {
     try {
       return this.storage.entries(lo, hi, maxBytes);
     } catch (error) {
@@ -289,7 +289,7 @@ export class RaftLog {
   }
 
   /** True when `test` holds for an entry with lo <= index < hi. Reads `pageBytes` at a time. */
-  some(lo: number, hi: number, pageBytes: number, test: (entry: Entry) => boolean): boolean {
+  some(lo: LogIndex, hi: LogIndex, pageBytes: number, test: (entry: Entry) => boolean): boolean {
     for (let next = lo; next < hi; ) {
       const page = this.slice(next, hi, pageBytes);
       if (page === undefined || page.length === 0) {

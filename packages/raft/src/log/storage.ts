@@ -1,4 +1,4 @@
-import type { ConfState, Entry, HardState, Snapshot } from "../types.ts";
+import type { ConfState, Entry, HardState, LogIndex, Snapshot, Term } from "../types.ts";
 
 /**
  * The durable log as the node reads it. All calls are synchronous. Whoever handles Readys writes it; the node never
@@ -12,13 +12,13 @@ export interface Storage {
    * Throws COMPACTED when `lo` is compacted, UNAVAILABLE when there are no entries at all. The array is the
    * caller's to keep and is not changed later; the entries in it are shared and read-only.
    */
-  entries(lo: number, hi: number, maxSize: number): readonly Entry[];
+  entries(lo: LogIndex, hi: LogIndex, maxSize: number): readonly Entry[];
   /** Term of entry `index` in [firstIndex - 1, lastIndex]. Throws COMPACTED below, UNAVAILABLE above. */
-  term(index: number): number;
+  term(index: LogIndex): Term;
   /** Index of the last entry, or of the snapshot when there is none. */
-  lastIndex(): number;
+  lastIndex(): LogIndex;
   /** Index of the first entry that may still be there: one more than what is compacted away. */
-  firstIndex(): number;
+  firstIndex(): LogIndex;
   /** The newest snapshot. Throws SNAPSHOT_TEMPORARILY_UNAVAILABLE when it is still being made. */
   snapshot(): Snapshot;
 }

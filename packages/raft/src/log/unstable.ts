@@ -1,6 +1,6 @@
 import { assert } from "../assert.ts";
 import { type Logger, LogLevel } from "../logger.ts";
-import type { Entry, Snapshot } from "../types.ts";
+import type { Entry, LogIndex, Snapshot, Term } from "../types.ts";
 import { EntryWindow } from "./entry-window.ts";
 import { limitedSlice } from "./limited-slice.ts";
 
@@ -31,17 +31,17 @@ export class Unstable {
   }
 
   /** First index of the log as far as this part knows it, or 0. */
-  firstIndex(): number {
+  firstIndex(): LogIndex {
     return this.snapshot === undefined ? 0 : this.snapshot.metadata.index + 1;
   }
 
   /** Last index of the log as far as this part knows it, or -1. */
-  lastIndex(): number {
+  lastIndex(): LogIndex {
     if (this.#entries.length > 0) return this.offset + this.#entries.length - 1;
     return this.snapshot === undefined ? -1 : this.snapshot.metadata.index;
   }
 
-  term(index: number): number {
+  term(index: LogIndex): Term {
     if (index < this.offset) {
       return this.snapshot !== undefined && this.snapshot.metadata.index === index
         ? this.snapshot.metadata.term
@@ -72,7 +72,7 @@ export class Unstable {
   }
 
   /** Entry `index` of `term` and all before it are durable. Ignored when the log has changed since. */
-  stableTo(index: number, term: number): void {
+  stableTo(index: LogIndex, term: Term): void {
     const known = this.term(index);
     if (known === NO_TERM) {
       this.#info(() => `entry at index ${index} missing from unstable log; ignoring`);
@@ -94,7 +94,7 @@ export class Unstable {
     this.offsetInProgress = Math.max(this.offsetInProgress, this.offset);
   }
 
-  stableSnapshotTo(index: number): void {
+  stableSnapshotTo(index: LogIndex): void {
     if (this.snapshot !== undefined && this.snapshot.metadata.index === index) {
       this.snapshot = undefined;
       this.snapshotInProgress = false;
@@ -130,7 +130,7 @@ export class Unstable {
   }
 
   /** Entries with lo <= index < hi, cut to `maxBytes` but never to less than one; a new array. */
-  slice(lo: number, hi: number, maxBytes: number): Entry[] {
+  slice(lo: LogIndex, hi: LogIndex, maxBytes: number): Entry[] {
     assert(lo >= this.offset && lo <= hi, "unstable slice starts outside");
     assert(hi <= this.offset + this.#entries.length, "unstable slice ends outside");
     return limitedSlice(this.#entries, lo - this.offset, hi - this.offset, maxBytes);

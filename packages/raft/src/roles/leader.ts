@@ -6,7 +6,7 @@ import { acknowledgeReads, readIndex, releasePendingReads } from "../reads.ts";
 import { bcastAppend, bcastHeartbeat, maybeCommit, maybeSendAppend, sendAppend } from "../replication.ts";
 import { type Progress, ProgressState } from "../tracker/progress.ts";
 import { sendTimeoutNow, startLeaderTransfer } from "../transfer.ts";
-import { type Entry, type Message, MessageType, NONE } from "../types.ts";
+import { type Entry, type LogIndex, type Message, MessageType, NONE } from "../types.ts";
 import { becomeFollower } from "./transitions.ts";
 
 /** False when `m` is a proposal that is dropped. */
@@ -90,7 +90,7 @@ function handleRefusal(r: Raft, progress: Progress, m: Message): void {
 }
 
 /** The member has everything up to `index`. */
-function handleAck(r: Raft, progress: Progress, index: number): void {
+function handleAck(r: Raft, progress: Progress, index: LogIndex): void {
   const isNews = progress.maybeUpdate(index);
   // A probe may find that nothing was missing: that is no news, but the end of probing all the same.
   const endsProbe = progress.match === index && progress.state === ProgressState.StateProbe;

@@ -5,10 +5,10 @@ import { appendEntries } from "../proposals.ts";
 import type { Raft } from "../raft.ts";
 import { Inflights } from "../tracker/inflights.ts";
 import { Progress } from "../tracker/progress.ts";
-import { EntryType, NO_DATA, NONE, type NodeId, StateType } from "../types.ts";
+import { EntryType, NO_DATA, NONE, type NodeId, StateType, type Term } from "../types.ts";
 
 /** Forgets all that belongs to a term or a role. Not the reads that wait for a leader's first commit. */
-function reset(r: Raft, term: number): void {
+function reset(r: Raft, term: Term): void {
   assert(term >= r.term, "terms never go down");
   if (r.term !== term) {
     r.term = term;
@@ -38,7 +38,7 @@ function resetProgress(r: Raft): void {
   tracker.replace(tracker.config, fresh);
 }
 
-export function becomeFollower(r: Raft, term: number, lead: NodeId): void {
+export function becomeFollower(r: Raft, term: Term, lead: NodeId): void {
   reset(r, term);
   r.lead = lead;
   r.state = StateType.StateFollower;

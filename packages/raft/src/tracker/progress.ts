@@ -1,5 +1,5 @@
 import { assert } from "../assert.ts";
-import type { NodeId } from "../types.ts";
+import type { LogIndex, NodeId } from "../types.ts";
 import type { Inflights } from "./inflights.ts";
 
 export const ProgressState = {
@@ -18,9 +18,9 @@ export const PROGRESS_STATE_NAMES = ["StateProbe", "StateReplicate", "StateSnaps
 export class Progress {
   readonly id: NodeId;
   /** Last index known to be in the member's log. */
-  match: number;
+  match: LogIndex;
   /** First index to send next. */
-  next: number;
+  next: LogIndex;
   state: ProgressState = ProgressState.StateProbe;
   /** Index of the snapshot on its way; 0 outside StateSnapshot. */
   pendingSnapshot = 0;
@@ -33,7 +33,7 @@ export class Progress {
   /** The highest commit index sent to the member. */
   #sentCommit = 0;
 
-  constructor(id: NodeId, match: number, next: number, inflights: Inflights, isLearner: boolean) {
+  constructor(id: NodeId, match: LogIndex, next: LogIndex, inflights: Inflights, isLearner: boolean) {
     assert(match < next, "progress match must be below next");
     this.id = id;
     this.match = match;
@@ -72,7 +72,7 @@ export class Progress {
     this.next = this.match + 1;
   }
 
-  becomeSnapshot(index: number): void {
+  becomeSnapshot(index: LogIndex): void {
     this.#resetState(ProgressState.StateSnapshot);
     this.pendingSnapshot = index;
     this.next = index + 1;
@@ -98,11 +98,11 @@ export class Progress {
   }
 
   /** True when telling the member that `committed` is committed would tell it something it can use. */
-  canBumpCommit(committed: number): boolean {
+  canBumpCommit(committed: LogIndex): boolean {
     return committed > this.#sentCommit && this.#sentCommit < this.next - 1;
   }
 
-  sentCommit(committed: number): void {
+  sentCommit(committed: LogIndex): void {
     this.#sentCommit = committed;
   }
 
@@ -111,7 +111,7 @@ export class Progress {
   }
 
   /** The member has everything up to `index`. False when that is old news. */
-  maybeUpdate(index: number): boolean {
+  maybeUpdate(index: LogIndex): boolean {
     if (index <= this.match) return false;
     this.match = index;
     this.next = Math.max(this.next, index + 1);
@@ -123,7 +123,7 @@ export class Progress {
    * The member refused entries after `rejected` and suggests `hint` as a place where the logs may match. False when
    * the refusal is out of date: it answers a message sent before what is known by now.
    */
-  maybeDecrTo(rejected: number, hint: number): boolean {
+  maybeDecrTo(rejected: LogIndex, hint: LogIndex): boolean {
     if (this.state === ProgressState.StateReplicate) {
       if (rejected <= this.match) return false;
       this.next = this.match + 1;

@@ -4,7 +4,9 @@ import {
   decodeConfChange,
   type Entry,
   EntryType,
+  type LogIndex,
   NONE,
+  type Term,
 } from "@quorate/raft";
 import { assert } from "@quorate/storage/assert";
 import type { Clock } from "@quorate/storage/seams/clock";
@@ -22,7 +24,7 @@ export interface StateMachineOptions {
   /** Called when the members have changed, after the state has. */
   readonly onMembershipChange: (change: MembershipChange) => void;
   /** Called when a change of the members is in the log and has no effect, as every member decides. */
-  readonly onRefusedChange: (index: number, error: RequestError) => void;
+  readonly onRefusedChange: (index: LogIndex, error: RequestError) => void;
   readonly clock: Clock;
   /** Milliseconds. */
   readonly slowMs: number;
@@ -38,7 +40,7 @@ export class StateMachine {
   readonly #options: StateMachineOptions;
   readonly #state: ReplicatedState;
   readonly #clock: Clock;
-  #lastConfChangeIndex = 0;
+  #lastConfChangeIndex: LogIndex = 0;
 
   constructor(options: StateMachineOptions) {
     this.#options = options;
@@ -47,7 +49,7 @@ export class StateMachine {
   }
 
   /** Index of the last entry that changed the members since this member started; 0 when there was none. */
-  get lastConfChangeIndex(): number {
+  get lastConfChangeIndex(): LogIndex {
     return this.#lastConfChangeIndex;
   }
 
@@ -104,7 +106,7 @@ export class StateMachine {
   }
 
   /** An entry without effect on the state; only the index moves. */
-  applyEmpty(entry: { readonly index: number; readonly term: number }): void {
+  applyEmpty(entry: { readonly index: LogIndex; readonly term: Term }): void {
     const { backend } = this.#state;
     if (entry.index <= backend.consistentIndex) return;
     backend.setConsistentIndex(entry.index, entry.term);

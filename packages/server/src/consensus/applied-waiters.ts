@@ -1,7 +1,8 @@
+import type { LogIndex } from "@quorate/raft";
 import type { Clock, Timer } from "@quorate/storage/seams/clock";
 
 interface Waiter {
-  readonly index: number;
+  readonly index: LogIndex;
   readonly resolve: (reached: boolean) => void;
   readonly timer: Timer;
 }
@@ -16,7 +17,7 @@ export class AppliedWaiters {
   }
 
   /** Resolves to false when it took longer than `timeoutMs`, or the member stops. */
-  wait(index: number, appliedIndex: number, timeoutMs: number): Promise<boolean> {
+  wait(index: LogIndex, appliedIndex: LogIndex, timeoutMs: number): Promise<boolean> {
     if (index <= appliedIndex) return Promise.resolve(true);
     return new Promise((resolve) => {
       const timer = this.#clock.setTimer(timeoutMs, () => this.#end(waiter, false));
@@ -25,7 +26,7 @@ export class AppliedWaiters {
     });
   }
 
-  applied(appliedIndex: number): void {
+  applied(appliedIndex: LogIndex): void {
     if (this.#waiters.size === 0) return;
     for (const waiter of this.#waiters) if (waiter.index <= appliedIndex) this.#end(waiter, true);
   }

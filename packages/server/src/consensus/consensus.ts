@@ -4,6 +4,7 @@ import {
   isRaftError,
   LOCAL_APPEND_THREAD,
   LOCAL_APPLY_THREAD,
+  type LogIndex,
   type Message,
   MessageType,
   NONE,
@@ -13,6 +14,7 @@ import {
   type SnapshotMetadata,
   StateType,
   statusToJson,
+  type Term,
   withoutVoteRequests,
 } from "@quorate/raft";
 import { AssertionFailure, assert } from "@quorate/storage/assert";
@@ -75,12 +77,12 @@ export class Consensus {
   #stopped = false;
   #leader: NodeId = NONE;
   #isLeader = false;
-  #appliedIndex: number;
+  #appliedIndex: LogIndex;
   /** Raft knows that everything up to here is applied; it may look at entries behind it. */
-  #acknowledgedIndex: number;
-  #appliedTerm: number;
-  #term = 0;
-  #committedIndex: number;
+  #acknowledgedIndex: LogIndex;
+  #appliedTerm: Term;
+  #term: Term = 0;
+  #committedIndex: LogIndex;
   #lastTickMs = 0;
   #electedMs: number | undefined;
   #leaderChangesSeen = 0;
@@ -121,19 +123,19 @@ export class Consensus {
   get isLeader(): boolean {
     return this.#isLeader;
   }
-  get appliedIndex(): number {
+  get appliedIndex(): LogIndex {
     return this.#appliedIndex;
   }
 
   /** The entries behind it must stay in raft's log. At most `appliedIndex`: a batch may be applied over several turns. */
-  get acknowledgedIndex(): number {
+  get acknowledgedIndex(): LogIndex {
     return this.#acknowledgedIndex;
   }
   /** Term of the last applied entry: what response headers report. */
-  get appliedTerm(): number {
+  get appliedTerm(): Term {
     return this.#appliedTerm;
   }
-  get committedIndex(): number {
+  get committedIndex(): LogIndex {
     return this.#committedIndex;
   }
   /** For metrics: how often a new leader was seen, and how reads fared. */
@@ -212,7 +214,7 @@ export class Consensus {
   }
 
   /** Resolves to whether everything up to `index` has been applied here, at once or within `timeoutMs`. */
-  waitApplied(index: number, timeoutMs: number): Promise<boolean> {
+  waitApplied(index: LogIndex, timeoutMs: number): Promise<boolean> {
     return this.#appliedWaiters.wait(index, this.#appliedIndex, timeoutMs);
   }
 

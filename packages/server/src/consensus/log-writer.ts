@@ -1,6 +1,7 @@
 import {
   type Entry,
   type HardState,
+  type LogIndex,
   type MemoryStorage,
   type Message,
   NONE,
@@ -38,7 +39,7 @@ export interface LogWriterOptions {
 const LIMITS: SliceLimits = { turn: 2 ** 21, small: 2 ** 21 };
 
 interface CommitWaiter {
-  readonly commit: number;
+  readonly commit: LogIndex;
   readonly resolve: () => void;
 }
 

@@ -1,4 +1,4 @@
-import type { Entry } from "@quorate/raft";
+import type { Entry, LogIndex, Term } from "@quorate/raft";
 import { AssertionFailure } from "@quorate/storage/assert";
 import { RequestError } from "../errors.ts";
 import type { Proposal } from "./proposal.ts";
@@ -22,7 +22,7 @@ export class PendingProposals {
   }
 
   /** `proposals[i]` became the entry at `firstIndex + i` of `term`. */
-  accepted(proposals: readonly Proposal[], firstIndex: number, term: number): void {
+  accepted(proposals: readonly Proposal[], firstIndex: LogIndex, term: Term): void {
     this.#lost(firstIndex);
     for (let i = 0; i < proposals.length; i++) {
       const proposal = proposals[i]!;
@@ -57,7 +57,7 @@ export class PendingProposals {
   /**
    * A snapshot has replaced the state up to `index`: nobody will ever see which of the entries up to there were ours.
    */
-  overtaken(index: number): void {
+  overtaken(index: LogIndex): void {
     for (let i = this.#head; i < this.#queue.length && this.#queue[i]!.index <= index; i++) {
       const proposal = this.#queue[i]!;
       if (proposal.settled) continue;
@@ -91,7 +91,7 @@ export class PendingProposals {
    * A leader's log ends before `index`: what it accepted from there on when it led before has been replaced by another
    * leader. It was not applied and never will be. Left in the queue it would hide whatever comes at lower indexes now.
    */
-  #lost(index: number): void {
+  #lost(index: LogIndex): void {
     while (this.#queue.length > this.#head && this.#queue.at(-1)!.index >= index) {
       const proposal = this.#queue.pop()!;
       if (proposal.settled) continue;

@@ -1,4 +1,4 @@
-import type { ReadState } from "@quorate/raft";
+import type { LogIndex, ReadState } from "@quorate/raft";
 import type { RequestIds } from "../cluster/request-ids.ts";
 import { RequestError } from "../errors.ts";
 
@@ -67,7 +67,7 @@ export class ReadIndexRounds {
   }
 
   /** Everything up to `index` has been applied: releases the round that waits for no more. Returns whether it did. */
-  applied(index: number): boolean {
+  applied(index: LogIndex): boolean {
     if (this.#round === undefined || this.#answered === 0 || this.#answered > index) return false;
     const readers = this.#round;
     this.#round = undefined;

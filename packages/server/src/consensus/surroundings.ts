@@ -1,4 +1,4 @@
-import type { Entry, Message, NodeId, RawNode } from "@quorate/raft";
+import type { Entry, LogIndex, Message, NodeId, RawNode, Term } from "@quorate/raft";
 import type { Clock } from "@quorate/storage/seams/clock";
 import type { Slices } from "@quorate/storage/slices";
 import type { RequestIds } from "../cluster/request-ids.ts";
@@ -19,7 +19,7 @@ export interface ConsensusEvents {
   /** Applies a leader's first entry of its term, which is empty; `isLeader`: that leader is this member. */
   firstCommitInTerm(entry: Entry, isLeader: boolean): void;
   /** After a batch of entries has been applied, up to `index`. */
-  batchApplied(index: number): void;
+  batchApplied(index: LogIndex): void;
   roleChanged(isLeader: boolean, leader: NodeId): void;
   /** Messages to other members, in order; none of them is a `MsgSnap`. */
   send(messages: readonly Message[]): void;
@@ -51,8 +51,8 @@ export interface ConsensusOptions extends LoadGauges {
   /** Monotonic milliseconds since when the links to a member have worked without a break. */
   readonly connectedSince: (id: NodeId) => number | undefined;
   /** Index and term of the snapshot that the log starts after. */
-  readonly appliedIndex: number;
-  readonly appliedTerm: number;
+  readonly appliedIndex: LogIndex;
+  readonly appliedTerm: Term;
   /** Called once, when an invariant is broken; nothing reaches raft any more. */
   readonly onFatal: (error: Error) => void;
 }

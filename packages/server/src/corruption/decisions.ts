@@ -1,3 +1,4 @@
+import type { Revision } from "@quorate/storage/seams/backend";
 import type { KvHash } from "../mvcc/stored-hashes.ts";
 import type { PeerAnswer } from "./peer-hashes.ts";
 
@@ -23,7 +24,7 @@ export interface Finding {
 export function firstCorrupt(
   localId: bigint,
   first: KvHash,
-  second: KvHash & { readonly currentRevision: number },
+  second: KvHash & { readonly currentRevision: Revision },
   answers: readonly PeerAnswer[],
 ): Finding | undefined {
   const sameState =

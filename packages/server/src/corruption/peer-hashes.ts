@@ -1,3 +1,4 @@
+import type { Revision } from "@quorate/storage/seams/backend";
 import { formatId } from "../cluster/ids.ts";
 import type { ClusterMember } from "../cluster/member-json.ts";
 import type { PeerRequests, PeerResponse } from "../peer/peer-requests.ts";
@@ -5,10 +6,10 @@ import type { PeerRequests, PeerResponse } from "../peer/peer-requests.ts";
 /** What another member says of its key space. */
 export interface PeerHash {
   /** Its newest revision when it answered. */
-  readonly currentRevision: number;
+  readonly currentRevision: Revision;
   readonly hash: number;
   /** The compacted revision that the hash takes into account; -1 if none. */
-  readonly compactRevision: number;
+  readonly compactRevision: Revision;
 }
 
 /** The outcome of asking one member: a hash, or why there is none. */
@@ -20,7 +21,7 @@ export interface PeerAnswer {
 
 export interface HashQuestion {
   readonly clusterId: bigint;
-  readonly revision: number;
+  readonly revision: Revision;
   /** For each URL. */
   readonly timeoutMs: number;
 }

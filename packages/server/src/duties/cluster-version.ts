@@ -1,3 +1,4 @@
+import type { LogIndex } from "@quorate/raft";
 import type { Timer } from "@quorate/storage/seams/clock";
 import type { ComparisonContext } from "../api/context.ts";
 import { propose } from "../api/propose.ts";
@@ -14,7 +15,7 @@ import { fetchVersions } from "./peer-versions.ts";
 export interface ClusterVersionOptions {
   readonly context: ComparisonContext;
   /** Index that the last snapshot on disk reflects. */
-  readonly lastSnapshotIndex: () => number;
+  readonly lastSnapshotIndex: () => LogIndex;
   /** Asks for a snapshot on disk as soon as possible. */
   readonly forceSnapshot: () => void;
 }
@@ -35,7 +36,7 @@ export class ClusterVersionMonitor {
   /** A term began while a decision was being made: it is made again. */
   #decideAgain = false;
   /** Entries up to here may be newer than the cluster version: it was lowered here, or nobody knows any more. */
-  #loweredAtIndex: number;
+  #loweredAtIndex: LogIndex;
   #snapshotForced = false;
   readonly #onDecided: (() => void)[] = [];
 

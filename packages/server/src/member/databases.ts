@@ -1,3 +1,4 @@
+import type { LogIndex } from "@quorate/raft";
 import { LmdbBackend } from "@quorate/storage/backend/lmdb-backend";
 import type { Backend } from "@quorate/storage/seams/backend";
 import type { Clock } from "@quorate/storage/seams/clock";
@@ -36,12 +37,12 @@ export class DatabaseFiles implements Databases {
   }
 
   /** The received file stays: whoever asks removes it once the member has become its content. */
-  async importReceived(index: number, path: string): Promise<void> {
+  async importReceived(index: LogIndex, path: string): Promise<void> {
     const { importDatabase } = await import("@quorate/storage/backend/import-database");
     await importDatabase(receivedDatabasePath(storagePaths(this.#options.config).snap, index), path);
   }
 
-  async openReceived(index: number): Promise<Backend> {
+  async openReceived(index: LogIndex): Promise<Backend> {
     const { temporaryDatabasePath } = await import("@quorate/storage/backend/import-database");
     const path = temporaryDatabasePath(storagePaths(this.#options.config).database);
     await this.importReceived(index, path);
@@ -49,7 +50,7 @@ export class DatabaseFiles implements Databases {
   }
 
   /** See `FindDatabaseFault`. All of the file is read, in a thread of its own: half a second for each gigabyte. */
-  async findReceivedFault(path: string, index: number): Promise<string | undefined> {
+  async findReceivedFault(path: string, index: LogIndex): Promise<string | undefined> {
     const { inspectDatabase } = await import("@quorate/storage/backend/inspect-database");
     const found = await inspectDatabase(path);
     if ("fault" in found) return found.fault;

@@ -7,6 +7,7 @@ import {
   encodeConfChange,
   type HardState,
   isConfChangeV2,
+  type LogIndex,
 } from "@quorate/raft";
 import { assert } from "@quorate/storage/assert";
 import type { Wal } from "@quorate/storage/wal/wal";
@@ -25,7 +26,7 @@ export interface ForcedStart {
   readonly wal: Wal;
   readonly membership: Membership;
   /** The last entry that `membership` reflects. */
-  readonly appliedIndex: number;
+  readonly appliedIndex: LogIndex;
   /** With what the database proves to be committed. */
   readonly hardState: HardState;
   readonly log: Logger;

@@ -1,4 +1,4 @@
-import type { NodeId, RawNode } from "@quorate/raft";
+import type { LogIndex, NodeId, RawNode, Term } from "@quorate/raft";
 import type { Clock } from "@quorate/storage/seams/clock";
 import type { Disk } from "@quorate/storage/seams/disk";
 import type { Random } from "@quorate/storage/seams/random";
@@ -184,7 +184,7 @@ export function buildParts(options: PartsOptions): MemberParts {
     openReceived: (index) => databases.openReceived(index),
     newLessor: (received) => createLessor({ ...leaseWiring, backend: received }),
   });
-  const saveMembershipFile = async (index: number, term: number) => {
+  const saveMembershipFile = async (index: LogIndex, term: Term) => {
     const state = membershipState(storage);
     await saveSnapFile(disk, paths.snap, { index, term, ...state });
     await purgeSnapFiles(disk, paths.snap, config.maxSnapshotFiles);

@@ -1,4 +1,4 @@
-import { type ConfState, type Entry, MemoryStorage, type NodeId } from "@quorate/raft";
+import { type ConfState, type Entry, type LogIndex, MemoryStorage, type NodeId } from "@quorate/raft";
 import { assert } from "@quorate/storage/assert";
 import type { Backend } from "@quorate/storage/seams/backend";
 import { baseName, type Disk, type DiskLock, directoryOf } from "@quorate/storage/seams/disk";
@@ -58,9 +58,9 @@ export interface Databases {
   /** The member's own, made if there is none. */
   open(path: string): Promise<Backend>;
   /** Makes what was received with the snapshot at `index`, in the member's own format, the file at `path`. */
-  importReceived(index: number, path: string): Promise<void>;
+  importReceived(index: LogIndex, path: string): Promise<void>;
   /** Opens what was received with the snapshot at `index`, beside the member's own. */
-  openReceived(index: number): Promise<Backend>;
+  openReceived(index: LogIndex): Promise<Backend>;
   readonly findReceivedFault: FindDatabaseFault;
 }
 
@@ -121,7 +121,7 @@ export async function openStorage(options: StorageOptions): Promise<MemberStorag
  * one is kept: the log may hold the record of its snapshot without the commit that makes a start believe it. When the
  * member has gone on by entries instead, that commit comes with them, and a start after it asks for this database.
  */
-async function removeLeftovers(disk: Disk, snapDirectory: string, consistentIndex: number): Promise<void> {
+async function removeLeftovers(disk: Disk, snapDirectory: string, consistentIndex: LogIndex): Promise<void> {
   for (const name of await disk.list(snapDirectory)) {
     if (name.startsWith("tmp")) await disk.remove(`${snapDirectory}/${name}`);
   }

@@ -1,8 +1,9 @@
+import type { Revision } from "@quorate/storage/seams/backend";
 /** One change of one key, as the store hands it out after applying it or reads it back from history. */
 export interface Change {
   /** Owned and immutable from here on, like `record`. */
   readonly key: Uint8Array;
-  readonly main: number;
+  readonly main: Revision;
   readonly sub: number;
   readonly deleted: boolean;
   /** The stored `mvccpb.KeyValue` bytes; of a tombstone, one with only the key. */
@@ -14,11 +15,11 @@ export interface ChangeListener {
   /** Asked when a transaction begins: whether anybody would look at its changes. When false they are not made. */
   hasListener(): boolean;
   /** All changes of one main revision, in sub-revision order. The store can be read at `main` already. */
-  onChanges(main: number, changes: readonly Change[]): void;
+  onChanges(main: Revision, changes: readonly Change[]): void;
   /**
    * In place of `onChanges`, for a transaction with too many changes to be looked at in one turn, or one during whose
    * pauses somebody began to look: they are in the history of `main`. `lowest` and `highest` are the first and the last
    * key in question, owned; without `highest` there is no last one.
    */
-  onManyChanges(main: number, lowest: Uint8Array, highest: Uint8Array | undefined): void;
+  onManyChanges(main: Revision, lowest: Uint8Array, highest: Uint8Array | undefined): void;
 }

@@ -1,3 +1,4 @@
+import type { Revision } from "@quorate/storage/seams/backend";
 import { costOf } from "@quorate/storage/slices";
 import { RequestError } from "../errors.ts";
 import { NO_BYTES, successorOf } from "./bytes.ts";
@@ -44,7 +45,7 @@ export interface CompactionHandle {
 
 /** A compaction whose records are gone. */
 export interface FinishedCompaction {
-  readonly revision: number;
+  readonly revision: Revision;
   /** Records removed. */
   readonly removed: number;
   /** Of what peers compare; not comparable when the compaction went on after a restart. */
@@ -100,7 +101,7 @@ export class Compactor {
   }
 
   /** Throws COMPACTED or FUTURE_REVISION. */
-  compact(revision: number): CompactionHandle {
+  compact(revision: Revision): CompactionHandle {
     const state = this.#state;
     if (revision <= state.compactRevision) throw new RequestError("COMPACTED");
     if (revision > state.currentRevision) throw new RequestError("FUTURE_REVISION");
@@ -115,7 +116,7 @@ export class Compactor {
   }
 
   /** Goes on with a compaction that was decided before a restart. Its hash would not be comparable. */
-  resume(revision: number, previousRevision: number): CompactionHandle {
+  resume(revision: Revision, previousRevision: Revision): CompactionHandle {
     return this.#schedule(revision, previousRevision, false);
   }
 
@@ -130,7 +131,7 @@ export class Compactor {
     this.#state.views.stopWaiting();
   }
 
-  #schedule(revision: number, previousRevision: number, keepHash: boolean): CompactionHandle {
+  #schedule(revision: Revision, previousRevision: Revision, keepHash: boolean): CompactionHandle {
     const generation = this.#generation;
     const done = this.#queue.then(() => this.#run(revision, previousRevision, keepHash, generation));
     this.#queue = done.catch((error: unknown) => {
@@ -140,8 +141,8 @@ export class Compactor {
   }
 
   async #run(
-    revision: number,
-    previousRevision: number,
+    revision: Revision,
+    previousRevision: Revision,
     keepHash: boolean,
     generation: number,
   ): Promise<void> {
@@ -209,25 +210,25 @@ class CompactionPass {
   /** Records removed so far. */
   removed = 0;
   readonly #state: StoreState;
-  readonly #revision: number;
-  readonly #previousRevision: number;
+  readonly #revision: Revision;
+  readonly #previousRevision: Revision;
   readonly #hasher = new KvHasher("key");
   readonly #scan;
   readonly #visit;
   #cost = 0;
   /** Records of the batch. */
   #looked = 0;
-  #doomed: { main: number; sub: number; tombstone: boolean }[] = [];
+  #doomed: { main: Revision; sub: number; tombstone: boolean }[] = [];
   /** Whether any record stays: if not, etcd hashes all of them. */
   #keepsAny: boolean | undefined;
 
-  constructor(state: StoreState, revision: number, previousRevision: number) {
+  constructor(state: StoreState, revision: Revision, previousRevision: Revision) {
     this.#state = state;
     this.#revision = revision;
     this.#previousRevision = previousRevision;
     this.#scan = state.backend.scanRevisions(0, revision);
     this.#visit = (
-      main: number,
+      main: Revision,
       sub: number,
       tombstone: boolean,
       bytes: Uint8Array,
@@ -267,7 +268,14 @@ class CompactionPass {
     return this.#hasher.digest();
   }
 
-  #look(main: number, sub: number, tombstone: boolean, bytes: Uint8Array, start: number, end: number): void {
+  #look(
+    main: Revision,
+    sub: number,
+    tombstone: boolean,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): void {
     this.#cost += costOf(1, end - start);
     this.#looked += 1;
     const kept = this.#state.index.isKept(recordKey(bytes, start, end), main, sub, this.#revision);

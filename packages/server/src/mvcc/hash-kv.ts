@@ -1,4 +1,4 @@
-import type { Table } from "@quorate/storage/seams/backend";
+import type { Revision, Table } from "@quorate/storage/seams/backend";
 import { costOf } from "@quorate/storage/slices";
 import { RequestError } from "../errors.ts";
 import { NO_BYTES, successorOf } from "./bytes.ts";
@@ -16,7 +16,7 @@ const found: FoundRevision = { main: 0, sub: 0 };
  * HashKV: the hash of what a reader at `revision` sees, plus everything above the compacted revision. 0 means the current
  * revision. Nothing may be compacted while this runs (the caller holds the lock); writes may go on.
  */
-export async function hashKv(state: StoreState, revision: number): Promise<KvHash> {
+export async function hashKv(state: StoreState, revision: Revision): Promise<KvHash> {
   const { index, backend, compactRevision, currentRevision } = state;
   if (revision > 0 && revision < compactRevision) throw new RequestError("COMPACTED");
   if (revision > currentRevision) throw new RequestError("FUTURE_REVISION");
@@ -27,7 +27,7 @@ export async function hashKv(state: StoreState, revision: number): Promise<KvHas
     const somethingVisible = compactRevision < 0 || (await isAnythingHashed(state, at));
     const scan = backend.scanRevisions(0, at);
     const visit = (
-      main: number,
+      main: Revision,
       sub: number,
       tombstone: boolean,
       bytes: Uint8Array,

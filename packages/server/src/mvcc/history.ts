@@ -1,4 +1,4 @@
-import type { RevisionScan } from "@quorate/storage/seams/backend";
+import type { Revision, RevisionScan } from "@quorate/storage/seams/backend";
 import type { Change } from "./change.ts";
 import { isFromKey, rangeContains } from "./key-range.ts";
 import { recordKey } from "./record.ts";
@@ -37,8 +37,8 @@ export function openHistory(
   state: StoreState,
   key: Uint8Array,
   rangeEnd: Uint8Array,
-  fromMain: number,
-  toMain: number,
+  fromMain: Revision,
+  toMain: Revision,
 ): HistoryScan {
   const end = isFromKey(rangeEnd) ? undefined : rangeEnd;
   const hasFewKeys = rangeEnd.length === 0 || state.index.hasFewEntries(key, end, FEW_KEYS);
@@ -52,10 +52,16 @@ class ShortHistory implements HistoryScan {
   readonly #state: StoreState;
   readonly #key: Uint8Array;
   readonly #rangeEnd: Uint8Array;
-  readonly #toMain: number;
+  readonly #toMain: Revision;
   #scan: TableHistory | IndexHistory;
 
-  constructor(state: StoreState, key: Uint8Array, rangeEnd: Uint8Array, fromMain: number, toMain: number) {
+  constructor(
+    state: StoreState,
+    key: Uint8Array,
+    rangeEnd: Uint8Array,
+    fromMain: Revision,
+    toMain: Revision,
+  ) {
     this.#state = state;
     this.#key = key;
     this.#rangeEnd = rangeEnd;
@@ -85,7 +91,7 @@ class TableHistory implements HistoryScan {
   position: number;
   readonly #key: Uint8Array;
   readonly #rangeEnd: Uint8Array;
-  readonly #toMain: number;
+  readonly #toMain: Revision;
   readonly #scan: RevisionScan;
   readonly #visit;
   #into: Change[] = [];
@@ -100,14 +106,20 @@ class TableHistory implements HistoryScan {
   /** The last step has stopped inside a revision, behind `lastSub`. */
   isInside = false;
 
-  constructor(state: StoreState, key: Uint8Array, rangeEnd: Uint8Array, fromMain: number, toMain: number) {
+  constructor(
+    state: StoreState,
+    key: Uint8Array,
+    rangeEnd: Uint8Array,
+    fromMain: Revision,
+    toMain: Revision,
+  ) {
     this.position = fromMain - 1;
     this.#key = key;
     this.#rangeEnd = rangeEnd;
     this.#toMain = toMain;
     this.#scan = state.backend.scanRevisions(fromMain, toMain);
     this.#visit = (
-      main: number,
+      main: Revision,
       sub: number,
       tombstone: boolean,
       bytes: Uint8Array,
@@ -134,7 +146,7 @@ class TableHistory implements HistoryScan {
     this.#into = [];
   }
 
-  #look(main: number, sub: number, deleted: boolean, bytes: Uint8Array, start: number, end: number): void {
+  #look(main: Revision, sub: number, deleted: boolean, bytes: Uint8Array, start: number, end: number): void {
     this.#recordsLeft -= 1;
     this.#bytesLeft -= end - start;
     // The step ends with this revision: the record behind it, which may be large, is not even read.
@@ -155,7 +167,7 @@ class TableHistory implements HistoryScan {
 }
 
 interface ListedRevision {
-  readonly main: number;
+  readonly main: Revision;
   readonly sub: number;
   readonly tombstone: boolean;
 }
@@ -166,12 +178,12 @@ class IndexHistory implements HistoryScan {
   readonly #state: StoreState;
   readonly #key: Uint8Array;
   readonly #rangeEnd: Uint8Array;
-  readonly #toMain: number;
+  readonly #toMain: Revision;
   /** What comes after `position`, in order, up to and with `#listedTo`; read from `#next` on. */
   #listed: ListedRevision[] = [];
   #next = 0;
   #listedTo: number;
-  readonly #fromMain: number;
+  readonly #fromMain: Revision;
   readonly #afterSub: number;
 
   /** Of revision `fromMain`, what comes after `afterSub`. */
@@ -179,8 +191,8 @@ class IndexHistory implements HistoryScan {
     state: StoreState,
     key: Uint8Array,
     rangeEnd: Uint8Array,
-    fromMain: number,
-    toMain: number,
+    fromMain: Revision,
+    toMain: Revision,
     afterSub = -1,
   ) {
     this.position = fromMain - 1;

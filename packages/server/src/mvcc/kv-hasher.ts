@@ -1,4 +1,5 @@
 import { crc32c } from "@node-rs/crc32";
+import type { Revision } from "@quorate/storage/seams/backend";
 import { costOf } from "@quorate/storage/slices";
 import { writeRevision } from "./record.ts";
 
@@ -23,7 +24,7 @@ export class KvHasher {
 
   /** The record is borrowed. */
   addRecord(
-    main: number,
+    main: Revision,
     sub: number,
     tombstone: boolean,
     bytes: Uint8Array,

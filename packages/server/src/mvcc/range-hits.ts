@@ -1,5 +1,5 @@
 import { assert } from "@quorate/storage/assert";
-import type { RecordSink } from "@quorate/storage/seams/backend";
+import type { RecordSink, Revision } from "@quorate/storage/seams/backend";
 import { costOf, type Steps } from "@quorate/storage/slices";
 import { decodeKeyValue, keyValueSize, type RangeRequest, writeKeyValue } from "@quorate/wire/hot";
 import { NO_BYTES } from "./bytes.ts";
@@ -21,7 +21,7 @@ export class Hits {
   readonly #mains = new Column();
   readonly #subs = new Column();
 
-  push(id: number, main: number, sub: number): void {
+  push(id: number, main: Revision, sub: number): void {
     this.#ids.push(id);
     this.#mains.push(main);
     this.#subs.push(sub);
@@ -33,7 +33,7 @@ export class Hits {
     return this.#ids.at(hit);
   }
 
-  main(hit: number): number {
+  main(hit: number): Revision {
     return this.#mains.at(hit);
   }
 
@@ -103,20 +103,20 @@ export class Tally {
 }
 
 /** Borrowed until the next call on the backend. */
-export function recordOf(state: StoreState, main: number, sub: number): Uint8Array {
+export function recordOf(state: StoreState, main: Revision, sub: number): Uint8Array {
   const record = state.backend.getRevision(main, sub);
   assert(record !== undefined, "the backend has every record that the index names");
   state.counters.readBytes += record.length;
   return record;
 }
 
-export function createOf(state: StoreState, id: number, main: number, sub: number): number {
+export function createOf(state: StoreState, id: number, main: Revision, sub: number): number {
   const { entries } = state.index;
   if (entries.modMain(id) === main && entries.modSub(id) === sub) return entries.createMain(id);
   return decodeKeyValue(recordOf(state, main, sub)).createRevision;
 }
 
-export function versionOf(state: StoreState, id: number, main: number, sub: number): number {
+export function versionOf(state: StoreState, id: number, main: Revision, sub: number): number {
   const { entries } = state.index;
   if (entries.modMain(id) === main && entries.modSub(id) === sub) return entries.version(id);
   return decodeKeyValue(recordOf(state, main, sub)).version;
@@ -126,7 +126,7 @@ export function versionOf(state: StoreState, id: number, main: number, sub: numb
 export function appendKeyOnly(
   state: StoreState,
   id: number,
-  main: number,
+  main: Revision,
   sub: number,
   withLease: boolean,
   sink: RecordSink,

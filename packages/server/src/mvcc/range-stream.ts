@@ -1,3 +1,4 @@
+import type { Revision } from "@quorate/storage/seams/backend";
 import { costOf, DEFAULT_SLICE_LIMITS } from "@quorate/storage/slices";
 import type { RangeRequest } from "@quorate/wire/hot";
 import { RequestError } from "../errors.ts";
@@ -22,7 +23,7 @@ export interface RangeChunk {
   /** Encoded `mvccpb.KeyValue`s. Borrowed until the next chunk is asked for or the store is called. */
   readonly kvs: readonly Uint8Array[];
   /** Set in the last chunk only, where header, `more` and `count` go out. */
-  readonly last: { readonly revision: number; readonly more: boolean; readonly count: number } | undefined;
+  readonly last: { readonly revision: Revision; readonly more: boolean; readonly count: number } | undefined;
 }
 
 /**

@@ -1,4 +1,5 @@
 import { assert } from "@quorate/storage/assert";
+import type { Revision } from "@quorate/storage/seams/backend";
 import { costOf, inOneGo, type Steps } from "@quorate/storage/slices";
 import type { RangeRequest } from "@quorate/wire/hot";
 import { RequestError } from "../errors.ts";
@@ -29,7 +30,7 @@ export interface RangeOutcome {
   /** Whether the limit cut something off. */
   more: boolean;
   /** The store's revision when the range was read, for the response header. */
-  revision: number;
+  revision: Revision;
 }
 
 export interface RangeResult extends RangeOutcome {
@@ -165,7 +166,7 @@ export function readChunk(state: StoreState, request: RangeRequest, mostBytes: n
 }
 
 /** The revision at which a request is to be read. Throws COMPACTED and FUTURE_REVISION. */
-export function readRevision(state: StoreState, request: RangeRequest): number {
+export function readRevision(state: StoreState, request: RangeRequest): Revision {
   const { revision } = request;
   if (revision > state.currentRevision) throw new RequestError("FUTURE_REVISION");
   if (revision <= 0) return state.latestMain;
@@ -207,7 +208,7 @@ export function* rangeSteps(
   state: StoreState,
   request: RangeRequest,
   at: number,
-  revision: number,
+  revision: Revision,
   sink: RangeSink,
   mostBytes?: number,
 ): Steps<RangeOutcome> {

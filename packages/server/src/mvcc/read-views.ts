@@ -1,3 +1,4 @@
+import type { Revision } from "@quorate/storage/seams/backend";
 import type { Clock, Timer } from "@quorate/storage/seams/clock";
 
 /** How long a compaction waits for reads that began before it: what they need takes room meanwhile. */
@@ -6,7 +7,7 @@ const MOST_WAIT_MS = 60_000;
 /** A read that takes more than one turn of the loop. */
 export interface ReadView {
   /** The lowest revision that it reads at. */
-  readonly revision: number;
+  readonly revision: Revision;
   /** It took too long: what it has not read yet may be compacted. */
   readonly isGivenUp: boolean;
 }
@@ -16,7 +17,7 @@ interface OpenView extends ReadView {
 }
 
 interface Waiter {
-  readonly revision: number;
+  readonly revision: Revision;
   readonly timer: Timer;
   readonly resolve: () => void;
 }
@@ -35,7 +36,7 @@ export class ReadViews {
   }
 
   /** `revision` is readable now. */
-  open(revision: number): ReadView {
+  open(revision: Revision): ReadView {
     const view = { revision, isGivenUp: false };
     this.#open.add(view);
     return view;
@@ -52,7 +53,7 @@ export class ReadViews {
   }
 
   /** Resolves when no read below `revision` is under way; undefined when none is. After a minute those left are given up. */
-  noneBelow(revision: number): Promise<void> | undefined {
+  noneBelow(revision: Revision): Promise<void> | undefined {
     if (!this.#hasBelow(revision)) return undefined;
     return new Promise((resolve) => {
       const timer = this.#clock.setTimer(MOST_WAIT_MS, () => this.#giveUp(revision));
@@ -68,12 +69,12 @@ export class ReadViews {
     }
   }
 
-  #hasBelow(revision: number): boolean {
+  #hasBelow(revision: Revision): boolean {
     for (const view of this.#open) if (view.revision < revision) return true;
     return false;
   }
 
-  #giveUp(revision: number): void {
+  #giveUp(revision: Revision): void {
     for (const view of this.#open) {
       if (view.revision >= revision) continue;
       view.isGivenUp = true;

@@ -1,3 +1,4 @@
+import type { Revision } from "@quorate/storage/seams/backend";
 /** The key's place in the record that `recordKey` looked at last. */
 export let keyStart = 0;
 export let keyEnd = 0;
@@ -79,14 +80,14 @@ function readVarint(bytes: Uint8Array, start: number, end: number): number {
 }
 
 /** 17 bytes, the form in which table `meta` keeps revisions. */
-export function encodeRevision(main: number, sub: number): Uint8Array {
+export function encodeRevision(main: Revision, sub: number): Uint8Array {
   const bytes = new Uint8Array(17);
   writeRevision(bytes, 0, main, sub);
   return bytes;
 }
 
 /** The main revision of 17 bytes from table `meta`; undefined if they are not one. */
-export function decodeRevisionMain(bytes: Uint8Array): number | undefined {
+export function decodeRevisionMain(bytes: Uint8Array): Revision | undefined {
   if (bytes.length < 17) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const main = view.getUint32(0) * 2 ** 32 + view.getUint32(4);
@@ -94,7 +95,7 @@ export function decodeRevisionMain(bytes: Uint8Array): number | undefined {
 }
 
 /** Writes 17 bytes of a record's key in etcd's form. */
-export function writeRevision(into: Uint8Array, start: number, main: number, sub: number): void {
+export function writeRevision(into: Uint8Array, start: number, main: Revision, sub: number): void {
   const high = Math.floor(main / 2 ** 32);
   into[start] = high >>> 24;
   into[start + 1] = high >>> 16;

@@ -1,4 +1,4 @@
-import type { Backend } from "@quorate/storage/seams/backend";
+import type { Backend, Revision } from "@quorate/storage/seams/backend";
 import { costOf, type Slices } from "@quorate/storage/slices";
 import { decodeKeyValue } from "@quorate/wire/hot";
 import { readCompactRevisions } from "./compaction.ts";
@@ -17,10 +17,10 @@ const SAMPLE = 8192;
 
 export interface Restored {
   readonly index: KeyIndex;
-  readonly currentRevision: number;
-  readonly compactRevision: number;
+  readonly currentRevision: Revision;
+  readonly compactRevision: Revision;
   /** A compaction that was decided but not finished, and the compacted revision before it. */
-  readonly unfinished: { readonly revision: number; readonly previousRevision: number } | undefined;
+  readonly unfinished: { readonly revision: Revision; readonly previousRevision: Revision } | undefined;
 }
 
 /**
@@ -42,7 +42,7 @@ export async function restoreState(
   /** Of what was visited since it was spent last. */
   let cost = 0;
   const visit = (
-    main: number,
+    main: Revision,
     sub: number,
     tombstone: boolean,
     bytes: Uint8Array,
@@ -123,7 +123,7 @@ class PutBatch {
     bytes: Uint8Array,
     start: number,
     end: number,
-    main: number,
+    main: Revision,
     sub: number,
     created: number,
     version: number,

@@ -1,4 +1,4 @@
-import type { Backend } from "@quorate/storage/seams/backend";
+import type { Backend, Revision } from "@quorate/storage/seams/backend";
 import type { Clock } from "@quorate/storage/seams/clock";
 import type { Slices } from "@quorate/storage/slices";
 import type { KeyIndex } from "./index/key-index.ts";
@@ -15,11 +15,11 @@ export interface StoreState {
   readonly views: ReadViews;
   index: KeyIndex;
   /** The newest revision that readers see. */
-  currentRevision: number;
+  currentRevision: Revision;
   /** Reads below it fail; -1 when the store was never compacted. */
-  compactRevision: number;
+  compactRevision: Revision;
   /** Main revision of the newest change in the index: of the open transaction's, else `currentRevision`. */
-  latestMain: number;
+  latestMain: Revision;
   /** The index has changes of a transaction that pauses, above `latestMain`: what it says of the latest is not for readers. */
   isHalfWritten: boolean;
   readonly counters: StoreCounters;

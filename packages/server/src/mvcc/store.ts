@@ -1,5 +1,5 @@
 import { failpoints } from "@quorate/storage/failpoints";
-import type { Backend } from "@quorate/storage/seams/backend";
+import type { Backend, Revision } from "@quorate/storage/seams/backend";
 import type { Clock } from "@quorate/storage/seams/clock";
 import type { Random } from "@quorate/storage/seams/random";
 import { type SliceLimits, type SliceMeter, Slices } from "@quorate/storage/slices";
@@ -51,8 +51,8 @@ export interface MvccStoreOptions {
 
 /** The latest state of a key, without its value. */
 export interface KeyState {
-  readonly createRevision: number;
-  readonly modRevision: number;
+  readonly createRevision: Revision;
+  readonly modRevision: Revision;
   readonly modSub: number;
   readonly version: number;
 }
@@ -166,12 +166,12 @@ export class MvccStore {
   }
 
   /** The newest revision; 1 in a fresh store. */
-  get currentRevision(): number {
+  get currentRevision(): Revision {
     return this.state.currentRevision;
   }
 
   /** The compacted revision, -1 if there is none. It is raised before the first record is removed. */
-  get compactRevision(): number {
+  get compactRevision(): Revision {
     return this.state.compactRevision;
   }
 
@@ -256,7 +256,7 @@ export class MvccStore {
    * The record of a key as of `revision`; undefined when it did not exist then or the revision was compacted. Borrowed
    * until the next call on the store or backend.
    */
-  getAt(key: Uint8Array, revision: number): Uint8Array | undefined {
+  getAt(key: Uint8Array, revision: Revision): Uint8Array | undefined {
     const { state } = this;
     if (revision < state.compactRevision) return undefined;
     const id = state.index.find(key);
@@ -278,12 +278,12 @@ export class MvccStore {
    * before each step. `key` and `rangeEnd` stay unchanged while it is open. For a key, or a range of few keys, it costs
    * what these keys have changed, else what the store has.
    */
-  openHistory(key: Uint8Array, rangeEnd: Uint8Array, fromMain: number, toMain: number): HistoryScan {
+  openHistory(key: Uint8Array, rangeEnd: Uint8Array, fromMain: Revision, toMain: Revision): HistoryScan {
     return openHistory(this.state, key, rangeEnd, fromMain, toMain);
   }
 
   /** Forgets history below `revision`. Throws COMPACTED or FUTURE_REVISION. */
-  compact(revision: number): CompactionHandle {
+  compact(revision: Revision): CompactionHandle {
     return this.#compactor.compact(revision);
   }
 
@@ -296,14 +296,14 @@ export class MvccStore {
    * HashKV at `revision`, 0 for the current one. Rejects with COMPACTED or FUTURE_REVISION. After a compaction at this
    * very revision the answer is the hash that the compaction computed, with the compacted revision before it.
    */
-  async hashKv(revision: number): Promise<KvHash & { readonly currentRevision: number }> {
+  async hashKv(revision: Revision): Promise<KvHash & { readonly currentRevision: Revision }> {
     const stored = this.#hashes.get(revision);
     if (stored !== undefined) return { ...stored, currentRevision: this.currentRevision };
     return this.#hashNow(revision);
   }
 
   /** As `hashKv`, never from what a compaction stored. */
-  async #hashNow(revision: number): Promise<KvHash & { readonly currentRevision: number }> {
+  async #hashNow(revision: Revision): Promise<KvHash & { readonly currentRevision: Revision }> {
     const waiting = this.#lock.acquire();
     if (waiting !== undefined) await waiting;
     try {

@@ -1,19 +1,21 @@
+import type { Revision } from "@quorate/storage/seams/backend";
+
 /** Hashes kept at once. */
 const LIMIT = 10;
 
 export interface KvHash {
   readonly hash: number;
   /** The compacted revision that the hash takes into account; -1 if none. */
-  readonly compactRevision: number;
+  readonly compactRevision: Revision;
   /** The revision up to which records are hashed. */
-  readonly hashRevision: number;
+  readonly hashRevision: Revision;
 }
 
 /** Hashes that compactions computed on their way, those of the highest revisions. Lost at a restart. */
 export class StoredHashes {
   #hashes: KvHash[] = [];
 
-  get(revision: number): KvHash | undefined {
+  get(revision: Revision): KvHash | undefined {
     return this.#hashes.find((each) => each.hashRevision === revision);
   }
 

@@ -1,5 +1,5 @@
 import { assert } from "@quorate/storage/assert";
-import type { RecordSink } from "@quorate/storage/seams/backend";
+import type { RecordSink, Revision } from "@quorate/storage/seams/backend";
 import { inOneGo, type Steps } from "@quorate/storage/slices";
 import { encodeKeyValue, encodeTombstone, type RangeRequest } from "@quorate/wire/hot";
 import { compareBytes, NO_BYTES, successorOf } from "./bytes.ts";
@@ -63,7 +63,7 @@ export class WriteTxn {
   }
 
   /** The revision for headers inside the transaction: the new one once there is a change. */
-  get revision(): number {
+  get revision(): Revision {
     return this.#state.latestMain;
   }
 

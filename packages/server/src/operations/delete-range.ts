@@ -1,3 +1,4 @@
+import type { Revision } from "@quorate/storage/seams/backend";
 import type { Steps } from "@quorate/storage/slices";
 import {
   type DeleteRangeRequest,
@@ -14,7 +15,7 @@ import { clientOperation, inSlices } from "./operation.ts";
 import type { ReplicatedState } from "./state.ts";
 
 export interface DeleteOutcome {
-  readonly revision: number;
+  readonly revision: Revision;
   readonly deleted: number;
   /** The deleted records in ascending order of their keys, if asked for. */
   readonly prevKvs: RecordsWriter | undefined;

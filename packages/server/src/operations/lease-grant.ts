@@ -1,3 +1,4 @@
+import type { Revision } from "@quorate/storage/seams/backend";
 import { decodeLeaseGrantRequest, encodeLeaseTtl, InternalField, type LeaseTtl } from "@quorate/wire/hot";
 import { clientOperation } from "./operation.ts";
 
@@ -7,7 +8,7 @@ export type GrantRequest = LeaseTtl;
 export interface GrantOutcome {
   readonly id: bigint;
   readonly ttlSeconds: number;
-  readonly revision: number;
+  readonly revision: Revision;
 }
 
 /** What a lease is reckoned at, in bytes. */

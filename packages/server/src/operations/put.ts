@@ -1,3 +1,4 @@
+import type { Revision } from "@quorate/storage/seams/backend";
 import { decodePutRequest, encodePutResponse, InternalField, type PutRequest } from "@quorate/wire/hot";
 import { checkPut } from "../mvcc/txn/check.ts";
 import { checkPutInState, runPut } from "../mvcc/txn/put.ts";
@@ -6,7 +7,7 @@ import { NO_RANGE_END } from "./keys.ts";
 import { clientOperation } from "./operation.ts";
 
 export interface PutOutcome {
-  readonly revision: number;
+  readonly revision: Revision;
   /** The previous record, if asked for and there was one; owned. */
   readonly prevKv: Uint8Array | undefined;
 }

@@ -1,3 +1,5 @@
+import type { Term } from "@quorate/raft";
+import type { Revision } from "@quorate/storage/seams/backend";
 import type { HeaderEncoder } from "@quorate/wire/hot";
 
 /** The header of all responses: who answers, and with which state. */
@@ -5,14 +7,14 @@ export class ResponseHeaders {
   readonly #encoder: HeaderEncoder;
   readonly #clusterId: bigint;
   readonly #memberId: bigint;
-  readonly #applied: { readonly appliedTerm: number };
+  readonly #applied: { readonly appliedTerm: Term };
 
   /** `encoder` is that of these IDs; `applied` is asked for the term of the last applied entry. */
   constructor(
     encoder: HeaderEncoder,
     clusterId: bigint,
     memberId: bigint,
-    applied: { readonly appliedTerm: number },
+    applied: { readonly appliedTerm: Term },
   ) {
     this.#encoder = encoder;
     this.#clusterId = clusterId;
@@ -21,12 +23,12 @@ export class ResponseHeaders {
   }
 
   /** Encoded. Hot. */
-  bytes(revision: number): Uint8Array {
+  bytes(revision: Revision): Uint8Array {
     return this.#encoder.encode(revision, this.#applied.appliedTerm);
   }
 
   /** For a message off the hot path. */
-  fields(revision: number) {
+  fields(revision: Revision) {
     return { ...this.withoutRevision(), revision: BigInt(revision) };
   }
 

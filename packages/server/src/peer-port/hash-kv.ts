@@ -1,4 +1,5 @@
 import type http from "node:http";
+import type { Revision } from "@quorate/storage/seams/backend";
 import type { ApiContext } from "../api/context.ts";
 import { formatId } from "../cluster/ids.ts";
 import { RequestError } from "../errors.ts";
@@ -52,7 +53,7 @@ export async function handleHashKv(
 }
 
 /** The revision as Go would read it: unknown fields are ignored, names match in any case, null leaves it 0. */
-function revisionOf(bytes: Buffer): number | undefined {
+function revisionOf(bytes: Buffer): Revision | undefined {
   let request: unknown;
   try {
     request = JSON.parse(bytes.toString(), keepNumbersAsText as (key: string, value: unknown) => unknown);
@@ -86,7 +87,7 @@ function keepNumbersAsText(_key: string, value: unknown, context?: { source?: st
 }
 
 /** Fields that are zero are left out. */
-function encodeHash(result: KvHash & { readonly currentRevision: number }): string {
+function encodeHash(result: KvHash & { readonly currentRevision: Revision }): string {
   const { currentRevision, hash, compactRevision, hashRevision } = result;
   return JSON.stringify({
     header: { revision: currentRevision || undefined },

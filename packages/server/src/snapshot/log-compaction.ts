@@ -1,4 +1,4 @@
-import type { ConfState, MemoryStorage, NodeId } from "@quorate/raft";
+import type { ConfState, LogIndex, MemoryStorage, NodeId, Term } from "@quorate/raft";
 import type { Backend } from "@quorate/storage/seams/backend";
 import type { Clock } from "@quorate/storage/seams/clock";
 import type { Wal } from "@quorate/storage/wal/wal";
@@ -32,10 +32,10 @@ export interface LogCompactionOptions {
   readonly catchupEntries: number;
   readonly maxWalFiles: number;
   /** Index that the last snapshot on disk reflects. */
-  readonly lastIndex: number;
+  readonly lastIndex: LogIndex;
   readonly confState: () => ConfState;
   /** Writes a `.snap` file for members and tools that read them, and removes old ones. */
-  readonly saveSnapFile: (index: number, term: number, confState: ConfState) => Promise<void>;
+  readonly saveSnapFile: (index: LogIndex, term: Term, confState: ConfState) => Promise<void>;
   readonly onFatal: (error: Error) => void;
 }
 
@@ -52,7 +52,7 @@ export class LogHold {
   }
 
   /** The follower has the state at `index` and will ask for what comes after. */
-  sent(index: number, nowMs: number): void {
+  sent(index: LogIndex, nowMs: number): void {
     this.#sentIndex = index;
     this.#endMs = nowMs + HOLD_AFTER_SENT_MS;
   }
@@ -61,7 +61,7 @@ export class LogHold {
     this.#onEnd();
   }
 
-  isOver(nowMs: number, match: number | undefined): boolean {
+  isOver(nowMs: number, match: LogIndex | undefined): boolean {
     return nowMs >= this.#endMs || (match !== undefined && match >= this.#sentIndex);
   }
 }
@@ -74,7 +74,7 @@ export class LogHold {
  */
 export class LogCompaction {
   readonly #options: LogCompactionOptions;
-  #lastIndex: number;
+  #lastIndex: LogIndex;
   #lastMs: number;
   #lastPurgeMs: number;
   #running: Promise<void> | undefined;
@@ -101,7 +101,7 @@ export class LogCompaction {
   }
 
   /** Index that the last snapshot on disk reflects. */
-  get lastSnapshotIndex(): number {
+  get lastSnapshotIndex(): LogIndex {
     return this.#lastIndex;
   }
 
@@ -117,7 +117,7 @@ export class LogCompaction {
   }
 
   /** `index`: that of the snapshot that is on disk now. */
-  resume(index: number): void {
+  resume(index: LogIndex): void {
     this.#lastIndex = Math.max(this.#lastIndex, index);
     this.#paused = false;
   }

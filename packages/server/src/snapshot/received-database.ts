@@ -1,3 +1,4 @@
+import type { LogIndex } from "@quorate/raft";
 import { failpoints } from "@quorate/storage/failpoints";
 import type { Disk, DiskFile } from "@quorate/storage/seams/disk";
 
@@ -8,7 +9,7 @@ const TEMPORARY_PREFIX = "tmp";
 const WRITE_BYTES = 2 ** 20;
 
 /** Where the database that came with the snapshot at `index` lies. */
-export function receivedDatabasePath(directory: string, index: number): string {
+export function receivedDatabasePath(directory: string, index: LogIndex): string {
   return `${directory}/${index.toString(16).padStart(16, "0")}${SUFFIX}`;
 }
 
@@ -19,7 +20,7 @@ const filesBegun = new WeakMap<Disk, number>();
  * What is wrong with the database that was received with the snapshot at `index` and lies at `path`; undefined when it is
  * sound and reflects that entry, so that it can become the member's state. Rejects when it cannot be read.
  */
-export type FindDatabaseFault = (path: string, index: number) => Promise<string | undefined>;
+export type FindDatabaseFault = (path: string, index: LogIndex) => Promise<string | undefined>;
 
 /**
  * Saves a database that another member sends, as `<index>.snap.db`; it is durable and known to be sound when this resolves:
@@ -29,7 +30,7 @@ export type FindDatabaseFault = (path: string, index: number) => Promise<string 
 export async function saveReceivedDatabase(
   disk: Disk,
   directory: string,
-  index: number,
+  index: LogIndex,
   database: AsyncIterable<Uint8Array>,
   findFault: FindDatabaseFault,
 ): Promise<void> {
@@ -60,7 +61,7 @@ export async function saveReceivedDatabase(
 export async function removeOrphans(
   disk: Disk,
   directory: string,
-  olderThanIndex: number,
+  olderThanIndex: LogIndex,
 ): Promise<string[]> {
   const orphans = (await disk.list(directory)).filter((name) => {
     const index = /^([0-9a-f]{16})\.snap\.db$/.exec(name)?.[1];
@@ -115,6 +116,6 @@ async function writeChunks(file: DiskFile, chunks: AsyncIterable<Uint8Array>): P
 }
 
 /** A database says less than the snapshot it came with: whoever made it must not be believed. */
-export function lagFault(consistentIndex: number, index: number): string | undefined {
+export function lagFault(consistentIndex: LogIndex, index: LogIndex): string | undefined {
   return consistentIndex >= index ? undefined : `it reflects entry ${consistentIndex} and not ${index}`;
 }

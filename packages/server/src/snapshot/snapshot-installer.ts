@@ -1,4 +1,4 @@
-import type { Snapshot } from "@quorate/raft";
+import type { LogIndex, Snapshot } from "@quorate/raft";
 import { assert } from "@quorate/storage/assert";
 import { failpoints } from "@quorate/storage/failpoints";
 import type { Backend } from "@quorate/storage/seams/backend";
@@ -21,7 +21,7 @@ export interface SnapshotInstallerOptions {
   readonly clock: Clock;
   readonly log: Logger;
   /** Opens the database that was received with the snapshot at `index`, in the member's own format. */
-  readonly openReceived: (index: number) => Promise<Backend>;
+  readonly openReceived: (index: LogIndex) => Promise<Backend>;
   /** A lessor without leases over another backend. */
   readonly newLessor: (backend: Backend) => Lessor;
 }

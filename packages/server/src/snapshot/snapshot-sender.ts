@@ -1,4 +1,4 @@
-import type { ConfState, Message, NodeId } from "@quorate/raft";
+import type { ConfState, LogIndex, Message, NodeId } from "@quorate/raft";
 import type { Backend, DatabaseExport } from "@quorate/storage/seams/backend";
 import type { Clock } from "@quorate/storage/seams/clock";
 import type { Transport } from "@quorate/storage/seams/transport";
@@ -20,7 +20,7 @@ export interface SnapshotSenderOptions {
   readonly log: Logger;
   readonly membershipState: () => MembershipState;
   /** Index of the last applied entry that changed the members. */
-  readonly lastConfChangeIndex: () => number;
+  readonly lastConfChangeIndex: () => LogIndex;
   /** Tells raft how it ended. */
   readonly report: (to: NodeId, succeeded: boolean) => void;
 }

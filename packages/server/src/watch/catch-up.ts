@@ -1,3 +1,4 @@
+import type { Revision } from "@quorate/storage/seams/backend";
 import { EventPieces } from "./event-pieces.ts";
 import { Fifo } from "./fifo.ts";
 import type { WatchHub } from "./hub.ts";
@@ -35,22 +36,22 @@ const STREAMS_PER_STEP = 256;
 interface Job {
   readonly watcher: Watcher;
   /** The watcher's `next` when the job began. */
-  readonly from: number;
+  readonly from: Revision;
   /** Everything before this revision has been read. */
-  next: number;
+  next: Revision;
   /** What has been read and is not in the batch yet, from `at` on: everything up to `readTo`. */
   readonly pending: WatchEvent[];
   at: number;
-  readTo: number;
+  readTo: Revision;
   /** The batch: encoded as the watcher wants it; what it does not want is left out. Marked where `lastRevision` begins. */
   readonly pieces: EventPieces;
   /** The distinct revisions that have been taken. */
   revisions: number;
-  lastRevision: number;
+  lastRevision: Revision;
   /** Undefined as long as the store has not been asked. */
   scan: HistoryScan | undefined;
   /** The last revision `scan` covers. */
-  to: number;
+  to: Revision;
   /** Streams whose next watcher waits for this batch, to share it. */
   readonly followers: WatchStream[];
 }
@@ -243,7 +244,7 @@ export class CatchUp {
   }
 
   /** Sends what has been read. The watcher has then been handed everything before `next`. */
-  private finish(job: Job, next: number): void {
+  private finish(job: Job, next: Revision): void {
     const { hub } = this;
     const { watcher } = job;
     const body = new EventsBody(hub.responses.header(hub.source.currentRevision), job.pieces);
@@ -256,7 +257,7 @@ export class CatchUp {
    * A crowd that fell behind together reads history once: whoever watches the same range in the same way from the same
    * revision, and has room, gets the batch too.
    */
-  private shareBatch(job: Job, body: EventsBody, next: number): void {
+  private shareBatch(job: Job, body: EventsBody, next: Revision): void {
     const { watcher, from } = job;
     const { watchers } = watcher.range;
     if (watcher.options.fragment) return;
@@ -274,7 +275,7 @@ export class CatchUp {
     }
   }
 
-  private hand(watcher: Watcher, body: EventsBody, next: number): void {
+  private hand(watcher: Watcher, body: EventsBody, next: Revision): void {
     const { stream } = watcher;
     watcher.next = Math.max(watcher.next, next);
     if (watcher.next > this.hub.source.currentRevision) stream.becomeSynced(watcher);

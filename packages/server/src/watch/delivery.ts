@@ -1,3 +1,4 @@
+import type { Revision } from "@quorate/storage/seams/backend";
 import type { WatchHub } from "./hub.ts";
 import type { RevisionEvents } from "./recent-changes.ts";
 import { EventsBody } from "./responses.ts";
@@ -114,7 +115,7 @@ export class Delivery {
   }
 
   /** Returns what it has cost, in messages. */
-  #hand(watcher: Watcher, main: number): number {
+  #hand(watcher: Watcher, main: Revision): number {
     let body = this.#bodies[watcher.kind];
     if (body === undefined) body = this.#bodyFor(watcher);
     if (body === null && !this.#isTooLarge[watcher.kind]) return LOOK;

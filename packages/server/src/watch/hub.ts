@@ -1,4 +1,6 @@
+import type { Term } from "@quorate/raft";
 import { failpoints } from "@quorate/storage/failpoints";
+import type { Revision } from "@quorate/storage/seams/backend";
 import type { Clock } from "@quorate/storage/seams/clock";
 import type { Random } from "@quorate/storage/seams/random";
 import { CatchUp } from "./catch-up.ts";
@@ -23,7 +25,7 @@ export interface WatchHubOptions {
   readonly random: Random;
   readonly headers: Headers;
   /** The member's current raft term. */
-  readonly raftTerm: () => number;
+  readonly raftTerm: () => Term;
   /** Responses of this size and more are split for watchers that allow it; `--max-request-bytes` + 524288. */
   readonly fragmentBytes: number;
   /** Milliseconds between progress notices; a stream adds up to a tenth of it. */
@@ -79,7 +81,7 @@ export class WatchHub {
   private readonly random: Random;
   private readonly progressIntervalMs: number;
   /** Synced watchers have been handed every revision up to this one. */
-  private delivered: number;
+  private delivered: Revision;
   /** The revision that some of them have been handed, or have fallen behind of; -1 outside of a turn's end. */
   private underWay = -1;
   readonly turn: Turn;
@@ -117,7 +119,7 @@ export class WatchHub {
    * The changes of one applied write transaction, in the order it made them; never empty. Called once for each, in the
    * order of revisions, when `source.currentRevision` is already `main`. Takes ownership of `changes`.
    */
-  onChanges(main: number, changes: readonly Change[]): void {
+  onChanges(main: Revision, changes: readonly Change[]): void {
     if (this.index.isEmpty) {
       this.nobodyWaits(main);
       return;
@@ -138,7 +140,7 @@ export class WatchHub {
    * In place of `onChanges`, for a transaction that is too large to be delivered in one turn: who watches a key from
    * `lowest` to `highest`, or to the end of the key space, reads it from history.
    */
-  onManyChanges(main: number, lowest: Uint8Array, highest: Uint8Array | undefined): void {
+  onManyChanges(main: Revision, lowest: Uint8Array, highest: Uint8Array | undefined): void {
     const { hasBacklog } = this;
     this.recent.reset(main + 1);
     // Older transactions that wait would have to be kept beside the hole that this one leaves.
@@ -214,7 +216,7 @@ export class WatchHub {
     }
   }
 
-  private nobodyWaits(current: number): void {
+  private nobodyWaits(current: Revision): void {
     this.stop();
     this.recent.reset(current + 1);
     this.delivered = current;
@@ -222,7 +224,7 @@ export class WatchHub {
 
   /** Most changes are watched by nobody; they cost the look and nothing else. Only one is found for a delivery. */
   private watchedPart(
-    main: number,
+    main: Revision,
     changes: readonly Change[],
     hasBacklog: boolean,
   ): RevisionEvents | undefined {
@@ -260,12 +262,12 @@ export class WatchHub {
   }
 
   /** Positions stay, what is under way or waits is given up: whoever was synced falls behind. */
-  private everyoneReadsHistory(current: number): void {
+  private everyoneReadsHistory(current: Revision): void {
     this.stop();
     this.beginRetreat(current, NO_BYTES, undefined);
   }
 
-  private beginRetreat(main: number, lowest: Uint8Array, highest: Uint8Array | undefined): void {
+  private beginRetreat(main: Revision, lowest: Uint8Array, highest: Uint8Array | undefined): void {
     this.retreat = retreat(this, lowest, highest, this.delivered + 1, main);
     this.underWay = main;
     this.finish();

@@ -1,8 +1,9 @@
+import type { Revision } from "@quorate/storage/seams/backend";
 import type { WatchEvent } from "./watch-event.ts";
 
 /** The changes of one write transaction that somebody watches. */
 export interface RevisionEvents {
-  readonly main: number;
+  readonly main: Revision;
   readonly events: readonly WatchEvent[];
 }
 
@@ -17,9 +18,9 @@ export class RecentChanges {
   private head = 0;
   private bytes = 0;
   /** Every change from this main revision on that was watched when it was made is held here. */
-  firstRevision: number;
+  firstRevision: Revision;
 
-  constructor(firstRevision: number, maxTransactions: number, maxBytes: number) {
+  constructor(firstRevision: Revision, maxTransactions: number, maxBytes: number) {
     this.firstRevision = firstRevision;
     this.maxTransactions = maxTransactions;
     this.maxBytes = maxBytes;
@@ -43,7 +44,7 @@ export class RecentChanges {
   }
 
   /** Forgets everything; what comes next begins with `firstRevision`. */
-  reset(firstRevision: number): void {
+  reset(firstRevision: Revision): void {
     this.firstRevision = firstRevision;
     if (this.entries.length === 0) return;
     this.entries = [];
@@ -52,7 +53,7 @@ export class RecentChanges {
   }
 
   /** The index of the first transaction with `main >= revision`; `length` when there is none. */
-  indexOf(revision: number): number {
+  indexOf(revision: Revision): number {
     let low = 0;
     let high = this.length;
     while (low < high) {

@@ -1,3 +1,5 @@
+import type { Term } from "@quorate/raft";
+import type { Revision } from "@quorate/storage/seams/backend";
 import { encodeWatchResponse } from "@quorate/wire/hot";
 import { EventPieces, fieldSize, sizeOfFieldAt } from "./event-pieces.ts";
 import type { Watcher } from "./watcher.ts";
@@ -5,7 +7,7 @@ import type { Watcher } from "./watcher.ts";
 /** The member's response headers; `HeaderEncoder` of `@quorate/wire/hot` is one. */
 export interface Headers {
   /** The content of a `ResponseHeader`. */
-  encode(revision: number, raftTerm: number): Uint8Array;
+  encode(revision: Revision, raftTerm: Term): Uint8Array;
 }
 
 /** Refusals and progress of a whole stream carry this id. */
@@ -14,17 +16,17 @@ export const NO_WATCH_ID = -1n;
 /** Encodes the responses without events. Headers are kept for as long as revision and term stay the same. */
 export class ControlResponses {
   private readonly headers: Headers;
-  private readonly raftTerm: () => number;
+  private readonly raftTerm: () => Term;
   private revision = -1;
   private term = -1;
   private encoded: Uint8Array = NO_BYTES;
 
-  constructor(headers: Headers, raftTerm: () => number) {
+  constructor(headers: Headers, raftTerm: () => Term) {
     this.headers = headers;
     this.raftTerm = raftTerm;
   }
 
-  header(revision: number): Uint8Array {
+  header(revision: Revision): Uint8Array {
     const term = this.raftTerm();
     if (revision !== this.revision || term !== this.term) {
       this.encoded = this.headers.encode(revision, term);
@@ -34,25 +36,25 @@ export class ControlResponses {
     return this.encoded;
   }
 
-  created(revision: number, watchId: bigint): Uint8Array {
+  created(revision: Revision, watchId: bigint): Uint8Array {
     return encodeWatchResponse(this.header(revision), watchId, true, false, 0, "", false, NO_EVENTS);
   }
 
-  refused(revision: number, reason: string): Uint8Array {
+  refused(revision: Revision, reason: string): Uint8Array {
     return encodeWatchResponse(this.header(revision), NO_WATCH_ID, true, true, 0, reason, false, NO_EVENTS);
   }
 
-  canceled(revision: number, watchId: bigint): Uint8Array {
+  canceled(revision: Revision, watchId: bigint): Uint8Array {
     return encodeWatchResponse(this.header(revision), watchId, false, true, 0, "", false, NO_EVENTS);
   }
 
   /** The header's revision is 0 here, and old clients depend on it. */
-  compacted(watchId: bigint, compactRevision: number): Uint8Array {
+  compacted(watchId: bigint, compactRevision: Revision): Uint8Array {
     const header = this.headers.encode(0, this.raftTerm());
     return encodeWatchResponse(header, watchId, false, true, compactRevision, "", false, NO_EVENTS);
   }
 
-  progress(revision: number, watchId: bigint): Uint8Array {
+  progress(revision: Revision, watchId: bigint): Uint8Array {
     return encodeWatchResponse(this.header(revision), watchId, false, false, 0, "", false, NO_EVENTS);
   }
 }

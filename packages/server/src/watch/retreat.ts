@@ -1,3 +1,4 @@
+import type { Revision } from "@quorate/storage/seams/backend";
 import type { WatchHub } from "./hub.ts";
 import { LOOK } from "./turn.ts";
 
@@ -10,8 +11,8 @@ export function* retreat(
   { index, catchUp }: WatchHub,
   lowest: Uint8Array,
   highest: Uint8Array | undefined,
-  from: number,
-  upTo: number,
+  from: Revision,
+  upTo: Revision,
 ): Generator<number> {
   for (const range of index.overlapping(lowest, highest)) {
     yield LOOK;

@@ -1,8 +1,9 @@
+import type { Revision } from "@quorate/storage/seams/backend";
 /** One change of one key, as the store hands it out after applying it or reads it back from history. */
 export interface Change {
   /** Owned and immutable from here on, like `record`. */
   readonly key: Uint8Array;
-  readonly main: number;
+  readonly main: Revision;
   readonly sub: number;
   readonly deleted: boolean;
   /** The stored `mvccpb.KeyValue` bytes; of a tombstone, one with only the key. */
@@ -33,21 +34,21 @@ export interface HistoryScan {
  */
 export interface WatchSource {
   /** The highest revision applied on this member. */
-  readonly currentRevision: number;
+  readonly currentRevision: Revision;
   /**
    * The last compacted revision, -1 when there is none. It is raised before the first record is removed, so what is
    * read in the turn in which it was checked is complete.
    */
-  readonly compactRevision: number;
+  readonly compactRevision: Revision;
   /**
    * The `mvccpb.KeyValue` bytes of `key` as of `revision`, or undefined when it did not exist then or `revision` has
    * been compacted. Borrowed until the next call of the source.
    */
-  getAt(key: Uint8Array, revision: number): Uint8Array | undefined;
+  getAt(key: Uint8Array, revision: Revision): Uint8Array | undefined;
   /**
    * Opens a pass over the changes with `fromMain <= main <= toMain`. A pass may be held over turns of the loop; what
    * a compaction removes meanwhile may be missing from it, so whoever holds it compares `position` with
    * `compactRevision` before each step. `key` and `rangeEnd` stay unchanged while it is open.
    */
-  openHistory(key: Uint8Array, rangeEnd: Uint8Array, fromMain: number, toMain: number): HistoryScan;
+  openHistory(key: Uint8Array, rangeEnd: Uint8Array, fromMain: Revision, toMain: Revision): HistoryScan;
 }

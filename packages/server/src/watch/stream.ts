@@ -1,3 +1,4 @@
+import type { Revision } from "@quorate/storage/seams/backend";
 import type { Timer } from "@quorate/storage/seams/clock";
 import { decodeWatchRequest } from "@quorate/wire/hot";
 import { decodingText } from "../errors.ts";
@@ -178,7 +179,7 @@ export class WatchStream {
   }
 
   /** For the catch-up: the history from the watcher's `next` on is no longer there. */
-  cancelCompacted(watcher: Watcher, compactRevision: number): void {
+  cancelCompacted(watcher: Watcher, compactRevision: Revision): void {
     this.hub.forget(watcher);
     watcher.state = COMPACTED;
     this.hub.metrics.slowWatchers -= 1;
@@ -321,7 +322,7 @@ export class WatchStream {
   }
 
   /** Each watcher is looked at once after its start, however often this is asked. */
-  private isFutureWatched(current: number): boolean {
+  private isFutureWatched(current: Revision): boolean {
     if (this.future === undefined) return false;
     for (const watcher of this.future) {
       if (watcher.options.startRevision > current) return true;

@@ -1,3 +1,4 @@
+import type { Revision } from "@quorate/storage/seams/backend";
 import type { Watcher } from "./watcher.ts";
 
 /** The watchers of exactly one key or range. */
@@ -6,7 +7,7 @@ export class WatchedRange {
   readonly key: Uint8Array;
   readonly rangeEnd: Uint8Array;
   /** The hub's recent transactions hold what changed in this range from this revision on, as far as they go back. */
-  readonly watchedFrom: number;
+  readonly watchedFrom: Revision;
   /** The synced ones come first; apart from that in no particular but a reproducible order. */
   readonly watchers: Watcher[] = [];
   syncedCount = 0;
@@ -18,7 +19,7 @@ export class WatchedRange {
   /** Its place among the ranges of the delivery that found it last. */
   found = -1;
 
-  constructor(key: Uint8Array, rangeEnd: Uint8Array, watchedFrom: number) {
+  constructor(key: Uint8Array, rangeEnd: Uint8Array, watchedFrom: Revision) {
     this.key = key;
     this.rangeEnd = rangeEnd;
     this.watchedFrom = watchedFrom;

@@ -1,3 +1,4 @@
+import type { Revision } from "@quorate/storage/seams/backend";
 import { IntervalTree } from "./interval-tree.ts";
 import { compareKeys, isOpenEnd } from "./key-range.ts";
 import { WatchedRange } from "./watched-range.ts";
@@ -19,7 +20,7 @@ export class WatcherIndex {
    * The entry of a range written as in requests; made when it is not there, with copies of the bytes. A new one is told
    * of changes after `currentRevision`.
    */
-  rangeOf(key: Uint8Array, rangeEnd: Uint8Array, currentRevision: number): WatchedRange {
+  rangeOf(key: Uint8Array, rangeEnd: Uint8Array, currentRevision: Revision): WatchedRange {
     if (rangeEnd.length === 0) {
       const name = nameOf(key);
       let range = this.single.get(name);

@@ -1,3 +1,4 @@
+import type { Revision } from "@quorate/storage/seams/backend";
 import type { WatchStream } from "./stream.ts";
 import type { WatchedRange } from "./watched-range.ts";
 
@@ -12,7 +13,7 @@ export const REMOVED = 3;
 export type WatcherState = typeof SYNCED | typeof UNSYNCED | typeof COMPACTED | typeof REMOVED;
 
 export interface WatcherOptions {
-  readonly startRevision: number;
+  readonly startRevision: Revision;
   readonly progressNotify: boolean;
   readonly prevKv: boolean;
   readonly fragment: boolean;
@@ -36,13 +37,13 @@ export class Watcher {
   slot = -1;
   state: WatcherState = SYNCED;
   /** The smallest revision this watcher may still deliver. */
-  next: number;
+  next: Revision;
   /** Whether it is in its stream's queue of watchers that are behind. */
   queued = false;
   /** Whether the next tick of the stream asks for a progress notice. */
   progressDue: boolean;
 
-  constructor(stream: WatchStream, id: bigint, range: WatchedRange, next: number, options: WatcherOptions) {
+  constructor(stream: WatchStream, id: bigint, range: WatchedRange, next: Revision, options: WatcherOptions) {
     this.stream = stream;
     this.id = id;
     this.smallId = id >= 0n && id < SMALL_IDS ? Number(id) : -1;

@@ -1,3 +1,4 @@
+import type { LogIndex, Term } from "@quorate/raft";
 import type { Report } from "./invariants.ts";
 import type { LogTerms } from "./log-terms.ts";
 
@@ -11,8 +12,8 @@ export interface MemberLife {
 
 /** What is compared of an entry. */
 export interface RaftEntry {
-  readonly index: number;
-  readonly term: number;
+  readonly index: LogIndex;
+  readonly term: Term;
   readonly type: number;
   readonly data: Uint8Array;
 }
@@ -33,14 +34,14 @@ export class ClusterInvariants {
   /** By index, then by term. */
   readonly #entries = new Map<number, Map<number, KnownEntry>>();
   /** The last entry that is known to have been committed by a leader of this term or of an earlier one. */
-  readonly #committed = new Map<number, { readonly index: number; readonly term: number }>();
+  readonly #committed = new Map<Term, { readonly index: LogIndex; readonly term: Term }>();
 
   constructor(report: Report) {
     this.#report = report;
   }
 
   /** `who` leads in `term`, with `log`. May be called again and again. */
-  leads(who: MemberLife, term: number, log: LogTerms): void {
+  leads(who: MemberLife, term: Term, log: LogTerms): void {
     const known = this.#leaderships.get(term);
     if (known === undefined) {
       this.#leaderships.set(term, who);
@@ -75,12 +76,12 @@ export class ClusterInvariants {
    * Somebody who is in term `byTerm` has applied the entry, so a leader of that term or of an earlier one has committed it.
    * That need not be a leader of the entry's own term: what others have left a leader commits with the first of its own.
    */
-  committed(index: number, term: number, byTerm: number): void {
+  committed(index: LogIndex, term: Term, byTerm: Term): void {
     if (index > (this.#committed.get(byTerm)?.index ?? 0)) this.#committed.set(byTerm, { index, term });
   }
 
   /** What leaders of later terms have committed does not count: who was elected before them may learn of it late. */
-  #checkComplete(who: MemberLife, term: number, log: LogTerms): void {
+  #checkComplete(who: MemberLife, term: Term, log: LogTerms): void {
     let last = { index: 0, term: 0 };
     for (const [byTerm, entry] of this.#committed) {
       if (byTerm < term && entry.index > last.index) last = entry;

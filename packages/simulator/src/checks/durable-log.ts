@@ -1,19 +1,19 @@
-import { type HardState, type Message, MessageType } from "@quorate/raft";
+import { type HardState, type LogIndex, type Message, MessageType, type Term } from "@quorate/raft";
 import type { Report } from "./invariants.ts";
 import type { LogTerms } from "./log-terms.ts";
 
 /** What a log on disk says, as far as others rely on it. */
 export interface DurableState extends HardState {
-  readonly lastIndex: number;
+  readonly lastIndex: LogIndex;
   /** Of the entry at `lastIndex`. */
-  readonly lastTerm: number;
+  readonly lastTerm: Term;
   /** Entries that were on their way to the disk, in the order of their saves: the beginning of them may be there, too. */
   readonly underWay: readonly SavedEntry[];
 }
 
 interface SavedEntry {
-  readonly index: number;
-  readonly term: number;
+  readonly index: LogIndex;
+  readonly term: Term;
 }
 
 /**
@@ -26,9 +26,9 @@ export class DurableLog {
   readonly #memberId: bigint;
   readonly #terms: LogTerms;
   #saved: HardState;
-  #snapshotIndex: number;
+  #snapshotIndex: LogIndex;
   /** A record of a received snapshot that no commit covers yet, so that a restart would not believe it. */
-  #uncovered: { readonly index: number; readonly term: number } | undefined;
+  #uncovered: { readonly index: LogIndex; readonly term: Term } | undefined;
   #durable: Omit<DurableState, "underWay">;
   /** Saved, and not known to be durable. */
   #underWay: SavedEntry[] = [];
@@ -49,7 +49,7 @@ export class DurableLog {
   }
 
   /** The last index that a snapshot record names; 0 while there was none in this life. */
-  get snapshotIndex(): number {
+  get snapshotIndex(): LogIndex {
     return this.#snapshotIndex;
   }
 
@@ -93,7 +93,7 @@ export class DurableLog {
   }
 
   /** The log names a snapshot; the next sync makes that durable. */
-  savedSnapshot(index: number, term: number): void {
+  savedSnapshot(index: LogIndex, term: Term): void {
     if (index < this.#snapshotIndex) {
       this.#report(
         "snapshot-records",
@@ -142,7 +142,7 @@ export class DurableLog {
   }
 
   /** The commit index `index` was to be durable by now. */
-  promisedCommit(index: number): void {
+  promisedCommit(index: LogIndex): void {
     if (this.#durable.commit >= index) return;
     this.#report(
       "hard-state",
@@ -150,7 +150,7 @@ export class DurableLog {
     );
   }
 
-  #hasVoted(term: number, candidate: bigint): boolean {
+  #hasVoted(term: Term, candidate: bigint): boolean {
     const { durable } = this;
     return durable.term > term || (durable.term === term && durable.vote === candidate);
   }
@@ -183,7 +183,7 @@ export class DurableLog {
   }
 }
 
-function describe(state: HardState & { readonly lastIndex?: number; readonly lastTerm?: number }): string {
+function describe(state: HardState & { readonly lastIndex?: LogIndex; readonly lastTerm?: Term }): string {
   const { term, vote, commit, lastIndex, lastTerm } = state;
   const log = lastIndex === undefined ? "" : `, log up to ${lastIndex} of term ${lastTerm}`;
   return `term ${term}, vote ${vote.toString(16)}, commit ${commit}${log}`;

@@ -1,26 +1,27 @@
+import type { LogIndex, Term } from "@quorate/raft";
 /** Which entries one log has: an index and a term name an entry, so their terms are enough. */
 export class LogTerms {
   /** The last entry that is behind a snapshot. */
-  #baseIndex: number;
-  #baseTerm: number;
+  #baseIndex: LogIndex;
+  #baseTerm: Term;
   /** Of the entries behind the base, in order. */
   #terms: number[] = [];
 
-  constructor(baseIndex: number, baseTerm: number) {
+  constructor(baseIndex: LogIndex, baseTerm: Term) {
     this.#baseIndex = baseIndex;
     this.#baseTerm = baseTerm;
   }
 
-  get lastIndex(): number {
+  get lastIndex(): LogIndex {
     return this.#baseIndex + this.#terms.length;
   }
 
-  get lastTerm(): number {
+  get lastTerm(): Term {
     return this.#terms.at(-1) ?? this.#baseTerm;
   }
 
   /** undefined: there is no such entry. */
-  term(index: number): number | "in a snapshot" | undefined {
+  term(index: LogIndex): Term | "in a snapshot" | undefined {
     if (index === this.#baseIndex) return this.#baseTerm;
     if (index < this.#baseIndex) return "in a snapshot";
     return this.#terms[index - this.#baseIndex - 1];
@@ -33,7 +34,7 @@ export class LogTerms {
   }
 
   /** They replace what the log has from the first of them on. */
-  append(entries: readonly { readonly index: number; readonly term: number }[]): void {
+  append(entries: readonly { readonly index: LogIndex; readonly term: Term }[]): void {
     for (const { index, term } of entries) {
       if (index <= this.#baseIndex) continue;
       this.#terms.length = Math.min(this.#terms.length, index - this.#baseIndex - 1);
@@ -42,7 +43,7 @@ export class LogTerms {
   }
 
   /** A snapshot takes the place of everything. */
-  replace(index: number, term: number): void {
+  replace(index: LogIndex, term: Term): void {
     this.#baseIndex = index;
     this.#baseTerm = term;
     this.#terms = [];

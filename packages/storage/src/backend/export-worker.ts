@@ -1,5 +1,6 @@
 import { writeSync } from "node:fs";
 import { parentPort, workerData } from "node:worker_threads";
+import type { LogIndex, Term } from "@quorate/raft";
 import { writeDatabase } from "./database-content.ts";
 import type { Meta } from "./lmdb-format.ts";
 import { SnapshotContent } from "./snapshot-content.ts";
@@ -17,8 +18,8 @@ export interface ExportTask {
 /** What it answers. */
 export interface ExportResult {
   readonly sizeBytes: number;
-  readonly consistentIndex: number;
-  readonly consistentTerm: number;
+  readonly consistentIndex: LogIndex;
+  readonly consistentTerm: Term;
 }
 
 /* A thread of its own: reads one state of an LMDB file and writes it as a bbolt file. */

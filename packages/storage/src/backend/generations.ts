@@ -1,3 +1,4 @@
+import type { LogIndex, Term } from "@quorate/raft";
 import { ChunkPool } from "./arena.ts";
 import { Generation } from "./generation.ts";
 
@@ -50,7 +51,7 @@ export class Generations {
   }
 
   /** Ends the active generation, with the last entry that it reflects, and begins the next. */
-  seal(consistentIndex: number, consistentTerm: number): void {
+  seal(consistentIndex: LogIndex, consistentTerm: Term): void {
     this.#active.consistentIndex = consistentIndex;
     this.#active.consistentTerm = consistentTerm;
     this.#active = this.#spare ?? new Generation(this.#pool);

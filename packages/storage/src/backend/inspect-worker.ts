@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, openSync } from "node:fs";
 import { parentPort, workerData } from "node:worker_threads";
+import type { LogIndex } from "@quorate/raft";
 import { fileSource } from "../bbolt/byte-source.ts";
 import { DatabaseFileError } from "../bbolt/errors.ts";
 import { readDatabase } from "./read-database.ts";
@@ -11,7 +12,7 @@ export interface InspectionTask {
 }
 
 /** What it answers: the last entry that a sound file reflects, or what is wrong with the file and on which page. */
-export type Inspection = { readonly consistentIndex: number } | { readonly fault: string };
+export type Inspection = { readonly consistentIndex: LogIndex } | { readonly fault: string };
 
 /* A thread of its own: reads a bbolt file and keeps nothing of it. */
 const { bboltPath } = workerData as InspectionTask;

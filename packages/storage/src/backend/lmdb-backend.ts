@@ -1,5 +1,6 @@
 import { mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import path from "node:path";
+import type { LogIndex, Term } from "@quorate/raft";
 import { assert } from "../assert.ts";
 import { failpoints } from "../failpoints/index.ts";
 import type {
@@ -7,6 +8,7 @@ import type {
   DatabaseExport,
   EntryVisitor,
   RecordSink,
+  Revision,
   RevisionScan,
   Table,
 } from "../seams/backend.ts";
@@ -64,7 +66,7 @@ export class LmdbBackend implements Backend {
   #consistentTerm = 0;
   /** As of the newest sealed generation, and as of the file. */
   #sealedIndex = 0;
-  #committedIndex = 0;
+  #committedIndex: LogIndex = 0;
   /** The newest revision ever written. */
   #lastMain = -1;
   #lastSub = -1;
@@ -133,7 +135,7 @@ export class LmdbBackend implements Backend {
     return this.#generations.bytes;
   }
 
-  putRevision(main: number, sub: number, tombstone: boolean, record: Uint8Array): void {
+  putRevision(main: Revision, sub: number, tombstone: boolean, record: Uint8Array): void {
     assert(main > this.#lastMain || (main === this.#lastMain && sub > this.#lastSub), "revisions ascend");
     this.#lastMain = main;
     this.#lastSub = sub;
@@ -142,7 +144,7 @@ export class LmdbBackend implements Backend {
     this.#schedule.wrote(active.writes, active.bytes);
   }
 
-  getRevision(main: number, sub: number): Uint8Array | undefined {
+  getRevision(main: Revision, sub: number): Uint8Array | undefined {
     return this.#find(main, sub, false);
   }
 
@@ -156,21 +158,21 @@ export class LmdbBackend implements Backend {
     return from + 1;
   }
 
-  getTombstone(main: number, sub: number): Uint8Array | undefined {
+  getTombstone(main: Revision, sub: number): Uint8Array | undefined {
     return this.#find(main, sub, true);
   }
 
-  deleteRevision(main: number, sub: number, tombstone: boolean): void {
+  deleteRevision(main: Revision, sub: number, tombstone: boolean): void {
     const { active } = this.#generations;
     active.deleteRevision(main, sub, tombstone);
     this.#schedule.wrote(active.writes, active.bytes);
   }
 
-  scanRevisions(fromMain: number, toMain: number): RevisionScan {
+  scanRevisions(fromMain: Revision, toMain: Revision): RevisionScan {
     return new LmdbScan(this.#scanSource, fromMain, toMain);
   }
 
-  lastRevision(): { main: number; sub: number } | undefined {
+  lastRevision(): { main: Revision; sub: number } | undefined {
     const generations = this.#generations.all;
     for (let g = generations.length - 1; g >= 0; g--) {
       const revisions = generations[g]!.revisions;
@@ -236,18 +238,18 @@ export class LmdbBackend implements Backend {
     return next;
   }
 
-  setConsistentIndex(index: number, term: number): void {
+  setConsistentIndex(index: LogIndex, term: Term): void {
     assert(index >= this.#consistentIndex, "the consistent index never decreases");
     this.#consistentIndex = index;
     this.#consistentTerm = term;
     this.#schedule.entryBegun();
   }
 
-  get consistentIndex(): number {
+  get consistentIndex(): LogIndex {
     return this.#consistentIndex;
   }
 
-  get consistentTerm(): number {
+  get consistentTerm(): Term {
     return this.#consistentTerm;
   }
 
@@ -326,7 +328,7 @@ export class LmdbBackend implements Backend {
     };
   })();
 
-  #find(main: number, sub: number, tombstone: boolean): Uint8Array | undefined {
+  #find(main: Revision, sub: number, tombstone: boolean): Uint8Array | undefined {
     const generations = this.#generations.all;
     for (let g = generations.length - 1; g >= 0; g--) {
       const generation = generations[g]!;
@@ -363,7 +365,7 @@ export class LmdbBackend implements Backend {
     return to;
   }
 
-  #isDeleted(main: number, sub: number, tombstone: boolean, fromGeneration: number): boolean {
+  #isDeleted(main: Revision, sub: number, tombstone: boolean, fromGeneration: number): boolean {
     const generations = this.#generations.all;
     for (let g = fromGeneration; g < generations.length; g++) {
       if (generations[g]!.deleted.has(main, sub, tombstone)) return true;
@@ -447,7 +449,7 @@ export class LmdbBackend implements Backend {
     }
   }
 
-  #committed(index: number, error: Error | undefined): void {
+  #committed(index: LogIndex, error: Error | undefined): void {
     this.#isCommitting = false;
     if (error !== undefined) {
       this.#fail(error);

@@ -1,4 +1,5 @@
 import { type FileHandle, open, rm } from "node:fs/promises";
+import type { LogIndex, Term } from "@quorate/raft";
 import type { DatabaseExport } from "../seams/backend.ts";
 import type { ExportResult, ExportTask } from "./export-worker.ts";
 import type { HeldSnapshot } from "./lmdb-file.ts";
@@ -31,8 +32,8 @@ export async function exportSnapshot(
 
 class ExportedFile implements DatabaseExport {
   readonly sizeBytes: number;
-  readonly consistentIndex: number;
-  readonly consistentTerm: number;
+  readonly consistentIndex: LogIndex;
+  readonly consistentTerm: Term;
   readonly #file: FileHandle;
   #released: Promise<void> | undefined;
 

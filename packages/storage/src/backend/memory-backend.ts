@@ -1,9 +1,11 @@
+import type { LogIndex, Term } from "@quorate/raft";
 import { assert } from "../assert.ts";
 import {
   type Backend,
   type DatabaseExport,
   type EntryVisitor,
   type RecordSink,
+  type Revision,
   type RevisionRecord,
   type RevisionScan,
   type RevisionVisitor,
@@ -102,7 +104,7 @@ export class MemoryBackend implements Backend {
     return bytes * (this.#options.backlogWeight ?? 1);
   }
 
-  putRevision(main: number, sub: number, tombstone: boolean, record: Uint8Array): void {
+  putRevision(main: Revision, sub: number, tombstone: boolean, record: Uint8Array): void {
     const last = this.lastRevision();
     assert(last === undefined || last.main < main || (last.main === main && last.sub < sub), "ascending");
     this.#change(
@@ -111,7 +113,7 @@ export class MemoryBackend implements Backend {
     );
   }
 
-  getRevision(main: number, sub: number): Uint8Array | undefined {
+  getRevision(main: Revision, sub: number): Uint8Array | undefined {
     return this.#find(main, sub, false);
   }
 
@@ -127,15 +129,15 @@ export class MemoryBackend implements Backend {
     return at;
   }
 
-  getTombstone(main: number, sub: number): Uint8Array | undefined {
+  getTombstone(main: Revision, sub: number): Uint8Array | undefined {
     return this.#find(main, sub, true);
   }
 
-  deleteRevision(main: number, sub: number, tombstone: boolean): void {
+  deleteRevision(main: Revision, sub: number, tombstone: boolean): void {
     this.#change({ kind: "deleteRevision", main, sub, tombstone }, revisionWriteBytes(0));
   }
 
-  scanRevisions(fromMain: number, toMain: number): RevisionScan {
+  scanRevisions(fromMain: Revision, toMain: Revision): RevisionScan {
     return new MemoryScan(
       () => this.#live,
       fromMain,
@@ -144,7 +146,7 @@ export class MemoryBackend implements Backend {
     );
   }
 
-  lastRevision(): { main: number; sub: number } | undefined {
+  lastRevision(): { main: Revision; sub: number } | undefined {
     const last = this.#live.mains.length - 1;
     return last < 0 ? undefined : { main: this.#live.mains[last]!, sub: this.#live.subs[last]! };
   }
@@ -174,18 +176,18 @@ export class MemoryBackend implements Backend {
     return left[limit]?.[0];
   }
 
-  setConsistentIndex(index: number, term: number): void {
+  setConsistentIndex(index: LogIndex, term: Term): void {
     assert(index >= this.#live.consistentIndex, "the consistent index never decreases");
     this.#live.consistentIndex = index;
     this.#live.consistentTerm = term;
     this.#schedule.entryBegun();
   }
 
-  get consistentIndex(): number {
+  get consistentIndex(): LogIndex {
     return this.#live.consistentIndex;
   }
 
-  get consistentTerm(): number {
+  get consistentTerm(): Term {
     return this.#live.consistentTerm;
   }
 
@@ -265,7 +267,7 @@ export class MemoryBackend implements Backend {
     while (this.#committing !== undefined) this.#committed();
   }
 
-  #find(main: number, sub: number, tombstone: boolean): Uint8Array | undefined {
+  #find(main: Revision, sub: number, tombstone: boolean): Uint8Array | undefined {
     const at = this.#live.find(main, sub);
     return at >= 0 && this.#live.tombstones[at] === tombstone ? this.#live.records[at] : undefined;
   }
@@ -305,16 +307,16 @@ export class MemoryBackend implements Backend {
 
 class MemoryScan implements RevisionScan {
   readonly #state: () => MemoryState;
-  toMain: number;
+  toMain: Revision;
   readonly #changes: () => number;
-  #nextMain: number;
+  #nextMain: Revision;
   #nextSub = 0;
   #at = 0;
   #seenChanges = -1;
   /** What the visit under way may still visit. */
   #bytesLeft = 0;
 
-  constructor(state: () => MemoryState, fromMain: number, toMain: number, changes: () => number) {
+  constructor(state: () => MemoryState, fromMain: Revision, toMain: Revision, changes: () => number) {
     this.#state = state;
     this.#nextMain = fromMain;
     this.toMain = toMain;

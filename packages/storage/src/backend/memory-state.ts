@@ -1,3 +1,4 @@
+import type { LogIndex, Term } from "@quorate/raft";
 import type { RevisionVisitor, Table } from "../seams/backend.ts";
 import { keyString } from "./pending-tables.ts";
 
@@ -6,7 +7,7 @@ export type MemoryChange =
   | { kind: "putRevision"; main: number; sub: number; tombstone: boolean; record: Uint8Array }
   | { kind: "deleteRevision"; main: number; sub: number; tombstone: boolean }
   | { kind: "set"; table: Table; key: Uint8Array; value: Uint8Array | undefined }
-  | { kind: "index"; index: number; term: number };
+  | { kind: "index"; index: LogIndex; term: Term };
 
 /** Bytes that a record takes beside itself, roughly as in the database file. */
 const RECORD_OVERHEAD_BYTES = 32;

@@ -1,4 +1,5 @@
 import { assert } from "../assert.ts";
+import type { Revision } from "../seams/backend.ts";
 import type { Arena, Chunk } from "./arena.ts";
 import { recordChecksum } from "./checksum.ts";
 
@@ -28,7 +29,7 @@ export class PendingRevisions {
   }
 
   /** Copies `record`. (main, sub) is above every one before. */
-  append(main: number, sub: number, tombstone: boolean, record: Uint8Array): void {
+  append(main: Revision, sub: number, tombstone: boolean, record: Uint8Array): void {
     const ordinal = this.count;
     if (ordinal === this.#mains.length) this.#grow();
     const length = record.length;
@@ -48,14 +49,14 @@ export class PendingRevisions {
   }
 
   /** The ordinal of (main, sub), or -1; also of one that was deleted again. */
-  find(main: number, sub: number): number {
+  find(main: Revision, sub: number): number {
     const ordinal = this.lowerBound(main, sub);
     if (ordinal === this.count || this.#mains[ordinal] !== main || this.#subs[ordinal] !== sub) return -1;
     return ordinal;
   }
 
   /** The first ordinal at or above (main, sub); `count` if there is none. */
-  lowerBound(main: number, sub: number): number {
+  lowerBound(main: Revision, sub: number): number {
     let low = 0;
     let high = this.count;
     if (high === 0) return 0;

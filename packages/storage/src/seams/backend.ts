@@ -1,3 +1,4 @@
+import type { LogIndex, NumberOf, Term } from "@quorate/raft";
 /** The tables of a backend: etcd's bucket names without `key`, which has its own methods. */
 export type Table =
   | "alarm"
@@ -10,9 +11,12 @@ export type Table =
   | "members_removed"
   | "meta";
 
+/** The main revision of a state of the key space: the number of the write transaction that made it. 0 stands for none. */
+export type Revision = NumberOf<"Revision">;
+
 /** One record of table `key`: what the store keeps for one change of one key. */
 export interface RevisionRecord {
-  readonly main: number;
+  readonly main: Revision;
   readonly sub: number;
   readonly tombstone: boolean;
   /**
@@ -35,7 +39,7 @@ export interface RecordSink {
 
 /** Called with a record as the bytes from `start` to `end` of `bytes`, all borrowed until it returns. */
 export type RevisionVisitor = (
-  main: number,
+  main: Revision,
   sub: number,
   tombstone: boolean,
   bytes: Uint8Array,
@@ -52,7 +56,7 @@ export interface RevisionScan extends IterableIterator<RevisionRecord> {
    * The last main revision that is visited. It may be changed at any time, by a visitor too; a record beyond it is not
    * read, and is the next one when `toMain` is raised again.
    */
-  toMain: number;
+  toMain: Revision;
   /**
    * The fast way, without an object a record: visits up to `limit` records and returns how many there were; fewer
    * than `limit` means that the scan is at its end. About 0.3 µs a record of 300 bytes, checksum included.
@@ -71,8 +75,8 @@ export const SOME_BYTES = 2 ** 18;
 /** One state of a backend as the bytes of a bbolt file: what members send each other, and what snapshot files hold. */
 export interface DatabaseExport {
   /** The last entry that the content reflects, and its term; 0 when unknown. */
-  readonly consistentIndex: number;
-  readonly consistentTerm: number;
+  readonly consistentIndex: LogIndex;
+  readonly consistentTerm: Term;
   /** Exactly how many bytes `read` gives. */
   readonly sizeBytes: number;
   /** From the beginning, in chunks of at most 128 KiB, which the caller owns. May be called several times, also at once. */
@@ -103,9 +107,9 @@ export interface Backend {
   readonly backlogBytes: number;
 
   /** Copies `record`. `main`/`sub` ascend strictly from call to call, and are above `lastRevision()`. */
-  putRevision(main: number, sub: number, tombstone: boolean, record: Uint8Array): void;
+  putRevision(main: Revision, sub: number, tombstone: boolean, record: Uint8Array): void;
   /** Borrowed until the next call on this backend; undefined if there is no such record. */
-  getRevision(main: number, sub: number): Uint8Array | undefined;
+  getRevision(main: Revision, sub: number): Uint8Array | undefined;
   /**
    * As `getRevision` of many: copies the records of the revisions `from` up to `to` (exclusive) of two columns, in their
    * order. Stops after some hundred KiB, but not before the first, and before a record that is not there. Returns
@@ -113,17 +117,17 @@ export interface Backend {
    */
   copyRevisions(mains: Float64Array, subs: Int32Array, from: number, to: number, sink: RecordSink): number;
   /** As `getRevision`, for a tombstone's record. */
-  getTombstone(main: number, sub: number): Uint8Array | undefined;
+  getTombstone(main: Revision, sub: number): Uint8Array | undefined;
   /** `tombstone` tells which of the two the record is; deleting what is not there does nothing. */
-  deleteRevision(main: number, sub: number, tombstone: boolean): void;
+  deleteRevision(main: Revision, sub: number, tombstone: boolean): void;
   /**
    * Records with `fromMain <= main <= toMain` in (main, sub) order, committed and pending ones as one.
    * A scan may be held over turns of the loop; it then sees a mixture of old and new only for records written or
    * deleted after it began, and never skips or repeats one that was there all the time.
    */
-  scanRevisions(fromMain: number, toMain: number): RevisionScan;
+  scanRevisions(fromMain: Revision, toMain: Revision): RevisionScan;
   /** The newest record's (main, sub), or undefined when the table is empty. */
-  lastRevision(): { main: number; sub: number } | undefined;
+  lastRevision(): { main: Revision; sub: number } | undefined;
 
   /** An owned copy, or undefined. */
   get(table: Table, key: Uint8Array): Uint8Array | undefined;
@@ -143,10 +147,10 @@ export interface Backend {
    * Sets what the next commit records as the last entry reflected in the tables; never decreases. Begins an entry:
    * nothing is committed until `entryApplied()` or `commit()`.
    */
-  setConsistentIndex(index: number, term: number): void;
+  setConsistentIndex(index: LogIndex, term: Term): void;
   /** As recorded in memory (may be ahead of the file); 0 when unknown. */
-  readonly consistentIndex: number;
-  readonly consistentTerm: number;
+  readonly consistentIndex: LogIndex;
+  readonly consistentTerm: Term;
 
   /**
    * The entry that has begun takes more than one turn of the loop: until `entryApplied()` nothing is committed, and

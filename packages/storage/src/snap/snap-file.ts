@@ -1,4 +1,4 @@
-import type { ConfState } from "@quorate/raft";
+import type { ConfState, LogIndex, Term } from "@quorate/raft";
 import {
   decodeSnapshot,
   decodeSnapshotFile,
@@ -11,8 +11,8 @@ import { hex16 } from "../wal/segment-name.ts";
 
 /** A raft snapshot as a file keeps it. */
 export interface SnapFileContent {
-  readonly index: number;
-  readonly term: number;
+  readonly index: LogIndex;
+  readonly term: Term;
   readonly confState: ConfState;
   /** Membership as the old store's JSON; see `encodeV2Store`. */
   readonly data: Uint8Array;
@@ -38,7 +38,7 @@ export class SnapFileError extends Error {
 }
 
 /** `<term>-<index>.snap`, so that names sort by age. */
-export function snapFileName(term: number, index: number): string {
+export function snapFileName(term: Term, index: LogIndex): string {
   return `${hex16(term)}-${hex16(index)}.snap`;
 }
 

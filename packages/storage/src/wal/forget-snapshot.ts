@@ -1,3 +1,4 @@
+import type { LogIndex } from "@quorate/raft";
 import type { Disk } from "../seams/disk.ts";
 import { RecordEncoder } from "./encoder.ts";
 import { decodeHardState, decodeSnapshot } from "./messages.ts";
@@ -9,7 +10,7 @@ import { type HardState, RecordType, type WalSnapshot } from "./types.ts";
 
 export interface ForgottenSnapshot {
   /** The commit index that the log has again. */
-  readonly commit: number;
+  readonly commit: LogIndex;
   /** A copy of the segment's records as they were. */
   readonly brokenFile: string;
 }

@@ -1,3 +1,4 @@
+import type { LogIndex, Term } from "@quorate/raft";
 import { newEntryView, WireError } from "@quorate/wire/hot";
 import type { Disk } from "../seams/disk.ts";
 import { WalError } from "./errors.ts";
@@ -8,8 +9,8 @@ import { type Entry, type HardState, RecordType, type WalMetadata } from "./type
 
 /** The log position a reader starts from: that of a valid snapshot record (0, 0 at the beginning). */
 export interface WalStart {
-  readonly index: number;
-  readonly term: number;
+  readonly index: LogIndex;
+  readonly term: Term;
 }
 
 /**
@@ -31,8 +32,8 @@ export interface ResumePoint {
 
 /** What names an entry. */
 export interface EntryId {
-  readonly index: number;
-  readonly term: number;
+  readonly index: LogIndex;
+  readonly term: Term;
 }
 
 export interface WalContent {
@@ -111,7 +112,7 @@ class Collector {
   snapshotFound = false;
   readonly #start: WalStart;
   /** Of the entry at the start's index, as far as the log has been read; undefined while it has none there. */
-  #termAtStart: number | undefined;
+  #termAtStart: Term | undefined;
   readonly #view = newEntryView();
 
   constructor(start: WalStart, resume: ResumePoint | undefined) {

@@ -1,9 +1,10 @@
+import type { LogIndex } from "@quorate/raft";
 import type { Disk, DiskLock } from "../seams/disk.ts";
 
 /** The lock on one segment. */
 export interface SegmentLock {
   /** The index in the segment's name; known only when it has one. */
-  index: number | undefined;
+  index: LogIndex | undefined;
   readonly lock: DiskLock;
 }
 
@@ -20,14 +21,14 @@ export class SegmentLocks {
   }
 
   /** Locks the segment at `path`, newer than those held. Throws a `DiskError`, `LOCKED` when somebody else holds it. */
-  async take(path: string, index: number | undefined): Promise<SegmentLock> {
+  async take(path: string, index: LogIndex | undefined): Promise<SegmentLock> {
     const held = { index, lock: await this.#disk.lockExisting(path) };
     this.#held.push(held);
     return held;
   }
 
   /** Lets go of the segments that hold nothing after `index`: all before the newest one that begins there or earlier. */
-  async releaseTo(index: number): Promise<void> {
+  async releaseTo(index: LogIndex): Promise<void> {
     const firstNeeded = this.#held.findLastIndex((held) => held.index !== undefined && held.index <= index);
     for (const { lock } of this.#held.splice(0, Math.max(0, firstNeeded))) await lock.release();
   }

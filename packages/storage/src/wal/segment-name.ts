@@ -1,13 +1,14 @@
+import type { LogIndex } from "@quorate/raft";
 import { WalError } from "./errors.ts";
 
 /** `<sequence number>-<index of the first entry that may appear in it>.wal`, both as 16 hexadecimal digits. */
 export interface SegmentName {
   readonly name: string;
   readonly sequence: number;
-  readonly index: number;
+  readonly index: LogIndex;
 }
 
-export function segmentName(sequence: number, index: number): string {
+export function segmentName(sequence: number, index: LogIndex): string {
   return `${hex16(sequence)}-${hex16(index)}.wal`;
 }
 
@@ -41,7 +42,7 @@ export function segmentsAmong(names: readonly string[]): SegmentName[] {
  */
 export function segmentsFrom(
   segments: readonly SegmentName[],
-  index: number,
+  index: LogIndex,
   directory: string,
 ): SegmentName[] {
   if (segments.length === 0) throw new WalError("FILE_NOT_FOUND", "wal: file not found", { file: directory });

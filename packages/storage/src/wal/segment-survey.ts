@@ -1,3 +1,4 @@
+import type { LogIndex } from "@quorate/raft";
 import { newEntryView, WireError } from "@quorate/wire/hot";
 import type { Disk } from "../seams/disk.ts";
 import { WalError } from "./errors.ts";
@@ -11,7 +12,7 @@ const POINT_SPACING_BYTES = 256 * 1024;
 
 interface Point extends ResumePoint {
   /** The highest index of the entries before it. */
-  readonly lastIndex: number;
+  readonly lastIndex: LogIndex;
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { LogIndex } from "@quorate/raft";
 import { encodeWalMetadata, encodeWalSnapshot } from "@quorate/wire/hot";
 import { type Disk, DiskError, type DiskFile, directoryOf } from "../seams/disk.ts";
 import { type EncodedBatch, RecordEncoder } from "./encoder.ts";
@@ -74,7 +75,7 @@ export class Wal {
   #ahead: ZeroAhead;
   #next: Promise<NextSegment> | undefined;
   #state: HardState | undefined;
-  #lastIndex: number;
+  #lastIndex: LogIndex;
   #releasedIndex = 0;
   #active: Promise<void> | undefined;
   #queued: Promise<void> | undefined;
@@ -89,7 +90,7 @@ export class Wal {
     tail: Pick<WalTail, "crc" | "offset" | "metadataBytes">,
     sequence: number,
     state: HardState,
-    lastIndex: number,
+    lastIndex: LogIndex,
     options: WalOptions,
   ) {
     this.directory = directory;
@@ -235,7 +236,7 @@ export class Wal {
   }
 
   /** Entries up to `index` are in a snapshot: segments with nothing after it may be purged. */
-  releaseTo(index: number): void {
+  releaseTo(index: LogIndex): void {
     if (index > this.#releasedIndex) this.#releasedIndex = index;
   }
 
@@ -329,7 +330,7 @@ export class Wal {
   }
 
   /** Ends this segment and begins the next. What is saved meanwhile waits in the encoder. */
-  async #cut(head: EncodedBatch, index: number): Promise<void> {
+  async #cut(head: EncodedBatch, index: LogIndex): Promise<void> {
     const disk = this.#disk;
     const full = this.#file;
     await this.#ahead.idle();

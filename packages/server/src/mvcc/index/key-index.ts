@@ -1,4 +1,5 @@
 import { assert } from "@quorate/storage/assert";
+import type { Revision } from "@quorate/storage/seams/backend";
 import { EntryTable, MAX_SUB, plainId } from "./entry-table.ts";
 import { KeyTable } from "./key-table.ts";
 import { OrderTree, type Position } from "./order-tree.ts";
@@ -8,7 +9,7 @@ import type { Leaf } from "./tree-node.ts";
 
 /** What is known of a key's revision that `KeyIndex.findAt` found. */
 export interface FoundRevision {
-  main: number;
+  main: Revision;
   sub: number;
 }
 
@@ -28,7 +29,7 @@ export class KeyIndex {
   #changed: number[] = [];
   /** Ids in the order of their coming, while the index is being rebuilt. */
   #restored: number[] = [];
-  #compaction: { readonly main: number; readonly ids: number[]; next: number } | undefined;
+  #compaction: { readonly main: Revision; readonly ids: number[]; next: number } | undefined;
   /** Whether the key of the last `put` was attached to a lease before. */
   lastPutReplacedLease = false;
   #from: Position = { leaf: undefined, index: 0 };
@@ -66,7 +67,7 @@ export class KeyIndex {
   }
 
   /** Records a put; create revision and version of the key follow from what was there. Returns the key's id. */
-  put(key: Uint8Array, main: number, sub: number, leased: boolean): number {
+  put(key: Uint8Array, main: Revision, sub: number, leased: boolean): number {
     assert(sub <= MAX_SUB, "too many changes in one transaction");
     const entries = this.entries;
     const hash = this.#table.hash(key);
@@ -92,7 +93,7 @@ export class KeyIndex {
   }
 
   /** Records the deletion of a live key. */
-  tombstone(key: Uint8Array, id: number, main: number, sub: number): void {
+  tombstone(key: Uint8Array, id: number, main: Revision, sub: number): void {
     assert(sub <= MAX_SUB, "too many changes in one transaction");
     this.#pushLatest(id, false);
     this.entries.setTombstone(id, main, sub);
@@ -103,7 +104,7 @@ export class KeyIndex {
    * The revision that a reader at main revision `at` sees of a key. False if the key does not exist there: `into` is
    * then its tombstone, or has main -1. Only valid from the compacted revision on.
    */
-  findAt(id: number, at: number, into: FoundRevision): boolean {
+  findAt(id: number, at: Revision, into: FoundRevision): boolean {
     const entries = this.entries;
     const main = entries.modMain(id);
     if (main <= at) {
@@ -126,7 +127,7 @@ export class KeyIndex {
    * the newest one at or below, and not a tombstone below. (And the tombstone at compactMain before a put of the same
    * transaction stays, see RevisionHistory.compact.)
    */
-  isKept(key: Uint8Array, main: number, sub: number, compactMain: number): boolean {
+  isKept(key: Uint8Array, main: Revision, sub: number, compactMain: Revision): boolean {
     const id = this.find(key);
     if (id < 0) return false;
     const entries = this.entries;
@@ -144,20 +145,20 @@ export class KeyIndex {
   }
 
   /** Whether a compaction at `compactMain` leaves any revision of this key at or below it. */
-  hasRevisionKeptAt(id: number, compactMain: number): boolean {
+  hasRevisionKeptAt(id: number, compactMain: Revision): boolean {
     return this.findAt(id, compactMain, FOUND) || FOUND.main === compactMain;
   }
 
   /**
    * Whether (main, sub) of a key is what a reader at `at` sees of it: the records that a hash at `at` covers.
    */
-  isVisible(key: Uint8Array, main: number, sub: number, at: number): boolean {
+  isVisible(key: Uint8Array, main: Revision, sub: number, at: Revision): boolean {
     const id = this.find(key);
     return id >= 0 && this.findAt(id, at, FOUND) && FOUND.main === main && FOUND.sub === sub;
   }
 
   /** Whether a tombstone of this key with exactly this main revision precedes another change of the same one. */
-  hasTombstoneBefore(id: number, main: number, sub: number): boolean {
+  hasTombstoneBefore(id: number, main: Revision, sub: number): boolean {
     const first = this.#firstTombstoneAt(id, main);
     return first >= 0 && first < sub;
   }
@@ -169,7 +170,7 @@ export class KeyIndex {
   }
 
   /** Keys of an interval that a reader at main revision `at` sees. Leaves that have not changed since are not read. */
-  countAt(start: Uint8Array, end: Uint8Array | undefined, at: number): number {
+  countAt(start: Uint8Array, end: Uint8Array | undefined, at: Revision): number {
     const walk = this.walk(start, end);
     let count = 0;
     while (walk.leaf !== undefined) count += this.countLeafAt(walk, at);
@@ -177,7 +178,7 @@ export class KeyIndex {
   }
 
   /** Adds up one leaf of the walk, as `countAt`, and goes on to the next. */
-  countLeafAt(walk: KeyWalk, at: number): number {
+  countLeafAt(walk: KeyWalk, at: Revision): number {
     const leaf = walk.leaf!;
     leaf.read(this.entries);
     const stop = walk.stop();
@@ -216,7 +217,7 @@ export class KeyIndex {
   }
 
   /** All revisions of a key from newest to oldest, until `visit` returns false. */
-  visitRevisions(id: number, visit: (main: number, sub: number, tombstone: boolean) => boolean): void {
+  visitRevisions(id: number, visit: (main: Revision, sub: number, tombstone: boolean) => boolean): void {
     const entries = this.entries;
     if (!visit(entries.modMain(id), entries.modSub(id), entries.isDeleted(id))) return;
     this.#history.visit(entries.history(id), visit);
@@ -225,8 +226,8 @@ export class KeyIndex {
   /** The revisions of a key from `fromMain` on, from oldest to newest, until `visit` returns false. */
   visitRevisionsFrom(
     id: number,
-    fromMain: number,
-    visit: (main: number, sub: number, tombstone: boolean) => boolean,
+    fromMain: Revision,
+    visit: (main: Revision, sub: number, tombstone: boolean) => boolean,
   ): void {
     const entries = this.entries;
     const main = entries.modMain(id);
@@ -238,7 +239,7 @@ export class KeyIndex {
    * Begins to forget what a compaction at `compactMain` makes unreadable. Reads at or above it see the same before,
    * during and after. Goes on with `compactStep`; only one at a time.
    */
-  beginCompaction(compactMain: number): void {
+  beginCompaction(compactMain: Revision): void {
     assert(this.#compaction === undefined, "one compaction of the index at a time");
     this.#compaction = { main: compactMain, ids: this.#changed, next: 0 };
     this.#changed = [];
@@ -278,9 +279,9 @@ export class KeyIndex {
   restorePut(
     key: Uint8Array,
     hash: number,
-    main: number,
+    main: Revision,
     sub: number,
-    createMain: number,
+    createMain: Revision,
     version: number,
     leased: boolean,
   ): number {
@@ -289,7 +290,7 @@ export class KeyIndex {
     return id;
   }
 
-  restoreTombstone(key: Uint8Array, main: number, sub: number): number {
+  restoreTombstone(key: Uint8Array, main: Revision, sub: number): number {
     const entries = this.entries;
     const keysBefore = entries.count;
     const id = this.#restoreEntry(key, this.#table.hash(key));
@@ -349,7 +350,7 @@ export class KeyIndex {
     entries.setHistory(id, this.#history.push(handle, entries.modMain(id), entries.modSub(id), deleted));
   }
 
-  #compactKey(id: number, compactMain: number): void {
+  #compactKey(id: number, compactMain: Revision): void {
     const entries = this.entries;
     const latestMain = entries.modMain(id);
     const handle = this.#history.compact(entries.history(id), compactMain, latestMain);
@@ -366,7 +367,7 @@ export class KeyIndex {
   }
 
   /** The sub-revision of the first tombstone of this main revision, or -1. */
-  #firstTombstoneAt(id: number, main: number): number {
+  #firstTombstoneAt(id: number, main: Revision): number {
     let found = -1;
     this.visitRevisions(id, (eachMain, sub, tombstone) => {
       if (eachMain === main && tombstone) found = sub;

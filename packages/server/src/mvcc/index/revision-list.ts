@@ -1,3 +1,5 @@
+import type { Revision } from "@quorate/storage/seams/backend";
+
 const CHUNK_BITS = 9;
 const CHUNK = 1 << CHUNK_BITS;
 const CHUNK_MASK = CHUNK - 1;
@@ -23,7 +25,7 @@ export class RevisionList {
     return this.#end - this.#start;
   }
 
-  push(main: number, sub: number, tombstone: boolean): void {
+  push(main: Revision, sub: number, tombstone: boolean): void {
     const at = this.#end++;
     const last = this.#chunks.length - 1;
     if (at >>> CHUNK_BITS > last) {
@@ -35,7 +37,7 @@ export class RevisionList {
     this.#write(at, main, sub, tombstone);
   }
 
-  main(index: number): number {
+  main(index: number): Revision {
     const at = this.#start + index;
     return this.#chunks[at >>> CHUNK_BITS]!.mains[at & CHUNK_MASK]!;
   }
@@ -50,12 +52,12 @@ export class RevisionList {
     return this.#chunks[at >>> CHUNK_BITS]!.subs[at & CHUNK_MASK]! >= TOMBSTONE;
   }
 
-  set(index: number, main: number, sub: number, tombstone: boolean): void {
+  set(index: number, main: Revision, sub: number, tombstone: boolean): void {
     this.#write(this.#start + index, main, sub, tombstone);
   }
 
   /** How many revisions have a main revision of at most `main`. */
-  countThrough(main: number): number {
+  countThrough(main: Revision): number {
     let low = 0;
     let high = this.length;
     while (low < high) {
@@ -76,7 +78,7 @@ export class RevisionList {
     }
   }
 
-  #write(at: number, main: number, sub: number, tombstone: boolean): void {
+  #write(at: number, main: Revision, sub: number, tombstone: boolean): void {
     const chunk = this.#chunks[at >>> CHUNK_BITS]!;
     chunk.mains[at & CHUNK_MASK] = main;
     chunk.subs[at & CHUNK_MASK] = tombstone ? (sub | TOMBSTONE) >>> 0 : sub;

@@ -1,3 +1,4 @@
+import type { Revision } from "@quorate/storage/seams/backend";
 import type { Steps } from "@quorate/storage/slices";
 import { type Compare, decodeKeyValue, keyValueLease } from "@quorate/wire/hot";
 import { compareBytes, NO_BYTES, successorOf } from "../bytes.ts";
@@ -63,7 +64,7 @@ function holdsForFound(state: StoreState, compare: Compare, id: number): boolean
   return satisfies(compare.result, difference(state, compare, id, found.main, found.sub));
 }
 
-function difference(state: StoreState, compare: Compare, id: number, main: number, sub: number): number {
+function difference(state: StoreState, compare: Compare, id: number, main: Revision, sub: number): number {
   switch (compare.target) {
     case VERSION:
       return differenceTo(compare, versionOf(state, id, main, sub), 0n);

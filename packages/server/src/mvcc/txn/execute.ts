@@ -1,4 +1,5 @@
 import { assert } from "@quorate/storage/assert";
+import type { Revision } from "@quorate/storage/seams/backend";
 import { costOf, inOneGo, type Steps } from "@quorate/storage/slices";
 import {
   EMPTY,
@@ -29,7 +30,7 @@ import {
 
 export interface TxnOutcome {
   /** For the outer header: the new revision, or the old one when nothing changed. */
-  readonly revision: number;
+  readonly revision: Revision;
   readonly succeeded: boolean;
   /**
    * Encoded responses for `encodeTxnResponse`, inner headers included; `kind` is the field number. Owned. None of a
@@ -182,7 +183,7 @@ async function readRest(
 }
 
 /** The lowest revision that a transaction of ranges may read at, whichever branch it takes. */
-function lowestRevision(txn: TxnRequest, currentRevision: number, compactRevision: number): number {
+function lowestRevision(txn: TxnRequest, currentRevision: Revision, compactRevision: Revision): Revision {
   let lowest = currentRevision;
   for (const ops of [txn.success, txn.failure]) {
     for (const op of ops) {
@@ -244,7 +245,11 @@ function checkPath(state: StoreState, decision: Decision, leases: KeyLeases, era
 }
 
 /** Unlike in a plain range, a negative revision is compared as it is. */
-function checkRevision({ revision }: RangeRequest, currentRevision: number, compactRevision: number): void {
+function checkRevision(
+  { revision }: RangeRequest,
+  currentRevision: Revision,
+  compactRevision: Revision,
+): void {
   if (revision === 0) return;
   if (revision > currentRevision) throw new RequestError("FUTURE_REVISION");
   if (revision < compactRevision) throw new RequestError("COMPACTED");

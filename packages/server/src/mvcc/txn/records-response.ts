@@ -1,3 +1,4 @@
+import type { Revision } from "@quorate/storage/seams/backend";
 import { costOf, type Steps } from "@quorate/storage/slices";
 import {
   type DeleteRangeRequest,
@@ -22,7 +23,7 @@ export function* rangeResponseSteps(
   state: StoreState,
   request: RangeRequest,
   at: number,
-  revision: number,
+  revision: Revision,
 ): Steps<TxnResponseParts> {
   if (request.rangeEnd.length === 0) {
     const response = keyResponse(state, request, at, revision);
@@ -41,7 +42,7 @@ export function keyResponse(
   state: StoreState,
   request: RangeRequest,
   at: number,
-  revision: number,
+  revision: Revision,
 ): TxnResponseParts {
   state.counters.ranges += 1;
   const { kvs, more, count } = readOneKey(state, request, at);
@@ -56,7 +57,7 @@ export function recordsOfDeletion({ prevKv }: DeleteRangeRequest): RecordsWriter
 
 /** The response to a deletion inside a transaction; `revision` is the one for its header, `records` what it has deleted. */
 export function deletionResponse(
-  revision: number,
+  revision: Revision,
   deleted: number,
   records: RecordsWriter | undefined,
 ): TxnResponseParts {

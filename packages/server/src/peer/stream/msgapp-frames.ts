@@ -1,4 +1,12 @@
-import { type Entry, type Message, MessageType, NO_DATA, type NodeId, newMessage } from "@quorate/raft";
+import {
+  type Entry,
+  type LogIndex,
+  type Message,
+  MessageType,
+  NO_DATA,
+  type NodeId,
+  newMessage,
+} from "@quorate/raft";
 import { decodeEntry, writeEntry, writeMessage } from "@quorate/wire/hot";
 import type { ChunkBuffer } from "./chunk-buffer.ts";
 import { FrameError, MAX_FRAME_BYTES, readUint64, writeUint64 } from "./frame-bytes.ts";
@@ -144,7 +152,7 @@ export class MsgAppDecoder extends FrameDecoder {
     this.#expected = this.#entries.length < this.#count ? "entrySize" : "commit";
   }
 
-  #appended(commit: number): Message {
+  #appended(commit: LogIndex): Message {
     const message = newMessage(MessageType.MsgApp, this.#localId);
     message.from = this.#remoteId;
     message.term = this.#term;
