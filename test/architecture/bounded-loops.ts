@@ -74,6 +74,7 @@ export const BOUNDED_LOOPS: Readonly<Record<string, Readonly<Record<string, stri
   "mvcc/kept-heads.ts": { "KeptHeads.compare": "the first 256 bytes of two values" },
   "operations/by-field.ts": { "*": "the operations that there are, once" },
   "operations/lease-checkpoint.ts": { "*": "a leader proposes at most 500 checkpoints in an entry" },
+  "operations/member-add.ts": { "*": "URLs of one member" },
   "operations/txn.ts": { "*": "operations of one request, which has at most 1.5 MiB" },
 
   "mvcc/bytes.ts": { "*": "the bytes of a key" },

@@ -54,7 +54,7 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
     "client-port": ["alarm", "api", "config", "http", "log", "tls"],
     "client-port/gateway": ["api", "http"],
     cluster: [],
-    config: ["log"],
+    config: ["cluster", "log"],
     consensus: ["cluster", "operations"],
     corruption: ["alarm", "api", "apply", "cluster", "mvcc", "operations", "peer"],
     duties: [

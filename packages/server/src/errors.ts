@@ -51,6 +51,7 @@ export const FAILURES = {
   LEADER_CHANGED: [Code.UNAVAILABLE, "etcdserver: leader changed"],
   BAD_LEADER_TRANSFEREE: [Code.FAILED_PRECONDITION, "etcdserver: bad leader transferee"],
   AUTH_NOT_ENABLED: [Code.FAILED_PRECONDITION, "etcdserver: authentication is not enabled"],
+  PERMISSION_DENIED: [Code.PERMISSION_DENIED, "etcdserver: permission denied"],
   NOT_CAPABLE: [Code.FAILED_PRECONDITION, "etcdserver: not capable"],
   STOPPED: [Code.UNAVAILABLE, "etcdserver: server stopped"],
   TIMEOUT: [Code.UNAVAILABLE, "etcdserver: request timed out"],

@@ -128,6 +128,7 @@ export class ClusterHarness {
     } as unknown as ReplicatedState;
     this.clock.advance(60_000);
     this.context = {
+      access: OPEN_ACCESS,
       config: this.config,
       consensus: this.consensus,
       membership: this.membership,

@@ -65,6 +65,7 @@ export interface LeadershipContext {
 
 /** What answers for a lease that this member may be the lessor of. */
 export interface RenewContext extends LeaderContext, LeadershipContext {
+  readonly access: Access;
   readonly headers: ResponseHeaders;
   readonly store: MvccStore;
 }
@@ -73,6 +74,7 @@ export interface LeaseContext extends RenewContext, LoggedMethodContext {}
 
 /** What changes the members. */
 export interface ReconfigureContext extends ProposeContext, CallContext {
+  readonly access: Access;
   readonly clock: Clock;
   readonly log: Logger;
   readonly transport: Transport;
@@ -83,7 +85,6 @@ export interface PromoteContext extends ReconfigureContext, LeaderContext {
 }
 
 export interface ClusterContext extends PromoteContext {
-  readonly access: Access;
   readonly headers: ResponseHeaders;
 }
 
@@ -112,6 +113,7 @@ export interface MaintenanceContext extends TransferContext, DowngradeContext {
 }
 
 export interface SnapshotContext {
+  readonly access: Access;
   readonly backend: Backend;
   readonly clock: Clock;
   readonly log: Logger;
@@ -125,6 +127,7 @@ export interface AuthContext {
 }
 
 export interface WatchContext {
+  readonly access: Access;
   readonly watches: WatchHub;
 }
 

@@ -17,7 +17,10 @@ import {
 } from "@quorate/wire/etcdserverpb";
 import { type Alarm, AlarmType } from "../alarm/alarm-store.ts";
 import { storageVersion } from "../cluster/storage-version.ts";
+import type { Needs } from "../operations/access.ts";
 import { ALARM } from "../operations/alarm.ts";
+import { CALL_NEEDS } from "../operations/call-needs.ts";
+import type { Caller } from "../operations/caller.ts";
 import { saturate } from "../operations/int64.ts";
 import { COMPATIBLE_VERSION } from "../version.ts";
 import { callerOf, waitingCallerOf } from "./callers.ts";
@@ -32,9 +35,14 @@ const DEFAULT_QUOTA_BYTES = 2 ** 31;
 /** `etcdserverpb.Maintenance` but for snapshots. */
 export function addMaintenanceService(services: Services, context: MaintenanceContext): void {
   const { access, alarms, backend, consensus, headers, membership, store } = context;
+  /** Before anything else: whoever may not is told no more. */
+  const check = (needsOf: (needs: Needs) => void, caller: Caller) => {
+    if (access.isRestricted) needsOf(access.needsOf(caller));
+  };
 
-  services.addAsync("/etcdserverpb.Maintenance/Status", async (message) => {
+  services.addAsync("/etcdserverpb.Maintenance/Status", async (message, call) => {
     decode(StatusRequestSchema, message);
+    check(CALL_NEEDS.Status, callerOf(call));
     const errors = consensus.leader === 0n ? ["etcdserver: no leader"] : [];
     for (const alarm of alarms.list(AlarmType.NONE)) errors.push(alarmText(alarm));
     return encode(StatusResponseSchema, {
@@ -67,8 +75,9 @@ export function addMaintenanceService(services: Services, context: MaintenanceCo
     });
   });
 
-  services.addAsync("/etcdserverpb.Maintenance/HashKV", async (message) => {
+  services.addAsync("/etcdserverpb.Maintenance/HashKV", async (message, call) => {
     const request = decode(HashKVRequestSchema, message);
+    check(CALL_NEEDS.HashKV, callerOf(call));
     const result = await store.hashKv(saturate(request.revision));
     return encode(HashKVResponseSchema, {
       header: headers.fields(result.currentRevision),
@@ -78,14 +87,16 @@ export function addMaintenanceService(services: Services, context: MaintenanceCo
     });
   });
 
-  services.addAsync("/etcdserverpb.Maintenance/Hash", async (message) => {
+  services.addAsync("/etcdserverpb.Maintenance/Hash", async (message, call) => {
     decode(HashRequestSchema, message);
+    check(CALL_NEEDS.Hash, callerOf(call));
     const hash = await store.hashAll();
     return encode(HashResponseSchema, { header: headers.fields(store.currentRevision), hash });
   });
 
-  services.addAsync("/etcdserverpb.Maintenance/Defragment", async (message) => {
+  services.addAsync("/etcdserverpb.Maintenance/Defragment", async (message, call) => {
     decode(DefragmentRequestSchema, message);
+    check(CALL_NEEDS.Defragment, callerOf(call));
     const startedMs = context.clock.nowMs();
     const before = backend.sizeBytes;
     context.log.info("starting defragmentation", { sizeBytes: before });
@@ -100,13 +111,17 @@ export function addMaintenanceService(services: Services, context: MaintenanceCo
 
   services.addAsync("/etcdserverpb.Maintenance/MoveLeader", async (message, call) => {
     const { targetID } = decode(MoveLeaderRequestSchema, message);
-    await moveLeader(context, targetID, waitingCallerOf(call).signal);
+    const caller = waitingCallerOf(call);
+    check(CALL_NEEDS.MoveLeader, caller);
+    await moveLeader(context, targetID, caller.signal);
     return encode(MoveLeaderResponseSchema, {});
   });
 
   services.addAsync("/etcdserverpb.Maintenance/Downgrade", async (message, call) => {
     const request = decode(DowngradeRequestSchema, message);
-    const version = await downgrade(context, request.action, request.version, callerOf(call));
+    const caller = callerOf(call);
+    check(CALL_NEEDS.Downgrade, caller);
+    const version = await downgrade(context, request.action, request.version, caller);
     return encode(DowngradeResponseSchema, { header: headers.fields(store.currentRevision), version });
   });
 }

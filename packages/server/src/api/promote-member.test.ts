@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { encodeMemberList } from "../cluster/member-json.ts";
 import { RequestError } from "../errors.ts";
+import { callerWithToken } from "./callers.ts";
 import { ClusterHarness, failureOf, testMember } from "./cluster-context.testing.ts";
 import { promoteMember } from "./promote-member.ts";
 
-const NEVER = new AbortController().signal;
+const PATIENT = callerWithToken(undefined, new AbortController().signal);
 const PROMOTED = encodeMemberList([testMember(1), testMember(2), testMember(7)]);
 
 /** Member 2 leads, at two URLs. */
@@ -23,7 +24,7 @@ function follower(): ClusterHarness {
 test("a promotion goes to the leader, with the caller's token", async () => {
   const harness = follower();
   harness.peers.answer = () => ({ text: PROMOTED });
-  const members = await promoteMember(harness.context, 7n, "secret", NEVER);
+  const members = await promoteMember(harness.context, 7n, "secret", PATIENT);
   assert.deepEqual(members.at(-1), testMember(7));
   const [{ url, request }] = harness.peers.asked as [(typeof harness.peers.asked)[0]];
   assert.equal(url, "http://10.0.0.2:2380/members/promote/7");
@@ -36,7 +37,7 @@ test("a leader promotes by itself", async () => {
   const harness = follower();
   harness.consensus.leader = 1n;
   harness.consensus.matches.set(1n, 10).set(7n, 10);
-  await promoteMember(harness.context, 7n, undefined, NEVER);
+  await promoteMember(harness.context, 7n, undefined, PATIENT);
   assert.equal(harness.membership.member(7n)?.isLearner, false);
   assert.deepEqual(harness.peers.asked, []);
 });
@@ -56,7 +57,7 @@ for (const { status, text, want } of final) {
   test(`the leader's refusal is final: ${status} ${text.trim()}`, async () => {
     const harness = follower();
     harness.peers.answer = () => ({ status, text });
-    assert.equal(await failureOf(promoteMember(harness.context, 7n, undefined, NEVER)), want);
+    assert.equal(await failureOf(promoteMember(harness.context, 7n, undefined, PATIENT)), want);
     assert.equal(harness.peers.asked.length, 1);
   });
 }
@@ -77,7 +78,7 @@ for (const { name, answer } of passing) {
       if (answer === undefined) throw new Error("connection refused");
       return answer;
     };
-    const failure = failureOf(promoteMember(harness.context, 7n, undefined, NEVER));
+    const failure = failureOf(promoteMember(harness.context, 7n, undefined, PATIENT));
     await harness.advance(7_000);
     assert.equal(await failure, "TIMEOUT");
     assert.ok(harness.peers.asked.length > 10);
@@ -90,7 +91,7 @@ test("the leader is asked that there is when there is one", async () => {
   const harness = follower();
   harness.consensus.leader = 0n;
   harness.peers.answer = () => ({ text: PROMOTED });
-  const promoted = promoteMember(harness.context, 7n, undefined, NEVER);
+  const promoted = promoteMember(harness.context, 7n, undefined, PATIENT);
   await harness.advance(1_500);
   assert.deepEqual(harness.peers.asked, []);
   harness.consensus.leader = 2n;
@@ -101,7 +102,7 @@ test("the leader is asked that there is when there is one", async () => {
 test("without a leader that is the answer", async () => {
   const harness = follower();
   harness.consensus.leader = 0n;
-  const failure = failureOf(promoteMember(harness.context, 7n, undefined, NEVER));
+  const failure = failureOf(promoteMember(harness.context, 7n, undefined, PATIENT));
   await harness.advance(7_000);
   assert.equal(await failure, "NO_LEADER");
 });
@@ -109,7 +110,9 @@ test("without a leader that is the answer", async () => {
 test("a caller that has gone ends it", async () => {
   const harness = follower();
   const caller = new AbortController();
-  const failure = failureOf(promoteMember(harness.context, 7n, undefined, caller.signal));
+  const failure = failureOf(
+    promoteMember(harness.context, 7n, undefined, callerWithToken(undefined, caller.signal)),
+  );
   await harness.advance(300);
   caller.abort();
   assert.equal(await failure, "CANCELED");
@@ -121,7 +124,7 @@ test("a caller that has gone ends it", async () => {
 test("what is refused here is not asked elsewhere", async () => {
   const harness = follower();
   harness.consensus.catchesUp = false;
-  const failure = await failureOf(promoteMember(harness.context, 7n, undefined, NEVER));
+  const failure = await failureOf(promoteMember(harness.context, 7n, undefined, PATIENT));
   assert.equal(failure, new RequestError("TIMEOUT_APPLIED_INDEX").code);
   assert.deepEqual(harness.peers.asked, []);
 });

@@ -1,8 +1,10 @@
 import { type ClusterMember, decodeMemberList } from "../cluster/member-json.ts";
-import { FAILURES, RequestError } from "../errors.ts";
+import { FAILURES, isRefusedWith, RequestError } from "../errors.ts";
+import { MEMBER_PROMOTE } from "../operations/member-promote.ts";
 import type { PeerResponse } from "../peer/peer-requests.ts";
+import type { WaitingCaller } from "./callers.ts";
+import { changeMembers } from "./change-members.ts";
 import type { PromoteContext } from "./context.ts";
-import { promoteLocally } from "./reconfigure.ts";
 import { pause, waitLeader } from "./waiting.ts";
 
 /** What other members read of a refusal; each of them ends the attempts of whoever forwarded the request. */
@@ -22,14 +24,14 @@ export async function promoteMember(
   context: PromoteContext,
   id: bigint,
   token: string | undefined,
-  signal: AbortSignal,
+  caller: WaitingCaller,
 ): Promise<readonly ClusterMember[]> {
   try {
-    return await promoteLocally(context, id, signal);
+    return await changeMembers(context, MEMBER_PROMOTE, id, caller);
   } catch (error) {
-    if (!(error instanceof RequestError) || error.code !== "NOT_LEADER") throw error;
+    if (!isRefusedWith(error, "NOT_LEADER")) throw error;
   }
-  return forward(context, id, token, signal);
+  return forward(context, id, token, caller.signal);
 }
 
 async function forward(

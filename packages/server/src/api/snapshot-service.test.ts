@@ -8,6 +8,7 @@ import { realClock } from "@quorate/storage/seams/real-clock";
 import { decode } from "@quorate/wire";
 import { type SnapshotResponse, SnapshotResponseSchema } from "@quorate/wire/etcdserverpb";
 import { silentLogger } from "../log/logger.ts";
+import { OPEN_ACCESS } from "../operations/access.ts";
 import type { ApiContext } from "./context.ts";
 import { Services } from "./services.ts";
 import { addSnapshotService } from "./snapshot-service.ts";
@@ -79,6 +80,7 @@ async function subject(breakOffAfterChunks = Number.POSITIVE_INFINITY) {
     };
   };
   const context = {
+    access: OPEN_ACCESS,
     backend,
     clock: realClock,
     log: silentLogger,

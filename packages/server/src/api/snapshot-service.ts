@@ -3,6 +3,8 @@ import type { ServerCall } from "@quorate/rpc";
 import { decode, encode } from "@quorate/wire";
 import { SnapshotRequestSchema, SnapshotResponseSchema } from "@quorate/wire/etcdserverpb";
 import { storageVersion } from "../cluster/storage-version.ts";
+import { CALL_NEEDS } from "../operations/call-needs.ts";
+import { callerOf } from "./callers.ts";
 import type { SnapshotContext } from "./context.ts";
 import { failCall, type Services } from "./services.ts";
 
@@ -15,6 +17,8 @@ export function addSnapshotService(services: Services, context: SnapshotContext)
     "/etcdserverpb.Maintenance/Snapshot",
     (message) => decode(SnapshotRequestSchema, message),
     (_request, call) => {
+      const { access } = context;
+      if (access.isRestricted) CALL_NEEDS.Snapshot(access.needsOf(callerOf(call)));
       new SnapshotStream(context, call).run().catch((error: unknown) => failCall(call, error));
     },
   );

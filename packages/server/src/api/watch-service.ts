@@ -1,7 +1,11 @@
 import type { ServerCall } from "@quorate/rpc";
-import { FAILURES } from "../errors.ts";
+import { codeName } from "@quorate/rpc/status";
+import { FAILURES, statusOf } from "../errors.ts";
+import { CALL_NEEDS } from "../operations/call-needs.ts";
 import type { LeaderMonitor } from "../watch/leader-monitor.ts";
 import type { WatchSink } from "../watch/sink.ts";
+import type { WatchedKeys } from "../watch/stream.ts";
+import { callerOf } from "./callers.ts";
 import type { WatchContext } from "./context.ts";
 import type { Services } from "./services.ts";
 
@@ -13,7 +17,10 @@ export function addWatchService(
 ): void {
   services.addStream("/etcdserverpb.Watch/Watch", (call) => {
     let leave: (() => void) | undefined;
-    const stream = context.watches.openStream(sinkOf(call, () => leave?.()));
+    const stream = context.watches.openStream(
+      sinkOf(call, () => leave?.()),
+      (keys) => refusalOf(context, keys, call),
+    );
     if (call.metadata("hasleader") === "true") {
       leave = leaderMonitor.add(() => {
         const [code, text] = FAILURES.NO_LEADER;
@@ -29,6 +36,18 @@ export function addWatchService(
       stream.close();
     };
   });
+}
+
+/** Why a watcher of these keys is not created, as its client is told: the text of a whole status, and only of some. */
+function refusalOf({ access }: WatchContext, keys: WatchedKeys, call: ServerCall): string | undefined {
+  if (!access.isRestricted) return undefined;
+  try {
+    CALL_NEEDS.Watch(keys, access.needsOf(callerOf(call)));
+    return undefined;
+  } catch (error) {
+    const [code, text] = statusOf(error) ?? FAILURES.PERMISSION_DENIED;
+    return `rpc error: code = ${codeName(code)} desc = ${text}`;
+  }
 }
 
 function sinkOf(call: ServerCall, onEnd: () => void): WatchSink {

@@ -1,3 +1,4 @@
+import { memberUrlProblem } from "../cluster/member-url.ts";
 import { parseDurationMs } from "./duration.ts";
 import { ConfigError } from "./errors.ts";
 import { FLAGS, type FlagDefinition, IGNORED_FLAGS } from "./flag-table.ts";
@@ -151,22 +152,8 @@ function parseList(
 function parseUrlList(text: string, fail: (why: string) => ConfigError): readonly string[] {
   const urls = text.split(",").map((item) => item.trim());
   for (const url of urls) {
-    const why = urlProblem(url);
+    const why = memberUrlProblem(url);
     if (why !== undefined) throw fail(why);
   }
   return [...new Set(urls)].sort();
-}
-
-/** etcd's rules for a member's URL; undefined when `url` keeps them all. */
-export function urlProblem(url: string): string | undefined {
-  const match = /^([a-zA-Z][a-zA-Z0-9+.-]*):\/\/([^/?#]*)(.*)$/.exec(url);
-  const scheme = match?.[1];
-  if (match === null || !["http", "https", "unix", "unixs"].includes(scheme!)) {
-    return `URL scheme must be http, https, unix, or unixs: ${url}`;
-  }
-  if (scheme === "unix" || scheme === "unixs") return undefined;
-  if (!/^(?:\[[^\]]*\]|[^:[\]]*):\d{1,5}$/.test(match[2]!))
-    return `URL address does not have the form "host:port": ${url}`;
-  if (match[3] !== "") return `URL must not contain a path: ${url}`;
-  return undefined;
 }

@@ -1,3 +1,4 @@
+import { memberUrlProblem } from "../cluster/member-url.ts";
 import type { LogLevel } from "../log/logger.ts";
 import { clientTls } from "./client-tls.ts";
 import { formatDuration } from "./duration.ts";
@@ -6,7 +7,7 @@ import { type FeatureGates, parseFeatureGates } from "./feature-gates.ts";
 import { FlagReader } from "./flag-reader.ts";
 import { FLAGS } from "./flag-table.ts";
 import { memberLocalAddress } from "./member-local-address.ts";
-import { type ParsedFlags, urlProblem } from "./parse-flags.ts";
+import type { ParsedFlags } from "./parse-flags.ts";
 import { peerTls } from "./peer-tls.ts";
 import { type TlsSettings, tlsProtocol } from "./tls-settings.ts";
 
@@ -330,7 +331,8 @@ function parseInitialCluster(
     if (item === "") continue;
     const equals = item.indexOf("=");
     const url = equals < 0 ? "" : item.slice(equals + 1);
-    const why = url === "" ? `URL scheme must be http, https, unix, or unixs: ${item}` : urlProblem(url);
+    const why =
+      url === "" ? `URL scheme must be http, https, unix, or unixs: ${item}` : memberUrlProblem(url);
     if (why !== undefined) throw new ConfigError(`invalid --initial-cluster: ${why}`);
     const memberName = item.slice(0, equals);
     byName.set(memberName, [...(byName.get(memberName) ?? []), url].sort());

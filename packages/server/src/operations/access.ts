@@ -7,6 +7,10 @@ export interface Needs {
   write(key: Uint8Array, rangeEnd: Uint8Array): void;
   /** Of every key that is attached to a lease by now; administrators need not. */
   writeAttached(lease: bigint): void;
+  /** As `writeAttached`, to read them. Later: there may be more keys than one turn can go through. */
+  readAttached(lease: bigint): Promise<void>;
+  /** Of every key that is attached to any lease. */
+  readAllAttached(): Promise<void>;
   /** To have said who one is. */
   user(): void;
   administrator(): void;
@@ -27,6 +31,8 @@ const GRANTED: Needs = {
   read: () => {},
   write: () => {},
   writeAttached: () => {},
+  readAttached: async () => {},
+  readAllAttached: async () => {},
   user: () => {},
   administrator: () => {},
 };

@@ -38,6 +38,8 @@ export function recordedNeeds(needed: string[], refuse: (need: string) => boolea
     read: (key, rangeEnd) => need(`read [${text(key)},${text(rangeEnd)})`),
     write: (key, rangeEnd) => need(`write [${text(key)},${text(rangeEnd)})`),
     writeAttached: (lease) => need(`write what is attached to ${lease}`),
+    readAttached: async (lease) => need(`read what is attached to ${lease}`),
+    readAllAttached: async () => need("read what is attached to any lease"),
     user: () => need("a user"),
     administrator: () => need("an administrator"),
   };

@@ -1,4 +1,5 @@
 import type http from "node:http";
+import { callerWithToken } from "../api/callers.ts";
 import type { PromoteContext } from "../api/context.ts";
 import { PROMOTION_REFUSALS, promoteMember } from "../api/promote-member.ts";
 import { formatId } from "../cluster/ids.ts";
@@ -29,7 +30,8 @@ export async function handlePromote(
   const gone = new AbortController();
   response.on("close", () => gone.abort());
   try {
-    const members = await promoteMember(context, id, request.headers.authorization, gone.signal);
+    const token = request.headers.authorization;
+    const members = await promoteMember(context, id, token, callerWithToken(token, gone.signal));
     answer(response, 200, { ...headers, "content-type": "application/json" }, encodeMemberList(members));
   } catch (error) {
     context.log.warn("failed to promote a member", {

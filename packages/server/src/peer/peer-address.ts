@@ -1,4 +1,4 @@
-import { urlProblem } from "../config/parse-flags.ts";
+import { memberUrlProblem } from "../cluster/member-url.ts";
 
 /** Where a peer URL leads. */
 export interface PeerAddress {
@@ -15,7 +15,7 @@ export interface PeerAddress {
 
 /** Scheme http, https, unix or unixs, host and port, no path; throws an error that says what is wrong. */
 export function parsePeerUrl(url: string): PeerAddress {
-  const problem = urlProblem(url);
+  const problem = memberUrlProblem(url);
   if (problem !== undefined) throw new Error(problem);
   const [scheme, authority] = url.split("://") as [string, string];
   const colon = authority.lastIndexOf(":");

@@ -4,7 +4,7 @@ import type { Clock } from "@quorate/storage/seams/clock";
 import type { Random } from "@quorate/storage/seams/random";
 import type { SnapshotDatabase, Transport, TransportEvents } from "@quorate/storage/seams/transport";
 import { type SliceLimits, Slices } from "@quorate/storage/slices";
-import { urlProblem } from "../config/parse-flags.ts";
+import { memberUrlProblem } from "../cluster/member-url.ts";
 import type { Logger } from "../log/logger.ts";
 import { DialTurns } from "./dial-turns.ts";
 import { PeerAgent, type PeerDialer } from "./dialer.ts";
@@ -269,5 +269,5 @@ export class PeerTransport implements Transport {
 
 /** Whether another member's word on its own addresses can be used. */
 export function areValidUrls(urls: readonly string[]): boolean {
-  return urls.length > 0 && urls.every((url) => urlProblem(url) === undefined);
+  return urls.length > 0 && urls.every((url) => memberUrlProblem(url) === undefined);
 }

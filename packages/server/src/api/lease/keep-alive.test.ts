@@ -7,6 +7,7 @@ import { decode, encode } from "@quorate/wire";
 import { LeaseKeepAliveRequestSchema, LeaseKeepAliveResponseSchema } from "@quorate/wire/etcdserverpb";
 import { HeaderEncoder } from "@quorate/wire/hot";
 import { Lessor } from "../../lease/lessor.ts";
+import { OPEN_ACCESS } from "../../operations/access.ts";
 import { ResponseHeaders } from "../../operations/response-headers.ts";
 import { LeaderMonitor } from "../../watch/leader-monitor.ts";
 import type { ApiContext } from "../context.ts";
@@ -111,6 +112,7 @@ function setUp(hasLeader?: string) {
     store,
     headers: new ResponseHeaders(new HeaderEncoder(1n, 1n), 1n, 1n, consensus),
     requestTimeoutMs: 7_000,
+    access: OPEN_ACCESS,
     config: { heartbeatMs: 100_000, features: { FastLeaseKeepAlive: true } },
     membership: {
       localId: 1n,

@@ -1,7 +1,9 @@
 import type { ServerCall } from "@quorate/rpc";
 import { decodeLeaseId, encodeLeaseTtl } from "@quorate/wire/hot";
 import { FAILURES } from "../../errors.ts";
+import { CALL_NEEDS } from "../../operations/call-needs.ts";
 import type { LeaderMonitor } from "../../watch/leader-monitor.ts";
+import { callerOf } from "../callers.ts";
 import type { RenewContext } from "../context.ts";
 import { failCall, requestOfStream } from "../services.ts";
 import type { LeaderQuestions } from "./ask-leader.ts";
@@ -41,6 +43,8 @@ export class KeepAliveStream {
     const context = this.#context;
     try {
       const id = requestOfStream(decodeLeaseId, message);
+      const { access } = context;
+      if (access.isRestricted) CALL_NEEDS.LeaseKeepAlive(id, access.needsOf(callerOf(this.#call)));
       // Taken before the renewal, so that the revision is not above the moment of it.
       const header = context.headers.bytes(context.store.currentRevision);
       const renewed = renewLease(context, this.#questions, id, this.#cancellation);

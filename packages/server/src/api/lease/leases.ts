@@ -3,6 +3,8 @@ import { costOf, type Steps } from "@quorate/storage/slices";
 import { encode } from "@quorate/wire";
 import { LeaseLeasesResponseSchema } from "@quorate/wire/etcdserverpb";
 import { encodeLeaseIds } from "@quorate/wire/hot";
+import { CALL_NEEDS } from "../../operations/call-needs.ts";
+import { callerOf } from "../callers.ts";
 import type { LeaseContext } from "../context.ts";
 import { failCall } from "../services.ts";
 
@@ -11,17 +13,17 @@ const STEP = 1024;
 
 /** `Lease.LeaseLeases`: what this member knows, even without a leader. */
 export function handleLeaseLeases(context: LeaseContext, call: ServerCall): void {
-  const { lessor } = context;
-  lessor
-    .leases()
-    .then((ids) => {
-      const head = encode(LeaseLeasesResponseSchema, {
-        header: context.headers.fields(context.store.currentRevision),
-      });
-      return lessor.reading.run(responseSteps(head, ids));
-    })
+  partsOf(context, call)
     .then((parts) => call.replyInParts(parts, () => {}))
     .catch((error: unknown) => failCall(call, error));
+}
+
+async function partsOf(context: LeaseContext, call: ServerCall): Promise<Uint8Array[]> {
+  const { access, headers, lessor, store } = context;
+  const ids = await lessor.leases();
+  if (access.isRestricted) await CALL_NEEDS.LeaseLeases(access.needsOf(callerOf(call)));
+  const head = encode(LeaseLeasesResponseSchema, { header: headers.fields(store.currentRevision) });
+  return lessor.reading.run(responseSteps(head, ids));
 }
 
 /** The parts of a `LeaseLeasesResponse` of which `head` is the beginning. */

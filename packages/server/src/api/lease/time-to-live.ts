@@ -3,7 +3,9 @@ import { decode, encode } from "@quorate/wire";
 import { LeaseTimeToLiveRequestSchema, LeaseTimeToLiveResponseSchema } from "@quorate/wire/etcdserverpb";
 import { LeaseInternalRequestSchema } from "@quorate/wire/leasepb";
 import { RequestError } from "../../errors.ts";
+import { CALL_NEEDS } from "../../operations/call-needs.ts";
 import type { PeerResponse } from "../../peer/peer-requests.ts";
+import { callerOf } from "../callers.ts";
 import type { LeaseContext } from "../context.ts";
 import { type LeaderQuestions, TRY_AGAIN } from "./ask-leader.ts";
 import { Cancellation } from "./cancellation.ts";
@@ -29,7 +31,10 @@ export async function handleLeaseTimeToLive(
   message: Uint8Array,
   call: ServerCall,
 ): Promise<Uint8Array> {
-  const { ID, keys } = decode(LeaseTimeToLiveRequestSchema, message);
+  const request = decode(LeaseTimeToLiveRequestSchema, message);
+  const { ID, keys } = request;
+  const { access } = context;
+  if (access.isRestricted) await CALL_NEEDS.LeaseTimeToLive(request, access.needsOf(callerOf(call)));
   const status = context.consensus.isLeader
     ? await statusHere(context, ID, keys)
     : await statusAtLeader(context, questions, ID, keys, call);
