@@ -43,7 +43,7 @@ function overGrpc(address: string, call: Call): Promise<Answer> {
     maxSessionMemory: 1_000,
   });
   session.on("connect", () => {
-    if (call.pace === "fast") session.setLocalWindowSize(4 * windowBytes);
+    if (call.pace === "fast" && !session.destroyed) session.setLocalWindowSize(4 * windowBytes);
   });
   const stream = session.request({
     ":method": "POST",
