@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { Code, GrpcError } from "@quorate/rpc";
+import { Code, GrpcError } from "@quorate/rpc/status";
 import { isUnanswered, NotSent } from "./client.ts";
 
 const failures: readonly (readonly [what: string, error: unknown, unanswered: boolean])[] = [

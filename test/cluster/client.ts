@@ -2,7 +2,8 @@
  * A client of one member over `@quorate/rpc` that connects again whenever its connection is gone. It never retries
  * a call: whether a call that failed was executed is for the checker to find out.
  */
-import { type ClientStream, Code, GrpcClient, GrpcError } from "@quorate/rpc";
+import { type ClientStream, GrpcClient } from "@quorate/rpc/client";
+import { Code, GrpcError } from "@quorate/rpc/status";
 import * as m from "@quorate/testkit/messages";
 import type { MessageType } from "@quorate/testkit/proto";
 import * as cluster from "./messages.ts";

@@ -4,7 +4,7 @@
  * Arguments: the member's address, and a file on the member's disk.
  */
 import { open } from "node:fs/promises";
-import { GrpcClient } from "@quorate/rpc";
+import { GrpcClient } from "@quorate/rpc/client";
 import { binaryOf, methodOf } from "./requests.ts";
 
 /** What the process beside saw since it was asked last; everything in milliseconds. */

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { GrpcClient } from "@quorate/rpc";
+import { GrpcClient } from "@quorate/rpc/client";
 import type { Server } from "@quorate/testkit/process";
 import { decode } from "@quorate/wire";
 import { type StatusResponse, StatusResponseSchema } from "@quorate/wire/etcdserverpb";

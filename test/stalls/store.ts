@@ -1,5 +1,6 @@
 /** What lies in the member, and how it gets there: in large transactions, several at once. */
-import { Code, type GrpcClient, GrpcError } from "@quorate/rpc";
+import type { GrpcClient } from "@quorate/rpc/client";
+import { Code, GrpcError } from "@quorate/rpc/status";
 import { decode } from "@quorate/wire";
 import {
   LeaseTimeToLiveResponseSchema,

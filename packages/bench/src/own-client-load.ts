@@ -3,7 +3,7 @@
  * of etcdload.c and prints the same JSON; operations are `put` and `range`.
  */
 import { parseArgs } from "node:util";
-import { GrpcClient } from "@quorate/rpc";
+import { GrpcClient } from "@quorate/rpc/client";
 import { cpuUs } from "./process-usage.ts";
 import { percentile } from "./statistics.ts";
 

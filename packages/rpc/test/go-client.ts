@@ -4,7 +4,8 @@ import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import process from "node:process";
-import { Code, GrpcServer, serve } from "../src/index.ts";
+import { GrpcServer, serve } from "@quorate/rpc/server";
+import { Code } from "@quorate/rpc/status";
 
 if (spawnSync("go", ["version"]).status !== 0) {
   console.log("skipped: the Go client suite needs Go to be installed (https://go.dev)");

@@ -2,15 +2,9 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import * as grpc from "@grpc/grpc-js";
-import {
-  Code,
-  GrpcClient,
-  GrpcServer,
-  type GrpcStatus,
-  type Listener,
-  type ServerCall,
-  serve,
-} from "../src/index.ts";
+import { GrpcClient } from "@quorate/rpc/client";
+import { GrpcServer, type Listener, type ServerCall, serve } from "@quorate/rpc/server";
+import { Code, type GrpcStatus } from "@quorate/rpc/status";
 
 const identity = (bytes: Buffer): Buffer => bytes;
 function method(name: string, requestStream: boolean, responseStream: boolean) {

@@ -2,7 +2,7 @@
 import fs from "node:fs";
 import path from "node:path";
 import process from "node:process";
-import { GrpcServer, serve } from "../src/index.ts";
+import { GrpcServer, serve } from "@quorate/rpc/server";
 
 const testdata = path.resolve(import.meta.dirname, "../testdata");
 const server = new GrpcServer({

@@ -1,7 +1,7 @@
 /** Every kind of violation that the checker exists for, planted, must be found; and only that. */
 import assert from "node:assert/strict";
 import test from "node:test";
-import { GrpcError } from "@quorate/rpc";
+import { GrpcError } from "@quorate/rpc/status";
 import type { Found, LeaseRecord, Operation } from "@quorate/testkit/history";
 import { EventHistory, WatchStream } from "@quorate/testkit/history";
 import { type Event, EventType, type KeyValue, type WatchResponse } from "@quorate/testkit/messages";

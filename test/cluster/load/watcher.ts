@@ -1,5 +1,6 @@
 /** Watches every key on one member and resumes behind the last revision it saw, whatever ends its streams. */
-import { type ClientStream, Code, GrpcError, type GrpcStatus } from "@quorate/rpc";
+import type { ClientStream } from "@quorate/rpc/client";
+import { Code, GrpcError, type GrpcStatus } from "@quorate/rpc/status";
 import { WatchStream } from "@quorate/testkit/history";
 import { WatchRequest, WatchResponse } from "@quorate/testkit/messages";
 import { type Session, sleep } from "./session.ts";

@@ -4,7 +4,7 @@
  */
 import http from "node:http";
 import process from "node:process";
-import { GrpcServer, serve } from "@quorate/rpc";
+import { GrpcServer, serve } from "@quorate/rpc/server";
 
 const server = new GrpcServer();
 // A put answers with its header: about thirty octets.

@@ -4,7 +4,7 @@
  * differs every time and is indexed, as Go's client sends it; "events" is one message on each of 1,000 open streams.
  */
 import process from "node:process";
-import { GrpcServer, type ServerCall } from "@quorate/rpc";
+import { GrpcServer, type ServerCall } from "@quorate/rpc/server";
 import { type Http2Connection, rawFrames as raw } from "@quorate/rpc/testing";
 
 const seconds = Number(process.argv[2] ?? 1);

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Code, GrpcClient, GrpcError, GrpcServer, type ServerCall } from "@quorate/rpc";
+import { GrpcClient } from "@quorate/rpc/client";
+import { GrpcServer, type ServerCall } from "@quorate/rpc/server";
+import { Code, GrpcError } from "@quorate/rpc/status";
 import { MemoryLink } from "@quorate/rpc/testing";
 import { ManualClock, withCancelFunctions } from "@quorate/testkit/clock";
 import { localCalls } from "./local-calls.ts";

@@ -1,4 +1,4 @@
-import type { ServerCall } from "@quorate/rpc";
+import type { ServerCall } from "@quorate/rpc/server";
 import { type Caller, NOBODY } from "../operations/caller.ts";
 
 /** On whose behalf a call is made. There are no users, so whatever it says of itself, it is nobody's. Hot. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Code } from "@quorate/rpc";
+import { Code } from "@quorate/rpc/status";
 import { encode } from "@quorate/wire";
 import {
   MemberAddRequestSchema,

@@ -1,4 +1,4 @@
-import type { ServerCall } from "@quorate/rpc";
+import type { ServerCall } from "@quorate/rpc/server";
 import { decode, encode } from "@quorate/wire";
 import { MemberListRequestSchema, MemberListResponseSchema } from "@quorate/wire/etcdserverpb";
 import type { ClusterMember } from "../cluster/member-json.ts";

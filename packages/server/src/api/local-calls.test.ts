@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { ServerCall } from "@quorate/rpc";
+import type { ServerCall } from "@quorate/rpc/server";
 import { ClusterHarness, LOCAL_ID, testMember } from "./cluster-context.testing.ts";
 import { localCalls } from "./local-calls.ts";
 import { Services } from "./services.ts";

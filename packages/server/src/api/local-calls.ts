@@ -1,4 +1,5 @@
-import { type CancelReason, Code, GrpcError, type Peer, type ServerCall } from "@quorate/rpc";
+import type { CancelReason, Peer, ServerCall } from "@quorate/rpc/server";
+import { Code, GrpcError } from "@quorate/rpc/status";
 import type { Clock, Timer } from "@quorate/storage/seams/clock";
 import type { GatewayBackend, GatewayCall, GatewaySink } from "./gateway-backend.ts";
 import type { Services, StreamHandler, UnaryHandler } from "./services.ts";

@@ -1,4 +1,4 @@
-import type { ServerCall } from "@quorate/rpc";
+import type { ServerCall } from "@quorate/rpc/server";
 import type { Caller } from "../operations/caller.ts";
 import { encodeEntry, requestStart } from "../operations/entry-payload.ts";
 import type { ClientOperation } from "../operations/operation.ts";

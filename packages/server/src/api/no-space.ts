@@ -1,4 +1,4 @@
-import type { ServerCall } from "@quorate/rpc";
+import type { ServerCall } from "@quorate/rpc/server";
 import { AlarmType } from "../alarm/alarm-store.ts";
 import { RequestError } from "../errors.ts";
 import { ALARM, encodeActivation } from "../operations/alarm.ts";

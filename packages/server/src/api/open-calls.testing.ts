@@ -1,4 +1,4 @@
-import { GrpcServer, type ServerCall } from "@quorate/rpc";
+import { GrpcServer, type ServerCall } from "@quorate/rpc/server";
 import type { Clock } from "@quorate/storage/seams/clock";
 import { realClock } from "@quorate/storage/seams/real-clock";
 import { withCancelFunctions } from "@quorate/testkit/clock";

@@ -1,4 +1,5 @@
-import { Code, GrpcError, type ServerCall } from "@quorate/rpc";
+import type { ServerCall } from "@quorate/rpc/server";
+import { Code, GrpcError } from "@quorate/rpc/status";
 import { decodeRangeRequest, WireError } from "@quorate/wire/hot";
 import { decodingText, FAILURES, type FailureCode, statusOf } from "../errors.ts";
 import type { CallContext } from "./context.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import test from "node:test";
-import type { ServerCall } from "@quorate/rpc";
+import type { ServerCall } from "@quorate/rpc/server";
 import { MemoryBackend } from "@quorate/storage/backend/memory-backend";
 import type { Backend, DatabaseExport } from "@quorate/storage/seams/backend";
 import { realClock } from "@quorate/storage/seams/real-clock";

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { ServerCall } from "@quorate/rpc";
+import type { ServerCall } from "@quorate/rpc/server";
 import { decode, encode } from "@quorate/wire";
 import { SnapshotRequestSchema, SnapshotResponseSchema } from "@quorate/wire/etcdserverpb";
 import { storageVersion } from "../cluster/storage-version.ts";

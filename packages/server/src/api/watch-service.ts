@@ -1,4 +1,4 @@
-import type { ServerCall } from "@quorate/rpc";
+import type { ServerCall } from "@quorate/rpc/server";
 import { codeName } from "@quorate/rpc/status";
 import { FAILURES, statusOf } from "../errors.ts";
 import { CALL_NEEDS } from "../operations/call-needs.ts";

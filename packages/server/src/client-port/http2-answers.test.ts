@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import http2 from "node:http2";
 import type net from "node:net";
 import test, { type TestContext } from "node:test";
-import { GrpcServer, type HttpExchange, serve } from "@quorate/rpc";
+import { GrpcServer, type HttpExchange, serve } from "@quorate/rpc/server";
 import { realClock } from "@quorate/storage/seams/real-clock";
 import { until } from "@quorate/testkit/wait";
 import { decode, encode } from "@quorate/wire";

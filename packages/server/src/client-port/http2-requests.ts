@@ -1,4 +1,4 @@
-import type { HttpExchange } from "@quorate/rpc";
+import type { HttpExchange } from "@quorate/rpc/server";
 import { wholeResponse } from "../http/plain-text.ts";
 import type { PlainEndpoints } from "./endpoints.ts";
 import type { GatewayRequest, GatewayResponse } from "./gateway/exchange.ts";

@@ -4,7 +4,7 @@ import net from "node:net";
 import { PassThrough } from "node:stream";
 import test, { type TestContext } from "node:test";
 import { TLSSocket } from "node:tls";
-import { GrpcServer } from "@quorate/rpc";
+import { GrpcServer } from "@quorate/rpc/server";
 import { RawClient, rawFrames as raw } from "@quorate/rpc/testing";
 import { AssertionFailure } from "@quorate/storage/assert";
 import { realClock } from "@quorate/storage/seams/real-clock";

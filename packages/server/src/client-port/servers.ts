@@ -1,5 +1,5 @@
 import type http from "node:http";
-import { GrowingBytes, type HttpExchange } from "@quorate/rpc";
+import { GrowingBytes, type HttpExchange } from "@quorate/rpc/server";
 import type { ApiContext } from "../api/context.ts";
 import { wholeResponse } from "../http/plain-text.ts";
 import { clientEndpoints, metricsEndpoints, type Observation, type PlainEndpoints } from "./endpoints.ts";

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import test, { after } from "node:test";
 import tls from "node:tls";
-import { GrpcClient } from "@quorate/rpc";
+import { GrpcClient } from "@quorate/rpc/client";
 import { freePorts } from "@quorate/testkit/ports";
 import { parseFlags } from "../config/parse-flags.ts";
 import { makeServerConfig } from "../config/server-config.ts";

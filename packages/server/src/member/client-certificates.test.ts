@@ -5,7 +5,7 @@ import https from "node:https";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import test, { type TestContext } from "node:test";
-import { GrpcClient } from "@quorate/rpc";
+import { GrpcClient } from "@quorate/rpc/client";
 import { parseFlags } from "../config/parse-flags.ts";
 import { makeServerConfig } from "../config/server-config.ts";
 import { makeCertificate, makeRevocationList, type TestCertificate } from "../tls/testing.ts";

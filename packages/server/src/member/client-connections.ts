@@ -1,6 +1,6 @@
 import type { Server as HttpServer } from "node:http";
 import type net from "node:net";
-import { Acceptor, type GrpcServer, type SecureConnections, TLS_PROTOCOLS } from "@quorate/rpc";
+import { Acceptor, type GrpcServer, type SecureConnections, TLS_PROTOCOLS } from "@quorate/rpc/server";
 import type { Clock } from "@quorate/storage/seams/clock";
 import type { ListenUrl, Service, Traffic } from "../client-port/listeners.ts";
 import type { ServerConfig } from "../config/server-config.ts";

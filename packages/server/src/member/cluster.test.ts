@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
-import type { GrpcClient } from "@quorate/rpc";
+import type { GrpcClient } from "@quorate/rpc/client";
 import { RealDisk } from "@quorate/storage/seams/real-disk";
 import type { WalStart } from "@quorate/storage/wal/recovery";
 import { findStart } from "@quorate/storage/wal/snapshot-records";

@@ -4,7 +4,7 @@ import https from "node:https";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
-import { GrpcClient } from "@quorate/rpc";
+import { GrpcClient } from "@quorate/rpc/client";
 import { freePorts } from "@quorate/testkit/ports";
 import { parseFlags } from "../config/parse-flags.ts";
 import { makeServerConfig } from "../config/server-config.ts";

@@ -1,4 +1,4 @@
-import { GrpcClient } from "@quorate/rpc";
+import { GrpcClient } from "@quorate/rpc/client";
 import { decode } from "@quorate/wire";
 import { type RangeResponse, RangeResponseSchema } from "@quorate/wire/etcdserverpb";
 import { encodePutRequest, encodeRangeRequest } from "@quorate/wire/hot";

@@ -1,4 +1,4 @@
-import type { ServerCall } from "@quorate/rpc";
+import type { ServerCall } from "@quorate/rpc/server";
 import type { Steps } from "@quorate/storage/slices";
 import { RequestError } from "../errors.ts";
 import type { Needs } from "./access.ts";

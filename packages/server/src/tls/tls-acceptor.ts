@@ -1,6 +1,6 @@
 import net from "node:net";
 import tls from "node:tls";
-import { remoteAddress } from "@quorate/rpc";
+import { remoteAddress } from "@quorate/rpc/server";
 import type { Logger } from "../log/logger.ts";
 import { hasAllowedName } from "./allowed-names.ts";
 import type { Certificates, TlsSide } from "./certificates.ts";

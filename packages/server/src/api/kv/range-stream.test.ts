@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { test } from "node:test";
-import type { GrpcClient } from "@quorate/rpc";
+import type { GrpcClient } from "@quorate/rpc/client";
 import { DEFAULT_SLICE_LIMITS } from "@quorate/storage/slices";
 import { encode } from "@quorate/wire";
 import { RangeRequestSchema } from "@quorate/wire/etcdserverpb";

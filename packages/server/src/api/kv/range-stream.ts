@@ -1,4 +1,4 @@
-import type { ServerCall } from "@quorate/rpc";
+import type { ServerCall } from "@quorate/rpc/server";
 import { encodeRangeResponse, encodeRangeStreamResponse, type RangeRequest } from "@quorate/wire/hot";
 import type { RangeChunk } from "../../mvcc/store.ts";
 import { checkRangeStream } from "../../mvcc/txn/check.ts";

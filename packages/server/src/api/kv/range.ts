@@ -1,4 +1,4 @@
-import type { ServerCall } from "@quorate/rpc";
+import type { ServerCall } from "@quorate/rpc/server";
 import type { RangeRequest } from "@quorate/wire/hot";
 import type { Reader } from "../../consensus/read-index.ts";
 import type { Caller } from "../../operations/caller.ts";

@@ -1,4 +1,4 @@
-import type { ServerCall } from "@quorate/rpc";
+import type { ServerCall } from "@quorate/rpc/server";
 import { DEFAULT_SLICE_LIMITS } from "@quorate/storage/slices";
 import type { TxnRequest } from "@quorate/wire/hot";
 import { isReadOnlyTxn, isSerializableTxn } from "../../mvcc/txn/check.ts";

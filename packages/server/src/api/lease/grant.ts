@@ -1,4 +1,4 @@
-import type { ServerCall } from "@quorate/rpc";
+import type { ServerCall } from "@quorate/rpc/server";
 import { encodeLeaseGrantRequest } from "@quorate/wire/hot";
 import { type GrantOutcome, type GrantRequest, LEASE_GRANT } from "../../operations/lease-grant.ts";
 import { callerOf } from "../callers.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import type { CancelReason, ServerCall } from "@quorate/rpc";
+import type { CancelReason, ServerCall } from "@quorate/rpc/server";
 import { MemoryBackend } from "@quorate/storage/backend/memory-backend";
 import { ManualClock } from "@quorate/testkit/clock";
 import { decode, encode } from "@quorate/wire";

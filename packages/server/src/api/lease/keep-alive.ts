@@ -1,4 +1,4 @@
-import type { ServerCall } from "@quorate/rpc";
+import type { ServerCall } from "@quorate/rpc/server";
 import { decodeLeaseId, encodeLeaseTtl } from "@quorate/wire/hot";
 import { FAILURES } from "../../errors.ts";
 import { CALL_NEEDS } from "../../operations/call-needs.ts";

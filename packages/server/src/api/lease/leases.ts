@@ -1,4 +1,4 @@
-import type { ServerCall } from "@quorate/rpc";
+import type { ServerCall } from "@quorate/rpc/server";
 import { costOf, type Steps } from "@quorate/storage/slices";
 import { encode } from "@quorate/wire";
 import { LeaseLeasesResponseSchema } from "@quorate/wire/etcdserverpb";

@@ -1,4 +1,4 @@
-import type { ServerCall } from "@quorate/rpc";
+import type { ServerCall } from "@quorate/rpc/server";
 import { encodeLeaseId } from "@quorate/wire/hot";
 import { LEASE_REVOKE } from "../../operations/lease-revoke.ts";
 import { callerOf } from "../callers.ts";

@@ -1,4 +1,4 @@
-import { WaitingRoom } from "@quorate/rpc";
+import { WaitingRoom } from "@quorate/rpc/server";
 import type { Clock } from "@quorate/storage/seams/clock";
 
 /** Long answers of a connection that are in the making at the same time; more wait. */

@@ -1,4 +1,4 @@
-import { GrowingBytes } from "@quorate/rpc";
+import { GrowingBytes } from "@quorate/rpc/server";
 
 /** What is wrong with the JSON of a body, in the words of Go's decoder. */
 export class JsonSyntaxError extends Error {}

@@ -1,7 +1,7 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import { type PeerCertificate, TLSSocket } from "node:tls";
-import { remoteAddress } from "@quorate/rpc";
+import { remoteAddress } from "@quorate/rpc/server";
 import type { AccessRequest } from "../access.ts";
 import { endsOfClients } from "../client-ends.ts";
 import type { GatewayRequest, GatewayResponse } from "./exchange.ts";

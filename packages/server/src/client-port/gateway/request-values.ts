@@ -1,4 +1,4 @@
-import { GrowingBytes } from "@quorate/rpc";
+import { GrowingBytes } from "@quorate/rpc/server";
 import type { GatewayRequest } from "./exchange.ts";
 import { JsonScanner } from "./json-scanner.ts";
 

@@ -1,6 +1,6 @@
 import type http from "node:http";
 import type { Message } from "@quorate/raft";
-import { remoteAddress } from "@quorate/rpc";
+import { remoteAddress } from "@quorate/rpc/server";
 import { formatId } from "../../cluster/ids.ts";
 import { headerText, parseId, refusalOf } from "../../peer/identity.ts";
 import { areValidUrls, type PeerTransport } from "../../peer/peer-transport.ts";

@@ -1,11 +1,9 @@
-export type { CallOptions, CallReceiver, ClientCall, ClientStream } from "./client/client-call.ts";
-export { type ClientKeepaliveOptions, GrpcClient, type GrpcClientOptions } from "./client/grpc-client.ts";
+/** For programs that serve: methods and their calls, HTTP exchanges beside them, and the sockets that they come through. */
 export type { CancelReason, Peer, ServerCall } from "./grpc/call.ts";
 export type { RpcClock } from "./grpc/deadlines.ts";
 export { GrowingBytes } from "./grpc/growing-bytes.ts";
 export type { HttpExchange, HttpHeaders } from "./grpc/http-exchange.ts";
 export type { ServerKeepaliveOptions } from "./grpc/keepalive.ts";
-export type { MetadataInput } from "./grpc/metadata.ts";
 export {
   type CallObserver,
   MethodStats,
@@ -13,10 +11,8 @@ export {
   type StreamHandler,
   type UnaryHandler,
 } from "./grpc/method.ts";
-export { Code, codeName, GrpcError, type GrpcStatus } from "./grpc/status.ts";
 export type { HeaderField } from "./hpack/field.ts";
-export type { ConnectionLimits } from "./http2/limits.ts";
-export { DEFAULT_LIMITS } from "./http2/limits.ts";
+export { type ConnectionLimits, DEFAULT_LIMITS } from "./http2/limits.ts";
 export { WaitingRoom } from "./http2/waiting-room.ts";
 export { type AcceptOptions, Acceptor, type SecureConnections, TLS_PROTOCOLS } from "./net/acceptor.ts";
 export { flushAll } from "./net/flush-queue.ts";
