@@ -3,7 +3,7 @@ const WORTH_COUNTING = 1 / 4;
 
 /**
  * Shares among all connections of the process what a turn of the event loop may spend on one kind of work. The unit is an
- * octet; the piece of work that spends the last of it may be larger than what was left.
+ * octet unless its owner counts something else; the piece of work that spends the last of it may be larger than what was left.
  */
 export class TurnBudget {
   /** The most of one turn; for tests. */
@@ -30,6 +30,11 @@ export class TurnBudget {
   /** Nothing more should be done in this turn. */
   get isSpent(): boolean {
     return this.#spent >= this.#octets;
+  }
+
+  /** What this turn may still spend; at least 0. */
+  get left(): number {
+    return Math.max(0, this.#octets - this.#spent);
   }
 
   /** Calls `goOn` in a later turn, in order. It must not throw. */

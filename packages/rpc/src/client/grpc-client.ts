@@ -10,6 +10,7 @@ import { type ConnectionHandler, Http2Connection } from "../http2/connection.ts"
 import { type ConnectionLimits, DEFAULT_LIMITS } from "../http2/limits.ts";
 import { errorName } from "../http2/protocol.ts";
 import type { Http2Stream } from "../http2/stream.ts";
+import { endConnection } from "../net/end-turns.ts";
 import { scheduleFlush } from "../net/flush-queue.ts";
 import { SocketTransport } from "../net/socket-transport.ts";
 import type { OpenTransport, Transport } from "../net/transport.ts";
@@ -350,8 +351,7 @@ export class GrpcClient implements ConnectionHandler, CallMaker {
     this.#cancelTimer?.();
     this.#reason ||= this.connection.failure ?? "connection closed by the server";
     this.#becomeUnusable(this.#reason);
-    this.connection.transportClosed();
-    this.#resolveClosed(this.#reason);
+    endConnection(this.connection, () => this.#resolveClosed(this.#reason));
   }
 }
 

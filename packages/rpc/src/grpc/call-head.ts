@@ -1,9 +1,3 @@
-import {
-  FIELD_CONTENT_TYPE,
-  FIELD_GRPC_ACCEPT_ENCODING,
-  FIELD_GRPC_ENCODING,
-  FIELD_GRPC_TIMEOUT,
-} from "../hpack/field.ts";
 import type { HeaderBlock } from "../http2/header-block.ts";
 import { Code } from "./status.ts";
 import { parseTimeout, timeoutProblem } from "./timeout.ts";
@@ -33,19 +27,10 @@ export function readCallHead<Route>(
   routes: ReadonlyMap<string, Route>,
   services: ReadonlySet<string>,
 ): CallHead<Route> {
-  // Clients with deadlines send a new block for every call, so this is a hot path of its own.
-  let contentType = "";
-  let timeout: string | undefined;
-  let encoding = "identity";
-  let acceptEncoding = "";
-  const { fields } = block;
-  for (let i = 0; i < fields.length; i++) {
-    const field = fields[i]!;
-    if (field.kind === FIELD_CONTENT_TYPE) contentType = field.value;
-    else if (field.kind === FIELD_GRPC_TIMEOUT) timeout = field.value;
-    else if (field.kind === FIELD_GRPC_ENCODING) encoding = field.value || "identity";
-    else if (field.kind === FIELD_GRPC_ACCEPT_ENCODING) acceptEncoding = field.value;
-  }
+  // Clients with deadlines send a new block for every call, so this is a hot path of its own; and a block may have half a
+  // million fields, which are not gone through again.
+  const { contentType, timeout, acceptEncoding } = block;
+  const encoding = block.encoding || "identity";
   const isGrpc = isGrpcContentType(contentType);
   const route = routes.get(block.path);
   const timeoutMs = timeout === undefined ? Number.POSITIVE_INFINITY : parseTimeout(timeout);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ManualClock, withCancelFunctions } from "@quorate/testkit/clock";
 import { fc } from "@quorate/testkit/property";
-import { DeadlineWheel } from "./deadlines.ts";
+import { DeadlineWheel, MET_IN_A_TURN } from "./deadlines.ts";
 
 test("a deadline fires once, not early and at most one tick late", () => {
   fc.assert(
@@ -48,4 +48,30 @@ test("a deadline that is set while another fires is kept", () => {
   });
   clock.advance(100);
   assert.equal(second, 1);
+});
+
+test("of very many deadlines at one time some are met in a turn, and soon all of them", () => {
+  const clock = new ManualClock();
+  const { setTimer, ...rest } = withCancelFunctions(clock);
+  const metByTurn: number[] = [];
+  const wheel = new DeadlineWheel({
+    ...rest,
+    setTimer: (delayMs, callback) =>
+      setTimer(delayMs, () => {
+        const before = met;
+        callback();
+        metByTurn.push(met - before);
+      }),
+  });
+  const total = 4 * MET_IN_A_TURN + 3;
+  let met = 0;
+  const owner = { onDeadline: () => void met++ };
+  for (let i = 0; i < total; i++) wheel.add(clock.nowMs() + 100 + (i % 3), owner);
+  const later = wheel.add(clock.nowMs() + 100 + 8_192, owner);
+  clock.advance(108);
+  assert.equal(met, total);
+  assert.ok(Math.max(...metByTurn) <= MET_IN_A_TURN, `${metByTurn}`);
+  wheel.cancel(later);
+  clock.advance(20_000);
+  assert.equal(met, total);
 });

@@ -36,6 +36,8 @@ export class Deadline {
 
 const TICK_MS = 4;
 const SLOTS = 1024;
+/** So many deadlines are met in one turn of the event loop; of more the others are met in the next ones. */
+export const MET_IN_A_TURN = 1024;
 
 /**
  * A timing wheel: setting and cancelling a deadline are O(1), which matters because nearly every deadline is cancelled.
@@ -96,10 +98,14 @@ export class DeadlineWheel {
     const nowTick = Math.floor(nowMs / TICK_MS);
     const due: Deadline[] = [];
     const first = Math.max(this.#nextTick, nowTick - SLOTS + 1);
-    for (let tick = first; tick <= nowTick; tick++) {
-      for (let d = this.#slots[tick % SLOTS]; d !== undefined; d = d.next) if (d.atMs <= nowMs) due.push(d);
+    let tick = first;
+    for (; tick <= nowTick && due.length < MET_IN_A_TURN; tick++) {
+      let d = this.#slots[tick % SLOTS];
+      for (; d !== undefined && due.length < MET_IN_A_TURN; d = d.next) if (d.atMs <= nowMs) due.push(d);
+      // The timer comes back to its other deadlines.
+      if (d !== undefined) break;
     }
-    this.#nextTick = nowTick + 1;
+    this.#nextTick = tick;
     for (const deadline of due) {
       if (deadline.slot < 0) continue; // cancelled by one before it
       this.cancel(deadline);

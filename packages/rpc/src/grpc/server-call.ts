@@ -73,8 +73,10 @@ export class ServerCallStream extends GrpcStream implements ServerCall, Expiring
   }
 
   binaryMetadata(name: string): Uint8Array | undefined {
-    const value = valuesOf(this.block.fields, name)[0];
-    return value === undefined ? undefined : decodeBinary(value);
+    const value = this.block.get(name);
+    if (value === undefined) return undefined;
+    const comma = value.indexOf(",");
+    return decodeBinary(comma < 0 ? value : value.slice(0, comma));
   }
 
   get receivingEnded(): boolean {

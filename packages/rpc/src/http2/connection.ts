@@ -23,7 +23,7 @@ import { StreamTable } from "./stream-table.ts";
 import { TokenBucket } from "./token-bucket.ts";
 import { WaitingRoom } from "./waiting-room.ts";
 
-/** What a connection tells the layer above. Calls come from within `receive`, `pump` and `transportClosed`. */
+/** What a connection tells the layer above. Calls come from within `receive`, `pump` and `endStreams`. */
 export interface ConnectionHandler {
   /** There is output now, or a stream can go on: flush the connection at the end of the turn. Called once per flush. */
   onOutput(connection: Http2Connection): void;
@@ -690,10 +690,11 @@ export class Http2Connection extends SendScheduler implements FrameSink {
     return this.callRoom.isFull;
   }
 
-  /** Lets calls and answers begin that there is room for by now. */
+  /** Lets calls and answers begin that there is room for by now; of many some, and the others with the next flush. */
   recheckRooms(): void {
-    if (!this.callRoom.isEmpty) this.callRoom.recheck();
-    if (!this.answerRoom.isEmpty) this.answerRoom.recheck();
+    const moreCalls = !this.callRoom.isEmpty && this.callRoom.recheck();
+    const moreAnswers = !this.answerRoom.isEmpty && this.answerRoom.recheck();
+    if (moreCalls || moreAnswers) this.requestFlush();
   }
 
   /**
@@ -807,15 +808,24 @@ export class Http2Connection extends SendScheduler implements FrameSink {
     this.requestFlush();
   }
 
-  /** The transport is gone: every stream ends. */
+  /** The transport is gone: nothing is received or sent any more. Streams end by {@link endStreams}, there may be many. */
   transportClosed(): void {
     if (this.disconnected) return;
     this.disconnected = true;
     this.finished = true;
+    // Calls that have not ended yet may still answer; that stays small until it is forgotten.
+    this.transportBlocked = true;
     this.#frames.clear();
     this.#headers.clear();
-    for (const stream of this.streams.toArray()) this.#abort(stream, h2.CANCEL, "disconnected");
     this.output.clear();
+  }
+
+  /** Ends up to `most` streams of a connection whose transport is gone. Returns how many; fewer than `most`: all have ended. */
+  endStreams(most: number): number {
+    const streams = this.streams.first(most);
+    for (const stream of streams) this.#abort(stream, h2.CANCEL, "disconnected");
+    this.output.clear();
+    return streams.length;
   }
 }
 

@@ -2,6 +2,10 @@ import {
   FIELD_AUTHORITY,
   FIELD_CONNECTION_SPECIFIC,
   FIELD_CONTENT_LENGTH,
+  FIELD_CONTENT_TYPE,
+  FIELD_GRPC_ACCEPT_ENCODING,
+  FIELD_GRPC_ENCODING,
+  FIELD_GRPC_TIMEOUT,
   FIELD_INVALID,
   FIELD_METHOD,
   FIELD_PATH,
@@ -26,6 +30,12 @@ export class HeaderBlock {
   readonly status: number;
   /** The `content-length`; -1 when absent. */
   readonly contentLength: number;
+  /** The last `content-type`, `grpc-encoding` and `grpc-accept-encoding`; empty when absent. */
+  readonly contentType: string;
+  readonly encoding: string;
+  readonly acceptEncoding: string;
+  /** The last `grpc-timeout`. */
+  readonly timeout: string | undefined;
   readonly validRequest: boolean;
   readonly validResponse: boolean;
   readonly validTrailers: boolean;
@@ -34,6 +44,7 @@ export class HeaderBlock {
   /** The size of the list, counted as in RFC 9113 section 6.5.2. */
   readonly listBytes: number;
   derived: unknown = undefined;
+  readonly #firsts: ReadonlyMap<string, string | undefined> | undefined;
 
   /** `summary` has seen all `fields`. */
   constructor(
@@ -50,6 +61,11 @@ export class HeaderBlock {
     this.path = path;
     this.status = status !== "" && /^\d{3}$/.test(status) ? Number(status) : 0;
     this.contentLength = summary.contentLength;
+    this.contentType = summary.contentType;
+    this.encoding = summary.encoding;
+    this.acceptEncoding = summary.acceptEncoding;
+    this.timeout = summary.timeout;
+    this.#firsts = summary.firsts;
     const requestPseudo = method === "CONNECT" ? CONNECT_PSEUDO : REQUEST_PSEUDO;
     this.validRequest =
       wellFormed &&
@@ -63,6 +79,11 @@ export class HeaderBlock {
 
   /** The value of the first field called `name`, which must be lower case. */
   get(name: string): string | undefined {
+    const firsts = this.#firsts;
+    if (firsts !== undefined) {
+      if (firsts.has(name)) return firsts.get(name);
+      if (namesLookedUp.size < MOST_NAMES) namesLookedUp.add(name);
+    }
     const fields = this.fields;
     for (let i = 0; i < fields.length; i++) if (fields[i]!.name === name) return fields[i]!.value;
     return undefined;
@@ -72,6 +93,13 @@ export class HeaderBlock {
 const CONNECT_PSEUDO = 1 << FIELD_METHOD;
 const REQUEST_PSEUDO = (1 << FIELD_METHOD) | (1 << FIELD_SCHEME) | (1 << FIELD_PATH);
 
+/**
+ * What has been looked up in long blocks: few names, which callers have in their code. In later ones these are found while
+ * they are decoded, over as many turns as that takes.
+ */
+const namesLookedUp = new Set<string>();
+const MOST_NAMES = 64;
+
 /** What of a block's fields is looked at by name and order, gathered while they are decoded. Used again for each block. */
 export class BlockSummary {
   method = "";
@@ -80,6 +108,12 @@ export class BlockSummary {
   path = "";
   status = "";
   contentLength = -1;
+  contentType = "";
+  encoding = "";
+  acceptEncoding = "";
+  timeout: string | undefined = undefined;
+  /** Of a long block: the names that were known to be looked up when it began, and their first values so far. */
+  firsts: Map<string, string | undefined> | undefined = undefined;
   /** The kinds of pseudo-headers, as bits. */
   seen = 0;
   wellFormed = true;
@@ -93,17 +127,32 @@ export class BlockSummary {
     this.path = "";
     this.status = "";
     this.contentLength = -1;
+    this.contentType = "";
+    this.encoding = "";
+    this.acceptEncoding = "";
+    this.timeout = undefined;
+    this.firsts = undefined;
     this.seen = 0;
     this.wellFormed = true;
     this.#regularSeen = false;
     return this;
   }
 
+  /** Forgets what it has seen. A block begins that may be long. */
+  beginLong(): void {
+    this.clear();
+    this.firsts = new Map();
+    for (const name of namesLookedUp) this.firsts.set(name, undefined);
+  }
+
   /** Looks at `fields` from number `from` on. */
   add(fields: readonly HeaderField[], from: number): this {
+    const { firsts } = this;
     for (let i = from; i < fields.length; i++) {
       const field = fields[i]!;
       const kind = field.kind;
+      if (firsts?.has(field.name) && firsts.get(field.name) === undefined)
+        firsts.set(field.name, field.value);
       if (kind >= FIELD_METHOD && kind <= FIELD_STATUS) {
         this.#addPseudoHeader(kind, field.value);
         continue;
@@ -117,7 +166,10 @@ export class BlockSummary {
         const length = /^\d{1,15}$/.test(field.value) ? Number(field.value) : -1;
         if (length < 0 || (this.contentLength >= 0 && this.contentLength !== length)) this.wellFormed = false;
         this.contentLength = length;
-      }
+      } else if (kind === FIELD_CONTENT_TYPE) this.contentType = field.value;
+      else if (kind === FIELD_GRPC_TIMEOUT) this.timeout = field.value;
+      else if (kind === FIELD_GRPC_ENCODING) this.encoding = field.value;
+      else if (kind === FIELD_GRPC_ACCEPT_ENCODING) this.acceptEncoding = field.value;
     }
     return this;
   }

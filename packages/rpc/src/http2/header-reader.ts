@@ -113,7 +113,7 @@ export class HeaderReader {
     this.dependency = dependency;
     this.#length = 0;
     this.#fields = [];
-    this.#summary.clear();
+    this.#summary.beginLong();
     this.#pieces ??= new PiecewiseDecoder(
       this.#decoder.table,
       DEFAULT_HEADER_TABLE_SIZE,

@@ -47,8 +47,20 @@ export class StreamTable {
 
   /** A snapshot, so that the caller may remove streams while it goes through it. */
   toArray(): Http2Stream[] {
-    const streams = [...this.#older.values()];
-    for (const stream of this.#ring) if (stream !== undefined) streams.push(stream);
+    return this.first(this.size);
+  }
+
+  /** Up to `most` of them, the older ones first. */
+  first(most: number): Http2Stream[] {
+    const streams: Http2Stream[] = [];
+    for (const stream of this.#older.values()) {
+      if (streams.length >= most) return streams;
+      streams.push(stream);
+    }
+    for (const stream of this.#ring) {
+      if (streams.length >= most) return streams;
+      if (stream !== undefined) streams.push(stream);
+    }
     return streams;
   }
 

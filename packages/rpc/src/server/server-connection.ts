@@ -12,6 +12,7 @@ import type { SharedBlocks } from "../http2/header-reader.ts";
 import type { ConnectionLimits } from "../http2/limits.ts";
 import { ENHANCE_YOUR_CALM } from "../http2/protocol.ts";
 import type { Http2Stream } from "../http2/stream.ts";
+import { endConnection } from "../net/end-turns.ts";
 import { scheduleFlush } from "../net/flush-queue.ts";
 import type { OpenTransport, Transport } from "../net/transport.ts";
 
@@ -195,8 +196,7 @@ export class ServerConnection implements ConnectionHandler, CallOwner {
 
   #onClosed(): void {
     this.#cancelTimer?.();
-    this.connection.transportClosed();
-    this.server.onConnectionClosed(this);
+    endConnection(this.connection, () => this.server.onConnectionClosed(this));
   }
 }
 

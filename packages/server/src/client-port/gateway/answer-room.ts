@@ -34,11 +34,15 @@ export class AnswerRoom {
   count(inTheMaking: number, unsentBytes: number): void {
     this.#inTheMaking += inTheMaking;
     this.#unsentBytes += unsentBytes;
-    if (this.#rechecks || this.#waiting.isEmpty) return;
+    if (!this.#waiting.isEmpty) this.#recheckSoon();
+  }
+
+  #recheckSoon(): void {
+    if (this.#rechecks) return;
     this.#rechecks = true;
     this.#clock.soon(() => {
       this.#rechecks = false;
-      this.#waiting.recheck();
+      if (this.#waiting.recheck()) this.#recheckSoon();
     });
   }
 }
