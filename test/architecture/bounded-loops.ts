@@ -40,6 +40,7 @@ export const BOUNDED_LOOPS: Readonly<Record<string, Readonly<Record<string, stri
   },
   "consensus/pending-proposals.ts": { "*": "proposals that wait: open calls" },
   "consensus/read-index.ts": { "*": "readers that wait: open calls" },
+  "consensus/received-appends.ts": { "*": "ends when a turn's entries have been given to raft" },
   "consensus/silent-followers.ts": { "*": "members" },
   "consensus/waiting-proposals.ts": { "*": "proposals that wait: open calls" },
 

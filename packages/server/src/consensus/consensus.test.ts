@@ -17,6 +17,7 @@ import { encodeInternalRequest, InternalField } from "@quorate/wire/hot";
 import { RequestIds } from "../cluster/request-ids.ts";
 import { Consensus } from "./consensus.ts";
 import type { Proposal } from "./proposal.ts";
+import { ENTRIES_IN_A_TURN } from "./received-appends.ts";
 import type { ConsensusOptions } from "./surroundings.ts";
 import { newNode, Probe } from "./testing.ts";
 
@@ -311,7 +312,13 @@ describe("applying", () => {
       const indexes = Array.from({ length: count }, (_, i) => i + 2);
       const member = new Driven();
       const reached = member.consensus.waitApplied(count + 1, 1_000);
-      member.receiveEntries(indexes, size, count + 1);
+      // In appends that go to raft at once, and committed all together.
+      for (let from = 0; from < count; from += ENTRIES_IN_A_TURN) {
+        member.receiveEntries(indexes.slice(from, from + ENTRIES_IN_A_TURN), size, 1);
+        member.finishWrites();
+      }
+      const all = { term: 2, logTerm: 2, index: count + 1, commit: count + 1 };
+      member.consensus.receive([message(MessageType.MsgApp, 2n, all)]);
       member.finishWrites();
       assert.equal(member.applied.length, most);
       assert.equal(member.consensus.appliedIndex, most + 1);
@@ -414,6 +421,44 @@ describe("applying", () => {
     member.receiveEntries([10], 10, 10);
     member.finishWrites();
     assert.deepEqual(member.applied, [10]);
+    assert.deepEqual(member.fatal, []);
+  });
+});
+
+describe("an append of very many entries", () => {
+  const count = 3 * ENTRIES_IN_A_TURN + 10;
+  const indexes = Array.from({ length: count }, (_, i) => i + 2);
+
+  test("goes to raft over several turns, and is appended, answered and committed as a whole", async () => {
+    const member = new Driven();
+    member.receiveEntries(indexes, 0, count + 1);
+    // A later one comes behind it, a heartbeat before.
+    member.receiveEntries([count + 2], 0, count + 2);
+    const context = Uint8Array.of(7);
+    member.consensus.receive([message(MessageType.MsgHeartbeat, 2n, { term: 2, context })]);
+    assert.equal(member.sentOf(MessageType.MsgHeartbeatResp).length, 1);
+    const appended: number[] = [];
+    for (let turn = 0; turn < 10 && appended.length <= count; turn++) {
+      const written = member.writes.flatMap(({ entries }) => entries.map(({ index }) => index));
+      assert.ok(written.length <= ENTRIES_IN_A_TURN, `${written.length} entries in turn ${turn}`);
+      appended.push(...written);
+      member.finishWrites();
+      await member.wholeTurn();
+    }
+    assert.deepEqual(appended, [...indexes, count + 2]);
+    assert.equal(member.consensus.committedIndex, count + 2);
+    const answers = member.sentOf(MessageType.MsgAppResp);
+    assert.deepEqual([answers.at(-1)!.index, answers.some(({ reject }) => reject)], [count + 2, false]);
+    assert.deepEqual(member.fatal, []);
+  });
+
+  test("is forgotten when the member stops", async () => {
+    const member = new Driven();
+    member.receiveEntries(indexes, 0, 1);
+    member.writes.length = 0;
+    void member.consensus.stop().catch(() => {});
+    for (let turn = 0; turn < 5; turn++) await member.wholeTurn();
+    assert.deepEqual(member.writes, []);
     assert.deepEqual(member.fatal, []);
   });
 });

@@ -33,6 +33,7 @@ import type { LogWriter } from "./log-writer.ts";
 import { PendingProposals } from "./pending-proposals.ts";
 import type { Proposal } from "./proposal.ts";
 import { type Reader, ReadIndexRounds } from "./read-index.ts";
+import { ReceivedAppends } from "./received-appends.ts";
 import { SilentFollowers } from "./silent-followers.ts";
 import { SlowDiskGuard } from "./slow-disk.ts";
 import type { ConsensusEvents, ConsensusOptions } from "./surroundings.ts";
@@ -70,6 +71,7 @@ export class Consensus {
   readonly #commitUpdates: CommitUpdates;
   readonly #silentFollowers: SilentFollowers;
   readonly #limits: LoadLimits;
+  readonly #appends: ReceivedAppends;
   readonly #applies: ApplyQueue;
   readonly #waiting = new WaitingProposals();
   #turnScheduled = false;
@@ -106,6 +108,12 @@ export class Consensus {
     });
     this.#silentFollowers = new SilentFollowers(options.electionTicks);
     this.#limits = new LoadLimits(options);
+    this.#appends = new ReceivedAppends(options.clock, (append) =>
+      this.#guarded(() => {
+        this.#stepReceived(append);
+        this.#drain();
+      }),
+    );
     const failpoint = new ApplyFailpoint(options.clock, () => this.#guarded(() => this.#goOn()));
     this.#applies = new ApplyQueue(
       (next) => failpoint.holds(next) || this.#limits.holdsApplying,
@@ -243,10 +251,14 @@ export class Consensus {
       for (const message of messages) {
         this.#commitUpdates.received(message);
         if (this.#isLeader) this.#silentFollowers.heard(message.from);
-        if (!this.#hasNoRoomFor(message)) this.#step(message);
+        if (!this.#appends.take(message)) this.#stepReceived(message);
       }
       this.#drain();
     });
+  }
+
+  #stepReceived(message: Message): void {
+    if (!this.#hasNoRoomFor(message)) this.#step(message);
   }
 
   reportUnreachable(id: NodeId): void {
@@ -354,6 +366,7 @@ export class Consensus {
       this.#confChanges.failAll(error);
       this.#appliedWaiters.stop();
       this.#commitUpdates.stop();
+      this.#appends.stop();
     }
     await this.entryEnded();
     await this.#writer.whenIdle();
