@@ -136,11 +136,16 @@ export const BOUNDED_LOOPS: Readonly<Record<string, Readonly<Record<string, stri
     readPlain: "at most eight operations",
     lowestRevision: "operations of one request",
     checkPath: "operations of one request",
-    isInParts: "operations of one request",
+    writesOf: "operations of one request",
   },
   "mvcc/txn/interval-set.ts": { "*": "operations of one request" },
+  "mvcc/txn/outcome.ts": { "*": "operations of one request" },
   "mvcc/txn/overlap.ts": { "*": "operations of one request" },
   "mvcc/txn/poison.ts": { "*": "operations of one request" },
+  "mvcc/txn/run.ts": { "TxnRun.#staysAsItIs": "at most 64 writes" },
+  "mvcc/txn/unread.ts": {
+    dropAnswers: "parts of an answer, 64 KiB each, which are freed later, some in a turn",
+  },
   "mvcc/write-txn.ts": { spanOf: "changes that have just become many: at most 1,025" },
 
   "alarm/alarm-store.ts": {

@@ -95,13 +95,20 @@ export class Slices {
     }
   }
 
-  /** As `rest`; `goesOn` is asked at the beginning of each turn: when it says no, or throws, the work is given up. */
+  /**
+   * As `rest`; `goesOn` is asked at the beginning of each turn: when it says no, or throws, the work is given up, and the
+   * steps are ended where they are.
+   */
   async restWhile<Result>(steps: Steps<Result>, goesOn: () => boolean): Promise<Result | undefined> {
-    for (;;) {
-      await this.next();
-      if (!goesOn()) return undefined;
-      const step = this.#work(steps, true);
-      if (step.done) return step.value;
+    try {
+      for (;;) {
+        await this.next();
+        if (!goesOn()) return undefined;
+        const step = this.#work(steps, true);
+        if (step.done) return step.value;
+      }
+    } finally {
+      endSteps(steps);
     }
   }
 
@@ -169,6 +176,12 @@ export class Slices {
     resume();
     if (this.#waiting.length > 0) this.#scheduleTurn();
   }
+}
+
+/** Gives steps up where they are, so that they give back what they hold; nothing when they have ended. */
+export function endSteps<Result>(steps: Steps<Result>): void {
+  // Nobody looks at the result.
+  steps.return(undefined as Result);
 }
 
 /** The result of steps, without a pause: only for what is small, and where nothing may happen in between. */

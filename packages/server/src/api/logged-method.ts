@@ -66,7 +66,8 @@ export class LoggedMethod<Request, Outcome> implements Outcomes<Outcome, ServerC
       return;
     }
     try {
-      this.#operation.answer(headers, outcome, call);
+      const later = this.#operation.answer(headers, outcome, call);
+      later?.catch((error: unknown) => failCall(call, error));
     } catch (error) {
       call.failWith(error);
     }

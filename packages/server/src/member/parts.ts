@@ -48,6 +48,8 @@ export interface PartsSurroundings {
   readonly databases: Databases;
   /** Single questions to other members. */
   readonly peerRequests: PeerRequests;
+  /** For the simulation, whose stores are small: see `MvccStoreOptions`. */
+  readonly entryReadCost?: number;
   /** The links to other members; they are named later, one by one. */
   createTransport(storage: MemberStorage, events: TransportEvents): Transport;
 }
@@ -87,7 +89,7 @@ export function requestTimeoutMs(config: ServerConfig): number {
 
 export function buildParts(options: PartsOptions): MemberParts {
   const { config, storage, surroundings, fail } = options;
-  const { clock, random, disk, log, databases } = surroundings;
+  const { clock, random, disk, log, databases, entryReadCost } = surroundings;
   const { backend, membership, localId, clusterId } = storage;
   const paths = storagePaths(config);
   const ids = RequestIds.ofMember(localId, clock.wallMs());
@@ -99,6 +101,7 @@ export function buildParts(options: PartsOptions): MemberParts {
     random,
     compactionBatchLimit: config.compactionBatchLimit,
     compactionSleepMs: config.compactionSleepMs,
+    ...(entryReadCost === undefined ? {} : { entryReadCost }),
     onFatal: (error) => fail(error as Error),
     onCompacted: ({ revision, removed, hash, tookMs }) => {
       log.info("finished scheduled compaction", {

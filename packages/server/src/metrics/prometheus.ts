@@ -117,6 +117,11 @@ export class PrometheusMetrics {
       "Requests that failed for a defect of the server; the log has them.",
       () => defects.count,
     );
+    this.#total(
+      "quorate_unanswered_txns_total",
+      "Transactions that were applied, and whose long answer could not be read any more.",
+      () => store.counters.unansweredTxns,
+    );
     this.#total("etcd_server_health_success", "Successful /health answers.", () => health.success);
     this.#total("etcd_server_health_failures", "Failed /health answers.", () => health.failures);
     const checks: Counter<"type" | "name" | "status"> = new library.Counter({

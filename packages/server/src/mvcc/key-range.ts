@@ -12,3 +12,17 @@ export function rangeContains(key: Uint8Array, rangeEnd: Uint8Array, candidate: 
   if (order < 0) return false;
   return isFromKey(rangeEnd) || compareBytes(candidate, rangeEnd) < 0;
 }
+
+/** Whether two requests' intervals may have a key in common. */
+export function rangesMeet(
+  key: Uint8Array,
+  rangeEnd: Uint8Array,
+  otherKey: Uint8Array,
+  otherEnd: Uint8Array,
+): boolean {
+  if (otherEnd.length === 0) return rangeContains(key, rangeEnd, otherKey);
+  if (rangeEnd.length === 0) return rangeContains(otherKey, otherEnd, key);
+  const endsBefore = !isFromKey(rangeEnd) && compareBytes(rangeEnd, otherKey) <= 0;
+  const beginsBehind = !isFromKey(otherEnd) && compareBytes(otherEnd, key) <= 0;
+  return !endsBefore && !beginsBehind;
+}

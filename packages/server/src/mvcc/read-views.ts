@@ -42,6 +42,7 @@ export class ReadViews {
     return view;
   }
 
+  /** Idempotent. */
   close(view: ReadView): void {
     this.#open.delete(view as OpenView);
     this.#waiters = this.#waiters.filter((waiter) => {

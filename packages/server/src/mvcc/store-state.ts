@@ -1,6 +1,7 @@
 import type { Backend, Revision } from "@quorate/storage/seams/backend";
 import type { Clock } from "@quorate/storage/seams/clock";
 import type { Slices } from "@quorate/storage/slices";
+import type { FifoLock } from "./fifo-lock.ts";
 import type { KeyIndex } from "./index/key-index.ts";
 import type { ReadViews } from "./read-views.ts";
 
@@ -13,6 +14,10 @@ export interface StoreState {
   readonly applying: Slices;
   readonly background: Slices;
   readonly views: ReadViews;
+  /** What ranges may cost that a transaction reads while its entry is applied, if they can as well be read behind it. */
+  readonly entryReadCost: number;
+  /** Held by whoever reads what its entry has left unread: the answers of several are not made at the same time. */
+  readonly unreadTxns: FifoLock;
   index: KeyIndex;
   /** The newest revision that readers see. */
   currentRevision: Revision;
@@ -22,6 +27,8 @@ export interface StoreState {
   latestMain: Revision;
   /** The index has changes of a transaction that pauses, above `latestMain`: what it says of the latest is not for readers. */
   isHalfWritten: boolean;
+  /** The member ends: what is long is not worth going on with. */
+  isClosed: boolean;
   readonly counters: StoreCounters;
 }
 
@@ -42,6 +49,8 @@ export interface StoreCounters {
   putBytes: number;
   /** Bytes of records read one by one. */
   readBytes: number;
+  /** Transactions that are applied, and whose answer could not be read any more. */
+  unansweredTxns: number;
   /** Wall-clock milliseconds at the end of the last compaction, 0 when there was none. */
   lastCompactionWallMs: number;
 }
@@ -55,6 +64,7 @@ export function newCounters(): StoreCounters {
     compactedRecords: 0,
     putBytes: 0,
     readBytes: 0,
+    unansweredTxns: 0,
     lastCompactionWallMs: 0,
   };
 }

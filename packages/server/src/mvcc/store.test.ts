@@ -15,6 +15,7 @@ import {
   describe,
   memoryBackend,
   openStore,
+  PatientClock,
   put,
   rangeRequest,
   rangeSliced,
@@ -406,16 +407,6 @@ test("a large range is consistent while writes and compactions go on", async () 
   for (let i = 0; i < 100; i++) put(store, `k0${i}`, "new");
   assert.deepEqual((await reading).kvs.map(describe), wanted);
 });
-
-/** Short timers fire as soon as they can, long ones when told to. */
-class PatientClock extends RestlessClock {
-  readonly long: (() => void)[] = [];
-  override setTimer(delayMs: number, callback: () => void): { cancel(): void } {
-    if (delayMs < 1000) return super.setTimer(delayMs, callback);
-    this.long.push(callback);
-    return { cancel: () => this.long.splice(this.long.indexOf(callback), 1) };
-  }
-}
 
 test("reads that have begun are finished although what they need is compacted", async () => {
   const clock = new PatientClock();

@@ -2,7 +2,7 @@ import { failpoints } from "@quorate/storage/failpoints";
 import type { Backend, Revision } from "@quorate/storage/seams/backend";
 import type { Clock } from "@quorate/storage/seams/clock";
 import type { Random } from "@quorate/storage/seams/random";
-import { type SliceLimits, type SliceMeter, Slices } from "@quorate/storage/slices";
+import { DEFAULT_SLICE_LIMITS, type SliceLimits, type SliceMeter, Slices } from "@quorate/storage/slices";
 import type { RangeRequest } from "@quorate/wire/hot";
 import { RequestError } from "../errors.ts";
 import type { ChangeListener } from "./change.ts";
@@ -41,6 +41,8 @@ export interface MvccStoreOptions {
   readonly compactionSleepMs?: number;
   /** Of reads, of entries and of background work, each. Default: a millisecond a turn. */
   readonly slices?: SliceLimits;
+  /** What ranges of a transaction may cost that are read in its entry without need. Default: an eighth of a millisecond. */
+  readonly entryReadCost?: number;
   /** Default: those of the process. */
   readonly failpoints?: CompactionFailpoints;
   /** The background work of a compaction is done. */
@@ -89,11 +91,14 @@ export class MvccStore {
       applying: new Slices(clock, options.slices),
       background: new Slices(clock, options.slices),
       views: new ReadViews(clock),
+      entryReadCost: options.entryReadCost ?? DEFAULT_SLICE_LIMITS.small,
+      unreadTxns: new FifoLock(),
       index: new KeyIndex(this.#seeds[0], this.#seeds[1]),
       currentRevision: 1,
       compactRevision: -1,
       latestMain: 1,
       isHalfWritten: false,
+      isClosed: false,
       counters: newCounters(),
     };
     this.#txn = new WriteTxn(this.state, () => this.#listener);
@@ -332,6 +337,7 @@ export class MvccStore {
 
   /** Stops background work; the next restore finds a compaction under way unfinished. Resolves when nothing runs. */
   async close(): Promise<void> {
+    this.state.isClosed = true;
     this.#compactor.abandon();
     await this.#compactor.drained();
   }

@@ -24,6 +24,16 @@ export const ALL = { key: bytes("\0"), rangeEnd: bytes("\0") };
 /** So that also the work of small tests is cut into slices. */
 export const SHORT_SLICES: SliceLimits = { turn: 1024, small: 1024 };
 
+/** Short timers fire as soon as they can, long ones when told to. */
+export class PatientClock extends RestlessClock {
+  readonly long: (() => void)[] = [];
+  override setTimer(delayMs: number, callback: () => void): { cancel(): void } {
+    if (delayMs < 1000) return super.setTimer(delayMs, callback);
+    this.long.push(callback);
+    return { cancel: () => this.long.splice(this.long.indexOf(callback), 1) };
+  }
+}
+
 export function memoryBackend(): MemoryBackend {
   return new MemoryBackend({ clock: new RestlessClock() });
 }

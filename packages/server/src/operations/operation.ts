@@ -40,7 +40,11 @@ export interface Operation<Request, Outcome> {
 
 /** An operation that clients ask for, each as a unary call. */
 export interface ClientOperation<Request, Outcome> extends Operation<Request, Outcome> {
-  answer(headers: ResponseHeaders, outcome: Outcome, call: ServerCall): void;
+  /**
+   * Called before anything else is applied. What is still to be read is answered later: the promise rejects with what the
+   * call fails with.
+   */
+  answer(headers: ResponseHeaders, outcome: Outcome, call: ServerCall): Promise<void> | undefined;
 }
 
 /** What most operations have in common. */

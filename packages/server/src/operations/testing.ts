@@ -3,15 +3,19 @@ import { AlarmStore } from "../alarm/alarm-store.ts";
 import { Membership } from "../cluster/membership.ts";
 import { type FailureCode, RequestError } from "../errors.ts";
 import { Lessor } from "../lease/lessor.ts";
+import type { MvccStoreOptions } from "../mvcc/store.ts";
 import { memoryBackend, openStore } from "../mvcc/testing.ts";
 import { type Access, type Needs, OPEN_ACCESS } from "./access.ts";
 import type { Caller } from "./caller.ts";
 import type { ReplicatedState } from "./state.ts";
 
 /** The state of a member that is alone, with lease 7. */
-export async function newState(access: Access = OPEN_ACCESS): Promise<ReplicatedState> {
+export async function newState(
+  access: Access = OPEN_ACCESS,
+  options: Partial<MvccStoreOptions> = {},
+): Promise<ReplicatedState> {
   const backend = memoryBackend();
-  const store = await openStore(backend);
+  const store = await openStore(backend, options);
   const lessor = new Lessor({
     clock: new RestlessClock(),
     backend,

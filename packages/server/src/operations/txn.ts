@@ -10,14 +10,9 @@ import {
 import { releaseAnswerPart } from "../answer-memory.ts";
 import type { MvccStore } from "../mvcc/store.ts";
 import { checkTxn } from "../mvcc/txn/check.ts";
-import {
-  executePlainTxn,
-  executeReadOnlyTxn,
-  isInParts,
-  isPlain,
-  type TxnOutcome,
-  txnSteps,
-} from "../mvcc/txn/execute.ts";
+import { executePlainTxn, executeReadOnlyTxn, isPlain, txnSteps } from "../mvcc/txn/execute.ts";
+import { isInParts, type TxnOutcome } from "../mvcc/txn/outcome.ts";
+import { UnreadTxn } from "../mvcc/txn/unread.ts";
 import type { Needs } from "./access.ts";
 import { needsOfDeletion } from "./delete-range.ts";
 import { clientOperation, inSlices } from "./operation.ts";
@@ -26,7 +21,7 @@ import { needsOfRange } from "./range.ts";
 import type { ResponseHeaders } from "./response-headers.ts";
 
 /** `KV.Txn` of one that may write; one that only reads is served like a range (`answerReadOnlyTxn`). */
-export const TXN = clientOperation<TxnRequest, TxnOutcome>({
+export const TXN = clientOperation<TxnRequest, TxnOutcome | UnreadTxn>({
   field: InternalField.txn,
   decode: decodeTxnRequest,
   check: (request, { maxTxnOps }) => checkTxn(request, maxTxnOps),
@@ -37,7 +32,11 @@ export const TXN = clientOperation<TxnRequest, TxnOutcome>({
     if (isPlain(request)) return executePlainTxn(store, request, lessor, isAwaited);
     return inSlices(state, txnSteps(store, request, lessor, isAwaited));
   },
-  answer: reply,
+  answer(headers, outcome, call) {
+    if (outcome instanceof UnreadTxn) return replyLater(headers, outcome, call);
+    reply(headers.bytes(outcome.revision), outcome, call);
+    return undefined;
+  },
 });
 
 /** The dearer of the branches, nested transactions likewise. */
@@ -86,17 +85,23 @@ export function answerReadOnlyTxn(
   call: ServerCall,
 ): Promise<void> | undefined {
   const outcome = executeReadOnlyTxn(store, request, call);
-  if (outcome instanceof Promise) return outcome.then((later) => reply(headers, later, call));
-  reply(headers, outcome, call);
+  if (outcome instanceof Promise) {
+    return outcome.then((later) => reply(headers.bytes(later.revision), later, call));
+  }
+  reply(headers.bytes(outcome.revision), outcome, call);
   return undefined;
 }
 
-function reply(
-  headers: ResponseHeaders,
-  { revision, succeeded, responses }: TxnOutcome,
-  call: ServerCall,
-): void {
-  const header = headers.bytes(revision);
+/** What its entry has left unread is read behind it, as long as the client is there. */
+async function replyLater(headers: ResponseHeaders, unread: UnreadTxn, call: ServerCall): Promise<void> {
+  // With the term of its entry.
+  const header = headers.bytes(unread.revision);
+  const reading = unread.read(call);
+  call.onCancel = () => unread.cancel();
+  reply(header, await reading, call);
+}
+
+function reply(header: Uint8Array, { succeeded, responses }: TxnOutcome, call: ServerCall): void {
   if (isInParts(responses)) {
     call.replyInParts(encodeTxnResponseInParts(header, succeeded, responses), releaseAnswerPart);
   } else {

@@ -2,7 +2,8 @@ import type { ServerCall } from "@quorate/rpc/server";
 import { DEFAULT_SLICE_LIMITS } from "@quorate/storage/slices";
 import type { TxnRequest } from "@quorate/wire/hot";
 import { isReadOnlyTxn, isSerializableTxn } from "../../mvcc/txn/check.ts";
-import type { TxnOutcome } from "../../mvcc/txn/execute.ts";
+import type { TxnOutcome } from "../../mvcc/txn/outcome.ts";
+import type { UnreadTxn } from "../../mvcc/txn/unread.ts";
 import type { Caller } from "../../operations/caller.ts";
 import { answerReadOnlyTxn, needsOfTxn, TXN } from "../../operations/txn.ts";
 import { callerOf } from "../callers.ts";
@@ -16,7 +17,7 @@ const LARGE_BYTES = 16_384;
 /** `KV.Txn`: one that only reads is served here like a range, any other goes through the log. */
 export class TxnMethod {
   readonly #context: KvContext;
-  readonly #writing: LoggedMethod<TxnRequest, TxnOutcome>;
+  readonly #writing: LoggedMethod<TxnRequest, TxnOutcome | UnreadTxn>;
 
   constructor(context: KvContext) {
     this.#context = context;

@@ -1,51 +1,18 @@
 import { assert } from "@quorate/storage/assert";
 import type { Revision } from "@quorate/storage/seams/backend";
-import { costOf, inOneGo, type Steps } from "@quorate/storage/slices";
-import {
-  EMPTY,
-  encodeInnerHeader,
-  encodePutResponse,
-  encodeTxnResponse,
-  encodeTxnResponseInParts,
-  type PutRequest,
-  type RangeRequest,
-  type RequestOp,
-  type TxnRequest,
-  type TxnResponseParts,
-} from "@quorate/wire/hot";
+import { inOneGo, type Steps } from "@quorate/storage/slices";
+import type { RangeRequest, RequestOp, TxnRequest, TxnResponseParts } from "@quorate/wire/hot";
 import { RequestError } from "../../errors.ts";
 import { type RangeCaller, restInView } from "../range.ts";
-import type { MvccStore, WriteTxn } from "../store.ts";
+import type { MvccStore } from "../store.ts";
 import type { StoreState } from "../store-state.ts";
 import { holdsForKey, holdsSteps } from "./compare.ts";
 import { Erasures } from "./erasures.ts";
+import type { TxnOutcome } from "./outcome.ts";
 import { checkPutInState, type KeyLeases, runPut } from "./put.ts";
-import {
-  deletionResponse,
-  keyResponse,
-  NO_PARTS,
-  rangeResponseSteps,
-  recordsOfDeletion,
-} from "./records-response.ts";
-
-export interface TxnOutcome {
-  /** For the outer header: the new revision, or the old one when nothing changed. */
-  readonly revision: Revision;
-  readonly succeeded: boolean;
-  /**
-   * Encoded responses for `encodeTxnResponse`, inner headers included; `kind` is the field number. Owned. None of a
-   * transaction that nobody waits for.
-   */
-  readonly responses: readonly TxnResponseParts[];
-}
-
-/** Which branch a transaction takes, and those that it contains. */
-interface Decision {
-  readonly succeeded: boolean;
-  readonly ops: readonly RequestOp[];
-  /** Of the nested transactions among `ops`, in their order. */
-  readonly nested: readonly Decision[];
-}
+import { deletionResponse, keyResponse, NO_PARTS, recordsOfDeletion } from "./records-response.ts";
+import { type Decision, putResponse, TxnRun, type WriteOp } from "./run.ts";
+import { isRead, readAnswers, UnreadRange, UnreadTxn } from "./unread.ts";
 
 /**
  * Executes a transaction that may write: decides all branches in the state before it, checks the chosen path so that
@@ -53,13 +20,10 @@ interface Decision {
  * responses.
  */
 export function executeTxn(store: MvccStore, request: TxnRequest, leases: KeyLeases): TxnOutcome {
-  return isPlain(request)
-    ? executePlainTxn(store, request, leases)
-    : inOneGo(txnSteps(store, request, leases));
+  if (isPlain(request)) return executePlainTxn(store, request, leases);
+  const outcome = inOneGo(txnSteps(store, request, leases));
+  return outcome instanceof UnreadTxn ? inOneGo(outcome.steps()) : outcome;
 }
-
-/** Responses of so many bytes are copied into that of the transaction: well below a millisecond. */
-const MOST_COPIED_BYTES = 2 ** 18;
 
 /** Operations and compares of a transaction that is not worth steps, if each is of one key. */
 const FEW = 8;
@@ -98,6 +62,7 @@ export function executePlainTxn(
     if (op.kind === 1) {
       if (!isAwaited) continue;
       const at = op.range.revision > 0 ? op.range.revision : txn.revision;
+      state.counters.ranges += 1;
       responses.push(keyResponse(state, op.range, at, txn.revision));
     } else if (op.kind === 2) {
       if (isAwaited) responses.push({ kind: 2, body: putResponse(txn, op.put, leases), rest: NO_PARTS });
@@ -123,22 +88,36 @@ function decidePlain(state: StoreState, request: TxnRequest): Decision {
 const NOT_NESTED: readonly Decision[] = [];
 
 /**
- * As `executeTxn`, in steps; readers see the state before it until it ends. No entry may be applied meanwhile. Unless it
- * `isAwaited`, nothing is read to be told.
+ * As `executeTxn`, in steps; readers see the state before it until it ends. No entry may be applied meanwhile. What its
+ * ranges find may be left unread, as much as others need not wait for. Unless it `isAwaited`, nothing is read to be told.
  */
 export function* txnSteps(
   store: MvccStore,
   request: TxnRequest,
   leases: KeyLeases,
   isAwaited = true,
-): Steps<TxnOutcome> {
+): Steps<TxnOutcome | UnreadTxn> {
   const { state } = store;
   const decision = yield* decideSteps(state, request, state.currentRevision);
   const erasures = new Erasures();
   checkPath(state, decision, leases, erasures);
   const txn = store.beginWrite();
-  const responses = yield* txn.hiding(runSteps(state, decision, txn, leases, isAwaited));
-  return { revision: txn.end(), succeeded: decision.succeeded, responses };
+  const run = new TxnRun(state, txn, leases, writesOf(decision), isAwaited);
+  const answers = yield* txn.hiding(run.steps(decision));
+  const { succeeded } = decision;
+  const revision = txn.end();
+  if (!answers.every(isRead)) return new UnreadTxn(state, revision, succeeded, answers, run.lowestUnread);
+  return { revision, succeeded, responses: answers };
+}
+
+/** All that a decision leads to, in their order. */
+function writesOf({ ops, nested }: Decision, writes: WriteOp[] = []): WriteOp[] {
+  let next = 0;
+  for (const op of ops) {
+    if (op.kind === 2 || op.kind === 3) writes.push(op);
+    else if (op.kind === 4) writesOf(nested[next++]!, writes);
+  }
+  return writes;
 }
 
 /**
@@ -164,6 +143,7 @@ function readPlain(state: StoreState, request: TxnRequest): TxnOutcome {
   for (const op of ops) {
     assert(op.kind === 1, "a read-only transaction has only ranges");
     const at = op.range.revision > 0 ? op.range.revision : currentRevision;
+    state.counters.ranges += 1;
     responses.push(keyResponse(state, op.range, at, currentRevision));
   }
   return { revision: currentRevision, succeeded, responses };
@@ -199,12 +179,16 @@ function* readOnlySteps(state: StoreState, request: TxnRequest): Steps<TxnOutcom
   const { currentRevision, compactRevision } = state;
   const { succeeded, ops } = yield* decideSteps(state, request, currentRevision);
   for (const op of ops) if (op.kind === 1) checkRevision(op.range, currentRevision, compactRevision);
-  const responses: TxnResponseParts[] = [];
-  for (const op of ops) {
+  const answers = ops.map((op) => {
     assert(op.kind === 1, "a read-only transaction has only ranges");
-    const at = op.range.revision > 0 ? op.range.revision : currentRevision;
-    responses.push(yield* rangeResponseSteps(state, op.range, at, currentRevision));
-  }
+    state.counters.ranges += 1;
+    return new UnreadRange(
+      op.range,
+      op.range.revision > 0 ? op.range.revision : currentRevision,
+      currentRevision,
+    );
+  });
+  const responses = yield* readAnswers(state, answers);
   return { revision: currentRevision, succeeded, responses };
 }
 
@@ -253,78 +237,4 @@ function checkRevision(
   if (revision === 0) return;
   if (revision > currentRevision) throw new RequestError("FUTURE_REVISION");
   if (revision < compactRevision) throw new RequestError("COMPACTED");
-}
-
-function* runSteps(
-  state: StoreState,
-  decision: Decision,
-  txn: WriteTxn,
-  leases: KeyLeases,
-  isAwaited: boolean,
-): Steps<TxnResponseParts[]> {
-  const responses: TxnResponseParts[] = [];
-  let nested = 0;
-  for (const op of decision.ops) {
-    switch (op.kind) {
-      case 1: {
-        if (!isAwaited) break;
-        // Without a revision of its own it sees what the transaction has done so far.
-        const at = op.range.revision > 0 ? op.range.revision : txn.revision;
-        responses.push(yield* rangeResponseSteps(state, op.range, at, txn.revision));
-        break;
-      }
-      case 2: {
-        let bytes = op.put.value.length;
-        if (isAwaited) {
-          const body = putResponse(txn, op.put, leases);
-          responses.push({ kind: 2, body, rest: NO_PARTS });
-          bytes += body.length;
-        } else runPut(txn, op.put, leases, false);
-        yield costOf(1, bytes);
-        break;
-      }
-      case 3: {
-        const { key, rangeEnd } = op.deleteRange;
-        const records = isAwaited ? recordsOfDeletion(op.deleteRange) : undefined;
-        const deleted =
-          rangeEnd.length === 0
-            ? txn.deleteRange(key, rangeEnd, records, leases)
-            : yield* txn.deleteRangeSteps(key, rangeEnd, records, leases);
-        yield costOf(1, records?.size ?? 0);
-        if (isAwaited) responses.push(deletionResponse(txn.revision, deleted, records));
-        break;
-      }
-      case 4: {
-        const inner = decision.nested[nested++]!;
-        const answers = yield* runSteps(state, inner, txn, leases, isAwaited);
-        if (isAwaited) responses.push(nestedResponse(inner.succeeded, answers));
-        break;
-      }
-    }
-  }
-  return responses;
-}
-
-function nestedResponse(succeeded: boolean, responses: readonly TxnResponseParts[]): TxnResponseParts {
-  if (!isInParts(responses)) {
-    return { kind: 4, body: encodeTxnResponse(EMPTY, succeeded, responses), rest: NO_PARTS };
-  }
-  const [body, ...rest] = encodeTxnResponseInParts(EMPTY, succeeded, responses);
-  return { kind: 4, body: body!, rest };
-}
-
-/** Whether they are too large, one of them or all together, to be copied into the response of the transaction. */
-export function isInParts(responses: readonly TxnResponseParts[]): boolean {
-  let bytes = 0;
-  for (let i = 0; i < responses.length; i++) {
-    const { body, rest } = responses[i]!;
-    bytes += body.length;
-    if (rest.length > 0 || bytes > MOST_COPIED_BYTES) return true;
-  }
-  return false;
-}
-
-function putResponse(txn: WriteTxn, put: PutRequest, leases: KeyLeases): Uint8Array {
-  const prevKv = runPut(txn, put, leases, put.prevKv);
-  return encodePutResponse(encodeInnerHeader(txn.revision), prevKv);
 }

@@ -11,6 +11,7 @@ import {
   releasePart,
   type TxnResponseParts,
 } from "@quorate/wire/hot";
+import { dropAnswer } from "../../answer-memory.ts";
 import { rangeSteps, readOneKey } from "../range.ts";
 import type { StoreState } from "../store-state.ts";
 
@@ -18,7 +19,10 @@ import type { StoreState } from "../store-state.ts";
 const SMALL_BYTES = 32_768;
 export const NO_PARTS: readonly Uint8Array[] = [];
 
-/** The response to a range inside a transaction, read at revision `at`; `revision` is the one for its header. */
+/**
+ * The response to a range inside a transaction, read at revision `at`; `revision` is the one for its header. Who gives the
+ * steps up ends them (`return`): memory is given back then.
+ */
 export function* rangeResponseSteps(
   state: StoreState,
   request: RangeRequest,
@@ -30,11 +34,16 @@ export function* rangeResponseSteps(
     yield costOf(1, response.body.length);
     return response;
   }
-  state.counters.ranges += 1;
   const header = encodeInnerHeader(revision);
   const writer = new RecordsWriter(RecordsTag.rangeKvs);
-  const { more, count } = yield* rangeSteps(state, request, at, revision, writer);
-  return responseOf(1, writer.finishRange(header, more, count));
+  let isRead = false;
+  try {
+    const { more, count } = yield* rangeSteps(state, request, at, revision, writer);
+    isRead = true;
+    return responseOf(1, writer.finishRange(header, more, count));
+  } finally {
+    if (!isRead) dropAnswer(writer);
+  }
 }
 
 /** As `rangeResponseSteps`, of one key. */
@@ -44,7 +53,6 @@ export function keyResponse(
   at: number,
   revision: Revision,
 ): TxnResponseParts {
-  state.counters.ranges += 1;
   const { kvs, more, count } = readOneKey(state, request, at);
   const body = encodeRangeResponse(encodeInnerHeader(revision), kvs, more, count);
   return { kind: 1, body, rest: NO_PARTS };

@@ -28,7 +28,8 @@ import {
   txnRequest,
 } from "../testing.ts";
 import { checkTxn, isReadOnlyTxn, isSerializableTxn } from "./check.ts";
-import { executePlainTxn, executeReadOnlyTxn, executeTxn, isInParts, isPlain, txnSteps } from "./execute.ts";
+import { executePlainTxn, executeReadOnlyTxn, executeTxn, isPlain, txnSteps } from "./execute.ts";
+import { isInParts } from "./outcome.ts";
 import type { KeyLeases } from "./put.ts";
 import { describeResponses } from "./response-text.testing.ts";
 
