@@ -24,6 +24,8 @@ export type Action =
       readonly expected: number;
       /** It also reads what `key` held at this revision. */
       readonly readRevision?: number;
+      /** It also reads all of this, before it writes and afterwards. */
+      readonly readRange?: KeyInterval;
     }
   | { readonly kind: "range"; readonly key: string; readonly end: string; readonly serializable: boolean };
 
@@ -31,8 +33,22 @@ export interface Answer {
   readonly revision: number;
   /** swap: whether it was made. delete: whether there was something to delete. */
   readonly changed?: boolean;
-  /** range, and swap with a read: key to value and revision of the last write. */
-  readonly found?: readonly { readonly key: string; readonly value: string; readonly modRevision: number }[];
+  /** range, and swap that reads at a revision: key to value and revision of the last write. */
+  readonly found?: readonly FoundKey[];
+  /** swap that reads an interval: the same, before it writes and afterwards. */
+  readonly before?: readonly FoundKey[];
+  readonly after?: readonly FoundKey[];
+}
+
+export interface KeyInterval {
+  readonly key: string;
+  readonly end: string;
+}
+
+export interface FoundKey {
+  readonly key: string;
+  readonly value: string;
+  readonly modRevision: number;
 }
 
 /** What all clients of a run did. */

@@ -32,6 +32,14 @@ const swapReading = (readRevision: number): Action => ({
   expected: 0,
   readRevision,
 });
+const swapReadingAll: Action = {
+  kind: "swap",
+  key: "x",
+  logKey: "log",
+  value: "3",
+  expected: 0,
+  readRange: { key: "x", end: "z" },
+};
 const range = (key: string, end = "", serializable = false): Action => ({
   kind: "range",
   key,
@@ -39,6 +47,7 @@ const range = (key: string, end = "", serializable = false): Action => ({
   serializable,
 });
 const x1 = { key: "x", value: "1", modRevision: 2 };
+const x3 = { key: "x", value: "3", modRevision: 5 };
 const y2 = { key: "y", value: "2", modRevision: 3 };
 
 type Told = readonly [Action, Answer | "maybe" | "never", floor?: number];
@@ -66,6 +75,27 @@ const cases: { name: string; told: Told[]; wrong: RegExp | undefined }[] = [
     name: "a swap reads what was not there",
     told: [...RIGHT.slice(0, 3), [swapReading(4), { revision: 5, changed: true, found: [x1] }]],
     wrong: /is not the state at revision 4/,
+  },
+  {
+    name: "a swap reads what was there before it and afterwards",
+    told: [
+      ...RIGHT.slice(0, 3),
+      [swapReadingAll, { revision: 5, changed: true, before: [y2], after: [x3, y2] }],
+    ],
+    wrong: undefined,
+  },
+  {
+    name: "a swap reads before it what it writes",
+    told: [
+      ...RIGHT.slice(0, 3),
+      [swapReadingAll, { revision: 5, changed: true, before: [x3, y2], after: [x3, y2] }],
+    ],
+    wrong: /is not the state at revision 4/,
+  },
+  {
+    name: "a swap reads afterwards what was there before it",
+    told: [...RIGHT.slice(0, 3), [swapReadingAll, { revision: 5, changed: true, before: [y2], after: [y2] }]],
+    wrong: /is not the state at revision 5/,
   },
   { name: "a write is lost", told: [...RIGHT, [put("z", "9"), { revision: 6 }]], wrong: /is lost/ },
   {

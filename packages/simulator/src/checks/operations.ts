@@ -1,5 +1,12 @@
 import type { History, KeyHistories } from "./history.ts";
-import { type Action, type Answer, describe, type Journal, type Operation } from "./journal.ts";
+import {
+  type Action,
+  type Answer,
+  describe,
+  type FoundKey,
+  type Journal,
+  type Operation,
+} from "./journal.ts";
 
 /**
  * Whether what clients were told is a linearizable history: all writes in the order of their revisions, each read at the
@@ -40,7 +47,7 @@ function problemOf(
     const { revision, changed = true } = answer!;
     if (changed && main !== revision) return `was acknowledged and is lost (it is at ${main})`;
     if (!changed) return refusedSwapProblem(action, revision, floor, main, keys);
-    return action.kind === "swap" ? readProblem(action, answer!, keys) : undefined;
+    return action.kind === "swap" ? readProblem(action, answer!, revision, keys) : undefined;
   }
   if (outcome !== "ok") return undefined;
   const { revision, changed, found } = answer!;
@@ -78,13 +85,18 @@ function swapProblem(
   return log?.value === action.value ? undefined : `happened by half at ${main}`;
 }
 
+/** Of what a swap read that was made at `main`. */
 function readProblem(
-  { key, readRevision }: Action & { kind: "swap" },
-  { found = [] }: Answer,
+  { key, readRevision, readRange }: Action & { kind: "swap" },
+  { found = [], before = [], after = [] }: Answer,
+  main: number,
   keys: KeyHistories,
 ): string | undefined {
-  if (readRevision === undefined) return undefined;
-  return rangeProblem({ kind: "range", key, end: "", serializable: false }, readRevision, found, keys);
+  const read = { kind: "range", serializable: false } as const;
+  if (readRevision !== undefined) return rangeProblem({ ...read, key, end: "" }, readRevision, found, keys);
+  if (readRange === undefined) return undefined;
+  const all = { ...read, ...readRange };
+  return rangeProblem(all, main - 1, before, keys) ?? rangeProblem(all, main, after, keys);
 }
 
 function refusedSwapProblem(
@@ -104,7 +116,7 @@ function refusedSwapProblem(
 function rangeProblem(
   { key, end }: Action & { kind: "range" },
   revision: number,
-  found: NonNullable<NonNullable<Operation["answer"]>["found"]>,
+  found: readonly FoundKey[],
   keys: KeyHistories,
 ): string | undefined {
   const names = end === "" ? [key] : keys.keys().filter((name) => name >= key && name < end);

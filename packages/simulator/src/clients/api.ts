@@ -28,6 +28,7 @@ import {
   TxnResponseSchema,
 } from "@quorate/wire/etcdserverpb";
 import type { KeyValue } from "@quorate/wire/mvccpb";
+import type { Action } from "../checks/journal.ts";
 import type { Machine } from "../world/machine.ts";
 import type { World } from "../world/world.ts";
 import { CallError, call, openStream } from "./calls.ts";
@@ -39,6 +40,8 @@ export interface Pair {
   readonly modRevision: number;
   readonly lease: bigint;
 }
+
+type Swap = Omit<Extract<Action, { kind: "swap" }>, "kind">;
 
 export interface RangeAnswer {
   readonly revision: number;
@@ -88,34 +91,37 @@ export class Api {
   }
 
   /**
-   * Writes to `key` and to `logKey` if `key` was last written at `modRevision` (0: does not exist), and reads what `key`
-   * held at `readRevision`, if that is given.
+   * Writes to `key` and to `logKey` if `key` was last written at `expected` (0: does not exist), and reads what it is asked
+   * to; `found` is what each of its ranges has found.
    */
-  async swap(
-    key: string,
-    modRevision: number,
-    value: string,
-    logKey: string,
-    readRevision?: number,
-  ): Promise<{ revision: number; succeeded: boolean; found: readonly Pair[] }> {
+  async swap({
+    key,
+    logKey,
+    value,
+    expected,
+    readRevision,
+    readRange,
+  }: Swap): Promise<{ revision: number; succeeded: boolean; found: readonly (readonly Pair[])[] }> {
     const put = (name: string) => ({
       request: { case: "requestPut" as const, value: { key: bytes(name), value: bytes(value) } },
     });
     const puts = [put(key), put(logKey)];
+    const all = readRange === undefined ? [] : [range(readRange.key, readRange.end, 0)];
+    const old = readRevision === undefined ? [] : [range(key, "", readRevision)];
     const request = encode(TxnRequestSchema, {
       compare: [
         {
           result: Compare_CompareResult.EQUAL,
           target: Compare_CompareTarget.MOD,
           key: bytes(key),
-          targetUnion: { case: "modRevision", value: BigInt(modRevision) },
+          targetUnion: { case: "modRevision", value: BigInt(expected) },
         },
       ],
-      success: readRevision === undefined ? puts : [range(key, readRevision), ...puts],
+      success: [...old, ...all, ...puts, ...all],
     });
     const response = decode(TxnResponseSchema, await this.#call("KV/Txn", request));
     const found = response.responses.flatMap(({ response: each }) =>
-      each.case === "responseRange" ? each.value.kvs.map(pairOf) : [],
+      each.case === "responseRange" ? [each.value.kvs.map(pairOf)] : [],
     );
     return { revision: revisionOf(response), succeeded: response.succeeded, found };
   }
@@ -210,8 +216,8 @@ export class Api {
   }
 }
 
-function range(key: string, revision: number) {
-  const value = { key: bytes(key), revision: BigInt(revision) };
+function range(key: string, end: string, revision: number) {
+  const value = { key: bytes(key), rangeEnd: bytes(end), revision: BigInt(revision) };
   return { request: { case: "requestRange" as const, value } };
 }
 

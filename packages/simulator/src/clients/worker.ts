@@ -14,6 +14,7 @@ const FLOOD_POLL_MS = 50;
 const FLOOD_PAUSE_MS = 1_000;
 /** Entries. */
 const FAR_BEHIND = 5;
+const ALL_REGISTERS = { key: "r/", end: "r0" };
 const register = (number: number) => `r/${number}`;
 
 /** A client that does one thing after another at any member, and takes down what it was told. */
@@ -103,12 +104,13 @@ export class Worker {
     const roll = this.#random.fraction();
     if (roll < 0.35) return { kind: "put", key, value: this.value() };
     if (roll < 0.6) return { kind: "range", key, end: "", serializable: false };
-    if (roll < 0.68) return { kind: "range", key: "r/", end: "r0", serializable: false };
+    if (roll < 0.68) return { kind: "range", ...ALL_REGISTERS, serializable: false };
     if (roll < 0.76) return { kind: "range", key, end: "", serializable: true };
     if (roll < 0.82) return { kind: "delete", key };
     const expected = this.#known.get(key) ?? 0;
     const swap = { kind: "swap", key, logKey: `log/${this.name}`, value: this.value(), expected } as const;
-    if (roll < 0.94) return swap;
+    if (roll < 0.91) return swap;
+    if (roll < 0.94) return { ...swap, readRange: ALL_REGISTERS };
     return { ...swap, readRevision: Math.max(1, this.#journal.told - this.#random.below(OLDEST_READ)) };
   }
 
@@ -122,14 +124,11 @@ export class Worker {
         return { revision, changed: deleted > 0 };
       }
       case "swap": {
-        const { revision, succeeded, found } = await api.swap(
-          action.key,
-          action.expected,
-          action.value,
-          action.logKey,
-          action.readRevision,
-        );
-        return this.#learn(action.key, { revision, changed: succeeded, found });
+        const { revision, succeeded, found } = await api.swap(action);
+        const answer = { revision, changed: succeeded };
+        const [first = [], second = []] = found;
+        if (action.readRange === undefined) return this.#learn(action.key, { ...answer, found: first });
+        return this.#learn(action.key, { ...answer, before: first, after: second });
       }
       case "range": {
         const { revision, pairs } = await api.range(action.key, action.end, action.serializable);

@@ -9,8 +9,11 @@ export function describeAction(action: Action): string {
     }
     case "delete":
       return `delete ${action.key}`;
-    case "swap":
-      return `put ${action.key} = ${action.value} if its mod revision is ${action.expected}`;
+    case "swap": {
+      const { key, value, expected, readRange } = action;
+      const reads = readRange === undefined ? "" : `, and read ${readRange.key} to ${readRange.end}`;
+      return `put ${key} = ${value} if its mod revision is ${expected}${reads}`;
+    }
     case "range": {
       const keys = action.end === "" ? action.key : `${action.key} to ${action.end}`;
       return `${action.serializable ? "serializable" : "linearizable"} range ${keys}`;

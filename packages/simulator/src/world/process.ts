@@ -21,6 +21,9 @@ import { SimulatedPeerRequests } from "./simulated-peer-requests.ts";
 import { type Endpoint, SimulatedTransport } from "./simulated-transport.ts";
 import type { World } from "./world.ts";
 
+/** Three keys or so: transactions read more than that behind their entries. */
+const ENTRY_READ_COST = 1_000;
+
 /** One life of a member over simulated surroundings. Fails as a process does: all at once. */
 export class Process implements Endpoint {
   readonly address: string;
@@ -144,6 +147,7 @@ export class Process implements Endpoint {
       peerRequests: new SimulatedPeerRequests(world, this.address, this.life),
       createResolver: () => async (host) => host,
       walSegmentBytes: machine.walSegmentBytes,
+      entryReadCost: ENTRY_READ_COST,
       createTransport: (storage, events) => {
         this.transport = new SimulatedTransport(world, this, storage.localId, events);
         return this.transport;
