@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { ServerCall } from "@quorate/rpc";
+import type { ServerCall } from "@quorate/rpc/server";
 import { Code } from "@quorate/rpc/status";
 import { RestlessClock } from "@quorate/testkit/clock";
 import { until } from "@quorate/testkit/wait";
