@@ -200,7 +200,8 @@ export class ServerCallStream extends GrpcStream implements ServerCall, Expiring
   }
 
   useGzip(): boolean {
-    const accepted = this.head.acceptEncoding.split(",").some((name) => name.trim() === "gzip");
+    const names = this.head.acceptEncoding.slice(0, MOST_OF_ENCODINGS).split(",");
+    const accepted = names.some((name) => name.trim() === "gzip");
     if (!accepted || (this.state & HEADERS_SENT) !== 0) return false;
     this.#headers ??= [];
     this.#headers.push(["grpc-encoding", "gzip"]);
@@ -425,6 +426,8 @@ export class ServerCallStream extends GrpcStream implements ServerCall, Expiring
   }
 }
 
+/** Of a `grpc-accept-encoding`, which may be as long as all metadata. */
+const MOST_OF_ENCODINGS = 1024;
 /** `goaway` ends streams of clients only. */
 const ABORT_REASONS: Readonly<Record<AbortOrigin, CancelReason>> = {
   peer: "canceled",

@@ -60,9 +60,17 @@ export abstract class SendScheduler extends FrameWriter {
     if (endStream) this.closeLocal(stream);
   }
 
-  /** Puts a stream that has something to send, or to end, at the end of the round. */
+  /**
+   * Puts a stream that has something to send at the end of the round; one that has nothing left but its end, which no window
+   * holds up, at the beginning: so all of those stand before all others.
+   */
   makeReady(stream: Http2Stream): void {
     if ((stream.state & (READY | GONE)) !== 0) return;
+    if (stream.queuedBytes === 0) {
+      this.#makeReadyFirst(stream);
+      this.requestFlush();
+      return;
+    }
     stream.state |= READY;
     stream.previousReady = this.#readyTail;
     if (this.#readyTail === undefined) this.#readyHead = stream;
@@ -115,20 +123,12 @@ export abstract class SendScheduler extends FrameWriter {
     if (this.#readyHead === undefined) return false;
     this.pumping = true;
     while (this.#readyHead !== undefined && this.output.size < limit) {
-      let stream: Http2Stream | undefined = this.#readyHead;
-      if (stream.queuedBytes > 0 && this.sendWindow <= 0) stream = this.#firstEnding();
-      if (stream === undefined) break;
+      const stream: Http2Stream = this.#readyHead;
+      if (stream.queuedBytes > 0 && this.sendWindow <= 0) break;
       this.#sendFrom(stream);
     }
     this.pumping = false;
     return this.#readyHead !== undefined && (this.sendWindow > 0 || this.output.size >= limit);
-  }
-
-  /** With the connection's window shut, streams that have nothing left but their end can still go on. */
-  #firstEnding(): Http2Stream | undefined {
-    let stream = this.#readyHead;
-    while (stream !== undefined && stream.queuedBytes > 0) stream = stream.nextReady;
-    return stream;
   }
 
   /** Sends one frame of a ready stream, and its end when that is all. */

@@ -101,6 +101,22 @@ test("what comes first refuses first", () => {
   assert.equal(put(), OK);
 });
 
+for (const { name, version, isRefused } of [
+  { name: "ASCII", version: "3.7.0", isRefused: false },
+  { name: "UTF-8", version: "\xc3\xa9", isRefused: false },
+  { name: "half a character", version: "3.7\xc3", isRefused: true },
+  { name: "a megabyte of ASCII", version: "3".repeat(2 ** 20), isRefused: false },
+  { name: "a megabyte of UTF-8", version: "\xc3\xa9".repeat(2 ** 19), isRefused: false },
+  { name: "half a character behind a megabyte", version: `${"3".repeat(2 ** 20)}\xc3`, isRefused: true },
+]) {
+  test(`a client's version: ${name}`, () => {
+    const { cluster, call } = member(true);
+    cluster.membership.applyAdd(testMember(Number(LOCAL_ID)));
+    const answer = call("/etcdserverpb.KV/Put", undefined, { "client-api-version": version });
+    assert.equal(answer, isRefused ? FAILURES.INVALID_CLIENT_API_VERSION[1] : OK);
+  });
+}
+
 test("nothing is served before the cluster has a version", () => {
   const services = new Services(new ClusterHarness([testMember(1, { isLearner: true })]).context);
   services.addUnary("/etcdserverpb.KV/Put", (_message, call) => call.reply(new Uint8Array(0)));

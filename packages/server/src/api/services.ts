@@ -1,5 +1,7 @@
 import type { ServerCall } from "@quorate/rpc/server";
 import { Code, GrpcError } from "@quorate/rpc/status";
+import { isUtf8 as isUtf8Bytes } from "node:buffer";
+import { Code, GrpcError, type ServerCall } from "@quorate/rpc";
 import { decodeRangeRequest, WireError } from "@quorate/wire/hot";
 import { decodingText, FAILURES, type FailureCode, statusOf } from "../errors.ts";
 import type { CallContext } from "./context.ts";
@@ -156,17 +158,16 @@ function isUnaryForLearners(path: string, message: Uint8Array): boolean {
   }
 }
 
+/** Longer ones, which may have megabytes, are looked at by the runtime, many octets at a time. */
+const SHORT_CHARS = 256;
+
 /** Metadata arrives as one character a byte. */
 function isUtf8(latin1: string): boolean {
-  for (let i = 0; i < latin1.length; i++) {
-    if (latin1.charCodeAt(i) > 0x7f) {
-      try {
-        new TextDecoder("utf-8", { fatal: true }).decode(Buffer.from(latin1, "latin1"));
-        return true;
-      } catch {
-        return false;
-      }
-    }
-  }
+  if (latin1.length <= SHORT_CHARS && isAscii(latin1)) return true;
+  return isUtf8Bytes(Buffer.from(latin1, "latin1"));
+}
+
+function isAscii(text: string): boolean {
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x7f) return false;
   return true;
 }

@@ -6,8 +6,7 @@ import { Cancellation } from "./cancellation.ts";
 import { LeaderRequests } from "./leader-requests.ts";
 import { FakePeerRequests, passTime, settle } from "./testing.ts";
 
-function setUp() {
-  const clock = new ManualClock();
+function setUp(clock = new ManualClock()) {
   const peerRequests = new FakePeerRequests(clock);
   const consensus = { leader: 2n };
   const requests = new LeaderRequests({ clock, peerRequests, consensus } as unknown as ApiContext);
@@ -64,6 +63,23 @@ test("nobody waits for a leader that has gone, neither under way nor in the queu
   await passTime(clock, 100);
   assert.deepEqual(outcomes, new Array(20).fill(undefined));
   assert.ok(peerRequests.sent.every(({ aborted }) => aborted));
+});
+
+test("when the leader of very many requests goes, a turn gives up some of them, and soon all", async () => {
+  const later: (() => void)[] = [];
+  const { clock, consensus, send, outcomes } = setUp(new ManualClock({ soon: (turn) => later.push(turn) }));
+  const total = 2_000;
+  for (let i = 0; i < total; i++) send();
+  consensus.leader = 0n;
+  clock.advance(100);
+  const outcomesByTurn: number[] = [];
+  for (let turn = 0; turn < 20 && outcomes.length < total; turn++) {
+    const before = outcomes.length;
+    await settle();
+    outcomesByTurn.push(outcomes.length - before);
+    later.shift()?.();
+  }
+  assert.deepEqual(outcomesByTurn, [512, 512, 512, 464]);
 });
 
 test("in the queue too a request ends at its deadline", async () => {

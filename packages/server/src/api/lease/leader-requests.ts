@@ -9,6 +9,8 @@ const LANES = 16;
 /** A request that takes longer waits for something at the leader, and must not hold up others behind it. */
 const SLOW_MS = 100;
 const SWEEP_MS = 100;
+/** When the leader goes all that wait for it are given up, which may be all calls that there are. */
+const GIVEN_UP_IN_A_TURN = 512;
 
 /** What to send, and to which URL of the member that leads. */
 export interface LeaderRequest extends Pick<PeerRequest, "path" | "body" | "headers"> {
@@ -123,11 +125,19 @@ export class LeaderRequests {
     const { consensus, clock } = this.#context;
     const nowMs = clock.nowMs();
     // Whoever waits for a lane does so behind requests that are under way, so there is none when nothing is.
-    for (const attempt of this.#drainStale(nowMs)) this.#give(attempt, undefined);
-    for (const attempt of [...this.#underWay]) {
-      if (consensus.leader !== attempt.request.leader) this.#give(attempt, undefined);
+    const stale = this.#drainStale(nowMs);
+    for (const attempt of this.#underWay) {
+      if (consensus.leader !== attempt.request.leader) stale.push(attempt);
       else if (nowMs - attempt.startedMs >= SLOW_MS) this.#leaveLane(attempt);
     }
+    this.#giveUp(stale, 0);
+  }
+
+  /** Ends attempts from number `from` on, over as many turns as that takes: their callers go on at once. */
+  #giveUp(attempts: readonly Attempt[], from: number): void {
+    const to = Math.min(attempts.length, from + GIVEN_UP_IN_A_TURN);
+    for (let i = from; i < to; i++) this.#give(attempts[i]!, undefined);
+    if (to < attempts.length) this.#context.clock.soon(() => this.#giveUp(attempts, to));
   }
 
   /** Takes out of the queue who need not wait any longer. */
