@@ -42,6 +42,7 @@ export const BOUNDED_LOOPS: Readonly<Record<string, Readonly<Record<string, stri
   "consensus/read-index.ts": { "*": "readers that wait: open calls" },
   "consensus/received-appends.ts": { "*": "ends when a turn's entries have been given to raft" },
   "consensus/silent-followers.ts": { "*": "members" },
+  "consensus/timeouts.ts": { "*": "members" },
   "consensus/waiting-proposals.ts": { "*": "proposals that wait: open calls" },
 
   "lease/byte-arena.ts": { "*": "the bytes of a key" },
@@ -76,6 +77,7 @@ export const BOUNDED_LOOPS: Readonly<Record<string, Readonly<Record<string, stri
   "operations/by-field.ts": { "*": "the operations that there are, once" },
   "operations/lease-checkpoint.ts": { "*": "a leader proposes at most 500 checkpoints in an entry" },
   "operations/member-add.ts": { "*": "URLs of one member" },
+  "operations/member-attributes.ts": { "*": "URLs of one member" },
   "operations/txn.ts": { "*": "operations of one request, which has at most 1.5 MiB" },
 
   "mvcc/bytes.ts": { "*": "the bytes of a key" },
@@ -83,6 +85,7 @@ export const BOUNDED_LOOPS: Readonly<Record<string, Readonly<Record<string, stri
     "Compactor.#run": "waits for each batch",
     "CompactionPass.batch": "records of a batch, by default 1,000",
   },
+  "mvcc/hash-kv.ts": { "*": "three names, once" },
   "mvcc/history.ts": { "*": "as many records as its caller asks for, who counts them" },
   "mvcc/range-stream.ts": { bytesOf: "the keys of one chunk, whose number is bounded" },
   "mvcc/range.ts": { readOneKeyInto: "one key", findNext: "a step's worth of keys" },
@@ -153,6 +156,7 @@ export const BOUNDED_LOOPS: Readonly<Record<string, Readonly<Record<string, stri
   },
 
   "cluster/conf-change.ts": { "*": "members" },
+  "cluster/downgrade-info.ts": { "*": "two fields" },
   "cluster/ids.ts": { "*": "members" },
   "cluster/initial-cluster.ts": { "*": "members and URLs of the configuration" },
   "cluster/member-json.ts": { "*": "members, or URLs of one" },
@@ -160,6 +164,7 @@ export const BOUNDED_LOOPS: Readonly<Record<string, Readonly<Record<string, stri
     "Membership.restore": "members, and those that have been removed",
     "Membership.members": "members",
     "Membership.voters": "members",
+    "Membership.removedIds": "members that have been removed",
   },
   "cluster/peer-urls.ts": { "*": "URLs of one member" },
   "cluster/strict-checks.ts": { "*": "members" },
@@ -176,6 +181,8 @@ export const BOUNDED_LOOPS: Readonly<Record<string, Readonly<Record<string, stri
   "duties/publish.ts": { "*": "waits for each try, or URLs of one member" },
 
   "peer/dial-turns.ts": { "*": "dials of one member that are under way" },
+  "peer/identity.ts": { "*": "URLs of one member" },
+  "peer/join-chunks.ts": { "*": "at most 64 KiB; of more each chunk is counted" },
   "peer/metrics.ts": { "*": "buckets of a histogram" },
   "peer/peer-link.ts": { "*": "a few parts of one link" },
   "peer/peer-requests.ts": {
@@ -191,6 +198,8 @@ export const BOUNDED_LOOPS: Readonly<Record<string, Readonly<Record<string, stri
     areValidUrls: "URLs of one member",
   },
   "peer/pipeline.ts": { "*": "at most four posts and 64 messages that wait" },
+  "peer/prober.ts": { "*": "an answer of two fields, whose bytes are bounded" },
+  "peer/removal.ts": { "*": "an answer whose bytes are bounded" },
   "peer/snapshot-post.ts": { "*": "waits for each chunk" },
   "peer/stream/chunk-buffer.ts": { "*": "eight digits" },
   "peer/stream/message-frames.ts": {
@@ -210,8 +219,11 @@ export const BOUNDED_LOOPS: Readonly<Record<string, Readonly<Record<string, stri
   "peer/stream/stream-reader.ts": {
     "StreamReader.#run": "waits for each connection",
     "StreamReader.#request": "headers that the member itself sends",
+    "StreamResponse.#deliver": "messages of one chunk of a socket",
   },
   "peer/stream/stream-writer.ts": { "*": "messages of a turn for one member" },
+
+  "peer/url-picker.ts": { "*": "URLs of one member" },
 
   "snapshot/log-compaction.ts": { "*": "members that are being sent a database" },
   "snapshot/received-database.ts": { "*": "files of a folder, or waits for each chunk" },
@@ -240,6 +252,7 @@ export const BOUNDED_LOOPS: Readonly<Record<string, Readonly<Record<string, stri
   "watch/event-pieces.ts": {
     "EventPieces.append": "octets of a length",
     "EventPieces.cutToMark": "pieces of 64 KiB",
+    "EventPieces.pieces": "pieces of 64 KiB",
     sizeOfFieldAt: "octets of a length",
     varintSize: "octets of a length",
   },
@@ -276,6 +289,7 @@ export const BOUNDED_LOOPS: Readonly<Record<string, Readonly<Record<string, stri
     "WatchStream.isFutureWatched": "each watcher once after its start",
     "WatchStream.flushControls": "responses to requests that wait: 16, and those that came in one step",
     "WatchStream.handleWaiting": "256 requests",
+    "WatchStream.put": "pieces of 64 KiB of one message",
     "WatchStream.sendHeld": "messages of 2 MiB of one response; only in tests of failpoints",
   },
 
@@ -289,6 +303,9 @@ export const BOUNDED_LOOPS: Readonly<Record<string, Readonly<Record<string, stri
     readSegment: "waits for each chunk",
     "SegmentScan.readBuffered": "records of one chunk of a file; at a start",
     "SegmentScan.#parseUsual": "octets of a length",
+  },
+  "wal/segment-survey.ts": {
+    "*": "snapshots of the log, and points that are kept of one segment; at a start",
   },
   "wal/snapshot-records.ts": { "*": "waits for each segment, or snapshots of the log" },
   "wal/torn.ts": { "*": "the bytes of the last record; at a start" },

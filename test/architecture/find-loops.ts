@@ -31,7 +31,15 @@ const LOOPS = new Set([
 ]);
 const FUNCTIONS = new Set(["ArrowFunctionExpression", "FunctionDeclaration", "FunctionExpression"]);
 /** A method that goes through all items of what it is called on, with a function for each. */
-const LOOPING_CALL = /\.(every|filter|find|findIndex|flatMap|forEach|map|reduce|some|sort|toSorted)$/;
+const LOOPING_CALL =
+  /\.(every|filter|find|findIndex|findLast|findLastIndex|flatMap|forEach|map|reduce|reduceRight|some|sort|toSorted)$/;
+/** The same, whatever it is called with: nothing of ours has these names. */
+const ALWAYS_LOOPING_CALL =
+  /(\.(concat|filter|flat|flatMap|forEach|join|reduce|reverse|some|sort|toReversed|toSorted|toSpliced)|^Array\.(from|fromAsync)|^Buffer\.concat|^JSON\.(parse|stringify)|^Object\.(entries|fromEntries|groupBy|keys|values)|^Map\.groupBy|^structuredClone)$/;
+/** Of a path in the file system `join` makes another one. */
+const NO_LOOPING_CALL = /^path\.(posix\.)?join$/;
+/** Made of all items of what it is given. */
+const LOOPING_CONSTRUCTOR = /^(Map|Set)$/;
 /** Whoever calls this counts what it does, and lets the loop go on in another turn: see `Slices`. */
 const ASKS_THE_SLICER = /\.(spend|spendInTurn)\(/;
 
@@ -57,9 +65,24 @@ export function findUnslicedLoops(text: string): UnslicedLoop[] {
 
 function isLoop(node: Node, text: string): boolean {
   if (LOOPS.has(node.type)) return true;
-  if (node.type !== "CallExpression" || !LOOPING_CALL.test(textOf(node.callee as Node, text))) return false;
+  // `[...items]` and `f(...items)`; what an object is spread from has the fields that its author gave it.
+  if (node.type === "ArrayExpression") return (node.elements as readonly (Node | null)[]).some(isSpread);
+  if (node.type === "NewExpression") {
+    const args = node.arguments as readonly Node[];
+    if (args.some(isSpread)) return true;
+    return args.length > 0 && LOOPING_CONSTRUCTOR.test(textOf(node.callee as Node, text));
+  }
+  if (node.type !== "CallExpression") return false;
+  if ((node.arguments as readonly Node[]).some(isSpread)) return true;
+  const callee = textOf(node.callee as Node, text);
+  if (ALWAYS_LOOPING_CALL.test(callee)) return !NO_LOOPING_CALL.test(callee);
+  if (!LOOPING_CALL.test(callee)) return false;
   // Only with a function: a heap's own `find(id)` is no loop.
   return (node.arguments as readonly Node[]).some(({ type }) => FUNCTIONS.has(type));
+}
+
+function isSpread(node: Node | null): boolean {
+  return node?.type === "SpreadElement";
 }
 
 function placeIn(node: Node, place: Place): Place {
