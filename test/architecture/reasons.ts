@@ -1,6 +1,5 @@
 /** Files with which something begins, and how, besides those that packages export. */
 export const STARTED: Readonly<Record<string, string>> = {
-  "packages/cli/src/run.ts": "the bundle begins with it",
   "packages/simulator/src/main.ts": "the simulator's command",
   "packages/simulator/src/explain/page/main.ts": "render-page.ts bundles it for browsers",
   "packages/bench/src/backend/backend-bench.ts": "a benchmark, run by hand",

@@ -4,7 +4,7 @@
  */
 export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
   bench: { backend: [], mvcc: [], raft: [], rpc: [] },
-  cli: { bundle: [], dev: [] },
+  cli: { bundle: [], dev: [], programs: ["dev"] },
   raft: {
     confchange: ["quorum", "tracker"],
     examples: ["testing"],

@@ -1,4 +1,4 @@
-import { COMPATIBLE_VERSION, PRODUCT_VERSION } from "@quorate/server";
+import { COMPATIBLE_VERSION, PRODUCT_VERSION } from "@quorate/server/version";
 
 /** Four lines in etcd's form, which scripts parse, and then our own. */
 export function printVersion(): void {

@@ -36,17 +36,18 @@ export async function run(args: readonly string[]): Promise<void> {
 
 class Checkout {
   readonly root = mkdtempSync(path.join(temporary, "checkout "));
-  readonly bundle = path.join(this.root, "node_modules/.cache/quorate/bundle.mjs");
+  readonly bundles = path.join(this.root, "node_modules/.cache/quorate");
+  readonly bundle = path.join(this.bundles, "member.mjs");
 
   constructor(options: { bundler: boolean } = { bundler: true }) {
     const cli = path.join(this.root, "packages/cli");
-    mkdirSync(path.join(cli, "src"), { recursive: true });
+    mkdirSync(path.join(cli, "src/programs"), { recursive: true });
     mkdirSync(path.join(this.root, "node_modules"));
     cpSync(path.join(repository, "bin"), path.join(this.root, "bin"), { recursive: true });
-    for (const file of ["package.json", "src/main.ts", "src/bundle"]) {
+    for (const file of ["package.json", "src/main.ts", "src/bundle", "src/programs/table.ts"]) {
       cpSync(path.join(repository, "packages/cli", file), path.join(cli, file), { recursive: true });
     }
-    this.write("run.ts", PROGRAM);
+    this.write("member.ts", PROGRAM);
     this.write("greeting.ts", 'export const greeting: string = "hello";\n');
     const runtime = path.resolve(process.execPath, "../..");
     this.#link(path.basename(runtime), runtime);
@@ -55,13 +56,18 @@ class Checkout {
     }
   }
 
-  /** A file of the program. */
-  write(name: string, content: string): void {
-    writeFileSync(path.join(this.root, "packages/cli/src", name), content);
+  /** What its bundle is made of begins here. */
+  get entry(): string {
+    return path.join(this.root, "packages/cli/src/programs/member.ts");
   }
 
-  async start(env: Record<string, string> = {}) {
-    const child = spawn(path.join(this.root, "bin/etcd"), ["--flag", "value"], {
+  /** A file of the program. */
+  write(name: string, content: string): void {
+    writeFileSync(path.join(this.root, "packages/cli/src/programs", name), content);
+  }
+
+  async start(env: Record<string, string> = {}, args: readonly string[] = ["--flag", "value"]) {
+    const child = spawn(path.join(this.root, "bin/etcd"), args, {
       cwd: "/",
       env: { PATH: process.env.PATH, ...env },
     });
@@ -83,12 +89,13 @@ class Checkout {
     assert.deepEqual([status, stderr], [0, ""]);
     const { code, title, ...said } = JSON.parse(stdout) as { code: string; title: string };
     const sources = path.join(this.root, "packages/cli/src");
-    const file = path.join(sources, "run.ts");
+    const folder = path.join(sources, "programs");
+    const file = path.join(folder, "member.ts");
     assert.deepEqual(said, {
       greeting,
       args: ["etcd", "--flag", "value"],
       script: path.join(sources, "main.ts"),
-      source: [pathToFileURL(file).href, sources, file],
+      source: [pathToFileURL(file).href, folder, file],
     });
     assert.match(title, /node$/);
     return code;
@@ -101,40 +108,53 @@ class Checkout {
 
 test("the first start makes a bundle, and the next ones use it", async () => {
   const checkout = new Checkout();
-  assert.equal(await checkout.startedFrom(), "bundle.mjs");
+  assert.equal(await checkout.startedFrom(), "member.mjs");
   const made = statSync(checkout.bundle).mtimeMs;
-  assert.equal(await checkout.startedFrom(), "bundle.mjs");
+  assert.equal(await checkout.startedFrom(), "member.mjs");
   assert.equal(statSync(checkout.bundle).mtimeMs, made);
+});
+
+test("a start that is killed leaves the compiled code of the bundle", async () => {
+  const checkout = new Checkout();
+  // By another process: to one that kills itself the runtime gives the time to write.
+  checkout.write(
+    "about.ts",
+    `import { execFileSync } from "node:child_process";
+     export const run = async () => void execFileSync("kill", ["-KILL", String(process.pid)]);\n`,
+  );
+  assert.equal((await checkout.start({}, ["--version"])).status, null);
+  const { stdout, stderr } = await checkout.start({ NODE_DEBUG_NATIVE: "COMPILE_CACHE" }, ["--version"]);
+  assert.match(stdout + stderr, /about\.mjs was accepted/);
 });
 
 test("a start after a change runs what is there now", async () => {
   const checkout = new Checkout();
   await checkout.startedFrom();
   checkout.write("greeting.ts", 'export const greeting: string = "changed";\n');
-  assert.equal(await checkout.startedFrom({}, "changed"), "bundle.mjs");
+  assert.equal(await checkout.startedFrom({}, "changed"), "member.mjs");
 });
 
 test("QUORATE_BUNDLE=off starts from the sources, and makes no bundle", async () => {
   const checkout = new Checkout();
-  assert.equal(await checkout.startedFrom({ QUORATE_BUNDLE: "off" }), "run.ts");
+  assert.equal(await checkout.startedFrom({ QUORATE_BUNDLE: "off" }), "member.ts");
   assert.throws(() => statSync(checkout.bundle), { code: "ENOENT" });
 });
 
 test("without the bundler it starts from the sources", async () => {
-  assert.equal(await new Checkout({ bundler: false }).startedFrom(), "run.ts");
+  assert.equal(await new Checkout({ bundler: false }).startedFrom(), "member.ts");
 });
 
 test("without a place for the bundle it starts from the sources", async () => {
   const checkout = new Checkout();
   writeFileSync(path.join(checkout.root, "node_modules/.cache"), "a file where a folder should be");
-  assert.equal(await checkout.startedFrom(), "run.ts");
+  assert.equal(await checkout.startedFrom(), "member.ts");
 });
 
 test("when the bundle cannot be replaced it starts from the sources", async () => {
   const checkout = new Checkout();
   mkdirSync(checkout.bundle, { recursive: true });
-  assert.equal(await checkout.startedFrom(), "run.ts");
-  assert.deepEqual(bundlesIn(checkout), ["bundle.mjs"]);
+  assert.equal(await checkout.startedFrom(), "member.ts");
+  assert.deepEqual(bundlesIn(checkout), ["member.mjs"]);
 });
 
 test("a damaged bundle is not run but made again", async () => {
@@ -142,15 +162,18 @@ test("a damaged bundle is not run but made again", async () => {
   await checkout.startedFrom();
   const whole = readFileSync(checkout.bundle);
   writeFileSync(checkout.bundle, whole.toString().replace("hello", "damag"));
-  assert.equal(await checkout.startedFrom(), "bundle.mjs");
+  assert.equal(await checkout.startedFrom(), "member.mjs");
   assert.deepEqual(readFileSync(checkout.bundle), whole);
 });
 
 test("a bundle that cannot be loaded is no harm", async () => {
   const checkout = new Checkout();
   await checkout.startedFrom();
-  writeFileSync(checkout.bundle, encodeBundle(checkout.root, [], 'import "no-such-package";\n'));
-  assert.equal(await checkout.startedFrom(), "run.ts");
+  writeFileSync(
+    checkout.bundle,
+    encodeBundle(checkout.root, checkout.entry, [], 'import "no-such-package";\n'),
+  );
+  assert.equal(await checkout.startedFrom(), "member.ts");
 });
 
 test("a mistake in the sources is told as the sources' own, and its correction starts", async () => {
@@ -159,20 +182,37 @@ test("a mistake in the sources is told as the sources' own, and its correction s
   checkout.write("greeting.ts", "export const greeting: = 1;\n");
   const { status, stderr } = await checkout.start();
   assert.equal(status, 1);
-  assert.match(stderr, /src\/greeting\.ts[\s\S]*SyntaxError/);
-  assert.doesNotMatch(stderr, /rolldown|bundle\.mjs/);
+  assert.match(stderr, /src\/programs\/greeting\.ts[\s\S]*SyntaxError/);
+  assert.doesNotMatch(stderr, /rolldown|member\.mjs/);
   checkout.write("greeting.ts", 'export const greeting: string = "right";\n');
-  assert.equal(await checkout.startedFrom({}, "right"), "bundle.mjs");
+  assert.equal(await checkout.startedFrom({}, "right"), "member.mjs");
 });
 
 test("several first starts at the same time do not disturb each other", async () => {
   const checkout = new Checkout();
   const all = await Promise.all([1, 2, 3, 4].map(() => checkout.startedFrom()));
-  assert.deepEqual(all, ["bundle.mjs", "bundle.mjs", "bundle.mjs", "bundle.mjs"]);
-  assert.deepEqual(bundlesIn(checkout), ["bundle.mjs"]);
+  assert.deepEqual(all, ["member.mjs", "member.mjs", "member.mjs", "member.mjs"]);
+  assert.deepEqual(bundlesIn(checkout), ["member.mjs"]);
 });
 
-/** The bundle, and any temporary file that was left behind. */
+test("a program is started from its own bundle, and makes no other one", async () => {
+  const checkout = new Checkout();
+  checkout.write("about.ts", 'export const run = async () => void process.stdout.write("about");\n');
+  const { status, stdout } = await checkout.start({}, ["--version"]);
+  assert.deepEqual([status, stdout, bundlesIn(checkout)], [0, "about", ["about.mjs"]]);
+  assert.equal(await checkout.startedFrom(), "member.mjs");
+  assert.deepEqual(bundlesIn(checkout), ["about.mjs", "member.mjs"]);
+});
+
+test("a bundle of another program by the same name is made again", async () => {
+  const checkout = new Checkout();
+  await checkout.startedFrom();
+  const other = path.join(checkout.root, "packages/cli/src/programs/about.ts");
+  writeFileSync(checkout.bundle, encodeBundle(checkout.root, other, [], "export const run = () => {};\n"));
+  assert.equal(await checkout.startedFrom(), "member.mjs");
+});
+
+/** The bundles, and any temporary file that was left behind. */
 function bundlesIn(checkout: Checkout): string[] {
-  return readdirSync(path.dirname(checkout.bundle)).filter((name) => name.startsWith("bundle"));
+  return readdirSync(checkout.bundles).filter((name) => name.includes(".mjs"));
 }

@@ -24,6 +24,21 @@ test("the version's first line is etcd's, from both commands and through a link"
   }
 });
 
+const questions = [
+  { args: ["--version"], answer: "etcd Version: 3.7.3" },
+  { args: ["--version=1", "--name", "a"], answer: "etcd Version: 3.7.3" },
+  { args: ["--help"], answer: "Usage:" },
+];
+for (const { args, answer } of questions) {
+  test(`${args.join(" ")} is answered whatever the environment says, as by etcd`, () => {
+    const { status, stdout } = spawnSync(path.join(bin, "etcd"), args, {
+      env: { PATH: process.env.PATH, ETCD_QUOTA_BACKEND_BYTES: "much" },
+      encoding: "utf8",
+    });
+    assert.deepEqual([status, stdout.split("\n")[0]], [0, answer]);
+  });
+}
+
 const mistakes = [
   { args: ["--nope"], status: 2, line: "etcd: flag provided but not defined: -nope (see 'etcd --help')" },
   {

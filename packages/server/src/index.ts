@@ -5,4 +5,3 @@ export { makeServerConfig, type ServerConfig } from "./config/server-config.ts";
 export type { TlsSettings } from "./config/tls-settings.ts";
 export { createLogger, type Logger, silentLogger } from "./log/logger.ts";
 export { Member, type MemberHooks, type MemberOptions } from "./member/member.ts";
-export { COMPATIBLE_VERSION, PRODUCT_VERSION } from "./version.ts";

@@ -1,4 +1,4 @@
-/** Makes one file of all that a member's start would load from hundreds. See docs/decisions/0005-start-from-one-file.md. */
+/** Makes one file of all that a program's start would load from hundreds. See docs/decisions/0005-start-from-one-file.md. */
 import { randomUUID } from "node:crypto";
 import {
   closeSync,
@@ -25,17 +25,17 @@ const DEFERRED = ["node:http", "node:https"];
 const DEFERRED_PREFIX = "\0deferred:";
 
 /**
- * Bundles the checkout at `root` into `file`, whose folder exists. The file appears whole or not at all; several processes
+ * Bundles what lies behind `entry` in the checkout at `root` into `file`, whose folder exists. The file appears whole or not at all; several processes
  * may do this at the same time. Throws when the sources have mistakes that a bundler sees, or the file cannot be written.
  */
-export async function buildBundle(root: string, file: string): Promise<void> {
+export async function buildBundle(root: string, entry: string, file: string): Promise<void> {
   const inputs = [
     inputAt(path.join(root, "node_modules/.package-lock.json")),
     ...bundlerInputs(),
     ...packageFiles(root),
   ];
   const bundle = await rolldown({
-    input: path.join(root, "packages/cli/src/run.ts"),
+    input: entry,
     platform: "node",
     tsconfig: false,
     external: NOT_BUNDLED,
@@ -46,7 +46,7 @@ export async function buildBundle(root: string, file: string): Promise<void> {
   try {
     const { output } = await bundle.generate({ format: "esm", codeSplitting: false });
     if (output.length !== 1) throw new Error(`${output.length} files instead of one`);
-    replaceFile(file, encodeBundle(root, inputs, output[0].code));
+    replaceFile(file, encodeBundle(root, entry, inputs, output[0].code));
   } finally {
     await bundle.close();
   }

@@ -16,6 +16,7 @@ export type Input = readonly [path: string, sizeBytes: number, modifiedMs: numbe
 interface Manifest {
   readonly runtime: string;
   readonly root: string;
+  readonly entry: string;
   readonly inputs: readonly Input[];
 }
 
@@ -24,21 +25,25 @@ const PREFIX = `// quorate-bundle ${FORMAT} `;
 const CRC_DIGITS = 8;
 const NEWLINE = 0x0a;
 
-/** The content of the file; `inputs` have absolute paths. */
-export function encodeBundle(root: string, inputs: readonly Input[], program: string): Buffer {
-  const manifest: Manifest = { runtime: process.version, root, inputs };
+/** The content of the file; `inputs`, and `entry`, with which the program begins, have absolute paths. */
+export function encodeBundle(root: string, entry: string, inputs: readonly Input[], program: string): Buffer {
+  const manifest: Manifest = { runtime: process.version, root, entry, inputs };
   const rest = Buffer.from(` ${JSON.stringify(manifest)}\n${program}`);
   return Buffer.concat([Buffer.from(PREFIX + crcText(rest)), rest]);
 }
 
-/** Whether the file is whole and what would be made now, for this runtime and the checkout at `root`. Never throws. */
-export function isFresh(file: string, root: string): boolean {
+/**
+ * Whether the file is whole and what would be made now, for this runtime and of what lies behind `entry` in the checkout at
+ * `root`. Never throws.
+ */
+export function isFresh(file: string, root: string, entry: string): boolean {
   try {
     const manifest = decodeManifest(readFileSync(file));
     return (
       manifest !== undefined &&
       manifest.runtime === process.version &&
       manifest.root === root &&
+      manifest.entry === entry &&
       manifest.inputs.every(isUnchanged)
     );
   } catch {

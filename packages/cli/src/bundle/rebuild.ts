@@ -6,15 +6,19 @@ import path from "node:path";
 const TIMEOUT_MS = 60_000;
 
 /**
- * Tries to make the bundle `file` of the checkout at `root`, and waits for it; says nothing when that fails. In a process of
- * its own: the bundler's threads and memory end with it, and whatever happens to it, this start goes on.
+ * Tries to make the bundle `file` of what lies behind `entry` in the checkout at `root`, and waits for it; says nothing when
+ * that fails. In a process of its own: the bundler's threads and memory end with it, and whatever happens to it, this start
+ * goes on.
  */
-export function rebuild(root: string, file: string): void {
+export function rebuild(root: string, entry: string, file: string): void {
   if (!hasBundler() || !isWritable(path.dirname(file))) return;
-  const { NODE_OPTIONS: _, ...env } = process.env; // A debugger's options are not meant for the child.
+  // A debugger's or profiler's options are not meant for the child, but those of the engine are: it accepts compiled code
+  // only of one that was started with the same.
+  const { NODE_OPTIONS: _, ...env } = process.env;
+  const options = process.execArgv.filter((option) => !/^--inspect|prof/.test(option));
   spawnSync(
     process.execPath,
-    ["--disable-warning=ExperimentalWarning", path.join(import.meta.dirname, "build-command.ts"), root, file],
+    [...options, path.join(import.meta.dirname, "build-command.ts"), root, entry, file],
     { stdio: "ignore", env, timeout: TIMEOUT_MS, killSignal: "SIGKILL" },
   );
 }

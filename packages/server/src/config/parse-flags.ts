@@ -58,9 +58,11 @@ export function parseFlags(
     given.set(name, text);
   }
 
+  // As in etcd, who only asks is told, whatever the environment says.
+  const onlyAsks = help || parseGoBool(given.get("version") ?? "false") === true;
   const unrecognizedVariables: string[] = [];
   const byVariable = new Map([...FLAGS.keys()].map((name) => [variableName(name), name]));
-  for (const [variable, text] of Object.entries(environment)) {
+  for (const [variable, text] of Object.entries(onlyAsks ? {} : environment)) {
     if (!variable.startsWith("ETCD_") || text === undefined) continue;
     const name = byVariable.get(variable);
     if (name === undefined || name === "version") {

@@ -1,0 +1,24 @@
+import { printVersion } from "../version.ts";
+
+const USAGE = `Usage:
+  quorate [flags]           start a member (etcd's flags; the same as 'quorate server')
+  quorate server [flags]    start a member
+  quorate dev [flags]       start a cluster of three members on this machine (see 'quorate dev --help')
+  quorate version           print the version
+  quorate help              print this text
+
+Run 'quorate server --help' for all flags. Without flags, a member named 'default' keeps its data in
+'default.etcd' and serves clients on http://localhost:2379.
+`;
+
+/** `quorate version`, `quorate help`, `--version` alone, and what is no command. */
+export async function run(args: readonly string[]): Promise<void> {
+  const command = args[1];
+  if (command === "version" || command === "--version" || command === "-version") return printVersion();
+  if (command === "help") {
+    process.stdout.write(USAGE);
+    return;
+  }
+  process.stderr.write(`quorate: unknown command "${command}"\n\n${USAGE}`);
+  process.exitCode = 2;
+}

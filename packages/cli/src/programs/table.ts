@@ -1,0 +1,35 @@
+/** What the commands may start. Every start loads this, so it imports nothing before it is asked to. */
+
+/** A program, made of what lies behind one file, so that none loads what only others need. */
+export interface Program {
+  /** The file that it begins with, beside this one. */
+  readonly entry: string;
+  /** Loads that file, and what lies behind it. */
+  loadSources(): Promise<Runnable>;
+  /** The name of the one file that is made of it. */
+  readonly bundle: string;
+}
+
+/** What an entry exports. `args[0]` is the command's name, the rest its own arguments. */
+export interface Runnable {
+  run(args: readonly string[]): Promise<void>;
+}
+
+export const PROGRAMS = {
+  /** A member of a cluster. */
+  member: { entry: "member.ts", loadSources: () => import("./member.ts"), bundle: "member.mjs" },
+  /** Several members on this machine, which it starts as processes. */
+  dev: { entry: "dev.ts", loadSources: () => import("./dev.ts"), bundle: "dev.mjs" },
+  /** What the commands tell about themselves. */
+  about: { entry: "about.ts", loadSources: () => import("./about.ts"), bundle: "about.mjs" },
+} as const satisfies Record<string, Program>;
+
+/** The program that a command line means. `args[0]` is the command's name (`quorate` or `etcd`). */
+export function programFor(args: readonly string[]): Program {
+  const [command, first] = args;
+  // With anything beside it the flags are checked first, which only a member does.
+  if (args.length === 2 && (first === "--version" || first === "-version")) return PROGRAMS.about;
+  if (command === "etcd" || first === undefined || first.startsWith("-")) return PROGRAMS.member;
+  if (first === "server" || first === "dev-member") return PROGRAMS.member;
+  return first === "dev" ? PROGRAMS.dev : PROGRAMS.about;
+}

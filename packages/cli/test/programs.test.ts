@@ -1,0 +1,92 @@
+/** Which program a command line means, and what each of them is made of. */
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { after, test } from "node:test";
+import { buildBundle } from "../src/bundle/build.ts";
+import { PROGRAMS, programFor } from "../src/programs/table.ts";
+
+type Name = keyof typeof PROGRAMS;
+
+const root = path.resolve(import.meta.dirname, "../../..");
+
+const commands: readonly { line: string; program: Name }[] = [
+  { line: "etcd", program: "member" },
+  { line: "etcd --name a", program: "member" },
+  { line: "etcd --version", program: "about" },
+  { line: "etcd -version", program: "about" },
+  { line: "etcd --version --name a", program: "member" },
+  { line: "etcd --version=false", program: "member" },
+  { line: "etcd --help", program: "member" },
+  { line: "etcd version", program: "member" },
+  { line: "etcd dev", program: "member" },
+  { line: "quorate", program: "member" },
+  { line: "quorate --name a", program: "member" },
+  { line: "quorate --version", program: "about" },
+  { line: "quorate server --version", program: "member" },
+  { line: "quorate dev-member", program: "member" },
+  { line: "quorate dev --size 1", program: "dev" },
+  { line: "quorate version", program: "about" },
+  { line: "quorate help", program: "about" },
+  { line: "quorate bogus", program: "about" },
+];
+for (const { line, program } of commands) {
+  test(`${line} is the program ${program}`, () => {
+    assert.equal(programFor(line.split(" ")), PROGRAMS[program]);
+  });
+}
+
+test("an installation makes the bundles of all programs", () => {
+  const { scripts } = JSON.parse(readFileSync(path.join(root, "package.json"), "utf8"));
+  const lines = [...scripts.prepare.matchAll(/bin\/([\w -]+)/g)].map(([, line]) => line.trim().split(" "));
+  assert.deepEqual(new Set(lines.map(programFor)), new Set(Object.values(PROGRAMS)));
+});
+
+/** Of our sources, below packages/, what a program may be made of: all that begins with one of `of`, but for `not`. */
+const madeOf: Readonly<Record<Name, { of: readonly string[]; not: readonly string[] }>> = {
+  member: {
+    of: ["cli/", "server/", "storage/", "raft/", "rpc/", "wire/"],
+    not: ["cli/src/dev/dev-command.ts", "cli/src/programs/about.ts", "rpc/src/client", "rpc/src/testing/"],
+  },
+  dev: { of: ["cli/src/programs/dev.ts", "cli/src/dev/"], not: [] },
+  about: {
+    of: ["cli/src/programs/about.ts", "cli/src/version.ts", "server/src/version.ts"],
+    not: [],
+  },
+};
+/** Of these packages of others there is nothing in any program but a member. */
+const ofOthers = /node_modules\/|from "(?!node:)/;
+
+const folder = mkdtempSync(path.join(tmpdir(), "quorate-programs-"));
+after(() => rmSync(folder, { recursive: true, force: true }));
+symlinkSync(path.join(root, "node_modules"), path.join(folder, "node_modules"));
+
+for (const [name, { entry, bundle }] of Object.entries(PROGRAMS) as [Name, (typeof PROGRAMS)[Name]][]) {
+  test(`the program ${name} can be bundled and loaded, and has nothing in it that it does not need`, async () => {
+    const source = path.join(root, "packages/cli/src/programs", entry);
+    const file = path.join(folder, bundle);
+    await buildBundle(root, source, file);
+    const { of, not } = madeOf[name];
+    const sources = sourcesOf(file);
+    assert.ok(sources.includes(path.posix.join("cli/src/programs", entry)), sources.join(" "));
+    const begins = (starts: readonly string[]) => (source: string) =>
+      starts.some((start) => source.startsWith(start));
+    assert.deepEqual(
+      sources.filter((source) => !begins(of)(source) || begins(not)(source)),
+      [],
+    );
+    assert.equal(ofOthers.test(readFileSync(file, "utf8").replace(/^.*\n/, "")), name === "member");
+    const program = (await import(file)) as { run: unknown };
+    assert.equal(typeof program.run, "function");
+  });
+}
+
+/** Our sources that a bundle is made of, below packages/; what says how bundles are made is in every bundle's manifest. */
+function sourcesOf(file: string): string[] {
+  const [line] = readFileSync(file, "utf8").split("\n", 1);
+  const { inputs } = JSON.parse(line!.slice(line!.indexOf("{"))) as { inputs: [path: string][] };
+  return inputs
+    .map(([input]) => path.relative(path.join(root, "packages"), input))
+    .filter((input) => !input.startsWith("..") && !/^cli\/src\/bundle\/|^[^/]+\/package\.json$/.test(input));
+}
