@@ -1,6 +1,11 @@
-import { Code } from "@quorate/rpc/status";
+import { Code, GrpcError } from "@quorate/rpc/status";
 
-/** Every failure that a client can be told of: our code, the gRPC status and etcd's text, byte for byte. */
+/*
+ * Every text that a client or another member is told when something fails, as etcd has it, byte for byte: nowhere else is
+ * there one (`test/architecture/texts.test.ts`). Each `%` stands for a fact of the case.
+ */
+
+/** What clients are told by a gRPC status, or by its equivalent in JSON: our code, the status and the text. */
 export const FAILURES = {
   KEY_NOT_PROVIDED: [Code.INVALID_ARGUMENT, "etcdserver: key is not provided"],
   KEY_NOT_FOUND: [Code.INVALID_ARGUMENT, "etcdserver: key not found"],
@@ -81,20 +86,146 @@ export const FAILURES = {
   STREAM_CUSTOM_SORT: [Code.UNIMPLEMENTED, "RangeStream does not support custom sort orders"],
   STREAM_FILTERS: [Code.UNIMPLEMENTED, "RangeStream does not support revision filters"],
   UNKNOWN_METHOD: [Code.UNKNOWN, "etcdserver: unknown method"],
+
+  // Of calls as such, whatever the method.
+  NO_SUCH_METHOD: [Code.UNIMPLEMENTED, "unknown method % for service %"],
+  UNKNOWN_SERVICE: [Code.NOT_FOUND, "unknown service"],
+  MESSAGE_TOO_LARGE: [Code.RESOURCE_EXHAUSTED, "grpc: received message larger than max (% vs. %)"],
+  MALFORMED_REQUEST: [Code.INTERNAL, "grpc: error unmarshalling request: %"],
+  MALFORMED_STREAM_REQUEST: [Code.INTERNAL, "grpc: failed to unmarshal the received message: %"],
+  NO_REQUEST: [Code.UNKNOWN, "EOF"],
+  SEVERAL_REQUESTS: [Code.INTERNAL, "unary call with more than one request message"],
+  NO_STREAM_REQUEST: [
+    Code.INTERNAL,
+    "cardinality violation: received no request message from non-client-streaming RPC",
+  ],
+  SEVERAL_STREAM_REQUESTS: [
+    Code.INTERNAL,
+    "cardinality violation: received multiple request messages for non-client-streaming RPC",
+  ],
+  CALL_CANCELED: [Code.CANCELLED, "context canceled"],
+
+  // Of the JSON gateway.
+  NO_SUCH_ROUTE: [Code.NOT_FOUND, "Not Found"],
+  NOT_A_POST: [Code.UNIMPLEMENTED, "Method Not Allowed"],
+  BAD_BINARY_HEADER: [Code.INVALID_ARGUMENT, "invalid binary header %: illegal base64 data"],
+  BAD_TIMEOUT: [Code.INVALID_ARGUMENT, "invalid grpc-timeout: %"],
+  BODY_ENDS_EARLY: [Code.INVALID_ARGUMENT, "unexpected EOF"],
+  BODY_CHUNKS_MALFORMED: [Code.INVALID_ARGUMENT, "malformed chunked encoding"],
+  JSON_CHARACTER: [Code.INVALID_ARGUMENT, "invalid character % %"],
+  JSON_ENCODING: [Code.INVALID_ARGUMENT, "proto: syntax error (line %:%): invalid UTF-8 in string"],
+  JSON_ESCAPE: [Code.INVALID_ARGUMENT, "proto: syntax error (line %:%): invalid escape code in string %"],
+  JSON_TOKEN: [Code.INVALID_ARGUMENT, "proto: syntax error (line %:%): unexpected token %"],
+  JSON_DEPTH: [Code.INVALID_ARGUMENT, "proto: (line %:%): exceeded max recursion depth"],
+  JSON_DUPLICATE_FIELD: [Code.INVALID_ARGUMENT, "proto: (line %:%): duplicate field %"],
+  JSON_SECOND_OF_ONEOF: [
+    Code.INVALID_ARGUMENT,
+    "proto: (line %:%): error parsing %, oneof %.% is already set",
+  ],
+  JSON_VALUE: [Code.INVALID_ARGUMENT, "proto: (line %:%): invalid value for % field %: %"],
+  NOT_MAPPED: [Code.INTERNAL, "the request could not be mapped to a message"],
+  NO_ANSWER: [Code.INTERNAL, "the call ended without a message"],
+  INTERNAL: [Code.INTERNAL, "internal error"],
 } as const satisfies Record<string, readonly [code: number, message: string]>;
 
 export type FailureCode = keyof typeof FAILURES;
 
-/** A request that was refused or did not come through. `code` is stable, `message` etcd's text. */
+/** Why a watcher was not created, as the only answer to its request says it: its stream goes on. */
+export const WATCH_REFUSALS = {
+  COMPACTED: FAILURES.COMPACTED[1],
+  EMPTY_RANGE: "mvcc: watcher range is empty",
+  DUPLICATE_ID: "mvcc: duplicate watch ID provided on the WatchStream",
+  /** A whole status: the name of its code, and its text. */
+  NOT_PERMITTED: "rpc error: code = % desc = %",
+} as const;
+
+/** What is told by an HTTP status, on any port. Other members compare some of the texts. */
+export const HTTP_FAILURES = {
+  PAGE_NOT_FOUND: [404, "404 page not found"],
+  METHOD_NOT_ALLOWED: [405, "Method Not Allowed"],
+  BAD_REQUEST: [400, "400 Bad Request"],
+  INTERNAL_SERVER_ERROR: [500, "Internal Server Error"],
+
+  // On the client port.
+  UNKNOWN_HOST: [
+    421,
+    `
+etcd received your request, but the Host header was unrecognized.
+
+To fix this, choose one of the following options:
+- Enable TLS, then any HTTPS request will be allowed.
+- Add the hostname you want to use to the whitelist in settings.
+  - e.g. etcd --host-whitelist %
+
+This requirement has been added to help prevent "DNS Rebinding" attacks (CVE-2018-5702).
+`,
+  ],
+  COMMON_NAME_IGNORED: [
+    400,
+    "CommonName of client sending a request against gateway will be ignored and not used as expected",
+  ],
+
+  // To other members.
+  INCOMPATIBLE_VERSION: [412, "incompatible version"],
+  CLUSTER_ID_MISMATCH: [412, "cluster ID mismatch"],
+  FROM_REMOVED_MEMBER: [403, "cannot process message from removed member"],
+  TO_ANOTHER_MEMBER: [403, "cannot process message to mismatch member"],
+  RAFT_MESSAGE_BROKEN_OFF: [400, "error reading raft message"],
+  RAFT_MESSAGE_MALFORMED: [400, "error unmarshalling raft message"],
+  RAFT_MESSAGE_FAILED: [500, "error processing raft message"],
+  SNAPSHOT_MALFORMED: [400, "failed to decode raft message (%)"],
+  NOT_A_SNAPSHOT: [400, "wrong raft message type"],
+  SNAPSHOT_NOT_SAVED: [500, "failed to save KV snapshot (%)"],
+  STREAM_KIND_UNKNOWN: [404, "invalid path"],
+  STREAM_OF_NOBODY: [404, "invalid from"],
+  STREAM_OF_REMOVED_MEMBER: [410, "removed member"],
+  STREAM_OF_UNKNOWN_MEMBER: [404, "error sender not found"],
+  STREAM_TO_ANOTHER_MEMBER: [412, "to field mismatch"],
+  STREAM_NEEDS_HTTP_1_1: [505, "HTTP Version Not Supported"],
+  BODY_BROKEN_OFF: [400, "error reading body"],
+  BODY_TOO_LARGE: [413, "request body too large"],
+  BODY_MALFORMED: [400, "error unmarshalling request"],
+  APPLIED_TOO_LITTLE: [408, "waiting for node to catch up its applied index has timed out"],
+  LEASE_NOT_FOUND: [404, "lease not found"],
+  LEASE_NOT_RENEWED: [400, "%"],
+  LEASE_NOT_TOLD: [500, "%"],
+  HASH_COMPACTED: [400, "mvcc: required revision has been compacted"],
+  HASH_IN_FUTURE: [400, "mvcc: required revision is a future revision"],
+  HASH_FAILED: [400, "%"],
+  NOT_LINEARIZED: [500, "failed linearized read: %"],
+  PROMOTE_NO_ID: [404, "member % not found in cluster"],
+  PROMOTE_NO_MEMBER: [404, "membership: ID not found"],
+  PROMOTE_NO_LEARNER: [412, "membership: can only promote a learner member"],
+  PROMOTE_NOT_READY: [412, FAILURES.LEARNER_NOT_READY[1]],
+} as const satisfies Record<string, readonly [status: number, message: string]>;
+
+export type HttpFailureCode = keyof typeof HTTP_FAILURES;
+
+/** What stands for the `%`s of a text, in order. */
+export type Facts = readonly (string | number)[];
+
+export function withFacts(text: string, facts: Facts): string {
+  let at = 0;
+  return facts.length === 0 ? text : text.replace(/%/g, () => String(facts[at++]));
+}
+
+/** A request that was refused or did not come through. `code` is stable, `message` what is told. */
 export class RequestError extends Error {
   override readonly name = "RequestError";
   readonly code: FailureCode;
 
-  constructor(code: FailureCode) {
-    super(FAILURES[code][1]);
+  constructor(code: FailureCode, ...facts: Facts) {
+    super(withFacts(FAILURES[code][1], facts));
     this.code = code;
   }
+
+  get status(): Status {
+    return [FAILURES[this.code][0], this.message];
+  }
 }
+
+/** A gRPC status code and its text. */
+export type Status = readonly [code: number, message: string];
 
 /** Whether `error` is the refusal with this code. */
 export function isRefusedWith(error: unknown, code: FailureCode): boolean {
@@ -110,6 +241,11 @@ export function decodingText(error: unknown): string {
 }
 
 /** The gRPC status of a failure that clients are told of; undefined for any other error. */
-export function statusOf(error: unknown): readonly [code: number, message: string] | undefined {
-  return error instanceof RequestError ? FAILURES[error.code] : undefined;
+export function statusOf(error: unknown): Status | undefined {
+  return error instanceof RequestError ? error.status : undefined;
+}
+
+/** As an error that whoever serves a call knows. */
+export function grpcError(code: FailureCode, ...facts: Facts): GrpcError {
+  return new GrpcError(...new RequestError(code, ...facts).status);
 }

@@ -1,4 +1,3 @@
-import { Code } from "@quorate/rpc/status";
 import { decode, encode } from "@quorate/wire";
 import {
   HealthCheckRequestSchema,
@@ -7,6 +6,7 @@ import {
   HealthListResponseSchema,
   HealthCheckResponse_ServingStatus as ServingStatus,
 } from "@quorate/wire/health";
+import { FAILURES } from "../errors.ts";
 import type { Services } from "./services.ts";
 
 /** `grpc.health.v1.Health`: serving from the moment that the member takes requests; only the empty name is known. */
@@ -16,7 +16,7 @@ export function addHealthService(services: Services): void {
 
   services.addUnary("/grpc.health.v1.Health/Check", (message, call) => {
     const { service } = decode(HealthCheckRequestSchema, message);
-    if (service !== "") call.fail(Code.NOT_FOUND, "unknown service");
+    if (service !== "") call.fail(...FAILURES.UNKNOWN_SERVICE);
     else call.reply(encode(HealthCheckResponseSchema, { status: ServingStatus.SERVING }));
   });
 

@@ -1,6 +1,7 @@
 import type { CancelReason, Peer, ServerCall } from "@quorate/rpc/server";
 import { Code, GrpcError } from "@quorate/rpc/status";
 import type { Clock, Timer } from "@quorate/storage/seams/clock";
+import { FAILURES, RequestError } from "../errors.ts";
 import type { GatewayBackend, GatewayCall, GatewaySink } from "./gateway-backend.ts";
 import type { Services, StreamHandler, UnaryHandler } from "./services.ts";
 
@@ -89,7 +90,7 @@ class LocalCall implements ServerCall {
     if (stream !== undefined) this.#guard(() => stream(this));
     else if (unary === undefined) {
       const [, service, method] = this.path.split("/");
-      this.fail(Code.UNIMPLEMENTED, `unknown method ${method} for service ${service}`);
+      this.fail(...new RequestError("NO_SUCH_METHOD", method ?? "", service ?? "").status);
     }
   }
 
@@ -98,8 +99,8 @@ class LocalCall implements ServerCall {
   receive(message: Uint8Array): void {
     if (this.ended || this.#inputEnded) return;
     if (message.length > this.#maxReceiveBytes) {
-      const text = `grpc: received message larger than max (${message.length} vs. ${this.#maxReceiveBytes})`;
-      this.#endWith(Code.RESOURCE_EXHAUSTED, text, "failed");
+      const { status } = new RequestError("MESSAGE_TOO_LARGE", message.length, this.#maxReceiveBytes);
+      this.#endWith(...status, "failed");
       return;
     }
     this.#waiting.push(message);
@@ -250,18 +251,18 @@ class LocalCall implements ServerCall {
     const unary = this.#unary;
     if (unary === undefined) this.#guard(() => this.onMessage?.(message));
     else if (this.receivedMessages === 1) this.#guard(() => unary(message, this));
-    else this.#endWith(Code.INTERNAL, "unary call with more than one request message", "failed");
+    else this.#endWith(...FAILURES.SEVERAL_REQUESTS, "failed");
   }
 
   #deliverEnd(): void {
     if (this.#unary === undefined) this.#guard(() => this.onHalfClose?.());
     else if (this.receivedMessages === 0) {
-      this.#endWith(Code.UNKNOWN, "EOF", "failed");
+      this.#endWith(...FAILURES.NO_REQUEST, "failed");
     }
   }
 
   #expire(): void {
-    this.#endWith(Code.DEADLINE_EXCEEDED, "context deadline exceeded", "deadline");
+    this.#endWith(...FAILURES.DEADLINE_EXCEEDED, "deadline");
   }
 
   /** `reason`: why, when it is not the handler that ends the call. */

@@ -17,6 +17,7 @@ import {
 } from "@quorate/wire/etcdserverpb";
 import { type Alarm, AlarmType } from "../alarm/alarm-store.ts";
 import { storageVersion } from "../cluster/storage-version.ts";
+import { FAILURES } from "../errors.ts";
 import type { Needs } from "../operations/access.ts";
 import { ALARM } from "../operations/alarm.ts";
 import { CALL_NEEDS } from "../operations/call-needs.ts";
@@ -43,7 +44,7 @@ export function addMaintenanceService(services: Services, context: MaintenanceCo
   services.addAsync("/etcdserverpb.Maintenance/Status", async (message, call) => {
     decode(StatusRequestSchema, message);
     check(CALL_NEEDS.Status, callerOf(call));
-    const errors = consensus.leader === 0n ? ["etcdserver: no leader"] : [];
+    const errors = consensus.leader === 0n ? [FAILURES.NO_LEADER[1] as string] : [];
     for (const alarm of alarms.list(AlarmType.NONE)) errors.push(alarmText(alarm));
     return encode(StatusResponseSchema, {
       header: headers.fields(store.currentRevision),

@@ -1,5 +1,5 @@
 import { type ClusterMember, decodeMemberList } from "../cluster/member-json.ts";
-import { FAILURES, isRefusedWith, RequestError } from "../errors.ts";
+import { HTTP_FAILURES, isRefusedWith, RequestError } from "../errors.ts";
 import { MEMBER_PROMOTE } from "../operations/member-promote.ts";
 import type { PeerResponse } from "../peer/peer-requests.ts";
 import type { WaitingCaller } from "./callers.ts";
@@ -7,12 +7,12 @@ import { changeMembers } from "./change-members.ts";
 import type { PromoteContext } from "./context.ts";
 import { pause, waitLeader } from "./waiting.ts";
 
-/** What other members read of a refusal; each of them ends the attempts of whoever forwarded the request. */
-export const PROMOTION_REFUSALS = {
-  MEMBER_NOT_FOUND: "membership: ID not found",
-  MEMBER_NOT_LEARNER: "membership: can only promote a learner member",
-  LEARNER_NOT_READY: FAILURES.LEARNER_NOT_READY[1],
-} as const;
+/** What other members are told of a refusal; each of them ends the attempts of whoever forwarded the request. */
+export const PROMOTION_REFUSALS = [
+  ["MEMBER_NOT_FOUND", "PROMOTE_NO_MEMBER"],
+  ["MEMBER_NOT_LEARNER", "PROMOTE_NO_LEARNER"],
+  ["LEARNER_NOT_READY", "PROMOTE_NOT_READY"],
+] as const;
 
 const RETRY_MS = 100;
 
@@ -79,11 +79,10 @@ async function forward(
 function readAnswer({ status, body }: PeerResponse): ClusterMember[] {
   const text = body.toString();
   if (status === 200) return decodeMemberList(text);
-  if (status === 404) throw new RequestError("MEMBER_NOT_FOUND");
-  if (status === 412) {
-    for (const failure of ["LEARNER_NOT_READY", "MEMBER_NOT_LEARNER"] as const) {
-      if (text.includes(PROMOTION_REFUSALS[failure])) throw new RequestError(failure);
-    }
+  for (const [failure, told] of PROMOTION_REFUSALS) {
+    const [toldStatus, toldText] = HTTP_FAILURES[told];
+    // Whatever has no such page has no such member.
+    if (status === toldStatus && (status === 404 || text.includes(toldText))) throw new RequestError(failure);
   }
   throw new Error(`member promote: unknown error(${text.slice(0, 200)})`);
 }

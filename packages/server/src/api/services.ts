@@ -2,8 +2,17 @@ import type { ServerCall } from "@quorate/rpc/server";
 import { Code, GrpcError } from "@quorate/rpc/status";
 import { isUtf8 as isUtf8Bytes } from "node:buffer";
 import { Code, GrpcError, type ServerCall } from "@quorate/rpc";
+import { GrpcError, type ServerCall } from "@quorate/rpc";
 import { decodeRangeRequest, WireError } from "@quorate/wire/hot";
-import { decodingText, FAILURES, type FailureCode, statusOf } from "../errors.ts";
+import {
+  decodingText,
+  FAILURES,
+  type FailureCode,
+  grpcError,
+  RequestError,
+  type Status,
+  statusOf,
+} from "../errors.ts";
 import type { CallContext } from "./context.ts";
 
 const STATUS_PATH = "/etcdserverpb.Maintenance/Status";
@@ -63,7 +72,7 @@ export class Services {
     this.addStream(path, (call) => {
       let hasRequest = false;
       call.onMessage = (message) => {
-        if (hasRequest) throw new GrpcError(Code.INTERNAL, SEVERAL_REQUESTS);
+        if (hasRequest) throw grpcError("SEVERAL_STREAM_REQUESTS");
         hasRequest = true;
         try {
           // It is borrowed, and what is decoded of it may be views on it.
@@ -73,7 +82,7 @@ export class Services {
         }
       };
       call.onHalfClose = () => {
-        if (!hasRequest) throw new GrpcError(Code.INTERNAL, NO_REQUEST);
+        if (!hasRequest) throw grpcError("NO_STREAM_REQUEST");
       };
     });
   }
@@ -99,10 +108,6 @@ export class Services {
   }
 }
 
-const NO_REQUEST = "cardinality violation: received no request message from non-client-streaming RPC";
-const SEVERAL_REQUESTS =
-  "cardinality violation: received multiple request messages for non-client-streaming RPC";
-
 /** A request that has come on a stream; throws the status that clients are told when it is none. */
 export function requestOfStream<Request>(
   decode: (message: Uint8Array) => Request,
@@ -112,8 +117,7 @@ export function requestOfStream<Request>(
     return decode(message);
   } catch (error) {
     if (!(error instanceof WireError)) throw error;
-    const text = `grpc: failed to unmarshal the received message: ${decodingText(error)}`;
-    throw new GrpcError(Code.INTERNAL, text);
+    throw grpcError("MALFORMED_STREAM_REQUEST", decodingText(error));
   }
 }
 
@@ -125,10 +129,10 @@ export function failCall(call: ServerCall, error: unknown): void {
   else call.fail(...status);
 }
 
-function statusOfRequest(error: unknown): readonly [code: number, message: string] | undefined {
+function statusOfRequest(error: unknown): Status | undefined {
   if (error instanceof GrpcError) return [error.code, error.details];
   if (!(error instanceof WireError)) return statusOf(error);
-  return [Code.INTERNAL, `grpc: error unmarshalling request: ${decodingText(error)}`];
+  return new RequestError("MALFORMED_REQUEST", decodingText(error)).status;
 }
 
 function refuse(call: ServerCall, failure: FailureCode): void {

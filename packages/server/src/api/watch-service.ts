@@ -1,6 +1,6 @@
 import type { ServerCall } from "@quorate/rpc/server";
 import { codeName } from "@quorate/rpc/status";
-import { FAILURES, statusOf } from "../errors.ts";
+import { FAILURES, statusOf, WATCH_REFUSALS, withFacts } from "../errors.ts";
 import { CALL_NEEDS } from "../operations/call-needs.ts";
 import type { LeaderMonitor } from "../watch/leader-monitor.ts";
 import type { WatchSink } from "../watch/sink.ts";
@@ -23,8 +23,7 @@ export function addWatchService(
     );
     if (call.metadata("hasleader") === "true") {
       leave = leaderMonitor.add(() => {
-        const [code, text] = FAILURES.NO_LEADER;
-        stream.fail(code, text);
+        stream.fail(...FAILURES.NO_LEADER);
       });
     }
     call.onMessage = (message) => stream.receive(message);
@@ -46,7 +45,7 @@ function refusalOf({ access }: WatchContext, keys: WatchedKeys, call: ServerCall
     return undefined;
   } catch (error) {
     const [code, text] = statusOf(error) ?? FAILURES.PERMISSION_DENIED;
-    return `rpc error: code = ${codeName(code)} desc = ${text}`;
+    return withFacts(WATCH_REFUSALS.NOT_PERMITTED, [codeName(code), text]);
   }
 }
 

@@ -1,3 +1,4 @@
+import { type Facts, HTTP_FAILURES, type HttpFailureCode, withFacts } from "../errors.ts";
 import { requestTarget } from "../http/request-target.ts";
 import { headerValues } from "./gateway/exchange.ts";
 
@@ -40,7 +41,7 @@ export function admit(options: AccessOptions, request: AccessRequest): Admission
   const host = hostName(headerValues(request.rawHeaders, "host")[0] ?? "");
   if (!request.isSecure) {
     if (!allows(options.hostWhitelist, host)) {
-      return { headers: [], answer: { status: 421, text: `${unknownHostText(host)}\n` } };
+      return { headers: [], answer: refusal("UNKNOWN_HOST", JSON.stringify(host)) };
     }
   } else if (
     options.clientCertAuth &&
@@ -49,14 +50,16 @@ export function admit(options: AccessOptions, request: AccessRequest): Admission
     options.isAuthEnabled() &&
     requestTarget(request.target)?.path.startsWith("/v3/") === true
   ) {
-    return { headers: [], answer: { status: 400, text: COMMON_NAME_TEXT } };
+    return { headers: [], answer: refusal("COMMON_NAME_IGNORED") };
   }
   const headers = corsHeaders(options.cors, headerValues(request.rawHeaders, "origin")[0] ?? "");
   return request.method === "OPTIONS" ? { headers, answer: { status: 200, text: "" } } : { headers };
 }
 
-const COMMON_NAME_TEXT =
-  "CommonName of client sending a request against gateway will be ignored and not used as expected\n";
+function refusal(failure: HttpFailureCode, ...facts: Facts): WholeAnswer {
+  const [status, text] = HTTP_FAILURES[failure];
+  return { status, text: `${withFacts(text, facts)}\n` };
+}
 
 function allows(list: readonly string[], value: string): boolean {
   return list.length === 0 || list.includes("*") || list.includes(value);
@@ -78,17 +81,4 @@ function corsHeaders(allowed: readonly string[], origin: string): Admission["hea
     ["Access-Control-Allow-Origin", anyOrigin ? "*" : origin],
     ["Access-Control-Allow-Headers", "accept, content-type, authorization"],
   ];
-}
-
-function unknownHostText(host: string): string {
-  return `
-etcd received your request, but the Host header was unrecognized.
-
-To fix this, choose one of the following options:
-- Enable TLS, then any HTTPS request will be allowed.
-- Add the hostname you want to use to the whitelist in settings.
-  - e.g. etcd --host-whitelist ${JSON.stringify(host)}
-
-This requirement has been added to help prevent "DNS Rebinding" attacks (CVE-2018-5702).
-`;
 }

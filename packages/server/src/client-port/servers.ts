@@ -1,7 +1,7 @@
 import type http from "node:http";
 import { GrowingBytes, type HttpExchange } from "@quorate/rpc/server";
 import type { ApiContext } from "../api/context.ts";
-import { wholeResponse } from "../http/plain-text.ts";
+import { answerFailure, wholeResponse } from "../http/plain-text.ts";
 import { clientEndpoints, metricsEndpoints, type Observation, type PlainEndpoints } from "./endpoints.ts";
 import type { Gateway } from "./gateway/gateway.ts";
 import { createHttp1Server } from "./http1-server.ts";
@@ -140,8 +140,7 @@ function answerInternalError(res: http.ServerResponse): void {
     res.destroy();
     return;
   }
-  res.writeHead(500, { "content-type": "text/plain; charset=utf-8", "x-content-type-options": "nosniff" });
-  res.end("Internal Server Error\n");
+  answerFailure(res, "INTERNAL_SERVER_ERROR");
 }
 
 function answerHttp1(

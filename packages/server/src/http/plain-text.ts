@@ -1,3 +1,5 @@
+import { HTTP_FAILURES, type HttpFailureCode } from "../errors.ts";
+
 /** What the plain endpoints need of a request; node:http's and HTTP/2's both have it. */
 export interface PlainRequest {
   readonly method?: string | undefined;
@@ -27,11 +29,20 @@ export function wholeResponse(
 const HEADERS = { "content-type": "text/plain; charset=utf-8", "x-content-type-options": "nosniff" };
 
 export function notFound(res: PlainResponse): void {
-  res.writeHead(404, HEADERS);
-  res.end("404 page not found\n");
+  answerFailure(res, "PAGE_NOT_FOUND");
 }
 
 export function methodNotAllowed(res: PlainResponse): void {
-  res.writeHead(405, { ...HEADERS, allow: "GET" });
-  res.end("Method Not Allowed\n");
+  answerFailure(res, "METHOD_NOT_ALLOWED", { allow: "GET" });
+}
+
+/** As Go's `http.Error` writes it. */
+export function answerFailure(
+  res: PlainResponse,
+  failure: HttpFailureCode,
+  headers: Readonly<Record<string, string>> = {},
+): void {
+  const [status, text] = HTTP_FAILURES[failure];
+  res.writeHead(status, { ...HEADERS, ...headers });
+  res.end(`${text}\n`);
 }

@@ -1,4 +1,5 @@
 import type http from "node:http";
+import { type Facts, HTTP_FAILURES, type HttpFailureCode, withFacts } from "../errors.ts";
 
 export type Headers = Readonly<Record<string, string>>;
 
@@ -31,15 +32,26 @@ function writeFrom(response: http.ServerResponse, body: Uint8Array, start: numbe
   else response.once("drain", goOn);
 }
 
-/** An error as Go's `http.Error` writes it; other members compare the text. */
+/** A failure as Go's `http.Error` writes it. */
 export function answerError(
   response: http.ServerResponse,
-  status: number,
-  text: string,
-  headers: Headers = {},
+  failure: HttpFailureCode,
+  { facts = [], headers = {} }: { readonly facts?: Facts; readonly headers?: Headers } = {},
 ): void {
   const form = { "content-type": "text/plain; charset=utf-8", "x-content-type-options": "nosniff" };
-  answer(response, status, { ...headers, ...form }, `${text}\n`);
+  const [status, text] = HTTP_FAILURES[failure];
+  answer(response, status, { ...headers, ...form }, `${withFacts(text, facts)}\n`);
+}
+
+/** A failure as those handlers of etcd write it that members talk to in JSON. */
+export function answerErrorInJson(
+  response: http.ServerResponse,
+  failure: HttpFailureCode,
+  headers: Headers = {},
+): void {
+  const [status, message] = HTTP_FAILURES[failure];
+  const form = { ...headers, "content-type": "application/json" };
+  answer(response, status, form, JSON.stringify({ message }));
 }
 
 /** Answers 405 and returns false when the method is another one. HEAD is not GET here. */
@@ -49,7 +61,7 @@ export function allowMethod(
   method: "GET" | "POST",
 ): boolean {
   if (request.method === method) return true;
-  answerError(response, 405, "Method Not Allowed", { allow: method });
+  answerError(response, "METHOD_NOT_ALLOWED", { headers: { allow: method } });
   return false;
 }
 

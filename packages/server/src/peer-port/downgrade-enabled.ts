@@ -15,7 +15,7 @@ export async function handleDowngradeEnabled(
   try {
     await consensus.linearizable();
   } catch (error) {
-    answerError(response, 500, `failed linearized read: ${(error as Error).message}`, headers);
+    answerError(response, "NOT_LINEARIZED", { facts: [(error as Error).message], headers });
     return;
   }
   const enabled = membership.downgrade.enabled;

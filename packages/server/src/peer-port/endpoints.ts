@@ -35,7 +35,7 @@ export function peerEndpoints(context: ApiContext): PlainHandler {
     response.on("error", ignore);
     const endpoint = endpointOf(pathOf(request.url ?? "/"));
     if (endpoint === undefined) {
-      answerError(response, 404, "404 page not found");
+      answerError(response, "PAGE_NOT_FOUND");
       return;
     }
     run(endpoint, request, response).catch((error: unknown) => {
@@ -43,7 +43,7 @@ export function peerEndpoints(context: ApiContext): PlainHandler {
         path: request.url,
         error: String((error as Error)?.stack ?? error),
       });
-      if (!response.headersSent) answerError(response, 500, "Internal Server Error");
+      if (!response.headersSent) answerError(response, "INTERNAL_SERVER_ERROR");
       else response.destroy();
     });
   };

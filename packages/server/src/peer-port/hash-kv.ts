@@ -2,17 +2,11 @@ import type http from "node:http";
 import type { Revision } from "@quorate/storage/seams/backend";
 import type { ApiContext } from "../api/context.ts";
 import { formatId } from "../cluster/ids.ts";
-import { RequestError } from "../errors.ts";
+import { isRefusedWith } from "../errors.ts";
 import type { KvHash } from "../mvcc/stored-hashes.ts";
 import { allowMethod, answer, answerError, readBody } from "./answers.ts";
 
 const MAX_REQUEST_BYTES = 65_536;
-
-/** Without the prefix that clients see: so the members tell each other. */
-const REFUSALS: Partial<Record<string, string>> = {
-  COMPACTED: "mvcc: required revision has been compacted",
-  FUTURE_REVISION: "mvcc: required revision is a future revision",
-};
 
 /** `GET /members/hashkv` with the body `{"revision":N}`, where 0 is the current one. */
 export async function handleHashKv(
@@ -25,17 +19,17 @@ export async function handleHashKv(
   // Releases up to 3.4 do not send it.
   const theirs = request.headers["x-etcd-cluster-id"];
   if (theirs !== undefined && theirs !== "" && theirs !== clusterId) {
-    answerError(response, 412, "cluster ID mismatch");
+    answerError(response, "CLUSTER_ID_MISMATCH");
     return;
   }
   const body = await readBody(request, MAX_REQUEST_BYTES).catch(() => undefined);
   if (body === undefined || body.tooLarge) {
-    answerError(response, 400, "error reading body", { connection: "close" });
+    answerError(response, "BODY_BROKEN_OFF", { headers: { connection: "close" } });
     return;
   }
   const revision = revisionOf(body.bytes);
   if (revision === undefined) {
-    answerError(response, 400, "error unmarshalling request");
+    answerError(response, "BODY_MALFORMED");
     return;
   }
   try {
@@ -47,8 +41,9 @@ export async function handleHashKv(
       "requested-revision": revision,
       error: (error as Error).message,
     });
-    const refusal = error instanceof RequestError ? REFUSALS[error.code] : undefined;
-    answerError(response, 400, refusal ?? (error as Error).message);
+    if (isRefusedWith(error, "COMPACTED")) answerError(response, "HASH_COMPACTED");
+    else if (isRefusedWith(error, "FUTURE_REVISION")) answerError(response, "HASH_IN_FUTURE");
+    else answerError(response, "HASH_FAILED", { facts: [(error as Error).message] });
   }
 }
 

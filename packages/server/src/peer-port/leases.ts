@@ -37,8 +37,9 @@ export async function handleLeaseRenewal(
     const message = encode(LeaseKeepAliveResponseSchema, { ID: id, TTL: BigInt(ttlSeconds) });
     answerMessage(response, message);
   } catch (error) {
-    const status = isRefusedWith(error, "LEASE_NOT_FOUND") ? 404 : 400;
-    answerError(response, status, textOf(error));
+    // Members tell each other without the prefix that clients see.
+    if (isRefusedWith(error, "LEASE_NOT_FOUND")) answerError(response, "LEASE_NOT_FOUND");
+    else answerError(response, "LEASE_NOT_RENEWED", { facts: [(error as Error).message] });
   }
 }
 
@@ -64,11 +65,11 @@ export async function handleLeaseTimeToLive(
       throw new RequestError("NOT_PRIMARY_LESSOR");
     }
   } catch (error) {
-    answerError(response, 500, textOf(error));
+    answerError(response, "LEASE_NOT_TOLD", { facts: [(error as Error).message] });
     return;
   }
   if (status === undefined) {
-    answerError(response, 404, "lease not found");
+    answerError(response, "LEASE_NOT_FOUND");
     return;
   }
   const withoutKeys = encode(LeaseTimeToLiveResponseSchema, {
@@ -89,22 +90,22 @@ async function readRequest<Decoded>(
   decodeBody: (body: Uint8Array) => Decoded,
 ): Promise<Decoded | undefined> {
   if (request.method !== "POST") {
-    answerError(response, 405, "Method Not Allowed");
+    answerError(response, "METHOD_NOT_ALLOWED");
     return undefined;
   }
   const body = await readBody(request, MAX_REQUEST_BYTES).catch(() => undefined);
   if (body === undefined) {
-    answerError(response, 400, "error reading body", { connection: "close" });
+    answerError(response, "BODY_BROKEN_OFF", { headers: { connection: "close" } });
     return undefined;
   }
   if (body.tooLarge) {
-    answerError(response, 413, "request body too large", { connection: "close" });
+    answerError(response, "BODY_TOO_LARGE", { headers: { connection: "close" } });
     return undefined;
   }
   try {
     return decodeBody(body.bytes);
   } catch {
-    answerError(response, 400, "error unmarshalling request");
+    answerError(response, "BODY_MALFORMED");
     return undefined;
   }
 }
@@ -114,15 +115,10 @@ async function caughtUp({ consensus }: LeaseContext, response: Response): Promis
   const { committedIndex, appliedIndex } = consensus;
   if (appliedIndex >= committedIndex || (await consensus.waitApplied(committedIndex, CATCH_UP_MS)))
     return true;
-  answerError(response, 408, "waiting for node to catch up its applied index has timed out");
+  answerError(response, "APPLIED_TOO_LITTLE");
   return false;
 }
 
 function answerMessage(response: Response, message: Uint8Array): void {
   answer(response, 200, { "content-type": "application/protobuf" }, message);
-}
-
-/** Members tell each other without the prefix that clients see. */
-function textOf(error: unknown): string {
-  return isRefusedWith(error, "LEASE_NOT_FOUND") ? "lease not found" : (error as Error).message;
 }

@@ -4,12 +4,10 @@ import type { PromoteContext } from "../api/context.ts";
 import { PROMOTION_REFUSALS, promoteMember } from "../api/promote-member.ts";
 import { formatId } from "../cluster/ids.ts";
 import { encodeMemberList } from "../cluster/member-json.ts";
-import { RequestError } from "../errors.ts";
-import { allowMethod, answer, answerError } from "./answers.ts";
+import { isRefusedWith } from "../errors.ts";
+import { allowMethod, answer, answerError, answerErrorInJson } from "./answers.ts";
 
 export const PROMOTE_PREFIX = "/members/promote/";
-
-const STATUS_OF_REFUSAL = { MEMBER_NOT_FOUND: 404, MEMBER_NOT_LEARNER: 412, LEARNER_NOT_READY: 412 } as const;
 
 /** `POST /members/promote/<decimal ID>`: a member that does not lead sends us a promotion. `path` is decoded. */
 export async function handlePromote(
@@ -24,7 +22,7 @@ export async function handlePromote(
   const text = path.slice(PROMOTE_PREFIX.length);
   const id = parseDecimal(text);
   if (id === undefined) {
-    answerError(response, 404, `member ${text} not found in cluster`, headers);
+    answerError(response, "PROMOTE_NO_ID", { facts: [text], headers });
     return;
   }
   const gone = new AbortController();
@@ -47,13 +45,9 @@ function answerFailure(
   error: unknown,
   headers: Readonly<Record<string, string>>,
 ): void {
-  if (error instanceof RequestError && error.code in STATUS_OF_REFUSAL) {
-    const failure = error.code as keyof typeof STATUS_OF_REFUSAL;
-    answerError(response, STATUS_OF_REFUSAL[failure], PROMOTION_REFUSALS[failure], headers);
-    return;
-  }
-  const form = { ...headers, "content-type": "application/json" };
-  answer(response, 500, form, '{"message":"Internal Server Error"}');
+  const refusal = PROMOTION_REFUSALS.find(([code]) => isRefusedWith(error, code));
+  if (refusal !== undefined) answerError(response, refusal[1], { headers });
+  else answerErrorInJson(response, "INTERNAL_SERVER_ERROR", headers);
 }
 
 function parseDecimal(text: string): bigint | undefined {

@@ -1,7 +1,10 @@
 import type http from "node:http";
 import type { Slices } from "@quorate/storage/slices";
+import { FAILURES } from "../errors.ts";
 import { joinChunks } from "../peer/join-chunks.ts";
 
+const [, EOF] = FAILURES.NO_REQUEST;
+const [, UNEXPECTED_EOF] = FAILURES.BODY_ENDS_EARLY;
 /** Without a byte for so long the sender of a body is gone. */
 const STALL_TIMEOUT_MS = 30_000;
 
@@ -21,7 +24,7 @@ export async function* bodyOf(request: http.IncomingMessage): AsyncGenerator<Buf
   } finally {
     clearTimeout(timer);
   }
-  if (!request.complete) throw new Error("unexpected EOF");
+  if (!request.complete) throw new Error(UNEXPECTED_EOF);
 }
 
 /** Exactly the wanted sizes from the front of a body, and then the rest. */
@@ -43,7 +46,7 @@ export class BodyReader {
     while (missing > 0) {
       if (this.#rest.length === 0) {
         const next = await this.#chunks.next();
-        if (next.done === true) throw new Error(parts.length === 0 ? "EOF" : "unexpected EOF");
+        if (next.done === true) throw new Error(parts.length === 0 ? EOF : UNEXPECTED_EOF);
         this.#rest = next.value;
       }
       const part = this.#rest.subarray(0, missing);

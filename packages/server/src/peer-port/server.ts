@@ -1,4 +1,5 @@
 import http from "node:http";
+import { HTTP_FAILURES } from "../errors.ts";
 import type { PeerTransport } from "../peer/peer-transport.ts";
 import { answerError } from "./answers.ts";
 import { cleanPath, redirect, targetOf } from "./clean-path.ts";
@@ -11,6 +12,7 @@ import { RequestDeadlines } from "./request-deadlines.ts";
 /** Answers what is not `/raft`. */
 export type PlainHandler = (request: http.IncomingMessage, response: http.ServerResponse) => void;
 
+const [, BAD_REQUEST] = HTTP_FAILURES.BAD_REQUEST;
 /** Longer than the 4 s between two probes. Streams and uploads have limits of their own. */
 const NEXT_REQUEST_TIMEOUT_MS = 10_000;
 /** How long a refused request may go on sending, so that its sender sees the answer and not a reset. */
@@ -34,7 +36,7 @@ export class PeerServer {
     this.http.on("clientError", (error: NodeJS.ErrnoException, socket) => {
       const isMalformed = error.code?.startsWith("HPE_") === true && socket.writable;
       // Nobody waits for an answer on a connection without a request.
-      if (isMalformed) socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n400 Bad Request");
+      if (isMalformed) socket.end(`HTTP/1.1 ${BAD_REQUEST}\r\nConnection: close\r\n\r\n${BAD_REQUEST}`);
       else socket.destroy();
     });
   }
@@ -49,7 +51,7 @@ export class PeerServer {
         error: String((error as Error)?.stack ?? error),
       });
       if (response.headersSent) response.destroy();
-      else answerError(response, 500, "Internal Server Error");
+      else answerError(response, "INTERNAL_SERVER_ERROR");
     };
     try {
       this.#handle(request, response)?.catch(failed);
@@ -65,7 +67,7 @@ export class PeerServer {
     }
     response.on("finish", () => letGo(request));
     const target = targetOf(request);
-    if (target === undefined) return answerError(response, 400, "400 Bad Request");
+    if (target === undefined) return answerError(response, "BAD_REQUEST");
     const path = cleanPath(target.path);
     if (path !== target.path) return redirect(request, response, { ...target, path });
     if (path === "/raft") return handleMessage(this.#transport, request, response);

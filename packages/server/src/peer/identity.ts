@@ -33,7 +33,7 @@ export function identityHeaders(identity: PeerIdentity): Record<string, string> 
   };
 }
 
-export type Refusal = "incompatible version" | "cluster ID mismatch";
+export type Refusal = "INCOMPATIBLE_VERSION" | "CLUSTER_ID_MISMATCH";
 
 /**
  * Why a request with these headers (lower-case names) is refused with 412, if it is. The version comes first, so that
@@ -45,11 +45,11 @@ export function refusalOf(
 ): Refusal | undefined {
   const server = parseVersion(headerText(headers["x-server-version"]) ?? NO_VERSION);
   const minCluster = parseVersion(headerText(headers["x-min-cluster-version"]) ?? NO_VERSION);
-  if (server === undefined || minCluster === undefined) return "incompatible version";
+  if (server === undefined || minCluster === undefined) return "INCOMPATIBLE_VERSION";
   if (compareMinor(server, LOCAL_MIN_VERSION) < 0 || compareMinor(minCluster, LOCAL_VERSION) > 0) {
-    return "incompatible version";
+    return "INCOMPATIBLE_VERSION";
   }
-  if (headerText(headers["x-etcd-cluster-id"]) !== formatId(clusterId)) return "cluster ID mismatch";
+  if (headerText(headers["x-etcd-cluster-id"]) !== formatId(clusterId)) return "CLUSTER_ID_MISMATCH";
   return undefined;
 }
 

@@ -1,4 +1,5 @@
 import { formatId } from "../cluster/ids.ts";
+import { HTTP_FAILURES } from "../errors.ts";
 
 /** What a member says to one that it knows to have been removed. Anything else is a failure that may pass. */
 export class RemovedError extends Error {
@@ -25,13 +26,17 @@ export function postSaysRemoved({ status, clusterId, body }: Answer, localCluste
   return (
     status === 403 &&
     clusterId === formatId(localClusterId) &&
-    messageOf(body) === "cannot process message from removed member"
+    messageOf(body) === HTTP_FAILURES.FROM_REMOVED_MEMBER[1]
   );
 }
 
 /** Whether an answer to a request for a stream says so. */
 export function streamSaysRemoved({ status, clusterId, body }: Answer, localClusterId: bigint): boolean {
-  return status === 410 && clusterId === formatId(localClusterId) && body.trimEnd() === "removed member";
+  return (
+    status === 410 &&
+    clusterId === formatId(localClusterId) &&
+    body.trimEnd() === HTTP_FAILURES.STREAM_OF_REMOVED_MEMBER[1]
+  );
 }
 
 function messageOf(body: string): unknown {

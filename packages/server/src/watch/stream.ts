@@ -1,7 +1,7 @@
 import type { Revision } from "@quorate/storage/seams/backend";
 import type { Timer } from "@quorate/storage/seams/clock";
 import { decodeWatchRequest } from "@quorate/wire/hot";
-import { decodingText } from "../errors.ts";
+import { decodingText, RequestError, WATCH_REFUSALS } from "../errors.ts";
 import { Fifo } from "./fifo.ts";
 import type { WatchHub } from "./hub.ts";
 import { compareKeys, isOpenEnd } from "./key-range.ts";
@@ -21,10 +21,6 @@ export interface WatchedKeys {
 /** The reason to refuse a create request, as sent to the client, or undefined when it is allowed. */
 export type Authorize = (keys: WatchedKeys) => string | undefined;
 
-const COMPACTED_REASON = "etcdserver: mvcc: required revision has been compacted";
-const EMPTY_RANGE_REASON = "mvcc: watcher range is empty";
-const DUPLICATE_ID_REASON = "mvcc: duplicate watch ID provided on the WatchStream";
-
 /** Responses to requests that may wait for a full sink before no more requests are taken. */
 const MAX_WAITING_CONTROLS = 16;
 /** Requests that came while others waited and are handled in a row. */
@@ -32,7 +28,6 @@ const REQUESTS_IN_A_ROW = 256;
 const NO_PUT = 0;
 const NO_DELETE = 1;
 const ZERO_KEY = new Uint8Array(1);
-const INTERNAL = 13;
 const NO_REST: readonly Uint8Array[] = [];
 
 /**
@@ -222,7 +217,7 @@ export class WatchStream {
     try {
       request = decodeWatchRequest(bytes);
     } catch (error) {
-      this.fail(INTERNAL, `grpc: failed to unmarshal the received message: ${decodingText(error)}`);
+      this.fail(...new RequestError("MALFORMED_STREAM_REQUEST", decodingText(error)).status);
       return;
     }
     if (request.kind === 1) this.create(request.create);
@@ -236,7 +231,7 @@ export class WatchStream {
     const key = request.key.length === 0 ? ZERO_KEY : request.key;
     const { rangeEnd, startRevision } = request;
     if (startRevision < 0) {
-      this.refuse(COMPACTED_REASON);
+      this.refuse(WATCH_REFUSALS.COMPACTED);
       return;
     }
     // The bytes as sent: a single zero byte asks for everything, and permission for one key must not pass for that.
@@ -246,11 +241,11 @@ export class WatchStream {
       return;
     }
     if (rangeEnd.length > 0 && !isOpenEnd(rangeEnd) && compareKeys(key, rangeEnd) >= 0) {
-      this.refuse(EMPTY_RANGE_REASON);
+      this.refuse(WATCH_REFUSALS.EMPTY_RANGE);
       return;
     }
     if (request.watchId !== 0n && this.watchers.has(request.watchId)) {
-      this.refuse(DUPLICATE_ID_REASON);
+      this.refuse(WATCH_REFUSALS.DUPLICATE_ID);
       return;
     }
     const id = request.watchId !== 0n ? request.watchId : this.chooseId();

@@ -28,8 +28,7 @@ export class KeepAliveStream {
     const call = this.#call;
     if (call.metadata("hasleader") === "true") {
       this.#leave = leaderMonitor.add(() => {
-        const [code, text] = FAILURES.NO_LEADER;
-        if (!call.ended) this.#end(() => call.fail(code, text));
+        if (!call.ended) this.#end(() => call.fail(...FAILURES.NO_LEADER));
       });
     }
     call.onMessage = (message) => this.#serve(message);

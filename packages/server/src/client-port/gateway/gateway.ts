@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Clock } from "@quorate/storage/seams/clock";
 import type { GatewayBackend } from "../../api/gateway-backend.ts";
+import { HTTP_FAILURES } from "../../errors.ts";
 import { isUnderV3, type RequestTarget, redirection, requestTarget } from "../../http/request-target.ts";
 import {
   type AccessOptions,
@@ -131,7 +132,8 @@ export function createGateway(options: GatewayOptions): Gateway {
 function enter(access: AccessOptions, request: AccessRequest): Admitted | Refused {
   const target = requestTarget(request.target);
   if (target === undefined) {
-    return { headers: [["Connection", "close"]], answer: { status: 400, text: "400 Bad Request" } };
+    const [status, text] = HTTP_FAILURES.BAD_REQUEST;
+    return { headers: [["Connection", "close"]], answer: { status, text } };
   }
   const { headers, answer } = admit(access, request);
   if (answer !== undefined) return { headers, answer };

@@ -1,5 +1,7 @@
+import { type Facts, type FailureCode, RequestError } from "../../errors.ts";
+
 /** What is wrong with the meaning of a JSON value: it does not fit the message it should be. */
-export class JsonMappingError extends Error {}
+export class JsonMappingError extends RequestError {}
 
 export type TokenKind =
   | "{"
@@ -89,13 +91,12 @@ export class JsonReader {
   /** The value of the string token. */
   string(): string {
     const value: string = JSON.parse(this.raw);
-    if (!value.isWellFormed())
-      throw this.error(`invalid escape code in string ${this.quoted()}`, "syntax error ");
+    if (!value.isWellFormed()) throw this.error("JSON_ESCAPE", [this.quoted()]);
     return value;
   }
 
   unexpected(): JsonMappingError {
-    return this.error(`unexpected token ${this.quoted()}`, "syntax error ");
+    return this.error("JSON_TOKEN", [this.quoted()]);
   }
 
   /** The token as error messages show it. */
@@ -104,11 +105,12 @@ export class JsonReader {
     return raw.length <= LONGEST_QUOTE ? raw : `${raw.slice(0, LONGEST_QUOTE)}…`;
   }
 
-  error(what: string, prefix = "", at: number = this.start): JsonMappingError {
+  /** `facts` follow the place of the mistake. */
+  error(code: FailureCode, facts: Facts, at: number = this.start): JsonMappingError {
     const before = this.#text.slice(0, at);
     const line = before.split("\n").length;
     const column = at - (before.lastIndexOf("\n") + 1) + 1;
-    return new JsonMappingError(`proto: ${prefix}(line ${line}:${column}): ${what}`);
+    return new JsonMappingError(code, line, column, ...facts);
   }
 }
 

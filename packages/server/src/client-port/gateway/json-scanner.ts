@@ -1,7 +1,9 @@
 import { GrowingBytes } from "@quorate/rpc/server";
+import { GrowingBytes } from "@quorate/rpc";
+import { RequestError } from "../../errors.ts";
 
 /** What is wrong with the JSON of a body, in the words of Go's decoder. */
-export class JsonSyntaxError extends Error {}
+export class JsonSyntaxError extends RequestError {}
 
 /** Deeper nesting is an error, in any JSON at all. */
 const MAX_DEPTH = 10_000;
@@ -102,7 +104,7 @@ export class JsonScanner {
   finish(): Uint8Array | undefined {
     if (!this.#inValue) return undefined;
     if (this.#open.length === 0 && this.#atNumberEnd()) return this.#take();
-    throw new JsonSyntaxError("unexpected EOF");
+    throw new JsonSyntaxError("BODY_ENDS_EARLY");
   }
 
   #complete = false;
@@ -359,7 +361,7 @@ function isHexDigit(byte: number): boolean {
 }
 
 function invalid(byte: number, where: string): JsonSyntaxError {
-  return new JsonSyntaxError(`invalid character ${quoted(byte)} ${where}`);
+  return new JsonSyntaxError("JSON_CHARACTER", quoted(byte), where);
 }
 
 /** A byte as a Go character literal. */

@@ -64,7 +64,7 @@ export class JsonConversion {
     try {
       text = utf8.decode(json);
     } catch {
-      throw new JsonMappingError("proto: syntax error (line 1:1): invalid UTF-8 in string");
+      throw new JsonMappingError("JSON_ENCODING", 1, 1);
     }
     this.#reader = new JsonReader(text);
     this.#beginMessage(schema, 1);
@@ -97,7 +97,7 @@ export class JsonConversion {
   #beginMessage(schema: DescMessage, depth: number): void {
     const reader = this.#reader;
     if (!reader.is("{")) throw reader.unexpected();
-    if (depth > MAX_MESSAGE_DEPTH) throw reader.error("exceeded max recursion depth");
+    if (depth > MAX_MESSAGE_DEPTH) throw reader.error("JSON_DEPTH", []);
     this.#levels.push({
       kind: "message",
       schema,
@@ -134,7 +134,7 @@ export class JsonConversion {
       this.#levels.push({ kind: "skipped", nesting: 0 });
       return;
     }
-    if (seen.has(field.number)) throw reader.error(`duplicate field ${name}`, "", nameStart);
+    if (seen.has(field.number)) throw reader.error("JSON_DUPLICATE_FIELD", [name], nameStart);
     seen.add(field.number);
     // null leaves a field unset, and is a value of it all the same.
     if (reader.is("null")) {
@@ -148,8 +148,8 @@ export class JsonConversion {
       return;
     }
     if (field.oneof !== undefined && level.oneofs?.has(field.oneof)) {
-      const what = `error parsing ${name}, oneof ${schema.typeName}.${field.oneof.name} is already set`;
-      throw reader.error(what, "", nameStart);
+      const facts = [name, schema.typeName, field.oneof.name];
+      throw reader.error("JSON_SECOND_OF_ONEOF", facts, nameStart);
     }
     if (this.#readValue(field, depth) && field.oneof !== undefined) {
       level.oneofs ??= new Set();
@@ -229,7 +229,7 @@ function fieldsByName(schema: DescMessage): ReadonlyMap<string, DescField> {
 }
 
 function invalidValue(reader: JsonReader, field: DescField, type: string): Error {
-  return reader.error(`invalid value for ${type} field ${field.jsonName}: ${reader.quoted()}`);
+  return reader.error("JSON_VALUE", [type, field.jsonName, reader.quoted()]);
 }
 
 function readEnum(reader: JsonReader, field: DescField, desc: DescEnum): bigint | typeof IGNORED {

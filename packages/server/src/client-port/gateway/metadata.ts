@@ -1,6 +1,5 @@
-import { Code } from "@quorate/rpc/status";
+import { RequestError } from "../../errors.ts";
 import { type GatewayRequest, headerValues } from "./exchange.ts";
-import { GatewayError } from "./status.ts";
 
 /** Standard request headers, which become metadata with the prefix `grpcgateway-`. Authorization besides as itself. */
 const STANDARD_HEADERS = new Set([
@@ -17,7 +16,7 @@ const METADATA_NAME = /^[a-z0-9_.-]+$/;
 const PRINTABLE = /^[\x20-\x7e]*$/;
 const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
 
-/** The metadata of the RPC that a request becomes. Throws GatewayError for a binary header that is not base64. */
+/** The metadata of the RPC that a request becomes. Throws RequestError for a binary header that is not base64. */
 export function metadataOf({ rawHeaders, remoteAddress }: GatewayRequest): Map<string, string[]> {
   const metadata = new Map<string, string[]>();
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
@@ -54,7 +53,7 @@ function addText(metadata: Map<string, string[]>, name: string, value: string): 
 function decodeBinary(header: string, value: string): string {
   const isPadded = value.length % 4 === 0;
   if (!BASE64.test(value) || (!isPadded && (value.includes("=") || value.length % 4 === 1))) {
-    throw new GatewayError(Code.INVALID_ARGUMENT, `invalid binary header ${header}: illegal base64 data`);
+    throw new RequestError("BAD_BINARY_HEADER", header);
   }
   return Buffer.from(value, "base64").toString("latin1");
 }
@@ -68,11 +67,11 @@ const UNIT_MS: Readonly<Record<string, number>> = {
   n: 1e-6,
 };
 
-/** Milliseconds that the RPC may take, from the header Grpc-Timeout; Infinity without one. Throws GatewayError. */
+/** Milliseconds that the RPC may take, from the header Grpc-Timeout; Infinity without one. Throws RequestError. */
 export function timeoutOf({ rawHeaders }: GatewayRequest): number {
   const text = headerValues(rawHeaders, "grpc-timeout")[0];
   if (text === undefined || text === "") return Number.POSITIVE_INFINITY;
   const match = /^([+-]?[0-9]{1,18})([HMSmun])$/.exec(text);
-  if (match === null) throw new GatewayError(Code.INVALID_ARGUMENT, `invalid grpc-timeout: ${text}`);
+  if (match === null) throw new RequestError("BAD_TIMEOUT", text);
   return Number(match[1]) * UNIT_MS[match[2]!]!;
 }

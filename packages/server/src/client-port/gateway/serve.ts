@@ -2,6 +2,7 @@ import { Code } from "@quorate/rpc/status";
 import type { Clock, Timer } from "@quorate/storage/seams/clock";
 import type { Method } from "@quorate/wire";
 import type { GatewayBackend, GatewayCall } from "../../api/gateway-backend.ts";
+import { FAILURES, RequestError, statusOf } from "../../errors.ts";
 import { AnswerPlace, AnswerRoom } from "./answer-room.ts";
 import type { ConversionTurns } from "./conversion-turns.ts";
 import { type ClientEnd, type GatewayRequest, type GatewayResponse, headerValues } from "./exchange.ts";
@@ -13,7 +14,7 @@ import { metadataOf, timeoutOf } from "./metadata.ts";
 import { Outbox } from "./outbox.ts";
 import { RequestValues, type ValueSink } from "./request-values.ts";
 import { methodAt } from "./routes.ts";
-import { GatewayError, httpStatusOf, statusJson } from "./status.ts";
+import { httpStatusOf, statusJson } from "./status.ts";
 
 export interface ServeContext {
   readonly backend: GatewayBackend;
@@ -57,15 +58,16 @@ export function serve(
 ): void {
   try {
     const method = methodAt(path);
-    if (method === undefined) throw new GatewayError(Code.NOT_FOUND, "Not Found");
-    if (methodOf(request) !== "POST") throw new GatewayError(Code.UNIMPLEMENTED, "Method Not Allowed");
+    if (method === undefined) throw new RequestError("NO_SUCH_ROUTE");
+    if (methodOf(request) !== "POST") throw new RequestError("NOT_A_POST");
     const deadlineMs = timeoutOf(request);
     const metadata = metadataOf(request);
     new Exchange(context, request, response, method, metadata, deadlineMs).begin();
   } catch (error) {
-    if (!(error instanceof GatewayError)) throw error;
+    const status = statusOf(error);
+    if (status === undefined) throw error;
     request.stopReading();
-    answerError(response, error.code, error.message);
+    answerError(response, ...status);
   }
 }
 
@@ -172,7 +174,7 @@ export class Exchange implements ValueSink {
   shutDown(): void {
     this.#guard(() => {
       this.#call?.cancel();
-      this.#finish(Code.UNAVAILABLE, "etcdserver: server stopped");
+      this.#finish(...FAILURES.STOPPED);
     });
   }
 
@@ -191,7 +193,7 @@ export class Exchange implements ValueSink {
     this.#clientGone();
     try {
       if (hasBegun) this.#response.abort();
-      else answerError(this.#response, Code.INTERNAL, "internal error");
+      else answerError(this.#response, ...FAILURES.INTERNAL);
     } catch {
       this.#response.abort();
     }
@@ -292,18 +294,18 @@ export class Exchange implements ValueSink {
     this.#values.skipRest();
     const limit = this.#context.maxMessageBytes;
     const failure = error instanceof ValueTooLong ? tooLarge(error.bytes, limit) : error;
-    if (failure instanceof GatewayError) {
-      this.#call?.cancel();
-      this.#finish(failure.code, failure.message);
-    } else if (failure instanceof JsonSyntaxError || failure instanceof JsonMappingError) {
+    if (failure instanceof JsonSyntaxError || failure instanceof JsonMappingError) {
       // A stream of requests ends at what is no request, as if the client had no more to say.
       if (this.#method.clientStreaming) this.#closeRequest();
-      else this.#refuse(Code.INVALID_ARGUMENT, failure.message);
+      else this.#refuse(...failure.status);
+    } else if (failure instanceof RequestError) {
+      this.#call?.cancel();
+      this.#finish(...failure.status);
     } else {
       // Not meant to happen; it concerns nobody but this client.
       this.#context.onDefect(failure, this.#method.path);
       this.#call?.cancel();
-      this.#finish(Code.INTERNAL, "the request could not be mapped to a message");
+      this.#finish(...FAILURES.NOT_MAPPED);
     }
   }
 
@@ -318,7 +320,7 @@ export class Exchange implements ValueSink {
     const remainingMs = this.#deadlineMs - (clock.nowMs() - this.#startedMs);
     // Less than the time that a call takes at best.
     if (remainingMs < 0.01) {
-      this.#refuse(Code.DEADLINE_EXCEEDED, "context deadline exceeded");
+      this.#refuse(...FAILURES.DEADLINE_EXCEEDED);
       return;
     }
     const call = backend.start(this.#method.path, this.#metadata, remainingMs, {
@@ -371,7 +373,7 @@ export class Exchange implements ValueSink {
 
   #deadlinePassed(): void {
     this.#call?.cancel();
-    this.#finish(Code.DEADLINE_EXCEEDED, "context deadline exceeded");
+    this.#finish(...FAILURES.DEADLINE_EXCEEDED);
   }
 
   /** The end of the call, whoever ended it. */
@@ -379,7 +381,7 @@ export class Exchange implements ValueSink {
     if (this.#over) return;
     if (!this.#method.serverStreaming) {
       if (code === Code.OK && this.#reply === undefined) {
-        this.#refuse(Code.INTERNAL, "the call ended without a message");
+        this.#refuse(...FAILURES.NO_ANSWER);
       } else if (code === Code.OK) {
         this.#answer();
       } else {
@@ -456,9 +458,9 @@ export class Exchange implements ValueSink {
     if (this.#over || !(isLast || serverStreaming)) return;
     const hasValue = bodyIsWhole || clientStreaming || this.#message !== undefined || this.#isConverting;
     this.#call?.cancel();
-    if (isMalformed) this.#finish(Code.INVALID_ARGUMENT, "malformed chunked encoding");
-    else if (hasValue) this.#finish(Code.CANCELLED, "context canceled");
-    else this.#finish(Code.INVALID_ARGUMENT, "unexpected EOF");
+    if (isMalformed) this.#finish(...FAILURES.BODY_CHUNKS_MALFORMED);
+    else if (hasValue) this.#finish(...FAILURES.CALL_CANCELED);
+    else this.#finish(...FAILURES.BODY_ENDS_EARLY);
   }
 
   #close(): void {
@@ -479,9 +481,6 @@ interface Reply {
   readonly release: (part: Uint8Array) => void;
 }
 
-function tooLarge(bytes: number, limit: number): GatewayError {
-  return new GatewayError(
-    Code.RESOURCE_EXHAUSTED,
-    `grpc: received message larger than max (${bytes} vs. ${limit})`,
-  );
+function tooLarge(bytes: number, limit: number): RequestError {
+  return new RequestError("MESSAGE_TOO_LARGE", bytes, limit);
 }

@@ -24,16 +24,6 @@ export function httpStatusOf(code: number): number {
   return HTTP_STATUS[code] ?? 500;
 }
 
-/** A request that the gateway itself refuses; never leaves this folder. */
-export class GatewayError extends Error {
-  readonly code: number;
-
-  constructor(code: number, message: string) {
-    super(message);
-    this.code = code;
-  }
-}
-
 /** `google.rpc.Status` without details, as JSON. */
 export function statusJson(code: number, message: string): string {
   const codeField = code === 0 ? "" : `"code":${code}`;

@@ -2,9 +2,10 @@ import type http from "node:http";
 import type { Message } from "@quorate/raft";
 import { remoteAddress } from "@quorate/rpc/server";
 import { formatId } from "../../cluster/ids.ts";
+import { HTTP_FAILURES } from "../../errors.ts";
 import { headerText, parseId, refusalOf } from "../../peer/identity.ts";
 import { areValidUrls, type PeerTransport } from "../../peer/peer-transport.ts";
-import { answer, answerError } from "../answers.ts";
+import { answerError, answerErrorInJson } from "../answers.ts";
 
 /** Answers 412 and returns false when the sender is of another cluster or an incompatible release. */
 export function checkCompatible(
@@ -20,9 +21,9 @@ export function checkCompatible(
     "remote-addr": remoteAddress(request.socket),
     "remote-cluster-id": headerText(request.headers["x-etcd-cluster-id"]),
     "local-cluster-id": formatId(clusterId),
-    error: refusal,
+    error: HTTP_FAILURES[refusal][1],
   });
-  answerError(response, 412, refusal);
+  answerError(response, refusal);
   return false;
 }
 
@@ -44,12 +45,13 @@ export function checkParties(
 ): boolean {
   const { isRemoved, localId, log } = transport.options;
   const refusal = isRemoved(message.from)
-    ? "cannot process message from removed member"
+    ? "FROM_REMOVED_MEMBER"
     : message.to !== localId
-      ? "cannot process message to mismatch member"
+      ? "TO_ANOTHER_MEMBER"
       : undefined;
   if (refusal === undefined) return true;
-  log.warn("refused a message", { from: formatId(message.from), to: formatId(message.to), error: refusal });
-  answer(response, 403, { "content-type": "application/json" }, JSON.stringify({ message: refusal }));
+  const [, error] = HTTP_FAILURES[refusal];
+  log.warn("refused a message", { from: formatId(message.from), to: formatId(message.to), error });
+  answerErrorInJson(response, refusal);
   return false;
 }

@@ -25,7 +25,7 @@ export function handleMessage(
   registerRemote(transport, request);
   return readAll(request, transport.receiving).then(
     (body) => processMessage(transport, body, response),
-    () => answerError(response, 400, "error reading raft message"),
+    () => answerError(response, "RAFT_MESSAGE_BROKEN_OFF"),
   );
 }
 
@@ -38,7 +38,7 @@ async function processMessage(
   try {
     message = await transport.receiving.run(decodeMessageSteps(body));
   } catch {
-    answerError(response, 400, "error unmarshalling raft message");
+    answerError(response, "RAFT_MESSAGE_MALFORMED");
     return;
   }
   const counts = transport.metrics.of(message.from);
@@ -53,7 +53,7 @@ async function processMessage(
   } catch (error) {
     transport.options.log.warn("failed to process a message", { error: (error as Error).message });
     response.on("finish", () => response.socket?.destroy());
-    answerError(response, 500, "error processing raft message");
+    answerError(response, "RAFT_MESSAGE_FAILED");
     return;
   }
   response.writeHead(204);

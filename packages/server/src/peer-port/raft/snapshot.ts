@@ -27,12 +27,12 @@ export async function handleSnapshot(
     message = await readMessage(body, transport.receiving);
   } catch (error) {
     transport.metrics.unknownSnapshotFailures++;
-    answerError(response, 400, `failed to decode raft message (${(error as Error).message})`);
+    answerError(response, "SNAPSHOT_MALFORMED", { facts: [(error as Error).message] });
     return;
   }
   if (message.type !== MessageType.MsgSnap || message.snapshot === undefined) {
     transport.metrics.of(message.from).snapshotsReceived.failures++;
-    answerError(response, 400, "wrong raft message type");
+    answerError(response, "NOT_A_SNAPSHOT");
     return;
   }
   await receive(transport, message, body, response);
@@ -66,7 +66,7 @@ async function receive(
     const { message: reason } = error as Error;
     transfers.failures++;
     log.error("failed to save incoming database snapshot", { ...facts, error: reason });
-    answerError(response, 500, `failed to save KV snapshot (${reason})`);
+    answerError(response, "SNAPSHOT_NOT_SAVED", { facts: [reason] });
   } finally {
     transfers.inflight--;
   }

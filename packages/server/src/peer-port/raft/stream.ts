@@ -33,30 +33,30 @@ export function handleStream(
   const directory = posix.dirname(path);
   const kind = directory === "/raft/stream/msgapp" ? "msgapp" : "message";
   if (kind === "message" && directory !== "/raft/stream/message") {
-    answerError(response, 404, "invalid path");
+    answerError(response, "STREAM_KIND_UNKNOWN");
     return;
   }
   const from = parseId(posix.basename(path));
   if (from === undefined) {
-    answerError(response, 404, "invalid from");
+    answerError(response, "STREAM_OF_NOBODY");
     return;
   }
   if (isRemoved(from)) {
-    answerError(response, 410, "removed member");
+    answerError(response, "STREAM_OF_REMOVED_MEMBER");
     return;
   }
   if (!transport.hasPeer(from)) {
     // The sender may have been added while this member was away: it must be able to hear of that.
     registerRemote(transport, request);
-    answerError(response, 404, "error sender not found");
+    answerError(response, "STREAM_OF_UNKNOWN_MEMBER");
     return;
   }
   if (headerText(request.headers["x-raft-to"]) !== formatId(localId)) {
-    answerError(response, 412, "to field mismatch");
+    answerError(response, "STREAM_TO_ANOTHER_MEMBER");
     return;
   }
   if (request.httpVersion !== "1.1") {
-    answerError(response, 505, "HTTP Version Not Supported");
+    answerError(response, "STREAM_NEEDS_HTTP_1_1");
     return;
   }
   streaming.add(socket);
