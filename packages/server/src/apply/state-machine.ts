@@ -9,6 +9,7 @@ import {
   type Term,
 } from "@quorate/raft";
 import { assert } from "@quorate/storage/assert";
+import type { Revision } from "@quorate/storage/seams/backend";
 import type { Clock } from "@quorate/storage/seams/clock";
 import type { MembershipChange } from "../cluster/membership.ts";
 import type { ConfChangeResult } from "../consensus/consensus.ts";
@@ -61,21 +62,35 @@ export class StateMachine {
       proposal?.fail(new RequestError("TIMEOUT"));
       return undefined;
     }
-    backend.setConsistentIndex(entry.index, entry.term);
+    this.#begin(entry);
     const startedMs = this.#clock.nowMs();
+    const before = this.#state.store.currentRevision;
     const ends = proposal === undefined ? this.#applyForNobody(entry) : proposal.apply(this.#state);
     if (ends === undefined) {
-      this.#applied(entry, startedMs);
+      this.#applied(entry, startedMs, before);
       return undefined;
     }
     backend.entryPaused();
-    return ends.then(() => this.#applied(entry, startedMs));
+    return ends.then(() => this.#applied(entry, startedMs, before));
   }
 
-  #applied(entry: Entry, startedMs: number): void {
+  /** What has not been applied yet follows what has, without a gap. */
+  #begin({ index, term }: { readonly index: LogIndex; readonly term: Term }): void {
+    const { backend } = this.#state;
+    assert(index === backend.consistentIndex + 1, "entries are applied one after another");
+    assert(term >= backend.consistentTerm, "the terms of applied entries never go back");
+    backend.setConsistentIndex(index, term);
+  }
+
+  /** `before`: the store's revision before the entry. */
+  #applied(entry: Entry, startedMs: number, before: Revision): void {
+    const { store, backend } = this.#state;
+    assert(backend.consistentIndex === entry.index, "one entry is applied at a time");
+    assert(store.currentRevision >= before, "revisions never go back");
+    assert(store.currentRevision <= before + 1, "an entry makes one revision at most");
     const tookMs = this.#clock.nowMs() - startedMs;
     if (tookMs > this.#options.slowMs) this.#options.onSlowEntry(entry, tookMs);
-    this.#state.backend.entryApplied();
+    backend.entryApplied();
   }
 
   applyConfChange(entry: Entry): ConfChangeResult {
@@ -89,7 +104,7 @@ export class StateMachine {
     const id = change.id ?? 0n;
     // The configuration that raft was started with is the one of the backend's members, which reflect this entry.
     if (entry.index <= backend.consistentIndex) return { id, error: undefined };
-    backend.setConsistentIndex(entry.index, entry.term);
+    this.#begin(entry);
     const error = membership.validate(change);
     if (error !== undefined) {
       this.#options.onRefusedChange(entry.index, error);
@@ -109,7 +124,7 @@ export class StateMachine {
   applyEmpty(entry: { readonly index: LogIndex; readonly term: Term }): void {
     const { backend } = this.#state;
     if (entry.index <= backend.consistentIndex) return;
-    backend.setConsistentIndex(entry.index, entry.term);
+    this.#begin(entry);
     backend.entryApplied();
   }
 

@@ -1,4 +1,5 @@
 import type { Message } from "@quorate/raft";
+import { assert } from "@quorate/storage/assert";
 
 /** What raft hands out to be applied, in order. It waits as long as something holds applying up. */
 export class ApplyQueue {
@@ -66,12 +67,14 @@ export class ApplyQueue {
 
   /** While `message` is being applied: nothing else is until `goOn` is called. */
   pause(message: Message, ends: Promise<void>): void {
+    assert(this.#pauseEnds === undefined, "one entry is half applied at a time");
     this.#paused = message;
     this.#pauseEnds = ends;
   }
 
   /** The entry has ended. Whether the rest of its message is to be applied. */
   goOn(): boolean {
+    assert(this.#pauseEnds !== undefined, "an entry that takes several turns ends once");
     const isWanted = this.#paused !== undefined;
     this.#paused = undefined;
     this.#pauseEnds = undefined;

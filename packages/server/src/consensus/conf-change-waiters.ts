@@ -1,3 +1,4 @@
+import { assert } from "@quorate/storage/assert";
 import type { RequestError } from "../errors.ts";
 
 interface Waiter {
@@ -10,6 +11,7 @@ export class ConfChangeWaiters {
   readonly #waiters = new Map<bigint, Waiter>();
 
   wait(id: bigint): Promise<void> {
+    assert(!this.#waiters.has(id), "one caller waits for a change of the members");
     return new Promise((resolve, reject) => this.#waiters.set(id, { resolve, reject }));
   }
 

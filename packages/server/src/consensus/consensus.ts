@@ -1,6 +1,7 @@
 import {
   type ConfChange,
   EntryType,
+  type HardState,
   isRaftError,
   LOCAL_APPEND_THREAD,
   LOCAL_APPLY_THREAD,
@@ -83,7 +84,7 @@ export class Consensus {
   /** Raft knows that everything up to here is applied; it may look at entries behind it. */
   #acknowledgedIndex: LogIndex;
   #appliedTerm: Term;
-  #term: Term = 0;
+  #term: Term;
   #committedIndex: LogIndex;
   #lastTickMs = 0;
   #electedMs: number | undefined;
@@ -98,7 +99,11 @@ export class Consensus {
     this.#appliedIndex = options.appliedIndex;
     this.#acknowledgedIndex = options.appliedIndex;
     this.#appliedTerm = options.appliedTerm;
-    this.#committedIndex = options.appliedIndex;
+    // What the log said at the start is no news to raft, which tells of changes only.
+    const { term, commit } = options.node.basicStatus().hardState;
+    assert(commit >= options.appliedIndex, "what the log begins after is committed");
+    this.#term = term;
+    this.#committedIndex = commit;
     this.#pending = new PendingProposals(options.requestTimeoutMs);
     this.#forwarded = new ForwardedProposals(options.requestTimeoutMs);
     this.#appliedWaiters = new AppliedWaiters(options.clock);
@@ -287,6 +292,8 @@ export class Consensus {
         index > this.#appliedIndex,
         `snapshot ${index} is newer than the state at ${this.#appliedIndex}`,
       );
+      assert(index <= this.#committedIndex, "the state of a snapshot is committed");
+      assert(term >= this.#appliedTerm, "a snapshot does not go back to an older term");
       this.#appliedIndex = index;
       this.#acknowledgedIndex = index;
       this.#appliedTerm = term;
@@ -542,10 +549,7 @@ export class Consensus {
     try {
       while (!this.#stopped && this.#node.hasReady()) {
         const ready = this.#node.ready();
-        if (ready.hardState !== undefined) {
-          this.#term = ready.hardState.term;
-          this.#committedIndex = ready.hardState.commit;
-        }
+        if (ready.hardState !== undefined) this.#stateChanged(ready.hardState);
         if (ready.softState !== undefined) {
           this.#roleChanged(ready.softState.lead, ready.softState.raftState === StateType.StateLeader);
         }
@@ -562,6 +566,13 @@ export class Consensus {
     }
   }
 
+  #stateChanged({ term, commit }: HardState): void {
+    assert(term >= this.#term, "raft's term never goes back");
+    assert(commit >= this.#committedIndex, "what is committed stays committed");
+    this.#term = term;
+    this.#committedIndex = commit;
+  }
+
   #handOut(messages: readonly Message[]): Message[] | undefined {
     let toPeers: Message[] | undefined;
     for (let i = 0; i < messages.length; i++) {
@@ -574,6 +585,7 @@ export class Consensus {
       } else if (message.type === MessageType.MsgSnap) {
         this.#events.sendSnapshot(message);
       } else {
+        assert(!promisesDurability(message.type), "acknowledgements and votes leave when they are durable");
         toPeers ??= [];
         toPeers.push(message);
       }
@@ -611,6 +623,8 @@ export class Consensus {
       if (entry.index !== this.#appliedIndex + 1) {
         throw new AssertionFailure(`entry ${entry.index} follows ${this.#appliedIndex}`);
       }
+      assert(entry.index <= this.#committedIndex, "what is applied is committed");
+      assert(entry.term >= this.#appliedTerm, "the terms of applied entries never go back");
       this.#appliedIndex = entry.index;
       this.#appliedTerm = entry.term;
       if (entry.type !== EntryType.EntryNormal) {
@@ -687,5 +701,19 @@ export class Consensus {
     }
     this.#events.roleChanged(isLeader, leader);
     if (isNew && this.#waiting.size > 0) this.#scheduleTurn();
+  }
+}
+
+/** A crash may not make untrue what these tell another member: they wait for the log, and come back from its writer. */
+function promisesDurability(type: MessageType): boolean {
+  switch (type) {
+    case MessageType.MsgAppResp:
+    case MessageType.MsgVote:
+    case MessageType.MsgVoteResp:
+    case MessageType.MsgPreVote:
+    case MessageType.MsgPreVoteResp:
+      return true;
+    default:
+      return false;
   }
 }

@@ -1,4 +1,5 @@
 import type { Entry } from "@quorate/raft";
+import { assert } from "@quorate/storage/assert";
 import { requestId } from "@quorate/wire/hot";
 import type { RequestError } from "../errors.ts";
 import type { Proposal } from "./proposal.ts";
@@ -28,10 +29,12 @@ export class ForwardedProposals {
   }
 
   add(proposals: readonly Proposal[]): void {
+    const expected = this.#waiting.size + proposals.length;
     for (const proposal of proposals) {
       this.#waiting.set(requestId(proposal.data), proposal);
       this.#bytes += proposal.data.length;
     }
+    assert(this.#waiting.size === expected, "one caller waits for a request ID");
   }
 
   /** The caller that waits for `entry`, if it is one of this member. Removes it. */

@@ -4,6 +4,7 @@ import {
   type LogIndex,
   type MemoryStorage,
   type Message,
+  MessageType,
   NONE,
   type Snapshot,
 } from "@quorate/raft";
@@ -169,9 +170,9 @@ export class LogWriter {
         const snapshot = batch[0]?.snapshot;
         if (snapshot === undefined) await this.#save(batch);
         else await this.#replaceLog(batch[0]!, snapshot);
-        this.#options.onDurable(
-          batch.length === 1 ? batch[0]!.responses : batch.flatMap((message) => message.responses),
-        );
+        const responses = batch.length === 1 ? batch[0]!.responses : batch.flatMap((each) => each.responses);
+        for (let i = 0; i < responses.length; i++) this.#assertDurable(responses[i]!);
+        this.#options.onDurable(responses);
       }
     } catch (error) {
       // A log that could not be written may not be acknowledged or appended to: the member stops.
@@ -180,6 +181,20 @@ export class LogWriter {
     }
     this.#busy = false;
     for (const resolve of this.#idle.splice(0)) resolve();
+  }
+
+  /**
+   * What a response promises is in the log: its term, the vote that it gives, the entries that it acknowledges. Of an older
+   * term it may tell of what the same write has replaced, and nobody relies on it any more.
+   */
+  #assertDurable({ type, term, to, reject, index }: Message): void {
+    const isAcknowledgement = type === MessageType.MsgAppResp || type === MessageType.MsgStorageAppendResp;
+    const isVote = type === MessageType.MsgVoteResp;
+    if (!isAcknowledgement && !isVote && type !== MessageType.MsgVote) return;
+    assert(term <= this.#term, "the log knows the term of what is answered");
+    if (term < this.#term || reject) return;
+    assert(!isAcknowledgement || index <= this.#storage.lastIndex(), "the log has what is acknowledged");
+    assert(!isVote || to === this.#vote, "the log knows the vote that is given");
   }
 
   /** Everything that waits, up to a snapshot, which is a batch of its own. */

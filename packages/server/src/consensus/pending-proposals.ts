@@ -1,5 +1,5 @@
 import type { Entry, LogIndex, Term } from "@quorate/raft";
-import { AssertionFailure } from "@quorate/storage/assert";
+import { AssertionFailure, assert } from "@quorate/storage/assert";
 import { RequestError } from "../errors.ts";
 import type { Proposal } from "./proposal.ts";
 
@@ -26,6 +26,7 @@ export class PendingProposals {
     this.#lost(firstIndex);
     for (let i = 0; i < proposals.length; i++) {
       const proposal = proposals[i]!;
+      assert(proposal.index === 0, "a proposal becomes one entry");
       proposal.index = firstIndex + i;
       proposal.term = term;
       this.#queue.push(proposal);

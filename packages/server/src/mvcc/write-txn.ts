@@ -55,6 +55,7 @@ export class WriteTxn {
   begin(): this {
     assert(!this.#open, "one write transaction at a time");
     this.#open = true;
+    assert(this.#state.latestMain === this.#state.currentRevision, "no transaction is half written");
     this.#main = this.#state.currentRevision + 1;
     this.#sub = 0;
     this.#changes = this.#listener()?.hasListener() ? [] : undefined;
@@ -158,6 +159,8 @@ export class WriteTxn {
     this.#open = false;
     const state = this.#state;
     if (this.#sub === 0) return state.currentRevision;
+    assert(this.#main === state.currentRevision + 1, "a transaction makes the next revision");
+    assert(this.#main === state.latestMain, "a transaction ends with all of its changes in sight");
     state.currentRevision = this.#main;
     state.counters.txns += 1;
     this.#tellListener();

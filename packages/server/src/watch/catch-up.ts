@@ -1,3 +1,4 @@
+import { assert } from "@quorate/storage/assert";
 import type { Revision } from "@quorate/storage/seams/backend";
 import { EventPieces } from "./event-pieces.ts";
 import { Fifo } from "./fifo.ts";
@@ -232,6 +233,7 @@ export class CatchUp {
     const { change } = event;
     const { options } = job.watcher;
     if (change.main !== job.lastRevision) {
+      assert(change.main >= job.next, "history is read in order, and once");
       job.next = change.main;
       if (job.revisions === BATCH_REVISIONS || job.pieces.bytes >= BATCH_BYTES) return false;
       job.revisions += 1;
@@ -247,6 +249,7 @@ export class CatchUp {
   private finish(job: Job, next: Revision): void {
     const { hub } = this;
     const { watcher } = job;
+    assert(watcher.next === job.from, "what a watcher is handed begins where it is");
     const body = new EventsBody(hub.responses.header(hub.source.currentRevision), job.pieces);
     this.hand(watcher, body, next);
     this.shareBatch(job, body, next);
@@ -277,7 +280,7 @@ export class CatchUp {
 
   private hand(watcher: Watcher, body: EventsBody, next: Revision): void {
     const { stream } = watcher;
-    watcher.next = Math.max(watcher.next, next);
+    watcher.next = next;
     if (watcher.next > this.hub.source.currentRevision) stream.becomeSynced(watcher);
     else stream.queueBehind(watcher);
     if (body.count > 0) stream.sendBody(watcher, body);

@@ -1,3 +1,4 @@
+import { assert } from "@quorate/storage/assert";
 import type { Revision } from "@quorate/storage/seams/backend";
 import type { WatchHub } from "./hub.ts";
 import type { RevisionEvents } from "./recent-changes.ts";
@@ -52,6 +53,7 @@ export class Delivery {
    * False: it has to be found in so many ranges that it cannot be delivered in this way.
    */
   begin({ main, events }: RevisionEvents, isFound: boolean): boolean {
+    assert(this.#events === NO_EVENTS, "one transaction is delivered at a time");
     if (events.length > 1) {
       if (!this.#match(events)) return false;
     } else {

@@ -1,4 +1,5 @@
 import type { Term } from "@quorate/raft";
+import { assert } from "@quorate/storage/assert";
 import { failpoints } from "@quorate/storage/failpoints";
 import type { Revision } from "@quorate/storage/seams/backend";
 import type { Clock } from "@quorate/storage/seams/clock";
@@ -125,6 +126,7 @@ export class WatchHub {
       return;
     }
     const { hasBacklog } = this;
+    this.assertNext(main);
     const entry = this.watchedPart(main, changes, hasBacklog);
     if (entry === undefined) {
       if (!hasBacklog) this.delivered = main;
@@ -142,10 +144,16 @@ export class WatchHub {
    */
   onManyChanges(main: Revision, lowest: Uint8Array, highest: Uint8Array | undefined): void {
     const { hasBacklog } = this;
+    this.assertNext(main);
     this.recent.reset(main + 1);
     // Older transactions that wait would have to be kept beside the hole that this one leaves.
     if (hasBacklog) this.everyoneReadsHistory(main);
     else this.beginRetreat(main, lowest, highest);
+  }
+
+  private assertNext(main: Revision): void {
+    assert(main === this.source.currentRevision, "changes are handed over when they are in sight");
+    assert(main > this.delivered && main > this.underWay, "no transaction is handed over twice");
   }
 
   /** The store was replaced by a snapshot: watchers keep their positions and read on in the new store. */
@@ -184,6 +192,7 @@ export class WatchHub {
 
   /** Takes a watcher out for good; its stream counts it no more. */
   unregister(watcher: Watcher): void {
+    assert(watcher.state !== REMOVED, "a watcher is taken out once");
     this.index.remove(watcher);
     this.metrics.watchers -= 1;
     if (watcher.state === UNSYNCED) this.metrics.slowWatchers -= 1;
@@ -199,6 +208,7 @@ export class WatchHub {
   release(stream: WatchStream): void {
     this.waiting.delete(stream);
     this.metrics.streams -= 1;
+    assert(this.metrics.streams >= 0, "a stream is released once");
     this.closed.push(stream);
     if (this.closed.length === 1) this.dropClosed();
   }
@@ -284,6 +294,7 @@ export class WatchHub {
     if (this.underWay < 0) return true;
     if (this.retreat === undefined ? !this.delivery.goOn() : !this.goOnRetreating(this.retreat)) return false;
     this.retreat = undefined;
+    assert(this.underWay >= this.delivered, "what has been delivered stays delivered");
     this.delivered = this.underWay;
     this.underWay = -1;
     return true;

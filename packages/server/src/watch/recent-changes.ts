@@ -1,3 +1,4 @@
+import { assert } from "@quorate/storage/assert";
 import type { Revision } from "@quorate/storage/seams/backend";
 import type { WatchEvent } from "./watch-event.ts";
 
@@ -37,6 +38,11 @@ export class RecentChanges {
 
   /** Revisions ascend from call to call. The youngest transaction is kept whatever its size. */
   push(entry: RevisionEvents): void {
+    assert(entry.main >= this.firstRevision, "what is recent follows what is older");
+    assert(
+      this.length === 0 || entry.main > this.at(this.length - 1).main,
+      "transactions come in order, once",
+    );
     this.entries.push(entry);
     this.bytes += sizeOf(entry);
     while (this.length > this.maxTransactions || (this.bytes > this.maxBytes && this.length > 1))

@@ -1,3 +1,4 @@
+import { assert } from "@quorate/storage/assert";
 import type { Revision } from "@quorate/storage/seams/backend";
 import type { Timer } from "@quorate/storage/seams/clock";
 import { decodeWatchRequest } from "@quorate/wire/hot";
@@ -167,6 +168,7 @@ export class WatchStream {
 
   /** For the catch-up: the watcher has been handed everything up to the current revision. */
   becomeSynced(watcher: Watcher): void {
+    assert(watcher.next > this.hub.source.currentRevision, "a synced watcher has been handed everything");
     watcher.state = SYNCED;
     watcher.range.moveToSynced(watcher);
     this.unsyncedCount -= 1;

@@ -1,3 +1,4 @@
+import { assert } from "@quorate/storage/assert";
 import type { Revision } from "@quorate/storage/seams/backend";
 import type { Watcher } from "./watcher.ts";
 
@@ -39,11 +40,13 @@ export class WatchedRange {
   }
 
   moveToSynced(watcher: Watcher): void {
+    assert(watcher.slot >= this.syncedCount, "a watcher becomes synced once");
     this.#exchange(watcher, this.syncedCount);
     this.syncedCount += 1;
   }
 
   moveToBehind(watcher: Watcher): void {
+    assert(watcher.slot >= 0 && watcher.slot < this.syncedCount, "only a synced watcher falls behind");
     if (watcher.slot < this.toldCount) {
       this.toldCount -= 1;
       this.#exchange(watcher, this.toldCount);
