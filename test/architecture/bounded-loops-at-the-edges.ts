@@ -14,7 +14,6 @@ const OWN_FIELDS = "metadata that a handler of ours has set, or a client that as
 const CHUNK = "a chunk of a socket";
 
 export const BOUNDED_AT_THE_EDGES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  "api/cluster-service.ts": { "*": MEMBERS },
   "api/leadership.ts": { "*": "members, or looks at the leader every few milliseconds" },
   "api/lease/ask-leader.ts": { "*": "waits for each answer, or URLs of one member" },
   "api/lease/grant.ts": { "*": "until a number is free, of 2^63" },
@@ -26,13 +25,14 @@ export const BOUNDED_AT_THE_EDGES: Readonly<Record<string, Readonly<Record<strin
   },
   "api/lease/leadership.ts": { "*": "waits for each proof" },
   "api/local-calls.ts": {
+    "LocalCall.receive": "code and text of an error",
     "LocalCall.replyInParts": PARTS,
     "LocalCall.#deliverWaiting": "what was sent before the caller was held back",
   },
   "api/maintenance-service.ts": { "*": "alarms: 20 ns each" },
   "api/no-space.ts": { "*": "alarms: 20 ns each" },
   "api/promote-member.ts": { "*": "waits for each answer, or URLs of one member" },
-  "api/reconfigure.ts": { "*": "URLs of one member, of a request of 1.5 MiB; or waits for a leader" },
+  "api/change-members.ts": { propose: "waits for a leader" },
   "api/services.ts": {
     "Services.addStream": "a code and a text",
     failCall: "a code and a text",
@@ -101,6 +101,7 @@ export const BOUNDED_AT_THE_EDGES: Readonly<Record<string, Readonly<Record<strin
   },
   "client-port/gateway/routes.ts": { "*": "methods that there are, once" },
   "client-port/gateway/serve.ts": {
+    serve: "code and text of an error",
     answerError: "headers of one response",
     "Exchange.#receive": PARTS,
     "Exchange.#receiveParts": PARTS,
@@ -144,6 +145,7 @@ export const BOUNDED_AT_THE_EDGES: Readonly<Record<string, Readonly<Record<strin
   "peer-port/endpoints.ts": { "*": "endpoints that there are, or the two parts of an exchange" },
   "peer-port/hash-kv.ts": { "*": "a request of a few fields, whose bytes are bounded" },
   "peer-port/listener.ts": { "*": "URLs of the configuration" },
+  "peer-port/promote.ts": { answerFailure: "the reasons that there are" },
   "peer-port/raft/checks.ts": { "*": "headers, whose bytes the runtime bounds" },
   "peer-port/raft/message.ts": { "*": "waits for each chunk" },
   "peer-port/raft/probe.ts": { "*": "two fields" },

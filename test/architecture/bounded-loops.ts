@@ -77,6 +77,7 @@ export const BOUNDED_LOOPS: Readonly<Record<string, Readonly<Record<string, stri
   "operations/by-field.ts": { "*": "the operations that there are, once" },
   "operations/lease-checkpoint.ts": { "*": "a leader proposes at most 500 checkpoints in an entry" },
   "operations/member-add.ts": { "*": "URLs of one member" },
+  "operations/member-change.ts": { "*": "URLs of one member" },
   "operations/member-attributes.ts": { "*": "URLs of one member" },
   "operations/txn.ts": { "*": "operations of one request, which has at most 1.5 MiB" },
 
@@ -85,7 +86,6 @@ export const BOUNDED_LOOPS: Readonly<Record<string, Readonly<Record<string, stri
     "Compactor.#run": "waits for each batch",
     "CompactionPass.batch": "records of a batch, by default 1,000",
   },
-  "mvcc/hash-kv.ts": { "*": "three names, once" },
   "mvcc/history.ts": { "*": "as many records as its caller asks for, who counts them" },
   "mvcc/range-stream.ts": { bytesOf: "the keys of one chunk, whose number is bounded" },
   "mvcc/range.ts": { readOneKeyInto: "one key", findNext: "a step's worth of keys" },

@@ -40,6 +40,8 @@ const ALWAYS_LOOPING_CALL =
 const NO_LOOPING_CALL = /^path\.(posix\.)?join$/;
 /** Made of all items of what it is given. */
 const LOOPING_CONSTRUCTOR = /^(Map|Set)$/;
+/** What a call fails with: two arguments. */
+const CODE_AND_TEXT = /^FAILURES\.|\.status$/;
 /** Whoever calls this counts what it does, and lets the loop go on in another turn: see `Slices`. */
 const ASKS_THE_SLICER = /\.(spend|spendInTurn)\(/;
 
@@ -64,16 +66,18 @@ export function findUnslicedLoops(text: string): UnslicedLoop[] {
 }
 
 function isLoop(node: Node, text: string): boolean {
+  const spreads = (item: Node | null): boolean => isSpread(item, text);
   if (LOOPS.has(node.type)) return true;
   // `[...items]` and `f(...items)`; what an object is spread from has the fields that its author gave it.
-  if (node.type === "ArrayExpression") return (node.elements as readonly (Node | null)[]).some(isSpread);
+  if (node.type === "ArrayExpression") return (node.elements as readonly (Node | null)[]).some(spreads);
   if (node.type === "NewExpression") {
     const args = node.arguments as readonly Node[];
-    if (args.some(isSpread)) return true;
-    return args.length > 0 && LOOPING_CONSTRUCTOR.test(textOf(node.callee as Node, text));
+    if (args.some(spreads)) return true;
+    if (args[0] === undefined || args[0].type === "ArrayExpression") return false;
+    return LOOPING_CONSTRUCTOR.test(textOf(node.callee as Node, text));
   }
   if (node.type !== "CallExpression") return false;
-  if ((node.arguments as readonly Node[]).some(isSpread)) return true;
+  if ((node.arguments as readonly Node[]).some(spreads)) return true;
   const callee = textOf(node.callee as Node, text);
   if (ALWAYS_LOOPING_CALL.test(callee)) return !NO_LOOPING_CALL.test(callee);
   if (!LOOPING_CALL.test(callee)) return false;
@@ -81,8 +85,8 @@ function isLoop(node: Node, text: string): boolean {
   return (node.arguments as readonly Node[]).some(({ type }) => FUNCTIONS.has(type));
 }
 
-function isSpread(node: Node | null): boolean {
-  return node?.type === "SpreadElement";
+function isSpread(node: Node | null, text: string): boolean {
+  return node?.type === "SpreadElement" && !CODE_AND_TEXT.test(textOf(node.argument as Node, text));
 }
 
 function placeIn(node: Node, place: Place): Place {

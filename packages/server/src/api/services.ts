@@ -1,8 +1,6 @@
-import type { ServerCall } from "@quorate/rpc/server";
-import { Code, GrpcError } from "@quorate/rpc/status";
 import { isUtf8 as isUtf8Bytes } from "node:buffer";
-import { Code, GrpcError, type ServerCall } from "@quorate/rpc";
-import { GrpcError, type ServerCall } from "@quorate/rpc";
+import type { ServerCall } from "@quorate/rpc/server";
+import { GrpcError } from "@quorate/rpc/status";
 import { decodeRangeRequest, WireError } from "@quorate/wire/hot";
 import {
   decodingText,

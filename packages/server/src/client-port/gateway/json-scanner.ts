@@ -1,5 +1,4 @@
 import { GrowingBytes } from "@quorate/rpc/server";
-import { GrowingBytes } from "@quorate/rpc";
 import { RequestError } from "../../errors.ts";
 
 /** What is wrong with the JSON of a body, in the words of Go's decoder. */
