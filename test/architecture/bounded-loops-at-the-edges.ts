@@ -32,9 +32,10 @@ export const BOUNDED_AT_THE_EDGES: Readonly<Record<string, Readonly<Record<strin
   "api/maintenance-service.ts": { "*": "alarms: 20 ns each" },
   "api/no-space.ts": { "*": "alarms: 20 ns each" },
   "api/promote-member.ts": { "*": "waits for each answer, or URLs of one member" },
+  "api/auth/authenticate.ts": { authenticate: "waits for a password to be compared" },
   "api/change-members.ts": { propose: "waits for a leader" },
   "api/services.ts": {
-    "Services.addStream": "a code and a text",
+    begin: "a code and a text",
     failCall: "a code and a text",
     isAscii: "at most 256 characters",
   },

@@ -25,7 +25,7 @@ const FOR_TESTS = "testkit";
 const UNPUBLISHED = ["testkit", "simulator", "bench"];
 
 /** Folders of server/src that decide: they may touch time, chance, disk and network only through the seams. */
-const DECIDING = ["consensus", "operations", "apply", "mvcc", "watch", "lease", "alarm", "cluster"];
+const DECIDING = ["consensus", "operations", "apply", "mvcc", "watch", "lease", "alarm", "auth", "cluster"];
 
 const FORBIDDEN_MODULES =
   /^node:(fs|net|tls|http|https|http2|dgram|dns|child_process|worker_threads|timers|perf_hooks|os)(\/|$)|^(lmdb|pino|prom-client)$/;

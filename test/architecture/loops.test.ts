@@ -15,6 +15,7 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
     "api",
     "apply",
     "client-port",
+    "auth",
     "cluster",
     "consensus",
     "corruption",

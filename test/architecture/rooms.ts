@@ -24,9 +24,11 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
   },
   server: {
     alarm: [],
+    auth: [],
     api: [
       "alarm",
       "apply",
+      "auth",
       "cluster",
       "config",
       "consensus",
@@ -34,10 +36,12 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
       "log",
       "mvcc",
       "operations",
+      "operations/auth",
       "peer",
 
       "watch",
     ],
+    "api/auth": ["auth", "operations", "operations/auth"],
     "api/kv": ["apply", "consensus", "mvcc", "mvcc/txn", "operations"],
     "api/lease": [
       "apply",
@@ -77,6 +81,7 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
       "alarm",
       "api",
       "apply",
+      "auth",
 
       "client-port",
       "client-port/gateway",
@@ -103,7 +108,8 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
     mvcc: [],
     "mvcc/index": [],
     "mvcc/txn": ["mvcc/index"],
-    operations: ["alarm", "cluster", "lease", "mvcc", "mvcc/txn"],
+    operations: ["alarm", "auth", "cluster", "lease", "mvcc", "mvcc/txn"],
+    "operations/auth": ["auth"],
     peer: ["cluster", "config", "log", "tls"],
     "peer-port": [
       "api",
@@ -122,6 +128,7 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
     "peer/stream": ["cluster"],
     snapshot: [
       "alarm",
+      "auth",
       "cluster",
       "consensus",
 

@@ -1,43 +1,93 @@
-import type { Backend } from "@quorate/storage/seams/backend";
+import type { ServerCall } from "@quorate/rpc/server";
 import { decode, encode } from "@quorate/wire";
 import {
   AuthenticateRequestSchema,
+  AuthenticateResponseSchema,
   AuthStatusRequestSchema,
   AuthStatusResponseSchema,
 } from "@quorate/wire/etcdserverpb";
-import { RequestError } from "../errors.ts";
+import { AUTH_DISABLE } from "../operations/auth/disable.ts";
+import { AUTH_ENABLE } from "../operations/auth/enable.ts";
+import { ROLE_ADD } from "../operations/auth/role-add.ts";
+import { ROLE_DELETE } from "../operations/auth/role-delete.ts";
+import { ROLE_GET } from "../operations/auth/role-get.ts";
+import { ROLE_GRANT_PERMISSION } from "../operations/auth/role-grant-permission.ts";
+import { ROLE_LIST } from "../operations/auth/role-list.ts";
+import { ROLE_REVOKE_PERMISSION } from "../operations/auth/role-revoke-permission.ts";
+import { USER_ADD } from "../operations/auth/user-add.ts";
+import { USER_CHANGE_PASSWORD } from "../operations/auth/user-change-password.ts";
+import { USER_DELETE } from "../operations/auth/user-delete.ts";
+import { USER_GET } from "../operations/auth/user-get.ts";
+import { USER_GRANT_ROLE } from "../operations/auth/user-grant-role.ts";
+import { USER_LIST } from "../operations/auth/user-list.ts";
+import { USER_REVOKE_ROLE } from "../operations/auth/user-revoke-role.ts";
+import type { ClientOperation } from "../operations/operation.ts";
+import { authenticate } from "./auth/authenticate.ts";
+import { hashedPassword, hashedUser } from "./auth/hashed-requests.ts";
+import { callerOf } from "./callers.ts";
 import type { AuthContext } from "./context.ts";
-import type { Services } from "./services.ts";
+import { LoggedMethod } from "./logged-method.ts";
+import { failCall, type Services } from "./services.ts";
 
-/** Of a cluster in which nobody has touched users and roles. */
-const FIRST_REVISION = 1n;
+const PREFIX = "/etcdserverpb.Auth/";
 
-/**
- * What `etcdserverpb.Auth` answers where authentication is off, as it is wherever a member of this release serves. Clients
- * that have a user and a password go on without a token when they hear that they need none.
- */
+/** `etcdserverpb.Auth`. What is asked of users and roles goes through the log, too: it is as of the moment that it is applied. */
 export function addAuthService(services: Services, context: AuthContext): void {
-  services.addAsync("/etcdserverpb.Auth/Authenticate", async (message) => {
-    decode(AuthenticateRequestSchema, message);
-    await context.consensus.linearizable();
-    throw new RequestError("AUTH_NOT_ENABLED");
+  const { access, auth, headers, store } = context;
+
+  const addLogged = <Request, Outcome>(name: string, operation: ClientOperation<Request, Outcome>) => {
+    const method = new LoggedMethod(operation, context);
+    services.addUnary(PREFIX + name, (message, call) => method.serve(message, call));
+  };
+  addLogged("AuthEnable", AUTH_ENABLE);
+  addLogged("AuthDisable", AUTH_DISABLE);
+  addLogged("UserGet", USER_GET);
+  addLogged("UserList", USER_LIST);
+  addLogged("UserDelete", USER_DELETE);
+  addLogged("UserGrantRole", USER_GRANT_ROLE);
+  addLogged("UserRevokeRole", USER_REVOKE_ROLE);
+  addLogged("RoleAdd", ROLE_ADD);
+  addLogged("RoleGet", ROLE_GET);
+  addLogged("RoleList", ROLE_LIST);
+  addLogged("RoleDelete", ROLE_DELETE);
+  addLogged("RoleGrantPermission", ROLE_GRANT_PERMISSION);
+  addLogged("RoleRevokePermission", ROLE_REVOKE_PERMISSION);
+
+  /** A password is hashed before anything is proposed: the log, and all members, know only the hash. */
+  const addHashing = <Request, Outcome>(
+    name: string,
+    operation: ClientOperation<Request, Outcome>,
+    withHash: (message: Uint8Array, isWanted: () => boolean) => Promise<Uint8Array>,
+  ) => {
+    const method = new LoggedMethod(operation, context);
+    services.addUnary(PREFIX + name, (message, call) => {
+      withHash(message, () => !call.ended)
+        .then((hashed) => {
+          if (!call.ended) method.serve(hashed, call);
+        })
+        .catch((error: unknown) => failCall(call, error));
+    });
+  };
+  addHashing("UserAdd", USER_ADD, (message, isWanted) => hashedUser(context.passwords, message, isWanted));
+  addHashing("UserChangePassword", USER_CHANGE_PASSWORD, (message, isWanted) =>
+    hashedPassword(context.passwords, message, isWanted),
+  );
+
+  services.addAsync(`${PREFIX}Authenticate`, async (message, call) => {
+    const { name, password } = decode(AuthenticateRequestSchema, message);
+    const token = await authenticate(context, name, password, () => !call.ended);
+    return encode(AuthenticateResponseSchema, { header: headers.fields(store.currentRevision), token });
   });
 
-  services.addAsync("/etcdserverpb.Auth/AuthStatus", async (message) => {
+  services.addAsync(`${PREFIX}AuthStatus`, async (message, call: ServerCall) => {
     decode(AuthStatusRequestSchema, message);
     await context.consensus.linearizable();
+    // Anybody may ask, but with no token that is none.
+    if (access.isRestricted) access.needsOf(callerOf(call));
     return encode(AuthStatusResponseSchema, {
-      header: context.headers.fields(context.store.currentRevision),
-      enabled: false,
-      authRevision: authRevision(context.backend),
+      header: headers.fields(store.currentRevision),
+      enabled: auth.isEnabled,
+      authRevision: BigInt(auth.revision),
     });
   });
-}
-
-/** Data that a member of etcd has written may have one that counts earlier changes. */
-function authRevision(backend: Backend): bigint {
-  const stored = backend.get("auth", Buffer.from("authRevision"));
-  if (stored === undefined) return FIRST_REVISION;
-  const revision = Buffer.from(stored.buffer, stored.byteOffset, stored.length).readBigUInt64BE();
-  return revision === 0n ? FIRST_REVISION : revision;
 }

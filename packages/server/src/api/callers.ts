@@ -1,9 +1,12 @@
 import type { ServerCall } from "@quorate/rpc/server";
 import { type Caller, NOBODY } from "../operations/caller.ts";
+import type { CallContext } from "./context.ts";
+import { Identity } from "./identities.ts";
 
-/** On whose behalf a call is made. There are no users, so whatever it says of itself, it is nobody's. Hot. */
-export function callerOf(_call: ServerCall): Caller {
-  return NOBODY;
+/** On whose behalf a call is made, as of now. Hot. */
+export function callerOf(call: ServerCall): Caller {
+  const { userData } = call;
+  return userData instanceof Identity ? userData.caller : NOBODY;
 }
 
 /** Who waits before anything is proposed. */
@@ -11,13 +14,16 @@ export type WaitingCaller = Caller & { readonly signal: AbortSignal };
 
 /** As `callerOf`, of one who waits. Takes the call's `onCancel`. */
 export function waitingCallerOf(call: ServerCall): WaitingCaller {
-  const { username, authRevision } = callerOf(call);
   const controller = new AbortController();
   call.onCancel = () => controller.abort();
-  return { username, authRevision, deadlineMs: call.deadlineMs, signal: controller.signal };
+  return { ...callerOf(call), deadlineMs: call.deadlineMs, signal: controller.signal };
 }
 
-/** On whose behalf another member asks, that had `token` of its own caller. There are no users here, either. */
-export function callerWithToken(_token: string | undefined, signal: AbortSignal): WaitingCaller {
-  return { ...NOBODY, signal };
+/** On whose behalf another member asks, that had `token` of its own caller. */
+export async function callerWithToken(
+  { identities }: Pick<CallContext, "identities">,
+  token: string | undefined,
+  signal: AbortSignal,
+): Promise<WaitingCaller> {
+  return { ...(await identities.callerWith(token, signal)), signal };
 }

@@ -9,12 +9,12 @@ import {
   MemberUpdateRequestSchema,
 } from "@quorate/wire/etcdserverpb";
 import { memberId } from "../cluster/ids.ts";
+import { NOBODY } from "../operations/caller.ts";
 import { MEMBER_ADD } from "../operations/member-add.ts";
 import type { MemberChange } from "../operations/member-change.ts";
 import { MEMBER_PROMOTE } from "../operations/member-promote.ts";
 import { MEMBER_REMOVE } from "../operations/member-remove.ts";
 import { MEMBER_UPDATE } from "../operations/member-update.ts";
-import { callerWithToken } from "./callers.ts";
 import { changeMembers } from "./change-members.ts";
 import { ClusterHarness, failureOf, settle, testMember } from "./cluster-context.testing.ts";
 
@@ -32,7 +32,7 @@ async function change<Request>(
   operation.check(request);
   return {
     request,
-    members: await changeMembers(context, operation, request, callerWithToken(undefined, signal)),
+    members: await changeMembers(context, operation, request, { ...NOBODY, signal }),
   };
 }
 

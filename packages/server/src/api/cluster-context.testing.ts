@@ -3,17 +3,22 @@ import { MemoryBackend } from "@quorate/storage/backend/memory-backend";
 import { ManualClock } from "@quorate/testkit/clock";
 import { HeaderEncoder } from "@quorate/wire/hot";
 import { AlarmStore } from "../alarm/alarm-store.ts";
+import { AuthStore } from "../auth/auth-store.ts";
+import { Passwords } from "../auth/passwords.ts";
+import { SimpleTokens } from "../auth/simple-tokens.ts";
 import type { ClusterMember } from "../cluster/member-json.ts";
 import { Membership } from "../cluster/membership.ts";
 import { RequestIds } from "../cluster/request-ids.ts";
 import type { Proposal } from "../consensus/proposal.ts";
 import { RequestError } from "../errors.ts";
+import type { Lessor } from "../lease/lessor.ts";
 import { silentLogger } from "../log/logger.ts";
-import { OPEN_ACCESS } from "../operations/access.ts";
 import { ResponseHeaders } from "../operations/response-headers.ts";
 import type { ReplicatedState } from "../operations/state.ts";
+import { UserAccess } from "../operations/user-access.ts";
 import type { PeerRequest, PeerRequests, PeerResponse } from "../peer/peer-requests.ts";
 import type { ApiContext } from "./context.ts";
+import { Identities } from "./identities.ts";
 
 export const LOCAL_ID = 1n;
 const CLUSTER_ID = 0xc0ffeen;
@@ -112,6 +117,15 @@ export class ClusterHarness {
       else proposal.apply(this.state);
     },
   };
+  readonly auth = new AuthStore(this.backend);
+  readonly tokens = new SimpleTokens({
+    clock: this.clock,
+    random: { below: (limit) => this.backend.consistentIndex % limit },
+    ttlMs: 300_000,
+    appliedIndex: () => this.consensus.appliedIndex,
+    untilApplied: async () => {},
+  });
+  readonly access = new UserAccess(this.auth, { visitKeys: () => {} } as unknown as Lessor);
   readonly state: ReplicatedState;
   readonly context: ApiContext;
   /** Ends the change that hangs (see `hang`). */
@@ -124,13 +138,22 @@ export class ClusterHarness {
       membership: this.membership,
       backend: this.backend,
       alarms: new AlarmStore(this.backend),
-      access: OPEN_ACCESS,
+      store: { currentRevision: 5 },
+      auth: this.auth,
+      tokens: this.tokens,
+      access: this.access,
     } as unknown as ReplicatedState;
     this.clock.advance(60_000);
     this.context = {
-      access: OPEN_ACCESS,
       config: this.config,
       consensus: this.consensus,
+      store: this.state.store,
+      auth: this.auth,
+      tokens: this.tokens,
+      passwords: new Passwords(4),
+      identities: new Identities({ auth: this.auth, tokens: this.tokens, usesCertificates: false }),
+      access: this.access,
+      quota: { fits: () => true },
       membership: this.membership,
       backend: this.backend,
       clock: this.clock,

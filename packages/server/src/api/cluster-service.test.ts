@@ -9,7 +9,8 @@ import {
   MemberRemoveRequestSchema,
   MemberUpdateRequestSchema,
 } from "@quorate/wire/etcdserverpb";
-import { type Access, OPEN_ACCESS } from "../operations/access.ts";
+import type { Access } from "../operations/access.ts";
+import { OPEN_ACCESS } from "../operations/open-access.testing.ts";
 import { OneUser } from "../operations/testing.ts";
 import { ClusterHarness, settle, testMember } from "./cluster-context.testing.ts";
 import { addClusterService } from "./cluster-service.ts";

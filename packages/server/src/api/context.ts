@@ -2,6 +2,9 @@ import type { Backend } from "@quorate/storage/seams/backend";
 import type { Clock } from "@quorate/storage/seams/clock";
 import type { Transport } from "@quorate/storage/seams/transport";
 import type { AlarmStore } from "../alarm/alarm-store.ts";
+import type { AuthStore } from "../auth/auth-store.ts";
+import type { Passwords } from "../auth/passwords.ts";
+import type { Tokens } from "../auth/tokens.ts";
 import type { Membership } from "../cluster/membership.ts";
 import type { RequestIds } from "../cluster/request-ids.ts";
 import type { ServerConfig } from "../config/server-config.ts";
@@ -14,6 +17,7 @@ import type { Quota } from "../operations/quota.ts";
 import type { ResponseHeaders } from "../operations/response-headers.ts";
 import type { PeerRequests } from "../peer/peer-requests.ts";
 import type { WatchHub } from "../watch/hub.ts";
+import type { Identities } from "./identities.ts";
 
 /** What a proposal goes through. */
 export interface ProposeContext {
@@ -24,6 +28,7 @@ export interface ProposeContext {
 
 /** What every call is looked at with, before any method. */
 export interface CallContext {
+  readonly identities: Identities;
   readonly consensus: Consensus;
   readonly membership: Membership;
 }
@@ -119,11 +124,11 @@ export interface SnapshotContext {
   readonly log: Logger;
 }
 
-export interface AuthContext {
-  readonly backend: Backend;
-  readonly consensus: Consensus;
-  readonly headers: ResponseHeaders;
+export interface AuthContext extends LoggedMethodContext {
+  readonly auth: AuthStore;
+  readonly passwords: Passwords;
   readonly store: MvccStore;
+  readonly tokens: Tokens;
 }
 
 export interface WatchContext {

@@ -15,11 +15,12 @@ import { RequestError } from "../errors.ts";
 import { notFound } from "../http/plain-text.ts";
 import { silentLogger } from "../log/logger.ts";
 import type { RangeCaller } from "../mvcc/range.ts";
-import { OPEN_ACCESS } from "../operations/access.ts";
+import { OPEN_ACCESS } from "../operations/open-access.testing.ts";
 import { ResponseHeaders } from "../operations/response-headers.ts";
 import type { LeaderMonitor } from "../watch/leader-monitor.ts";
 import { Harness } from "../watch/testing/harness.ts";
 import type { ApiContext } from "./context.ts";
+import { NO_IDENTITIES } from "./identities.testing.ts";
 import { addKvService } from "./kv/service.ts";
 import { FakePeerRequests } from "./lease/testing.ts";
 import { addLeaseService } from "./lease-service.ts";
@@ -202,6 +203,7 @@ export class OpenCalls {
       watches: this.watch.hub,
       headers: new ResponseHeaders(new HeaderEncoder(1n, 1n), 1n, 1n, { appliedTerm: 2 }),
       access: OPEN_ACCESS,
+      identities: NO_IDENTITIES,
       peerRequests: this.#peers,
       requestTimeoutMs: 7_000,
       config: { heartbeatMs: 100_000, features: { FastLeaseKeepAlive: true } },

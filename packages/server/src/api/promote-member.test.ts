@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { encodeMemberList } from "../cluster/member-json.ts";
 import { RequestError } from "../errors.ts";
-import { callerWithToken } from "./callers.ts";
+import { NOBODY } from "../operations/caller.ts";
 import { ClusterHarness, failureOf, testMember } from "./cluster-context.testing.ts";
 import { promoteMember } from "./promote-member.ts";
 
-const PATIENT = callerWithToken(undefined, new AbortController().signal);
+const PATIENT = { ...NOBODY, signal: new AbortController().signal };
 const PROMOTED = encodeMemberList([testMember(1), testMember(2), testMember(7)]);
 
 /** Member 2 leads, at two URLs. */
@@ -111,7 +111,7 @@ test("a caller that has gone ends it", async () => {
   const harness = follower();
   const caller = new AbortController();
   const failure = failureOf(
-    promoteMember(harness.context, 7n, undefined, callerWithToken(undefined, caller.signal)),
+    promoteMember(harness.context, 7n, undefined, { ...NOBODY, signal: caller.signal }),
   );
   await harness.advance(300);
   caller.abort();

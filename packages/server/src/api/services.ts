@@ -12,6 +12,7 @@ import {
   statusOf,
 } from "../errors.ts";
 import type { CallContext } from "./context.ts";
+import type { Identity } from "./identities.ts";
 
 const STATUS_PATH = "/etcdserverpb.Maintenance/Status";
 const RANGE_PATH = "/etcdserverpb.KV/Range";
@@ -41,11 +42,8 @@ export class Services {
         refuse(call, refusal);
         return;
       }
-      try {
-        handle(message, call);
-      } catch (error) {
-        failCall(call, error);
-      }
+      if (context.identities.areNeeded) serveKnown(context.identities.of(call), message, call, handle);
+      else serve(message, call, handle);
     });
   }
 
@@ -95,15 +93,57 @@ export class Services {
         refuse(call, refusal);
         return;
       }
-      try {
-        handle(call);
-      } catch (error) {
-        // The call is failed for the handler, not by it: so it is told, for what it may have begun.
-        const status = statusOfRequest(error);
-        throw status === undefined ? error : new GrpcError(...status);
-      }
+      const identity = context.identities.of(call);
+      call.userData = identity;
+      if (identity.isExamined) begin(call, handle);
+      else beginLater(identity, call, handle);
     });
   }
+}
+
+function serve(message: Uint8Array, call: ServerCall, handle: UnaryHandler): void {
+  try {
+    handle(message, call);
+  } catch (error) {
+    failCall(call, error);
+  }
+}
+
+/** As `serve`, once it can be said who makes the call. */
+function serveKnown(identity: Identity, message: Uint8Array, call: ServerCall, handle: UnaryHandler): void {
+  call.userData = identity;
+  if (identity.isExamined) serve(message, call, handle);
+  else {
+    const owned = message.slice();
+    void identity.examine().then(() => {
+      if (!call.ended) serve(owned, call, handle);
+    });
+  }
+}
+
+function begin(call: ServerCall, handle: StreamHandler): void {
+  try {
+    handle(call);
+  } catch (error) {
+    // The call is failed for the handler, not by it: so it is told, for what it may have begun.
+    const status = statusOfRequest(error);
+    throw status === undefined ? error : new GrpcError(...status);
+  }
+}
+
+/** As `begin`, once it can be said who makes the call: until then nothing of it is read. */
+function beginLater(identity: Identity, call: ServerCall, handle: StreamHandler): void {
+  call.pauseReading();
+  void identity.examine().then(() => {
+    if (call.ended) return;
+    try {
+      begin(call, handle);
+    } catch (error) {
+      call.failWith(error);
+      return;
+    }
+    call.resumeReading();
+  });
 }
 
 /** A request that has come on a stream; throws the status that clients are told when it is none. */

@@ -8,8 +8,9 @@ import { realClock } from "@quorate/storage/seams/real-clock";
 import { decode } from "@quorate/wire";
 import { type SnapshotResponse, SnapshotResponseSchema } from "@quorate/wire/etcdserverpb";
 import { silentLogger } from "../log/logger.ts";
-import { OPEN_ACCESS } from "../operations/access.ts";
+import { OPEN_ACCESS } from "../operations/open-access.testing.ts";
 import type { ApiContext } from "./context.ts";
+import { NO_IDENTITIES } from "./identities.testing.ts";
 import { Services } from "./services.ts";
 import { addSnapshotService } from "./snapshot-service.ts";
 
@@ -86,6 +87,7 @@ async function subject(breakOffAfterChunks = Number.POSITIVE_INFINITY) {
     log: silentLogger,
     membership: { version: "3.7.0", isLearner: false },
     consensus: { leader: 1n },
+    identities: NO_IDENTITIES,
   } as unknown as ApiContext;
   const services = new Services(context);
   addSnapshotService(services, context);

@@ -31,15 +31,7 @@ function applyOther(state: ReplicatedState, data: Uint8Array, field: number, bod
       // Without a waiting caller a read has no effect.
       break;
     case InternalField.authStatus:
-    case InternalField.authUserGet:
-    case InternalField.authUserList:
-    case InternalField.authRoleGet:
-    case InternalField.authRoleList:
-      // Members of etcd put these reads in the log, too.
-      break;
-    case InternalField.authenticate:
-    case InternalField.authDisable:
-      // Refused and without effect while authentication is off, which it is wherever this member serves.
+      // Members of etcd put this read in the log, too.
       break;
     case InternalField.downgradeVersionTest:
       // An operation of etcd's own tests, which changes nothing.

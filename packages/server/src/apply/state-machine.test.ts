@@ -12,7 +12,7 @@ import {
 import { Probe } from "../consensus/testing.ts";
 import { Lessor } from "../lease/lessor.ts";
 import { ALL, bytes, openStore, rangeRequest } from "../mvcc/testing.ts";
-import { OPEN_ACCESS } from "../operations/access.ts";
+import { OPEN_ACCESS } from "../operations/open-access.testing.ts";
 import { StateMachine, type StateMachineOptions } from "./state-machine.ts";
 
 const KEY = Buffer.from("key");

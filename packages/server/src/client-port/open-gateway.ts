@@ -16,8 +16,8 @@ export function openGateway(
     clock,
     cors: config.corsOrigins,
     hostWhitelist: config.hostWhitelist,
-    clientCertAuth: config.clientTls?.requireClientCertificate ?? false,
-    isAuthEnabled: () => false,
+    clientCertAuth: config.clientTls?.namesClients ?? false,
+    isAuthEnabled: () => context.access.isRestricted,
     onDefect,
   });
 }

@@ -125,8 +125,14 @@ const refused = [
   {
     args: ["--auth-token", "jwt"],
     exitCode: 1,
-    text: "--auth-token is not supported by this release; start without it",
+    text: "auth: invalid auth options",
   },
+  { args: ["--auth-token", "jwt,sign-method=none"], exitCode: 1, text: "auth: invalid auth options" },
+  { args: ["--auth-token", "simple,ttl"], exitCode: 1, text: "auth: invalid auth options" },
+  { args: ["--auth-token", "jwt,sign-method=RS256,ttl=5"], exitCode: 1, text: "auth: invalid auth options" },
+  { args: ["--auth-token", "other"], exitCode: 1, text: "auth: invalid auth options" },
+  { args: ["--auth-token", "jwt,sign-method=RS256"], exitCode: 1, text: "auth: missing key data" },
+  { args: ["--auth-token", "jwt,sign-method=HS256,pub-key=k"], exitCode: 1, text: "auth: missing key data" },
 ];
 for (const { args, exitCode, text } of refused) {
   test(`${args.join(" ")} is refused with one clear line`, () => {

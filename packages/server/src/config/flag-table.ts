@@ -278,9 +278,9 @@ export const FLAG_SECTIONS: readonly FlagSection[] = [
       flag("tls-max-version", "string", "", "Maximum TLS version: TLS1.2 or TLS1.3."),
       flag("cors", "list", "*", "Allowed origins for CORS."),
       flag("host-whitelist", "list", "*", "Acceptable host names of HTTP requests on plaintext listeners."),
-      flag("auth-token", "string", "simple", "Type of auth tokens.", "refused"),
-      flag("auth-token-ttl", "uint", "300", "Lifetime of simple tokens, in seconds.", "inert"),
-      flag("bcrypt-cost", "uint", "10", "Cost of password hashes.", "inert"),
+      flag("auth-token", "string", "simple", "Type of auth tokens, and its options: simple, or jwt."),
+      flag("auth-token-ttl", "uint", "300", "Lifetime of simple tokens, in seconds."),
+      flag("bcrypt-cost", "uint", "10", "Cost of password hashes."),
     ],
   },
   {

@@ -1,5 +1,6 @@
 import { memberUrlProblem } from "../cluster/member-url.ts";
 import type { LogLevel } from "../log/logger.ts";
+import { type AuthTokenSettings, authTokenSettings, bcryptCost } from "./auth-token.ts";
 import { clientTls } from "./client-tls.ts";
 import { formatDuration } from "./duration.ts";
 import { ConfigError } from "./errors.ts";
@@ -61,6 +62,8 @@ export interface ServerConfig {
   readonly peerReadTimeoutMs: number;
   /** A peer connection that takes no byte for so long is dropped. */
   readonly peerWriteTimeoutMs: number;
+  readonly authToken: AuthTokenSettings;
+  readonly bcryptCost: number;
   readonly corsOrigins: readonly string[];
   readonly hostWhitelist: readonly string[];
   readonly logLevel: LogLevel;
@@ -184,6 +187,8 @@ export function makeServerConfig(parsed: ParsedFlags): ServerConfig {
       : undefined,
     peerReadTimeoutMs: Math.max(read.number("raft-read-timeout"), MIN_PEER_TIMEOUT_MS),
     peerWriteTimeoutMs: Math.max(read.number("raft-write-timeout"), MIN_PEER_TIMEOUT_MS),
+    authToken: authTokenSettings(read, warnings),
+    bcryptCost: bcryptCost(read, warnings),
     corsOrigins: read.list("cors"),
     hostWhitelist: read.list("host-whitelist"),
     logLevel: read.string("log-level") as LogLevel,

@@ -19,6 +19,8 @@ export interface TlsSettings {
   readonly trustedCaFile: string;
   /** Who connects must present a certificate that leads to the CA. */
   readonly requireClientCertificate: boolean;
+  /** Under authentication, whoever comes with a certificate and without a token is the user that it names. */
+  readonly namesClients: boolean;
   /** Names of which a verified leaf must have one; at most one of the two lists has any. */
   readonly allowedCommonNames: readonly string[];
   readonly allowedHostnames: readonly string[];
@@ -43,6 +45,7 @@ export const NO_TLS_SETTINGS: TlsSettings = Object.freeze({
   clientKeyFile: "",
   trustedCaFile: "",
   requireClientCertificate: false,
+  namesClients: false,
   allowedCommonNames: [],
   allowedHostnames: [],
   crlFile: "",

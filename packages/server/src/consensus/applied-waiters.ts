@@ -4,25 +4,30 @@ import type { Clock, Timer } from "@quorate/storage/seams/clock";
 interface Waiter {
   readonly index: LogIndex;
   readonly resolve: (reached: boolean) => void;
-  readonly timer: Timer;
+  readonly timer: Timer | undefined;
 }
 
 /** Callers that wait, for a while, until the state reflects an index of the log. Few at a time. */
 export class AppliedWaiters {
   readonly #clock: Clock;
   readonly #waiters = new Set<Waiter>();
+  #isStopped = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  /** Resolves to false when it took longer than `timeoutMs`, or the member stops. */
-  wait(index: LogIndex, appliedIndex: LogIndex, timeoutMs: number): Promise<boolean> {
+  /** Resolves to false when it took longer than `timeoutMs`, which may be Infinity, `signal` fires, or the member stops. */
+  wait(index: LogIndex, appliedIndex: LogIndex, timeoutMs: number, signal?: AbortSignal): Promise<boolean> {
     if (index <= appliedIndex) return Promise.resolve(true);
+    if (signal?.aborted === true || this.#isStopped) return Promise.resolve(false);
     return new Promise((resolve) => {
-      const timer = this.#clock.setTimer(timeoutMs, () => this.#end(waiter, false));
+      const giveUp = () => this.#end(waiter, false);
+      const timer =
+        timeoutMs === Number.POSITIVE_INFINITY ? undefined : this.#clock.setTimer(timeoutMs, giveUp);
       const waiter: Waiter = { index, resolve, timer };
       this.#waiters.add(waiter);
+      signal?.addEventListener("abort", giveUp, { once: true });
     });
   }
 
@@ -32,12 +37,13 @@ export class AppliedWaiters {
   }
 
   stop(): void {
+    this.#isStopped = true;
     for (const waiter of this.#waiters) this.#end(waiter, false);
   }
 
   #end(waiter: Waiter, reached: boolean): void {
     this.#waiters.delete(waiter);
-    waiter.timer.cancel();
+    waiter.timer?.cancel();
     waiter.resolve(reached);
   }
 }

@@ -227,8 +227,8 @@ export class Consensus {
   }
 
   /** Resolves to whether everything up to `index` has been applied here, at once or within `timeoutMs`. */
-  waitApplied(index: LogIndex, timeoutMs: number): Promise<boolean> {
-    return this.#appliedWaiters.wait(index, this.#appliedIndex, timeoutMs);
+  waitApplied(index: LogIndex, timeoutMs: number, signal?: AbortSignal): Promise<boolean> {
+    return this.#appliedWaiters.wait(index, this.#appliedIndex, timeoutMs, signal);
   }
 
   /** Asks raft to make `to` the leader; `leader` tells how it went. Nothing happens when it cannot be. */

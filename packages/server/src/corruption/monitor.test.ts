@@ -6,7 +6,7 @@ import { RequestIds } from "../cluster/request-ids.ts";
 import type { Proposal } from "../consensus/proposal.ts";
 import { silentLogger } from "../log/logger.ts";
 import type { KvHash } from "../mvcc/stored-hashes.ts";
-import { OPEN_ACCESS } from "../operations/access.ts";
+import { OPEN_ACCESS } from "../operations/open-access.testing.ts";
 import type { ReplicatedState } from "../operations/state.ts";
 import { initialCheck } from "./initial-check.ts";
 import { CorruptionMonitor } from "./monitor.ts";

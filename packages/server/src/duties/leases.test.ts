@@ -3,6 +3,7 @@ import test from "node:test";
 import { MemoryBackend } from "@quorate/storage/backend/memory-backend";
 import { ManualClock } from "@quorate/testkit/clock";
 import type { ApiContext } from "../api/context.ts";
+import { NO_IDENTITIES } from "../api/identities.testing.ts";
 import { settle } from "../api/lease/testing.ts";
 import { RequestIds } from "../cluster/request-ids.ts";
 import type { ServerConfig } from "../config/server-config.ts";
@@ -11,7 +12,7 @@ import { RequestError } from "../errors.ts";
 import type { Lessor } from "../lease/lessor.ts";
 import { silentLogger } from "../log/logger.ts";
 import { openStore } from "../mvcc/testing.ts";
-import { OPEN_ACCESS } from "../operations/access.ts";
+import { OPEN_ACCESS } from "../operations/open-access.testing.ts";
 import type { ReplicatedState } from "../operations/state.ts";
 import { createLessor } from "./leases.ts";
 
@@ -54,6 +55,7 @@ class Harness {
     consensus: this.consensus,
     lessor: this.lessor,
     ids: new RequestIds(1n, 0),
+    identities: NO_IDENTITIES,
   } as unknown as ApiContext;
 
   /** Time passes with ticks, and with what promises lead to. */

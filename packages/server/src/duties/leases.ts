@@ -2,7 +2,7 @@ import type { Backend } from "@quorate/storage/seams/backend";
 import type { Clock } from "@quorate/storage/seams/clock";
 import type { Random } from "@quorate/storage/seams/random";
 import { encodeLeaseId } from "@quorate/wire/hot";
-import type { LeadershipContext, ProposeContext } from "../api/context.ts";
+import type { CallContext, LeadershipContext, ProposeContext } from "../api/context.ts";
 import { ACTIVE_HEARTBEATS, ensureLeadership, isCertainLeader } from "../api/lease/leadership.ts";
 import { propose } from "../api/propose.ts";
 import type { ServerConfig } from "../config/server-config.ts";
@@ -11,7 +11,6 @@ import { type LeaseCheckpoint, Lessor } from "../lease/lessor.ts";
 import { minimumTtlSeconds } from "../lease/minimum-ttl.ts";
 import { RevokeQueue } from "../lease/revoke-queue.ts";
 import type { Logger } from "../log/logger.ts";
-import { NOBODY } from "../operations/caller.ts";
 import { encodeCheckpoints, LEASE_CHECKPOINT } from "../operations/lease-checkpoint.ts";
 import { LEASE_REVOKE } from "../operations/lease-revoke.ts";
 import type { Operation } from "../operations/operation.ts";
@@ -24,7 +23,7 @@ export interface LeaseWiring {
   readonly requestTimeoutMs: number;
   readonly electionTimeoutMs: number;
   /** The member's parts; not asked for before the member runs. */
-  readonly context: () => LeadershipContext & ProposeContext;
+  readonly context: () => LeadershipContext & ProposeContext & Pick<CallContext, "identities">;
   readonly log: Logger;
 }
 
@@ -82,9 +81,9 @@ export function createLessor(wiring: LeaseWiring): Lessor {
 
 /** Another leader may have renewed the lease meanwhile, so what this one has decided is never carried over to it. */
 function proposeAsLeader<Request>(
-  context: ProposeContext,
+  context: ProposeContext & Pick<CallContext, "identities">,
   operation: Operation<Request, unknown>,
   message: Uint8Array,
 ): Promise<unknown> {
-  return propose(context, operation, message, NOBODY, true);
+  return propose(context, operation, message, context.identities.ofMember, true);
 }

@@ -93,6 +93,15 @@ export class KeyAttachments {
     return inOneGo(this.keysSteps(leaseSlot));
   }
 
+  /** `visit` is called with a copy of each key of a lease, until it throws. */
+  visitKeys(leaseSlot: number, visit: (key: Uint8Array) => void): void {
+    for (let entry = this.firstKey.get(leaseSlot); entry !== NONE; entry = this.next.get(entry)) {
+      const key = new Uint8Array(this.length.get(entry));
+      this.arena.copyTo(this.address.get(entry), key.length, key, 0);
+      visit(key);
+    }
+  }
+
   /** As `keysOf`; a key that is attached or detached meanwhile may be among them. To be done to the end. */
   *keysSteps(leaseSlot: number): Steps<Uint8Array[]> {
     const keys: Uint8Array[] = [];

@@ -247,6 +247,12 @@ export class Lessor {
     return slot === NONE ? [] : this.attachments.keysOf(slot);
   }
 
+  /** `visit` is called with each attached key, until it throws; the keys are its own. */
+  visitKeys(id: bigint, visit: (key: Uint8Array) => void): void {
+    const slot = this.table.find(id);
+    if (slot !== NONE) this.attachments.visitKeys(slot, visit);
+  }
+
   /** As `keysOf`, in slices: what is attached or detached meanwhile may be among them. */
   keysInSlices(id: bigint): Promise<Uint8Array[]> {
     const slot = this.table.find(id);

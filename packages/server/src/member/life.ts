@@ -4,7 +4,6 @@ import type { ServerConfig } from "../config/server-config.ts";
 import { initialCheck } from "../corruption/initial-check.ts";
 import { ClusterDuties } from "../duties/cluster-duties.ts";
 import { publish } from "../duties/publish.ts";
-import { refuseUnsupportedState } from "../snapshot/unsupported-state.ts";
 import { LeaderMonitor } from "../watch/leader-monitor.ts";
 import { hastenElection } from "./first-election.ts";
 import { findIdentity } from "./joining.ts";
@@ -185,9 +184,9 @@ export class MemberLife {
     const { lessor, store, context } = this.#parts!;
     const { clock, log } = this.#surroundings;
     const startedMs = clock.nowMs();
-    refuseUnsupportedState(context.backend);
     await lessor.restore(context.backend);
     context.alarms.restore();
+    context.auth.restore();
     await store.restore((key, lease) => {
       if (!lessor.restoreAttachment(key, lease)) {
         log.warn("a key names a lease that does not exist", { "lease-id": lease.toString(16) });

@@ -33,6 +33,7 @@ import { configFromOptions, isServerConfig, type MemberOptions } from "./options
 import { requestTimeoutMs } from "./parts.ts";
 import { Peers } from "./peers.ts";
 import type { Surroundings } from "./surroundings.ts";
+import { loadTokenKeys, type TokenKeys } from "./token-keys.ts";
 
 export type { MemberOptions } from "./options.ts";
 
@@ -142,12 +143,14 @@ export class Member implements AsyncDisposable {
     const metricsUrls = config.listenMetricsUrls.map((url) => ({ url, traffic: "metrics" }) as const);
     this.#metricsListeners = await Listeners.open({ urls: metricsUrls, secure, clock });
     await makeMissingPairs(config, realClock, this.#log);
-    const life = new MemberLife(config, this.#surroundings(peerListeners));
+    const { authToken } = config;
+    const tokenKeys = authToken.kind === "jwt" ? await loadTokenKeys(authToken) : undefined;
+    const life = new MemberLife(config, this.#surroundings(peerListeners, tokenKeys));
     this.#life = life;
     await life.start();
   }
 
-  #surroundings(listeners: PeerListeners): Surroundings {
+  #surroundings(listeners: PeerListeners, tokenKeys: TokenKeys | undefined): Surroundings {
     const { config } = this;
     const [clock, random, disk, log] = [realClock, realRandom, this.#disk, this.#log];
     const certificatesWith = (settings: TlsSettings) => new Certificates(settings, "peer", clock, log);
@@ -167,6 +170,7 @@ export class Member implements AsyncDisposable {
       log,
       databases: new DatabaseFiles({ config, clock, disk, log, onFatal }),
       peerRequests,
+      tokenKeys,
       createTransport: (storage, events) => {
         const ends = { listeners, certificates, dialer };
         this.#peers = new Peers({ config, storage, events, clock, random, log, ...ends });

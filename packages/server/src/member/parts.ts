@@ -8,7 +8,10 @@ import { encodeV2Store } from "@quorate/storage/snap/v2-store";
 import { HeaderEncoder } from "@quorate/wire/hot";
 import { AlarmStore } from "../alarm/alarm-store.ts";
 import type { ApiContext } from "../api/context.ts";
+import { Identities } from "../api/identities.ts";
 import { StateMachine } from "../apply/state-machine.ts";
+import { AuthStore } from "../auth/auth-store.ts";
+import { Passwords } from "../auth/passwords.ts";
 import type { MembershipChange } from "../cluster/membership.ts";
 import { RequestIds } from "../cluster/request-ids.ts";
 import { formatDuration } from "../config/duration.ts";
@@ -19,9 +22,9 @@ import { createLessor, type LeaseWiring } from "../duties/leases.ts";
 import type { Lessor } from "../lease/lessor.ts";
 import type { Logger } from "../log/logger.ts";
 import { MvccStore } from "../mvcc/store.ts";
-import { OPEN_ACCESS } from "../operations/access.ts";
 import { Quota } from "../operations/quota.ts";
 import { ResponseHeaders } from "../operations/response-headers.ts";
+import { UserAccess } from "../operations/user-access.ts";
 import type { PeerRequests } from "../peer/peer-requests.ts";
 import { LogCompaction } from "../snapshot/log-compaction.ts";
 import { removeOrphans, saveReceivedDatabase } from "../snapshot/received-database.ts";
@@ -30,6 +33,8 @@ import { SnapshotSender } from "../snapshot/snapshot-sender.ts";
 import { WatchHub } from "../watch/hub.ts";
 import { createRaftNode } from "./raft-node.ts";
 import { confStateOf, type Databases, type MemberStorage, storagePaths } from "./storage.ts";
+import type { TokenKeys } from "./token-keys.ts";
+import { tokensFor } from "./token-kind.ts";
 
 const GRPC_OVERHEAD_BYTES = 512 * 1024;
 /**
@@ -50,6 +55,8 @@ export interface PartsSurroundings {
   readonly peerRequests: PeerRequests;
   /** For the simulation, whose stores are small: see `MvccStoreOptions`. */
   readonly entryReadCost?: number;
+  /** Of tokens that are signed; undefined for others. */
+  readonly tokenKeys?: TokenKeys | undefined;
   /** The links to other members; they are named later, one by one. */
   createTransport(storage: MemberStorage, events: TransportEvents): Transport;
 }
@@ -128,7 +135,11 @@ export function buildParts(options: PartsOptions): MemberParts {
     log,
   };
   const lessor = createLessor(leaseWiring);
-  const access = OPEN_ACCESS;
+  const auth = new AuthStore(backend);
+  const tokens = tokensFor(config.authToken, surroundings, () => consensus);
+  const usesCertificates = config.clientTls?.namesClients ?? false;
+  const identities = new Identities({ auth, tokens, usesCertificates });
+  const access = new UserAccess(auth, lessor);
   const quota = new Quota(config.quotaBackendBytes, () => backend.sizeBytes);
 
   const transport: Transport = surroundings.createTransport(storage, {
@@ -144,7 +155,7 @@ export function buildParts(options: PartsOptions): MemberParts {
   });
 
   const machine = new StateMachine({
-    state: { store, lessor, alarms, membership, backend, access },
+    state: { store, lessor, alarms, membership, backend, auth, tokens, access },
     reconfigure: (change) => node.applyConfChange(change),
     onMembershipChange: (change) => {
       log.info("applied a configuration change to the membership", describeChange(change));
@@ -180,6 +191,7 @@ export function buildParts(options: PartsOptions): MemberParts {
     store,
     lessor,
     alarms,
+    auth,
     membership,
     watches: () => context.watches,
     clock,
@@ -306,6 +318,10 @@ export function buildParts(options: PartsOptions): MemberParts {
     membership,
     backend,
     quota,
+    auth,
+    tokens,
+    passwords: new Passwords(config.bcryptCost),
+    identities,
     access,
     watches,
     ids,

@@ -14,6 +14,12 @@ export interface Needs {
   /** To have said who one is. */
   user(): void;
   administrator(): void;
+  /** To be this user, or an administrator. */
+  self(username: string): void;
+  /** To have this role, or to be an administrator. */
+  holder(role: string): void;
+  /** That users and roles are still as they were when the caller's identity was established: after something was read. */
+  unchanged(): void;
 }
 
 /**
@@ -26,16 +32,3 @@ export interface Access {
   /** Valid until the next change of the state. */
   needsOf(caller: Caller): Needs;
 }
-
-const GRANTED: Needs = {
-  read: () => {},
-  write: () => {},
-  writeAttached: () => {},
-  readAttached: async () => {},
-  readAllAttached: async () => {},
-  user: () => {},
-  administrator: () => {},
-};
-
-/** Of a cluster without users. */
-export const OPEN_ACCESS: Access = { isRestricted: false, needsOf: () => GRANTED };

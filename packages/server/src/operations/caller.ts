@@ -7,6 +7,8 @@ export interface Caller {
   readonly username: string;
   /** Revision of the users' permissions at which `username` was established; 0 when it is empty. */
   readonly authRevision: number;
+  /** What it has shown to prove who it is proves nothing: it may not do what anybody who has shown nothing may, either. */
+  readonly isImpostor: boolean;
   /** Monotonic milliseconds of the member that has the call; Infinity when nobody set one. */
   readonly deadlineMs: number;
   /** Fires when the call has ended, for those who wait before they propose; undefined when nobody listens. */
@@ -17,6 +19,10 @@ export interface Caller {
 export const NOBODY: Caller = {
   username: "",
   authRevision: 0,
+  isImpostor: false,
   deadlineMs: Number.POSITIVE_INFINITY,
   signal: undefined,
 };
+
+/** Whoever comes with a token that is none. No entry of the log is made for it. */
+export const IMPOSTOR: Caller = { ...NOBODY, isImpostor: true };

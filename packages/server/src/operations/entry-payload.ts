@@ -24,5 +24,5 @@ function varintSize(length: number): number {
 /** Who the member that proposed an entry says it is for. */
 export function callerOfEntry({ username, authRevision }: InternalRequest): Caller {
   if (username === "" && authRevision === 0) return NOBODY;
-  return { username, authRevision, deadlineMs: Number.POSITIVE_INFINITY, signal: undefined };
+  return { ...NOBODY, username, authRevision };
 }

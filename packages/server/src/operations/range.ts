@@ -21,13 +21,14 @@ export const RANGE = {
 
   /**
    * Throws RequestError. One that is read in slices, so that it does not hold up the loop, is answered later: the promise
-   * rejects with the same.
+   * rejects with the same. `needs` are asked once more when all is read.
    */
   answer(
     headers: ResponseHeaders,
     store: MvccStore,
     request: RangeRequest,
     call: ServerCall,
+    needs?: Needs,
   ): Promise<void> | undefined {
     if (request.rangeEnd.length === 0) {
       const { revision, kvs, more, count } = store.range(request);
@@ -37,7 +38,7 @@ export const RANGE = {
     const writer = new RecordsWriter(RecordsTag.rangeKvs);
     try {
       const outcome = store.rangeInto(request, writer, call);
-      if (outcome instanceof Promise) return finishLater(headers, writer, outcome, call);
+      if (outcome instanceof Promise) return finishLater(headers, writer, outcome, call, needs);
       finish(headers, writer, outcome, call);
       return undefined;
     } catch (error) {
@@ -57,9 +58,12 @@ async function finishLater(
   writer: RecordsWriter,
   outcome: Promise<RangeOutcome>,
   call: ServerCall,
+  needs: Needs | undefined,
 ): Promise<void> {
   try {
-    finish(headers, writer, await outcome, call);
+    const read = await outcome;
+    needs?.unchanged();
+    finish(headers, writer, read, call);
   } catch (error) {
     dropAnswer(writer);
     throw error;

@@ -1,5 +1,7 @@
 import type { Backend } from "@quorate/storage/seams/backend";
 import type { AlarmStore } from "../alarm/alarm-store.ts";
+import type { AuthStore } from "../auth/auth-store.ts";
+import type { Tokens } from "../auth/tokens.ts";
 import type { Membership } from "../cluster/membership.ts";
 import type { Lessor } from "../lease/lessor.ts";
 import type { MvccStore } from "../mvcc/store.ts";
@@ -12,5 +14,8 @@ export interface ReplicatedState {
   readonly alarms: AlarmStore;
   readonly membership: Membership;
   readonly backend: Backend;
+  readonly auth: AuthStore;
+  /** No part of the state, but of what entries do: each member knows for itself what tokens it has been told of. */
+  readonly tokens: Tokens;
   readonly access: Access;
 }

@@ -1,12 +1,15 @@
 import { RestlessClock } from "@quorate/testkit/clock";
 import { AlarmStore } from "../alarm/alarm-store.ts";
+import { AuthStore } from "../auth/auth-store.ts";
+import { NO_TOKENS } from "../auth/tokens.ts";
 import { Membership } from "../cluster/membership.ts";
 import { type FailureCode, RequestError } from "../errors.ts";
 import { Lessor } from "../lease/lessor.ts";
 import type { MvccStoreOptions } from "../mvcc/store.ts";
 import { memoryBackend, openStore } from "../mvcc/testing.ts";
-import { type Access, type Needs, OPEN_ACCESS } from "./access.ts";
+import type { Access, Needs } from "./access.ts";
 import type { Caller } from "./caller.ts";
+import { OPEN_ACCESS } from "./open-access.testing.ts";
 import type { ReplicatedState } from "./state.ts";
 
 /** The state of a member that is alone, with lease 7. */
@@ -28,7 +31,17 @@ export async function newState(
   });
   lessor.applyGrant(7n, 100);
   const membership = new Membership(backend, 1n, 1n);
-  return { backend, store, lessor, membership, alarms: new AlarmStore(backend), access };
+  const auth = new AuthStore(backend);
+  return {
+    backend,
+    store,
+    lessor,
+    membership,
+    alarms: new AlarmStore(backend),
+    auth,
+    tokens: NO_TOKENS,
+    access,
+  };
 }
 
 /** Writes down what is needed, in words; `refuse` says what is not granted. */
@@ -46,6 +59,9 @@ export function recordedNeeds(needed: string[], refuse: (need: string) => boolea
     readAllAttached: async () => need("read what is attached to any lease"),
     user: () => need("a user"),
     administrator: () => need("an administrator"),
+    self: (username) => need(`to be ${username}`),
+    holder: (role) => need(`role ${role}`),
+    unchanged: () => need("no change"),
   };
 }
 

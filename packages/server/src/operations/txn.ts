@@ -33,7 +33,7 @@ export const TXN = clientOperation<TxnRequest, TxnOutcome | UnreadTxn>({
     return inSlices(state, txnSteps(store, request, lessor, isAwaited));
   },
   answer(headers, outcome, call) {
-    if (outcome instanceof UnreadTxn) return replyLater(headers, outcome, call);
+    if (outcome instanceof UnreadTxn) return replyUnread(headers, outcome, call);
     reply(headers.bytes(outcome.revision), outcome, call);
     return undefined;
   },
@@ -83,17 +83,32 @@ export function answerReadOnlyTxn(
   store: MvccStore,
   request: TxnRequest,
   call: ServerCall,
+  needs?: Needs,
 ): Promise<void> | undefined {
   const outcome = executeReadOnlyTxn(store, request, call);
-  if (outcome instanceof Promise) {
-    return outcome.then((later) => reply(headers.bytes(later.revision), later, call));
-  }
+  if (outcome instanceof Promise) return replyLater(headers, outcome, call, needs);
   reply(headers.bytes(outcome.revision), outcome, call);
   return undefined;
 }
 
+async function replyLater(
+  headers: ResponseHeaders,
+  outcome: Promise<TxnOutcome>,
+  call: ServerCall,
+  needs: Needs | undefined,
+): Promise<void> {
+  const read = await outcome;
+  try {
+    needs?.unchanged();
+  } catch (error) {
+    for (const { rest } of read.responses) rest.forEach(releaseAnswerPart);
+    throw error;
+  }
+  reply(headers.bytes(read.revision), read, call);
+}
+
 /** What its entry has left unread is read behind it, as long as the client is there. */
-async function replyLater(headers: ResponseHeaders, unread: UnreadTxn, call: ServerCall): Promise<void> {
+async function replyUnread(headers: ResponseHeaders, unread: UnreadTxn, call: ServerCall): Promise<void> {
   // With the term of its entry.
   const header = headers.bytes(unread.revision);
   const reading = unread.read(call);

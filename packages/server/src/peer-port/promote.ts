@@ -29,7 +29,8 @@ export async function handlePromote(
   response.on("close", () => gone.abort());
   try {
     const token = request.headers.authorization;
-    const members = await promoteMember(context, id, token, callerWithToken(token, gone.signal));
+    const caller = await callerWithToken(context, token, gone.signal);
+    const members = await promoteMember(context, id, token, caller);
     answer(response, 200, { ...headers, "content-type": "application/json" }, encodeMemberList(members));
   } catch (error) {
     context.log.warn("failed to promote a member", {

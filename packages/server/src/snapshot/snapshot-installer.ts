@@ -4,18 +4,19 @@ import { failpoints } from "@quorate/storage/failpoints";
 import type { Backend } from "@quorate/storage/seams/backend";
 import type { Clock } from "@quorate/storage/seams/clock";
 import type { AlarmStore } from "../alarm/alarm-store.ts";
+import type { AuthStore } from "../auth/auth-store.ts";
 import type { Membership } from "../cluster/membership.ts";
 import type { Lessor } from "../lease/lessor.ts";
 import type { Logger } from "../log/logger.ts";
 import type { MvccStore } from "../mvcc/store.ts";
 import type { WatchHub } from "../watch/hub.ts";
-import { refuseUnsupportedState } from "./unsupported-state.ts";
 
 export interface SnapshotInstallerOptions {
   readonly backend: Backend;
   readonly store: MvccStore;
   readonly lessor: Lessor;
   readonly alarms: AlarmStore;
+  readonly auth: AuthStore;
   readonly membership: Membership;
   readonly watches: () => WatchHub;
   readonly clock: Clock;
@@ -39,7 +40,7 @@ export class SnapshotInstaller {
 
   /** Resolves when the state is that of `snapshot`. Nothing may be applied meanwhile. */
   async install(snapshot: Snapshot): Promise<void> {
-    const { backend, store, lessor, alarms, membership, watches, clock, log } = this.#options;
+    const { backend, store, lessor, alarms, auth, membership, watches, clock, log } = this.#options;
     const { index } = snapshot.metadata;
     const startedMs = clock.nowMs();
     await failpoints?.hit("applyBeforeOpenSnapshot");
@@ -48,7 +49,6 @@ export class SnapshotInstaller {
       received.consistentIndex >= index,
       `the database of snapshot ${index} reflects that entry (it says ${received.consistentIndex})`,
     );
-    refuseUnsupportedState(received);
     log.info("applySnapshot: opened snapshot backend", { index });
     await failpoints?.hit("applyAfterOpenSnapshot");
     const leases = this.#options.newLessor(received);
@@ -60,6 +60,7 @@ export class SnapshotInstaller {
     );
     lessor.become(leases);
     alarms.restore();
+    auth.restore();
     membership.restore();
     watches().storeReplaced();
     log.info("applied snapshot", {

@@ -170,6 +170,7 @@ export function writeTls(
       clientKeyFile: keyFile,
       trustedCaFile: write("ca.pem", ca.certPem),
       requireClientCertificate: true,
+      namesClients: false,
       allowedCommonNames: [],
       allowedHostnames: [],
       crlFile: "",

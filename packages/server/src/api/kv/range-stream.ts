@@ -2,7 +2,7 @@ import type { ServerCall } from "@quorate/rpc/server";
 import { encodeRangeResponse, encodeRangeStreamResponse, type RangeRequest } from "@quorate/wire/hot";
 import type { RangeChunk } from "../../mvcc/store.ts";
 import { checkRangeStream } from "../../mvcc/txn/check.ts";
-import type { Caller } from "../../operations/caller.ts";
+import type { Needs } from "../../operations/access.ts";
 import { RANGE } from "../../operations/range.ts";
 import { callerOf } from "../callers.ts";
 import type { KvContext } from "../context.ts";
@@ -11,21 +11,21 @@ import { failCall } from "../services.ts";
 /** `KV.RangeStream`: a range in chunks of bounded size, read as the client takes them. */
 export function handleRangeStream(context: KvContext, request: RangeRequest, call: ServerCall): void {
   checkRangeStream(request);
-  const caller = callerOf(call);
-  if (request.serializable) begin(context, request, caller, call);
+  if (request.serializable) begin(context, request, call);
   else {
     context.consensus.read({
-      ready: () => begin(context, request, caller, call),
+      ready: () => begin(context, request, call),
       fail: (error) => failCall(call, error),
     });
   }
 }
 
-function begin(context: KvContext, request: RangeRequest, caller: Caller, call: ServerCall): void {
+function begin(context: KvContext, request: RangeRequest, call: ServerCall): void {
   const { access } = context;
   try {
-    if (access.isRestricted) RANGE.needs(request, access.needsOf(caller));
-    new RangeStream(context, request, call).start();
+    const needs = access.isRestricted ? access.needsOf(callerOf(call)) : undefined;
+    if (needs !== undefined) RANGE.needs(request, needs);
+    new RangeStream(context, request, call, needs).start();
   } catch (error) {
     failCall(call, error);
   }
@@ -34,13 +34,15 @@ function begin(context: KvContext, request: RangeRequest, caller: Caller, call: 
 class RangeStream {
   readonly #context: KvContext;
   readonly #call: ServerCall;
+  readonly #needs: Needs | undefined;
   readonly #chunks: Generator<RangeChunk, void, undefined>;
   #canceled = false;
   #isWaiting = false;
 
-  constructor(context: KvContext, request: RangeRequest, call: ServerCall) {
+  constructor(context: KvContext, request: RangeRequest, call: ServerCall, needs: Needs | undefined) {
     this.#context = context;
     this.#call = call;
+    this.#needs = needs;
     this.#chunks = context.store.rangeStream(request, context.config.maxRequestBytes);
     call.onDrain = () => this.#pumpLater();
     call.onCancel = () => {
@@ -60,6 +62,7 @@ class RangeStream {
     try {
       const { value: chunk, done } = this.#chunks.next();
       if (done) {
+        this.#needs?.unchanged();
         this.#call.end();
         return;
       }

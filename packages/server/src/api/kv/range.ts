@@ -1,7 +1,6 @@
 import type { ServerCall } from "@quorate/rpc/server";
 import type { RangeRequest } from "@quorate/wire/hot";
 import type { Reader } from "../../consensus/read-index.ts";
-import type { Caller } from "../../operations/caller.ts";
 import { RANGE } from "../../operations/range.ts";
 import { callerOf } from "../callers.ts";
 import type { KvContext } from "../context.ts";
@@ -11,33 +10,30 @@ import { failCall } from "../services.ts";
 export function handleRange(context: KvContext, message: Uint8Array, call: ServerCall): void {
   const request = RANGE.decode(message);
   RANGE.check(request);
-  const caller = callerOf(call);
   if (request.serializable) {
-    answer(context, request, caller, call);
+    answer(context, request, call);
     return;
   }
   // The message is borrowed and the read happens later: only now are the few bytes worth a copy.
   request.key = request.key.slice();
   if (request.rangeEnd.length > 0) request.rangeEnd = request.rangeEnd.slice();
-  context.consensus.read(new RangeRead(context, request, caller, call));
+  context.consensus.read(new RangeRead(context, request, call));
 }
 
 class RangeRead implements Reader {
   readonly #context: KvContext;
   readonly #request: RangeRequest;
-  readonly #caller: Caller;
   readonly #call: ServerCall;
 
-  constructor(context: KvContext, request: RangeRequest, caller: Caller, call: ServerCall) {
+  constructor(context: KvContext, request: RangeRequest, call: ServerCall) {
     this.#context = context;
     this.#request = request;
-    this.#caller = caller;
     this.#call = call;
   }
   ready(): void {
     if (this.#call.ended) return;
     try {
-      answer(this.#context, this.#request, this.#caller, this.#call);
+      answer(this.#context, this.#request, this.#call);
     } catch (error) {
       failCall(this.#call, error);
     }
@@ -47,13 +43,12 @@ class RangeRead implements Reader {
   }
 }
 
-function answer(
-  { access, headers, store }: KvContext,
-  request: RangeRequest,
-  caller: Caller,
-  call: ServerCall,
-): void {
-  if (access.isRestricted) RANGE.needs(request, access.needsOf(caller));
-  const later = RANGE.answer(headers, store, request, call);
+function answer({ access, headers, store }: KvContext, request: RangeRequest, call: ServerCall): void {
+  const needs = access.isRestricted ? access.needsOf(callerOf(call)) : undefined;
+  if (needs !== undefined) {
+    RANGE.needs(request, needs);
+    needs.unchanged();
+  }
+  const later = RANGE.answer(headers, store, request, call, needs);
   later?.catch((error: unknown) => failCall(call, error));
 }

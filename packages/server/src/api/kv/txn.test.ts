@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import test, { after } from "node:test";
-import type { GrpcClient } from "@quorate/rpc";
+import type { GrpcClient } from "@quorate/rpc/client";
 import { decode, encode } from "@quorate/wire";
 import {
   RangeRequestSchema,

@@ -4,7 +4,6 @@ import type { TxnRequest } from "@quorate/wire/hot";
 import { isReadOnlyTxn, isSerializableTxn } from "../../mvcc/txn/check.ts";
 import type { TxnOutcome } from "../../mvcc/txn/outcome.ts";
 import type { UnreadTxn } from "../../mvcc/txn/unread.ts";
-import type { Caller } from "../../operations/caller.ts";
 import { answerReadOnlyTxn, needsOfTxn, TXN } from "../../operations/txn.ts";
 import { callerOf } from "../callers.ts";
 import type { KvContext } from "../context.ts";
@@ -46,17 +45,21 @@ export class TxnMethod {
     const request = TXN.decode(owned, 0, owned.length);
     const caller = callerOf(call);
     if (!this.#writing.admits(request, caller, call)) return;
-    if (isReadOnlyTxn(request)) this.#read(request, caller, call);
+    if (isReadOnlyTxn(request)) this.#read(request, call);
     else this.#writing.proposeMessage(owned, request, caller, call);
   }
 
-  #read(request: TxnRequest, caller: Caller, call: ServerCall): void {
+  #read(request: TxnRequest, call: ServerCall): void {
     const { access, consensus, headers, store } = this.#context;
     const answer = () => {
       if (call.ended) return;
       try {
-        if (access.isRestricted) needsOfTxn(request, access.needsOf(caller));
-        const later = answerReadOnlyTxn(headers, store, request, call);
+        const needs = access.isRestricted ? access.needsOf(callerOf(call)) : undefined;
+        if (needs !== undefined) {
+          needsOfTxn(request, needs);
+          needs.unchanged();
+        }
+        const later = answerReadOnlyTxn(headers, store, request, call, needs);
         later?.catch((error: unknown) => failCall(call, error));
       } catch (error) {
         failCall(call, error);

@@ -7,7 +7,7 @@ import { decode, encode } from "@quorate/wire";
 import { LeaseKeepAliveRequestSchema, LeaseKeepAliveResponseSchema } from "@quorate/wire/etcdserverpb";
 import { HeaderEncoder } from "@quorate/wire/hot";
 import { Lessor } from "../../lease/lessor.ts";
-import { OPEN_ACCESS } from "../../operations/access.ts";
+import { OPEN_ACCESS } from "../../operations/open-access.testing.ts";
 import { ResponseHeaders } from "../../operations/response-headers.ts";
 import { LeaderMonitor } from "../../watch/leader-monitor.ts";
 import type { ApiContext } from "../context.ts";

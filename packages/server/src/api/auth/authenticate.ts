@@ -1,0 +1,33 @@
+import { RequestError } from "../../errors.ts";
+import { AUTHENTICATE, encodeTokenRequest } from "../../operations/auth/authenticate.ts";
+import { NOBODY } from "../../operations/caller.ts";
+import type { AuthContext } from "../context.ts";
+import { propose } from "../propose.ts";
+
+/** Compared with where there is nothing else: that it takes as long tells nobody who is a user. */
+const HASH_OF_NOBODY = Buffer.from("$2a$10$aVTtakDyXQ/sZ0HtXFisJeq8fIeNqmW2MNo7wPwvK4P48VFdEQVle");
+
+/**
+ * Gives a token to whoever knows a user's password, which is compared here and goes nowhere. When permissions have changed
+ * since, the password may have, too: then all is done again. Rejects with RequestError.
+ */
+export async function authenticate(
+  context: AuthContext,
+  name: string,
+  password: string,
+  isWanted: () => boolean,
+): Promise<string> {
+  const { auth, consensus, passwords, tokens } = context;
+  await consensus.linearizable();
+  for (;;) {
+    if (!auth.isEnabled) throw new RequestError("AUTH_NOT_ENABLED");
+    const user = auth.user(name);
+    if (user?.options?.noPassword === true) throw new RequestError("NO_PASSWORD_USER");
+    const { revision } = auth;
+    const isRight = await passwords.matches(password, user?.password ?? HASH_OF_NOBODY, isWanted);
+    if (user === undefined || !isRight) throw new RequestError("AUTH_FAILED");
+    const request = encodeTokenRequest({ name, prefix: tokens.newPrefix() });
+    const token = await propose(context, AUTHENTICATE, request, NOBODY);
+    if (auth.revision === revision) return tokens.issue(token);
+  }
+}

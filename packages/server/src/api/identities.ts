@@ -1,0 +1,112 @@
+import type { ServerCall } from "@quorate/rpc/server";
+import { type AuthStore, ROOT } from "../auth/auth-store.ts";
+import type { Tokens } from "../auth/tokens.ts";
+import { type Caller, IMPOSTOR, NOBODY } from "../operations/caller.ts";
+import { commonNameOf } from "./common-name.ts";
+
+export interface IdentitiesOptions {
+  readonly auth: Pick<AuthStore, "isEnabled" | "revision">;
+  readonly tokens: Tokens;
+  /** Who comes without a token is whom its certificate names. */
+  readonly usesCertificates: boolean;
+}
+
+/** Who makes calls: found out by tokens and certificates, as long as authentication is enabled. */
+export class Identities {
+  readonly #options: IdentitiesOptions;
+
+  constructor(options: IdentitiesOptions) {
+    this.#options = options;
+  }
+
+  /** Somebody must be somebody. */
+  get areNeeded(): boolean {
+    return this.#options.auth.isEnabled;
+  }
+
+  /** Of a call: nothing is found out before it is asked for. */
+  of(call: ServerCall): Identity {
+    return new Identity(this.#options, call);
+  }
+
+  /** Who comes with `token`, from elsewhere. Never rejects. */
+  async callerWith(token: string | undefined, signal: AbortSignal): Promise<Caller> {
+    if (!this.areNeeded || token === undefined) return NOBODY;
+    const bare = withoutScheme(token);
+    if (!this.#options.tokens.isExamined(bare)) await this.#options.tokens.examine(bare, signal);
+    return holderOf(this.#options, bare);
+  }
+
+  /** For what this member does by itself, in the name of the user that may do everything. */
+  get ofMember(): Caller {
+    const { isEnabled, revision } = this.#options.auth;
+    return isEnabled ? callerNamed(ROOT, revision) : NOBODY;
+  }
+}
+
+/** Who makes one call. */
+export class Identity {
+  readonly #options: IdentitiesOptions;
+  readonly #call: ServerCall;
+
+  constructor(options: IdentitiesOptions, call: ServerCall) {
+    this.#options = options;
+    this.#call = call;
+  }
+
+  /** Whether `caller` can say by now who it is. */
+  get isExamined(): boolean {
+    const { auth, tokens } = this.#options;
+    if (!auth.isEnabled) return true;
+    const token = this.#token;
+    return token === undefined || tokens.isExamined(token);
+  }
+
+  /** Resolves when it can, or when the call has ended. Takes the call's `onCancel` meanwhile. */
+  async examine(): Promise<void> {
+    const call = this.#call;
+    const ended = new AbortController();
+    call.onCancel = () => ended.abort();
+    const token = this.#token;
+    if (token !== undefined) await this.#options.tokens.examine(token, ended.signal);
+    call.onCancel = undefined;
+  }
+
+  /** At this moment: a token may cease to hold, and permissions may change, while a call goes on. */
+  get caller(): Caller {
+    const options = this.#options;
+    if (!options.auth.isEnabled) return NOBODY;
+    const token = this.#token;
+    if (token !== undefined) return holderOf(options, token);
+    const name = options.usesCertificates ? commonNameOf(this.#call.peer.tls) : undefined;
+    return name === undefined ? NOBODY : callerNamed(name, options.auth.revision);
+  }
+
+  /** Clients of gRPC send it as `token`, those of HTTP as `authorization`. An empty one is one. */
+  get #token(): string | undefined {
+    const token = this.#call.metadata("token") ?? this.#call.metadata("authorization");
+    return token === undefined ? undefined : withoutScheme(token);
+  }
+}
+
+const SCHEME = "Bearer ";
+
+function withoutScheme(token: string): string {
+  return token.startsWith(SCHEME) ? token.slice(SCHEME.length) : token;
+}
+
+function holderOf({ auth, tokens }: IdentitiesOptions, token: string): Caller {
+  const holder = tokens.holderOf(token);
+  if (holder === undefined) return IMPOSTOR;
+  return callerNamed(holder.username, holder.authRevision ?? auth.revision);
+}
+
+function callerNamed(username: string, authRevision: number): Caller {
+  return {
+    username,
+    authRevision,
+    isImpostor: false,
+    deadlineMs: Number.POSITIVE_INFINITY,
+    signal: undefined,
+  };
+}

@@ -1,0 +1,113 @@
+import type { KeyObject } from "node:crypto";
+import type { Clock } from "@quorate/storage/seams/clock";
+import { RequestError } from "../errors.ts";
+import type { IssuedToken, TokenHolder, Tokens } from "./tokens.ts";
+
+export interface JsonWebTokensOptions {
+  readonly clock: Pick<Clock, "wallMs">;
+  /** As tokens name it: `RS256` and so on. */
+  readonly algorithm: string;
+  /** Undefined: tokens are made elsewhere, and only verified here. */
+  readonly signKey: JwtKey | undefined;
+  readonly verifyKey: JwtKey;
+  readonly ttlMs: number;
+}
+
+/** What tokens are signed or verified with: a key, or the secret of a method that has one for both. */
+export type JwtKey = KeyObject | Uint8Array;
+
+interface Verified {
+  readonly holder: TokenHolder;
+  /** Unix seconds; Infinity for a token without an end. */
+  readonly expires: number;
+}
+
+/** Tokens that have been verified and are not verified again. */
+const MAX_KEPT = 8_192;
+/** A longer one is none of ours: it is not looked at. */
+const MAX_TOKEN_LENGTH = 65_536;
+
+/**
+ * Signed tokens: whoever has the key knows who they are of, and nobody needs to remember them. They name the revision of
+ * the permissions at which they were made, and prove nothing for the keys after a change of these.
+ */
+export class JsonWebTokens implements Tokens {
+  readonly #options: JsonWebTokensOptions;
+  /** What was used last is last. */
+  readonly #verified = new Map<string, Verified>();
+
+  constructor(options: JsonWebTokensOptions) {
+    this.#options = options;
+  }
+
+  newPrefix(): string {
+    return "";
+  }
+
+  assigned(): void {}
+
+  async issue({ username, authRevision }: IssuedToken): Promise<string> {
+    const { algorithm, signKey, ttlMs } = this.#options;
+    if (signKey === undefined) throw new RequestError("VERIFY_ONLY_KEY");
+    const { SignJWT } = await import("jose");
+    const exp = Math.floor((this.#options.clock.wallMs() + ttlMs) / 1_000);
+    return new SignJWT({ exp, revision: authRevision, username })
+      .setProtectedHeader({ alg: algorithm, typ: "JWT" })
+      .sign(signKey);
+  }
+
+  isExamined(token: string): boolean {
+    return this.#verified.has(token) || token.length > MAX_TOKEN_LENGTH;
+  }
+
+  async examine(token: string): Promise<void> {
+    const { algorithm, verifyKey } = this.#options;
+    const { compactVerify } = await import("jose");
+    try {
+      const { payload } = await compactVerify(token, verifyKey, { algorithms: [algorithm] });
+      const claims: unknown = JSON.parse(Buffer.from(payload).toString());
+      const verified = this.#verify(claims as Readonly<Record<string, unknown>>);
+      if (verified !== undefined) this.#keep(token, verified);
+    } catch {
+      // It proves nothing. Why not, and what it says, concerns nobody.
+    }
+  }
+
+  holderOf(token: string): TokenHolder | undefined {
+    const verified = this.#verified.get(token);
+    if (verified === undefined) return undefined;
+    this.#verified.delete(token);
+    if (this.#options.clock.wallMs() >= verified.expires * 1_000) return undefined;
+    this.#verified.set(token, verified);
+    return verified.holder;
+  }
+
+  /** Of changes it is the revision that tells. */
+  dropUser(): void {}
+  dropAll(): void {}
+
+  /** Undefined when the claims of a token are not those of one, or when it does not hold yet. */
+  #verify({
+    username,
+    revision,
+    exp = Number.POSITIVE_INFINITY,
+    nbf = 0,
+  }: Readonly<Record<string, unknown>>): Verified | undefined {
+    if (typeof username !== "string" || typeof revision !== "number") return undefined;
+    if (typeof exp !== "number" || typeof nbf !== "number") return undefined;
+    if (nbf * 1_000 > this.#options.clock.wallMs()) return undefined;
+    return { holder: { username, authRevision: toRevision(revision) }, expires: exp };
+  }
+
+  #keep(token: string, verified: Verified): void {
+    this.#verified.set(token, verified);
+    if (this.#verified.size <= MAX_KEPT) return;
+    const [oldest] = this.#verified.keys();
+    this.#verified.delete(oldest!);
+  }
+}
+
+/** Any JSON number: a revision is an integer, which may not be above those of numbers. */
+function toRevision(number: number): number {
+  return Math.min(Math.max(Math.trunc(number), 0), Number.MAX_SAFE_INTEGER);
+}

@@ -1,0 +1,114 @@
+import type { Clock } from "@quorate/storage/seams/clock";
+import type { Random } from "@quorate/storage/seams/random";
+import type { IssuedToken, TokenHolder, Tokens } from "./tokens.ts";
+
+export interface SimpleTokensOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** So long after it was last used a token holds no longer. */
+  readonly ttlMs: number;
+  readonly appliedIndex: () => number;
+  /** Resolves when the state reflects the entry with this index, or `signal` has fired, or the member stops. */
+  readonly untilApplied: (index: number, signal: AbortSignal) => Promise<unknown>;
+}
+
+interface Kept {
+  readonly holder: TokenHolder;
+  deadlineMs: number;
+}
+
+const LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+const PREFIX_LETTERS = 16;
+/** Of the entry that gave the token away, at its end. */
+const INDEX = /^[0-9]{1,20}$/;
+const MAX_INDEX = 2n ** 64n - 1n;
+/** A token that was used so short a time ago is not counted as used again. */
+const RENEWED_EVERY_MS = 1_000;
+
+/**
+ * Tokens that are chance and the index of a log entry. All members that apply the entry know the token; one that is behind
+ * waits for it. Each member for itself forgets what is not used there.
+ */
+export class SimpleTokens implements Tokens {
+  readonly #options: SimpleTokensOptions;
+  /** Those first that will hold no longer first. */
+  readonly #kept = new Map<string, Kept>();
+
+  constructor(options: SimpleTokensOptions) {
+    this.#options = options;
+  }
+
+  newPrefix(): string {
+    let prefix = "";
+    for (let i = 0; i < PREFIX_LETTERS; i++) prefix += LETTERS[this.#options.random.below(LETTERS.length)];
+    return prefix;
+  }
+
+  assigned(token: IssuedToken): void {
+    const nowMs = this.#options.clock.nowMs();
+    this.#forgetUnused(nowMs);
+    const holder = { username: token.username, authRevision: undefined };
+    this.#kept.set(textOf(token), { holder, deadlineMs: nowMs + this.#options.ttlMs });
+  }
+
+  issue(token: IssuedToken): Promise<string> {
+    return Promise.resolve(textOf(token));
+  }
+
+  isExamined(token: string): boolean {
+    const index = indexOf(token);
+    return index === undefined || index <= this.#options.appliedIndex();
+  }
+
+  async examine(token: string, signal: AbortSignal): Promise<void> {
+    const index = indexOf(token);
+    if (index !== undefined) await this.#options.untilApplied(index, signal);
+  }
+
+  holderOf(token: string): TokenHolder | undefined {
+    const kept = this.#kept.get(token);
+    if (kept === undefined) return undefined;
+    const nowMs = this.#options.clock.nowMs();
+    if (kept.deadlineMs <= nowMs) {
+      this.#kept.delete(token);
+      return undefined;
+    }
+    const deadlineMs = nowMs + this.#options.ttlMs;
+    if (deadlineMs - kept.deadlineMs >= RENEWED_EVERY_MS) {
+      kept.deadlineMs = deadlineMs;
+      this.#kept.delete(token);
+      this.#kept.set(token, kept);
+    }
+    return kept.holder;
+  }
+
+  dropUser(username: string): void {
+    for (const [token, { holder }] of this.#kept) {
+      if (holder.username === username) this.#kept.delete(token);
+    }
+  }
+
+  dropAll(): void {
+    this.#kept.clear();
+  }
+
+  #forgetUnused(nowMs: number): void {
+    for (const [token, { deadlineMs }] of this.#kept) {
+      if (deadlineMs > nowMs) return;
+      this.#kept.delete(token);
+    }
+  }
+}
+
+function textOf({ prefix, index }: IssuedToken): string {
+  return `${prefix}.${index}`;
+}
+
+/** Of the entry that a token says it is from; undefined when it has not the form of one. */
+function indexOf(token: string): number | undefined {
+  const dot = token.indexOf(".");
+  const digits = token.slice(dot + 1);
+  if (dot < 0 || !INDEX.test(digits)) return undefined;
+  const index = BigInt(digits);
+  return index <= MAX_INDEX ? Number(index) : undefined;
+}

@@ -1,0 +1,33 @@
+import type { Clock } from "@quorate/storage/seams/clock";
+import type { Random } from "@quorate/storage/seams/random";
+import { JsonWebTokens } from "../auth/json-web-tokens.ts";
+import { SimpleTokens } from "../auth/simple-tokens.ts";
+import { NO_TOKENS, type Tokens } from "../auth/tokens.ts";
+import type { AuthTokenSettings } from "../config/auth-token.ts";
+import type { Consensus } from "../consensus/consensus.ts";
+import type { TokenKeys } from "./token-keys.ts";
+
+interface TokenSurroundings {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly tokenKeys?: TokenKeys | undefined;
+}
+
+/** The tokens that a member's settings ask for. */
+export function tokensFor(
+  settings: AuthTokenSettings,
+  { clock, random, tokenKeys }: TokenSurroundings,
+  consensus: () => Consensus,
+): Tokens {
+  if (settings.kind === "simple") {
+    return new SimpleTokens({
+      clock,
+      random,
+      ttlMs: settings.ttlMs,
+      appliedIndex: () => consensus().appliedIndex,
+      untilApplied: (index, signal) => consensus().waitApplied(index, Number.POSITIVE_INFINITY, signal),
+    });
+  }
+  if (settings.kind === "none" || tokenKeys === undefined) return NO_TOKENS;
+  return new JsonWebTokens({ clock, ...settings, ...tokenKeys });
+}

@@ -1,0 +1,122 @@
+import { costOf, type Steps } from "@quorate/storage/slices";
+import { type AuthStore, ROOT } from "../auth/auth-store.ts";
+import { type FailureCode, RequestError } from "../errors.ts";
+import type { Lessor } from "../lease/lessor.ts";
+import type { Access, Needs } from "./access.ts";
+import type { Caller } from "./caller.ts";
+import { NO_RANGE_END } from "./keys.ts";
+
+const CHECKS_BETWEEN_YIELDS = 256;
+
+/** Who may do what where there are users: by the replicated users and roles alone. */
+export class UserAccess implements Access {
+  readonly #auth: AuthStore;
+  readonly #lessor: Lessor;
+
+  constructor(auth: AuthStore, lessor: Lessor) {
+    this.#auth = auth;
+    this.#lessor = lessor;
+  }
+
+  get isRestricted(): boolean {
+    return this.#auth.isEnabled;
+  }
+
+  needsOf(caller: Caller): Needs {
+    if (caller.isImpostor) throw new RequestError("INVALID_AUTH_TOKEN");
+    return new NeedsOfUser(this.#auth, this.#lessor, caller);
+  }
+}
+
+class NeedsOfUser implements Needs {
+  readonly #auth: AuthStore;
+  readonly #lessor: Lessor;
+  readonly #username: string;
+  readonly #authRevision: number;
+
+  constructor(auth: AuthStore, lessor: Lessor, { username, authRevision }: Caller) {
+    this.#auth = auth;
+    this.#lessor = lessor;
+    this.#username = username;
+    this.#authRevision = authRevision;
+  }
+
+  read(key: Uint8Array, rangeEnd: Uint8Array): void {
+    if (this.#isRoot()) return;
+    if (!this.#auth.grantedTo(this.#username).read.covers(key, rangeEnd)) refuse("PERMISSION_DENIED");
+  }
+
+  write(key: Uint8Array, rangeEnd: Uint8Array): void {
+    if (this.#isRoot()) return;
+    if (!this.#auth.grantedTo(this.#username).write.covers(key, rangeEnd)) refuse("PERMISSION_DENIED");
+  }
+
+  writeAttached(lease: bigint): void {
+    if (this.#auth.isRoot(this.#username)) return;
+    this.#lessor.visitKeys(lease, (key) => this.write(key, NO_RANGE_END));
+  }
+
+  readAttached(lease: bigint): Promise<void> {
+    return this.#whileUnchanged(() => this.#readLease(lease));
+  }
+
+  readAllAttached(): Promise<void> {
+    return this.#whileUnchanged(async () => {
+      for (const lease of await this.#lessor.leases()) await this.#readLease(lease);
+    });
+  }
+
+  /** What takes several turns holds only if nothing of users and roles has changed meanwhile. */
+  async #whileUnchanged(check: () => Promise<void>): Promise<void> {
+    const { revision } = this.#auth;
+    if (!this.#auth.isRoot(this.#username)) await check();
+    if (this.#auth.revision !== revision) refuse("AUTH_OLD_REVISION");
+  }
+
+  async #readLease(lease: bigint): Promise<void> {
+    const keys = await this.#lessor.keysInSlices(lease);
+    await this.#lessor.reading.run(this.#readSteps(keys));
+  }
+
+  *#readSteps(keys: readonly Uint8Array[]): Steps<void> {
+    for (let i = 0; i < keys.length; i++) {
+      this.read(keys[i]!, NO_RANGE_END);
+      if (i % CHECKS_BETWEEN_YIELDS === CHECKS_BETWEEN_YIELDS - 1) yield costOf(CHECKS_BETWEEN_YIELDS, 0);
+    }
+  }
+
+  user(): void {
+    if (this.#username === "" && this.#authRevision === 0) refuse("USER_NAME_EMPTY");
+  }
+
+  administrator(): void {
+    if (this.#username === "") refuse("USER_NAME_EMPTY");
+    if (this.#auth.user(this.#username) === undefined) refuse("USER_NOT_FOUND");
+    if (!this.#auth.isRoot(this.#username)) refuse("PERMISSION_DENIED");
+  }
+
+  self(username: string): void {
+    if (username !== this.#username) this.administrator();
+  }
+
+  holder(role: string): void {
+    if (!this.#auth.hasRole(this.#username, role)) this.administrator();
+  }
+
+  unchanged(): void {
+    if (this.#authRevision !== 0 && this.#authRevision !== this.#auth.revision) refuse("AUTH_OLD_REVISION");
+  }
+
+  /** Whether keys need not be looked at. Refuses who may not be asked about keys at all. */
+  #isRoot(): boolean {
+    if (this.#authRevision === 0) refuse("USER_NAME_EMPTY");
+    if (this.#authRevision < this.#auth.revision) refuse("AUTH_OLD_REVISION");
+    const user = this.#auth.user(this.#username);
+    if (user === undefined) refuse("PERMISSION_DENIED");
+    return user.roles.includes(ROOT);
+  }
+}
+
+function refuse(code: FailureCode): never {
+  throw new RequestError(code);
+}
