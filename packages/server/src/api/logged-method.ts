@@ -4,6 +4,7 @@ import { encodeEntry, requestStart } from "../operations/entry-payload.ts";
 import type { ClientOperation } from "../operations/operation.ts";
 import { callerOf } from "./callers.ts";
 import type { LoggedMethodContext } from "./context.ts";
+import type { LongEntries } from "./long-entries.ts";
 import { failForSpace } from "./no-space.ts";
 import { OperationProposal, type Outcomes } from "./operation-proposal.ts";
 import { checkProposal } from "./propose.ts";
@@ -13,10 +14,17 @@ import { failCall } from "./services.ts";
 export class LoggedMethod<Request, Outcome> implements Outcomes<Outcome, ServerCall> {
   readonly #operation: ClientOperation<Request, Outcome>;
   readonly #context: LoggedMethodContext;
+  readonly #longEntries: LongEntries | undefined;
 
-  constructor(operation: ClientOperation<Request, Outcome>, context: LoggedMethodContext) {
+  /** `longEntries` are those of all methods whose entries may be long. */
+  constructor(
+    operation: ClientOperation<Request, Outcome>,
+    context: LoggedMethodContext,
+    longEntries?: LongEntries,
+  ) {
     this.#operation = operation;
     this.#context = context;
+    this.#longEntries = longEntries;
   }
 
   /** Serves a call as its client's bytes say: they are copied once, into the log entry. */
@@ -50,11 +58,43 @@ export class LoggedMethod<Request, Outcome> implements Outcomes<Outcome, ServerC
 
   /** `data` is the entry of `request`, which was admitted. Throws RequestError. */
   propose(data: Uint8Array, request: Request, caller: Caller, call: ServerCall): void {
+    const longEntries = this.#longEntries;
+    if (longEntries?.isLong(this.#operation, request)) {
+      void this.#proposeInTurn(longEntries, data, request, caller, call);
+    } else this.#proposeNow(data, request, caller, call, this);
+  }
+
+  /** Behind those of its kind that this member has proposed; the others go on meanwhile. */
+  async #proposeInTurn(
+    longEntries: LongEntries,
+    data: Uint8Array,
+    request: Request,
+    caller: Caller,
+    call: ServerCall,
+  ): Promise<void> {
+    const turn = longEntries.begin();
+    if (turn !== undefined) await turn;
+    try {
+      if (call.ended) longEntries.end();
+      else this.#proposeNow(data, request, caller, call, new TurnEnding(longEntries, this));
+    } catch (error) {
+      longEntries.end();
+      failCall(call, error);
+    }
+  }
+
+  #proposeNow(
+    data: Uint8Array,
+    request: Request,
+    caller: Caller,
+    call: ServerCall,
+    outcomes: Outcomes<Outcome, ServerCall>,
+  ): void {
     const operation = this.#operation;
     checkProposal(this.#context, operation, data);
     const cost = operation.costBytes(request);
     this.#context.consensus.propose(
-      new OperationProposal(data, operation, request, cost, caller, this, call),
+      new OperationProposal(data, operation, request, cost, caller, outcomes, call),
     );
   }
 
@@ -75,5 +115,26 @@ export class LoggedMethod<Request, Outcome> implements Outcomes<Outcome, ServerC
 
   refused(call: ServerCall, error: Error): void {
     failCall(call, error);
+  }
+}
+
+/** The next long entry may be proposed when something has become of this one. */
+class TurnEnding<Outcome> implements Outcomes<Outcome, ServerCall> {
+  readonly #longEntries: LongEntries;
+  readonly #outcomes: Outcomes<Outcome, ServerCall>;
+
+  constructor(longEntries: LongEntries, outcomes: Outcomes<Outcome, ServerCall>) {
+    this.#longEntries = longEntries;
+    this.#outcomes = outcomes;
+  }
+
+  applied(call: ServerCall, outcome: Outcome, costBytes: number): void {
+    this.#longEntries.end();
+    this.#outcomes.applied(call, outcome, costBytes);
+  }
+
+  refused(call: ServerCall, error: Error): void {
+    this.#longEntries.end();
+    this.#outcomes.refused(call, error);
   }
 }

@@ -16,6 +16,7 @@ import { FifoLock } from "./fifo-lock.ts";
 import { hashAll, hashKv } from "./hash-kv.ts";
 import { type HistoryScan, openHistory } from "./history.ts";
 import { type FoundRevision, KeyIndex } from "./index/key-index.ts";
+import { isFromKey } from "./key-range.ts";
 import { type RangeCaller, type RangeOutcome, type RangeResult, readRange, readRangeInto } from "./range.ts";
 import { recordOf } from "./range-hits.ts";
 import type { RangeSink } from "./range-sink.ts";
@@ -236,6 +237,13 @@ export class MvccStore {
    */
   rangeStream(request: RangeRequest, maxRequestBytes: number): Generator<RangeChunk, void, undefined> {
     return rangeStream(this.state, request, maxRequestBytes);
+  }
+
+  /** How many keys of an interval there are now. */
+  liveKeys(key: Uint8Array, rangeEnd: Uint8Array): number {
+    const { index } = this.state;
+    if (rangeEnd.length === 0) return Number(index.findLive(key) >= 0);
+    return index.countLive(key, isFromKey(rangeEnd) ? undefined : rangeEnd);
   }
 
   /** The latest state of a live key. */

@@ -26,6 +26,7 @@ export const DELETE_RANGE = clientOperation<DeleteRangeRequest, DeleteOutcome>({
   field: InternalField.deleteRange,
   decode: decodeDeleteRangeRequest,
   check: checkDeleteRange,
+  keysInEntry: ({ key, rangeEnd }, store) => (rangeEnd.length === 0 ? 1 : store.liveKeys(key, rangeEnd)),
   needsWhenApplied: needsOfDeletion,
   apply(state, request, isAwaited) {
     // What is answered is written while it is deleted, slice by slice: it may be much.

@@ -6,6 +6,12 @@ import type { Caller } from "./caller.ts";
 import type { ResponseHeaders } from "./response-headers.ts";
 import type { ReplicatedState } from "./state.ts";
 
+/** What is known of keys without going through them. */
+export interface KeyCounts {
+  /** Live keys of an interval as requests name one. */
+  liveKeys(key: Uint8Array, rangeEnd: Uint8Array): number;
+}
+
 /** What a member allows of a request, whatever the state. */
 export interface RequestLimits {
   readonly maxTxnOps: number;
@@ -40,6 +46,11 @@ export interface Operation<Request, Outcome> {
 
 /** An operation that clients ask for, each as a unary call. */
 export interface ClientOperation<Request, Outcome> extends Operation<Request, Outcome> {
+  /**
+   * Of one whose requests decide how long its entry takes: how many keys it goes through at most, as far as can be told
+   * before it is proposed.
+   */
+  keysInEntry?(request: Request, store: KeyCounts): number;
   /**
    * Called before anything else is applied. What is still to be read is answered later: the promise rejects with what the
    * call fails with.

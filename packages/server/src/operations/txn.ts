@@ -4,6 +4,7 @@ import {
   encodeTxnResponse,
   encodeTxnResponseInParts,
   InternalField,
+  type RangeRequest,
   type RequestOp,
   type TxnRequest,
 } from "@quorate/wire/hot";
@@ -15,7 +16,7 @@ import { isInParts, type TxnOutcome } from "../mvcc/txn/outcome.ts";
 import { UnreadTxn } from "../mvcc/txn/unread.ts";
 import type { Needs } from "./access.ts";
 import { needsOfDeletion } from "./delete-range.ts";
-import { clientOperation, inSlices } from "./operation.ts";
+import { clientOperation, inSlices, type KeyCounts } from "./operation.ts";
 import { costOfPut, needsOfPut } from "./put.ts";
 import { needsOfRange } from "./range.ts";
 import type { ResponseHeaders } from "./response-headers.ts";
@@ -26,6 +27,7 @@ export const TXN = clientOperation<TxnRequest, TxnOutcome | UnreadTxn>({
   decode: decodeTxnRequest,
   check: (request, { maxTxnOps }) => checkTxn(request, maxTxnOps),
   costBytes: costOfTxn,
+  keysInEntry: (request, store) => (isPlain(request) ? 0 : keysOfTxn(request, store)),
   needsWhenApplied: needsOfTxn,
   apply(state, request, isAwaited) {
     const { store, lessor } = state;
@@ -51,6 +53,28 @@ function costOfBranch(ops: readonly RequestOp[]): number {
     else if (op.kind === 4) cost += costOfTxn(op.txn);
   }
   return cost;
+}
+
+/** What its compares look at, and the longer of the branches: ranges that can be read behind the entry included. */
+function keysOfTxn({ compare, success, failure }: TxnRequest, store: KeyCounts): number {
+  let keys = Math.max(keysOfBranch(success, store), keysOfBranch(failure, store));
+  for (const each of compare) keys += keysOfInterval(each, store);
+  return keys;
+}
+
+/** Of more than one key. */
+function keysOfInterval({ key, rangeEnd }: Pick<RangeRequest, "key" | "rangeEnd">, store: KeyCounts): number {
+  return rangeEnd.length === 0 ? 0 : store.liveKeys(key, rangeEnd);
+}
+
+function keysOfBranch(ops: readonly RequestOp[], store: KeyCounts): number {
+  let keys = ops.length;
+  for (const op of ops) {
+    if (op.kind === 4) keys += keysOfTxn(op.txn, store);
+    else if (op.kind === 1) keys += keysOfInterval(op.range, store);
+    else if (op.kind === 3) keys += keysOfInterval(op.deleteRange, store);
+  }
+  return keys;
 }
 
 /** Of both branches, whichever is taken. */

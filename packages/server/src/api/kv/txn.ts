@@ -8,6 +8,7 @@ import { answerReadOnlyTxn, needsOfTxn, TXN } from "../../operations/txn.ts";
 import { callerOf } from "../callers.ts";
 import type { KvContext } from "../context.ts";
 import { LoggedMethod } from "../logged-method.ts";
+import type { LongEntries } from "../long-entries.ts";
 import { failCall } from "../services.ts";
 
 /** To decode and check a request of more bytes, up to a millisecond for each 8 KiB, takes a turn of the loop by itself. */
@@ -18,9 +19,9 @@ export class TxnMethod {
   readonly #context: KvContext;
   readonly #writing: LoggedMethod<TxnRequest, TxnOutcome | UnreadTxn>;
 
-  constructor(context: KvContext) {
+  constructor(context: KvContext, longEntries: LongEntries) {
     this.#context = context;
-    this.#writing = new LoggedMethod(TXN, context);
+    this.#writing = new LoggedMethod(TXN, context, longEntries);
   }
 
   serve(message: Uint8Array, call: ServerCall): void {
