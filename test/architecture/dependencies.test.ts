@@ -12,6 +12,7 @@ const PACKAGES: Record<string, readonly string[]> = {
   wire: [],
   rpc: [],
   raft: [],
+  bbolt: [],
   storage: ["wire", "raft"],
   server: ["storage", "wire", "rpc", "raft"],
   cli: ["server", "wire", "rpc"],
@@ -84,6 +85,15 @@ test("raft imports nothing that is not its own", () => {
   const wrong = productSources(path.join(ROOT, "packages/raft/src")).flatMap((file) =>
     importsOf(file)
       .filter((specifier) => !specifier.startsWith("."))
+      .map((specifier) => `${relative(file)}: ${specifier}`),
+  );
+  assert.deepEqual(wrong, []);
+});
+
+test("bbolt imports nothing but what is its own, and the runtime's", () => {
+  const wrong = productSources(path.join(ROOT, "packages/bbolt/src")).flatMap((file) =>
+    importsOf(file)
+      .filter((specifier) => !/^(\.|node:)/.test(specifier))
       .map((specifier) => `${relative(file)}: ${specifier}`),
   );
   assert.deepEqual(wrong, []);

@@ -3,6 +3,14 @@
  * in it and what it lies in. They form no circle, so there is an order in which they can be read.
  */
 export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
+  bbolt: {
+    bucket: ["format", "pages", "tree"],
+    database: ["bucket", "disk", "format", "pages", "tree"],
+    disk: [],
+    format: [],
+    pages: ["disk", "format"],
+    tree: ["format", "pages"],
+  },
   bench: { backend: [], mvcc: [], raft: [], rpc: [] },
   cli: { bundle: [], dev: [], programs: ["dev"] },
   raft: {

@@ -1,0 +1,73 @@
+import {
+  ELEMENT_BUCKET,
+  ELEMENT_BYTES,
+  LONGEST_KEY_BYTES,
+  PAGE_BRANCH,
+  PAGE_HEADER_BYTES,
+  PAGE_LEAF,
+  readNumber,
+} from "../format/page.ts";
+
+/**
+ * What is wrong with the elements of the branch or leaf page of `length` bytes at `at`; undefined when each lies inside of
+ * the page, none overlaps another, and their keys ascend. Its number is not looked at: inline buckets have none.
+ */
+export function wrongInElements(
+  bytes: Uint8Array,
+  view: DataView,
+  at: number,
+  length: number,
+): string | undefined {
+  const flags = view.getUint16(at + 8, true);
+  const count = view.getUint16(at + 10, true);
+  if (flags !== PAGE_LEAF && flags !== PAGE_BRANCH) return `neither branch nor leaf (flags ${flags})`;
+  const isLeaf = flags === PAGE_LEAF;
+  if (count === 0) return isLeaf ? undefined : "a branch without children";
+  const data = PAGE_HEADER_BYTES + count * ELEMENT_BYTES;
+  if (data > length) return `no room for ${count} elements`;
+  const end = at + length;
+  let room = length - data;
+  let before = 0;
+  let beforeLength = 0;
+  for (let i = 0; i < count; i++) {
+    const element = at + PAGE_HEADER_BYTES + i * ELEMENT_BYTES;
+    if (isLeaf && view.getUint32(element, true) > ELEMENT_BUCKET) {
+      return `element ${i}: flags ${view.getUint32(element, true)}`;
+    }
+    const start = element + view.getUint32(isLeaf ? element + 4 : element, true);
+    const keyLength = view.getUint32(isLeaf ? element + 8 : element + 4, true);
+    const dataLength = keyLength + (isLeaf ? view.getUint32(element + 12, true) : 0);
+    if (keyLength === 0 || keyLength > LONGEST_KEY_BYTES) return `element ${i}: a key of ${keyLength} bytes`;
+    if (start < at + data || start + dataLength > end) return `element ${i}: data outside of the page`;
+    // Together they are no more than what there is, or a small file could pretend to be a large one.
+    room -= dataLength;
+    if (room < 0) return "elements overlap";
+    if (i > 0 && compareIn(bytes, before, beforeLength, start, keyLength) >= 0) {
+      return `element ${i}: keys out of order`;
+    }
+    before = start;
+    beforeLength = keyLength;
+  }
+  return undefined;
+}
+
+/** The same of a whole page, which is to have the number `page`. */
+export function wrongInPage(
+  bytes: Uint8Array,
+  view: DataView,
+  at: number,
+  length: number,
+  page: number,
+): string | undefined {
+  const id = readNumber(view, at);
+  return id === page ? wrongInElements(bytes, view, at, length) : `has the number ${id}`;
+}
+
+function compareIn(bytes: Uint8Array, a: number, aLength: number, b: number, bLength: number): number {
+  const shorter = aLength < bLength ? aLength : bLength;
+  for (let i = 0; i < shorter; i++) {
+    const difference = bytes[a + i]! - bytes[b + i]!;
+    if (difference !== 0) return difference;
+  }
+  return aLength - bLength;
+}

@@ -1,0 +1,64 @@
+import { DatabaseFileError } from "../format/errors.ts";
+import { META_PAGES } from "../format/meta.ts";
+import { LONGEST_RUN_BYTES } from "../format/page.ts";
+import { wrongInPage } from "./page-check.ts";
+import type { PageSource, Place } from "./page-source.ts";
+import type { PageView } from "./page-view.ts";
+
+/** Reads pages and believes nothing: each is checked when it is first met, and again when its bytes are read again. */
+export class PageReader {
+  readonly path: string;
+  readonly pageBytes: number;
+  readonly #source: PageSource;
+  readonly #place: Place = { bytes: new Uint8Array(0), view: new DataView(new ArrayBuffer(0)), at: 0 };
+
+  constructor(source: PageSource, path: string, pageBytes: number) {
+    this.#source = source;
+    this.path = path;
+    this.pageBytes = pageBytes;
+  }
+
+  /** Sets `into` to a branch or leaf page below `highWater`, to which page `parent` refers. */
+  load(page: number, highWater: number, into: PageView, parent: number): void {
+    const slots = this.#locate(page, highWater, parent);
+    const { bytes, view, at } = this.#place;
+    const length = slots * this.pageBytes;
+    if (!this.#source.isChecked(page)) {
+      const wrong = wrongInPage(bytes, view, at, length, page);
+      if (wrong !== undefined) this.fail(page, wrong);
+      this.#source.markChecked(page);
+    }
+    into.open(bytes, view, at, length, page);
+  }
+
+  /** Where the run of pages is that begins at `page`; only its length is checked. Good until the next call. */
+  locate(page: number, highWater: number, parent: number): Readonly<Place> {
+    this.#locate(page, highWater, parent);
+    return this.#place;
+  }
+
+  forget(page: number, slots: number): void {
+    this.#source.forget(page, slots);
+  }
+
+  fail(page: number, what: string): never {
+    throw new DatabaseFileError(this.path, page, page * this.pageBytes, what);
+  }
+
+  close(): void {
+    this.#source.close();
+  }
+
+  #locate(page: number, highWater: number, parent: number): number {
+    if (!(page >= META_PAGES && page < highWater))
+      this.fail(parent, `refers to page ${page} of ${highWater}`);
+    const place = this.#place;
+    this.#source.locate(page, 1, place);
+    const slots = place.view.getUint32(place.at + 12, true) + 1;
+    if (slots === 1) return 1;
+    if (slots > highWater - page) this.fail(page, `a run of ${slots} pages leads out of the file`);
+    if (slots * this.pageBytes > LONGEST_RUN_BYTES) this.fail(page, `a run of ${slots} pages is too long`);
+    this.#source.locate(page, slots, place);
+    return slots;
+  }
+}

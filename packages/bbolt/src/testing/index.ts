@@ -1,0 +1,1 @@
+export { type Chance, type DiskEvent, SimulatedDisk } from "./simulated-disk.ts";

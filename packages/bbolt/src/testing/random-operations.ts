@@ -1,0 +1,67 @@
+import { ModelBucket, type Operation } from "./model.ts";
+
+/** What the operations are drawn from. */
+export interface Draws {
+  below(limit: number): number;
+  between(from: number, to: number): number;
+  chance(probability: number): boolean;
+  pick<Item>(items: readonly Item[]): Item;
+}
+
+export interface OperationShape {
+  /** Of values, seldom reached. */
+  readonly longestValue: number;
+  /** Of keys, seldom reached. */
+  readonly longestKey: number;
+  /** From how many the short keys are drawn. */
+  readonly keys: number;
+  /** Buckets in buckets. */
+  readonly deepest: number;
+}
+
+/** An operation that mostly makes sense for what the model has. */
+export function drawOperation(draws: Draws, root: ModelBucket, shape: OperationShape): Operation {
+  const path: string[] = [];
+  let bucket = root;
+  for (;;) {
+    const below = [...bucket.elements].filter(([, element]) => element instanceof ModelBucket);
+    if (below.length === 0 || (path.length > 0 && draws.chance(0.7))) break;
+    const [name, next] = draws.pick(below);
+    path.push(name);
+    bucket = next as ModelBucket;
+  }
+  if (draws.chance(0.01))
+    return { kind: "put", path: [...path, "no such bucket"], key: "k", value: bytes(draws, 3) };
+  const mayDeepen = path.length < shape.deepest;
+  if (path.length === 0 || (mayDeepen && draws.chance(0.03))) {
+    const kind = draws.chance(0.8) ? "createBucket" : "deleteBucket";
+    return { kind, path, key: `bucket ${draws.below(6)}` };
+  }
+  if (draws.chance(0.02)) return { kind: "deleteBucket", path, key: `bucket ${draws.below(6)}` };
+  if (draws.chance(0.03)) return { kind: "setSequence", path, sequence: BigInt(draws.below(2 ** 40)) };
+  if (draws.chance(0.02))
+    return { kind: "put", path, key: `bucket ${draws.below(6)}`, value: bytes(draws, 9) };
+  const key = drawKey(draws, bucket, shape);
+  if (draws.chance(0.35)) return { kind: "delete", path, key };
+  return { kind: "put", path, key, value: bytes(draws, drawLength(draws, shape.longestValue)) };
+}
+
+function drawKey(draws: Draws, bucket: ModelBucket, shape: OperationShape): string {
+  // Behind all others, as most keys of a log are.
+  if (draws.chance(0.4)) return `s${String(bucket.elements.size).padStart(9, "0")}${draws.below(3)}`;
+  if (draws.chance(0.02)) {
+    return `l${String(draws.below(20))}`.padEnd(1 + drawLength(draws, shape.longestKey - 1), "long");
+  }
+  return `k${draws.below(shape.keys)}`;
+}
+
+/** Mostly short; each tenfold length a few times less often. */
+function drawLength(draws: Draws, longest: number): number {
+  let limit = 40;
+  while (limit < longest && draws.chance(0.25)) limit *= 10;
+  return draws.below(Math.min(limit, longest) + 1);
+}
+
+function bytes(draws: Draws, length: number): Uint8Array {
+  return new Uint8Array(length).fill(draws.below(256));
+}

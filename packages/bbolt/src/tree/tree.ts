@@ -1,0 +1,368 @@
+import { DatabaseError } from "../format/errors.ts";
+import { ELEMENT_BYTES, ELEMENT_VALUE, PAGE_HEADER_BYTES } from "../format/page.ts";
+import { PageView } from "../pages/page-view.ts";
+import { DirtyPage } from "./dirty-page.ts";
+import { partition } from "./partition.ts";
+import { type PageLoader, Path, type TreeRoot } from "./path.ts";
+
+/** The pages that a write transaction makes, changes and frees. */
+export interface TreePages extends PageLoader {
+  readonly pageBytes: number;
+  /** The page to change: a copy with a number of its own, instead of `page`, which is freed. */
+  touch(page: PageView): DirtyPage;
+  /** An empty page that has room for `usedBytes`, header included. */
+  create(isLeaf: boolean, usedBytes: number): DirtyPage;
+  free(page: PageView): void;
+}
+
+/** Less than this part of a page is merged with its neighbour. */
+const LEAST_FILL = 0.25;
+
+/**
+ * A copy-on-write B+tree that one write transaction changes: a page that changes is copied, and so is the branch that refers
+ * to it, up to the root. Pages are split and merged at once, so that each is fit to be written at any time.
+ */
+export class Tree implements TreeRoot {
+  root: number;
+  /** The leaf in an inline bucket's element, until something changes. */
+  image: PageView | undefined;
+  /** Goes up with every change, which makes paths invalid. */
+  version = 0;
+  readonly #pages: TreePages;
+  readonly #path: Path;
+  #appendBytes: number;
+  /** The last leaf, when the last change appended to it, and its parent: where the next one is likely to go. */
+  #tail: DirtyPage | undefined;
+  #tailParent: DirtyPage | undefined;
+
+  constructor(pages: TreePages, root: number, image: PageView | undefined, fill: number) {
+    this.#pages = pages;
+    this.#path = new Path(pages);
+    this.root = root;
+    this.image = image;
+    this.#appendBytes = Math.floor(pages.pageBytes * fill);
+  }
+
+  /** How full pages become to which keys are appended in order: a part of 1. */
+  set fill(part: number) {
+    this.#appendBytes = Math.floor(this.#pages.pageBytes * part);
+  }
+
+  /** Puts a value, copied. The key has a length that is allowed. `INCOMPATIBLE_VALUE` when a bucket has it. */
+  putValue(key: Uint8Array, value: Uint8Array): void {
+    const tail = this.#tail;
+    if (
+      tail !== undefined &&
+      (tail.appendLeaf(key, value, this.#appendBytes) || this.#growTail(key, value))
+    ) {
+      this.version++;
+      return;
+    }
+    this.put(ELEMENT_VALUE, key, value);
+  }
+
+  /** Puts an element with its flags. */
+  put(flags: number, key: Uint8Array, value: Uint8Array): void {
+    this.#tail = undefined;
+    this.version++;
+    this.#leaveImage();
+    while (!this.#tryPut(flags, key, value));
+  }
+
+  /** Removes an element; whether there was one. `INCOMPATIBLE_VALUE` when it has other flags. */
+  remove(flags: number, key: Uint8Array): boolean {
+    const path = this.#path;
+    if (!path.find(this, key)) return false;
+    assertFlags(path.leaf.page, path.leaf.index, flags);
+    this.#tail = undefined;
+    this.version++;
+    if (this.image !== undefined) {
+      this.#leaveImage();
+      path.find(this, key);
+    }
+    this.#touchPath();
+    const leaf = path.leaf.page as DirtyPage;
+    leaf.remove(path.leaf.index);
+    this.#rebalance(path.depth - 1);
+    return true;
+  }
+
+  /** The root, when it is a leaf that this transaction changed. */
+  dirtyRootLeaf(): DirtyPage | undefined {
+    if (this.image !== undefined) return undefined;
+    const page = this.#pages.load(this.root, new PageView(), 0);
+    return page instanceof DirtyPage && page.isLeaf ? page : undefined;
+  }
+
+  /** Appends to a new last leaf when the tail is full, if its parent has room; whether it did. */
+  #growTail(key: Uint8Array, value: Uint8Array): boolean {
+    const tail = this.#tail!;
+    const parent = this.#tailParent;
+    if (parent === undefined || tail.count === 0 || tail.compareKey(tail.count - 1, key) >= 0) return false;
+    const usedBytes = PAGE_HEADER_BYTES + ELEMENT_BYTES + key.length + value.length;
+    if (usedBytes > this.#pages.pageBytes || !parent.hasRoom(key.length, this.#appendBytes)) return false;
+    const leaf = this.#pages.create(true, usedBytes);
+    leaf.insertLeaf(0, ELEMENT_VALUE, key, value);
+    parent.insertBranch(parent.count, key, leaf.page);
+    this.#tail = leaf;
+    return true;
+  }
+
+  /** False when it had to change the branches first, and has to begin again. */
+  #tryPut(flags: number, key: Uint8Array, value: Uint8Array): boolean {
+    const path = this.#path;
+    const isThere = path.find(this, key);
+    if (isThere) assertFlags(path.leaf.page, path.leaf.index, flags);
+    this.#touchPath();
+    if (!isThere && !this.#lowerSeparators(key)) return false;
+    const { index } = path.leaf;
+    const leaf = path.leaf.page as DirtyPage;
+    // What is put may lie in the page that moves its data to make room for it.
+    const ownKey = key.buffer === leaf.bytes.buffer ? key.slice() : key;
+    const ownValue = value.buffer === leaf.bytes.buffer ? value.slice() : value;
+    if (isThere) {
+      if (leaf.valueLength(index) === value.length) {
+        leaf.overwriteValue(index, ownValue);
+        return true;
+      }
+      leaf.remove(index);
+    }
+    const length = key.length + value.length;
+    const isAppend = index === leaf.count && leaf.count > 0 && !isThere && this.#isLastLeaf();
+    if (leaf.slots === 1 && leaf.hasRoom(length, isAppend ? this.#appendBytes : this.#pages.pageBytes)) {
+      leaf.insertLeaf(index, flags, ownKey, ownValue);
+      if (isAppend) {
+        this.#tail = leaf;
+        this.#tailParent = path.depth > 1 ? (path.levels[path.depth - 2]!.page as DirtyPage) : undefined;
+      }
+    } else if (isAppend) {
+      this.#appendTo(flags, ownKey, ownValue);
+    } else {
+      const larger = this.#scratch(leaf, ELEMENT_BYTES + length);
+      larger.insertLeaf(index, flags, ownKey, ownValue);
+      this.#replace(path.depth - 1, larger);
+    }
+    return true;
+  }
+
+  /** Puts an element behind all others into a new leaf. */
+  #appendTo(flags: number, key: Uint8Array, value: Uint8Array): void {
+    const path = this.#path;
+    const leaf = this.#pages.create(true, PAGE_HEADER_BYTES + ELEMENT_BYTES + key.length + value.length);
+    leaf.insertLeaf(0, flags, key, value);
+    if (path.depth === 1) {
+      this.root = this.#newBranch([path.leaf.page, leaf]).page;
+      return;
+    }
+    this.#tail = leaf;
+    this.#tailParent = this.#appendChild(path.depth - 2, leaf);
+  }
+
+  /** An inline bucket gets a page. */
+  #leaveImage(): void {
+    const { image } = this;
+    if (image === undefined) return;
+    let usedBytes = PAGE_HEADER_BYTES;
+    for (let i = 0; i < image.count; i++) usedBytes += ELEMENT_BYTES + image.dataLength(i);
+    const leaf = this.#pages.create(true, usedBytes);
+    leaf.appendElements(image, 0, image.count);
+    this.image = undefined;
+    this.root = leaf.page;
+  }
+
+  #touchPath(): void {
+    const { levels, depth } = this.#path;
+    for (let i = 0; i < depth; i++) {
+      const level = levels[i]!;
+      if (level.page instanceof DirtyPage) continue;
+      const dirty = this.#pages.touch(level.page);
+      level.page = dirty;
+      this.#referTo(i, dirty.page);
+    }
+  }
+
+  /** The page of a level has another number now. */
+  #referTo(levelIndex: number, page: number): void {
+    if (levelIndex === 0) this.root = page;
+    else {
+      const parent = this.#path.levels[levelIndex - 1]!;
+      (parent.page as DirtyPage).setChild(parent.index, page);
+    }
+  }
+
+  /** No branch may refer to a leaf by a key above `key`, which will be its first one. False when the path is gone. */
+  #lowerSeparators(key: Uint8Array): boolean {
+    const { levels, depth } = this.#path;
+    for (let i = 0; i < depth - 1; i++) {
+      const level = levels[i]!;
+      const branch = level.page as DirtyPage;
+      if (level.index !== 0 || branch.compareKey(0, key) <= 0) continue;
+      const child = branch.child(0);
+      branch.remove(0);
+      if (branch.slots === 1 && branch.hasRoom(key.length, this.#pages.pageBytes)) {
+        branch.insertBranch(0, key, child);
+        continue;
+      }
+      const larger = this.#scratch(branch, ELEMENT_BYTES + key.length);
+      larger.insertBranch(0, key, child);
+      this.#replace(i, larger);
+      return false;
+    }
+    return true;
+  }
+
+  #isLastLeaf(): boolean {
+    const { levels, depth } = this.#path;
+    for (let i = 0; i < depth - 1; i++) if (levels[i]!.index !== levels[i]!.page.count - 1) return false;
+    return true;
+  }
+
+  /** A copy of a page with room for `moreBytes`, in memory only. */
+  #scratch(page: DirtyPage, moreBytes: number): DirtyPage {
+    const bytes = new Uint8Array(page.usedBytes + moreBytes);
+    const view = new DataView(bytes.buffer);
+    const copy = new DirtyPage(bytes, view, 0, bytes.length, 0, 1, page.isLeaf);
+    copy.appendElements(page, 0, page.count);
+    return copy;
+  }
+
+  /** Puts as many pages as it takes with the elements of `content` into the place of a level's page. */
+  #replace(levelIndex: number, content: DirtyPage): void {
+    const level = this.#path.levels[levelIndex]!;
+    const pages: DirtyPage[] = [];
+    let from = 0;
+    for (const to of partition(content, this.#pages.pageBytes)) {
+      let usedBytes = PAGE_HEADER_BYTES;
+      for (let i = from; i < to; i++) usedBytes += ELEMENT_BYTES + content.dataLength(i);
+      const page = this.#pages.create(content.isLeaf, usedBytes);
+      page.appendElements(content, from, to);
+      pages.push(page);
+      from = to;
+    }
+    this.#pages.free(level.page);
+    const first = pages[0]!;
+    level.page = first;
+    if (pages.length === 1) this.#referTo(levelIndex, first.page);
+    else if (levelIndex === 0) this.root = this.#newBranch(pages).page;
+    else {
+      this.#referTo(levelIndex, first.page);
+      const parent = this.#path.levels[levelIndex - 1]!;
+      this.#insertChildren(levelIndex - 1, parent.index + 1, pages.slice(1));
+    }
+  }
+
+  /** Refers to a page behind all others of its level; returns the branch that does, if that is known. */
+  #appendChild(levelIndex: number, child: DirtyPage): DirtyPage | undefined {
+    const branch = this.#path.levels[levelIndex]!.page as DirtyPage;
+    const keyLength = child.keyLength(0);
+    if (branch.hasRoom(keyLength, this.#appendBytes)) {
+      branch.insertBranch(branch.count, child.key(0), child.page);
+      return branch;
+    }
+    if (branch.count < 3 || branch.slots > 1) {
+      this.#insertChildren(levelIndex, branch.count, [child]);
+      return undefined;
+    }
+    // The new branch gets the last child of the old one too, so that it has two.
+    const last = branch.count - 1;
+    const usedBytes = PAGE_HEADER_BYTES + 2 * ELEMENT_BYTES + branch.keyLength(last) + keyLength;
+    const next = this.#pages.create(false, usedBytes);
+    next.appendElements(branch, last, last + 1);
+    branch.remove(last);
+    next.insertBranch(1, child.key(0), child.page);
+    if (levelIndex === 0) this.root = this.#newBranch([branch, next]).page;
+    else this.#appendChild(levelIndex - 1, next);
+    return next;
+  }
+
+  #newBranch(children: readonly PageView[]): DirtyPage {
+    let usedBytes = PAGE_HEADER_BYTES;
+    for (const child of children) usedBytes += ELEMENT_BYTES + child.keyLength(0);
+    const branch = this.#pages.create(false, usedBytes);
+    for (const child of children) branch.insertBranch(branch.count, child.key(0), child.page);
+    return branch;
+  }
+
+  #insertChildren(levelIndex: number, index: number, children: readonly DirtyPage[]): void {
+    const branch = this.#path.levels[levelIndex]!.page as DirtyPage;
+    let moreBytes = 0;
+    for (const child of children) moreBytes += ELEMENT_BYTES + child.keyLength(0);
+    const hasRoom = branch.slots === 1 && branch.usedBytes + moreBytes <= this.#pages.pageBytes;
+    const target = hasRoom ? branch : this.#scratch(branch, moreBytes);
+    for (let i = 0; i < children.length; i++) {
+      target.insertBranch(index + i, children[i]!.key(0), children[i]!.page);
+    }
+    if (!hasRoom) this.#replace(levelIndex, target);
+  }
+
+  /** After something was removed from the page of a level: it may be empty, or too small to be kept. */
+  #rebalance(levelIndex: number): void {
+    const { pageBytes } = this.#pages;
+    const page = this.#path.levels[levelIndex]!.page as DirtyPage;
+    if (levelIndex === 0) {
+      this.#lowerRoot(page);
+      return;
+    }
+    const parentLevel = this.#path.levels[levelIndex - 1]!;
+    const parent = parentLevel.page as DirtyPage;
+    if (page.count === 0) {
+      this.#pages.free(page);
+      parent.remove(parentLevel.index);
+      this.#rebalance(levelIndex - 1);
+      return;
+    }
+    if (page.slots > 1 && page.usedBytes <= (page.slots - 1) * pageBytes) {
+      this.#replace(levelIndex, this.#scratch(page, 0));
+      return;
+    }
+    const isTooSmall = page.usedBytes < pageBytes * LEAST_FILL || (!page.isLeaf && page.count < 2);
+    if (isTooSmall && parent.count > 1) this.#mergeWithNeighbour(levelIndex);
+  }
+
+  #mergeWithNeighbour(levelIndex: number): void {
+    const page = this.#path.levels[levelIndex]!.page as DirtyPage;
+    const parentLevel = this.#path.levels[levelIndex - 1]!;
+    const parent = parentLevel.page as DirtyPage;
+    const leftIndex = parentLevel.index > 0 ? parentLevel.index - 1 : 0;
+    const isLeft = leftIndex === parentLevel.index;
+    const other = this.#pages.load(
+      parent.child(isLeft ? leftIndex + 1 : leftIndex),
+      new PageView(),
+      parent.page,
+    );
+    let bytes = page.usedBytes;
+    for (let i = 0; i < other.count; i++) bytes += ELEMENT_BYTES + other.dataLength(i);
+    // A run of several slots has room, but is not what the others are merged into.
+    if (bytes > this.#pages.pageBytes || other.isLeaf !== page.isLeaf) return;
+    if (page.slots > 1 || other.slots > 1) return;
+    const left = isLeft ? page : other instanceof DirtyPage ? other : this.#pages.touch(other);
+    parent.setChild(leftIndex, left.page);
+    const right = isLeft ? other : page;
+    left.appendElements(right, 0, right.count);
+    this.#pages.free(right);
+    parent.remove(leftIndex + 1);
+    this.#rebalance(levelIndex - 1);
+  }
+
+  /** A branch with one child is no root, nor is one without children. */
+  #lowerRoot(page: DirtyPage): void {
+    let root: PageView = page;
+    while (!root.isLeaf && root.count < 2) {
+      const child = root.count === 1 ? root.child(0) : this.#pages.create(true, PAGE_HEADER_BYTES).page;
+      this.#pages.free(root);
+      this.root = child;
+      root = this.#pages.load(child, new PageView(), 0);
+    }
+    if (root.slots > 1 && root instanceof DirtyPage) {
+      if (root.usedBytes > (root.slots - 1) * this.#pages.pageBytes) return;
+      this.#path.levels[0]!.page = root;
+      this.#replace(0, this.#scratch(root, 0));
+    }
+  }
+}
+
+function assertFlags(page: PageView, index: number, flags: number): void {
+  if (page.elementFlags(index) === flags) return;
+  const what = flags === ELEMENT_VALUE ? "the key is a bucket's" : "the key is not a bucket's";
+  throw new DatabaseError("INCOMPATIBLE_VALUE", what);
+}
