@@ -52,6 +52,11 @@ export const SUITES: Readonly<Record<string, Suite>> = {
     what: "logs exchanged with etcd's own WAL code, both ways",
     onlyOurs: true,
   },
+  bbolt: {
+    file: "packages/bbolt/src/interop/bbolt.suite.ts",
+    what: "our database files and Go's bbolt: the same transactions on each other's files; damaged files",
+    onlyOurs: true,
+  },
   "database-files": {
     file: "test/interop/database-files.suite.ts",
     what: "snapshot files exchanged with a real etcd, both ways",

@@ -1,5 +1,7 @@
 export { Bucket, type BucketName } from "./bucket/bucket.ts";
 export { Cursor } from "./bucket/cursor.ts";
+export type { CheckResult } from "./database/check.ts";
+export { compact } from "./database/compact.ts";
 export { Database, type DatabaseOptions } from "./database/database.ts";
 export { ReadTransaction } from "./database/read-transaction.ts";
 export { WriteTransaction } from "./database/write-transaction.ts";

@@ -5,10 +5,12 @@ import { applyToDatabase, assertSees } from "../testing/apply.ts";
 import { applyToModel, ModelBucket } from "../testing/model.ts";
 import { drawOperation, type OperationShape } from "../testing/random-operations.ts";
 import { SimulatedDisk } from "../testing/simulated-disk.ts";
+import { compact } from "./compact.ts";
 import { Database, type DatabaseOptions } from "./database.ts";
 import type { ReadTransaction } from "./read-transaction.ts";
 
 const PATH = "/data/db";
+const TRANSACTIONS = 40;
 const pause = (): Promise<void> => Promise.resolve();
 
 for (const pageBytes of [1024, 4096, 65_536]) {
@@ -36,7 +38,7 @@ async function compareWithModel(random: SeededRandom, pageBytes: number): Promis
   let database = await Database.open(PATH, options());
   let model = new ModelBucket();
   const readers: [ReadTransaction, ModelBucket][] = [];
-  for (let t = 0; t < 40; t++) {
+  for (let t = 0; t < TRANSACTIONS; t++) {
     const tx = database.beginWrite();
     const next = model.copy();
     const operations = random.pick([1, 5, 40, 400]);
@@ -65,7 +67,22 @@ async function compareWithModel(random: SeededRandom, pageBytes: number): Promis
       database = await Database.open(PATH, options());
     }
     using latest = database.beginRead();
-    if (random.chance(0.3) || t === 39) assertSees(latest, model, `after transaction ${t}`);
+    if (random.chance(0.3) || t === TRANSACTIONS - 1) {
+      assertSees(latest, model, `after transaction ${t}`);
+      assert.deepEqual((await database.check()).faults, [], `after transaction ${t}`);
+    }
   }
+  for (const [reader] of readers) reader.end();
+  await assertCompacts(database, model, pageBytes);
   await database.close();
+}
+
+async function assertCompacts(database: Database, model: ModelBucket, pageBytes: number): Promise<void> {
+  const copy = await Database.open(PATH, { disk: new SimulatedDisk(), pageBytes, pause });
+  using source = database.beginRead();
+  await compact(source, copy, 10_000);
+  using tx = copy.beginRead();
+  assertSees(tx, model, "the compacted copy");
+  assert.deepEqual((await copy.check()).faults, []);
+  await copy.close();
 }

@@ -8,10 +8,11 @@ import { PageCache } from "../pages/page-cache.ts";
 import { PageReader } from "../pages/page-reader.ts";
 import type { PageSource } from "../pages/page-source.ts";
 import { PageArena } from "../tree/page-arena.ts";
+import { Check, type CheckResult } from "./check.ts";
 import { createDatabaseFile, readNewestMeta } from "./database-file.ts";
 import { Freelist } from "./freelist.ts";
 import { fileWrites, type Layout } from "./layout.ts";
-import { type PageSet, reachablePages, storedFreelist } from "./reachable-pages.ts";
+import { reachablePages, storedFreelist } from "./reachable-pages.ts";
 import { ReadTransaction } from "./read-transaction.ts";
 import type { Shared } from "./transaction.ts";
 import { type WriteOwner, WriteTransaction } from "./write-transaction.ts";
@@ -36,6 +37,7 @@ export interface DatabaseOptions {
 const DEFAULT_CACHE_BYTES = 64 << 20;
 /** Pages that are looked at in one go when a file is opened. */
 const PAGES_A_TURN = 256;
+const CHECK_CACHE_BYTES = 1 << 20;
 /** Writes that are under way at the same time. */
 const CONCURRENT_WRITES = 4;
 
@@ -48,6 +50,7 @@ const CONCURRENT_WRITES = 4;
 export class Database {
   readonly #file: File;
   readonly #shared: Shared;
+  readonly #pause: () => Promise<void>;
   readonly #owner: WriteOwner | undefined;
   /** The state that new transactions begin with; durable. */
   #meta: Meta;
@@ -63,8 +66,10 @@ export class Database {
     meta: Meta,
     freelist: Freelist | undefined,
     storesFreelist: boolean,
+    pause: () => Promise<void>,
   ) {
     this.#file = file;
+    this.#pause = pause;
     this.#shared = { reader, isClosed: false };
     this.#meta = meta;
     if (freelist === undefined) return;
@@ -82,7 +87,7 @@ export class Database {
    * For writing it goes over all pages once, to know which are free.
    */
   static async open(path: string, options: DatabaseOptions = {}): Promise<Database> {
-    const { disk = new RealDisk(), readOnly = false, storeFreelist = false } = options;
+    const { disk = new RealDisk(), readOnly = false, storeFreelist = false, pause = turn } = options;
     let file = await disk.open(path, readOnly ? "read" : "write");
     try {
       if (!readOnly && (await file.size()) === 0) {
@@ -93,8 +98,8 @@ export class Database {
       const meta = readNewestMeta(file, await file.size());
       const reader = new PageReader(sourceOf(file, meta.pageBytes, options), path, meta.pageBytes);
       try {
-        const freelist = readOnly ? undefined : await findFreePages(reader, meta, options.pause ?? turn);
-        return new Database(file, reader, meta, freelist, storeFreelist);
+        const freelist = readOnly ? undefined : await findFreePages(reader, meta, pause);
+        return new Database(file, reader, meta, freelist, storeFreelist, pause);
       } catch (error) {
         reader.close();
         throw error;
@@ -157,6 +162,17 @@ export class Database {
     owner.freelist.begin(this.#meta.txId, [...this.#readers.keys()]);
     this.#writer = new WriteTransaction(this.#shared, this.#meta, owner);
     return this.#writer;
+  }
+
+  /**
+   * Reads the whole file, past all that is in memory, and tells what is wrong in the last durable state. A database that is
+   * opened only to be read opens with most of what may be wrong.
+   */
+  async check(): Promise<CheckResult> {
+    using tx = this.beginRead();
+    const source = new PageCache(this.#file, this.pageBytes, CHECK_CACHE_BYTES);
+    const reader = new PageReader(source, this.path, this.pageBytes);
+    return await inTurns(new Check(reader, tx.meta).run(), this.#pause);
   }
 
   /** Resolves when no commit is on its way to the disk, however it ended. */
@@ -236,14 +252,7 @@ function sourceOf(file: File, pageBytes: number, options: DatabaseOptions): Page
 
 /** What nothing refers to is free, whether it is in the stored list or not; what is in it must be free. */
 async function findFreePages(reader: PageReader, meta: Meta, pause: () => Promise<void>): Promise<Freelist> {
-  const scan = reachablePages(reader, meta);
-  let used: PageSet | undefined;
-  for (let pages = 1; used === undefined; pages++) {
-    const step = scan.next();
-    if (step.done === true) used = step.value;
-    else if (pages % PAGES_A_TURN === 0) await pause();
-  }
-  const reached = used;
+  const reached = await inTurns(reachablePages(reader, meta), pause);
   const list = meta.freelist === undefined ? undefined : storedFreelist(reader, meta, meta.freelist);
   const listEnd = list === undefined ? 0 : meta.freelist! + list.slots;
   for (const page of list?.free ?? []) if (reached.has(page)) reader.fail(page, "in use and free");
@@ -254,6 +263,18 @@ async function findFreePages(reader: PageReader, meta: Meta, pause: () => Promis
     meta.highWater,
     (page) => reached.has(page) || (page < listEnd && page >= meta.freelist!),
   );
+}
+
+/** Runs steps, a page each, and lets others have their turn now and then. */
+async function inTurns<Result>(
+  steps: Generator<void, Result, void>,
+  pause: () => Promise<void>,
+): Promise<Result> {
+  for (let pages = 1; ; pages++) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+    if (pages % PAGES_A_TURN === 0) await pause();
+  }
 }
 
 function turn(): Promise<void> {

@@ -19,28 +19,30 @@ export interface OperationShape {
   readonly deepest: number;
 }
 
+const BUCKETS = Array.from({ length: 6 }, (_, i) => `bucket ${i}`);
+
 /** An operation that mostly makes sense for what the model has. */
 export function drawOperation(draws: Draws, root: ModelBucket, shape: OperationShape): Operation {
   const path: string[] = [];
   let bucket = root;
   for (;;) {
-    const below = [...bucket.elements].filter(([, element]) => element instanceof ModelBucket);
+    const { elements } = bucket;
+    const below = BUCKETS.filter((name) => elements.get(name) instanceof ModelBucket);
     if (below.length === 0 || (path.length > 0 && draws.chance(0.7))) break;
-    const [name, next] = draws.pick(below);
+    const name = draws.pick(below);
     path.push(name);
-    bucket = next as ModelBucket;
+    bucket = elements.get(name) as ModelBucket;
   }
   if (draws.chance(0.01))
     return { kind: "put", path: [...path, "no such bucket"], key: "k", value: bytes(draws, 3) };
   const mayDeepen = path.length < shape.deepest;
   if (path.length === 0 || (mayDeepen && draws.chance(0.03))) {
     const kind = draws.chance(0.8) ? "createBucket" : "deleteBucket";
-    return { kind, path, key: `bucket ${draws.below(6)}` };
+    return { kind, path, key: draws.pick(BUCKETS) };
   }
-  if (draws.chance(0.02)) return { kind: "deleteBucket", path, key: `bucket ${draws.below(6)}` };
+  if (draws.chance(0.02)) return { kind: "deleteBucket", path, key: draws.pick(BUCKETS) };
   if (draws.chance(0.03)) return { kind: "setSequence", path, sequence: BigInt(draws.below(2 ** 40)) };
-  if (draws.chance(0.02))
-    return { kind: "put", path, key: `bucket ${draws.below(6)}`, value: bytes(draws, 9) };
+  if (draws.chance(0.02)) return { kind: "put", path, key: draws.pick(BUCKETS), value: bytes(draws, 9) };
   const key = drawKey(draws, bucket, shape);
   if (draws.chance(0.35)) return { kind: "delete", path, key };
   return { kind: "put", path, key, value: bytes(draws, drawLength(draws, shape.longestValue)) };

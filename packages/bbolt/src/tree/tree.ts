@@ -1,6 +1,6 @@
 import { DatabaseError } from "../format/errors.ts";
 import { ELEMENT_BYTES, ELEMENT_VALUE, PAGE_HEADER_BYTES } from "../format/page.ts";
-import { PageView } from "../pages/page-view.ts";
+import { compareElements, PageView } from "../pages/page-view.ts";
 import { DirtyPage } from "./dirty-page.ts";
 import { partition } from "./partition.ts";
 import { type PageLoader, Path, type TreeRoot } from "./path.ts";
@@ -82,8 +82,10 @@ export class Tree implements TreeRoot {
     }
     this.#touchPath();
     const leaf = path.leaf.page as DirtyPage;
-    leaf.remove(path.leaf.index);
+    const { index } = path.leaf;
+    leaf.remove(index);
     this.#rebalance(path.depth - 1);
+    if (index === 0) while (!this.#alignSeparators(key));
     return true;
   }
 
@@ -194,21 +196,46 @@ export class Tree implements TreeRoot {
   #lowerSeparators(key: Uint8Array): boolean {
     const { levels, depth } = this.#path;
     for (let i = 0; i < depth - 1; i++) {
-      const level = levels[i]!;
-      const branch = level.page as DirtyPage;
-      if (level.index !== 0 || branch.compareKey(0, key) <= 0) continue;
-      const child = branch.child(0);
-      branch.remove(0);
-      if (branch.slots === 1 && branch.hasRoom(key.length, this.#pages.pageBytes)) {
-        branch.insertBranch(0, key, child);
-        continue;
-      }
-      const larger = this.#scratch(branch, ELEMENT_BYTES + key.length);
-      larger.insertBranch(0, key, child);
-      this.#replace(i, larger);
-      return false;
+      const { page, index } = levels[i]!;
+      if (index === 0 && page.compareKey(0, key) > 0 && !this.#setSeparator(i, key)) return false;
     }
     return true;
+  }
+
+  /**
+   * On the way to `key`, which was the first one of its leaf: the key by which a branch refers to a page must be the page's
+   * first key, and not only below it. bbolt finds the element of a page that it writes again by that key. False when it has
+   * to begin again.
+   */
+  #alignSeparators(key: Uint8Array): boolean {
+    const path = this.#path;
+    path.find(this, key);
+    const { levels, depth } = path;
+    for (let i = depth - 1; i > 0; i--) {
+      const { page } = levels[i]!;
+      const parent = levels[i - 1]!;
+      if (page.count === 0 || compareElements(page, 0, parent.page, parent.index) === 0) continue;
+      this.#touchPath();
+      if (!this.#setSeparator(i - 1, page.key(0).slice())) return false;
+    }
+    return true;
+  }
+
+  /** Changes the key by which a dirty branch of the path refers to its child there. False when the path is gone. */
+  #setSeparator(levelIndex: number, key: Uint8Array): boolean {
+    const level = this.#path.levels[levelIndex]!;
+    const branch = level.page as DirtyPage;
+    const { index } = level;
+    const child = branch.child(index);
+    branch.remove(index);
+    if (branch.slots === 1 && branch.hasRoom(key.length, this.#pages.pageBytes)) {
+      branch.insertBranch(index, key, child);
+      return true;
+    }
+    const larger = this.#scratch(branch, ELEMENT_BYTES + key.length);
+    larger.insertBranch(index, key, child);
+    this.#replace(levelIndex, larger);
+    return false;
   }
 
   #isLastLeaf(): boolean {
