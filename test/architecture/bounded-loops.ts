@@ -317,7 +317,15 @@ export const BOUNDED_LOOPS: Readonly<Record<string, Readonly<Record<string, stri
 
   "wal/crc32c.ts": { "*": "bytes of a record: 1 ns for each eight" },
   "wal/encoder.ts": { "*": "bytes of the fields before the data of a record" },
-  "wal/recovery.ts": { readWal: "waits for each segment", equal: "the few bytes of the log's metadata" },
+  "wal/kept-records.ts": {
+    "KeptRecords.forgetTo": "pieces of 256 KiB of a segment",
+    "KeptRecords.replay": "waits for each piece",
+  },
+  "wal/messages.ts": { equal: "the few bytes of the log's metadata" },
+  "wal/recovery.ts": {
+    readWal: "waits for each segment",
+    "Collector.takes": "snapshot records of a segment",
+  },
   "wal/repair.ts": { "*": "waits for each piece" },
   "wal/segment-locks.ts": { "*": "waits for each lock" },
   "wal/segment-name.ts": { "*": "files of a folder" },
@@ -335,6 +343,7 @@ export const BOUNDED_LOOPS: Readonly<Record<string, Readonly<Record<string, stri
   "wal/wal.ts": {
     "Wal.exists": "files of a folder",
     "Wal.create": "files of a folder",
+    "Wal.open": "segments of a log",
     "Wal.remove": "waits for each file",
     "Wal.save": "as many entries as a turn may encode",
     "Wal.purge": "waits for each file",

@@ -9,6 +9,7 @@ export const STARTED: Readonly<Record<string, string>> = {
   "packages/bench/src/raft/raft-bench.ts": "a benchmark, run by hand",
   "packages/bench/src/rpc/echo-server.ts": "a benchmark, run by hand",
   "packages/bench/src/rpc/state-machine.ts": "a benchmark, run by hand",
+  "packages/bench/src/wal/recovery-bench.ts": "a benchmark, run by hand",
   "packages/raft/src/examples/counter.ts": "an example, which its test runs",
   "packages/storage/src/bbolt/integrity.ts": "what a database file is checked with, so far by tests",
 };

@@ -11,7 +11,7 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
     pages: ["disk", "format"],
     tree: ["format", "pages"],
   },
-  bench: { backend: [], mvcc: [], raft: [], rpc: [] },
+  bench: { backend: [], mvcc: [], raft: [], rpc: [], wal: [] },
   cli: { bundle: [], dev: [], programs: ["dev"] },
   raft: {
     confchange: ["quorum", "tracker"],

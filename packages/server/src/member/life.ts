@@ -120,10 +120,11 @@ export class MemberLife {
 
   async #openStorage(): Promise<void> {
     const { config } = this;
-    const { disk, log, databases, peerRequests, createResolver, walSegmentBytes } = this.#surroundings;
+    const { disk, clock, log, databases, peerRequests, createResolver, walSegmentBytes } = this.#surroundings;
     this.#storage = await openStorage({
       config,
       disk,
+      clock,
       databases,
       findIdentity: () =>
         findIdentity(config, {

@@ -47,6 +47,7 @@ class Machine {
     return openStorage({
       config: configFromOptions({ dataDir: DATA, ...options }),
       disk: this.disk,
+      clock: realClock,
       databases: {
         open: async (path) => this.#open(path),
         importReceived: async (index, path) => {

@@ -1,6 +1,7 @@
 import { type ConfState, type Entry, type LogIndex, MemoryStorage, type NodeId } from "@quorate/raft";
 import { assert } from "@quorate/storage/assert";
 import type { Backend } from "@quorate/storage/seams/backend";
+import type { Clock } from "@quorate/storage/seams/clock";
 import { baseName, type Disk, type DiskLock, directoryOf } from "@quorate/storage/seams/disk";
 import { forgetSnapshot } from "@quorate/storage/wal/forget-snapshot";
 import type { SegmentLocks } from "@quorate/storage/wal/segment-locks";
@@ -67,6 +68,7 @@ export interface Databases {
 export interface StorageOptions {
   readonly config: ServerConfig;
   readonly disk: Disk;
+  readonly clock: Clock;
   readonly databases: Pick<Databases, "open" | "importReceived" | "findReceivedFault">;
   /** Asked only when there is no log yet. */
   readonly findIdentity: () => Promise<InitialIdentity>;
@@ -213,12 +215,13 @@ function ancestorsOf(path: string, count: number): string[] {
 
 async function restart(start: LogStart, context: OpeningContext): Promise<OpenedLog> {
   const { options, paths, backend, closeLater } = context;
-  const { config, disk, log } = options;
-  const { snapshot, resume } = start;
+  const { config, disk, clock, log } = options;
+  const { snapshot, surveys } = start;
   const appliedIndex = backend.consistentIndex;
   assert(appliedIndex >= snapshot.index, "the database has what the log begins after");
   const { wal, content, repair } = await Wal.open(disk, paths.wal, snapshot, {
-    resume,
+    surveys,
+    clock,
     ...walOptions(context),
   });
   closeLater(() => wal.close());

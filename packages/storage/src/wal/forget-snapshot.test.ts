@@ -40,11 +40,11 @@ test("a log without a received snapshot is what it was before, but for term and 
     setFault(undefined);
     simulated.crash();
     const disk = simulated.mount();
-    const { snapshot, resume } = await findStart(disk, "wal");
+    const { snapshot, surveys } = await findStart(disk, "wal");
     outcomes.add(snapshot.index);
     if (forgotten !== undefined) assert.equal(forgotten.commit, 4);
     if (forgotten !== undefined) assert.equal(snapshot.index, 0, "what is forgotten stays so");
-    const { wal, content } = await Wal.open(disk, "wal", snapshot, { resume });
+    const { wal, content } = await Wal.open(disk, "wal", snapshot, { surveys });
     const isBack = snapshot.index === 0;
     assert.deepEqual(content.hardState, { term: 6, vote: 3n, commit: isBack ? 4 : 50 });
     assert.deepEqual(

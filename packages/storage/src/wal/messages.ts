@@ -44,6 +44,10 @@ export function decodeSnapshot(bytes: Uint8Array, start: number, end: number): W
   return wire.decodeWalSnapshot(bytes, start, end);
 }
 
+export function equal(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+}
+
 function check(bytes: Uint8Array, start: number, end: number, wireTypes: readonly number[]): void {
   if (!wire.hasWireTypes(bytes, start, end, wireTypes)) {
     throw wrongType();

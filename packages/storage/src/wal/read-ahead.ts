@@ -1,7 +1,7 @@
 import type { DiskFile } from "../seams/disk.ts";
 
 /** Read at a time: memory stays modest, and the loop gets its turn after each. */
-const CHUNK_BYTES = 256 * 1024;
+export const CHUNK_BYTES = 256 * 1024;
 /** What a chunk has in common with the one before it, at least and at most. */
 const OVERLAP_BYTES = 4096;
 const OVERLAP_LIMIT_BYTES = CHUNK_BYTES / 2;
@@ -17,15 +17,20 @@ export class ReadAhead {
   readonly #size: number;
   readonly #keepsViews: boolean;
   readonly #buffers: (Uint8Array | undefined)[] = [undefined, undefined];
+  readonly #spare: Uint8Array[];
   #turn = 0;
   #ahead: Promise<Uint8Array> | undefined;
   #aheadPosition = 0;
 
-  /** `size` is the file's. `keepsViews`: what was taken stays valid for ever; each read gets a buffer of its own. */
-  constructor(file: DiskFile, size: number, keepsViews: boolean) {
+  /**
+   * `size` is the file's. `keepsViews`: what was taken stays valid; each read gets a buffer of its own, or one of `spare`,
+   * which have `CHUNK_BYTES`.
+   */
+  constructor(file: DiskFile, size: number, keepsViews: boolean, spare: Uint8Array[] = []) {
     this.#file = file;
     this.#size = size;
     this.#keepsViews = keepsViews;
+    this.#spare = spare;
   }
 
   /**
@@ -62,6 +67,7 @@ export class ReadAhead {
   }
 
   #buffer(length: number): Uint8Array {
+    if (this.#keepsViews && length === CHUNK_BYTES) return this.#spare.pop() ?? new Uint8Array(length);
     if (this.#keepsViews || length > CHUNK_BYTES) return new Uint8Array(length);
     this.#turn = 1 - this.#turn;
     this.#buffers[this.#turn] ??= new Uint8Array(CHUNK_BYTES);

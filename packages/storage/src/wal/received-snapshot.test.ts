@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { findStart } from "./snapshot-records.ts";
-import { entry, METADATA, simulatedDisk, snapshotAt } from "./testing.ts";
+import { CountingDisk, entry, METADATA, simulatedDisk, snapshotAt } from "./testing.ts";
 import { Wal } from "./wal.ts";
 
 type Step =
@@ -41,7 +41,7 @@ const CASES: readonly { name: string; steps: readonly Step[]; start: number; wan
   },
 ];
 
-// With long entries a restart reads on from a resume point, with short ones from the beginning.
+// Long entries come in several pieces of the segment, short ones in one.
 for (const dataBytes of [10, 53_000]) {
   for (const { name, steps, start, want } of CASES) {
     test(`${name}, with entries of ${dataBytes} bytes`, async () => {
@@ -64,11 +64,12 @@ for (const dataBytes of [10, 53_000]) {
         }
       }
       await wal.close();
-      const { snapshot, resume } = await findStart(disk, "wal");
+      const { snapshot, surveys } = await findStart(disk, "wal");
       assert.equal(snapshot.index, start);
-      assert.equal(resume !== undefined, dataBytes > 10);
-      for (const from of [resume, undefined]) {
-        const opened = await Wal.open(disk, "wal", snapshot, { resume: from });
+      for (const known of [surveys, []]) {
+        const counting = new CountingDisk(disk);
+        const opened = await Wal.open(counting.disk, "wal", snapshot, { surveys: known });
+        assert.equal(counting.bytesRead === 0, known === surveys, "what was read is not read again");
         assert.deepEqual(
           opened.content.entries.map(({ index }) => index),
           want,

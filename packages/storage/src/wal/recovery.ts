@@ -1,37 +1,16 @@
 import type { LogIndex, Term } from "@quorate/raft";
 import { newEntryView, WireError } from "@quorate/wire/hot";
+import type { Clock } from "../seams/clock.ts";
 import type { Disk } from "../seams/disk.ts";
 import { WalError } from "./errors.ts";
-import { decodeHardState, decodeMetadata, decodeSnapshot, entryOf, readEntry } from "./messages.ts";
+import { decodeHardState, decodeMetadata, decodeSnapshot, entryOf, equal, readEntry } from "./messages.ts";
 import { type SegmentName, segmentsAmong, segmentsFrom } from "./segment-name.ts";
-import { type RecordView, readSegment } from "./segment-reader.ts";
-import { type Entry, type HardState, RecordType, type WalMetadata } from "./types.ts";
+import { type RecordView, readSegment, type SegmentEnd } from "./segment-reader.ts";
+import type { SegmentSurvey } from "./segment-survey.ts";
+import { type Entry, type EntryId, type HardState, RecordType, type WalMetadata } from "./types.ts";
 
 /** The log position a reader starts from: that of a valid snapshot record (0, 0 at the beginning). */
 export interface WalStart {
-  readonly index: LogIndex;
-  readonly term: Term;
-}
-
-/**
- * A place in the segment where the log's reader may begin instead of at the segment's first record: what stands before
- * it has been verified, is what a log may hold, and has no entry after the start. Found by `findStart`.
- */
-export interface ResumePoint {
-  /** Name of the segment. It counts only if that is the first one needed. */
-  readonly segment: string;
-  readonly offset: number;
-  /** The running CRC there. */
-  readonly crc: number;
-  readonly metadataBytes: Uint8Array;
-  /** What the last state record before it says. */
-  readonly hardState: HardState;
-  /** Where the log ends there; index 0 when its segment has no entry before it. */
-  readonly lastEntry: EntryId;
-}
-
-/** What names an entry. */
-export interface EntryId {
   readonly index: LogIndex;
   readonly term: Term;
 }
@@ -47,6 +26,14 @@ export interface WalContent {
   readonly torn: WalError | undefined;
 }
 
+/** What whoever opens a log has read of it before. */
+export interface KnownSegments {
+  /** Those that `findStart` made to find the start; the log must not have been written since. */
+  readonly surveys?: readonly SegmentSurvey[];
+  /** To give others their turns while what is known is gone through. */
+  readonly clock?: Clock;
+}
+
 /** What is needed to continue a log. */
 export interface WalTail {
   readonly segments: readonly SegmentName[];
@@ -57,38 +44,37 @@ export interface WalTail {
 }
 
 /**
- * Reads a log from `start` on, verifying every record that `resume` does not vouch for. A torn end is reported, not
- * repaired; everything else that is wrong is a `WalError`.
+ * Reads a log from `start` on, verifying every record. A segment of which a survey says all that matters is not read
+ * again. A torn end is reported, not repaired; everything else
+ * that is wrong is a `WalError`.
  */
 export async function readWal(
   disk: Disk,
   directory: string,
   start: WalStart,
-  resume?: ResumePoint,
+  known: KnownSegments = {},
 ): Promise<{ content: WalContent; tail: WalTail }> {
   const segments = segmentsFrom(await listSegments(disk, directory), start.index, directory);
-  const point = resume?.segment === segments[0]!.name ? resume : undefined;
-  const collector = new Collector(start, point);
-  let crc = point?.crc ?? 0;
-  let offset = 0;
-  let torn: WalError | undefined;
+  const collector = new Collector(start);
+  let end: SegmentEnd = { offset: 0, crc: 0, torn: undefined };
   for (const segment of segments) {
-    const path = `${directory}/${segment.name}`;
-    collector.path = path;
-    const file = await disk.open(path, "read");
+    collector.path = `${directory}/${segment.name}`;
+    const survey = known.surveys?.find((each) => each.segment === segment.name);
+    if (survey !== undefined && collector.takes(survey, end.crc)) {
+      await survey.replay(collector.onRecord, known.clock);
+      end = survey.end;
+      continue;
+    }
+    const file = await disk.open(collector.path, "read");
     try {
       const isLast = segment === segments.at(-1);
-      ({ crc, offset, torn } = await readSegment(file, {
-        from: segment === segments[0] ? (point?.offset ?? 0) : 0,
-        crc,
-        isLast,
-        keepsViews: true,
-        onRecord: collector.onRecord,
-      }));
+      const { onRecord } = collector;
+      end = await readSegment(file, { crc: end.crc, isLast, keepsViews: true, onRecord });
     } finally {
       await file.close();
     }
   }
+  const { offset, crc, torn } = end;
   if (torn === undefined && !collector.snapshotFound) {
     throw new WalError("SNAPSHOT_NOT_FOUND", "wal: snapshot not found", { file: directory });
   }
@@ -115,15 +101,29 @@ class Collector {
   #termAtStart: Term | undefined;
   readonly #view = newEntryView();
 
-  constructor(start: WalStart, resume: ResumePoint | undefined) {
+  constructor(start: WalStart) {
     this.#start = start;
-    if (resume === undefined) return;
-    if (resume.lastEntry.index === start.index) this.#termAtStart = resume.lastEntry.term;
-    this.metadataBytes = resume.metadataBytes;
-    this.metadata = decodeMetadata(resume.metadataBytes);
-    this.hardState = resume.hardState;
-    // It was found by the snapshot record in its segment.
-    this.snapshotFound = true;
+  }
+
+  /**
+   * Takes all that `survey` says but for the records that it has kept, if with those it says what reading its segment,
+   * with `crc` as the running value before it, would; false, and nothing is taken, if not.
+   */
+  takes(survey: SegmentSurvey, crc: number): boolean {
+    const { isRegular, firstCrc, kept, metadataBytes, hardState, snapshots } = survey;
+    const isNext = crc === 0 || firstCrc === crc;
+    if (!isRegular || !isNext || kept.forgottenIndex > this.#start.index) return false;
+    if (metadataBytes === undefined) return false;
+    if (this.metadataBytes !== undefined && !equal(metadataBytes, this.metadataBytes)) return false;
+    const atStart = snapshots.filter(({ index }) => index === this.#start.index);
+    if (atStart.some(({ term }) => term !== this.#start.term)) return false;
+
+    this.metadataBytes = metadataBytes;
+    this.metadata = decodeMetadata(metadataBytes);
+    if (hardState !== undefined) this.hardState = hardState;
+    if (atStart.length > 0) this.snapshotFound = true;
+    if (kept.lastForgotten !== undefined) this.#skip(kept.lastForgotten);
+    return true;
   }
 
   readonly onRecord = (record: RecordView): void => {
@@ -191,8 +191,7 @@ class Collector {
     const entry = this.#view;
     readEntry(record.bytes, record.dataStart, record.dataEnd, entry);
     if (entry.index <= this.#start.index) {
-      this.entries.length = 0;
-      this.#termAtStart = entry.index === this.#start.index ? entry.term : undefined;
+      this.#skip(entry);
       return;
     }
     const position = entry.index - this.#start.index - 1;
@@ -207,11 +206,13 @@ class Collector {
     this.entries.push(entryOf(entry, record.bytes));
   }
 
+  /** An entry that the snapshot stands for: the log ended with it. */
+  #skip({ index, term }: EntryId): void {
+    this.entries.length = 0;
+    this.#termAtStart = index === this.#start.index ? term : undefined;
+  }
+
   #error(record: RecordView, code: WalError["code"], text: string, detail?: string): WalError {
     return new WalError(code, text, { file: this.path, offset: record.offset }, detail);
   }
-}
-
-export function equal(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }

@@ -1,5 +1,4 @@
 import type { Disk, DiskFile } from "../seams/disk.ts";
-import { readSegment } from "./segment-reader.ts";
 
 const COPY_BYTES = 1024 * 1024;
 
@@ -13,25 +12,21 @@ export interface WalRepair {
 }
 
 /**
- * Cuts a torn write off the end of the last segment at `path`, after copying the segment to `<name>.broken`.
- * Throws `WalError` for any fault but a torn write; undefined when there is nothing to repair.
+ * Cuts a torn write, which begins at byte `offset`, off the end of the last segment at `path`, after copying the segment
+ * to `<name>.broken`.
  */
-export async function repairSegment(disk: Disk, path: string): Promise<WalRepair | undefined> {
+export async function repairSegment(disk: Disk, path: string, offset: number): Promise<WalRepair> {
   const file = await disk.open(path, "write");
   try {
-    const end = await readSegment(file, { crc: 0, isLast: true, keepsViews: false, onRecord: ignore });
-    if (end.torn === undefined) return undefined;
     const brokenFile = `${path}.broken`;
     await copyFile(disk, file, brokenFile);
-    await file.truncate(end.offset);
+    await file.truncate(offset);
     await file.sync();
-    return { file: path, brokenFile, offset: end.offset };
+    return { file: path, brokenFile, offset };
   } finally {
     await file.close();
   }
 }
-
-function ignore(): void {}
 
 /** The first `length` bytes, or all there are; durable when it resolves. */
 export async function copyFile(

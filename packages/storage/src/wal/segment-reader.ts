@@ -24,14 +24,14 @@ export interface RecordView {
 }
 
 export interface SegmentReading {
-  /** Where to begin, if not with the segment's first record: the offset of a frame. */
-  readonly from?: number;
   /** The running CRC so far; 0 accepts the segment's first crc record whatever it says. */
   readonly crc: number;
   /** Only in the last segment can a write have been torn. */
   readonly isLast: boolean;
   /** Whether `onRecord` keeps views of the bytes; else one buffer serves all reads. */
   readonly keepsViews: boolean;
+  /** Buffers of `CHUNK_BYTES` of which no view is used any more: whoever keeps views may add to them. */
+  readonly spare?: Uint8Array[];
   /** May throw; it is not caught. */
   readonly onRecord: (record: RecordView) => void;
 }
@@ -51,7 +51,7 @@ export interface SegmentEnd {
  */
 export async function readSegment(file: DiskFile, reading: SegmentReading): Promise<SegmentEnd> {
   const scan = new SegmentScan(file.path, await file.size(), reading);
-  const chunks = new ReadAhead(file, scan.size, reading.keepsViews);
+  const chunks = new ReadAhead(file, scan.size, reading.keepsViews, reading.spare);
   try {
     for (;;) {
       const needed = scan.readBuffered();
@@ -66,24 +66,42 @@ export async function readSegment(file: DiskFile, reading: SegmentReading): Prom
   }
 }
 
+/**
+ * Hands on the records of `piece` once more, which begins with a record at `offset` and came from `readSegment`; `end` is
+ * where that ended.
+ */
+export function replayRecords(
+  piece: Uint8Array,
+  offset: number,
+  end: number,
+  onRecord: (record: RecordView) => void,
+): void {
+  const scan = new SegmentScan("", end, { crc: 0, isLast: false, keepsViews: true, onRecord }, true);
+  scan.offset = offset;
+  scan.refill(piece);
+  scan.readBuffered();
+}
+
 class SegmentScan {
   readonly size: number;
-  offset: number;
+  offset = 0;
   crc: number;
   torn: WalError | undefined;
   /** In bytes, of those so far. */
   largestFrame = 0;
   readonly #path: string;
   readonly #reading: SegmentReading;
+  readonly #isVerified: boolean;
   #chunk: Uint8Array = new Uint8Array(0);
   /** Where `offset` lies in the chunk. */
   #at = 0;
   readonly #record: RecordView;
 
-  constructor(path: string, size: number, reading: SegmentReading) {
+  /** `isVerified`: all of it has been read before. */
+  constructor(path: string, size: number, reading: SegmentReading, isVerified = false) {
     this.#path = path;
+    this.#isVerified = isVerified;
     this.size = size;
-    this.offset = reading.from ?? 0;
     this.crc = reading.crc;
     this.#reading = reading;
     this.#record = { type: 0, crc: 0, bytes: this.#chunk, dataStart: 0, dataEnd: 0, offset: 0 };
@@ -134,6 +152,14 @@ class SegmentScan {
 
   /** Checks one record and hands it on; false when it was torn. */
   #take(start: number, end: number): boolean {
+    if (this.#isVerified) this.#parse(start, end);
+    else if (!this.#verify(start, end)) return false;
+    this.#record.offset = this.offset;
+    this.#reading.onRecord(this.#record);
+    return true;
+  }
+
+  #verify(start: number, end: number): boolean {
     const record = this.#record;
     const chunk = this.#chunk;
     let malformed: string | undefined;
@@ -146,20 +172,18 @@ class SegmentScan {
     if (malformed === undefined && record.type === RecordType.crc) {
       if (this.crc !== 0 && record.crc !== this.crc) throw this.#mismatch(record.crc, this.crc);
       this.crc = record.crc;
-    } else {
-      const crc = malformed === undefined ? crc32cOf(chunk, record.dataStart, record.dataEnd, this.crc) : 0;
-      if (malformed !== undefined || crc !== record.crc) {
-        if (this.#reading.isLast && isTorn(chunk, start, end, this.offset + 8)) {
-          this.#end(malformed ?? "a record is torn");
-          return false;
-        }
-        if (malformed !== undefined) throw this.error("MALFORMED_RECORD", "wal: malformed record", malformed);
-        throw this.#mismatch(record.crc, crc);
-      }
-      this.crc = crc;
+      return true;
     }
-    record.offset = this.offset;
-    this.#reading.onRecord(record);
+    const crc = malformed === undefined ? crc32cOf(chunk, record.dataStart, record.dataEnd, this.crc) : 0;
+    if (malformed !== undefined || crc !== record.crc) {
+      if (this.#reading.isLast && isTorn(chunk, start, end, this.offset + 8)) {
+        this.#end(malformed ?? "a record is torn");
+        return false;
+      }
+      if (malformed !== undefined) throw this.error("MALFORMED_RECORD", "wal: malformed record", malformed);
+      throw this.#mismatch(record.crc, crc);
+    }
+    this.crc = crc;
     return true;
   }
 

@@ -1,7 +1,11 @@
 import { SeededRandom } from "@quorate/testkit/random";
 import { encodeWalMetadata, encodeWalSnapshot } from "@quorate/wire/hot";
+import type { Disk, DiskFile, OpenMode } from "../seams/disk.ts";
 import { SimulatedDisk, type SimulatedDiskOptions } from "../seams/simulated-disk.ts";
 import { RecordEncoder } from "./encoder.ts";
+import { decodeHardState, decodeSnapshot } from "./messages.ts";
+import { listSegments } from "./recovery.ts";
+import { readSegment } from "./segment-reader.ts";
 import { type Entry, RecordType, type WalSnapshot } from "./types.ts";
 
 /** Helpers of this folder's tests. */
@@ -46,3 +50,49 @@ export async function diskWith(segment: Uint8Array): Promise<SimulatedDisk> {
 }
 
 export const FIRST_SEGMENT = "wal/0000000000000000-0000000000000000.wal";
+
+/** All snapshot records of a log that its commit covers, in order of appearance, by reading all of it from the front. */
+export async function validSnapshots(disk: Disk, directory: string): Promise<WalSnapshot[]> {
+  const snapshots: WalSnapshot[] = [];
+  let commit = 0;
+  let crc = 0;
+  const segments = await listSegments(disk, directory);
+  for (const segment of segments) {
+    const file = await disk.open(`${directory}/${segment.name}`, "read");
+    ({ crc } = await readSegment(file, {
+      crc,
+      isLast: segment === segments.at(-1),
+      keepsViews: false,
+      onRecord: ({ type, bytes, dataStart, dataEnd }) => {
+        if (type === RecordType.snapshot) snapshots.push(decodeSnapshot(bytes, dataStart, dataEnd));
+        else if (type === RecordType.state) ({ commit } = decodeHardState(bytes, dataStart, dataEnd));
+      },
+    }).finally(() => file.close()));
+  }
+  return snapshots.filter(({ index }) => index <= commit);
+}
+
+/** `disk`, with a count of the bytes that are read from the files opened through it. */
+export class CountingDisk {
+  bytesRead = 0;
+  readonly disk: Disk;
+
+  constructor(disk: Disk) {
+    const open = async (path: string, mode: OpenMode) => this.#counted(await disk.open(path, mode));
+    this.disk = new Proxy(disk, { get: (target, name) => (name === "open" ? open : method(target, name)) });
+  }
+
+  #counted(file: DiskFile): DiskFile {
+    const read = async (target: Uint8Array, position: number) => {
+      const count = await file.read(target, position);
+      this.bytesRead += count;
+      return count;
+    };
+    return new Proxy(file, { get: (target, name) => (name === "read" ? read : method(target, name)) });
+  }
+}
+
+function method(target: object, name: string | symbol): unknown {
+  const value: unknown = Reflect.get(target, name, target);
+  return typeof value === "function" ? value.bind(target) : value;
+}

@@ -6,8 +6,8 @@ import { encodeWalSnapshot, WireError } from "@quorate/wire/hot";
 import { DiskError } from "../seams/disk.ts";
 import { WalError } from "./errors.ts";
 import { readWal } from "./recovery.ts";
-import { findStart, validSnapshots } from "./snapshot-records.ts";
-import { diskWith, entry, FIRST_SEGMENT, segmentOf, snapshotAt } from "./testing.ts";
+import { findStart } from "./snapshot-records.ts";
+import { diskWith, entry, FIRST_SEGMENT, segmentOf, snapshotAt, validSnapshots } from "./testing.ts";
 import { RecordType } from "./types.ts";
 import { Wal } from "./wal.ts";
 

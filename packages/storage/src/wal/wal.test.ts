@@ -4,8 +4,17 @@ import { encodeWalMetadata } from "@quorate/wire/hot";
 import { crc32c } from "./crc32c.ts";
 import { WalError } from "./errors.ts";
 import { readWal } from "./recovery.ts";
-import { findStart, validSnapshots } from "./snapshot-records.ts";
-import { diskWith, entry, FIRST_SEGMENT, METADATA, segmentOf, simulatedDisk, snapshotAt } from "./testing.ts";
+import { findStart } from "./snapshot-records.ts";
+import {
+  diskWith,
+  entry,
+  FIRST_SEGMENT,
+  METADATA,
+  segmentOf,
+  simulatedDisk,
+  snapshotAt,
+  validSnapshots,
+} from "./testing.ts";
 import { type Entry, type HardState, RecordType } from "./types.ts";
 import { Wal } from "./wal.ts";
 

@@ -4,8 +4,8 @@ import { type Disk, DiskError, type DiskFile, directoryOf } from "../seams/disk.
 import { type EncodedBatch, RecordEncoder } from "./encoder.ts";
 import { WalError } from "./errors.ts";
 import {
+  type KnownSegments,
   listSegments,
-  type ResumePoint,
   readWal,
   type WalContent,
   type WalStart,
@@ -36,11 +36,6 @@ export interface WalOptions {
   readonly segmentBytes?: number;
   /** Holds the segments there are (see `WalLock`); those that are made join them, those not needed any more leave. */
   readonly locks?: SegmentLocks;
-}
-
-export interface WalOpenOptions extends WalOptions {
-  /** What `findStart` said together with the start; the log must not have been written since. */
-  readonly resume?: ResumePoint | undefined;
 }
 
 export interface OpenedWal {
@@ -171,13 +166,15 @@ export class Wal {
     disk: Disk,
     directory: string,
     start: WalStart,
-    options: WalOpenOptions = {},
+    options: WalOptions & KnownSegments = {},
   ): Promise<OpenedWal> {
-    let read = await readWal(disk, directory, start, options.resume);
+    let read = await readWal(disk, directory, start, options);
     let repair: WalRepair | undefined;
     if (read.content.torn !== undefined) {
-      repair = await repairSegment(disk, `${directory}/${read.tail.segments.at(-1)!.name}`);
-      read = await readWal(disk, directory, start, options.resume);
+      const { name } = read.tail.segments.at(-1)!;
+      repair = await repairSegment(disk, `${directory}/${name}`, read.tail.offset);
+      const unchanged = (options.surveys ?? []).filter(({ segment }) => segment !== name);
+      read = await readWal(disk, directory, start, { ...options, surveys: unchanged });
       if (read.content.torn !== undefined) throw read.content.torn;
     }
     const { content, tail } = read;

@@ -13,7 +13,8 @@ import { RealDisk } from "../../seams/real-disk.ts";
 import { crc32c } from "../crc32c.ts";
 
 import { readWal } from "../recovery.ts";
-import { findStart, validSnapshots } from "../snapshot-records.ts";
+import { findStart } from "../snapshot-records.ts";
+import { validSnapshots } from "../testing.ts";
 import type { Entry, HardState } from "../types.ts";
 import { Wal } from "../wal.ts";
 
@@ -118,10 +119,10 @@ test("we read and continue a log of several segments that etcd wrote, and etcd r
     (await validSnapshots(disk, wal)).map(({ index }) => index),
     before.snapshots,
   );
-  const { snapshot, resume } = await findStart(disk, wal);
+  const { snapshot, surveys } = await findStart(disk, wal);
   assert.equal(snapshot.index, before.snapshots.at(-1));
   assert.deepEqual(snapshot.confState?.voters, [0x10n]);
-  const { wal: log } = await Wal.open(disk, wal, snapshot, { resume });
+  const { wal: log } = await Wal.open(disk, wal, snapshot, { surveys });
   const next: Entry = { type: 0, term: 11, index: 1001, data: new Uint8Array([1, 2, 3]) };
   log.save({ term: 11, vote: 5n, commit: 1000 }, [next]);
   await log.close();
