@@ -272,7 +272,7 @@ export const BOUNDED_LOOPS: Readonly<Record<string, Readonly<Record<string, stri
     "Delivery.#match": "16,384 pairs of a change and a range",
   },
   "watch/event-pieces.ts": {
-    "EventPieces.append": "octets of a length",
+    writeHead: "octets of a length",
     "EventPieces.cutToMark": "pieces of 64 KiB",
     "EventPieces.pieces": "pieces of 64 KiB",
     sizeOfFieldAt: "octets of a length",
@@ -296,6 +296,7 @@ export const BOUNDED_LOOPS: Readonly<Record<string, Readonly<Record<string, stri
     "RecentChanges.indexOf": "a search by halving",
     sizeOf: "changes of a transaction that is delivered at once, at most 1,024",
   },
+  "watch/record-memory.ts": { "*": "what one step of history has read: blocks, and a few large records" },
   "watch/responses.ts": {
     "EventsBody.constructor": "changes of a transaction that is delivered at once, at most 1,024",
     "EventsBody.rest": "the same",

@@ -5,6 +5,11 @@ import { recordKey } from "./record.ts";
 import { RecordBlocks } from "./record-blocks.ts";
 import type { StoreState } from "./store-state.ts";
 
+/** Makes the copies of records that somebody is handed, and owns their memory. */
+export interface RecordCopies {
+  copy(record: Uint8Array): Uint8Array;
+}
+
 /** A pass over the history of a key or range, a slice at a time. */
 export interface HistoryScan {
   /**
@@ -16,9 +21,9 @@ export interface HistoryScan {
    * Looks at about `maxRecords` more records of the store, or `maxBytes` of them, and appends the matching changes to
    * `into` in (main, sub) order. It looks at more to finish a revision, but at no more than four times as much: then it
    * stops inside the revision, leaves `position` before it, and goes on there at the next call. It looks at one record at
-   * least, as long as there is one.
+   * least, as long as there is one. The changes are as long valid as what `copies` makes; without it they are owned.
    */
-  advance(maxRecords: number, maxBytes: number, into: Change[]): void;
+  advance(maxRecords: number, maxBytes: number, into: Change[], copies?: RecordCopies): void;
   /** Releases what the pass holds. Idempotent. */
   close(): void;
 }
@@ -29,6 +34,8 @@ const FEW_KEYS = 64;
 const FEW_RECORDS = 64;
 /** Of each key in a range, so many revisions are listed at a time. */
 const REVISIONS_PER_KEY = 16;
+/** How many are still to come is not known when one is copied. */
+const RECORDS_TO_COME = 16;
 /** A step looks at so many times as much as it was asked for to finish a revision. */
 const STRETCH = 4;
 
@@ -73,9 +80,9 @@ class ShortHistory implements HistoryScan {
     return this.#scan.position;
   }
 
-  advance(maxRecords: number, maxBytes: number, into: Change[]): void {
+  advance(maxRecords: number, maxBytes: number, into: Change[], copies?: RecordCopies): void {
     const scan = this.#scan;
-    scan.advance(maxRecords, maxBytes, into);
+    scan.advance(maxRecords, maxBytes, into, copies);
     if (scan instanceof IndexHistory || !scan.isInside) return;
     const from = scan.position + 1;
     this.#scan = new IndexHistory(this.#state, this.#key, this.#rangeEnd, from, this.#toMain, scan.lastSub);
@@ -95,7 +102,7 @@ class TableHistory implements HistoryScan {
   readonly #scan: RevisionScan;
   readonly #visit;
   #into: Change[] = [];
-  #blocks = new RecordBlocks();
+  #copies: RecordCopies = ownCopies();
   #recordsLeft = 0;
   #bytesLeft = 0;
   /** Negative: so much more is looked at to finish a revision. */
@@ -128,10 +135,10 @@ class TableHistory implements HistoryScan {
     ): void => this.#look(main, sub, tombstone, bytes, start, end);
   }
 
-  advance(maxRecords: number, maxBytes: number, into: Change[]): void {
+  advance(maxRecords: number, maxBytes: number, into: Change[], copies: RecordCopies = ownCopies()): void {
     const scan = this.#scan;
     this.#into = into;
-    this.#blocks = new RecordBlocks();
+    this.#copies = copies;
     this.#recordsLeft = maxRecords;
     this.#bytesLeft = maxBytes;
     this.#fewestRecords = maxRecords - STRETCH * maxRecords;
@@ -161,9 +168,14 @@ class TableHistory implements HistoryScan {
     this.lastSub = sub;
     if (!rangeContains(this.#key, this.#rangeEnd, recordKey(bytes, start, end))) return;
     const view = new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start);
-    const record = this.#blocks.copy(view, 16);
+    const record = this.#copies.copy(view);
     this.#into.push({ key: recordKey(record), main, sub, deleted, record });
   }
+}
+
+function ownCopies(): RecordCopies {
+  const blocks = new RecordBlocks();
+  return { copy: (record) => blocks.copy(record, RECORDS_TO_COME) };
 }
 
 interface ListedRevision {
@@ -205,11 +217,10 @@ class IndexHistory implements HistoryScan {
     this.#afterSub = afterSub;
   }
 
-  advance(maxRecords: number, maxBytes: number, into: Change[]): void {
+  advance(maxRecords: number, maxBytes: number, into: Change[], copies: RecordCopies = ownCopies()): void {
     if (this.#listedTo === this.position) this.#list(maxRecords);
     const { backend } = this.#state;
     const listed = this.#listed;
-    const blocks = new RecordBlocks();
     let recordsLeft = maxRecords;
     let bytesLeft = maxBytes;
     let last = -1;
@@ -227,7 +238,7 @@ class IndexHistory implements HistoryScan {
       const stored = tombstone ? backend.getTombstone(main, sub) : backend.getRevision(main, sub);
       // Compacted meanwhile: see the contract.
       if (stored === undefined) continue;
-      const record = blocks.copy(stored, 16);
+      const record = copies.copy(stored);
       into.push({ key: recordKey(record), main, sub, deleted: tombstone, record });
       recordsLeft -= 1;
       bytesLeft -= record.length;

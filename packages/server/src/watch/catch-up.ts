@@ -4,6 +4,7 @@ import { EventPieces } from "./event-pieces.ts";
 import { Fifo } from "./fifo.ts";
 import type { WatchHub } from "./hub.ts";
 import { rangeHolds } from "./key-range.ts";
+import { RecordMemory } from "./record-memory.ts";
 import { EventsBody } from "./responses.ts";
 import type { Change, HistoryScan } from "./source.ts";
 import type { WatchStream } from "./stream.ts";
@@ -42,6 +43,8 @@ interface Job {
   next: Revision;
   /** What has been read and is not in the batch yet, from `at` on: everything up to `readTo`. */
   readonly pending: WatchEvent[];
+  /** Of what has been read from the store and is pending. */
+  readonly records: RecordMemory;
   at: number;
   readTo: Revision;
   /** The batch: encoded as the watcher wants it; what it does not want is left out. Marked where `lastRevision` begins. */
@@ -67,6 +70,8 @@ export class CatchUp {
   private readonly waiting = new Fifo<WatchStream>();
   private readonly jobs: Job[] = [];
   private readonly changes: Change[] = [];
+  /** Of jobs that are over: as many as there may be jobs. */
+  private readonly memories: RecordMemory[] = [];
   private turn = 0;
   private armed = false;
 
@@ -123,6 +128,7 @@ export class CatchUp {
           from: watcher.next,
           next: watcher.next,
           pending: [],
+          records: this.memories.pop() ?? new RecordMemory(),
           at: 0,
           readTo: 0,
           pieces: new EventPieces(),
@@ -200,7 +206,12 @@ export class CatchUp {
     const { changes } = this;
     const left = BATCH_BYTES - job.pieces.bytes;
     // A full batch is still read to the end of its last revision.
-    scan.advance(RECORDS_PER_STEP, left > 0 ? Math.min(BYTES_PER_STEP, left) : BYTES_PER_STEP, changes);
+    scan.advance(
+      RECORDS_PER_STEP,
+      left > 0 ? Math.min(BYTES_PER_STEP, left) : BYTES_PER_STEP,
+      changes,
+      job.records,
+    );
     for (let i = 0; i < changes.length; i++) job.pending.push(new WatchEvent(changes[i]!));
     changes.length = 0;
     job.readTo = scan.position;
@@ -215,14 +226,12 @@ export class CatchUp {
     const untilBytes = pieces.bytes + BYTES_PER_STEP;
     const end = Math.min(pending.length, job.at + RECORDS_PER_STEP);
     for (; job.at < end && pieces.bytes < untilBytes; job.at++) {
-      const event = pending[job.at]!;
-      if (!this.take(job, event)) return true;
-      // It may stay among the recent changes, where only its plain form is counted.
-      event.forgetPrevious();
+      if (!this.take(job, pending[job.at]!)) return true;
     }
     if (job.at < pending.length) return false;
     pending.length = 0;
     job.at = 0;
+    job.records.reset();
     job.next = Math.max(job.next, job.readTo + 1);
     if (job.next > this.hub.source.currentRevision) return true;
     return pieces.bytes >= BATCH_BYTES && job.lastRevision < job.next;
@@ -241,7 +250,7 @@ export class CatchUp {
       job.pieces.mark();
     }
     if (change.deleted ? options.noDelete : options.noPut) return true;
-    job.pieces.append(options.prevKv ? event.bytesWithPrevious(this.hub.source) : event.bytes());
+    event.appendTo(job.pieces, options.prevKv ? this.hub.source : undefined);
     return true;
   }
 
@@ -295,6 +304,8 @@ export class CatchUp {
   private release(job: Job): void {
     const { stream } = job.watcher;
     job.scan?.close();
+    job.records.reset();
+    this.memories.push(job.records);
     for (const each of [stream, ...job.followers]) {
       each.scheduled = false;
       this.schedule(each);

@@ -32,6 +32,30 @@ const anyStep = fc.oneof(
   { weight: 1, arbitrary: fc.constantFrom("mark" as const, "cut" as const) },
 );
 
+test("an event that is encoded in its piece is the one that is encoded by itself", () => {
+  const anyKv = fc
+    .integer({ min: 0, max: 100_000 })
+    .map((size) => encodeKeyValue(Uint8Array.of(7), 1, 2, 3, new Uint8Array(size).fill(size), 0n));
+  const anyEvent = fc.record({
+    deleted: fc.boolean(),
+    kv: anyKv,
+    previous: fc.option(anyKv, { nil: undefined }),
+  });
+  fc.assert(
+    fc.property(fc.array(anyEvent, { maxLength: 20 }), (events) => {
+      const encoded = new EventPieces();
+      const copied = new EventPieces();
+      for (const { deleted, kv, previous } of events) {
+        encoded.appendEvent(deleted, kv, previous);
+        copied.append(encodeEvent(deleted, kv, previous));
+      }
+      assert.deepEqual(encoded.pieces(), copied.pieces());
+      assert.deepEqual([encoded.count, encoded.bytes], [copied.count, copied.bytes]);
+    }),
+    { numRuns: 50 },
+  );
+});
+
 test("pieces hold what was appended and not taken back, in order, each of whole fields", () => {
   fc.assert(
     fc.property(fc.array(anyStep, { maxLength: 150 }), (steps) => {

@@ -4,6 +4,11 @@ const FIRST_PIECE_BYTES = 1024;
 const LARGEST_PIECE_BYTES = 64 * 1024;
 /** The field of events in a `WatchResponse`, length-delimited. */
 const EVENTS_TAG = 0x5a;
+/** The fields of an event. */
+const TYPE_TAG = 0x08;
+const DELETE = 1;
+const KV_TAG = 0x12;
+const PREVIOUS_KV_TAG = 0x1a;
 
 /**
  * The events of one response as the fields they are in it, in pieces of whole fields: so a response of any size is put
@@ -25,21 +30,33 @@ export class EventPieces {
 
   /** Copies an encoded `mvccpb.Event`. */
   append(event: Uint8Array): void {
-    const size = fieldSize(event.length);
-    if (this.#used + size > this.#piece.length) this.#beginPiece(size);
+    const at = this.#beginEvent(event.length);
+    this.#piece.set(event, at);
+  }
+
+  /** Encodes an `mvccpb.Event` where it is to be. `kv` and `previous` are encoded `mvccpb.KeyValue`s. */
+  appendEvent(deleted: boolean, kv: Uint8Array, previous: Uint8Array | undefined): void {
+    const kvSize = fieldSize(kv.length);
+    const previousSize = previous === undefined ? 0 : fieldSize(previous.length);
+    let at = this.#beginEvent((deleted ? 2 : 0) + kvSize + previousSize);
     const piece = this.#piece;
-    let at = this.#used;
-    piece[at++] = EVENTS_TAG;
-    let rest = event.length;
-    while (rest >= 128) {
-      piece[at++] = (rest & 127) | 128;
-      rest >>>= 7;
+    if (deleted) {
+      piece[at++] = TYPE_TAG;
+      piece[at++] = DELETE;
     }
-    piece[at++] = rest;
-    piece.set(event, at);
+    at = writeField(piece, at, KV_TAG, kv);
+    if (previous !== undefined) writeField(piece, at, PREVIOUS_KV_TAG, previous);
+  }
+
+  /** Makes room for an event of `length` bytes; returns where in `#piece` it begins. */
+  #beginEvent(length: number): number {
+    const size = fieldSize(length);
+    if (this.#used + size > this.#piece.length) this.#beginPiece(size);
+    const at = writeHead(this.#piece, this.#used, EVENTS_TAG, length);
     this.#used += size;
     this.count += 1;
     this.bytes += size;
+    return at;
   }
 
   /** What is there now stays at `cutToMark`. */
@@ -77,6 +94,26 @@ export class EventPieces {
     this.#used = 0;
     this.#nextPieceBytes = Math.min(this.#nextPieceBytes * 2, LARGEST_PIECE_BYTES);
   }
+}
+
+/** Writes tag and length of a field; returns where its content begins. */
+function writeHead(piece: Uint8Array, start: number, tag: number, length: number): number {
+  let at = start;
+  piece[at++] = tag;
+  let rest = length;
+  while (rest >= 128) {
+    piece[at++] = (rest & 127) | 128;
+    rest >>>= 7;
+  }
+  piece[at++] = rest;
+  return at;
+}
+
+/** Writes a length-delimited field; returns the position after it. */
+function writeField(piece: Uint8Array, start: number, tag: number, content: Uint8Array): number {
+  const at = writeHead(piece, start, tag, content.length);
+  piece.set(content, at);
+  return at + content.length;
 }
 
 /** Octets of a length-delimited field with a one-byte tag. */

@@ -10,6 +10,11 @@ export interface Change {
   readonly record: Uint8Array;
 }
 
+/** Makes the copies of records that somebody is handed, and owns their memory. */
+export interface RecordCopies {
+  copy(record: Uint8Array): Uint8Array;
+}
+
 /** A pass over the history of a key or range, a slice at a time. */
 export interface HistoryScan {
   /**
@@ -21,9 +26,9 @@ export interface HistoryScan {
    * Looks at about `maxRecords` more records of the store, or `maxBytes` of them, and appends the matching changes to
    * `into` in (main, sub) order. It looks at more to finish a revision, but at no more than four times as much: then it
    * stops inside the revision, leaves `position` before it, and goes on there at the next call. It looks at one record at
-   * least, as long as there is one.
+   * least, as long as there is one. The changes are as long valid as what `copies` makes; without it they are owned.
    */
-  advance(maxRecords: number, maxBytes: number, into: Change[]): void;
+  advance(maxRecords: number, maxBytes: number, into: Change[], copies?: RecordCopies): void;
   /** Releases what the pass holds. Idempotent. */
   close(): void;
 }

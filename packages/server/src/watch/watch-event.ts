@@ -1,4 +1,5 @@
 import { decodeKeyValue, encodeEvent, encodeKeyValue } from "@quorate/wire/hot";
+import type { EventPieces } from "./event-pieces.ts";
 import type { Change, WatchSource } from "./source.ts";
 
 /**
@@ -26,26 +27,38 @@ export class WatchEvent {
    */
   bytesWithPrevious(source: WatchSource): Uint8Array {
     const { change } = this;
-    const before = change.main - 1;
-    if (before < source.compactRevision) return this.bytes();
+    if (change.main - 1 < source.compactRevision) return this.bytes();
     if (this.full !== undefined) return this.full;
-    let previous: Uint8Array | undefined;
-    if (change.deleted || decodeKeyValue(change.record).createRevision !== change.main) {
-      previous = source.getAt(change.key, before);
-    }
+    const previous = this.previousIn(source);
     this.full =
       previous === undefined ? this.bytes() : encodeEvent(change.deleted, keyValueOf(change), previous);
     return this.full;
   }
 
+  /** Writes the event into `pieces`, with the previous value if `source` is given: as `bytes` or `bytesWithPrevious`. */
+  appendTo(pieces: EventPieces, source: WatchSource | undefined): void {
+    const known = source === undefined ? this.plain : this.full;
+    if (known !== undefined) {
+      pieces.append(known);
+      return;
+    }
+    const { change } = this;
+    const previous = source === undefined ? undefined : this.previousIn(source);
+    pieces.appendEvent(change.deleted, keyValueOf(change), previous);
+  }
+
+  /** Borrowed until the next call of `source`. */
+  private previousIn(source: WatchSource): Uint8Array | undefined {
+    const { change } = this;
+    const before = change.main - 1;
+    if (before < source.compactRevision) return undefined;
+    if (!change.deleted && decodeKeyValue(change.record).createRevision === change.main) return undefined;
+    return source.getAt(change.key, before);
+  }
+
   /** Bytes of the encoded forms that are held. */
   get heldBytes(): number {
     return (this.plain?.length ?? 0) + (this.full?.length ?? 0);
-  }
-
-  /** Lets go of the form with the previous value, which may be much larger than the change itself. */
-  forgetPrevious(): void {
-    this.full = undefined;
   }
 
   /**

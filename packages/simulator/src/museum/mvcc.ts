@@ -170,9 +170,9 @@ function readUncommittedTwice(store: Store, backend: Backend): void {
         get position() {
           return scan.position;
         },
-        advance(maxRecords, maxBytes, into) {
+        advance(maxRecords, maxBytes, into, copies) {
           const before = into.length;
-          scan.advance(maxRecords, maxBytes, into);
+          scan.advance(maxRecords, maxBytes, into, copies);
           for (const change of into.splice(before)) {
             into.push(change);
             if (change.sub > 0 && change.main > committedRevision) into.push(change);

@@ -1,6 +1,6 @@
 import { decodeKeyValue, encodeKeyValue, encodeTombstone } from "@quorate/wire/hot";
 import { compareKeys, rangeHolds } from "../key-range.ts";
-import type { Change, HistoryScan, WatchSource } from "../source.ts";
+import type { Change, HistoryScan, RecordCopies, WatchSource } from "../source.ts";
 
 export type Operation =
   | { put: string | Uint8Array; value?: string | Uint8Array; lease?: bigint }
@@ -23,6 +23,8 @@ export class MemoryStore implements WatchSource {
   maxStepRecords = Number.POSITIVE_INFINITY;
   private changes: Held[] = [];
   private last = new Map<string, Held>();
+  /** What made the copies that readers of history were handed. */
+  readonly copies = new Set<RecordCopies>();
   openScans = 0;
   /** Calls of `getAt`. */
   lookups = 0;
@@ -91,7 +93,8 @@ export class MemoryStore implements WatchSource {
       get position() {
         return position;
       },
-      advance: (maxRecords: number, maxBytes: number, into: Change[]) => {
+      advance: (maxRecords: number, maxBytes: number, into: Change[], copies?: RecordCopies) => {
+        if (copies !== undefined) this.copies.add(copies);
         const end = indexAfter(this.changes, toMain);
         const wantedRecords = Math.min(maxRecords, this.maxStepRecords);
         let upTo = toMain;
@@ -108,7 +111,8 @@ export class MemoryStore implements WatchSource {
             insideSub = change.sub - 1;
             break;
           }
-          if (rangeHolds(key, rangeEnd, change.key)) into.push(change);
+          if (rangeHolds(key, rangeEnd, change.key))
+            into.push(copies === undefined ? change : { ...change, record: copies.copy(change.record) });
           step.records += 1;
           step.bytes += change.record.length;
           if (step.records >= wantedRecords || step.bytes >= maxBytes) upTo = change.main;
