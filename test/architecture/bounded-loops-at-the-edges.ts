@@ -251,15 +251,15 @@ export const BOUNDED_AT_THE_EDGES: Readonly<Record<string, Readonly<Record<strin
   "hpack/huffman.ts": { "*": `${ONE_BLOCK}; the tables once` },
   "hpack/piecewise-decoder.ts": { "*": ONE_BLOCK },
   "hpack/static-table.ts": { "*": "a table that HTTP/2 has, once" },
+  "http2/answer-rooms.ts": {
+    "AnswerRooms.#answersPileUp":
+      "streams of a connection, once for each answer that is larger than what may wait",
+  },
   "http2/connection.ts": {
     "Http2Connection.#receiveSettings": "one frame of at most 16 KiB",
     "Http2Connection.#setInitialSendWindow":
       "streams of a connection: 64 of them count as a frame that moves nothing, of which there may be few",
-    "Http2Connection.#receivePing": "eight octets",
     "Http2Connection.#receiveGoAway": "at most 256 octets; on a client its own calls",
-    "Http2Connection.#answersPileUp":
-      "streams of a connection, once for each answer that is larger than what may wait",
-    "Http2Connection.#stopEarlyAnswered": "calls that have been answered in this turn",
     "Http2Connection.endStreams": "as many as its caller asks for",
   },
   "http2/frame-reader.ts": { "*": CHUNK },
@@ -268,6 +268,10 @@ export const BOUNDED_AT_THE_EDGES: Readonly<Record<string, Readonly<Record<strin
     "HeaderBlock.get": "one frame's fields; of a longer list only the first time that a name is asked for",
     "BlockSummary.beginLong": "at most 64 names",
     "BlockSummary.add": ONE_BLOCK,
+  },
+  "http2/open-streams.ts": {
+    "OpenStreams.#stopEarlyAnswered": "calls that have been answered in this turn",
+    "OpenStreams.pingAcknowledged": "eight octets",
   },
   "http2/header-cache.ts": { "*": "a few blocks of at most 512 octets" },
   "http2/header-reader.ts": { "*": "a block of at most 512 octets, and its list of at most 8 KiB" },

@@ -335,8 +335,6 @@ export const BOUNDED_LOOPS: Readonly<Record<string, Readonly<Record<string, stri
     "SegmentScan.readBuffered": "records of one chunk of a file; at a start",
     "SegmentScan.#parseUsual": "octets of a length",
   },
-    "*": "snapshots of the log, and points that are kept of one segment; at a start",
-  },
   "wal/snapshot-records.ts": { "*": "waits for each segment, or snapshots of the log" },
   "wal/torn.ts": { "*": "the bytes of the last record; at a start" },
   "wal/wal-lock.ts": { "*": "waits for each lock" },

@@ -7,12 +7,6 @@ import { isProduct, type Module, parseModule, readModule, sourcesIn } from "./mo
 /** Circles of files that there still are, by what they have to do with each other. This list only becomes shorter. */
 const FILES_IN_CIRCLES: readonly { readonly why: string; readonly files: readonly string[] }[] = [
   {
-    why: "a stream asks its connection for windows and turns, on the way of every frame, and is what the connection holds",
-    files: ["connection", "send-scheduler", "stream", "stream-table"].map(
-      (f) => `packages/rpc/src/http2/${f}.ts`,
-    ),
-  },
-  {
     why: "the hub hands changes to streams, whose watchers go back to the hub to read what they missed",
     files: [
       "catch-up",

@@ -42,6 +42,7 @@ export type MessageEncoding = "identity" | "gzip";
 
 /** A stream that carries gRPC messages: what server and client calls have in common. */
 export abstract class GrpcStream extends Http2Stream implements RoomUser {
+  declare readonly connection: Http2Connection;
   /** Messages delivered and messages sent, for metrics. */
   receivedMessages = 0;
   sentMessages = 0;
@@ -263,7 +264,7 @@ export abstract class GrpcStream extends Http2Stream implements RoomUser {
   waitForRoom(): void {
     this.state |= CALL_WAITS;
     super.pauseReading();
-    this.connection.callRoom.enter(() => {
+    this.connection.rooms.calls.enter(() => {
       this.state &= ~CALL_WAITS;
       this.#releaseHeld();
     });

@@ -1,6 +1,7 @@
 import { Buffer } from "node:buffer";
 import { DO_NOT_INDEX, INDEX_FIELD } from "../hpack/encoder.ts";
 import { type HeaderField, isValidName, isValidValue } from "../hpack/field.ts";
+import type { Http2Connection } from "../http2/connection.ts";
 import type { HeaderBlock } from "../http2/header-block.ts";
 import { INTERNAL_ERROR } from "../http2/protocol.ts";
 import { HIGH_WATER_BYTES } from "../http2/send-scheduler.ts";
@@ -50,6 +51,7 @@ export interface HttpExchange {
 
 /** The stream under an {@link HttpExchange}. */
 export class HttpExchangeStream extends Http2Stream {
+  declare readonly connection: Http2Connection;
   readonly exchange: Exchange;
   readonly owner: CallOwner;
 

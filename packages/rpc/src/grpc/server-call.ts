@@ -222,14 +222,14 @@ export class ServerCallStream extends GrpcStream implements ServerCall, Expiring
       return;
     }
     this.queueKind = QUEUE_OF_ANSWER;
-    this.connection.noteAnswer(this, answerBytes);
+    this.connection.rooms.noteAnswer(this, answerBytes);
   }
 
   whenAnswerRoom(begin: () => void): void {
     const { connection } = this;
-    connection.answerRoom.enter(() => {
+    connection.rooms.answers.enter(() => {
       if (this.ended) return;
-      connection.answersInTheMaking++;
+      connection.rooms.inTheMaking++;
       this.state |= ANSWER_ASKED_FOR_ROOM;
       begin();
     });
@@ -409,8 +409,8 @@ export class ServerCallStream extends GrpcStream implements ServerCall, Expiring
     this.dropInput();
     if ((this.state & ANSWER_ASKED_FOR_ROOM) !== 0) {
       this.state &= ~ANSWER_ASKED_FOR_ROOM;
-      this.connection.answersInTheMaking--;
-      if (!this.connection.answerRoom.isEmpty) this.connection.requestFlush();
+      this.connection.rooms.inTheMaking--;
+      if (!this.connection.rooms.answers.isEmpty) this.connection.requestFlush();
     }
     const { route } = this.head;
     if (route !== undefined) route.stats.handled[code] = (route.stats.handled[code] ?? 0) + 1;

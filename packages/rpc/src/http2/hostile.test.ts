@@ -633,7 +633,7 @@ test("answers that ask for room are made as the client takes them, and hold up n
   assert.equal(requestCount(), 1);
   peer.send(raw.windowUpdate(0, 1_000_000), raw.windowUpdate(1, 1_000_000));
   assert.equal(begun.length, 5);
-  assert.equal(peer.connection!.answersInTheMaking, 2);
+  assert.equal(peer.connection!.rooms.inTheMaking, 2);
 });
 
 test("streams that wait for their client count for no one else", () => {

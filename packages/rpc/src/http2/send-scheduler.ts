@@ -7,6 +7,7 @@ import {
   GONE,
   type Http2Stream,
   LOCAL_CLOSED,
+  type QueuedBytes,
   READY,
 } from "./stream.ts";
 
@@ -26,7 +27,7 @@ export abstract class SendScheduler extends FrameWriter {
   sendWindow = h2.DEFAULT_WINDOW_SIZE;
   initialSendWindow = h2.DEFAULT_WINDOW_SIZE;
   /** Octets queued on all streams, by the kind of queue. */
-  readonly queued: [stream: number, answer: number, largeAnswer: number] = [0, 0, 0];
+  readonly queued: QueuedBytes = [0, 0, 0];
   /** Set by the transport while it takes no more. */
   transportBlocked = false;
   #readyHead: Http2Stream | undefined = undefined;

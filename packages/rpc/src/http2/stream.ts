@@ -1,4 +1,3 @@
-import type { Http2Connection } from "./connection.ts";
 import type { HeaderBlock } from "./header-block.ts";
 import { CANCEL } from "./protocol.ts";
 
@@ -39,6 +38,24 @@ export const QUEUE_OF_ANSWER = 1;
 export const QUEUE_OF_LARGE_ANSWER = 2;
 export type QueueKind = typeof QUEUE_OF_STREAM | typeof QUEUE_OF_ANSWER | typeof QUEUE_OF_LARGE_ANSWER;
 
+/** Octets of a kind of queue, by its constant above. */
+export type QueuedBytes = [stream: number, answer: number, largeAnswer: number];
+
+/** What a stream needs of the connection that it belongs to. */
+export interface StreamHome {
+  /** The first windows of a stream: what we may send on it, and what the peer may. */
+  readonly initialSendWindow: number;
+  readonly initialReceiveWindow: number;
+  /** Of all its streams. */
+  readonly queued: QueuedBytes;
+  /** The stream has something to send, or to end. */
+  makeReady(stream: Http2Stream): void;
+  /** The stream takes more, unless it is paused. */
+  returnStreamCredit(stream: Http2Stream): void;
+  /** Ends the stream with RST_STREAM; it is not told. */
+  resetStream(stream: Http2Stream, code: number): void;
+}
+
 const NO_SEGMENTS: Uint8Array[] = [];
 
 /**
@@ -46,7 +63,7 @@ const NO_SEGMENTS: Uint8Array[] = [];
  * bookkeeping: windows, and the octets waiting for them.
  */
 export abstract class Http2Stream {
-  readonly connection: Http2Connection;
+  readonly connection: StreamHome;
   /** 0 until a client's call is allowed to start. */
   id: number;
   /** Bits of the constants above. */
@@ -79,7 +96,7 @@ export abstract class Http2Stream {
   previousReady: Http2Stream | undefined = undefined;
   nextReady: Http2Stream | undefined = undefined;
 
-  constructor(connection: Http2Connection, id: number) {
+  constructor(connection: StreamHome, id: number) {
     this.connection = connection;
     this.id = id;
     this.sendWindow = connection.initialSendWindow;

@@ -132,7 +132,7 @@ export class ServerConnection implements ConnectionHandler, CallOwner {
     }
     const call = new ServerCallStream(this, id, block, head);
     connection.addStream(call, block, endStream);
-    if (connection.holdsCalls) call.waitForRoom();
+    if (connection.rooms.holdCalls) call.waitForRoom();
     this.#startCall(call, head, endStream);
     return call;
   }
