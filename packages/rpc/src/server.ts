@@ -14,6 +14,7 @@ export {
 export type { HeaderField } from "./hpack/field.ts";
 export { type ConnectionLimits, DEFAULT_LIMITS } from "./http2/limits.ts";
 export { WaitingRoom } from "./http2/waiting-room.ts";
+export { RpcInvariantError } from "./invariant.ts";
 export { type AcceptOptions, Acceptor, type SecureConnections, TLS_PROTOCOLS } from "./net/acceptor.ts";
 export { flushAll } from "./net/flush-queue.ts";
 export { Listener, type ListenOptions, serve } from "./net/listener.ts";

@@ -1,3 +1,4 @@
+import { assert } from "../invariant.ts";
 import { AnswerRooms } from "./answer-rooms.ts";
 import type { HeaderBlock } from "./header-block.ts";
 import type { ConnectionLimits } from "./limits.ts";
@@ -155,6 +156,7 @@ export abstract class OpenStreams extends SendScheduler {
   #widenReceiveWindow(stream: Http2Stream, window: number): void {
     if (this.finished) return;
     const increment = Math.min(window, h2.LARGEST_WINDOW_SIZE) - stream.receiveWindow;
+    assert(increment > 0, "the window of a stream grows");
     stream.receiveWindow += increment;
     this.writeWindowUpdate(stream.id, increment);
   }
@@ -187,6 +189,7 @@ export abstract class OpenStreams extends SendScheduler {
 
   /** END_STREAM has been written. */
   override closeLocal(stream: Http2Stream): void {
+    assert((stream.state & LOCAL_CLOSED) === 0, "the end of a stream is sent once");
     stream.state |= LOCAL_CLOSED;
     if ((stream.state & REMOTE_CLOSED) !== 0) this.#remove(stream);
     else if (this.isServer) this.#answeredEarly.push(stream);
@@ -239,6 +242,7 @@ export abstract class OpenStreams extends SendScheduler {
     this.unready(stream);
     stream.state |= GONE;
     this.#headerBytes -= stream.headerBytes;
+    assert(this.#headerBytes >= 0, "a stream leaves its connection once");
     this.rooms.forget(stream);
     if (stream.queuedBytes > 0) {
       stream.dropQueue();

@@ -1,3 +1,4 @@
+import { assert } from "../invariant.ts";
 import type { ConnectionLimits } from "./limits.ts";
 import { DEFAULT_WINDOW_SIZE } from "./protocol.ts";
 
@@ -31,6 +32,7 @@ export class ReceiveWindow {
   /** Streams keep `count` received octets more (negative: gave them up). */
   hold(count: number): void {
     this.#held += count;
+    assert(this.#held >= 0, "what a paused stream keeps is given up once");
   }
 
   /** What is to be given back to the peer now, which then has it; 0 while that is too little, or streams hold too much. */

@@ -1,3 +1,4 @@
+import { assert } from "../invariant.ts";
 import { FrameWriter } from "./frame-writer.ts";
 import * as h2 from "./protocol.ts";
 import {
@@ -181,6 +182,7 @@ export abstract class SendScheduler extends FrameWriter {
     output.length += count;
     stream.sendWindow -= count;
     this.sendWindow -= count;
+    assert(stream.sendWindow >= 0 && this.sendWindow >= 0, "no more is sent than the windows allow");
     this.sentSincePing = true; // also the rest of a message that was handed over long ago
   }
 }

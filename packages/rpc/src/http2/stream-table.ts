@@ -1,3 +1,4 @@
+import { assert } from "../invariant.ts";
 import type { Http2Stream } from "./stream.ts";
 
 const LARGEST_RING = 4096;
@@ -31,6 +32,7 @@ export class StreamTable {
       slot = (stream.id >> 1) & this.#mask;
     }
     const occupant = this.#ring[slot];
+    assert(occupant === undefined || occupant.id !== stream.id, "a stream has an id of its own");
     if (occupant !== undefined) this.#older.set(occupant.id, occupant);
     this.#ring[slot] = stream;
   }

@@ -1,3 +1,4 @@
+import { assert } from "../invariant.ts";
 import type { HeaderBlock } from "./header-block.ts";
 import { CANCEL } from "./protocol.ts";
 
@@ -116,6 +117,7 @@ export abstract class Http2Stream {
 
   /** Queues a segment and takes ownership of it. */
   enqueue(segment: Uint8Array): void {
+    assert((this.state & (END_QUEUED | LOCAL_CLOSED)) === 0, "nothing follows the end of a stream");
     if (this.segments === NO_SEGMENTS) this.segments = [];
     this.segments.push(segment);
     const bytes = segment.length + this.prefixLength;
@@ -133,6 +135,7 @@ export abstract class Http2Stream {
   /** Forgets what was queued. */
   dropQueue(): void {
     this.connection.queued[this.queueKind] -= this.queuedBytes;
+    assert(this.connection.queued[this.queueKind] >= 0, "a connection counts what its streams have queued");
     this.queuedBytes = 0;
     if (this.releaseSegment !== undefined)
       for (let i = this.firstSegment; i < this.segments.length; i++) this.releaseSegment(this.segments[i]!);
@@ -145,6 +148,7 @@ export abstract class Http2Stream {
   copyQueued(target: Uint8Array, offset: number, count: number): void {
     this.queuedBytes -= count;
     this.connection.queued[this.queueKind] -= count;
+    assert(this.queuedBytes >= 0, "no more is sent than is queued");
     const prefixLength = this.prefixLength;
     while (count > 0) {
       const segment = this.segments[this.firstSegment]!;

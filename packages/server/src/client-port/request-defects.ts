@@ -1,3 +1,5 @@
+import { RaftInvariantError } from "@quorate/raft";
+import { RpcInvariantError } from "@quorate/rpc/server";
 import { AssertionFailure } from "@quorate/storage/assert";
 import type { Logger } from "../log/logger.ts";
 
@@ -24,6 +26,15 @@ export class RequestDefects {
       request,
       error: String((error as Error)?.stack ?? error),
     });
-    if (error instanceof AssertionFailure) this.#fail(error);
+    if (isBrokenInvariant(error)) this.#fail(error);
   }
+}
+
+/** `raft` and `rpc` import nothing, and have errors of their own for it. */
+function isBrokenInvariant(error: unknown): error is Error {
+  return (
+    error instanceof AssertionFailure ||
+    error instanceof RaftInvariantError ||
+    error instanceof RpcInvariantError
+  );
 }
