@@ -4,35 +4,39 @@ export * from "./key-value.ts";
 export * from "./lease.ts";
 export { LeaseInternalReader, type LeaseStatusMessage } from "./lease-status.ts";
 export {
-  decodeConfState,
   decodeEntry,
-  decodeHardState,
-  decodeMessage,
-  decodeSnapshot,
   ENTRY_HEAD_BYTES,
   type EntryView,
-  encodeConfState,
   encodeEntry,
-  encodeHardState,
-  encodeMessage,
-  encodeSnapshot,
   entryOf,
   entrySize,
-  MessageReader,
-  messageSize,
   newEntryView,
-  type RaftConfState,
   type RaftEntry,
   type RaftEntryType,
-  type RaftHardState,
-  type RaftMessage,
-  type RaftMessageType,
-  type RaftSnapshot,
   readEntry,
   writeEntry,
   writeEntryHead,
+} from "./raft-entry.ts";
+export {
+  decodeMessage,
+  encodeMessage,
+  messageSize,
+  type RaftMessage,
+  type RaftMessageType,
   writeMessage,
-} from "./raftpb.ts";
+} from "./raft-message.ts";
+export { MessageReader } from "./raft-message-reader.ts";
+export {
+  decodeConfState,
+  decodeHardState,
+  decodeSnapshot,
+  encodeConfState,
+  encodeHardState,
+  encodeSnapshot,
+  type RaftConfState,
+  type RaftHardState,
+  type RaftSnapshot,
+} from "./raft-state.ts";
 export { EMPTY, hasWireTypes } from "./reader.ts";
 export { freeReleased, RecordsTag, RecordsWriter, releasePart } from "./records-writer.ts";
 export {

@@ -1,4 +1,4 @@
-import { confStateSize, decodeConfState, type RaftConfState, writeConfState } from "./raftpb.ts";
+import { confStateSize, decodeConfState, type RaftConfState, writeConfState } from "./raft-state.ts";
 import {
   addOccurrence,
   cursor,
