@@ -57,6 +57,11 @@ export const SUITES: Readonly<Record<string, Suite>> = {
     what: "our database files and Go's bbolt: the same transactions on each other's files; damaged files",
     onlyOurs: true,
   },
+  "etcd-database": {
+    file: "packages/bbolt/src/interop/etcd-database.suite.ts",
+    what: "the database of a real etcd, read, changed and compacted by us, and gone on with by etcd",
+    onlyOurs: true,
+  },
   "database-files": {
     file: "test/interop/database-files.suite.ts",
     what: "snapshot files exchanged with a real etcd, both ways",

@@ -88,7 +88,10 @@ export class Bucket {
     if (known !== undefined) return known;
     if (!this.#path.find(this.#tree, key)) return undefined;
     const { page, index } = this.#path.leaf;
-    if (page.elementFlags(index) !== ELEMENT_BUCKET) return undefined;
+    if (page.elementFlags(index) !== ELEMENT_BUCKET) {
+      if (this.#level === 0) this.#tx.fail(page.page, "a value beside the buckets of the root");
+      return undefined;
+    }
     const value = readBucketValue(page, index);
     if (typeof value === "string") this.#tx.fail(page.page, value);
     return this.#remember(key, this.#tx.isWritable ? kept(value) : value);

@@ -121,6 +121,7 @@ export class Check {
 
   #checkElement(view: PageView, index: number, bucketLevel: number): void {
     if (view.elementFlags(index) !== ELEMENT_BUCKET) {
+      if (bucketLevel === 0) this.#reader.fail(view.page, "a value beside the buckets of the root");
       this.#values++;
       return;
     }

@@ -50,7 +50,7 @@ export function* reachablePages(reader: PageReader, meta: Meta): Generator<void,
         const value = readBucketValue(view, i);
         if (typeof value === "string") reader.fail(page, value);
         if (value.root !== 0) open.push(value.root, page, 0, bucketLevel + 1);
-      }
+      } else if (bucketLevel === 0) reader.fail(page, "a value beside the buckets of the root");
     }
     yield;
   }

@@ -1,7 +1,7 @@
 /**
  * Our database beside Go's bbolt: the same random transactions on both, each opening the other's file after every few of
- * them. Needs Go and builds the program beside this file; skipped where Go is absent. Arguments: `-- --transactions N
- * --damaged N --crashes N`.
+ * them; then damaged files, and the database of a real etcd. Needs Go and builds the program beside this file; skipped where
+ * Go is absent. Arguments: `-- --transactions N --damaged N`; 100,000 damaged files take half an hour.
  */
 import assert from "node:assert/strict";
 import { mkdtempSync, renameSync, rmSync } from "node:fs";
@@ -14,6 +14,7 @@ import { testWithSeed } from "@quorate/testkit/seed";
 import { Database } from "../database/database.ts";
 import type { ReadTransaction } from "../database/read-transaction.ts";
 import { applyToDatabase, assertSees } from "../testing/apply.ts";
+import { damageFiles } from "../testing/damage.ts";
 import { applyToModel, ModelBucket, type Operation, type Outcome } from "../testing/model.ts";
 import { drawOperation, type OperationShape } from "../testing/random-operations.ts";
 import { UnsyncedDisk } from "../testing/unsynced-disk.ts";
@@ -22,7 +23,10 @@ import { GoTwin } from "./go-twin.testing.ts";
 
 const { values } = parseArgs({
   args: JSON.parse(process.env.QUORATE_SUITE_ARGS ?? "[]") as string[],
-  options: { transactions: { type: "string", default: "10000" } },
+  options: {
+    transactions: { type: "string", default: "10000" },
+    damaged: { type: "string", default: "3000" },
+  },
 });
 const TRANSACTIONS = Number(values.transactions);
 const TRANSACTIONS_A_FILE = 250;
@@ -41,6 +45,12 @@ testWithSeed("both do the same, on each other's files", { skip }, async (seed) =
     const episode = new Episode(twin as GoTwin, random.fork());
     await episode.run(Math.min(TRANSACTIONS_A_FILE, TRANSACTIONS - done));
   }
+});
+
+testWithSeed("damaged files are told as such, or read as they are", async (seed) => {
+  const files = Number(values.damaged);
+  const { refused } = await damageFiles(new SeededRandom(seed), files);
+  assert.ok(files < 100 || (refused > files / 10 && refused < files), `${refused} of ${files} refused`);
 });
 
 /** One history, of a file of each. */

@@ -45,6 +45,13 @@ export class PageView {
     return this.isLeaf ? this.keyLength(index) + this.valueLength(index) : this.keyLength(index);
   }
 
+  /** What a page needs that has the elements `from` up to `to` (exclusive). */
+  bytesOf(from: number, to: number): number {
+    let bytes = PAGE_HEADER_BYTES + (to - from) * ELEMENT_BYTES;
+    for (let i = from; i < to; i++) bytes += this.dataLength(i);
+    return bytes;
+  }
+
   /** Borrowed like the page. */
   key(index: number): Uint8Array {
     const start = this.keyStart(index);

@@ -24,9 +24,7 @@ export class SimulatedDisk implements Disk {
   static with(files: Readonly<Record<string, Uint8Array>>): SimulatedDisk {
     const disk = new SimulatedDisk();
     for (const [path, bytes] of Object.entries(files)) {
-      const content = new Content();
-      content.write(bytes, 0);
-      content.sync();
+      const content = new Content(bytes);
       disk.#names.set(path, content);
       disk.#durableNames.set(path, content);
     }
@@ -38,7 +36,7 @@ export class SimulatedDisk implements Disk {
     let content = this.#names.get(path);
     if (content === undefined || mode === "create") {
       if (mode === "read") throw new Error(`${path}: no such file`);
-      content = new Content();
+      content = new Content(new Uint8Array(0));
       this.#names.set(path, content);
     }
     return new SimulatedFile(path, content, (event) => this.onEvent(event, path));
@@ -70,15 +68,22 @@ export class SimulatedDisk implements Disk {
 }
 
 class Content {
-  current = new Uint8Array(1 << 16);
-  size = 0;
-  #durable = new Uint8Array(0);
+  current: Uint8Array<ArrayBuffer>;
+  size: number;
+  #durable: Uint8Array;
   readonly #unsynced = new Set<number>();
+
+  /** With bytes that are durable. */
+  constructor(bytes: Uint8Array) {
+    this.current = new Uint8Array(bytes);
+    this.size = bytes.length;
+    this.#durable = bytes;
+  }
 
   write(bytes: Uint8Array, position: number): void {
     const end = position + bytes.length;
     if (end > this.current.length) {
-      const wider = new Uint8Array(Math.max(end, 2 * this.current.length));
+      const wider = new Uint8Array(Math.max(end, 2 * this.current.length, 1 << 14));
       wider.set(this.current);
       this.current = wider;
     }
@@ -88,7 +93,7 @@ class Content {
   }
 
   sync(): void {
-    this.#durable = this.#merged(() => true);
+    this.#durable = this.current.slice(0, this.size);
     this.#unsynced.clear();
   }
 

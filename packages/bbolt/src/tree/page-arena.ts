@@ -1,6 +1,8 @@
 import type { Place } from "../pages/page-source.ts";
 
-const CHUNK_BYTES = 1 << 20;
+/** The first piece is small, for those who write little; each is twice as large as the one before, up to the most. */
+const LEAST_CHUNK_BYTES = 1 << 16;
+const MOST_CHUNK_BYTES = 1 << 20;
 /** Kept from one transaction to the next. */
 const KEPT_CHUNKS = 16;
 
@@ -18,7 +20,8 @@ export class PageArena {
   readonly #chunks: Chunk[] = [];
   /** Chunks in use; the last of them is being filled. */
   #used = 0;
-  #at = CHUNK_BYTES;
+  #at = 0;
+  #end = 0;
   /** Single pages that were given back. */
   readonly #spare: Place[] = [];
 
@@ -36,7 +39,7 @@ export class PageArena {
       return;
     }
     const length = slots * this.#pageBytes;
-    if (length > CHUNK_BYTES / 4) {
+    if (length > LEAST_CHUNK_BYTES / 4 && length > this.#pageBytes) {
       // Long ones would waste what is left of a chunk; the collector has them when they are written.
       const own = newChunk(length);
       place.bytes = own.bytes;
@@ -44,7 +47,7 @@ export class PageArena {
       place.at = 0;
       return;
     }
-    if (this.#at + length > CHUNK_BYTES) this.#nextChunk();
+    if (this.#at + length > this.#end) this.#nextChunk();
     const chunk = this.#chunks[this.#used - 1]!;
     place.bytes = chunk.bytes;
     place.view = chunk.view;
@@ -60,13 +63,17 @@ export class PageArena {
   /** Nobody uses any of it any more. */
   reset(): void {
     this.#used = 0;
-    this.#at = CHUNK_BYTES;
+    this.#at = 0;
+    this.#end = 0;
     this.#spare.length = 0;
     if (this.#chunks.length > KEPT_CHUNKS) this.#chunks.length = KEPT_CHUNKS;
   }
 
   #nextChunk(): void {
-    if (this.#used === this.#chunks.length) this.#chunks.push(newChunk(CHUNK_BYTES));
+    if (this.#used === this.#chunks.length) {
+      this.#chunks.push(newChunk(Math.min(LEAST_CHUNK_BYTES << Math.min(this.#used, 10), MOST_CHUNK_BYTES)));
+    }
+    this.#end = this.#chunks[this.#used]!.bytes.length;
     this.#used++;
     this.#at = 0;
   }

@@ -80,7 +80,7 @@ export class Tree implements TreeRoot {
       this.#leaveImage();
       path.find(this, key);
     }
-    this.#touchPath();
+    this.#touchPath(path.depth);
     const leaf = path.leaf.page as DirtyPage;
     const { index } = path.leaf;
     leaf.remove(index);
@@ -114,10 +114,20 @@ export class Tree implements TreeRoot {
   #tryPut(flags: number, key: Uint8Array, value: Uint8Array): boolean {
     const path = this.#path;
     const isThere = path.find(this, key);
-    if (isThere) assertFlags(path.leaf.page, path.leaf.index, flags);
-    this.#touchPath();
+    const { index, page } = path.leaf;
+    if (isThere) assertFlags(page, index, flags);
+    const length = key.length + value.length;
+    const isAppend = !isThere && index === page.count && index > 0 && this.#isLastLeaf();
+    if (isAppend && !(page instanceof DirtyPage)) {
+      // A full leaf, of a long value perhaps, need not be copied to append another one.
+      if (page.bytesOf(0, page.count) + ELEMENT_BYTES + length > this.#appendBytes) {
+        this.#touchPath(path.depth - 1);
+        this.#appendTo(flags, key, value);
+        return true;
+      }
+    }
+    this.#touchPath(path.depth);
     if (!isThere && !this.#lowerSeparators(key)) return false;
-    const { index } = path.leaf;
     const leaf = path.leaf.page as DirtyPage;
     // What is put may lie in the page that moves its data to make room for it.
     const ownKey = key.buffer === leaf.bytes.buffer ? key.slice() : key;
@@ -129,8 +139,6 @@ export class Tree implements TreeRoot {
       }
       leaf.remove(index);
     }
-    const length = key.length + value.length;
-    const isAppend = index === leaf.count && leaf.count > 0 && !isThere && this.#isLastLeaf();
     if (leaf.slots === 1 && leaf.hasRoom(length, isAppend ? this.#appendBytes : this.#pages.pageBytes)) {
       leaf.insertLeaf(index, flags, ownKey, ownValue);
       if (isAppend) {
@@ -164,16 +172,15 @@ export class Tree implements TreeRoot {
   #leaveImage(): void {
     const { image } = this;
     if (image === undefined) return;
-    let usedBytes = PAGE_HEADER_BYTES;
-    for (let i = 0; i < image.count; i++) usedBytes += ELEMENT_BYTES + image.dataLength(i);
-    const leaf = this.#pages.create(true, usedBytes);
+    const leaf = this.#pages.create(true, image.bytesOf(0, image.count));
     leaf.appendElements(image, 0, image.count);
     this.image = undefined;
     this.root = leaf.page;
   }
 
-  #touchPath(): void {
-    const { levels, depth } = this.#path;
+  /** Makes the pages of the first `depth` levels this transaction's own. */
+  #touchPath(depth: number): void {
+    const { levels } = this.#path;
     for (let i = 0; i < depth; i++) {
       const level = levels[i]!;
       if (level.page instanceof DirtyPage) continue;
@@ -215,7 +222,7 @@ export class Tree implements TreeRoot {
       const { page } = levels[i]!;
       const parent = levels[i - 1]!;
       if (page.count === 0 || compareElements(page, 0, parent.page, parent.index) === 0) continue;
-      this.#touchPath();
+      this.#touchPath(depth);
       if (!this.#setSeparator(i - 1, page.key(0).slice())) return false;
     }
     return true;
@@ -259,9 +266,7 @@ export class Tree implements TreeRoot {
     const pages: DirtyPage[] = [];
     let from = 0;
     for (const to of partition(content, this.#pages.pageBytes)) {
-      let usedBytes = PAGE_HEADER_BYTES;
-      for (let i = from; i < to; i++) usedBytes += ELEMENT_BYTES + content.dataLength(i);
-      const page = this.#pages.create(content.isLeaf, usedBytes);
+      const page = this.#pages.create(content.isLeaf, content.bytesOf(from, to));
       page.appendElements(content, from, to);
       pages.push(page);
       from = to;
@@ -357,8 +362,7 @@ export class Tree implements TreeRoot {
       new PageView(),
       parent.page,
     );
-    let bytes = page.usedBytes;
-    for (let i = 0; i < other.count; i++) bytes += ELEMENT_BYTES + other.dataLength(i);
+    const bytes = page.usedBytes + other.bytesOf(0, other.count) - PAGE_HEADER_BYTES;
     // A run of several slots has room, but is not what the others are merged into.
     if (bytes > this.#pages.pageBytes || other.isLeaf !== page.isLeaf) return;
     if (page.slots > 1 || other.slots > 1) return;
