@@ -18,7 +18,7 @@ const PACKAGES: Record<string, readonly string[]> = {
   cli: ["server", "wire", "rpc"],
   testkit: [],
   simulator: ["server", "storage", "raft", "wire", "testkit"],
-  bench: ["server", "storage", "wire", "rpc", "raft", "testkit"],
+  bench: ["server", "storage", "wire", "rpc", "raft", "bbolt", "testkit"],
 };
 
 /** What only tests are made of, and those who are not for others and may stand on it. */

