@@ -11,6 +11,8 @@ export interface JsonWebTokensOptions {
   readonly signKey: JwtKey | undefined;
   readonly verifyKey: JwtKey;
   readonly ttlMs: number;
+  /** So many tokens that have been verified are not verified again. Default 8,192. */
+  readonly maxKept?: number;
 }
 
 /** What tokens are signed or verified with: a key, or the secret of a method that has one for both. */
@@ -22,8 +24,7 @@ interface Verified {
   readonly expires: number;
 }
 
-/** Tokens that have been verified and are not verified again. */
-const MAX_KEPT = 8_192;
+const DEFAULT_MAX_KEPT = 8_192;
 /** A longer one is none of ours: it is not looked at. */
 const MAX_TOKEN_LENGTH = 65_536;
 
@@ -101,7 +102,7 @@ export class JsonWebTokens implements Tokens {
 
   #keep(token: string, verified: Verified): void {
     this.#verified.set(token, verified);
-    if (this.#verified.size <= MAX_KEPT) return;
+    if (this.#verified.size <= (this.#options.maxKept ?? DEFAULT_MAX_KEPT)) return;
     const [oldest] = this.#verified.keys();
     this.#verified.delete(oldest!);
   }

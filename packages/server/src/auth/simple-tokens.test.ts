@@ -1,0 +1,94 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { ManualClock } from "@quorate/testkit/clock";
+import { SimpleTokens } from "./simple-tokens.ts";
+
+function newTokens(appliedIndex = 20) {
+  const clock = new ManualClock();
+  const waitedFor: number[] = [];
+  let letter = 0;
+  const tokens = new SimpleTokens({
+    clock,
+    random: { below: (limit) => letter++ % limit },
+    ttlMs: 300_000,
+    appliedIndex: () => appliedIndex,
+    untilApplied: async (index) => void waitedFor.push(index),
+  });
+  const assign = (username: string, index: number, prefix = tokens.newPrefix()) => {
+    tokens.assigned({ username, prefix, index, authRevision: 5 });
+    return `${prefix}.${index}`;
+  };
+  return { clock, tokens, assign, waitedFor };
+}
+
+test("a token is sixteen letters and the index of its entry, and holds for whichever permissions are in force", async () => {
+  const { tokens, assign } = newTokens();
+  const token = assign("u", 13);
+  assert.match(token, /^[a-zA-Z]{16}\.13$/);
+  assert.deepEqual(tokens.holderOf(token), { username: "u", authRevision: undefined });
+  const issued = { username: "u", prefix: "abcdefghijklmnop", index: 13, authRevision: 5 };
+  assert.equal(await tokens.issue(issued), "abcdefghijklmnop.13");
+  assert.equal(tokens.holderOf(token.replace(".13", ".013")), undefined);
+});
+
+test("a token holds for as long as it is used", () => {
+  const { clock, tokens, assign } = newTokens();
+  const [used, unused] = [assign("u", 1), assign("v", 2)];
+  for (let i = 0; i < 4; i++) {
+    clock.advance(200_000);
+    assert.equal(tokens.holderOf(used)?.username, "u");
+  }
+  assert.equal(tokens.holderOf(unused), undefined);
+  clock.advance(300_000);
+  assert.equal(tokens.holderOf(used), undefined);
+});
+
+test("what is not used is forgotten when another one is made, and nothing else", () => {
+  const { clock, tokens, assign } = newTokens();
+  const [first, second, third] = [assign("a", 1), assign("b", 2), assign("c", 3)];
+  clock.advance(299_999);
+  assert.equal(tokens.holderOf(first)?.username, "a");
+  clock.advance(1);
+  const fourth = assign("d", 4);
+  assert.deepEqual(
+    [first, second, third, fourth].map((token) => tokens.holderOf(token)?.username),
+    ["a", undefined, undefined, "d"],
+  );
+});
+
+test("the tokens of one user are dropped, or all", () => {
+  const { tokens, assign } = newTokens();
+  const [first, second, other] = [assign("u", 1), assign("u", 2), assign("v", 3)];
+  tokens.dropUser("u");
+  assert.deepEqual(
+    [first, second, other].map((token) => tokens.holderOf(token)?.username),
+    [undefined, undefined, "v"],
+  );
+  tokens.dropAll();
+  assert.equal(tokens.holderOf(other), undefined);
+});
+
+const forms = [
+  { token: "x.20", isExamined: true },
+  { token: "x.21", isExamined: false },
+  { token: "bad.99999999999", isExamined: false },
+  { token: "bad.18446744073709551615", isExamined: false },
+  { token: "bad.18446744073709551616", isExamined: true },
+  { token: "x.-1", isExamined: true },
+  { token: "x.+1", isExamined: true },
+  { token: "x.99.99", isExamined: true },
+  { token: "x", isExamined: true },
+  { token: "x.", isExamined: true },
+  { token: "", isExamined: true },
+];
+for (const { token, isExamined } of forms) {
+  test(`${isExamined ? "nothing is waited for before" : "an entry is waited for that"} token "${token}" is judged`, async () => {
+    const { tokens, waitedFor } = newTokens();
+    assert.equal(tokens.isExamined(token), isExamined);
+    if (!isExamined) {
+      await tokens.examine(token, new AbortController().signal);
+      assert.deepEqual(waitedFor, [Number(token.split(".")[1])]);
+    }
+    assert.equal(tokens.holderOf(token), undefined);
+  });
+}
