@@ -7,20 +7,6 @@ import { isProduct, type Module, parseModule, readModule, sourcesIn } from "./mo
 /** Circles of files that there still are, by what they have to do with each other. This list only becomes shorter. */
 const FILES_IN_CIRCLES: readonly { readonly why: string; readonly files: readonly string[] }[] = [
   {
-    why: "the hub hands changes to streams, whose watchers go back to the hub to read what they missed",
-    files: [
-      "catch-up",
-      "delivery",
-      "hub",
-      "responses",
-      "retreat",
-      "stream",
-      "watched-range",
-      "watcher",
-      "watcher-index",
-    ].map((f) => `packages/server/src/watch/${f}.ts`),
-  },
-  {
     why: "a world consists of machines, processes and a network that ask the world for time and chance",
     files: [
       ...["member-sampler", "recorder"].map((f) => `packages/simulator/src/explain/${f}.ts`),

@@ -3,7 +3,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:f
 import { tmpdir } from "node:os";
 import path from "node:path";
 import test, { after } from "node:test";
-import { type GrpcClient, GrpcError } from "@quorate/rpc";
+import type { GrpcClient } from "@quorate/rpc/client";
+import { GrpcError } from "@quorate/rpc/status";
 import { until } from "@quorate/testkit/wait";
 import { decode, encode } from "@quorate/wire";
 import {

@@ -1,15 +1,15 @@
 import { assert } from "@quorate/storage/assert";
 import type { Revision } from "@quorate/storage/seams/backend";
+import type { Clock } from "@quorate/storage/seams/clock";
 import { EventPieces } from "./event-pieces.ts";
 import { Fifo } from "./fifo.ts";
-import type { WatchHub } from "./hub.ts";
 import { rangeHolds } from "./key-range.ts";
+import type { RecentChanges } from "./recent-changes.ts";
 import { RecordMemory } from "./record-memory.ts";
-import { EventsBody } from "./responses.ts";
-import type { Change, HistoryScan } from "./source.ts";
-import type { WatchStream } from "./stream.ts";
+import { type ControlResponses, EventsBody } from "./responses.ts";
+import type { Change, HistoryScan, WatchSource } from "./source.ts";
 import { WatchEvent } from "./watch-event.ts";
-import { UNSYNCED, type Watcher, type WatcherOptions } from "./watcher.ts";
+import { UNSYNCED, type Watcher, type WatcherOptions, type WatcherStream } from "./watcher.ts";
 
 /** Distinct revisions in one response of a watcher that reads history. */
 const BATCH_REVISIONS = 1000;
@@ -34,6 +34,14 @@ const MAX_LOOKED_AT = 16_384;
 /** Streams that are taken up before the time is looked at. */
 const STREAMS_PER_STEP = 256;
 
+/** What the catch-up needs of the hub. */
+interface CatchUpHub {
+  readonly clock: Clock;
+  readonly source: WatchSource;
+  readonly recent: RecentChanges;
+  readonly responses: ControlResponses;
+}
+
 /** One watcher whose next batch is being read. */
 interface Job {
   readonly watcher: Watcher;
@@ -57,7 +65,7 @@ interface Job {
   /** The last revision `scan` covers. */
   to: Revision;
   /** Streams whose next watcher waits for this batch, to share it. */
-  readonly followers: WatchStream[];
+  readonly followers: WatcherStream[];
 }
 
 /**
@@ -66,8 +74,8 @@ interface Job {
  * and only for streams that have room.
  */
 export class CatchUp {
-  private readonly hub: WatchHub;
-  private readonly waiting = new Fifo<WatchStream>();
+  private readonly hub: CatchUpHub;
+  private readonly waiting = new Fifo<WatcherStream>();
   private readonly jobs: Job[] = [];
   private readonly changes: Change[] = [];
   /** Of jobs that are over: as many as there may be jobs. */
@@ -75,12 +83,12 @@ export class CatchUp {
   private turn = 0;
   private armed = false;
 
-  constructor(hub: WatchHub) {
+  constructor(hub: CatchUpHub) {
     this.hub = hub;
   }
 
   /** Takes up the stream if it has watchers behind and room. */
-  schedule(stream: WatchStream): void {
+  schedule(stream: WatcherStream): void {
     if (stream.scheduled || stream.full || !stream.hasBehind) return;
     stream.scheduled = true;
     this.waiting.push(stream);

@@ -1,28 +1,39 @@
 import { assert } from "@quorate/storage/assert";
 import type { Revision } from "@quorate/storage/seams/backend";
-import type { WatchHub } from "./hub.ts";
+import type { CatchUp } from "./catch-up.ts";
 import type { RevisionEvents } from "./recent-changes.ts";
-import { EventsBody } from "./responses.ts";
-import { costOfEncoding, LOOK } from "./turn.ts";
+import { type ControlResponses, EventsBody } from "./responses.ts";
+import type { WatchSource } from "./source.ts";
+import { costOfEncoding, LOOK, type Turn } from "./turn.ts";
 import type { WatchEvent } from "./watch-event.ts";
 import type { WatchedRange } from "./watched-range.ts";
 import { KINDS, type Watcher } from "./watcher.ts";
+import type { WatcherIndex } from "./watcher-index.ts";
 
 /** So many times a watched range may hold a change of a transaction that is delivered. */
 const MOST_FOUND = 16_384;
 /** The events of one message, when there are several: previous values may be much larger than changes. */
 const BYTES_PER_BODY = 4 * 1024 * 1024;
 
+/** What a delivery needs of the hub. */
+export interface DeliveringHub {
+  readonly source: WatchSource;
+  readonly index: WatcherIndex;
+  readonly turn: Turn;
+  readonly responses: ControlResponses;
+  readonly catchUp: CatchUp;
+}
+
 /**
  * Hands a write transaction to the synced watchers of what it changed, over as many turns as it takes. Watchers may come,
  * go, fall behind and catch up meanwhile: those that have had the transaction are known by their position.
  */
 export class Delivery {
-  readonly #hub: WatchHub;
+  readonly #hub: DeliveringHub;
   #main = 0;
   #events: readonly WatchEvent[] = NO_EVENTS;
   /** Where the events are watched. */
-  readonly #ranges: WatchedRange[] = [];
+  readonly #ranges: WatchedRange<Watcher>[] = [];
   /** What each of them is told, when there are several events. */
   #eventsOf: WatchEvent[][] = [];
   /** The range under way, and the last one that was begun. */
@@ -35,9 +46,9 @@ export class Delivery {
   /** Ranges that hold the same of several events share a body, as long as a turn; null when it is too large. */
   readonly #shared = new Map<string, EventsBody | null>();
   /** Reused from one event to the next. */
-  readonly #found: WatchedRange[] = [];
+  readonly #found: WatchedRange<Watcher>[] = [];
 
-  constructor(hub: WatchHub) {
+  constructor(hub: DeliveringHub) {
     this.#hub = hub;
   }
 
@@ -101,7 +112,7 @@ export class Delivery {
     this.#shared.clear();
   }
 
-  #tell(range: WatchedRange): boolean {
+  #tell(range: WatchedRange<Watcher>): boolean {
     const { turn } = this.#hub;
     const { watchers } = range;
     const main = this.#main;

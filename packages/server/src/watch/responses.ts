@@ -2,7 +2,6 @@ import type { Term } from "@quorate/raft";
 import type { Revision } from "@quorate/storage/seams/backend";
 import { encodeWatchResponse } from "@quorate/wire/hot";
 import { EventPieces, fieldSize, sizeOfFieldAt } from "./event-pieces.ts";
-import type { Watcher } from "./watcher.ts";
 
 /** The member's response headers; `HeaderEncoder` of `@quorate/wire/hot` is one. */
 export interface Headers {
@@ -59,6 +58,13 @@ export class ControlResponses {
   }
 }
 
+/** The watcher that a response goes to. */
+export interface Recipient {
+  readonly id: bigint;
+  /** `id` as an index into lists of shared messages; -1 when it is too large for that. */
+  readonly smallId: number;
+}
+
 /** An encoded message of up to so many bytes is made as one. */
 const WHOLE_BYTES = 64 * 1024;
 /** A smaller message is made as one for whoever gets it. */
@@ -97,14 +103,13 @@ export class EventsBody {
   }
 
   /** The whole response in one message, or undefined if it is better sent in parts. Shared: not to be changed. */
-  message(watcher: Watcher): Uint8Array | undefined {
-    const { smallId } = watcher;
+  message({ id, smallId }: Recipient): Uint8Array | undefined {
     let message = smallId < 0 ? undefined : this.messages[smallId];
     if (message !== undefined) return message;
     if (this.bytes > WHOLE_BYTES || (this.bytes > SMALL_BYTES && this.encodedBytes > WHOLE_BYTES)) {
       return undefined;
     }
-    message = this.encode(watcher.id);
+    message = this.encode(id);
     if (smallId >= 0) this.messages[smallId] = message;
     return message;
   }

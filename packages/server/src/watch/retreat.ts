@@ -1,6 +1,13 @@
 import type { Revision } from "@quorate/storage/seams/backend";
-import type { WatchHub } from "./hub.ts";
+import type { CatchUp } from "./catch-up.ts";
 import { LOOK } from "./turn.ts";
+import type { WatcherIndex } from "./watcher-index.ts";
+
+/** Whose watchers fall behind, and who takes them up. */
+interface Retreating {
+  readonly index: WatcherIndex;
+  readonly catchUp: CatchUp;
+}
 
 /**
  * Steps in which every synced watcher of a key from `lowest` to `highest`, or to the end of the key space, falls behind
@@ -8,7 +15,7 @@ import { LOOK } from "./turn.ts";
  * what it has cost, in messages. Watchers may come, go and catch up between two steps.
  */
 export function* retreat(
-  { index, catchUp }: WatchHub,
+  { index, catchUp }: Retreating,
   lowest: Uint8Array,
   highest: Uint8Array | undefined,
   from: Revision,

@@ -1,15 +1,24 @@
 import { assert } from "@quorate/storage/assert";
 import type { Revision } from "@quorate/storage/seams/backend";
-import type { Timer } from "@quorate/storage/seams/clock";
+import type { Clock, Timer } from "@quorate/storage/seams/clock";
 import { decodeWatchRequest } from "@quorate/wire/hot";
 import { decodingText, RequestError, WATCH_REFUSALS } from "../errors.ts";
+import type { CatchUp } from "./catch-up.ts";
 import { Fifo } from "./fifo.ts";
-import type { WatchHub } from "./hub.ts";
 import { compareKeys, isOpenEnd } from "./key-range.ts";
-import { type EventsBody, type Fragment, fragmentResponse, NO_WATCH_ID } from "./responses.ts";
+import type { WatchMetrics } from "./metrics.ts";
+import {
+  type ControlResponses,
+  type EventsBody,
+  type Fragment,
+  fragmentResponse,
+  NO_WATCH_ID,
+} from "./responses.ts";
 import type { WatchSink } from "./sink.ts";
-import { LOOK } from "./turn.ts";
-import { COMPACTED, SYNCED, UNSYNCED, Watcher } from "./watcher.ts";
+import type { WatchSource } from "./source.ts";
+import { LOOK, type Turn } from "./turn.ts";
+import { COMPACTED, SYNCED, UNSYNCED, Watcher, type WatcherStream } from "./watcher.ts";
+import type { WatcherIndex } from "./watcher-index.ts";
 
 /** What a create request asks for, as far as permission goes. Borrowed bytes. */
 export interface WatchedKeys {
@@ -31,12 +40,32 @@ const NO_DELETE = 1;
 const ZERO_KEY = new Uint8Array(1);
 const NO_REST: readonly Uint8Array[] = [];
 
+/** What a stream needs of the hub that has opened it; see `WatchHub`. */
+export interface StreamHub {
+  readonly metrics: WatchMetrics;
+  readonly source: WatchSource;
+  readonly clock: Clock;
+  readonly fragmentBytes: number;
+  readonly beforeSend: (() => number) | undefined;
+  readonly responses: ControlResponses;
+  readonly index: WatcherIndex;
+  readonly catchUp: CatchUp;
+  readonly turn: Turn;
+  readonly hasBacklog: boolean;
+  whenDelivered(stream: WatchStream): void;
+  skipUnwatched(): void;
+  register(watcher: Watcher): void;
+  unregister(watcher: Watcher): void;
+  forget(watcher: Watcher): void;
+  release(stream: WatchStream): void;
+}
+
 /**
  * One `Watch` call with its watchers. All responses go through one queue, the sink; while the sink is full no event is
  * kept for it: watchers remember where they are and read history later.
  */
-export class WatchStream {
-  private readonly hub: WatchHub;
+export class WatchStream implements WatcherStream {
+  private readonly hub: StreamHub;
   private readonly sink: WatchSink;
   private readonly authorize: Authorize | undefined;
   private readonly progressPeriodMs: number;
@@ -75,7 +104,7 @@ export class WatchStream {
   unsyncedCount = 0;
 
   /** Made by `WatchHub.openStream`. */
-  constructor(hub: WatchHub, sink: WatchSink, authorize: Authorize | undefined, progressPeriodMs: number) {
+  constructor(hub: StreamHub, sink: WatchSink, authorize: Authorize | undefined, progressPeriodMs: number) {
     this.hub = hub;
     this.sink = sink;
     this.authorize = authorize;

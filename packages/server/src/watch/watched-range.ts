@@ -1,9 +1,14 @@
 import { assert } from "@quorate/storage/assert";
 import type { Revision } from "@quorate/storage/seams/backend";
-import type { Watcher } from "./watcher.ts";
+
+/** What lies in a range's list of watchers. */
+interface Placed {
+  /** Its position there; -1 when it is in none. */
+  slot: number;
+}
 
 /** The watchers of exactly one key or range. */
-export class WatchedRange {
+export class WatchedRange<Watcher extends Placed> {
   /** As in requests: see `WatchSource`. Owned. */
   readonly key: Uint8Array;
   readonly rangeEnd: Uint8Array;

@@ -9,8 +9,8 @@ import type { Watcher } from "./watcher.ts";
  * Watchers of equal ranges share one entry.
  */
 export class WatcherIndex {
-  private readonly single = new Map<string, WatchedRange>();
-  private readonly ranges = new IntervalTree<WatchedRange>();
+  private readonly single = new Map<string, WatchedRange<Watcher>>();
+  private readonly ranges = new IntervalTree<WatchedRange<Watcher>>();
 
   get isEmpty(): boolean {
     return this.single.size === 0 && this.ranges.size === 0;
@@ -20,19 +20,19 @@ export class WatcherIndex {
    * The entry of a range written as in requests; made when it is not there, with copies of the bytes. A new one is told
    * of changes after `currentRevision`.
    */
-  rangeOf(key: Uint8Array, rangeEnd: Uint8Array, currentRevision: Revision): WatchedRange {
+  rangeOf(key: Uint8Array, rangeEnd: Uint8Array, currentRevision: Revision): WatchedRange<Watcher> {
     if (rangeEnd.length === 0) {
       const name = nameOf(key);
       let range = this.single.get(name);
       if (range === undefined) {
-        range = new WatchedRange(key.slice(), NO_BYTES, currentRevision + 1);
+        range = new WatchedRange<Watcher>(key.slice(), NO_BYTES, currentRevision + 1);
         this.single.set(name, range);
       }
       return range;
     }
     const known = this.ranges.get(key, exclusiveEnd(rangeEnd));
     if (known !== undefined) return known;
-    const range = new WatchedRange(key.slice(), rangeEnd.slice(), currentRevision + 1);
+    const range = new WatchedRange<Watcher>(key.slice(), rangeEnd.slice(), currentRevision + 1);
     this.ranges.set(range.key, exclusiveEnd(range.rangeEnd), range);
     return range;
   }
@@ -57,7 +57,7 @@ export class WatcherIndex {
   }
 
   /** Appends the ranges that hold `key` and have watchers to `into`, but no more when it has `most`. */
-  collect(key: Uint8Array, into: WatchedRange[], most: number): void {
+  collect(key: Uint8Array, into: WatchedRange<Watcher>[], most: number): void {
     if (this.single.size > 0) {
       const range = this.single.get(nameOf(key));
       if (range !== undefined) into.push(range);
@@ -69,7 +69,10 @@ export class WatcherIndex {
    * The ranges that hold a key from `lowest` to `highest`, or to the end of the key space, and have watchers; undefined
    * for one that does not. Between two steps ranges may come and go: those that stay are all found.
    */
-  *overlapping(lowest: Uint8Array, highest: Uint8Array | undefined): Generator<WatchedRange | undefined> {
+  *overlapping(
+    lowest: Uint8Array,
+    highest: Uint8Array | undefined,
+  ): Generator<WatchedRange<Watcher> | undefined> {
     for (const range of this.single.values()) {
       const isInside = compareKeys(range.key, lowest) >= 0 && !isBeyond(range.key, highest);
       yield isInside ? range : undefined;

@@ -1,5 +1,5 @@
 import type { Revision } from "@quorate/storage/seams/backend";
-import type { WatchStream } from "./stream.ts";
+import type { EventsBody } from "./responses.ts";
 import type { WatchedRange } from "./watched-range.ts";
 
 /** Handed everything up to the revision the hub has delivered; gets new changes as they are applied. */
@@ -24,15 +24,38 @@ export interface WatcherOptions {
 /** Of watchers that want different events of a transaction, or in different forms. */
 export const KINDS = 8;
 
+/** What those who hand changes to watchers need of the stream that these are on. */
+export interface WatcherStream {
+  /** Nothing is sent any more. */
+  readonly closed: boolean;
+  /** No event may be added: the sink is full or gone. */
+  readonly full: boolean;
+  /** Whether the catch-up knows of it. */
+  scheduled: boolean;
+  readonly hasBehind: boolean;
+  /** The watcher goes on by reading history from its `next`. */
+  fallBehind(watcher: Watcher): void;
+  /** The watcher waits for its turn to read history. */
+  queueBehind(watcher: Watcher): void;
+  /** The next watcher to read history, if any. */
+  takeBehind(): Watcher | undefined;
+  /** The watcher has been handed everything up to the current revision. */
+  becomeSynced(watcher: Watcher): void;
+  /** The history from the watcher's `next` on is no longer there. */
+  cancelCompacted(watcher: Watcher, compactRevision: Revision): void;
+  /** One response with events, in fragments where that was asked for. Not while `full`. */
+  sendBody(watcher: Watcher, body: EventsBody): void;
+}
+
 export class Watcher {
-  readonly stream: WatchStream;
+  readonly stream: WatcherStream;
   readonly id: bigint;
   /** `id` as an index into lists of shared messages; -1 when it is too large for that. */
   readonly smallId: number;
   readonly options: WatcherOptions;
   /** Which events it wants and in which form: one of `KINDS` numbers from 0. */
   readonly kind: number;
-  readonly range: WatchedRange;
+  readonly range: WatchedRange<Watcher>;
   /** Position in `range.watchers`; -1 when it is not there. */
   slot = -1;
   state: WatcherState = SYNCED;
@@ -43,7 +66,13 @@ export class Watcher {
   /** Whether the next tick of the stream asks for a progress notice. */
   progressDue: boolean;
 
-  constructor(stream: WatchStream, id: bigint, range: WatchedRange, next: Revision, options: WatcherOptions) {
+  constructor(
+    stream: WatcherStream,
+    id: bigint,
+    range: WatchedRange<Watcher>,
+    next: Revision,
+    options: WatcherOptions,
+  ) {
     this.stream = stream;
     this.id = id;
     this.smallId = id >= 0n && id < SMALL_IDS ? Number(id) : -1;

@@ -62,7 +62,7 @@ export const WATCH_EXHIBITS: readonly Exhibit[] = [
       const { catchUp } = parts.context.watches;
       replaceMethod<Hand>(catchUp, "hand", (hand) => (watcher, body, next) => {
         hand(watcher, body, next);
-        if (watcher.state !== UNSYNCED && body.count === 0) watcher.stream.unsyncedCount++;
+        if (watcher.state !== UNSYNCED && body.count === 0) (watcher.stream as WatchStream).unsyncedCount++;
       });
     },
   },
