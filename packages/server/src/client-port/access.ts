@@ -1,5 +1,5 @@
 import { type Facts, HTTP_FAILURES, type HttpFailureCode, withFacts } from "../errors.ts";
-import { requestTarget } from "../http/request-target.ts";
+import { clientTarget } from "../http/request-target.ts";
 import { headerValues } from "./gateway/exchange.ts";
 
 /** Who may talk HTTP to the client port; for every path, not only the gateway's. */
@@ -27,13 +27,7 @@ export interface Admission {
   /** To be set on whatever the answer will be. */
   readonly headers: readonly (readonly [name: string, value: string])[];
   /** The whole answer, if the rules give it. */
-  readonly answer?: WholeAnswer;
-}
-
-export interface WholeAnswer {
-  readonly status: number;
-  /** Plain, unless the headers name another type. */
-  readonly text: string;
+  readonly answer?: { readonly status: number; readonly text: string };
 }
 
 /** Applies the rules in etcd's order: host, common name, CORS, OPTIONS. */
@@ -48,7 +42,7 @@ export function admit(options: AccessOptions, request: AccessRequest): Admission
     options.gatewayEnabled &&
     request.clientCommonName !== "" &&
     options.isAuthEnabled() &&
-    requestTarget(request.target)?.path.startsWith("/v3/") === true
+    clientTarget(request.target, request.method)?.path.startsWith("/v3/") === true
   ) {
     return { headers: [], answer: refusal("COMMON_NAME_IGNORED") };
   }
@@ -56,7 +50,7 @@ export function admit(options: AccessOptions, request: AccessRequest): Admission
   return request.method === "OPTIONS" ? { headers, answer: { status: 200, text: "" } } : { headers };
 }
 
-function refusal(failure: HttpFailureCode, ...facts: Facts): WholeAnswer {
+function refusal(failure: HttpFailureCode, ...facts: Facts): NonNullable<Admission["answer"]> {
   const [status, text] = HTTP_FAILURES[failure];
   return { status, text: `${withFacts(text, facts)}\n` };
 }

@@ -1,10 +1,14 @@
-import type { PlainResponse } from "../http/plain-text.ts";
+import { methodNotAllowed, type PlainRequest, type PlainResponse } from "../http/plain-text.ts";
 
 /**
  * `/debug/vars`: what programs in Go tell of themselves there, under the same names, as far as one of this runtime has it.
  * `raftStatus` is JSON.
  */
-export function answerDebugVars(raftStatus: string, res: PlainResponse): void {
+export function answerDebugVars(raftStatus: string, req: PlainRequest, res: PlainResponse): void {
+  if (req.method !== "GET") {
+    methodNotAllowed(res);
+    return;
+  }
   const { rss, heapTotal, heapUsed } = process.memoryUsage();
   const memory = { Alloc: heapUsed, Sys: rss, HeapAlloc: heapUsed, HeapSys: heapTotal };
   res.writeHead(200, { "content-type": "application/json; charset=utf-8" });

@@ -1,7 +1,7 @@
 import { AlarmType } from "../alarm/alarm-store.ts";
 import type { ApiContext } from "../api/context.ts";
 import { notFound, type PlainRequest, type PlainResponse } from "../http/plain-text.ts";
-import { pathElements, type RequestTarget, requestTarget } from "../http/request-target.ts";
+import { plainPath, requestTarget } from "../http/request-target.ts";
 import { handleVersion, versionSource } from "../http/version.ts";
 import { answerDebugVars } from "./debug-vars.ts";
 import { type HealthSource, handleProbe, probeAt } from "./health.ts";
@@ -24,10 +24,10 @@ export function clientEndpoints(context: ApiContext, observation: Observation): 
   const others = metricsEndpoints(context, observation);
   const version = versionSource(context);
   return (text, req, res) => {
-    const target = requestTarget(text);
+    const target = requestTarget(text, req.method);
     const path = target === undefined ? "" : plainPath(target);
     if (path === "/version") return handleVersion(version, req, res);
-    if (path === "/debug/vars") return answerDebugVars(context.consensus.raftStatus(), res);
+    if (path === "/debug/vars") return answerDebugVars(context.consensus.raftStatus(), req, res);
     return others(text, req, res);
   };
 }
@@ -36,19 +36,13 @@ export function clientEndpoints(context: ApiContext, observation: Observation): 
 export function metricsEndpoints(context: ApiContext, observation: Observation): PlainEndpoints {
   const health = healthSource(context, observation.health);
   return (text, req, res) => {
-    const target = requestTarget(text);
+    const target = requestTarget(text, req.method);
     const path = target === undefined ? "" : plainPath(target);
     if (path === "/metrics") return answerMetrics(observation.exposition, res);
     const probe = probeAt(path);
     if (probe === undefined) return notFound(res);
     return handleProbe(health, probe, new URLSearchParams(target?.query), req, res);
   };
-}
-
-/** The path with its elements decoded; empty when one of them has a slash in it: no endpoint has. */
-function plainPath(target: RequestTarget): string {
-  const elements = pathElements(target);
-  return elements.some((element) => element.includes("/")) ? "" : elements.join("/");
 }
 
 async function answerMetrics(exposition: Exposition, res: PlainResponse): Promise<void> {

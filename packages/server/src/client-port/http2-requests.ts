@@ -5,6 +5,8 @@ import type { GatewayRequest, GatewayResponse } from "./gateway/exchange.ts";
 import type { Gateway } from "./gateway/gateway.ts";
 import { clientCommonName } from "./gateway/node-http.ts";
 
+const PLAIN_TEXT = { "content-type": "text/plain; charset=utf-8" };
+
 /** Answers a request on an HTTP/2 connection that is not gRPC just as HTTP/1.1 would have been answered. */
 export function answerHttp2(
   exchange: HttpExchange,
@@ -21,7 +23,8 @@ export function answerHttp2(
   });
   const common = withoutConnection(headers);
   if (answer !== undefined) {
-    exchange.respond(answer.status, { "content-type": "text/plain; charset=utf-8", ...common }, answer.text);
+    const form = answer.text === "" ? {} : PLAIN_TEXT;
+    exchange.respond(answer.status, { ...form, ...common }, answer.text);
     return undefined;
   }
   if (gateway.serve(target, requestOf(exchange, rawHeaders), responseOf(exchange, common))) return undefined;

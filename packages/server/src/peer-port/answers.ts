@@ -1,5 +1,6 @@
 import type http from "node:http";
 import { type Facts, HTTP_FAILURES, type HttpFailureCode, withFacts } from "../errors.ts";
+import type { WholeAnswer } from "../http/request-target.ts";
 
 export type Headers = Readonly<Record<string, string>>;
 
@@ -41,6 +42,16 @@ export function answerError(
   const form = { "content-type": "text/plain; charset=utf-8", "x-content-type-options": "nosniff" };
   const [status, text] = HTTP_FAILURES[failure];
   answer(response, status, { ...headers, ...form }, `${withFacts(text, facts)}\n`);
+}
+
+/** As Go's server answers what is no request. */
+export function answerMalformed(response: http.ServerResponse): void {
+  const [status, text] = HTTP_FAILURES.BAD_REQUEST;
+  answer(response, status, { "content-type": "text/plain; charset=utf-8", connection: "close" }, text);
+}
+
+export function answerWhole(response: http.ServerResponse, { status, headers, text }: WholeAnswer): void {
+  answer(response, status, Object.fromEntries(headers), text);
 }
 
 /** A failure as those handlers of etcd write it that members talk to in JSON. */

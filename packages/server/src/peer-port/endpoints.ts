@@ -1,7 +1,9 @@
 import type http from "node:http";
 import type { ApiContext } from "../api/context.ts";
+import { type PlainResponse, wholeResponse } from "../http/plain-text.ts";
+import { isUnder, plainPath, type RequestTarget, requestTarget } from "../http/request-target.ts";
 import { handleVersion, versionSource } from "../http/version.ts";
-import { answerError } from "./answers.ts";
+import { answer, answerError } from "./answers.ts";
 import { handleDowngradeEnabled } from "./downgrade-enabled.ts";
 import { handleHashKv } from "./hash-kv.ts";
 import { handleLeaseRenewal, handleLeaseTimeToLive } from "./leases.ts";
@@ -22,18 +24,18 @@ export function peerEndpoints(context: ApiContext): PlainHandler {
     ["/leases", (request, response) => handleLeaseRenewal(context, request, response)],
     ["/leases/internal", (request, response) => handleLeaseTimeToLive(context, request, response)],
     ["/downgrade/enabled", (request, response) => handleDowngradeEnabled(context, request, response)],
-    ["/version", (request, response) => handleVersion(version, request, response)],
+    ["/version", (request, response) => handleVersion(version, request, whole(response))],
   ]);
-  const endpointOf = (path: string): Endpoint | undefined => {
-    const endpoint = endpoints.get(path);
-    if (endpoint !== undefined || !path.startsWith(PROMOTE_PREFIX)) return endpoint;
-    return (request, response) => handlePromote(context, path, request, response);
+  const endpointOf = (target: RequestTarget): Endpoint | undefined => {
+    if (!isUnder(target, PROMOTE_PREFIX)) return endpoints.get(plainPath(target));
+    return (request, response) => handlePromote(context, target.path, request, response);
   };
   return (request, response) => {
     // Whoever asked may be gone at any time.
     request.on("error", ignore);
     response.on("error", ignore);
-    const endpoint = endpointOf(pathOf(request.url ?? "/"));
+    const target = requestTarget(request.url ?? "", request.method);
+    const endpoint = target && endpointOf(target);
     if (endpoint === undefined) {
       answerError(response, "PAGE_NOT_FOUND");
       return;
@@ -53,15 +55,9 @@ async function run(endpoint: Endpoint, ...exchange: Parameters<Endpoint>): Promi
   await endpoint(...exchange);
 }
 
-/** The path of a request target of any form, decoded; what is no URL has none that is served. */
-function pathOf(target: string): string {
-  const url = URL.parse(target, "http://localhost");
-  if (url === null) return "";
-  try {
-    return decodeURIComponent(url.pathname);
-  } catch {
-    return "";
-  }
+/** For answers that both ports give. */
+function whole(response: http.ServerResponse): PlainResponse {
+  return wholeResponse((status, headers, text) => answer(response, status, headers, text));
 }
 
 function ignore(): void {}

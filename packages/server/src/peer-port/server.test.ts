@@ -324,6 +324,9 @@ const redirects = [
   { path: "/raft/../version?x=1", location: "/version?x=1" },
   { path: "/raft/stream/message//abc", location: "/raft/stream/message/abc" },
   { path: "/raft/stream", location: "/raft/stream/" },
+  { path: "//raft/stream", location: "/raft/stream" },
+  { path: "/members/promote?x", location: "/members/promote/?x" },
+  { path: "//a%20b", location: "/a%2520b" },
 ];
 for (const { path, location } of redirects) {
   test(`${path} is redirected to ${location}`, async (t) => {

@@ -1,8 +1,9 @@
 import http from "node:http";
 import { HTTP_FAILURES } from "../errors.ts";
+import { answerBefore, isUnder, plainPath, requestTarget } from "../http/request-target.ts";
 import type { PeerTransport } from "../peer/peer-transport.ts";
-import { answerError } from "./answers.ts";
-import { cleanPath, redirect, targetOf } from "./clean-path.ts";
+import { answerError, answerMalformed, answerWhole } from "./answers.ts";
+import { PROMOTE_PREFIX } from "./promote.ts";
 import { handleMessage } from "./raft/message.ts";
 import { handleProbe } from "./raft/probe.ts";
 import { handleSnapshot } from "./raft/snapshot.ts";
@@ -11,6 +12,10 @@ import { RequestDeadlines } from "./request-deadlines.ts";
 
 /** Answers what is not `/raft`. */
 export type PlainHandler = (request: http.IncomingMessage, response: http.ServerResponse) => void;
+
+const SUBTREES = [PROMOTE_PREFIX];
+/** Raft's paths have a router of their own in etcd, which sends on only what is clean by then. */
+const RAFT_SUBTREES = [STREAM_PREFIX];
 
 const [, BAD_REQUEST] = HTTP_FAILURES.BAD_REQUEST;
 /** Longer than the 4 s between two probes. Streams and uploads have limits of their own. */
@@ -66,15 +71,16 @@ export class PeerServer {
       return undefined;
     }
     response.on("finish", () => letGo(request));
-    const target = targetOf(request);
-    if (target === undefined) return answerError(response, "BAD_REQUEST");
-    const path = cleanPath(target.path);
-    if (path !== target.path) return redirect(request, response, { ...target, path });
+    const method = request.method ?? "";
+    const target = requestTarget(request.url ?? "", method);
+    if (target === undefined) return answerMalformed(response);
+    const before = answerBefore(target, method, SUBTREES) ?? answerBefore(target, method, RAFT_SUBTREES);
+    if (before !== undefined) return answerWhole(response, before);
+    const path = plainPath(target);
     if (path === "/raft") return handleMessage(this.#transport, request, response);
     if (path === "/raft/snapshot") return handleSnapshot(this.#transport, request, response);
     if (path === "/raft/probing") return handleProbe(this.#transport, response);
-    if (path.startsWith(STREAM_PREFIX)) return handleStream(this.#transport, path, request, response);
-    if (`${path}/` === STREAM_PREFIX) return redirect(request, response, { ...target, path: STREAM_PREFIX });
+    if (isUnder(target, STREAM_PREFIX)) return handleStream(this.#transport, target.path, request, response);
     return this.#plain(request, response);
   }
 }

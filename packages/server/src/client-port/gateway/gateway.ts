@@ -3,14 +3,16 @@ import type { Duplex } from "node:stream";
 import type { Clock } from "@quorate/storage/seams/clock";
 import type { GatewayBackend } from "../../api/gateway-backend.ts";
 import { HTTP_FAILURES } from "../../errors.ts";
-import { isUnderV3, type RequestTarget, redirection, requestTarget } from "../../http/request-target.ts";
 import {
-  type AccessOptions,
-  type AccessRequest,
-  type Admission,
-  admit,
+  answerBefore,
+  clientSubtrees,
+  clientTarget,
+  isOfServer,
+  isUnderV3,
+  type RequestTarget,
   type WholeAnswer,
-} from "../access.ts";
+} from "../../http/request-target.ts";
+import { type AccessOptions, type AccessRequest, type Admission, admit } from "../access.ts";
 import { ConversionTurns } from "./conversion-turns.ts";
 import type { GatewayRequest, GatewayResponse } from "./exchange.ts";
 import { accessRequest, gatewayRequest, gatewayResponse } from "./node-http.ts";
@@ -40,7 +42,7 @@ export interface Admitted {
 /** A request with which nothing more is to be done than to answer it. */
 export interface Refused {
   readonly headers: Admission["headers"];
-  readonly answer: WholeAnswer;
+  readonly answer: Pick<WholeAnswer, "status" | "text">;
   readonly target?: undefined;
 }
 
@@ -130,30 +132,23 @@ export function createGateway(options: GatewayOptions): Gateway {
 
 /** What stands before the answers themselves: is the target one at all, may the client ask, is it the right path. */
 function enter(access: AccessOptions, request: AccessRequest): Admitted | Refused {
-  const target = requestTarget(request.target);
+  const { method } = request;
+  const target = clientTarget(request.target, method);
   if (target === undefined) {
     const [status, text] = HTTP_FAILURES.BAD_REQUEST;
     return { headers: [["Connection", "close"]], answer: { status, text } };
   }
-  const { headers, answer } = admit(access, request);
+  const { headers, answer } = isOfServer(target, method) ? NOTHING_TO_REFUSE : admit(access, request);
   if (answer !== undefined) return { headers, answer };
-  const location = redirection(target, request.method, access.gatewayEnabled);
-  if (location === undefined) return { headers, target };
-  const toLocation = [...headers, ["Location", location]] as const;
-  if (request.method !== "GET" && request.method !== "HEAD") {
-    return { headers: toLocation, answer: { status: 307, text: "" } };
-  }
-  return {
-    headers: [...toLocation, ["Content-Type", "text/html; charset=utf-8"]],
-    answer: { status: 307, text: `<a href="${escapeHtml(location)}">Temporary Redirect</a>.\n\n` },
-  };
+  const before = answerBefore(target, method, clientSubtrees(access.gatewayEnabled));
+  return before === undefined
+    ? { headers, target }
+    : { headers: [...headers, ...before.headers], answer: before };
 }
 
-function escapeHtml(text: string): string {
-  return text.replaceAll("&", "&amp;").replace(/[<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
-}
+const NOTHING_TO_REFUSE: Admission = { headers: [] };
 
-function answerText(res: ServerResponse, { status, text }: WholeAnswer): void {
+function answerText(res: ServerResponse, { status, text }: Refused["answer"]): void {
   if (text !== "" && !res.hasHeader("Content-Type")) {
     res.setHeader("Content-Type", "text/plain; charset=utf-8");
     res.setHeader("X-Content-Type-Options", "nosniff");
