@@ -10,6 +10,7 @@ const PACKAGES = ["rpc", "server", "storage"];
 
 /** No client and no member meets them: they say how numbers or structures are made. */
 const OF_FORMATS: Readonly<Record<string, string>> = {
+  MAX_INDEX: "an index is 64 bits",
   MAX_CHAIN: "a longer history of a key is kept in another form",
   MAX_CODE_LENGTH: "of Huffman codes in HPACK",
   MAX_DIGITS: "of an integer in JSON, as in protobuf for Go",

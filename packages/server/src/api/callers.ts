@@ -16,7 +16,7 @@ export type WaitingCaller = Caller & { readonly signal: AbortSignal };
 export function waitingCallerOf(call: ServerCall): WaitingCaller {
   const controller = new AbortController();
   call.onCancel = () => controller.abort();
-  return { ...callerOf(call), deadlineMs: call.deadlineMs, signal: controller.signal };
+  return { ...callerOf(call), signal: controller.signal };
 }
 
 /** On whose behalf another member asks, that had `token` of its own caller. */

@@ -106,7 +106,6 @@ function callerNamed(username: string, authRevision: number): Caller {
     username,
     authRevision,
     isImpostor: false,
-    deadlineMs: Number.POSITIVE_INFINITY,
     signal: undefined,
   };
 }

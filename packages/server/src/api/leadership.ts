@@ -1,7 +1,7 @@
 import { formatId } from "../cluster/ids.ts";
 import { RequestError } from "../errors.ts";
 import type { TransferContext } from "./context.ts";
-import { pause } from "./waiting.ts";
+import { pause, within } from "./waiting.ts";
 
 /** Hands leadership to voter `to` and waits until it leads, for as long as `signal` lets it. */
 export async function moveLeader(context: TransferContext, to: bigint, signal: AbortSignal): Promise<void> {
@@ -35,18 +35,14 @@ export async function transferOnStop(context: TransferContext): Promise<void> {
   for (const id of candidates) {
     if (!consensus.isLeader || clock.nowMs() >= giveUpMs) return;
     // Raft gives an attempt up after an election timeout.
-    const tooLate = new AbortController();
-    const timer = clock.setTimer(electionTimeoutMs, () => tooLate.abort());
     try {
-      await moveLeader(context, id, tooLate.signal);
+      await within(clock, electionTimeoutMs, (signal) => moveLeader(context, id, signal));
       return;
     } catch (error) {
       log.warn("leadership transfer failed", {
         "transferee-member-id": formatId(id),
         error: (error as Error).message,
       });
-    } finally {
-      timer.cancel();
     }
   }
 }

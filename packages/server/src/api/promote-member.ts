@@ -5,7 +5,7 @@ import type { PeerResponse } from "../peer/peer-requests.ts";
 import type { WaitingCaller } from "./callers.ts";
 import { changeMembers } from "./change-members.ts";
 import type { PromoteContext } from "./context.ts";
-import { pause, waitLeader } from "./waiting.ts";
+import { pause, waitLeader, within } from "./waiting.ts";
 
 /** What other members are told of a refusal; each of them ends the attempts of whoever forwarded the request. */
 export const PROMOTION_REFUSALS = [
@@ -40,39 +40,48 @@ async function forward(
   token: string | undefined,
   signal: AbortSignal,
 ): Promise<readonly ClusterMember[]> {
-  const { clock, peerRequests, requestTimeoutMs } = context;
+  const { clock, requestTimeoutMs } = context;
   const deadlineMs = clock.nowMs() + requestTimeoutMs;
-  const tooLate = new AbortController();
-  const timer = clock.setTimer(requestTimeoutMs, () => tooLate.abort());
-  const either = AbortSignal.any([signal, tooLate.signal]);
-  try {
-    while (!either.aborted) {
-      const leader = await waitLeader(context, either);
-      for (const url of leader.peerUrls) {
-        try {
-          const response = await peerRequests.send(url, {
-            method: "POST",
-            path: `/members/promote/${id}`,
-            headers: token === undefined ? {} : { authorization: token },
-            timeoutMs: Math.max(1, deadlineMs - clock.nowMs()),
-            signal: either,
-          });
-          return readAnswer(response);
-        } catch (error) {
-          // Those refusals are final; anything else may be over when it is asked again.
-          if (error instanceof RequestError) throw error;
-          context.log.warn("failed to forward a promotion", {
-            address: url,
-            error: (error as Error).message,
-          });
-        }
+  const members = await within(
+    clock,
+    requestTimeoutMs,
+    (either) => askLeaders(context, id, token, deadlineMs, either),
+    signal,
+  );
+  if (members === undefined) throw new RequestError(signal.aborted ? "CANCELED" : "TIMEOUT");
+  return members;
+}
+
+/** All members, as whoever leads knows them afterwards; undefined when `signal` fires first. */
+async function askLeaders(
+  context: PromoteContext,
+  id: bigint,
+  token: string | undefined,
+  deadlineMs: number,
+  signal: AbortSignal,
+): Promise<readonly ClusterMember[] | undefined> {
+  const { clock, log, peerRequests } = context;
+  while (!signal.aborted) {
+    const leader = await waitLeader(context, signal);
+    for (const url of leader.peerUrls) {
+      try {
+        const response = await peerRequests.send(url, {
+          method: "POST",
+          path: `/members/promote/${id}`,
+          headers: token === undefined ? {} : { authorization: token },
+          timeoutMs: Math.max(1, deadlineMs - clock.nowMs()),
+          signal,
+        });
+        return readAnswer(response);
+      } catch (error) {
+        // Those refusals are final; anything else may be over when it is asked again.
+        if (error instanceof RequestError) throw error;
+        log.warn("failed to forward a promotion", { address: url, error: (error as Error).message });
       }
-      await pause(clock, RETRY_MS, either);
     }
-  } finally {
-    timer.cancel();
+    await pause(clock, RETRY_MS, signal);
   }
-  throw new RequestError(signal.aborted ? "CANCELED" : "TIMEOUT");
+  return undefined;
 }
 
 /** Throws `RequestError` for a refusal that is final, `Error` for what may be tried again. */

@@ -19,6 +19,22 @@ export function pause(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
   });
 }
 
+/** Runs `run`, whose signal fires after `limitMs`, or when `outer` does: then it is to end by itself. */
+export async function within<Result>(
+  clock: Clock,
+  limitMs: number,
+  run: (signal: AbortSignal) => Promise<Result>,
+  outer?: AbortSignal,
+): Promise<Result> {
+  const tooLate = new AbortController();
+  const timer = clock.setTimer(limitMs, () => tooLate.abort());
+  try {
+    return await run(outer === undefined ? tooLate.signal : AbortSignal.any([outer, tooLate.signal]));
+  } finally {
+    timer.cancel();
+  }
+}
+
 /**
  * The leader, once there is one that is a known member. Looks again every election timeout; fails with `NO_LEADER` when
  * `signal` fires.

@@ -9,9 +9,7 @@ export interface Caller {
   readonly authRevision: number;
   /** What it has shown to prove who it is proves nothing: it may not do what anybody who has shown nothing may, either. */
   readonly isImpostor: boolean;
-  /** Monotonic milliseconds of the member that has the call; Infinity when nobody set one. */
-  readonly deadlineMs: number;
-  /** Fires when the call has ended, for those who wait before they propose; undefined when nobody listens. */
+  /** Fires when the call has ended, by its deadline as well, for those who wait before they propose; undefined when nobody listens. */
   readonly signal: AbortSignal | undefined;
 }
 
@@ -20,7 +18,6 @@ export const NOBODY: Caller = {
   username: "",
   authRevision: 0,
   isImpostor: false,
-  deadlineMs: Number.POSITIVE_INFINITY,
   signal: undefined,
 };
 

@@ -2,7 +2,7 @@ import type { ClusterMember } from "../../cluster/member-json.ts";
 import { RequestError } from "../../errors.ts";
 import type { PeerResponse } from "../../peer/peer-requests.ts";
 import type { LeaderContext } from "../context.ts";
-import type { Cancellation } from "./cancellation.ts";
+import { pause } from "../waiting.ts";
 import { LeaderRequests } from "./leader-requests.ts";
 
 /** This attempt gave no answer: the next URL, or the next leader, may. */
@@ -32,17 +32,17 @@ export class LeaderQuestions {
   }
 
   /** Rejects with NO_LEADER or TIMEOUT after the request timeout, with CANCELED when the client has gone. */
-  async ask<Result>(question: Question<Result>, cancellation: Cancellation): Promise<Result> {
+  async ask<Result>(question: Question<Result>, signal: AbortSignal): Promise<Result> {
     const { clock, requestTimeoutMs, membership } = this.#context;
     const deadlineMs = clock.nowMs() + requestTimeoutMs;
     for (;;) {
-      const leader = await this.#leader(deadlineMs, cancellation);
+      const leader = await this.#leader(deadlineMs, signal);
       const result =
         leader.id === membership.localId
           ? await question.askHere()
-          : await this.#askThere(leader, question, deadlineMs, cancellation);
+          : await this.#askThere(leader, question, deadlineMs, signal);
       if (result !== TRY_AGAIN) return result;
-      await this.#pause(PAUSE_BETWEEN_ROUNDS_MS, cancellation);
+      await this.#pause(PAUSE_BETWEEN_ROUNDS_MS, signal);
       if (clock.nowMs() >= deadlineMs) throw new RequestError("TIMEOUT");
     }
   }
@@ -51,14 +51,14 @@ export class LeaderQuestions {
     leader: ClusterMember,
     question: Question<Result>,
     deadlineMs: number,
-    cancellation: Cancellation,
+    signal: AbortSignal,
   ): Promise<Result | typeof TRY_AGAIN> {
     const { path, body, maxResponseBytes } = question;
     for (const url of leader.peerUrls) {
-      if (cancellation.canceled) throw new RequestError("CANCELED");
+      if (signal.aborted) throw new RequestError("CANCELED");
       const request = { leader: leader.id, url, path, body, headers: HEADERS, deadlineMs, maxResponseBytes };
-      const response = await this.#requests.send(request, cancellation);
-      if (cancellation.canceled) throw new RequestError("CANCELED");
+      const response = await this.#requests.send(request, signal);
+      if (signal.aborted) throw new RequestError("CANCELED");
       const result = response === undefined ? TRY_AGAIN : await question.read(response);
       if (result !== TRY_AGAIN) return result;
       if (this.#context.consensus.leader !== leader.id) break;
@@ -67,27 +67,17 @@ export class LeaderQuestions {
   }
 
   /** A member that is known and leads, as soon as there is one. */
-  async #leader(deadlineMs: number, cancellation: Cancellation): Promise<ClusterMember> {
+  async #leader(deadlineMs: number, signal: AbortSignal): Promise<ClusterMember> {
     const { consensus, membership, clock, config } = this.#context;
     for (;;) {
       const leader = membership.member(consensus.leader);
       if (leader !== undefined && leader.peerUrls.length > 0) return leader;
       if (leader !== undefined || clock.nowMs() >= deadlineMs) throw new RequestError("NO_LEADER");
-      await this.#pause(config.heartbeatMs, cancellation);
+      await this.#pause(config.heartbeatMs, signal);
     }
   }
 
-  async #pause(ms: number, cancellation: Cancellation): Promise<void> {
-    if (!cancellation.canceled) {
-      await new Promise<void>((resolve) => {
-        const timer = this.#context.clock.setTimer(ms, resolve);
-        cancellation.waitFor(() => {
-          timer.cancel();
-          resolve();
-        });
-      });
-      cancellation.waitFor(undefined);
-    }
-    if (cancellation.canceled) throw new RequestError("CANCELED");
+  async #pause(ms: number, signal: AbortSignal): Promise<void> {
+    if (!(await pause(this.#context.clock, ms, signal))) throw new RequestError("CANCELED");
   }
 }

@@ -7,7 +7,6 @@ import { callerOf } from "../callers.ts";
 import type { RenewContext } from "../context.ts";
 import { failCall, requestOfStream } from "../services.ts";
 import type { LeaderQuestions } from "./ask-leader.ts";
-import { Cancellation } from "./cancellation.ts";
 import { renewLease } from "./renew.ts";
 
 /** Serves one call of LeaseKeepAlive: requests strictly one after another, each with its answer. Hot. */
@@ -15,7 +14,7 @@ export class KeepAliveStream {
   readonly #context: RenewContext;
   readonly #questions: LeaderQuestions;
   readonly #call: ServerCall;
-  readonly #cancellation = new Cancellation();
+  readonly #gone = new AbortController();
   #leave: (() => void) | undefined;
 
   constructor(context: RenewContext, questions: LeaderQuestions, call: ServerCall) {
@@ -46,7 +45,7 @@ export class KeepAliveStream {
       if (access.isRestricted) CALL_NEEDS.LeaseKeepAlive(id, access.needsOf(callerOf(this.#call)));
       // Taken before the renewal, so that the revision is not above the moment of it.
       const header = context.headers.bytes(context.store.currentRevision);
-      const renewed = renewLease(context, this.#questions, id, this.#cancellation);
+      const renewed = renewLease(context, this.#questions, id, this.#gone.signal);
       if (typeof renewed === "number") this.#answer(header, id, renewed);
       else this.#answerLater(header, id, renewed);
     } catch (error) {
@@ -73,7 +72,7 @@ export class KeepAliveStream {
   #end(finish: () => void): void {
     this.#leave?.();
     this.#leave = undefined;
-    this.#cancellation.cancel();
+    this.#gone.abort();
     finish();
   }
 }

@@ -2,16 +2,17 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { ManualClock } from "@quorate/testkit/clock";
 import type { ApiContext } from "../context.ts";
-import { Cancellation } from "./cancellation.ts";
 import { LeaderRequests } from "./leader-requests.ts";
 import { FakePeerRequests, passTime, settle } from "./testing.ts";
+
+const NEVER = new AbortController().signal;
 
 function setUp(clock = new ManualClock()) {
   const peerRequests = new FakePeerRequests(clock);
   const consensus = { leader: 2n };
   const requests = new LeaderRequests({ clock, peerRequests, consensus } as unknown as ApiContext);
   const outcomes: (number | undefined)[] = [];
-  const send = (cancellation = new Cancellation(), timeoutMs = 7_000) => {
+  const send = (signal = NEVER, timeoutMs = 7_000) => {
     const request = {
       leader: 2n,
       url: "http://leader",
@@ -20,7 +21,7 @@ function setUp(clock = new ManualClock()) {
       deadlineMs: clock.nowMs() + timeoutMs,
       maxResponseBytes: 100,
     };
-    void requests.send(request, cancellation).then((response) => outcomes.push(response?.status));
+    void requests.send(request, signal).then((response) => outcomes.push(response?.status));
   };
   return { clock, peerRequests, consensus, send, outcomes };
 }
@@ -85,16 +86,16 @@ test("when the leader of very many requests goes, a turn gives up some of them, 
 test("in the queue too a request ends at its deadline", async () => {
   const { clock, send, outcomes } = setUp();
   for (let i = 0; i < 16; i++) send();
-  send(new Cancellation(), 50);
+  send(NEVER, 50);
   await passTime(clock, 100);
   assert.deepEqual(outcomes, [undefined]);
 });
 
 test("a request ends with its client, wherever it is", async () => {
   const { clock, peerRequests, send, outcomes } = setUp();
-  const cancellations = Array.from({ length: 20 }, () => new Cancellation());
-  for (const cancellation of cancellations) send(cancellation);
-  for (const cancellation of cancellations) cancellation.cancel();
+  const callers = Array.from({ length: 20 }, () => new AbortController());
+  for (const { signal } of callers) send(signal);
+  for (const caller of callers) caller.abort();
   await settle();
   assert.equal(outcomes.length, 20);
   assert.ok(peerRequests.sent.every(({ aborted }) => aborted));

@@ -2,7 +2,6 @@ import type { Timer } from "@quorate/storage/seams/clock";
 import type { PeerRequest, PeerResponse } from "../../peer/peer-requests.ts";
 import { Fifo } from "../../watch/fifo.ts";
 import type { LeaderContext } from "../context.ts";
-import type { Cancellation } from "./cancellation.ts";
 
 /** Requests under way at once, and so connections kept: enough for thousands a second. */
 const LANES = 16;
@@ -46,15 +45,17 @@ export class LeaderRequests {
   }
 
   /** The leader's answer; undefined when there is none, whatever the reason: to be tried again. */
-  send(request: LeaderRequest, cancellation: Cancellation): Promise<PeerResponse | undefined> {
+  send(request: LeaderRequest, signal: AbortSignal): Promise<PeerResponse | undefined> {
+    if (signal.aborted) return Promise.resolve(undefined);
     return new Promise((resolve) => {
+      const onAbort = () => this.#give(attempt, undefined);
       const attempt: Attempt = {
         request,
         settle: (response) => {
           if (attempt.settled) return;
           attempt.settled = true;
           this.#finish(attempt);
-          cancellation.waitFor(undefined);
+          signal.removeEventListener("abort", onAbort);
           resolve(response);
         },
         startedMs: 0,
@@ -62,7 +63,7 @@ export class LeaderRequests {
         settled: false,
         abort: undefined,
       };
-      cancellation.waitFor(() => this.#give(attempt, undefined));
+      signal.addEventListener("abort", onAbort, { once: true });
       if (this.#lanesInUse < LANES) this.#start(attempt);
       else this.#waiting.push(attempt);
       this.#arm();

@@ -5,7 +5,6 @@ import { ManualClock } from "@quorate/testkit/clock";
 import { Lessor } from "../../lease/lessor.ts";
 import type { ApiContext } from "../context.ts";
 import { LeaderQuestions } from "./ask-leader.ts";
-import { Cancellation } from "./cancellation.ts";
 import { renewLease } from "./renew.ts";
 import { FakePeerRequests, passTime, settle } from "./testing.ts";
 
@@ -66,7 +65,7 @@ class Harness {
     [LEADER, { id: LEADER, peerUrls: ["http://a", "http://b"] }],
     [3n, { id: 3n, peerUrls: ["http://c"] }],
   ]);
-  readonly cancellation = new Cancellation();
+  readonly caller = new AbortController();
   readonly #questions = new LeaderQuestions(this.context);
   outcome: number | string | undefined;
   onCatchUp = () => {};
@@ -85,7 +84,7 @@ class Harness {
       this.outcome = outcome;
     };
     try {
-      const renewed = renewLease(this.context, this.#questions, id, this.cancellation);
+      const renewed = renewLease(this.context, this.#questions, id, this.caller.signal);
       if (typeof renewed === "number") set(renewed);
       else renewed.then(set, (error: Error) => set(error.message));
     } catch (error) {
@@ -115,8 +114,8 @@ function follower(): Harness {
 }
 
 test("the lessor renews at once, without a promise", () => {
-  const { context, cancellation } = leader();
-  assert.equal(renewLease(context, new LeaderQuestions(context), 7n, cancellation), 20);
+  const { context, caller } = leader();
+  assert.equal(renewLease(context, new LeaderQuestions(context), 7n, caller.signal), 20);
 });
 
 test("a lease that is absent is gone only when all that is committed has been applied", async () => {
@@ -318,7 +317,7 @@ for (const where of ["at the leader", "between attempts", "without a leader"]) {
         await settle();
       }
     }
-    harness.cancellation.cancel();
+    harness.caller.abort();
     await settle();
     assert.equal(harness.outcome, "etcdserver: request canceled");
   });

@@ -5,7 +5,6 @@ import type { Lessor } from "../../lease/lessor.ts";
 import type { PeerResponse } from "../../peer/peer-requests.ts";
 import type { RenewContext } from "../context.ts";
 import { type LeaderQuestions, TRY_AGAIN } from "./ask-leader.ts";
-import type { Cancellation } from "./cancellation.ts";
 import { ensureLeadership, isCaughtUp, isCertainLeader } from "./leadership.ts";
 
 /** What a keepalive says of a lease that is not there. */
@@ -22,7 +21,7 @@ export function renewLease(
   context: RenewContext,
   questions: LeaderQuestions,
   id: bigint,
-  cancellation: Cancellation,
+  signal: AbortSignal,
 ): number | Promise<number> {
   const { consensus, lessor, config } = context;
   const isKnownHere = config.features.FastLeaseKeepAlive
@@ -30,17 +29,17 @@ export function renewLease(
     : consensus.appliedIndex >= consensus.committedIndex;
   if (!isKnownHere || !lessor.isPrimary || !isCertainLeader(context)) {
     const attempt = consensus.isLeader ? renewHere(context, id) : TRY_AGAIN;
-    return orAskLeader(context, questions, id, cancellation, attempt);
+    return orAskLeader(context, questions, id, signal, attempt);
   }
   const renewed = renewAtLessor(lessor, id);
-  return typeof renewed === "number" ? renewed : orAskLeader(context, questions, id, cancellation, renewed);
+  return typeof renewed === "number" ? renewed : orAskLeader(context, questions, id, signal, renewed);
 }
 
 async function orAskLeader(
   context: RenewContext,
   questions: LeaderQuestions,
   id: bigint,
-  cancellation: Cancellation,
+  signal: AbortSignal,
   attempt: Renewal | Promise<Renewal>,
 ): Promise<number> {
   const renewed = await attempt;
@@ -52,7 +51,7 @@ async function orAskLeader(
     askHere: () => renewHere(context, id),
     read: (response: PeerResponse) => readRenewal(response, id),
   };
-  return questions.ask(question, cancellation);
+  return questions.ask(question, signal);
 }
 
 /** On the leader. TRY_AGAIN while it is not the lessor yet, or when it ceased to be. */

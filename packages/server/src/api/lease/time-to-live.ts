@@ -5,10 +5,9 @@ import { LeaseInternalRequestSchema } from "@quorate/wire/leasepb";
 import { RequestError } from "../../errors.ts";
 import { CALL_NEEDS } from "../../operations/call-needs.ts";
 import type { PeerResponse } from "../../peer/peer-requests.ts";
-import { callerOf } from "../callers.ts";
+import { callerOf, waitingCallerOf } from "../callers.ts";
 import type { LeaseContext } from "../context.ts";
 import { type LeaderQuestions, TRY_AGAIN } from "./ask-leader.ts";
-import { Cancellation } from "./cancellation.ts";
 import { isCaughtUp } from "./leadership.ts";
 import { readInternalSteps, withKeysSteps } from "./lease-keys.ts";
 
@@ -70,8 +69,7 @@ async function statusAtLeader(
   keys: boolean,
   call: ServerCall,
 ): Promise<Status> {
-  const cancellation = new Cancellation();
-  call.onCancel = () => cancellation.cancel();
+  const { signal } = waitingCallerOf(call);
   const question = {
     path: "/leases/internal",
     body: encode(LeaseInternalRequestSchema, { LeaseTimeToLiveRequest: { ID, keys } }),
@@ -79,7 +77,7 @@ async function statusAtLeader(
     askHere: () => statusHere(context, ID, keys),
     read: (response: PeerResponse) => readStatus(context, response, ID),
   };
-  return questions.ask(question, cancellation);
+  return questions.ask(question, signal);
 }
 
 /** A 404 means that the lease is gone, whatever its body; anything else that is no status leaves it open. */
