@@ -63,6 +63,11 @@ export const BOUNDED_LOOPS: Readonly<Record<string, Readonly<Record<string, stri
   "lease/byte-arena.ts": { "*": "the bytes of a key" },
   "lease/columns.ts": { "*": "chunks of a column, each filled as one piece of memory: 2 ns a slot" },
   "lease/deadline-heap.ts": { "*": "the way between the root of a heap and a leaf" },
+  "lease/deadlines.ts": {
+    "Deadlines.#proposeExpired": "500 leases every 500 ms",
+    "Deadlines.#proposeCheckpoints":
+      "500 leases every 500 ms, and of those that were renewed at once as many as fall due between",
+  },
   "lease/key-attachments.ts": {
     "KeyAttachments.detachSteps": "walks that pause: requests that are being answered",
     "KeyAttachments.clear": "columns, and walks that pause",
@@ -79,9 +84,6 @@ export const BOUNDED_LOOPS: Readonly<Record<string, Readonly<Record<string, stri
   "lease/lessor.ts": {
     "Lessor.applyRevokeOfDeleted": "renewals of one expired lease that wait: open calls",
     "Lessor.demote": "renewals of expired leases that wait: open calls",
-    "Lessor.proposeExpired": "500 leases every 500 ms",
-    "Lessor.proposeCheckpoints":
-      "500 leases every 500 ms, and of those that were renewed at once as many as fall due between",
   },
   "lease/metrics.ts": { "*": "buckets of a histogram" },
   "lease/revoke-queue.ts": { "*": "waits for each revoke" },

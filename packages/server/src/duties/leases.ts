@@ -7,7 +7,8 @@ import { ACTIVE_HEARTBEATS, ensureLeadership, isCertainLeader } from "../api/lea
 import { propose } from "../api/propose.ts";
 import type { ServerConfig } from "../config/server-config.ts";
 import { isRefusedWith, RequestError } from "../errors.ts";
-import { type LeaseCheckpoint, Lessor } from "../lease/lessor.ts";
+import type { LeaseCheckpoint } from "../lease/deadlines.ts";
+import { Lessor } from "../lease/lessor.ts";
 import { minimumTtlSeconds } from "../lease/minimum-ttl.ts";
 import { RevokeQueue } from "../lease/revoke-queue.ts";
 import type { Logger } from "../log/logger.ts";

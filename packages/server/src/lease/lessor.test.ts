@@ -5,8 +5,9 @@ import type { EntryVisitor } from "@quorate/storage/seams/backend";
 import { DEFAULT_SLICE_LIMITS, inOneGo, type Slices } from "@quorate/storage/slices";
 import { ManualClock } from "@quorate/testkit/clock";
 import { type FailureCode, RequestError } from "../errors.ts";
+import type { LeaseCheckpoint } from "./deadlines.ts";
 import { CorruptLeaseRecord } from "./lease-record.ts";
-import { type LeaseCheckpoint, Lessor, type LessorOptions } from "./lessor.ts";
+import { Lessor, type LessorOptions } from "./lessor.ts";
 
 const utf8 = (text: string) => new Uint8Array(Buffer.from(text));
 const texts = (keys: readonly Uint8Array[]) => keys.map((key) => Buffer.from(key).toString("latin1"));

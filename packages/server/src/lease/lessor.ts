@@ -1,24 +1,18 @@
 import { assert } from "@quorate/storage/assert";
 import type { Backend } from "@quorate/storage/seams/backend";
-import type { Clock, Timer } from "@quorate/storage/seams/clock";
 import { costOf, inOneGo, Slices, type Steps } from "@quorate/storage/slices";
 import { encodeLeaseKey, encodeLeaseRecord } from "@quorate/wire/hot";
 import { RequestError } from "../errors.ts";
 import { DeadlineHeap } from "./deadline-heap.ts";
+import { Deadlines, type DeadlinesOptions } from "./deadlines.ts";
 import { KeyAttachments } from "./key-attachments.ts";
 import { decodeLeaseRecord } from "./lease-record.ts";
 import { LeaseTable } from "./lease-table.ts";
 import { LeaseMetrics } from "./metrics.ts";
 import { MAXIMUM_TTL_SECONDS } from "./minimum-ttl.ts";
 import { PauseDetector } from "./pause-detector.ts";
-import { DeadlineSpread } from "./promotion.ts";
 import { NONE } from "./slot-index.ts";
 import { sortedSteps } from "./sorted-keys.ts";
-
-export interface LeaseCheckpoint {
-  readonly id: bigint;
-  readonly remainingTtlSeconds: number;
-}
 
 export interface LeaseStatus {
   /** Whole seconds left, truncated toward zero; negative when the deadline passed a second ago or more. */
@@ -28,49 +22,22 @@ export interface LeaseStatus {
   readonly keys: readonly Uint8Array[];
 }
 
-/** What the lessor asks of the rest of the leader. */
-export interface LeaseProposals {
-  /**
-   * Takes a batch of expired leases, oldest deadline first, to revoke them through raft. May drop it: a lease that still
-   * exists after the request timeout is proposed again.
-   */
-  proposeRevoke(ids: readonly bigint[]): void;
-  /** Proposes checkpoints, at most 500. Resolves when they have been applied. Failures are left to the next time. */
-  proposeCheckpoint(checkpoints: readonly LeaseCheckpoint[]): Promise<void>;
-}
-
-export interface LessorOptions {
-  readonly clock: Clock;
+export interface LessorOptions extends DeadlinesOptions {
   readonly backend: Backend;
-  readonly proposals: LeaseProposals;
   readonly minimumTtlSeconds: number;
-  readonly electionTimeoutMs: number;
-  readonly requestTimeoutMs: number;
-  /** Whether this leader proposes checkpoints (feature `LeaseCheckpoint`). */
-  readonly checkpoints: boolean;
   /** Whether checkpoints are kept whatever the cluster version (feature `LeaseCheckpointPersist`). Default false. */
   readonly persistCheckpoints?: boolean;
   /** A leader that stood still for longer has to prove its leadership. Default: three tenths of an election timeout. */
   readonly pauseMs?: number;
-  /** Default 300 s. */
-  readonly checkpointIntervalMs?: number;
   /** A chance integer of 32 bits that makes hash collisions of keys hard to arrange. */
   readonly hashSeed: number;
 }
 
-const SCAN_PERIOD_MS = 500;
-const EXPIRED_PER_SCAN = 500;
-const CHECKPOINTS_PER_SCAN = 500;
 /** Slots worked through between two yields. */
 const SLOTS_PER_STEP = 512;
 /** Records of leases read from the database between two yields, and what one of them costs. */
 const RECORDS_PER_STEP = 256;
 const ITEMS_OF_A_RECORD = 4;
-
-/** A promotion whose leases do not all have deadlines yet. */
-interface Promotion {
-  readonly atMs: number;
-}
 
 interface Waiter {
   resolve(ttlSeconds: number): void;
@@ -93,24 +60,18 @@ export class Lessor {
   readonly promoting: Slices;
 
   private readonly options: LessorOptions;
-  private readonly checkpointIntervalMs: number;
   private table = new LeaseTable();
   private attachments: KeyAttachments;
-  private readonly expiries = new DeadlineHeap();
-  private readonly checkpoints = new DeadlineHeap();
+  private readonly deadlines: Deadlines;
   private readonly waiters = new Map<bigint, Waiter[]>();
-  private primary = false;
-  private promoted = 0;
-  private promotion: Promotion | undefined = undefined;
-  private timer: Timer | undefined = undefined;
 
   constructor(options: LessorOptions) {
     this.options = options;
     this.reading = new Slices(options.clock);
     this.promoting = new Slices(options.clock);
-    this.checkpointIntervalMs = options.checkpointIntervalMs ?? 300_000;
     this.pauses = new PauseDetector(options.clock, options.pauseMs ?? 0.3 * options.electionTimeoutMs);
     this.attachments = new KeyAttachments(this.table.firstKey, options.hashSeed);
+    this.deadlines = new Deadlines(options, this.table, this.promoting);
   }
 
   /** How many leases there are. */
@@ -125,12 +86,12 @@ export class Lessor {
 
   /** Whether deadlines are held here. */
   get isPrimary(): boolean {
-    return this.primary;
+    return this.deadlines.areHeld;
   }
 
   /** How often this has become the lessor: deadlines seen under another number no longer hold. */
   get promotions(): number {
-    return this.promoted;
+    return this.deadlines.promotions;
   }
 
   has(id: bigint): boolean {
@@ -140,7 +101,7 @@ export class Lessor {
   /** Whether this is the lessor, and the lease is there with its deadline passed. */
   isExpired(id: bigint): boolean {
     const slot = this.table.find(id);
-    return this.primary && slot !== NONE && this.deadlineOf(slot) <= this.options.clock.nowMs();
+    return this.isPrimary && slot !== NONE && this.deadlines.of(slot) <= this.options.clock.nowMs();
   }
 
   // What committed entries do.
@@ -156,11 +117,7 @@ export class Lessor {
     const ttl = this.atLeastMinimum(ttlSeconds);
     const slot = this.table.add(id, ttl);
     this.persist(slot);
-    if (this.primary) {
-      this.reserve();
-      this.setDeadline(slot, this.options.clock.nowMs() + ttl * 1000);
-      this.scheduleCheckpoint(slot);
-    }
+    if (this.isPrimary) this.deadlines.add(slot, ttl);
     this.metrics.granted += 1;
     this.metrics.observeTtl(ttl);
     return ttl;
@@ -189,8 +146,7 @@ export class Lessor {
   applyRevokeOfDeleted(id: bigint): Steps<void> {
     const slot = this.slotOf(id);
     const detached = this.attachments.detachSteps(slot);
-    this.expiries.remove(slot);
-    this.checkpoints.remove(slot);
+    this.deadlines.remove(slot);
     this.table.remove(slot);
     this.options.backend.delete("lease", encodeLeaseKey(id));
     this.metrics.revoked += 1;
@@ -210,9 +166,9 @@ export class Lessor {
     if (slot === NONE) return;
     this.table.remainingTtl.set(slot, remainingTtlSeconds);
     if (persist || this.options.persistCheckpoints === true) this.persist(slot);
-    if (!this.primary) return;
-    this.scheduleCheckpoint(slot);
-    const leftMs = this.deadlineOf(slot) - this.options.clock.nowMs();
+    if (!this.isPrimary) return;
+    this.deadlines.scheduleCheckpoint(slot);
+    const leftMs = this.deadlines.of(slot) - this.options.clock.nowMs();
     if (remainingTtlSeconds > 0 && leftMs > remainingTtlSeconds * 1000) {
       // Renewed while the checkpoint was on its way: the next leader must not begin with less than was promised.
       this.undoCheckpoint(id).catch(() => {});
@@ -263,8 +219,8 @@ export class Lessor {
   timeToLive(id: bigint, withKeys: boolean): LeaseStatus | undefined {
     const slot = this.table.find(id);
     if (slot === NONE) return undefined;
-    if (!this.primary) throw new RequestError("NOT_PRIMARY_LESSOR");
-    const leftMs = this.deadlineOf(slot) - this.options.clock.nowMs();
+    if (!this.isPrimary) throw new RequestError("NOT_PRIMARY_LESSOR");
+    const leftMs = this.deadlines.of(slot) - this.options.clock.nowMs();
     return {
       // Adding 0 makes a plain zero of a negative one.
       ttlSeconds: Math.trunc(leftMs / 1000) + 0,
@@ -285,28 +241,16 @@ export class Lessor {
    * TTL (or what the last checkpoint left) and an election timeout more, in which the former leader may have renewed it.
    */
   promote(): void {
-    if (this.primary) return;
-    this.primary = true;
-    this.promoted += 1;
-    this.reserve();
-    const atMs = this.options.clock.nowMs();
-    this.promotion = { atMs };
-    this.continuePromotion(this.promotion, this.promotionSteps(atMs));
+    if (this.isPrimary) return;
     this.pauses.start();
-    this.armScan();
+    this.deadlines.promote();
   }
 
   /** Forgets all deadlines. Renewals that wait end with NOT_PRIMARY_LESSOR. Idempotent. */
   demote(): void {
-    if (!this.primary) return;
-    this.primary = false;
-    this.promotion = undefined;
-    this.timer?.cancel();
-    this.timer = undefined;
+    if (!this.isPrimary) return;
+    this.deadlines.demote();
     this.pauses.stop();
-    this.expiries.clear();
-    this.checkpoints.clear();
-    this.table.deadline.fill(Number.POSITIVE_INFINITY);
     const waiting = [...this.waiters.values()];
     this.waiters.clear();
     for (const waiters of waiting) {
@@ -320,9 +264,9 @@ export class Lessor {
    * NOT_PRIMARY_LESSOR at a demotion; and when a checkpoint has to be undone first. Throws or rejects with the same.
    */
   renew(id: bigint): number | Promise<number> {
-    if (!this.primary) throw new RequestError("NOT_PRIMARY_LESSOR");
+    if (!this.isPrimary) throw new RequestError("NOT_PRIMARY_LESSOR");
     const slot = this.slotOf(id);
-    if (this.deadlineOf(slot) <= this.options.clock.nowMs()) return this.untilRevoked(id);
+    if (this.deadlines.of(slot) <= this.options.clock.nowMs()) return this.untilRevoked(id);
     if (this.options.checkpoints && this.table.remainingTtl.get(slot) > 0) return this.renewCheckpointed(id);
     return this.extend(slot);
   }
@@ -370,12 +314,14 @@ export class Lessor {
    * stays one, with deadlines as after a promotion.
    */
   become(other: Lessor): void {
-    assert(other !== this && !other.primary, "a lessor becomes another one that is not in use");
-    const wasPrimary = this.primary;
+    assert(other !== this && !other.isPrimary, "a lessor becomes another one that is not in use");
+    const wasPrimary = this.isPrimary;
     this.demote();
     this.table = other.table;
     this.attachments = other.attachments;
+    this.deadlines.table = other.table;
     other.table = new LeaseTable();
+    other.deadlines.table = other.table;
     other.attachments = new KeyAttachments(other.table.firstKey, other.options.hashSeed);
     if (wasPrimary) this.promote();
   }
@@ -397,61 +343,9 @@ export class Lessor {
     this.options.backend.put("lease", encodeLeaseKey(id), record);
   }
 
-  private reserve(): void {
-    this.expiries.reserve(this.table.usedSlots);
-    if (this.options.checkpoints) this.checkpoints.reserve(this.table.usedSlots);
-  }
-
-  private setDeadline(slot: number, deadlineMs: number): void {
-    this.table.deadline.set(slot, deadlineMs);
-    this.expiries.set(slot, deadlineMs);
-  }
-
-  /** On the lessor. A lease that the promotion has not come to yet is served first. */
-  private deadlineOf(slot: number): number {
-    const deadlineMs = this.table.deadline.get(slot);
-    if (deadlineMs !== Number.POSITIVE_INFINITY || this.promotion === undefined) return deadlineMs;
-    this.setPromotedDeadline(slot, this.promotion.atMs, this.startTtl(slot));
-    return this.table.deadline.get(slot);
-  }
-
-  /** The seconds a lease begins with at a promotion. */
-  private startTtl(slot: number): number {
-    const remaining = this.table.remainingTtl.get(slot);
-    return remaining > 0 ? remaining : this.table.ttl.get(slot);
-  }
-
-  private setPromotedDeadline(slot: number, atMs: number, seconds: number): void {
-    this.setDeadline(slot, atMs + this.options.electionTimeoutMs + seconds * 1000);
-    this.scheduleCheckpoint(slot);
-  }
-
-  private continuePromotion(promotion: Promotion, steps: Steps<void>): void {
-    if (this.promotion !== promotion) return;
-    if (this.promoting.begin(steps).done) this.promotion = undefined;
-    else this.options.clock.soon(() => this.continuePromotion(promotion, steps));
-  }
-
-  /** First all leases are counted, then they get their deadlines. */
-  private *promotionSteps(atMs: number): Steps<void> {
-    const { table } = this;
-    const spread = new DeadlineSpread();
-    const hasNone = (slot: number) =>
-      table.isLive(slot) && table.deadline.get(slot) === Number.POSITIVE_INFINITY;
-    for (let slot = 0; slot < table.usedSlots; slot++) {
-      if (slot % SLOTS_PER_STEP === SLOTS_PER_STEP - 1) yield costOf(SLOTS_PER_STEP, 0);
-      if (hasNone(slot)) spread.count(this.startTtl(slot));
-    }
-    yield* spread.planSteps();
-    for (let slot = 0; slot < table.usedSlots; slot++) {
-      if (slot % SLOTS_PER_STEP === SLOTS_PER_STEP - 1) yield costOf(2 * SLOTS_PER_STEP, 0);
-      if (hasNone(slot)) this.setPromotedDeadline(slot, atMs, spread.place(this.startTtl(slot)));
-    }
-  }
-
   private extend(slot: number): number {
     const ttl = this.table.ttl.get(slot);
-    this.setDeadline(slot, this.options.clock.nowMs() + ttl * 1000);
+    this.deadlines.set(slot, this.options.clock.nowMs() + ttl * 1000);
     this.metrics.renewed += 1;
     return ttl;
   }
@@ -470,60 +364,13 @@ export class Lessor {
     } catch {
       // The renewal is right without it: only a later leader would begin with less than the full TTL.
     }
-    if (!this.primary) throw new RequestError("NOT_PRIMARY_LESSOR");
+    if (!this.isPrimary) throw new RequestError("NOT_PRIMARY_LESSOR");
     // It may have been revoked meanwhile.
     return this.extend(this.slotOf(id));
   }
 
   private undoCheckpoint(id: bigint): Promise<void> {
     return this.options.proposals.proposeCheckpoint([{ id, remainingTtlSeconds: 0 }]);
-  }
-
-  private armScan(): void {
-    this.timer = this.options.clock.setTimer(SCAN_PERIOD_MS, () => {
-      this.armScan();
-      this.proposeExpired();
-      if (this.primary) this.proposeCheckpoints();
-    });
-  }
-
-  private proposeExpired(): void {
-    const nowMs = this.options.clock.nowMs();
-    const ids: bigint[] = [];
-    while (ids.length < EXPIRED_PER_SCAN) {
-      const slot = this.expiries.first();
-      if (slot === NONE || this.expiries.timeOf(slot) > nowMs) break;
-      ids.push(this.table.idOf(slot));
-      // The revoke may fail; if the lease still exists by then, it is proposed again.
-      this.expiries.set(slot, nowMs + this.options.requestTimeoutMs);
-    }
-    if (ids.length > 0) this.options.proposals.proposeRevoke(ids);
-  }
-
-  private scheduleCheckpoint(slot: number): void {
-    if (!this.options.checkpoints) return;
-    if (this.startTtl(slot) * 1000 <= this.checkpointIntervalMs) return;
-    this.checkpoints.set(slot, this.options.clock.nowMs() + this.checkpointIntervalMs);
-  }
-
-  private proposeCheckpoints(): void {
-    const nowMs = this.options.clock.nowMs();
-    const due: LeaseCheckpoint[] = [];
-    while (due.length < CHECKPOINTS_PER_SCAN) {
-      const slot = this.checkpoints.first();
-      if (slot === NONE || this.checkpoints.timeOf(slot) > nowMs) break;
-      this.checkpoints.remove(slot);
-      const leftMs = this.table.deadline.get(slot) - nowMs;
-      if (leftMs <= 0) continue;
-      const remainingTtlSeconds = Math.ceil(leftMs / 1000);
-      if (remainingTtlSeconds >= this.table.ttl.get(slot)) {
-        // Just renewed. It is looked at again, so that a later leader does not begin from the start.
-        this.scheduleCheckpoint(slot);
-        continue;
-      }
-      due.push({ id: this.table.idOf(slot), remainingTtlSeconds });
-    }
-    if (due.length > 0) this.options.proposals.proposeCheckpoint(due).catch(() => {});
   }
 
   private *leasesSteps(): Steps<bigint[]> {
@@ -534,7 +381,7 @@ export class Lessor {
       if (this.table !== table) return yield* this.leasesSteps();
       if (!table.isLive(slot)) continue;
       order.reserve(table.usedSlots);
-      order.set(slot, this.primary ? this.deadlineOf(slot) : 0);
+      order.set(slot, this.isPrimary ? this.deadlines.of(slot) : 0);
     }
     const ids: bigint[] = [];
     for (let slot = order.first(); slot !== NONE; slot = order.first()) {

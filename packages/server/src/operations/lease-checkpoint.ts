@@ -1,7 +1,7 @@
 import { decode, encode } from "@quorate/wire";
 import { LeaseCheckpointRequestSchema } from "@quorate/wire/etcdserverpb";
 import { InternalField } from "@quorate/wire/hot";
-import type { LeaseCheckpoint } from "../lease/lessor.ts";
+import type { LeaseCheckpoint } from "../lease/deadlines.ts";
 import { saturate } from "./int64.ts";
 import { operation } from "./operation.ts";
 
