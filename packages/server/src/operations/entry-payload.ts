@@ -1,4 +1,4 @@
-import { encodeInternalRequest, type InternalRequest } from "@quorate/wire/hot";
+import { encodeInternalRequest, type InternalRequest, varintSize } from "@quorate/wire/hot";
 import { type Caller, NOBODY } from "./caller.ts";
 
 /** Operations with lower field numbers stand first in an entry, with a tag of one byte; others last. */
@@ -15,10 +15,6 @@ export function encodeEntry(field: number, request: Uint8Array, id: bigint, call
 /** Where in an entry that `encodeEntry` made the request of `length` bytes begins. */
 export function requestStart(entry: Uint8Array, field: number, length: number): number {
   return field < FIRST_FIELD_OF_TWO_BYTES ? 1 + varintSize(length) : entry.length - length;
-}
-
-function varintSize(length: number): number {
-  return length < 0x80 ? 1 : length < 0x4000 ? 2 : length < 0x200000 ? 3 : length < 0x10000000 ? 4 : 5;
 }
 
 /** Who the member that proposed an entry says it is for. */

@@ -55,4 +55,4 @@ export * from "./txn.ts";
 export * from "./walpb.ts";
 export * from "./watch-request.ts";
 export { WireError } from "./wire-error.ts";
-export { writeBigVarint, writeVarint } from "./writer.ts";
+export { varintSize, writeBigVarint, writeVarint } from "./writer.ts";
