@@ -75,14 +75,13 @@ export const BOUNDED_AT_THE_EDGES: Readonly<Record<string, Readonly<Record<strin
     partsOf: PARTS,
     "FieldWalk.next": "empty parts, each once",
     "FieldWalk.#skipDelimited": "parts of one field, each once",
-    messageText: "a message of at most 32 KiB",
+    anyMessageText: "a message of at most 32 KiB",
     fieldsByNumber: SCHEMA,
     presentFields: "a message of at most 32 KiB",
     removeOthers: SCHEMA,
     mergedBytes: "a message of at most 32 KiB",
     fieldText: "a message of at most 32 KiB",
     elementTexts: "numbers of one field, of which no answer has many",
-    scalarText: "one text: names and addresses are as long as requests at most, 1.5 MiB",
   },
   "client-port/gateway/message-writer.ts": {
     "MessageWriter.element": DIGITS,
@@ -97,6 +96,13 @@ export const BOUNDED_AT_THE_EDGES: Readonly<Record<string, Readonly<Record<strin
     writeChunk: "pieces of one line, of some 32 KiB each: a message of a stream",
   },
   "client-port/gateway/outbox.ts": { "*": "messages of at most 1 MiB together, or one" },
+  "client-port/gateway/plain-message-text.ts": {
+    plainMessageText: "a message of at most 32 KiB",
+    plainFieldsOf: SCHEMA,
+  },
+  "client-port/gateway/scalar-text.ts": {
+    "*": "one text: names and addresses are as long as requests at most, 1.5 MiB",
+  },
   "client-port/gateway/request-values.ts": {
     "*": "a chunk of a body, which stops when the turn has had enough",
   },

@@ -445,9 +445,9 @@ suite("errors", () => {
 
 suite("deadlines", () => {
   test("the time that is left goes with the call, and ends it", async () => {
-    const answer = await gateway.ask("/v3/kv/range", "{}", { headers: { "grpc-timeout": "30m" } });
+    const answer = await gateway.ask("/v3/kv/range", "{}", { headers: { "grpc-timeout": "300m" } });
     assert.deepEqual([answer.status, answer.body], [504, '{"code":4,"message":"context deadline exceeded"}']);
-    assert.ok(backend.last.deadlineMs <= 30 && backend.last.deadlineMs > 0);
+    assert.ok(backend.last.deadlineMs <= 300 && backend.last.deadlineMs > 0);
     assert.ok(backend.last.isCanceled);
   });
 

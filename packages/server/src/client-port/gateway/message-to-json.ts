@@ -2,16 +2,14 @@ import { type DescField, type DescMessage, ScalarType } from "@bufbuild/protobuf
 import {
   concatBytes,
   cursor,
-  readBigInt64,
-  readBigUint64,
-  readBool,
   readBytes,
-  readInt32,
   readLength,
   readTag,
   readUint32,
   skipValue,
 } from "@quorate/wire/reader";
+import { plainMessageText } from "./plain-message-text.ts";
+import { base64, scalarText } from "./scalar-text.ts";
 
 /** Messages of more bytes are written in pieces, so that a large range does not hold the loop up. */
 const PIECE_BYTES = 32 * 1024;
@@ -256,6 +254,10 @@ export function escapeForStream(json: string): string {
 }
 
 function messageText(schema: DescMessage, bytes: Uint8Array): string {
+  return plainMessageText(schema, bytes, 0, bytes.length) ?? anyMessageText(schema, bytes);
+}
+
+function anyMessageText(schema: DescMessage, bytes: Uint8Array): string {
   let text = "{";
   let comma = "";
   for (const { field, values } of presentFields(schema, bytes)) {
@@ -359,48 +361,3 @@ function elementTexts(field: DescField, { bytes, isDelimited }: Occurrence): str
   }
   return texts;
 }
-
-function scalarText(
-  field: DescField,
-  bytes: Uint8Array,
-  isDelimited: boolean,
-): { text: string; isDefault: boolean } {
-  const end = bytes.length;
-  if (isDelimited) {
-    const isDefault = end === 0;
-    if (field.scalar === ScalarType.BYTES) {
-      return { text: `"${base64(bytes)}"`, isDefault };
-    }
-    return { text: JSON.stringify(utf8.decode(bytes)), isDefault };
-  }
-  if (field.enum !== undefined) {
-    const number = readInt32(bytes, 0, end);
-    const name = field.enum.value[number]?.name;
-    return { text: name === undefined ? String(number) : `"${name}"`, isDefault: number === 0 };
-  }
-  switch (field.scalar) {
-    case ScalarType.INT64:
-      return integerText(readBigInt64(bytes, 0, end));
-    case ScalarType.UINT64:
-      return integerText(readBigUint64(bytes, 0, end));
-    case ScalarType.BOOL: {
-      const value = readBool(bytes, 0, end);
-      return { text: String(value), isDefault: !value };
-    }
-    default: {
-      const value = field.scalar === ScalarType.UINT32 ? readUint32(bytes, 0, end) : readInt32(bytes, 0, end);
-      return { text: String(value), isDefault: value === 0 };
-    }
-  }
-}
-
-function base64(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("base64");
-}
-
-function integerText(value: bigint): { text: string; isDefault: boolean } {
-  return { text: `"${value}"`, isDefault: value === 0n };
-}
-
-/** What a member sends is UTF-8; if it were not, a reader still gets JSON. */
-const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
