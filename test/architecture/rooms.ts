@@ -93,7 +93,6 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
       "auth",
 
       "client-port",
-      "client-port/gateway",
       "cluster",
       "config",
       "consensus",

@@ -1,21 +1,15 @@
 import type { Server as HttpServer } from "node:http";
 import type net from "node:net";
 import { Acceptor, type GrpcServer, type SecureConnections, TLS_PROTOCOLS } from "@quorate/rpc/server";
+import { Acceptor, type SecureConnections, TLS_PROTOCOLS } from "@quorate/rpc";
 import type { Clock } from "@quorate/storage/seams/clock";
+import type { Servers } from "../client-port/client-servers.ts";
 import type { ListenUrl, Service, Traffic } from "../client-port/listeners.ts";
 import type { ServerConfig } from "../config/server-config.ts";
 import type { TlsSettings } from "../config/tls-settings.ts";
 import type { Logger } from "../log/logger.ts";
 import { Certificates } from "../tls/certificates.ts";
 import { TlsAcceptor } from "../tls/tls-acceptor.ts";
-
-/** Who serves connections. What speaks neither's protocol is closed. */
-export interface Servers {
-  /** HTTP/2. */
-  readonly grpc?: GrpcServer;
-  /** HTTP/1.x. */
-  readonly http?: HttpServer;
-}
 
 type Serve = (socket: net.Socket, service: Service) => void;
 

@@ -10,12 +10,12 @@ import { withoutSync } from "@quorate/storage/seams/unsafe-disk";
 import { Wal } from "@quorate/storage/wal/wal";
 import type { ApiContext } from "../api/context.ts";
 import type { Services } from "../api/services.ts";
+import { type ClientServers, createClientServers } from "../client-port/client-servers.ts";
 import type { Observation } from "../client-port/endpoints.ts";
-import type { Gateway } from "../client-port/gateway/gateway.ts";
 import { HealthCounts } from "../client-port/health-counts.ts";
-import { Listeners, type ListenUrl, type Traffic } from "../client-port/listeners.ts";
+import { Listeners, type ListenUrl } from "../client-port/listeners.ts";
 import { RequestDefects } from "../client-port/request-defects.ts";
-import { type ClientHttp, createClientHttp, createMetricsHttp } from "../client-port/servers.ts";
+import { createMetricsHttp } from "../client-port/servers.ts";
 import type { ServerConfig } from "../config/server-config.ts";
 import { NO_TLS_SETTINGS, type TlsSettings } from "../config/tls-settings.ts";
 import { type Logger, silentLogger } from "../log/logger.ts";
@@ -25,7 +25,7 @@ import { createPeerRequests, type PeerRequests } from "../peer/peer-requests.ts"
 import { openPeerListeners, type PeerListeners } from "../peer-port/listener.ts";
 import { Certificates } from "../tls/certificates.ts";
 import { makeMissingPairs } from "../tls/generated-files.ts";
-import { clientUrls, type Servers, serveClients, serveMetrics } from "./client-connections.ts";
+import { clientUrls, serveClients, serveMetrics } from "./client-connections.ts";
 import { DatabaseFiles } from "./databases.ts";
 import { describeConfig } from "./describe-config.ts";
 import { MemberLife } from "./life.ts";
@@ -63,8 +63,7 @@ export class Member implements AsyncDisposable {
   #peerRequests: PeerRequests | undefined;
   #peers: Peers | undefined;
   #metrics: Metrics | undefined;
-  #clientHttp: ClientHttp | undefined;
-  #grpc: readonly GrpcServer[] = [];
+  #clientServers: ClientServers | undefined;
   #clientListeners: Listeners | undefined;
   #metricsListeners: Listeners | undefined;
   #metricsHttp: http.Server | undefined;
@@ -208,30 +207,10 @@ export class Member implements AsyncDisposable {
 
   #serveClients(context: ApiContext, services: Services): void {
     const { config } = this;
-    const defects = this.#defects;
-    const report = (error: unknown, request: string) => defects.report(error, request);
     const metrics = this.#metrics!;
-    const clientHttp = createClientHttp(
-      context,
-      () => loadGateway(context, services, report),
-      this.#observation(metrics),
-      defects,
-    );
-    this.#clientHttp = clientHttp;
-    const withHttp = { onHttpRequest: (exchange: HttpExchange) => clientHttp.onHttp2Request(exchange) };
-    const isSplit = config.listenClientHttpUrls.length > 0;
-    const grpc = new GrpcServer({ ...http2Options(context, report), ...(isSplit ? {} : withHttp) });
-    this.#grpc = [grpc];
-    for (const [path, handler] of services.unary) grpc.unary(path, handler);
-    for (const [path, handler] of services.streams) grpc.stream(path, handler);
-    const http = clientHttp.server;
-    const servers = new Map<Traffic, Servers>();
-    if (isSplit) {
-      const http2 = new GrpcServer({ ...http2Options(context, report), ...withHttp });
-      this.#grpc = [grpc, http2];
-      servers.set("grpc", { grpc }).set("http", { grpc: http2, http });
-    } else servers.set("grpc+http", { grpc, http });
-    this.#clientListeners!.serve(serveClients(config, servers, realClock, this.#log));
+    const servers = createClientServers(context, services, this.#observation(metrics), this.#defects);
+    this.#clientServers = servers;
+    this.#clientListeners!.serve(serveClients(config, servers.byTraffic, realClock, this.#log));
     metrics.started();
     this.#hooks.onServing?.(this);
     this.#log.info("ready to serve client requests", { "listen-client-urls": this.clientUrls });
@@ -246,10 +225,7 @@ export class Member implements AsyncDisposable {
 
   async #stopServing(): Promise<void> {
     this.#clientListeners?.stopListening();
-    this.#clientHttp?.close();
-    const graceMs = requestTimeoutMs(this.config);
-    await Promise.all(this.#grpc.map((server) => server.shutdown(graceMs)));
-    this.#clientHttp?.server.closeAllConnections();
+    await this.#clientServers?.shutdown(requestTimeoutMs(this.config));
     await this.#clientListeners?.close();
   }
 
@@ -289,20 +265,6 @@ function urlsOf(listeners: Listeners | undefined, isWanted: (url: ListenUrl) => 
   return listeners?.urls.filter(isWanted).map(({ url }) => url) ?? [];
 }
 
-function http2Options(context: ApiContext, report: (error: unknown, request: string) => void) {
-  const { config } = context;
-  return {
-    maxReceiveMessageBytes: context.maxReceiveBytes,
-    maxConcurrentStreams: config.maxConcurrentStreams,
-    keepalive: {
-      intervalMs: config.keepaliveIntervalMs,
-      timeoutMs: config.keepaliveTimeoutMs,
-      minTimeMs: config.keepaliveMinTimeMs,
-    },
-    onHandlerError: report,
-  };
-}
-
 /**
  * Other members reach one that restarts long before it has read what it has stored. Their requests wait until it can answer
  * them, but where it would wait for theirs: members that begin a cluster ask each other first who is there already, and
@@ -316,13 +278,4 @@ async function openEarly(config: ServerConfig, disk: Disk, clock: Clock): Promis
     early: asksOthers ? "close" : "hold",
     clock,
   });
-}
-
-async function loadGateway(
-  context: ApiContext,
-  services: Services,
-  onDefect: (error: unknown, request: string) => void,
-): Promise<Gateway> {
-  const { openGateway } = await import("../client-port/open-gateway.ts");
-  return openGateway(context, services, onDefect);
 }

@@ -1,0 +1,82 @@
+import type http from "node:http";
+import { GrpcServer, type HttpExchange } from "@quorate/rpc";
+import type { ApiContext } from "../api/context.ts";
+import type { Services } from "../api/services.ts";
+import type { Observation } from "./endpoints.ts";
+import type { Gateway } from "./gateway/gateway.ts";
+import type { Traffic } from "./listeners.ts";
+import type { RequestDefects } from "./request-defects.ts";
+import { createClientHttp } from "./servers.ts";
+
+/** Who serves connections. What speaks neither's protocol is closed. */
+export interface Servers {
+  /** HTTP/2. */
+  readonly grpc?: GrpcServer;
+  /** HTTP/1.x. */
+  readonly http?: http.Server;
+}
+
+/** All that clients are served with. Nothing of it listens: connections are handed to it. */
+export interface ClientServers {
+  readonly byTraffic: ReadonlyMap<Traffic, Servers>;
+  /** Ends what the gateway is doing and lets other calls finish, for `graceMs` at most. */
+  shutdown(graceMs: number): Promise<void>;
+}
+
+/**
+ * `services` over gRPC, as JSON, and in the plain endpoints beside them. With addresses of their own for HTTP there is a
+ * second server of HTTP/2 for these, without gRPC.
+ */
+export function createClientServers(
+  context: ApiContext,
+  services: Services,
+  observation: Observation,
+  defects: RequestDefects,
+): ClientServers {
+  const report = (error: unknown, request: string) => defects.report(error, request);
+  const gateway = () => loadGateway(context, services, report);
+  const { server, onHttp2Request, close } = createClientHttp(context, gateway, observation, defects);
+  const withHttp = { onHttpRequest: (exchange: HttpExchange) => onHttp2Request(exchange) };
+  const isSplit = context.config.listenClientHttpUrls.length > 0;
+  const grpc = new GrpcServer({ ...http2Options(context, report), ...(isSplit ? {} : withHttp) });
+  for (const [path, handler] of services.unary) grpc.unary(path, handler);
+  for (const [path, handler] of services.streams) grpc.stream(path, handler);
+  const byTraffic = new Map<Traffic, Servers>();
+  const http2 = [grpc];
+  if (isSplit) {
+    const forHttp = new GrpcServer({ ...http2Options(context, report), ...withHttp });
+    http2.push(forHttp);
+    byTraffic.set("grpc", { grpc }).set("http", { grpc: forHttp, http: server });
+  } else byTraffic.set("grpc+http", { grpc, http: server });
+  return {
+    byTraffic,
+    async shutdown(graceMs) {
+      close();
+      await Promise.all(http2.map((each) => each.shutdown(graceMs)));
+      server.closeAllConnections();
+    },
+  };
+}
+
+function http2Options(context: ApiContext, report: (error: unknown, request: string) => void) {
+  const { config } = context;
+  return {
+    maxReceiveMessageBytes: context.maxReceiveBytes,
+    maxConcurrentStreams: config.maxConcurrentStreams,
+    keepalive: {
+      intervalMs: config.keepaliveIntervalMs,
+      timeoutMs: config.keepaliveTimeoutMs,
+      minTimeMs: config.keepaliveMinTimeMs,
+    },
+    onHandlerError: report,
+  };
+}
+
+async function loadGateway(
+  context: ApiContext,
+  services: Services,
+  onDefect: (error: unknown, request: string) => void,
+): Promise<Gateway> {
+  const { openGateway } = await import("./open-gateway.ts");
+  return openGateway(context, services, onDefect);
+}
