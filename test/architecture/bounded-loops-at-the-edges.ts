@@ -53,6 +53,7 @@ export const BOUNDED_AT_THE_EDGES: Readonly<Record<string, Readonly<Record<strin
   "member/raft-node.ts": { "*": "members" },
   "member/storage.ts": { "*": "files of a folder, or members; once" },
 
+  "client-port/client-servers.ts": { createClientServers: "methods and servers that there are" },
   "client-port/access.ts": { "*": "a host's name, of a head that the runtime bounds" },
   "client-port/debug-vars.ts": { "*": "the command line" },
   "client-port/endpoints.ts": { "*": "a path of at most 16 KiB, or alarms" },

@@ -1,5 +1,5 @@
 import type http from "node:http";
-import { GrpcServer, type HttpExchange } from "@quorate/rpc";
+import { GrpcServer, type HttpExchange } from "@quorate/rpc/server";
 import type { ApiContext } from "../api/context.ts";
 import type { Services } from "../api/services.ts";
 import type { Observation } from "./endpoints.ts";

@@ -1,7 +1,6 @@
 import type { Server as HttpServer } from "node:http";
 import type net from "node:net";
-import { Acceptor, type GrpcServer, type SecureConnections, TLS_PROTOCOLS } from "@quorate/rpc/server";
-import { Acceptor, type SecureConnections, TLS_PROTOCOLS } from "@quorate/rpc";
+import { Acceptor, type SecureConnections, TLS_PROTOCOLS } from "@quorate/rpc/server";
 import type { Clock } from "@quorate/storage/seams/clock";
 import type { Servers } from "../client-port/client-servers.ts";
 import type { ListenUrl, Service, Traffic } from "../client-port/listeners.ts";

@@ -1,5 +1,4 @@
 import type http from "node:http";
-import { GrpcServer, type HttpExchange } from "@quorate/rpc/server";
 import { type FailpointServer, openFailpointServer } from "@quorate/storage/failpoints";
 import type { Clock } from "@quorate/storage/seams/clock";
 import type { Disk } from "@quorate/storage/seams/disk";
