@@ -7,15 +7,10 @@ import { publish } from "../duties/publish.ts";
 import { LeaderMonitor } from "../watch/leader-monitor.ts";
 import { hastenElection } from "./first-election.ts";
 import { findIdentity } from "./joining.ts";
-import {
-  buildParts,
-  connectToMembers,
-  electionTimeoutMs,
-  type MemberParts,
-  requestTimeoutMs,
-} from "./parts.ts";
+import { buildParts, electionTimeoutMs, type MemberParts, requestTimeoutMs } from "./parts.ts";
 import { type MemberStorage, openStorage } from "./storage.ts";
 import type { Surroundings } from "./surroundings.ts";
+import { connectToMembers } from "./wiring.ts";
 
 /** So long the others may take to learn that a member that leaves has agreed to it. */
 const REMOVAL_DELAY_MS = 1_000;

@@ -1,8 +1,9 @@
 import type { ApiContext } from "../api/context.ts";
 import type { Services } from "../api/services.ts";
 import type { ResolveHost } from "../cluster/peer-urls.ts";
-import type { MemberParts, PartsSurroundings } from "./parts.ts";
+import type { MemberParts } from "./parts.ts";
 import type { MemberStorage } from "./storage.ts";
+import type { PartsSurroundings } from "./wiring.ts";
 
 /** What a member has outside itself: real disks, sockets and clocks, or simulated ones. */
 export interface Surroundings extends PartsSurroundings {
