@@ -42,6 +42,7 @@ export const BOUNDED_AT_THE_EDGES: Readonly<Record<string, Readonly<Record<strin
   "api/snapshot-service.ts": { "*": "waits for each chunk of 32 KiB" },
   "api/waiting.ts": { "*": "waits for each change of the leader" },
 
+  "member/wiring.ts": { connectToMembers: MEMBERS },
   "member/client-connections.ts": { "*": "URLs of the configuration" },
   "member/first-election.ts": { "*": "members" },
   "member/force-new-cluster.ts": { "*": AT_A_START },

@@ -14,6 +14,7 @@ export const BOUNDED_LOOPS: Readonly<Record<string, Readonly<Record<string, stri
     merge: "the permissions of a user, once a change",
   },
   "auth/json-web-tokens.ts": { "JsonWebTokens.examine": "a token: metadata, whose bytes are bounded" },
+  "auth/pattern-sort.ts": { "*": "the permissions of a role: as many as administrators have made" },
   "auth/records.ts": { "*": "users, roles and permissions: as many as administrators have made" },
   "auth/simple-tokens.ts": {
     "SimpleTokens.newPrefix": "the letters of a token",

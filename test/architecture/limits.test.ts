@@ -15,6 +15,9 @@ const OF_FORMATS: Readonly<Record<string, string>> = {
   MAX_CODE_LENGTH: "of Huffman codes in HPACK",
   MAX_DIGITS: "of an integer in JSON, as in protobuf for Go",
   MAX_HASH: "a hash has 32 bits",
+  MAX_INSERTED: "of a sort, as Go's",
+  MAX_SHIFTED: "the same",
+  MAX_SWAPS: "the same",
   MAX_TIMER_MS: "longer timers are set again",
 };
 

@@ -1,7 +1,6 @@
-/** Data directories that a program must refuse, and that the other one must still be able to use afterwards. */
+/** Data directories of the other program: those that are taken over, and those that must be refused and stay as they are. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { renameSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
 import { Etcd } from "@quorate/testkit/grpc";
@@ -16,7 +15,7 @@ async function running<T>(
   dataDir: string,
   work: (server: Server) => Promise<T>,
 ): Promise<T> {
-  await using server = await Server.start({ command: program.command, dataDir });
+  await using server = await Server.start({ command: program.command, dataDir, startTimeoutMs: 60_000 });
   const result = await work(server);
   await server.stop();
   return result;
@@ -36,27 +35,41 @@ async function kept(server: Server): Promise<string | undefined> {
 }
 
 function etcdctl(server: Server, ...args: string[]): string {
-  return execFileSync(tools.etcdctl, ["--endpoints", server.endpoint, ...args], { encoding: "utf8" });
+  return execFileSync(tools.etcdctl, ["--endpoints", server.endpoint, ...args], {
+    encoding: "utf8",
+    stdio: "pipe",
+  });
+}
+
+async function usersAreThere(server: Server): Promise<void> {
+  const read = (...who: string[]) => etcdctl(server, ...who, "get", "kept", "--print-value-only");
+  assert.equal(read("--user", "root:pw"), "secret\n");
+  assert.throws(() => read(), /user name is empty/);
+  assert.throws(() => read("--user", "u:pw"), /permission denied/);
+  assert.throws(() => read("--user", "u:wrong"), /authentication failed/);
 }
 
 export function refusedDirectories(): void {
-  test("data under authentication is not handed to everybody, and etcd can go on with it", {
+  test("data under authentication is taken over with its users, and given back with them", {
     skip,
   }, async () => {
-    const dataDir = path.join(temporaryDir("auth"), "data");
+    const directory = temporaryDir("auth");
+    const dataDir = path.join(directory, "data");
     await running(ETCD, dataDir, async (server) => {
       await put(server, "secret");
       etcdctl(server, "user", "add", "root:pw");
       etcdctl(server, "user", "grant-role", "root", "root");
+      etcdctl(server, "user", "add", "u:pw");
       etcdctl(server, "auth", "enable");
     });
-    await assert.rejects(Server.start({ command: QUORATE.command, dataDir }), /authentication is enabled/);
-    const database = path.join(dataDir, "member/snap/db");
-    renameSync(`${database}.bbolt`, database);
-    const found = await running(ETCD, dataDir, async (server) =>
-      etcdctl(server, "--user", "root:pw", "get", "kept", "--print-value-only"),
-    );
-    assert.equal(found, "secret\n");
+    const file = path.join(directory, "snapshot.db");
+    await running(QUORATE, dataDir, async (server) => {
+      await usersAreThere(server);
+      etcdctl(server, "--user", "root:pw", "snapshot", "save", file);
+    });
+    const restored = path.join(directory, "restored");
+    execFileSync(tools.etcdutl, ["snapshot", "restore", file, "--data-dir", restored], { stdio: "ignore" });
+    await running(ETCD, restored, usersAreThere);
   });
 
   test("etcd refuses our database and leaves it as it is", { skip }, async () => {

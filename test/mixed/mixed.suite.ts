@@ -7,9 +7,10 @@ import { migratingGuide } from "./guide/migrating.ts";
 import { operatingGuide } from "./guide/operating.ts";
 import { SCENARIOS } from "./scenarios/scenarios.ts";
 import { runMixed } from "./suite.ts";
+import { users } from "./users.ts";
 
 runMixed({
   scenarios: SCENARIOS,
-  tests: { directories: refusedDirectories, migrating: migratingGuide, operating: operatingGuide },
+  tests: { directories: refusedDirectories, users, migrating: migratingGuide, operating: operatingGuide },
   long: false,
 });

@@ -1,6 +1,7 @@
 import { decode, encode } from "@quorate/wire";
 import { type Permission, type Role, RoleSchema, type User, UserSchema } from "@quorate/wire/authpb";
 import { isOpenEnd } from "./key-intervals.ts";
+import { patternSort } from "./pattern-sort.ts";
 
 /** `authpb.Permission.Type`. */
 export const PermissionType = { READ: 0, WRITE: 1, READWRITE: 2 } as const;
@@ -44,7 +45,9 @@ export function withPermission(granted: readonly Permission[], added: Permission
   const at = granted.findIndex(({ key }) => Buffer.compare(key, added.key) >= 0);
   const found = granted[at];
   if (found !== undefined && isSameKeys(found, added)) return granted.with(at, added);
-  return [...granted, added].sort((a, b) => Buffer.compare(a.key, b.key));
+  const permissions = [...granted, added];
+  patternSort(permissions, (a, b) => Buffer.compare(a.key, b.key) < 0);
+  return permissions;
 }
 
 export function isSameKeys(

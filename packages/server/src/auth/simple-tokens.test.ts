@@ -21,7 +21,7 @@ function newTokens(appliedIndex = 20) {
   return { clock, tokens, assign, waitedFor };
 }
 
-test("a token is sixteen letters and the index of its entry, and holds for whichever permissions are in force", async () => {
+test("a token is sixteen letters and the index of the entry before its own, and holds for whichever permissions are in force", async () => {
   const { tokens, assign } = newTokens();
   const token = assign("u", 13);
   assert.match(token, /^[a-zA-Z]{16}\.13$/);
@@ -69,7 +69,8 @@ test("the tokens of one user are dropped, or all", () => {
 });
 
 const forms = [
-  { token: "x.20", isExamined: true },
+  { token: "x.19", isExamined: true },
+  { token: "x.20", isExamined: false },
   { token: "x.21", isExamined: false },
   { token: "bad.99999999999", isExamined: false },
   { token: "bad.18446744073709551615", isExamined: false },
@@ -87,7 +88,8 @@ for (const { token, isExamined } of forms) {
     assert.equal(tokens.isExamined(token), isExamined);
     if (!isExamined) {
       await tokens.examine(token, new AbortController().signal);
-      assert.deepEqual(waitedFor, [Number(token.split(".")[1])]);
+      const index = Number(token.split(".")[1]);
+      assert.deepEqual(waitedFor, [index, index + 1]);
     }
     assert.equal(tokens.holderOf(token), undefined);
   });

@@ -8,8 +8,8 @@ export interface SimpleTokensOptions {
   /** So long after it was last used a token holds no longer. */
   readonly ttlMs: number;
   readonly appliedIndex: () => number;
-  /** Resolves when the state reflects the entry with this index, or `signal` has fired, or the member stops. */
-  readonly untilApplied: (index: number, signal: AbortSignal) => Promise<unknown>;
+  /** Resolves when the state reflects the entry with this index, `signal` has fired, the time is over, or the member stops. */
+  readonly untilApplied: (index: number, timeoutMs: number, signal: AbortSignal) => Promise<unknown>;
 }
 
 interface Kept {
@@ -19,14 +19,16 @@ interface Kept {
 
 const LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
 const PREFIX_LETTERS = 16;
-/** Of the entry that gave the token away, at its end. */
+/** At the end of a token. */
 const INDEX = /^[0-9]{1,20}$/;
 const MAX_INDEX = 2n ** 64n - 1n;
 /** A token that was used so short a time ago is not counted as used again. */
 const RENEWED_EVERY_MS = 1_000;
+/** So long its own entry may be behind the one before. */
+const OWN_ENTRY_MS = 1_000;
 
 /**
- * Tokens that are chance and the index of a log entry. All members that apply the entry know the token; one that is behind
+ * Tokens that are chance and the index of a log entry. All members that apply the next entry know the token; one that is behind
  * waits for it. Each member for itself forgets what is not used there.
  */
 export class SimpleTokens implements Tokens {
@@ -57,12 +59,15 @@ export class SimpleTokens implements Tokens {
 
   isExamined(token: string): boolean {
     const index = indexOf(token);
-    return index === undefined || index <= this.#options.appliedIndex();
+    return index === undefined || index < this.#options.appliedIndex() || this.#kept.has(token);
   }
 
   async examine(token: string, signal: AbortSignal): Promise<void> {
     const index = indexOf(token);
-    if (index !== undefined) await this.#options.untilApplied(index, signal);
+    if (index === undefined) return;
+    await this.#options.untilApplied(index, Number.POSITIVE_INFINITY, signal);
+    // Its own entry is the next one, if it is a token: others are not to wait for long.
+    await this.#options.untilApplied(index + 1, OWN_ENTRY_MS, signal);
   }
 
   holderOf(token: string): TokenHolder | undefined {
@@ -104,7 +109,7 @@ function textOf({ prefix, index }: IssuedToken): string {
   return `${prefix}.${index}`;
 }
 
-/** Of the entry that a token says it is from; undefined when it has not the form of one. */
+/** Of the entry before that of a token; undefined for what has not the form of one. */
 function indexOf(token: string): number | undefined {
   const dot = token.indexOf(".");
   const digits = token.slice(dot + 1);

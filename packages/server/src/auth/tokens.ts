@@ -12,7 +12,7 @@ export interface IssuedToken {
   readonly username: string;
   /** Chance of the proposer's, in the entry. */
   readonly prefix: string;
-  /** The entry's. */
+  /** Of the entry before its own: by that members of etcd call it, too, and all must know the same token. */
   readonly index: number;
   /** Of the permissions, when it was applied. */
   readonly authRevision: number;

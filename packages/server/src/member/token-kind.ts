@@ -25,7 +25,7 @@ export function tokensFor(
       random,
       ttlMs: settings.ttlMs,
       appliedIndex: () => consensus().appliedIndex,
-      untilApplied: (index, signal) => consensus().waitApplied(index, Number.POSITIVE_INFINITY, signal),
+      untilApplied: (index, timeoutMs, signal) => consensus().waitApplied(index, timeoutMs, signal),
     });
   }
   if (settings.kind === "none" || tokenKeys === undefined) return NO_TOKENS;

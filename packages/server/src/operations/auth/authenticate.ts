@@ -26,7 +26,7 @@ export const AUTHENTICATE = operation<TokenRequest, IssuedToken>({
     const token = {
       username: name,
       prefix,
-      index: backend.consistentIndex,
+      index: backend.consistentIndex - 1,
       authRevision: auth.revision,
     };
     tokens.assigned(token);
