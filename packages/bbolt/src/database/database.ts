@@ -253,6 +253,7 @@ function sourceOf(file: File, pageBytes: number, options: DatabaseOptions): Page
 /** What nothing refers to is free, whether it is in the stored list or not; what is in it must be free. */
 async function findFreePages(reader: PageReader, meta: Meta, pause: () => Promise<void>): Promise<Freelist> {
   const reached = await inTurns(reachablePages(reader, meta), pause);
+  reader.isTreeChecked = true;
   const list = meta.freelist === undefined ? undefined : storedFreelist(reader, meta, meta.freelist);
   const listEnd = list === undefined ? 0 : meta.freelist! + list.slots;
   for (const page of list?.free ?? []) if (reached.has(page)) reader.fail(page, "in use and free");

@@ -24,32 +24,46 @@ export class PageSet {
 
 /**
  * The pages of all trees. A generator that stops after each page, since a file may have millions. Throws `DatabaseFileError`
- * when a page is damaged, referred to twice or out of the file, so that nothing that is in use is ever taken for free.
+ * when a page is damaged, out of its place, referred to twice or out of the file, so that nothing that is in use is ever taken for free.
  */
 export function* reachablePages(reader: PageReader, meta: Meta): Generator<void, PageSet, void> {
   const { highWater } = meta;
   const met = new PageSet(highWater);
   const view = new PageView();
-  // Of each page that is still to be visited: its number, who refers to it, its level in its tree, its bucket's level.
+  // Of each page that is still to be visited: its number, who refers to it, its level in its tree, its bucket's level; and
+  // between which keys its own must be.
   const open = [meta.root, 0, 0, 0];
+  const bounds: (Uint8Array | undefined)[] = [undefined, undefined];
   while (open.length > 0) {
     const bucketLevel = open.pop()!;
     const level = open.pop()!;
     const parent = open.pop()!;
     const page = open.pop()!;
+    const high = bounds.pop();
+    const low = bounds.pop();
     reader.load(page, highWater, view, parent);
     if (level > MOST_TREE_LEVELS) reader.fail(page, `more than ${MOST_TREE_LEVELS} levels`);
     if (bucketLevel > MOST_BUCKET_LEVELS) reader.fail(page, `more than ${MOST_BUCKET_LEVELS} nested buckets`);
+    if (view.count > 0) {
+      if (low !== undefined && view.compareKey(0, low) < 0) reader.fail(page, "keys below the parent's key");
+      if (high !== undefined && view.compareKey(view.count - 1, high) >= 0) {
+        reader.fail(page, "keys above the parent's next key");
+      }
+    }
     for (let i = page; i < page + view.slots; i++) {
       if (met.has(i)) reader.fail(parent, `refers to page ${i}, which is in use already`);
       met.add(i);
     }
     for (let i = 0; i < view.count; i++) {
-      if (!view.isLeaf) open.push(view.child(i), page, level + 1, bucketLevel);
-      else if (view.elementFlags(i) === ELEMENT_BUCKET) {
+      if (!view.isLeaf) {
+        open.push(view.child(i), page, level + 1, bucketLevel);
+        bounds.push(view.key(i).slice(), i + 1 < view.count ? view.key(i + 1).slice() : high);
+      } else if (view.elementFlags(i) === ELEMENT_BUCKET) {
         const value = readBucketValue(view, i);
         if (typeof value === "string") reader.fail(page, value);
-        if (value.root !== 0) open.push(value.root, page, 0, bucketLevel + 1);
+        if (value.root === 0) continue;
+        open.push(value.root, page, 0, bucketLevel + 1);
+        bounds.push(undefined, undefined);
       } else if (bucketLevel === 0) reader.fail(page, "a value beside the buckets of the root");
     }
     yield;

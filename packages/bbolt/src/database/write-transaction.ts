@@ -83,7 +83,7 @@ export class WriteTransaction extends Transaction {
 
   touch(page: PageView): DirtyPage {
     const copy = this.#newPage(page.isLeaf, page.slots);
-    copy.appendElements(page, 0, page.count);
+    copy.copyFrom(page);
     this.#owner.freelist.free(page.page, page.slots);
     return copy;
   }

@@ -9,6 +9,11 @@ import type { PageView } from "./page-view.ts";
 export class PageReader {
   readonly path: string;
   readonly pageBytes: number;
+  /**
+   * Whether each page is known to have one parent, with whose keys its own were compared when it was checked: then that need not
+   * be done again as long as its bytes are the same.
+   */
+  isTreeChecked = false;
   readonly #source: PageSource;
   readonly #place: Place = { bytes: new Uint8Array(0), view: new DataView(new ArrayBuffer(0)), at: 0 };
 
@@ -23,12 +28,14 @@ export class PageReader {
     const slots = this.#locate(page, highWater, parent);
     const { bytes, view, at } = this.#place;
     const length = slots * this.pageBytes;
-    if (!this.#source.isChecked(page)) {
+    const isChecked = this.#source.isChecked(page);
+    if (!isChecked) {
       const wrong = wrongInPage(bytes, view, at, length, page);
       if (wrong !== undefined) this.fail(page, wrong);
       this.#source.markChecked(page);
     }
     into.open(bytes, view, at, length, page);
+    into.isTrusted = isChecked && this.isTreeChecked;
   }
 
   /** Where the run of pages is that begins at `page`; only its length is checked. Good until the next call. */

@@ -17,6 +17,8 @@ export class PageView {
   isLeaf = true;
   count = 0;
   slots = 0;
+  /** Whether it need not be asked again if its keys are between those of its parent. */
+  isTrusted = false;
 
   /** Reads the header of the page at `at`, which is checked, and `length` bytes long. */
   open(bytes: Uint8Array, view: DataView, at: number, length: number, page: number): void {
@@ -93,11 +95,22 @@ export class PageView {
 
   /** The index of the element with `key`; where it would be inserted, with all bits inverted, when there is none. */
   search(key: Uint8Array): number {
+    // Every read comes by here, once a level: no calls, and nothing is read twice.
+    const { bytes, view, isLeaf } = this;
+    const elements = this.at + PAGE_HEADER_BYTES;
+    const positionAt = isLeaf ? 4 : 0;
+    const keyLength = key.length;
     let from = 0;
     let to = this.count;
     while (from < to) {
       const middle = (from + to) >>> 1;
-      const order = this.compareKey(middle, key);
+      const element = elements + middle * ELEMENT_BYTES;
+      const start = element + view.getUint32(element + positionAt, true);
+      const length = view.getUint32(element + positionAt + 4, true);
+      const shorter = length < keyLength ? length : keyLength;
+      let i = 0;
+      while (i < shorter && bytes[start + i] === key[i]) i++;
+      const order = i < shorter ? bytes[start + i]! - key[i]! : length - keyLength;
       if (order === 0) return middle;
       if (order < 0) from = middle + 1;
       else to = middle;

@@ -39,6 +39,7 @@ export class DirtyPage extends PageView {
     this.page = page;
     this.slots = slots;
     this.isLeaf = isLeaf;
+    this.isTrusted = true;
     this.#dataStart = at + length;
   }
 
@@ -107,6 +108,38 @@ export class DirtyPage extends PageView {
     this.#liveBytes = liveBytes;
     this.count = count + 1;
     return true;
+  }
+
+  /** Becomes a copy of a page that is no longer than this one, which is empty. */
+  copyFrom(source: PageView): void {
+    const { bytes, view } = this;
+    const { count } = source;
+    let [low, high, live] = [Number.POSITIVE_INFINITY, 0, 0];
+    for (let i = 0; i < count; i++) {
+      const start = source.keyStart(i);
+      const length = source.dataLength(i);
+      if (start < low) low = start;
+      if (start + length > high) high = start + length;
+      live += length;
+    }
+    const elementsEnd = PAGE_HEADER_BYTES + count * ELEMENT_BYTES;
+    const start = this.at + this.length - (high - low);
+    // Where data is strewn over the page, elements are copied one by one.
+    if (count === 0 || start < this.at + elementsEnd) {
+      this.appendElements(source, 0, count);
+      return;
+    }
+    const elements = source.at + PAGE_HEADER_BYTES;
+    bytes.set(source.bytes.subarray(elements, source.at + elementsEnd), this.at + PAGE_HEADER_BYTES);
+    bytes.set(source.bytes.subarray(low, high), start);
+    const moved = start - this.at - (low - source.at);
+    const end = this.at + elementsEnd;
+    for (let at = this.at + PAGE_HEADER_BYTES + this.#posAt; at < end; at += ELEMENT_BYTES) {
+      view.setUint32(at, view.getUint32(at, true) + moved, true);
+    }
+    this.count = count;
+    this.#dataStart = start;
+    this.#liveBytes = live;
   }
 
   /** A copy of the elements `from` up to `to` (exclusive) of a page, behind all there are. There is room. */

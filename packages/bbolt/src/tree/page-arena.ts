@@ -4,7 +4,7 @@ import type { Place } from "../pages/page-source.ts";
 const LEAST_CHUNK_BYTES = 1 << 16;
 const MOST_CHUNK_BYTES = 1 << 20;
 /** Kept from one transaction to the next. */
-const KEPT_CHUNKS = 16;
+const KEPT_CHUNKS = 32;
 
 interface Chunk {
   readonly bytes: Uint8Array<ArrayBuffer>;
