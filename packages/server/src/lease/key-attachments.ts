@@ -13,7 +13,7 @@ interface KeyListWalk {
 }
 
 /**
- * Which key is attached to which lease, both ways: keys in typed arrays, each also a link of its lease's list. About 45
+ * Which key is attached to which lease, both ways: keys in typed arrays, each also a link of its lease's list. About 53
  * bytes and the key for each attachment. Without attachments every question is one comparison.
  */
 export class KeyAttachments {
@@ -27,12 +27,15 @@ export class KeyAttachments {
   private readonly lease = new IntColumn();
   private readonly next = new IntColumn();
   private readonly previous = new IntColumn();
+  private readonly linkedAt = new FloatColumn();
   private readonly index = new SlotIndex((entry) => this.hash.get(entry));
   /** Whoever takes an entry out of a list moves those on that would come to it next. */
   private readonly walks = new Set<KeyListWalk>();
   private firstFree = NONE;
   private used = 0;
   private live = 0;
+  /** How many keys were ever attached. */
+  private links = 0;
 
   /** `seed` makes collisions hard to arrange; results do not depend on it. */
   constructor(firstKey: IntColumn, seed: number) {
@@ -93,9 +96,19 @@ export class KeyAttachments {
     return inOneGo(this.keysSteps(leaseSlot));
   }
 
-  /** `visit` is called with a copy of each key of a lease, until it throws. */
-  visitKeys(leaseSlot: number, visit: (key: Uint8Array) => void): void {
-    for (let entry = this.firstKey.get(leaseSlot); entry !== NONE; entry = this.next.get(entry)) {
+  /** What has been attached by now; a later one is greater. */
+  get moment(): number {
+    return this.links;
+  }
+
+  /** `visit` is called with a copy of each key that a lease has got since `moment`, until it throws. */
+  visitKeysSince(moment: number, leaseSlot: number, visit: (key: Uint8Array) => void): void {
+    // What was attached last is first.
+    for (
+      let entry = this.firstKey.get(leaseSlot);
+      entry !== NONE && this.linkedAt.get(entry) > moment;
+      entry = this.next.get(entry)
+    ) {
       const key = new Uint8Array(this.length.get(entry));
       this.arena.copyTo(this.address.get(entry), key.length, key, 0);
       visit(key);
@@ -183,6 +196,8 @@ export class KeyAttachments {
 
   private link(entry: number, leaseSlot: number): void {
     const first = this.firstKey.get(leaseSlot);
+    this.links += 1;
+    this.linkedAt.set(entry, this.links);
     this.lease.set(entry, leaseSlot);
     this.previous.set(entry, NONE);
     this.next.set(entry, first);
@@ -212,7 +227,7 @@ export class KeyAttachments {
   }
 
   private columns(): (FloatColumn | IntColumn)[] {
-    return [this.address, this.length, this.hash, this.lease, this.next, this.previous];
+    return [this.address, this.length, this.hash, this.lease, this.next, this.previous, this.linkedAt];
   }
 }
 

@@ -22,6 +22,13 @@ export interface LeaseStatus {
   readonly keys: readonly Uint8Array[];
 }
 
+/** A moment up to which somebody has seen the keys of a lease. */
+export interface KeysMark {
+  /** Those of which it is a moment: a snapshot brings others. */
+  readonly of: object;
+  readonly moment: number;
+}
+
 export interface LessorOptions extends DeadlinesOptions {
   readonly backend: Backend;
   readonly minimumTtlSeconds: number;
@@ -203,10 +210,16 @@ export class Lessor {
     return slot === NONE ? [] : this.attachments.keysOf(slot);
   }
 
-  /** `visit` is called with each attached key, until it throws; the keys are its own. */
-  visitKeys(id: bigint, visit: (key: Uint8Array) => void): void {
+  /**
+   * `visit` is called with each key that was attached since `mark`, of an earlier call, until it throws; the keys are its
+   * own. Without a mark: with all. Returns a mark of now.
+   */
+  visitKeys(id: bigint, mark: KeysMark | undefined, visit: (key: Uint8Array) => void): KeysMark {
+    const { attachments } = this;
     const slot = this.table.find(id);
-    if (slot !== NONE) this.attachments.visitKeys(slot, visit);
+    const since = mark?.of === attachments ? mark.moment : 0;
+    if (slot !== NONE) attachments.visitKeysSince(since, slot, visit);
+    return { of: attachments, moment: attachments.moment };
   }
 
   /** As `keysOf`, in slices: what is attached or detached meanwhile may be among them. */

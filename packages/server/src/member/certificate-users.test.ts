@@ -4,7 +4,8 @@ import https from "node:https";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import test, { type TestContext } from "node:test";
-import { GrpcClient, GrpcError } from "@quorate/rpc";
+import { GrpcClient } from "@quorate/rpc/client";
+import { GrpcError } from "@quorate/rpc/status";
 import { decode, encode } from "@quorate/wire";
 import {
   AuthenticateRequestSchema,

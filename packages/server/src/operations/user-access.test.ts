@@ -158,3 +158,36 @@ test("an entry is refused or not by who it names, and by what is so when it is a
   assert.equal(await run(NOBODY), "none");
   assert.equal(state.store.currentRevision, 5);
 });
+
+test("each key of a lease is asked about once, and again when permissions change", async () => {
+  const { access, auth, lessor, caller } = await enabledState();
+  let visited = 0;
+  const visitKeys = lessor.visitKeys.bind(lessor);
+  lessor.visitKeys = (id, mark, visit) =>
+    visitKeys(id, mark, (key) => {
+      visited += 1;
+      visit(key);
+    });
+  const ask = async (name = "u") => {
+    visited = 0;
+    const refusal = await refusalOf(() => access.needsOf(caller(name)).writeAttached(LEASE));
+    return [visited, refusal];
+  };
+  for (let i = 0; i < 100; i++) lessor.attach(bytes(`c${i}`), LEASE);
+  assert.deepEqual(await ask(), [101, "none"]);
+  assert.deepEqual(await ask(), [0, "none"]);
+  lessor.attach(bytes("c-new"), LEASE);
+  lessor.detach(bytes("c7"));
+  assert.deepEqual(await ask(), [1, "none"]);
+  // A key that comes back, and another one in the place of one that has gone, are new.
+  lessor.detach(bytes("c8"));
+  lessor.attach(bytes("c7"), LEASE);
+  lessor.attach(bytes("x"), LEASE);
+  assert.deepEqual(await ask(), [1, DENIED]);
+  assert.deepEqual(await ask(), [1, DENIED]);
+  lessor.detach(bytes("x"));
+  assert.deepEqual(await ask(), [1, "none"]);
+  auth.addRole("another");
+  assert.deepEqual(await ask(), [101, "none"]);
+  assert.deepEqual(await ask("gone"), [1, DENIED]);
+});

@@ -1,21 +1,24 @@
 import { costOf, type Steps } from "@quorate/storage/slices";
 import { type AuthStore, ROOT } from "../auth/auth-store.ts";
 import { type FailureCode, RequestError } from "../errors.ts";
-import type { Lessor } from "../lease/lessor.ts";
+import type { KeysMark, Lessor } from "../lease/lessor.ts";
 import type { Access, Needs } from "./access.ts";
 import type { Caller } from "./caller.ts";
 import { NO_RANGE_END } from "./keys.ts";
 
 const CHECKS_BETWEEN_YIELDS = 256;
+const MAX_MARKS = 4_096;
 
 /** Who may do what where there are users: by the replicated users and roles alone. */
 export class UserAccess implements Access {
   readonly #auth: AuthStore;
   readonly #lessor: Lessor;
+  readonly #writable: WritableLeases;
 
   constructor(auth: AuthStore, lessor: Lessor) {
     this.#auth = auth;
     this.#lessor = lessor;
+    this.#writable = new WritableLeases(auth);
   }
 
   get isRestricted(): boolean {
@@ -24,19 +27,48 @@ export class UserAccess implements Access {
 
   needsOf(caller: Caller): Needs {
     if (caller.isImpostor) throw new RequestError("INVALID_AUTH_TOKEN");
-    return new NeedsOfUser(this.#auth, this.#lessor, caller);
+    return new NeedsOfUser(this.#auth, this.#lessor, this.#writable, caller);
+  }
+}
+
+/**
+ * Up to where the keys of leases have been looked at and found to be those that a user may write, as permissions are now:
+ * whoever attaches key after key to a lease is asked about each once, and not about all of them each time.
+ */
+class WritableLeases {
+  readonly #auth: AuthStore;
+  readonly #marks = new Map<string, KeysMark>();
+  #authRevision = 0;
+
+  constructor(auth: AuthStore) {
+    this.#auth = auth;
+  }
+
+  markOf(lease: bigint, username: string): KeysMark | undefined {
+    if (this.#authRevision !== this.#auth.revision) {
+      this.#authRevision = this.#auth.revision;
+      this.#marks.clear();
+    }
+    return this.#marks.get(`${lease} ${username}`);
+  }
+
+  set(lease: bigint, username: string, mark: KeysMark): void {
+    if (this.#marks.size >= MAX_MARKS) this.#marks.clear();
+    this.#marks.set(`${lease} ${username}`, mark);
   }
 }
 
 class NeedsOfUser implements Needs {
   readonly #auth: AuthStore;
   readonly #lessor: Lessor;
+  readonly #writable: WritableLeases;
   readonly #username: string;
   readonly #authRevision: number;
 
-  constructor(auth: AuthStore, lessor: Lessor, { username, authRevision }: Caller) {
+  constructor(auth: AuthStore, lessor: Lessor, writable: WritableLeases, { username, authRevision }: Caller) {
     this.#auth = auth;
     this.#lessor = lessor;
+    this.#writable = writable;
     this.#username = username;
     this.#authRevision = authRevision;
   }
@@ -53,7 +85,11 @@ class NeedsOfUser implements Needs {
 
   writeAttached(lease: bigint): void {
     if (this.#auth.isRoot(this.#username)) return;
-    this.#lessor.visitKeys(lease, (key) => this.write(key, NO_RANGE_END));
+    // Marks are of the permissions in force: who comes with others is asked about all keys, and refused at the first.
+    const known =
+      this.#authRevision === this.#auth.revision ? this.#writable.markOf(lease, this.#username) : undefined;
+    const mark = this.#lessor.visitKeys(lease, known, (key) => this.write(key, NO_RANGE_END));
+    if (this.#authRevision === this.#auth.revision) this.#writable.set(lease, this.#username, mark);
   }
 
   readAttached(lease: bigint): Promise<void> {
