@@ -17,6 +17,7 @@ const quiet: Measurement = {
   lateMs: 2,
   syncMs: 2,
   tookMs: 100,
+  meanwhileMs: 50,
   bytes: 100,
   faults: [],
 };
@@ -35,6 +36,17 @@ const cases: { name: string; measured: Partial<Measurement>; faults: number }[] 
     measured: { putMs: 210, tookMs: 100, shape: { ...shape, isEntry: true } },
     faults: 1,
   },
+  {
+    name: "a put waits for an entry beside the calls",
+    measured: { putMs: 140, shape: { ...shape, isOneEntryMeanwhile: true } },
+    faults: 0,
+  },
+  {
+    name: "a put waits longer than for that",
+    measured: { putMs: 160, shape: { ...shape, isOneEntryMeanwhile: true } },
+    faults: 1,
+  },
+  { name: "a put waits as long as what is several entries", measured: { putMs: 140 }, faults: 1 },
   { name: "a read waits too long", measured: { readMs: 101 }, faults: 1 },
   { name: "no read waits for the disk", measured: { readMs: 101, syncMs: 40 }, faults: 1 },
   { name: "a read waits, as others do", measured: { readMs: 101, lateMs: 40 }, faults: 0 },

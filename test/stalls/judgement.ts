@@ -31,7 +31,9 @@ export function faultsOf(measured: Measurement, limits: Limits = LIMITS): string
     faults.push(`${what} ${Math.round(ms)} ms: more than ${limitMs}, with ${Math.round(noiseMs)} of noise`);
   };
   // A put waits for the sync under way and for its own.
-  const entriesMs = shape.isEntry === true ? measured.tookMs : 0;
+  const entriesMs =
+    (shape.isEntry === true ? measured.tookMs : 0) +
+    (shape.isOneEntryMeanwhile === true ? measured.meanwhileMs : 0);
   check("a put beside waited", measured.putMs, limits.putMs + entriesMs, Math.max(lateMs, waitMs, syncMs));
   check("a read beside waited", measured.readMs, limits.readMs, Math.max(lateMs, waitMs));
   // The machine's noise is not in this one.

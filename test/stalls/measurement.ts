@@ -24,6 +24,8 @@ export interface Measurement {
   readonly lateMs: number;
   readonly syncMs: number;
   readonly tookMs: number;
+  /** What goes on beside the calls took so long; 0 when that is nothing. */
+  readonly meanwhileMs: number;
   /** Of all answers together. */
   readonly bytes: number;
   /** What is wrong on any machine. */
@@ -55,7 +57,7 @@ export async function measure(
   await beside.take();
 
   const startedMs = performance.now();
-  const { answers, faults } = await ask(member, store, shape, way);
+  const { answers, faults, meanwhileMs } = await ask(member, store, shape, way);
   const tookMs = performance.now() - startedMs;
   await pause(SETTLED_MS);
   const felt = await beside.take();
@@ -77,6 +79,7 @@ export async function measure(
     lateMs: felt.lateMs,
     syncMs: felt.syncMs,
     tookMs,
+    meanwhileMs,
     bytes: answers.reduce((sum, { bytes }) => sum + bytes, 0),
     faults: [...faults, ...felt.failures],
   };
@@ -87,7 +90,7 @@ async function ask(
   store: Store,
   shape: Shape,
   way: Way,
-): Promise<{ readonly answers: readonly Answer[]; readonly faults: string[] }> {
+): Promise<{ readonly answers: readonly Answer[]; readonly faults: string[]; readonly meanwhileMs: number }> {
   const { method, quietMs } = shape;
   const { protocol, pace, times } = way;
   const faults: string[] = [];
@@ -112,10 +115,13 @@ async function ask(
       return undefined;
     }
   });
+  let meanwhileMs = 0;
   if (shape.meanwhile !== undefined) {
     await pause(MEANWHILE_AFTER_MS);
     if (shape.watchers !== undefined) await untilWatched(member, shape.watchers);
+    const startedMs = performance.now();
     await shape.meanwhile(store);
+    meanwhileMs = performance.now() - startedMs;
   }
   const answers = (await Promise.all(calls)).filter((answer) => answer !== undefined);
   for (const { bytes, ended } of answers) {
@@ -125,7 +131,7 @@ async function ask(
     // Of several clients not all need to come to the end while they are there.
     if (times === 1 && pace === "fast" && bytes < leastBytes) faults.push("the answer is not whole");
   }
-  return { answers, faults };
+  return { answers, faults, meanwhileMs };
 }
 
 async function untilWatched(member: MeasuredMember, watchers: number): Promise<void> {

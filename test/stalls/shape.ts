@@ -32,6 +32,8 @@ export interface Shape {
   readonly meanwhile?: (store: Store) => Promise<void>;
   /** It is an entry of the log, or several: later entries wait until it is applied, so puts may as long as the calls take. */
   readonly isEntry?: true;
+  /** What goes on beside the calls is one entry: puts may wait as long as that takes. */
+  readonly isOneEntryMeanwhile?: true;
   /** A turn beyond the limit that is known, in milliseconds, and what makes it so long. */
   readonly known?: { readonly turnMs: number; readonly why: string };
 }

@@ -91,6 +91,7 @@ export const WATCHES: readonly Shape[] = [
     requests: () => many(100, allOf("w")),
     leastBytes: () => 100 * EVENTS * PAIR_BYTES,
     meanwhile: putMany,
+    isOneEntryMeanwhile: true,
   }),
   watch({
     what: "500 watchers of one key that is put 20 times",
@@ -110,6 +111,7 @@ export const WATCHES: readonly Shape[] = [
     meanwhile: async (store) => {
       await store.call("KV/DeleteRange", allOf("l"));
     },
+    isOneEntryMeanwhile: true,
   }),
   watch({
     what: "10,000 watchers created and cancelled",
