@@ -129,7 +129,9 @@ test("users and what they may do are there after a restart, and their tokens are
     old = await client.login("u", "p");
     await client.call("KV/Put", put("b"));
   });
-  await withMember({ dataDir }, async (client) => {
+  await withMember({ dataDir }, async (client, member) => {
+    const metrics = await (await fetch(`${member.clientUrls[0]}/metrics`)).text();
+    assert.match(metrics, /^etcd_debugging_auth_revision 7$/m);
     const status = decode(AuthStatusResponseSchema, await client.call("Auth/AuthStatus"));
     assert.deepEqual([status.enabled, status.authRevision], [true, 7n]);
     client.token = old;

@@ -18,7 +18,7 @@ export class PrometheusMetrics {
     health: HealthCounts,
     defects: { readonly count: number },
   ) {
-    const { backend, consensus, lessor, store, watches } = context;
+    const { auth, backend, consensus, lessor, store, watches } = context;
     this.#library = library;
     this.#registry = new library.Registry();
     library.collectDefaultMetrics({ register: this.#registry, eventLoopMonitoringPrecision: 1000 });
@@ -62,6 +62,7 @@ export class PrometheusMetrics {
       "The same without free pages.",
       () => backend.sizeInUseBytes,
     );
+    this.#gauge("etcd_debugging_auth_revision", "Revision of users and roles.", () => auth.revision);
     this.#gauge("etcd_debugging_mvcc_current_revision", "Current revision.", () => store.currentRevision);
     this.#gauge("etcd_debugging_mvcc_compact_revision", "Compact revision.", () => store.compactRevision);
     this.#gauge(
