@@ -17,5 +17,5 @@ function readName(socket: TLSSocket): string | undefined {
   const name: unknown = subject.CN;
   // Of several the last one counts.
   const last: unknown = Array.isArray(name) ? name.at(-1) : name;
-  return typeof last === "string" ? last : "";
+  return typeof last === "string" ? last.toWellFormed() : "";
 }

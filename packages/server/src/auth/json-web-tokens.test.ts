@@ -44,6 +44,12 @@ test("a token that another member has signed proves who it is of, at its revisio
   assert.deepEqual(await holderOf(VECTOR), { username: "u", authRevision: 8 });
 });
 
+test("a name that is no text is the one that other members will read in the log", async () => {
+  const { holderOf } = newTokens();
+  const token = signed({ username: "\ud800", revision: 8 });
+  assert.equal((await holderOf(token))?.username, "\ufffd");
+});
+
 test("what is issued is signed for a while, and proves nothing afterwards", async () => {
   const { tokens, holderOf, pass } = newTokens();
   const token = await tokens.issue(ISSUED);

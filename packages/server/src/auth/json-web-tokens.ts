@@ -97,7 +97,9 @@ export class JsonWebTokens implements Tokens {
     if (typeof username !== "string" || typeof revision !== "number") return undefined;
     if (typeof exp !== "number" || typeof nbf !== "number") return undefined;
     if (nbf * 1_000 > this.#options.clock.wallMs()) return undefined;
-    return { holder: { username, authRevision: toRevision(revision) }, expires: exp };
+    // As it will be in the log: what is no text there must not be another user here.
+    const holder = { username: username.toWellFormed(), authRevision: toRevision(revision) };
+    return { holder, expires: exp };
   }
 
   #keep(token: string, verified: Verified): void {
