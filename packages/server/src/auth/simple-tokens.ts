@@ -58,8 +58,9 @@ export class SimpleTokens implements Tokens {
   }
 
   isExamined(token: string): boolean {
+    if (this.#kept.has(token)) return true;
     const index = indexOf(token);
-    return index === undefined || index < this.#options.appliedIndex() || this.#kept.has(token);
+    return index === undefined || index < this.#options.appliedIndex();
   }
 
   async examine(token: string, signal: AbortSignal): Promise<void> {
