@@ -2,7 +2,13 @@ import type { Disk, File } from "../disk/disk.ts";
 import { DatabaseFileError } from "../format/errors.ts";
 import { writeFreelist } from "../format/freelist-page.ts";
 import { decodeMeta, encodeMeta, META_BYTES, META_PAGES, type Meta } from "../format/meta.ts";
-import { LEAST_PAGE_BYTES, MOST_PAGE_BYTES, PAGE_LEAF, writePageHeader } from "../format/page.ts";
+import {
+  isPageBytes,
+  LEAST_PAGE_BYTES,
+  MOST_PAGE_BYTES,
+  PAGE_LEAF,
+  writePageHeader,
+} from "../format/page.ts";
 
 const FREELIST_PAGE = 2;
 const ROOT_PAGE = 3;
@@ -35,13 +41,14 @@ export function readNewestMeta(file: File, sizeBytes: number): Meta {
   return newest;
 }
 
-/** Makes an empty database, which gets its name when it is whole: a crash leaves all of it or none. */
+/** Makes an empty database, which gets its name when it is whole: a crash leaves all of it or none. `RangeError` for pages of a wrong size. */
 export async function createDatabaseFile(
   disk: Disk,
   path: string,
   pageBytes: number,
   storesFreelist: boolean,
 ): Promise<void> {
+  if (!isPageBytes(pageBytes)) throw new RangeError(`pages of ${pageBytes} bytes`);
   const unfinished = `${path}.creating`;
   const file = await disk.open(unfinished, "create");
   try {

