@@ -151,12 +151,13 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
   },
   simulator: {
     checks: ["clients", "world"],
-    clients: ["checks", "explain", "world"],
-    explain: ["checks", "faults", "museum", "world"],
+    clients: ["world"],
+    explain: ["clients", "faults", "museum", "world"],
     "explain/page": [],
     faults: ["world"],
+    invariants: [],
     museum: ["world"],
-    world: ["checks", "explain"],
+    world: ["invariants"],
   },
   storage: {
     backend: ["bbolt", "failpoints", "seams"],

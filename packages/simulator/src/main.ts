@@ -1,6 +1,5 @@
 /** Simulates clusters, and tells which seeds fail and how to replay them; see USAGE. Fails when one did. */
 import { parseArgs } from "node:util";
-import { INVARIANTS, type Invariant } from "./checks/invariants.ts";
 import {
   parseClients,
   parseFaultNumbers,
@@ -9,6 +8,7 @@ import {
   resolveReplay,
 } from "./explain/replay.ts";
 import { EXHIBITS, exhibitNamed, explain, showMuseum, simulate } from "./index.ts";
+import { INVARIANTS, type Invariant } from "./invariants/invariants.ts";
 import { runInJobs, type SeedReport } from "./jobs.ts";
 
 const TRACE_LINES = 100_000;

@@ -1,20 +1,20 @@
 import type { SeededRandom } from "@quorate/testkit/random";
 import { compareHashes, compareTables, haveConverged } from "./checks/convergence.ts";
 import { History, KeyHistories } from "./checks/history.ts";
-import type { Invariant } from "./checks/invariants.ts";
-import { Journal } from "./checks/journal.ts";
 import { checkLeases } from "./checks/leases.ts";
 import { checkOperations } from "./checks/operations.ts";
-import { ResourceLimits } from "./checks/resources.ts";
 import { checkWatcher } from "./checks/watches.ts";
 import { Administrator } from "./clients/administrator.ts";
 import type { MemberInfo } from "./clients/api.ts";
+import { Journal } from "./clients/journal.ts";
 import { LeaseHolder } from "./clients/lease-holder.ts";
 import { Watcher, type WatcherOptions } from "./clients/watcher.ts";
 import { Worker } from "./clients/worker.ts";
 import { Recorder } from "./explain/recorder.ts";
 import type { ScheduledFault } from "./faults/fault-schedule.ts";
 import { TroubleMaker } from "./faults/trouble-maker.ts";
+import type { Invariant } from "./invariants/invariants.ts";
+import { ResourceLimits } from "./invariants/resources.ts";
 import { drawScenario, type Scenario } from "./scenario.ts";
 import { addressesOfTwins, firstAddresses } from "./world/addresses.ts";
 import { Machine } from "./world/machine.ts";
@@ -92,6 +92,7 @@ export async function simulate(options: RunOptions): Promise<RunResult> {
 class Run {
   readonly #options: RunOptions;
   readonly #world: World;
+  readonly #recorder: Recorder | undefined;
   readonly #scenario: Scenario;
   readonly #history: History;
   readonly #journal = new Journal();
@@ -111,7 +112,8 @@ class Run {
     const ignoredInvariants = new Set(options.ignoredInvariants);
     this.#options = options;
     this.#world = new World({ seed, plants, traceLines, ignoredInvariants });
-    if (options.isRecorded) this.#world.recorder = new Recorder(this.#world);
+    this.#recorder = options.isRecorded === true ? new Recorder(this.#world) : undefined;
+    this.#world.recorder = this.#recorder;
     this.#scenario = { ...drawScenario(this.#world.random, troubleMs), ...circumstances };
     this.#random = this.#world.random.fork();
     this.#history = new History(this.#world);
@@ -201,7 +203,7 @@ class Run {
     this.#watch(first!, { ...REGISTERS, name: "puts of registers", roams: true, filters: ["deletes"] });
     this.#watch(first!, { ...REGISTERS, name: "deletes of registers", roams: true, filters: ["puts"] });
     const flooder = scenario.floods ? new Worker(world, this.#journal, "flood", 0) : undefined;
-    const trouble = new TroubleMaker(world, scenario);
+    const trouble = new TroubleMaker(world, scenario, this.#recorder);
     this.#trouble = trouble;
     const deleter = new Worker(world, this.#journal, "administrator", 0);
     const administrator = new Administrator(world, this.#journal, {
@@ -331,7 +333,7 @@ class Run {
   }
 
   #observeLimits(process: Process): void {
-    const { storage, parts, observer, machine, config } = process;
+    const { storage, parts, observer, config } = process;
     if (!process.isRestored || observer === undefined) return;
     let limits = this.#limits.get(process);
     if (limits === undefined) {
@@ -340,6 +342,7 @@ class Run {
       observer.onBacklogShrank = () => this.#observeLimits(process);
     }
     const { nowMs } = this.#world.time;
+    const machine = this.#world.machine(process.address)!;
     limits.observe({
       nowMs,
       appliedIndex: parts!.consensus.appliedIndex,
@@ -382,7 +385,7 @@ class Run {
       troubleStartMs: this.#troubleStartMs,
       faults: this.#trouble?.made ?? [],
       clients: this.#clients,
-      recorder: this.#world.recorder,
+      recorder: this.#recorder,
       journal: this.#journal,
       worldMs: time.nowMs,
       events: time.events,

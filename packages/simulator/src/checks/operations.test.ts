@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { type Action, type Answer, Journal } from "../clients/journal.ts";
 import { KeyHistories } from "./history.ts";
-import { type Action, type Answer, Journal } from "./journal.ts";
 import { checkOperations } from "./operations.ts";
 import { historyOf } from "./testing.ts";
 

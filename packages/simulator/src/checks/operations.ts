@@ -1,4 +1,3 @@
-import type { History, KeyHistories } from "./history.ts";
 import {
   type Action,
   type Answer,
@@ -6,7 +5,8 @@ import {
   type FoundKey,
   type Journal,
   type Operation,
-} from "./journal.ts";
+} from "../clients/journal.ts";
+import type { History, KeyHistories } from "./history.ts";
 
 /**
  * Whether what clients were told is a linearizable history: all writes in the order of their revisions, each read at the

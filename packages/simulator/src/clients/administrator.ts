@@ -1,9 +1,9 @@
 import type { SeededRandom } from "@quorate/testkit/random";
-import type { Journal } from "../checks/journal.ts";
 import type { Machine } from "../world/machine.ts";
 import type { World } from "../world/world.ts";
 import { Api, type MemberInfo } from "./api.ts";
 import { CallError } from "./calls.ts";
+import type { Journal } from "./journal.ts";
 
 export interface Duties {
   readonly compacts: boolean;

@@ -28,10 +28,10 @@ import {
   TxnResponseSchema,
 } from "@quorate/wire/etcdserverpb";
 import type { KeyValue } from "@quorate/wire/mvccpb";
-import type { Action } from "../checks/journal.ts";
 import type { Machine } from "../world/machine.ts";
 import type { World } from "../world/world.ts";
 import { CallError, call, openStream } from "./calls.ts";
+import type { Action } from "./journal.ts";
 
 /** A key and what it held. */
 export interface Pair {

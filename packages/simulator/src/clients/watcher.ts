@@ -6,11 +6,11 @@ import {
   WatchResponseSchema,
 } from "@quorate/wire/etcdserverpb";
 import { Event_EventType } from "@quorate/wire/mvccpb";
-import type { Journal } from "../checks/journal.ts";
-import type { RecordedCall } from "../explain/recorder.ts";
 import type { Machine } from "../world/machine.ts";
+import type { RecordedCall } from "../world/recording.ts";
 import type { World } from "../world/world.ts";
 import { type CallError, type ClientStream, openStream } from "./calls.ts";
+import type { Journal } from "./journal.ts";
 
 export interface WatchedChange {
   readonly main: number;

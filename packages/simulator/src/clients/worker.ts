@@ -1,9 +1,9 @@
 import type { SeededRandom } from "@quorate/testkit/random";
-import type { Action, Answer, Journal } from "../checks/journal.ts";
 import type { Machine } from "../world/machine.ts";
 import type { World } from "../world/world.ts";
 import { Api } from "./api.ts";
 import { CallError } from "./calls.ts";
+import type { Action, Answer, Journal } from "./journal.ts";
 
 const REGISTERS = 6;
 /** So many revisions before what was told last, transactions read at most. */

@@ -1,9 +1,10 @@
-import { describe, type Operation } from "../checks/journal.ts";
+import { describe, type Operation } from "../clients/journal.ts";
 import type { RunResult } from "../run.ts";
+import type { RecordedCall } from "../world/recording.ts";
 import { describeAction, describeAnswer } from "./describe-operation.ts";
 import { limitMessages } from "./limit-messages.ts";
 import { buildMessageTable } from "./message-table.ts";
-import type { RecordedCall, Recorder } from "./recorder.ts";
+import type { Recorder } from "./recorder.ts";
 import { roundMs, roundMsOrNull } from "./round-ms.ts";
 import type { ClientCall, ClientLane, LinkSpan, LogLine, Outcome, Timeline, Violation } from "./timeline.ts";
 import { violatedRule, violationHead } from "./violated-rule.ts";

@@ -1,4 +1,4 @@
-import type { Action, Answer } from "../checks/journal.ts";
+import type { Action, Answer } from "../clients/journal.ts";
 
 /** What a client asked for, in a phrase. */
 export function describeAction(action: Action): string {

@@ -1,6 +1,8 @@
 import { type Message, messageTypeName } from "@quorate/raft";
 import type { ScheduledFault } from "../faults/fault-schedule.ts";
+import type { FaultRecorder } from "../faults/trouble-maker.ts";
 import { GOOD_LINKS } from "../world/network.ts";
+import type { RecordedCall, WorldRecorder } from "../world/recording.ts";
 import type { World } from "../world/world.ts";
 import { MemberSampler } from "./member-sampler.ts";
 
@@ -26,16 +28,6 @@ export interface RecordedMessage {
   receivedMs: number | undefined;
 }
 
-export interface RecordedCall {
-  readonly client: string;
-  readonly member: string;
-  readonly what: string;
-  readonly startMs: number;
-  endMs: number | undefined;
-  /** Why it failed; undefined when it succeeded. */
-  error: string | undefined;
-}
-
 /** How the network was from a moment on; empty when it was well. */
 export interface RecordedLinks {
   readonly atMs: number;
@@ -43,7 +35,7 @@ export interface RecordedLinks {
 }
 
 /** Takes down what happens in a world, to be shown. Changes nothing of what happens: it neither draws nor waits. */
-export class Recorder {
+export class Recorder implements WorldRecorder, FaultRecorder {
   readonly faults: RecordedFault[] = [];
   readonly messages: RecordedMessage[] = [];
   readonly calls: RecordedCall[] = [];
@@ -80,7 +72,6 @@ export class Recorder {
     return changes;
   }
 
-  /** Called when the fault has been made. */
   faultMade(fault: ScheduledFault): void {
     this.faults.push({ ...fault, effects: this.sample() });
   }
@@ -93,7 +84,6 @@ export class Recorder {
     this.violations.push({ atMs: this.#world.time.nowMs, text });
   }
 
-  /** Addresses are those of machines. Whoever sends it says when it is received. */
   sent(from: string, to: string, message: Message): RecordedMessage {
     const { time, network } = this.#world;
     const recorded: RecordedMessage = {
@@ -121,7 +111,6 @@ export class Recorder {
       .filter(({ to }) => this.members.has(to));
   }
 
-  /** A call of a client. Whoever made it says when and how it ends, by `ended`. */
   called(client: string, member: string, what: string): RecordedCall {
     const { nowMs } = this.#world.time;
     const call = { client, member, what, startMs: nowMs, endMs: undefined, error: undefined };
@@ -134,7 +123,6 @@ export class Recorder {
     call.error ??= error?.message;
   }
 
-  /** A watch stream of a watcher, which is a call. */
   watched(client: string, member: string, fromRevision: number): RecordedCall {
     this.watchers.add(client);
     return this.called(client, member, `Watch from revision ${fromRevision}`);

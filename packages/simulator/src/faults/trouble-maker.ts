@@ -34,6 +34,13 @@ export interface TroublePlan {
   readonly momentChance: number;
 }
 
+/** Takes down what goes wrong. */
+export interface FaultRecorder {
+  /** Called when the fault has been made. */
+  faultMade(fault: ScheduledFault): void;
+  troubleEnds(): void;
+}
+
 /** Lets things go wrong, one after another or several at once, and makes them good again after a while. */
 export class TroubleMaker {
   /** Every fault that was made, in order. */
@@ -42,6 +49,7 @@ export class TroubleMaker {
   /** Draws when which fault comes to which machine; what a fault itself draws is the fault's. */
   readonly #scheduleRandom: SeededRandom;
   readonly #plan: TroublePlan;
+  readonly #recorder: FaultRecorder | undefined;
   #stopped = false;
   #isCalm = false;
   /** Those that are to be lost at a moment, and what becomes of them then. */
@@ -51,10 +59,11 @@ export class TroubleMaker {
   /** World milliseconds until which one fault of several steps takes its course. */
   #undisturbedUntilMs = 0;
 
-  constructor(world: World, plan: TroublePlan) {
+  constructor(world: World, plan: TroublePlan, recorder: FaultRecorder | undefined) {
     this.#world = world;
     this.#scheduleRandom = world.random.fork();
     this.#plan = plan;
+    this.#recorder = recorder;
   }
 
   /** Draws faults, until it is stopped. */
@@ -85,7 +94,7 @@ export class TroubleMaker {
   /** Ends all trouble. */
   stop(): void {
     this.#stopped = true;
-    this.#world.recorder?.troubleEnds();
+    this.#recorder?.troubleEnds();
     this.#repair();
     for (const machine of this.#world.machines) machine.disk.recover();
   }
@@ -138,7 +147,7 @@ export class TroubleMaker {
     this.#world.note(`FAULT ${number} ${fault} ${machine.name} for ${durationMs.toFixed(0)} ms`);
     this.#world.count(`fault ${fault}`);
     this.#make(fault, machine, durationMs, new SeededRandom(seed));
-    this.#world.recorder?.faultMade(scheduled);
+    this.#recorder?.faultMade(scheduled);
   }
 
   #isSpared(machine: Machine): boolean {

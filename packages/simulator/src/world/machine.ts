@@ -11,12 +11,11 @@ import type { Clock, Timer } from "@quorate/storage/seams/clock";
 import { type Disk, readFile } from "@quorate/storage/seams/disk";
 import { type DiskFault, type DiskOperation, SimulatedDisk } from "@quorate/storage/seams/simulated-disk";
 import type { SeededRandom } from "@quorate/testkit/random";
-import type { DurableState } from "../checks/durable-log.ts";
+import type { DurableState } from "../invariants/durable-log.ts";
 import { type DiskProfile, DiskSpeed } from "./disk-speed.ts";
 import type { ClockSkew } from "./life.ts";
 import type { Moment } from "./moments.ts";
-import { Process } from "./process.ts";
-import type { World } from "./world.ts";
+import { Process, type ProcessHost, type ProcessWorld } from "./process.ts";
 
 const MAX_DATABASE_BYTES = 2 ** 30;
 const IMPORTED_BYTES_PER_MS = 3_000;
@@ -33,8 +32,17 @@ export interface MachineHardware {
   readonly backlogWeight: number;
 }
 
+/** What a machine has of the world. */
+export interface MachineWorld extends ProcessWorld {
+  readonly random: SeededRandom;
+  /** What stands between a member and its disk; `disk` itself when nothing is planted there. */
+  plantOnDisk(disk: Disk): Disk;
+  /** `machine` starts its member again after a while, if that is wanted. */
+  restartLater(machine: Machine): void;
+}
+
 /** A computer with a disk, on which a member runs, or does not. */
-export class Machine {
+export class Machine implements ProcessHost {
   readonly name: string;
   /** Where its member listens for others; names the machine in the network. */
   readonly address: string;
@@ -59,7 +67,7 @@ export class Machine {
   durable: DurableState | undefined;
   readonly disk: DiskSpeed;
   readonly diskUnderWay = new Set<Promise<unknown>>();
-  readonly #world: World;
+  readonly #world: MachineWorld;
   readonly #diskRandom: SeededRandom;
   readonly #backlogWeight: number;
   /** World milliseconds at which a flush ends that a stall has held up. */
@@ -78,7 +86,7 @@ export class Machine {
   };
 
   constructor(
-    world: World,
+    world: MachineWorld,
     name: string,
     address: string,
     skew: ClockSkew,

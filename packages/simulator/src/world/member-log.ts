@@ -1,6 +1,5 @@
 import type { LogFields, Logger } from "@quorate/server/simulation";
-import type { Moment } from "./moments.ts";
-import type { World } from "./world.ts";
+import type { Moment, MomentListener } from "./moments.ts";
 
 /** What tells whether a run met what it should meet. */
 const COUNTED = new Set([
@@ -22,8 +21,16 @@ const TELLING: ReadonlyMap<string, Moment> = new Map([
   ["bootstrapping a new member", "start"],
 ]);
 
+/** What a log of a member tells the world. */
+export interface LogReader extends MomentListener {
+  /** The process that writes it does something. May throw. */
+  step(): void;
+  count(what: string): void;
+  note(what: string): void;
+}
+
 /** A member's log as lines of the run's trace. */
-export function memberLog(world: World, name: string, address: string): Logger {
+export function memberLog(world: LogReader, name: string, address: string): Logger {
   const write = (message: string, fields: LogFields = {}) => {
     world.step();
     if (COUNTED.has(message)) world.count(message);

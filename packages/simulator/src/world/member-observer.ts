@@ -1,10 +1,10 @@
 import { type Message, MessageType } from "@quorate/raft";
 import type { MemberParts, MemberStorage } from "@quorate/server/simulation";
 import type { Backend } from "@quorate/storage/seams/backend";
-import type { ClusterInvariants, MemberLife } from "../checks/cluster-invariants.ts";
-import { DurableLog, type DurableState } from "../checks/durable-log.ts";
-import type { Report } from "../checks/invariants.ts";
-import { LogTerms } from "../checks/log-terms.ts";
+import type { ClusterInvariants, MemberLife } from "../invariants/cluster-invariants.ts";
+import { DurableLog, type DurableState } from "../invariants/durable-log.ts";
+import type { Report } from "../invariants/invariants.ts";
+import { LogTerms } from "../invariants/log-terms.ts";
 import type { Moment } from "./moments.ts";
 
 export interface ObserverOptions {

@@ -25,3 +25,8 @@ const MOMENTS = [
 ] as const;
 
 export type Moment = (typeof MOMENTS)[number];
+
+export interface MomentListener {
+  /** A fault would hurt the machine at `address` most about now. */
+  moment(address: string, moment: Moment): void;
+}

@@ -2,7 +2,7 @@ import type { Message } from "@quorate/raft";
 import type { MemberParts, MemberStorage } from "@quorate/server/simulation";
 import type { Clock } from "@quorate/storage/seams/clock";
 import type { Disk } from "@quorate/storage/seams/disk";
-import type { Endpoint } from "./simulated-transport.ts";
+import type { Endpoint } from "./endpoint.ts";
 
 /**
  * A mistake that is planted on purpose, to see that the checks find it: what it does at those places of the world at which

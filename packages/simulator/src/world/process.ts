@@ -4,6 +4,7 @@ import {
   type GatewayBackend,
   localCalls,
   MemberLife,
+  type MemberOptions,
   type MemberParts,
   type MemberStorage,
   type PlainHandler,
@@ -12,17 +13,48 @@ import {
   type ServerConfig,
   type Surroundings,
 } from "@quorate/server/simulation";
-import { Life } from "./life.ts";
-import type { Machine } from "./machine.ts";
-import { memberLog } from "./member-log.ts";
+import type { Backend } from "@quorate/storage/seams/backend";
+import type { Disk } from "@quorate/storage/seams/disk";
+import type { SeededRandom } from "@quorate/testkit/random";
+import type { Endpoint } from "./endpoint.ts";
+import { type ClockSkew, Life } from "./life.ts";
+import { type LogReader, memberLog } from "./member-log.ts";
 import type { MemberObserver } from "./member-observer.ts";
 import { ProcessDisk } from "./process-disk.ts";
 import { SimulatedPeerRequests } from "./simulated-peer-requests.ts";
-import { type Endpoint, SimulatedTransport } from "./simulated-transport.ts";
-import type { World } from "./world.ts";
+import { SimulatedTransport, type TransportWorld } from "./simulated-transport.ts";
 
 /** Three keys or so: transactions read more than that behind their entries. */
 const ENTRY_READ_COST = 1_000;
+
+/** What a process has of the machine that it runs on. */
+export interface ProcessHost {
+  readonly name: string;
+  readonly address: string;
+  readonly skew: ClockSkew;
+  readonly options: MemberOptions;
+  readonly random: SeededRandom;
+  /** What the disk has been asked for and has not finished. */
+  readonly diskUnderWay: Set<Promise<unknown>>;
+  readonly walSegmentBytes: number;
+  mount(): Disk;
+  openDatabase(path: string, config: ServerConfig): Backend;
+  /** Makes the received database at `index` the one at `path`. */
+  importReceived(disk: Disk, index: number, path: string, config: ServerConfig): Promise<void>;
+  /** What is wrong with a received database that was to reflect the entry at `index`. */
+  findReceivedFault(disk: Disk, path: string, index: number): Promise<string | undefined>;
+}
+
+/** What a process has of the world, and reports to it. */
+export interface ProcessWorld extends TransportWorld, LogReader {
+  /** The process gets to run. */
+  entered(process: Process): void;
+  processFailed(process: Process, error: Error): void;
+  processEnded(process: Process): void;
+  processRemoved(process: Process): void;
+  /** `process` has its parts, and runs from now on. Returns who observes it. */
+  assembled(process: Process, storage: MemberStorage, parts: MemberParts): MemberObserver;
+}
 
 /** One life of a member over simulated surroundings. Fails as a process does: all at once. */
 export class Process implements Endpoint {
@@ -41,12 +73,12 @@ export class Process implements Endpoint {
   seenIndex = 0;
   /** The highest revision that it has told a client of. */
   told = 0;
-  readonly #world: World;
-  readonly #machine: Machine;
+  readonly #world: ProcessWorld;
+  readonly #machine: ProcessHost;
   readonly #member: MemberLife;
   #isStopping = false;
 
-  constructor(world: World, machine: Machine) {
+  constructor(world: ProcessWorld, machine: ProcessHost) {
     this.#world = world;
     this.#machine = machine;
     this.address = machine.address;
@@ -83,10 +115,6 @@ export class Process implements Endpoint {
 
   get isLeader(): boolean {
     return this.life.isAlive && this.parts?.consensus.isLeader === true;
-  }
-
-  get machine(): Machine {
-    return this.#machine;
   }
 
   sending(message: Message): void {
@@ -153,8 +181,7 @@ export class Process implements Endpoint {
         return this.transport;
       },
       assembled: (storage, parts) => {
-        this.observer = world.observerOf(machine, storage, parts);
-        world.plantInMember(this, parts);
+        this.observer = world.assembled(this, storage, parts);
       },
       answerPeers: (context) => {
         this.peerHandler = peerEndpoints(context);

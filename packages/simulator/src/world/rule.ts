@@ -1,4 +1,4 @@
-import type { Invariant } from "../checks/invariants.ts";
+import type { Invariant } from "../invariants/invariants.ts";
 
 /** What must hold; README.md says what each of them means. */
 export type Rule =

@@ -1,23 +1,23 @@
 import { EventEmitter } from "node:events";
 import type http from "node:http";
 import type { PeerRequest, PeerRequests, PeerResponse } from "@quorate/server/simulation";
+import type { Space } from "./endpoint.ts";
 import type { Life } from "./life.ts";
-import type { World } from "./world.ts";
 
 /** Single requests between simulated members: the real handlers, without the sockets. */
 export class SimulatedPeerRequests implements PeerRequests {
-  readonly #world: World;
+  readonly #space: Space;
   readonly #address: string;
   readonly #life: Life;
 
-  constructor(world: World, address: string, life: Life) {
-    this.#world = world;
+  constructor(space: Space, address: string, life: Life) {
+    this.#space = space;
     this.#address = address;
     this.#life = life;
   }
 
   send(baseUrl: string, request: PeerRequest): Promise<PeerResponse> {
-    const { network, time } = this.#world;
+    const { network, time } = this.#space;
     return new Promise((resolve, reject) => {
       const timer = this.#life.clock.setTimer(request.timeoutMs, () =>
         reject(new Error("no answer in time")),
@@ -32,7 +32,7 @@ export class SimulatedPeerRequests implements PeerRequests {
         });
       };
       network.send(this.#address, baseUrl, false, () => {
-        const target = this.#world.process(baseUrl);
+        const target = this.#space.endpoint(baseUrl);
         const handler = target?.peerHandler;
         if (target === undefined || handler === undefined) {
           back(() => reject(new Error("connection refused")));

@@ -1,20 +1,28 @@
 import { type Message, MessageType, NO_DATA, type NodeId } from "@quorate/raft";
 import type { SnapshotDatabase, Transport, TransportEvents } from "@quorate/storage/seams/transport";
+import type { SeededRandom } from "@quorate/testkit/random";
 import { decodeMessage, encodeMessage } from "@quorate/wire/hot";
-import type { Life } from "./life.ts";
-import type { World } from "./world.ts";
+import type { Endpoint, MessageReceiver, Space } from "./endpoint.ts";
+import type { MomentListener } from "./moments.ts";
+import type { MessageRecorder } from "./recording.ts";
+import type { Trace } from "./trace.ts";
 
-/** What a transport has to know of its process and of the others. */
-export interface Endpoint {
-  readonly address: string;
-  readonly life: Life;
-  /** undefined until it is known. */
-  readonly localId: NodeId | undefined;
-  /** Takes messages; undefined while nobody listens. */
-  readonly transport: SimulatedTransport | undefined;
-  isRemoved(id: NodeId): boolean;
-  /** Told of each message that leaves. */
-  sending(message: Message): void;
+/** What a transport has to know of the world. */
+export interface TransportWorld extends Space, MomentListener {
+  readonly trace: Trace;
+  /** Of transfers of a database, as are the chances that they break off. */
+  readonly snapshotRandom: SeededRandom;
+  readonly snapshotBreakChance: number;
+  readonly recorder: MessageRecorder | undefined;
+  /** Calls `receive` unless a plant decides otherwise. */
+  plantInArrival(
+    to: Endpoint,
+    message: Message,
+    answer: (message: Message) => void,
+    receive: () => void,
+  ): void;
+  /** Whether the network may deliver `message` twice although links deliver such ones once. */
+  plantedToRepeat(message: Message): boolean;
 }
 
 interface Peer {
@@ -29,8 +37,8 @@ const READ_TIMEOUT_MS = 5_000;
 const SNAPSHOT_STALL_MS = 5_000;
 
 /** Links between simulated members. Messages travel as bytes, so that no member sees another one's objects. */
-export class SimulatedTransport implements Transport {
-  readonly #world: World;
+export class SimulatedTransport implements Transport, MessageReceiver {
+  readonly #world: TransportWorld;
   readonly #local: Endpoint;
   readonly #localId: NodeId;
   readonly #events: TransportEvents;
@@ -38,7 +46,7 @@ export class SimulatedTransport implements Transport {
   readonly #remotes = new Map<NodeId, Peer>();
   #closed = false;
 
-  constructor(world: World, local: Endpoint, localId: NodeId, events: TransportEvents) {
+  constructor(world: TransportWorld, local: Endpoint, localId: NodeId, events: TransportEvents) {
     this.#world = world;
     this.#local = local;
     this.#localId = localId;
@@ -77,7 +85,7 @@ export class SimulatedTransport implements Transport {
     const forget = target.life.onEnd(() => settle(false));
     time.after(network.delayMs(bytes.length), () => {
       target.life.enter(() => {
-        receiver.#receiveSnapshot(bytes, this.#databaseOnTheWay(database, target)).then(
+        receiver.receiveSnapshot(bytes, this.#databaseOnTheWay(database, target)).then(
           () => {
             forget();
             if (recorded !== undefined) recorded.receivedMs = time.nowMs;
@@ -189,7 +197,7 @@ export class SimulatedTransport implements Transport {
     this.#world.plantInArrival(this.#local, message, answer, () => this.#events.receive([message]));
   }
 
-  #receiveSnapshot(bytes: Uint8Array, database: AsyncIterable<Uint8Array>): Promise<void> {
+  receiveSnapshot(bytes: Uint8Array, database: AsyncIterable<Uint8Array>): Promise<void> {
     const message = decodeMessage(bytes, 0, bytes.length, NO_DATA) as Message;
     return this.#events.receiveSnapshot(message, database);
   }

@@ -2,17 +2,17 @@ import type { Message } from "@quorate/raft";
 import type { MemberParts, MemberStorage } from "@quorate/server/simulation";
 import { type Disk, DiskError } from "@quorate/storage/seams/disk";
 import { SeededRandom } from "@quorate/testkit/random";
-import { ClusterInvariants } from "../checks/cluster-invariants.ts";
-import type { Invariant } from "../checks/invariants.ts";
-import type { Recorder } from "../explain/recorder.ts";
-import type { Machine } from "./machine.ts";
+import { ClusterInvariants } from "../invariants/cluster-invariants.ts";
+import type { Invariant } from "../invariants/invariants.ts";
+import type { Endpoint } from "./endpoint.ts";
+import type { Machine, MachineWorld } from "./machine.ts";
 import { MemberObserver } from "./member-observer.ts";
 import type { Moment } from "./moments.ts";
 import { Network } from "./network.ts";
 import type { Plant } from "./plant.ts";
 import type { Process } from "./process.ts";
+import type { WorldRecorder } from "./recording.ts";
 import type { Rule } from "./rule.ts";
-import type { Endpoint } from "./simulated-transport.ts";
 import { Trace } from "./trace.ts";
 import { VirtualTime } from "./virtual-time.ts";
 
@@ -33,7 +33,7 @@ const MAX_STEPS = 100_000;
 const RECEIVING_FILE = /(\/tmp[0-9a-f]+)-\d+/g;
 
 /** Machines, their network and one time: everything that a run can meet. What it meets follows from the seed. */
-export class World {
+export class World implements MachineWorld {
   readonly time = new VirtualTime();
   /** Others draw from streams that are forked from it, each once, so that what one does changes nothing for the next. */
   readonly random: SeededRandom;
@@ -55,7 +55,7 @@ export class World {
   /** Told of a process each time that it has run. */
   observe: (process: Process) => void = () => {};
   /** Takes down what happens, in a run that is to be shown. */
-  recorder: Recorder | undefined;
+  recorder: WorldRecorder | undefined;
   readonly #plants: readonly Plant[];
   readonly #ignoredInvariants: ReadonlySet<Invariant>;
   #lastEntered: Process | undefined;
@@ -101,7 +101,6 @@ export class World {
     else this.violation(`${invariant}: ${text}`, invariant);
   }
 
-  /** A fault would hurt the machine at `address` most about now. */
   moment(address: string, moment: Moment): void {
     const machine = this.machine(address);
     if (machine !== undefined) this.onMoment(machine, moment);
@@ -119,12 +118,8 @@ export class World {
     return this.machines.find((machine) => machine.address === address);
   }
 
-  process(address: string): Process | undefined {
-    return this.machine(address)?.process;
-  }
-
   endpoint(address: string): Endpoint | undefined {
-    return this.process(address);
+    return this.machine(address)?.process;
   }
 
   get leader(): Machine | undefined {
@@ -176,26 +171,27 @@ export class World {
     });
   }
 
-  observerOf(machine: Machine, storage: MemberStorage, parts: MemberParts): MemberObserver {
-    return new MemberObserver(storage, parts, {
+  assembled(process: Process, storage: MemberStorage, parts: MemberParts): MemberObserver {
+    const machine = this.machine(process.address)!;
+    const observer = new MemberObserver(storage, parts, {
       who: { name: machine.name, memberId: storage.localId, life: machine.lives },
       invariants: this.invariants,
       report: (invariant, text) => this.broken(invariant, text),
       before: machine.durable,
       onMoment: (moment) => this.onMoment(machine, moment),
     });
+    this.#plantInMember(process, storage, parts);
+    return observer;
   }
 
   // Planted mistakes.
 
-  /** `process` has its parts, and runs from now on. */
-  plantInMember(process: Process, parts: MemberParts): void {
-    const { storage, life, address } = process;
+  #plantInMember({ life, address }: Process, storage: MemberStorage, parts: MemberParts): void {
     const nowMs = () => this.time.nowMs;
     for (const plant of this.#plants) {
       plant.inMember?.({
         parts,
-        storage: storage!,
+        storage,
         clock: life.clock,
         isFirst: this.#isFirst(address),
         nowMs,
@@ -207,7 +203,6 @@ export class World {
     return this.#plants.reduce((planted, plant) => plant.onDisk?.(planted) ?? planted, disk);
   }
 
-  /** Calls `receive` unless a plant decides otherwise. */
   plantInArrival(
     to: Endpoint,
     message: Message,
@@ -232,7 +227,6 @@ export class World {
     });
   }
 
-  /** Whether the network may deliver `message` twice although links deliver such ones once. */
   plantedToRepeat(message: Message): boolean {
     return this.#plants.some((plant) => plant.repeats?.(message) === true);
   }
@@ -301,5 +295,7 @@ function describeError(error: Error): string {
 }
 
 function isOfTheSimulator(error: Error): boolean {
-  return /packages\/simulator\/src\/(clients|checks|faults)/.test(error?.stack?.split("\n")[1] ?? "");
+  return /packages\/simulator\/src\/(clients|checks|faults|invariants)/.test(
+    error?.stack?.split("\n")[1] ?? "",
+  );
 }
