@@ -32,6 +32,11 @@ export class TurnBudget {
     return this.#spent >= this.#octets;
   }
 
+  /** Twice as much has been spent as should be. */
+  get isOverspent(): boolean {
+    return this.#spent >= 2 * this.#octets;
+  }
+
   /** What this turn may still spend; at least 0. */
   get left(): number {
     return Math.max(0, this.#octets - this.#spent);

@@ -2,8 +2,10 @@ import type { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 import type { Http2Connection } from "../http2/connection.ts";
 import { releaseChunk } from "../http2/output-buffer.ts";
+import type { TurnBudget } from "../turn-budget.ts";
 import { headerTurns, LARGEST_SMALL_CHUNK } from "./header-turns.ts";
 import { RawSocket, type RawSocketEvents } from "./raw-socket.ts";
+import { receiveTurns, SMALLEST_HELD_CHUNK } from "./receive-turns.ts";
 import type { Transport, TransportCallbacks } from "./transport.ts";
 
 /** How much is moved into the output at a time, and the most that one connection sends in one turn. */
@@ -33,19 +35,20 @@ export class SocketTransport implements Transport, RawSocketEvents {
 
   onRead(bytes: Uint8Array, length: number): void {
     if (this.#connection.finished) return;
-    const mustWait = headerTurns.isSpent && length > LARGEST_SMALL_CHUNK;
-    if (mustWait || this.#held.length > 0) this.#hold(bytes, length);
+    if (this.#held.length > 0 || turnsToWaitFor(length) !== undefined) this.#hold(bytes, length);
     else this.#receive(bytes, length);
   }
 
   #receive(bytes: Uint8Array, length: number): void {
     const connection = this.#connection;
     const decodedBefore = connection.decodedHeaderOctets;
+    const startedMs = performance.now();
     try {
       connection.receive(bytes, 0, length);
     } catch (error) {
       this.#fault(error);
     }
+    receiveTurns.spend((performance.now() - startedMs) * 1_000);
     const decoded = connection.decodedHeaderOctets - decodedBefore;
     if (decoded > 0) headerTurns.spend(decoded);
     // A peer that asks and asks and does not read what it gets is not listened to until it does.
@@ -57,14 +60,25 @@ export class SocketTransport implements Transport, RawSocketEvents {
   #hold(bytes: Uint8Array, length: number): void {
     this.#held.push(Uint8Array.prototype.slice.call(bytes, 0, length));
     this.#pauseReading();
-    if (this.#held.length === 1) headerTurns.wait(() => this.#receiveHeld());
+    if (this.#held.length === 1) this.#waitForTurn();
+  }
+
+  #waitForTurn(): void {
+    const turns = turnsToWaitFor(this.#held[0]!.length) ?? receiveTurns;
+    turns.wait(() => this.#receiveHeld());
   }
 
   #receiveHeld(): void {
-    const chunk = this.#held.shift();
+    const chunk = this.#held[0];
     if (chunk === undefined) return;
+    // One kind of work may have been enough for this turn, and another not.
+    if (turnsToWaitFor(chunk.length) !== undefined) {
+      this.#waitForTurn();
+      return;
+    }
+    this.#held.shift();
     this.#receive(chunk, chunk.length);
-    if (this.#held.length > 0) headerTurns.wait(() => this.#receiveHeld());
+    if (this.#held.length > 0) this.#waitForTurn();
     else if (!this.#connection.transportBlocked) this.#resumeReading();
   }
 
@@ -166,4 +180,11 @@ export class SocketTransport implements Transport, RawSocketEvents {
     this.#held = [];
     this.#callbacks.onClosed();
   }
+}
+
+/** What has had enough of this turn for a chunk of `length` octets to be received now. */
+function turnsToWaitFor(length: number): TurnBudget | undefined {
+  if (headerTurns.isSpent && length > LARGEST_SMALL_CHUNK) return headerTurns;
+  if (receiveTurns.isSpent && (length > SMALLEST_HELD_CHUNK || receiveTurns.isOverspent)) return receiveTurns;
+  return undefined;
 }

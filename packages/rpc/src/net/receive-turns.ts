@@ -1,0 +1,16 @@
+import { TurnBudget } from "../turn-budget.ts";
+
+/** What receiving may take in one turn of the event loop, for all connections, in microseconds. */
+export const RECEIVED_IN_A_TURN = 20_000;
+
+/**
+ * What comes when the turn has had enough, and is no larger, is received nevertheless: a request or two. When it has had
+ * twice as much nothing is any more.
+ */
+export const SMALLEST_HELD_CHUNK = 1024;
+
+/**
+ * A turn may read a chunk from each of a thousand sockets, and each chunk may hold hundreds of calls. What all that takes
+ * depends on the calls: only time tells.
+ */
+export const receiveTurns = new TurnBudget(RECEIVED_IN_A_TURN);
