@@ -28,7 +28,7 @@ export class ChunkPool {
   }
 }
 
-/** Memory of one generation of writes: handed out front to back, given back all at once. */
+/** Memory of one write batch: handed out front to back, given back all at once. */
 export class Arena {
   readonly chunks: Chunk[] = [];
   readonly #pool: ChunkPool;

@@ -1,12 +1,12 @@
 import type { Clock } from "../seams/clock.ts";
 import { type SliceLimits, Slices, type Steps } from "../slices.ts";
-import type { Generation } from "./generation.ts";
 import { INSTRUCTION_BYTES, InstructionBuffer } from "./instruction-buffer.ts";
 import { MAX_KEY_BYTES } from "./key-target.ts";
 import { addressOf, type LmdbEnvironment } from "./lmdb-environment.ts";
 import { CHECKSUM_BYTES } from "./pending-revisions.ts";
 import { TOMBSTONE_KEY_BYTES } from "./revision-key.ts";
 import { storedKey, storedValueBytes, writeStoredValue } from "./table-entry.ts";
+import type { WriteBatch } from "./write-batch.ts";
 
 /** Instructions made, or looked at, between two yields. */
 const STEP = 4096;
@@ -15,7 +15,7 @@ const INSTRUCTION_COST = 64;
 /** Nobody else spends of them, so that a commit may always begin with a whole turn's work: usual ones are done in one. */
 const LIMITS: SliceLimits = { turn: 2 ** 20, small: 2 ** 20 };
 
-/** Turns generations into transactions. */
+/** Turns write batches into transactions. */
 export class Committer {
   readonly #instructions = new InstructionBuffer(addressOf);
   /** What is done on the loop: about 0.1 µs a record. */
@@ -26,10 +26,10 @@ export class Committer {
   }
 
   /**
-   * Writes everything of `generation` in one transaction, off the loop. The generation stays as it is until `done`. One at
+   * Writes everything of `batch` in one transaction, off the loop. The batch stays as it is until `done`. One at
    * a time.
    */
-  commit(environment: LmdbEnvironment, generation: Generation, done: (error?: Error) => void): void {
+  commit(environment: LmdbEnvironment, batch: WriteBatch, done: (error?: Error) => void): void {
     const instructions = this.#instructions;
     const executed = (error?: Error) => {
       if (error === undefined) this.#inSlices(refusedSteps(instructions), refused, done);
@@ -39,7 +39,7 @@ export class Committer {
       done(isRefused ? new Error("a revision is not above the last one") : undefined);
     };
     const execute = () => environment.execute(instructions.end(), executed);
-    this.#inSlices(this.#instructionSteps(environment, generation), execute, done);
+    this.#inSlices(this.#instructionSteps(environment, batch), execute, done);
   }
 
   /** Hands on the result at once if that is little work, and else when it is there, or what went wrong meanwhile. */
@@ -53,12 +53,12 @@ export class Committer {
     else this.slices.rest(steps).then(next, failed);
   }
 
-  *#instructionSteps(environment: LmdbEnvironment, generation: Generation): Steps<void> {
+  *#instructionSteps(environment: LmdbEnvironment, batch: WriteBatch): Steps<void> {
     const instructions = this.#instructions;
-    instructions.begin(yield* lengthSteps(generation));
-    yield* this.#tableSteps(environment, generation);
+    instructions.begin(yield* lengthSteps(batch));
+    yield* this.#tableSteps(environment, batch);
     const key = environment.table("key");
-    const { deleted, revisions } = generation;
+    const { deleted, revisions } = batch;
     deleted.sort();
     for (let i = 0; i < deleted.count; i++) {
       instructions.deleteRevision(key, deleted.mainAt(i), deleted.subAt(i), deleted.isTombstone(i));
@@ -79,19 +79,19 @@ export class Committer {
     }
   }
 
-  *#tableSteps(environment: LmdbEnvironment, generation: Generation): Steps<void> {
+  *#tableSteps(environment: LmdbEnvironment, batch: WriteBatch): Steps<void> {
     let count = 0;
-    for (const name of generation.tables.tables()) {
+    for (const name of batch.tables.tables()) {
       const table = environment.table(name);
-      for (const { key, value } of generation.tables.of(name)) {
+      for (const { key, value } of batch.tables.of(name)) {
         if (++count % STEP === 0) yield STEP * INSTRUCTION_COST;
         if (value === undefined) {
           this.#instructions.delete(table, storedKey(key));
           continue;
         }
         const length = storedValueBytes(key, value);
-        const start = generation.arena.reserve(length);
-        const chunk = generation.arena.chunks[generation.arena.chunks.length - 1]!;
+        const start = batch.arena.reserve(length);
+        const chunk = batch.arena.chunks[batch.arena.chunks.length - 1]!;
         writeStoredValue(chunk.bytes, chunk.view, start, key, value);
         this.#instructions.put(table, storedKey(key), chunk, start, length);
       }
@@ -111,13 +111,12 @@ function* refusedSteps(instructions: InstructionBuffer): Steps<boolean> {
   return false;
 }
 
-/** An upper bound for the length of the generation's instructions. */
-function* lengthSteps(generation: Generation): Steps<number> {
-  let bytes =
-    (generation.revisions.count + generation.deleted.count) * (INSTRUCTION_BYTES + TOMBSTONE_KEY_BYTES);
+/** An upper bound for the length of the batch's instructions. */
+function* lengthSteps(batch: WriteBatch): Steps<number> {
+  let bytes = (batch.revisions.count + batch.deleted.count) * (INSTRUCTION_BYTES + TOMBSTONE_KEY_BYTES);
   let count = 0;
-  for (const name of generation.tables.tables()) {
-    for (const { key } of generation.tables.of(name)) {
+  for (const name of batch.tables.tables()) {
+    for (const { key } of batch.tables.of(name)) {
       bytes += INSTRUCTION_BYTES + Math.min(key.length + 1, MAX_KEY_BYTES);
       if (++count % STEP === 0) yield STEP * INSTRUCTION_COST;
     }

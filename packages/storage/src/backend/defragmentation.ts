@@ -4,10 +4,10 @@ import type { Clock } from "../seams/clock.ts";
 import { ChunkPool } from "./arena.ts";
 import { Committer } from "./committer.ts";
 import type { DeletedRevisions } from "./deleted-revisions.ts";
-import { Generation } from "./generation.ts";
 import { LmdbFile } from "./lmdb-file.ts";
 import { LmdbScan, type ScanSource } from "./lmdb-scan.ts";
 import { TREE_NAMES } from "./tree-names.ts";
+import { WriteBatch } from "./write-batch.ts";
 
 /** Records copied before the loop gets its turn: about a millisecond. */
 const SLICE = 2_000;
@@ -28,8 +28,8 @@ export class Defragmentation {
   readonly #source: LmdbFile;
   readonly #committer: Committer;
   readonly #pool = new ChunkPool();
-  #filling: Generation;
-  #spare: Generation | undefined;
+  #filling: WriteBatch;
+  #spare: WriteBatch | undefined;
   #writing: Promise<void> = Promise.resolve();
 
   /** `epoch` as in `ScanSource`; `source` is not closed while the copy goes on. */
@@ -51,13 +51,13 @@ export class Defragmentation {
     this.#source = source;
     const scanSource: ScanSource = {
       reader: source.reader,
-      generations: [],
+      batches: [],
       get epoch() {
         return epoch();
       },
     };
     this.#scan = new LmdbScan(scanSource, 0, Number.MAX_SAFE_INTEGER);
-    this.#filling = new Generation(this.#pool);
+    this.#filling = new WriteBatch(this.#pool);
   }
 
   /**
@@ -139,18 +139,18 @@ export class Defragmentation {
   /** Waits for the transaction before, and begins the next with what is filled in. */
   async #write(): Promise<void> {
     await this.#writing;
-    const generation = this.#filling;
-    if (generation.writes === 0) return;
-    this.#filling = this.#spare ?? new Generation(this.#pool);
+    const batch = this.#filling;
+    if (batch.writes === 0) return;
+    this.#filling = this.#spare ?? new WriteBatch(this.#pool);
     this.#spare = undefined;
     this.#writing = new Promise((resolve, reject) => {
-      this.#committer.commit(this.target.environment, generation, (error) => {
+      this.#committer.commit(this.target.environment, batch, (error) => {
         if (error !== undefined) {
           reject(error);
           return;
         }
-        generation.clear();
-        this.#spare = generation;
+        batch.clear();
+        this.#spare = batch;
         resolve();
       });
     });

@@ -19,9 +19,9 @@ export class HeldCommits {
     this.#mocked = mock.method(
       Committer.prototype,
       "commit",
-      function (this: Committer, ...[environment, generation, done]: Parameters<typeof commit>) {
-        bytes.push(generation.bytes);
-        commit.call(this, environment, generation, (error) => hold(() => done(error)));
+      function (this: Committer, ...[environment, batch, done]: Parameters<typeof commit>) {
+        bytes.push(batch.bytes);
+        commit.call(this, environment, batch, (error) => hold(() => done(error)));
       },
     );
   }

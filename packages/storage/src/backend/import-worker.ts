@@ -4,9 +4,9 @@ import { fileSource } from "../bbolt/byte-source.ts";
 import { realClock } from "../seams/real-clock.ts";
 import { ChunkPool } from "./arena.ts";
 import { Committer } from "./committer.ts";
-import { Generation } from "./generation.ts";
 import { LmdbFile } from "./lmdb-file.ts";
 import { readDatabase } from "./read-database.ts";
+import { WriteBatch } from "./write-batch.ts";
 
 /** What the thread is told. */
 export interface ImportTask {
@@ -36,18 +36,18 @@ parentPort!.postMessage(result);
 
 async function copy(): Promise<string[]> {
   const committer = new Committer(realClock);
-  const generation = new Generation(new ChunkPool());
+  const batch = new WriteBatch(new ChunkPool());
   const commit = async (): Promise<void> => {
     await new Promise<void>((resolve, reject) => {
-      committer.commit(target.environment, generation, (error) =>
+      committer.commit(target.environment, batch, (error) =>
         error === undefined ? resolve() : reject(error),
       );
     });
-    generation.clear();
+    batch.clear();
   };
   const steps = readDatabase(source, {
-    putRevision: (main, sub, tombstone, record) => generation.putRevision(main, sub, tombstone, record),
-    putEntry: (table, key, value) => generation.setEntry(table, key, value),
+    putRevision: (main, sub, tombstone, record) => batch.putRevision(main, sub, tombstone, record),
+    putEntry: (table, key, value) => batch.setEntry(table, key, value),
   });
   for (;;) {
     const { done, value } = steps.next();
@@ -55,6 +55,6 @@ async function copy(): Promise<string[]> {
       await commit();
       return value;
     }
-    if (generation.writes >= BATCH_WRITES || generation.bytes >= BATCH_BYTES) await commit();
+    if (batch.writes >= BATCH_WRITES || batch.bytes >= BATCH_BYTES) await commit();
   }
 }

@@ -19,13 +19,13 @@ import { CommitWaiters } from "./commit-waiters.ts";
 import { Committer } from "./committer.ts";
 import { Defragmentation, removeCopy } from "./defragmentation.ts";
 import { DeletedRevisions } from "./deleted-revisions.ts";
-import { Generations } from "./generations.ts";
 import { exportSnapshot } from "./lmdb-export.ts";
 import { type HeldSnapshot, LmdbFile } from "./lmdb-file.ts";
 import { LmdbScan } from "./lmdb-scan.ts";
 import { syncDirectory } from "./sync-directory.ts";
 import { storedKey } from "./table-entry.ts";
 import { INDEX_KEY, readUint64, TERM_KEY } from "./uint64.ts";
+import { WriteBatches } from "./write-batches.ts";
 
 export interface LmdbBackendOptions extends Partial<CommitLimits> {
   /** The database file, `member/snap/db`; its directory is made if missing. LMDB keeps a `db-lock` beside it. */
@@ -58,19 +58,19 @@ export class LmdbBackend implements Backend {
   readonly #schedule: CommitSchedule;
   readonly #committer: Committer;
   #file: LmdbFile;
-  readonly #generations = new Generations();
-  /** The oldest sealed generation is being committed. */
+  readonly #batches = new WriteBatches();
+  /** The oldest sealed batch is being committed. */
   #isCommitting = false;
   #epoch = 0;
   #consistentIndex = 0;
   #consistentTerm = 0;
-  /** As of the newest sealed generation, and as of the file. */
+  /** As of the newest sealed batch, and as of the file. */
   #sealedIndex = 0;
   #committedIndex: LogIndex = 0;
   /** The newest revision ever written. */
   #lastMain = -1;
   #lastSub = -1;
-  /** `commit()` was called while it had to wait: the active generation is sealed as soon as it need not. */
+  /** `commit()` was called while it had to wait: the active batch is sealed as soon as it need not. */
   #commitWanted = false;
   /** The file is about to be replaced: commits wait, writes go on in memory. */
   #commitsHeld = false;
@@ -132,14 +132,14 @@ export class LmdbBackend implements Backend {
   }
 
   get backlogBytes(): number {
-    return this.#generations.bytes;
+    return this.#batches.bytes;
   }
 
   putRevision(main: Revision, sub: number, tombstone: boolean, record: Uint8Array): void {
     assert(main > this.#lastMain || (main === this.#lastMain && sub > this.#lastSub), "revisions ascend");
     this.#lastMain = main;
     this.#lastSub = sub;
-    const { active } = this.#generations;
+    const { active } = this.#batches;
     active.putRevision(main, sub, tombstone, record);
     this.#schedule.wrote(active.writes, active.bytes);
   }
@@ -163,7 +163,7 @@ export class LmdbBackend implements Backend {
   }
 
   deleteRevision(main: Revision, sub: number, tombstone: boolean): void {
-    const { active } = this.#generations;
+    const { active } = this.#batches;
     active.deleteRevision(main, sub, tombstone);
     this.#schedule.wrote(active.writes, active.bytes);
   }
@@ -173,13 +173,13 @@ export class LmdbBackend implements Backend {
   }
 
   lastRevision(): { main: Revision; sub: number } | undefined {
-    const generations = this.#generations.all;
-    for (let g = generations.length - 1; g >= 0; g--) {
-      const revisions = generations[g]!.revisions;
+    const batches = this.#batches.all;
+    for (let b = batches.length - 1; b >= 0; b--) {
+      const revisions = batches[b]!.revisions;
       for (let i = revisions.count - 1; i >= 0; i--) {
         const main = revisions.mainAt(i);
         const sub = revisions.subAt(i);
-        if (!revisions.isDead(i) && !this.#isDeleted(main, sub, revisions.isTombstone(i), g + 1))
+        if (!revisions.isDead(i) && !this.#isDeleted(main, sub, revisions.isTombstone(i), b + 1))
           return { main, sub };
       }
     }
@@ -191,9 +191,9 @@ export class LmdbBackend implements Backend {
   }
 
   get(table: Table, key: Uint8Array): Uint8Array | undefined {
-    const generations = this.#generations.all;
-    for (let g = generations.length - 1; g >= 0; g--) {
-      const entry = generations[g]!.tables.get(table, key);
+    const batches = this.#batches.all;
+    for (let b = batches.length - 1; b >= 0; b--) {
+      const entry = batches[b]!.tables.get(table, key);
       if (entry !== undefined) return entry.value?.slice();
     }
     return this.#file.reader.get(table, key);
@@ -210,8 +210,8 @@ export class LmdbBackend implements Backend {
   entries(table: Table): [key: Uint8Array, value: Uint8Array][] {
     const entries = new Map<string, [Uint8Array, Uint8Array]>();
     for (const entry of this.#file.reader.entries(table)) entries.set(keyText(entry[0]), entry);
-    for (const generation of this.#generations.all) {
-      for (const { key, value } of generation.tables.of(table)) {
+    for (const batch of this.#batches.all) {
+      for (const { key, value } of batch.tables.of(table)) {
         if (value === undefined) entries.delete(keyText(key));
         else entries.set(keyText(key), [key.slice(), value.slice()]);
       }
@@ -224,8 +224,8 @@ export class LmdbBackend implements Backend {
     const next = this.#file.reader.visitEntries(table, from, limit, (key, value) => {
       found.set(keyText(key), { stored: storedKey(key), key, value });
     });
-    for (const generation of this.#generations.all) {
-      for (const { key, value } of generation.tables.of(table)) {
+    for (const batch of this.#batches.all) {
+      for (const { key, value } of batch.tables.of(table)) {
         const stored = storedKey(key);
         if (Buffer.compare(stored, from) < 0) continue;
         if (next !== undefined && Buffer.compare(stored, next) >= 0) continue;
@@ -319,8 +319,8 @@ export class LmdbBackend implements Backend {
       get reader() {
         return backend.#file.reader;
       },
-      get generations() {
-        return backend.#generations.all;
+      get batches() {
+        return backend.#batches.all;
       },
       get epoch() {
         return backend.#epoch;
@@ -329,16 +329,15 @@ export class LmdbBackend implements Backend {
   })();
 
   #find(main: Revision, sub: number, tombstone: boolean): Uint8Array | undefined {
-    const generations = this.#generations.all;
-    for (let g = generations.length - 1; g >= 0; g--) {
-      const generation = generations[g]!;
-      const ordinal = generation.revisions.find(main, sub);
+    const batches = this.#batches.all;
+    for (let b = batches.length - 1; b >= 0; b--) {
+      const batch = batches[b]!;
+      const ordinal = batch.revisions.find(main, sub);
       if (ordinal >= 0) {
-        const found =
-          !generation.revisions.isDead(ordinal) && generation.revisions.isTombstone(ordinal) === tombstone;
-        return found ? generation.revisions.recordAt(ordinal) : undefined;
+        const found = !batch.revisions.isDead(ordinal) && batch.revisions.isTombstone(ordinal) === tombstone;
+        return found ? batch.revisions.recordAt(ordinal) : undefined;
       }
-      if (generation.deleted.has(main, sub, tombstone)) return undefined;
+      if (batch.deleted.has(main, sub, tombstone)) return undefined;
     }
     const reader = this.#file.reader;
     if (!reader.findRevision(main, sub, tombstone)) return undefined;
@@ -354,7 +353,7 @@ export class LmdbBackend implements Backend {
   #endOfCommitted(mains: Float64Array, subs: Int32Array, from: number, to: number): number {
     let firstPending = Number.POSITIVE_INFINITY;
     let deletions = 0;
-    for (const { revisions, deleted } of this.#generations.all) {
+    for (const { revisions, deleted } of this.#batches.all) {
       if (revisions.count > 0) firstPending = Math.min(firstPending, revisions.mainAt(0));
       deletions += deleted.count;
     }
@@ -365,33 +364,33 @@ export class LmdbBackend implements Backend {
     return to;
   }
 
-  #isDeleted(main: Revision, sub: number, tombstone: boolean, fromGeneration: number): boolean {
-    const generations = this.#generations.all;
-    for (let g = fromGeneration; g < generations.length; g++) {
-      if (generations[g]!.deleted.has(main, sub, tombstone)) return true;
+  #isDeleted(main: Revision, sub: number, tombstone: boolean, fromBatch: number): boolean {
+    const batches = this.#batches.all;
+    for (let b = fromBatch; b < batches.length; b++) {
+      if (batches[b]!.deleted.has(main, sub, tombstone)) return true;
     }
     return false;
   }
 
   #setEntry(table: Table, key: Uint8Array, value: Uint8Array | undefined): void {
-    const { active } = this.#generations;
+    const { active } = this.#batches;
     active.setEntry(table, key, value);
     this.#schedule.wrote(active.writes, active.bytes);
   }
 
   /** As `flushed`, but `done` is called before another commit begins. */
   #whenFlushed(done: () => void, failed: (error: Error) => void): void {
-    this.#whenCommitted(this.#generations.sealed + (this.#commitWanted ? 1 : 0), done, failed);
+    this.#whenCommitted(this.#batches.sealed + (this.#commitWanted ? 1 : 0), done, failed);
   }
 
   #whenCommitted(commit: number, done: () => void, failed: (error: Error) => void): void {
-    if (commit <= this.#generations.committed) done();
+    if (commit <= this.#batches.committed) done();
     else this.#afterCommit.add(commit, done, failed);
   }
 
-  /** Whether anything was written that is in no sealed generation. */
+  /** Whether anything was written that is in no sealed batch. */
   get #hasPending(): boolean {
-    return this.#generations.active.writes > 0 || this.#consistentIndex !== this.#sealedIndex;
+    return this.#batches.active.writes > 0 || this.#consistentIndex !== this.#sealedIndex;
   }
 
   /**
@@ -404,7 +403,7 @@ export class LmdbBackend implements Backend {
       this.#schedule.committing();
       return;
     }
-    const { bytes, writes } = this.#generations.active;
+    const { bytes, writes } = this.#batches.active;
     const isFull = bytes >= this.#limits.batchBytes || writes >= MOST_WAITING_WRITES;
     if (!isFull && (this.#isCommitting || this.#commitsHeld)) {
       this.#commitWanted = true;
@@ -413,29 +412,29 @@ export class LmdbBackend implements Backend {
     this.#commitWanted = false;
     this.#schedule.committing();
     this.#sealedIndex = this.#consistentIndex;
-    this.#generations.seal(this.#consistentIndex, this.#consistentTerm);
+    this.#batches.seal(this.#consistentIndex, this.#consistentTerm);
     this.#commitOldest();
   }
 
-  /** Begins the next commit if a generation is sealed and no commit is under way. */
+  /** Begins the next commit if a batch is sealed and no commit is under way. */
   #commitOldest(): void {
-    const generation = this.#generations.oldestSealed;
-    if (generation === undefined || this.#isCommitting || this.#commitsHeld) return;
+    const batch = this.#batches.oldestSealed;
+    if (batch === undefined || this.#isCommitting || this.#commitsHeld) return;
     if (this.#failure !== undefined) return;
     this.#isCommitting = true;
-    this.#rememberDeleted(generation.deleted);
+    this.#rememberDeleted(batch.deleted);
     const setIndex = () => {
-      if (generation.consistentIndex !== this.#committedIndex) generation.recordConsistentIndex();
+      if (batch.consistentIndex !== this.#committedIndex) batch.recordConsistentIndex();
     };
     const execute = (done: (error?: Error) => void) =>
-      this.#committer.commit(this.#file.environment, generation, done);
+      this.#committer.commit(this.#file.environment, batch, done);
     if (failpoints === undefined) {
       setIndex();
-      execute((error) => this.#committed(generation.consistentIndex, error));
+      execute((error) => this.#committed(batch.consistentIndex, error));
     } else {
       const executed = () => new Promise<Error | undefined>(execute);
       commitWithFailpoints(failpoints, setIndex, executed).then((error) =>
-        this.#committed(generation.consistentIndex, error),
+        this.#committed(batch.consistentIndex, error),
       );
     }
   }
@@ -457,9 +456,9 @@ export class LmdbBackend implements Backend {
     }
     this.#committedIndex = index;
     this.#file.reader.renew();
-    this.#generations.oldestCommitted();
+    this.#batches.oldestCommitted();
     this.#epoch++;
-    this.#afterCommit.done(this.#generations.committed);
+    this.#afterCommit.done(this.#batches.committed);
     this.#goOn();
     this.#onCommitEnd?.();
   }
@@ -485,7 +484,7 @@ export class LmdbBackend implements Backend {
     let renamed = false;
     const deleted = new DeletedRevisions();
     this.#deletedMeanwhile = deleted;
-    if (this.#isCommitting) this.#rememberDeleted(this.#generations.oldestSealed!.deleted);
+    if (this.#isCommitting) this.#rememberDeleted(this.#batches.oldestSealed!.deleted);
     try {
       copy = await Defragmentation.begin(this.#file, copyPath, this.#options.clock, () => this.#epoch);
       const abandoned = () => this.#closing || this.#becoming !== undefined;
@@ -538,7 +537,7 @@ export class LmdbBackend implements Backend {
           reject(error);
         }
       };
-      this.#whenCommitted(this.#generations.sealed + (this.#hasPending ? 1 : 0), done, reject);
+      this.#whenCommitted(this.#batches.sealed + (this.#hasPending ? 1 : 0), done, reject);
       this.commit();
     });
   }
@@ -560,7 +559,7 @@ export class LmdbBackend implements Backend {
       // Before the first commit to the new file: it would be lost if the name came to mean the old one again.
       await syncDirectory(path.dirname(this.path));
       removeCopy(other.path);
-      this.#generations.drop();
+      this.#batches.drop();
       this.#commitWanted = false;
       this.#schedule.committing();
       this.#consistentIndex = other.#consistentIndex;
@@ -616,7 +615,7 @@ export class LmdbBackend implements Backend {
   /** Resolves when no commit is under way; rejects when the last one failed. */
   async #commitDone(): Promise<void> {
     if (this.#isCommitting) {
-      const commit = this.#generations.committed + 1;
+      const commit = this.#batches.committed + 1;
       await new Promise<void>((resolve, reject) => this.#afterCommit.add(commit, resolve, reject));
     }
     if (this.#failure !== undefined) throw this.#failure;

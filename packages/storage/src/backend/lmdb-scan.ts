@@ -4,23 +4,23 @@ import {
   type RevisionVisitor,
   SOME_BYTES,
 } from "../seams/backend.ts";
-import type { Generation } from "./generation.ts";
 import { NODE_HEADER_BYTES } from "./lmdb-format.ts";
 import { newPage, type Page } from "./page-file.ts";
 import { mainOf, subOf, TOMBSTONE_KEY_BYTES } from "./revision-key.ts";
 import type { SnapshotReader } from "./snapshot-reader.ts";
+import type { WriteBatch } from "./write-batch.ts";
 
 /** What a scan needs of its backend. */
 export interface ScanSource {
   readonly reader: SnapshotReader;
-  /** Oldest first; what is in one is newer than the file and than the generations before. */
-  readonly generations: readonly Generation[];
-  /** Changes whenever a generation becomes part of the file. */
+  /** Oldest first; what is in one is newer than the file and than the batches before. */
+  readonly batches: readonly WriteBatch[];
+  /** Changes whenever a batch becomes part of the file. */
   readonly epoch: number;
 }
 
 /**
- * Records of the file and then of the generations behind it, one by one. It keeps only its position and a copy of one
+ * Records of the file and then of the batches behind it, one by one. It keeps only its position and a copy of one
  * leaf, so commits may happen at any time.
  */
 export class LmdbScan implements RevisionScan {
@@ -115,7 +115,7 @@ export class LmdbScan implements RevisionScan {
   /** Visits the next record of the leaf: 1, 0 if it is deleted, -1 at the scan's end. */
   #visitStored(visitor: RevisionVisitor): number {
     const page = this.#page;
-    const { reader, generations } = this.#source;
+    const { reader, batches } = this.#source;
     const at = reader.file.node(page, this.#index);
     const key = at + NODE_HEADER_BYTES;
     const main = mainOf(page.view, key);
@@ -128,7 +128,7 @@ export class LmdbScan implements RevisionScan {
     this.#index++;
     this.#nextMain = main;
     this.#nextSub = sub + 1;
-    if (isDeleted(generations, 0, main, sub, tombstone)) return 0;
+    if (isDeleted(batches, 0, main, sub, tombstone)) return 0;
     reader.readRecord(page, at, main, sub, tombstone);
     this.#bytesLeft -= reader.recordEnd - reader.recordStart;
     visitor(main, sub, tombstone, reader.recordBytes, reader.recordStart, reader.recordEnd);
@@ -136,16 +136,16 @@ export class LmdbScan implements RevisionScan {
   }
 
   #visitPending(visitor: RevisionVisitor): boolean {
-    const { generations } = this.#source;
-    for (let g = 0; g < generations.length; g++) {
-      const revisions = generations[g]!.revisions;
+    const { batches } = this.#source;
+    for (let b = 0; b < batches.length; b++) {
+      const revisions = batches[b]!.revisions;
       for (let i = revisions.lowerBound(this.#nextMain, this.#nextSub); i < revisions.count; i++) {
         if (revisions.isDead(i)) continue;
         const main = revisions.mainAt(i);
         const sub = revisions.subAt(i);
         if (main > this.toMain) return false;
         const tombstone = revisions.isTombstone(i);
-        if (isDeleted(generations, g + 1, main, sub, tombstone)) continue;
+        if (isDeleted(batches, b + 1, main, sub, tombstone)) continue;
         this.#nextMain = main;
         this.#nextSub = sub + 1;
         const start = revisions.startAt(i);
@@ -159,16 +159,16 @@ export class LmdbScan implements RevisionScan {
   }
 }
 
-/** Whether one of the generations from number `first` on deletes the record. */
+/** Whether one of the batches from number `first` on deletes the record. */
 function isDeleted(
-  generations: readonly Generation[],
+  batches: readonly WriteBatch[],
   first: number,
   main: number,
   sub: number,
   tombstone: boolean,
 ): boolean {
-  for (let g = first; g < generations.length; g++) {
-    if (generations[g]!.deleted.has(main, sub, tombstone)) return true;
+  for (let b = first; b < batches.length; b++) {
+    if (batches[b]!.deleted.has(main, sub, tombstone)) return true;
   }
   return false;
 }

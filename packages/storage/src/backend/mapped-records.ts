@@ -18,7 +18,7 @@ const SEPARATOR = 0x5f;
 const INVALID = 2;
 const SPAN = 0x1_0000_0000;
 /** Records that are on their way from memory at the same time. */
-const BATCH = 32;
+const GROUP = 32;
 const CACHE_LINE_BYTES = 64;
 /** Neighbours looked at before halving begins. */
 const NEAR = 8;
@@ -28,7 +28,7 @@ const NEAR = 8;
  * only if its key is there and its checksum, which covers its revision, is right. Whatever else there is (a damaged
  * page, no such record, one in an overflow run) is left to the reader that checks whole pages and can say what is wrong.
  *
- * What it costs is waiting for memory, so many records are taken in batches: the first lines of all their pages are
+ * What it costs is waiting for memory, so many records are taken in groups: the first lines of all their pages are
  * asked for, then the lines of all records, then they are copied.
  */
 export class MappedRecords {
@@ -38,18 +38,18 @@ export class MappedRecords {
   bytes: Uint8Array = new Uint8Array(0);
   start = 0;
   end = 0;
-  // One batch: each record's leaf, its window and where in it it begins, and between which main revisions it lies.
-  readonly #pgnos = new Float64Array(BATCH);
+  // One group: each record's leaf, its window and where in it it begins, and between which main revisions it lies.
+  readonly #pgnos = new Float64Array(GROUP);
   readonly #windows: MapWindow[] = [];
-  readonly #bases = new Int32Array(BATCH);
-  readonly #above = new Float64Array(BATCH);
-  readonly #below = new Float64Array(BATCH);
+  readonly #bases = new Int32Array(GROUP);
+  readonly #above = new Float64Array(GROUP);
+  readonly #below = new Float64Array(GROUP);
   /** How many records each leaf has, and which of them is likely to be the one. */
-  readonly #nodes = new Int32Array(BATCH);
-  readonly #indexes = new Int32Array(BATCH);
+  readonly #nodes = new Int32Array(GROUP);
+  readonly #indexes = new Int32Array(GROUP);
   /** From where to where the record is, at first as far as can be guessed. */
-  readonly #starts = new Int32Array(BATCH);
-  readonly #ends = new Int32Array(BATCH);
+  readonly #starts = new Int32Array(GROUP);
+  readonly #ends = new Int32Array(GROUP);
   /** Takes up what is read only to have it in cache. */
   touched = 0;
 
@@ -88,7 +88,7 @@ export class MappedRecords {
     let left = mostBytes;
     let at = from;
     while (at < to && left > 0) {
-      let count = Math.min(BATCH, to - at);
+      let count = Math.min(GROUP, to - at);
       for (let i = 0; i < count; i++) if (!this.#seek(tree, mains[at + i]!, subs[at + i]!, i)) count = i;
       this.#touchPages(count);
       for (let i = 0; i < count; i++) if (!this.#guess(mains[at + i]!, i)) count = i;
@@ -112,7 +112,7 @@ export class MappedRecords {
     return at;
   }
 
-  /** Finds the leaf for slot `i` of the batch. */
+  /** Finds the leaf for slot `i` of the group. */
   #seek(tree: Tree, main: number, sub: number, i: number): boolean {
     const file = this.#file;
     if (tree.root < 0 || file.map === undefined || tree.depth < 2 || sub >= SPAN) return false;

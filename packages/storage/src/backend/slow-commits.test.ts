@@ -129,8 +129,8 @@ test("a commit that fails is told to whoever waits for the backlog", async () =>
   const failing = mock.method(
     Committer.prototype,
     "commit",
-    function (this: Committer, ...[environment, generation, done]: Parameters<typeof commit>) {
-      commit.call(this, environment, generation, () => done(new Error("no space")));
+    function (this: Committer, ...[environment, batch, done]: Parameters<typeof commit>) {
+      commit.call(this, environment, batch, () => done(new Error("no space")));
     },
   );
   putEntry(backend, 1);

@@ -15,7 +15,7 @@ export class SnapshotContent implements DatabaseContent {
 
   constructor(reader: SnapshotReader) {
     this.#reader = reader;
-    this.revisions = new LmdbScan({ reader, generations: [], epoch: 0 }, 0, Number.MAX_SAFE_INTEGER);
+    this.revisions = new LmdbScan({ reader, batches: [], epoch: 0 }, 0, Number.MAX_SAFE_INTEGER);
   }
 
   *entries(table: Table): Iterable<Entry> {

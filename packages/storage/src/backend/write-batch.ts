@@ -6,8 +6,8 @@ import type { SmallTable } from "./tree-names.ts";
 import { INDEX_KEY, TERM_KEY, uint64 } from "./uint64.ts";
 import { entryWriteBytes, revisionWriteBytes } from "./write-bytes.ts";
 
-/** What is written between two commits. */
-export class Generation {
+/** What is written between two commits, and becomes one transaction. */
+export class WriteBatch {
   readonly arena: Arena;
   readonly revisions: PendingRevisions;
   readonly deleted = new DeletedRevisions();
@@ -16,7 +16,7 @@ export class Generation {
   bytes = 0;
   /** Changes that wait here. */
   writes = 0;
-  /** As of the end of this generation. */
+  /** As of the end of this batch. */
   consistentIndex = 0;
   consistentTerm = 0;
 
@@ -45,7 +45,7 @@ export class Generation {
     this.writes++;
   }
 
-  /** Adds to table `meta` which entry the generation ends with. Nobody's write, and so not counted as one. */
+  /** Adds to table `meta` which entry the batch ends with. Nobody's write, and so not counted as one. */
   recordConsistentIndex(): void {
     this.tables.set("meta", INDEX_KEY, uint64(this.consistentIndex));
     if (this.consistentTerm > 0) this.tables.set("meta", TERM_KEY, uint64(this.consistentTerm));

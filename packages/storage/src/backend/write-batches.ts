@@ -1,36 +1,36 @@
 import type { LogIndex, Term } from "@quorate/raft";
 import { ChunkPool } from "./arena.ts";
-import { Generation } from "./generation.ts";
+import { WriteBatch } from "./write-batch.ts";
 
 /**
- * All that was written and is not durable yet. The active generation takes the writes; sealed ones become part of the
- * file one after the other. The n-th generation that is sealed is commit n.
+ * All that was written and is not durable yet. The active write batch takes the writes; sealed ones become part of the
+ * file one after the other. The n-th batch that is sealed is commit n.
  */
-export class Generations {
+export class WriteBatches {
   readonly #pool = new ChunkPool();
-  #all: readonly Generation[];
-  #active: Generation;
+  #all: readonly WriteBatch[];
+  #active: WriteBatch;
   /** Cleared, for reuse. */
-  #spare: Generation | undefined;
+  #spare: WriteBatch | undefined;
   #sealed = 0;
   #committed = 0;
 
   constructor() {
-    this.#active = new Generation(this.#pool);
+    this.#active = new WriteBatch(this.#pool);
     this.#all = [this.#active];
   }
 
-  /** Oldest first; what is in one is newer than the file and than the generations before. The last one is active. */
-  get all(): readonly Generation[] {
+  /** Oldest first; what is in one is newer than the file and than the batches before. The last one is active. */
+  get all(): readonly WriteBatch[] {
     return this.#all;
   }
 
-  get active(): Generation {
+  get active(): WriteBatch {
     return this.#active;
   }
 
   /** The one to be committed, or being committed. */
-  get oldestSealed(): Generation | undefined {
+  get oldestSealed(): WriteBatch | undefined {
     return this.#all.length > 1 ? this.#all[0] : undefined;
   }
 
@@ -46,21 +46,21 @@ export class Generations {
 
   get bytes(): number {
     let bytes = 0;
-    for (const generation of this.#all) bytes += generation.bytes;
+    for (const batch of this.#all) bytes += batch.bytes;
     return bytes;
   }
 
-  /** Ends the active generation, with the last entry that it reflects, and begins the next. */
+  /** Ends the active batch, with the last entry that it reflects, and begins the next. */
   seal(consistentIndex: LogIndex, consistentTerm: Term): void {
     this.#active.consistentIndex = consistentIndex;
     this.#active.consistentTerm = consistentTerm;
-    this.#active = this.#spare ?? new Generation(this.#pool);
+    this.#active = this.#spare ?? new WriteBatch(this.#pool);
     this.#spare = undefined;
     this.#all = [...this.#all, this.#active];
     this.#sealed++;
   }
 
-  /** The oldest sealed generation is in the file. Views of its records are invalid from now on. */
+  /** The oldest sealed batch is in the file. Views of its records are invalid from now on. */
   oldestCommitted(): void {
     const [oldest, ...others] = this.#all;
     this.#all = others;
@@ -71,7 +71,7 @@ export class Generations {
 
   /** Forgets everything; what was sealed counts as committed. */
   drop(): void {
-    for (const generation of this.#all) generation.clear();
+    for (const batch of this.#all) batch.clear();
     this.#all = [this.#active];
     this.#committed = this.#sealed;
   }
