@@ -68,7 +68,7 @@ export class GrpcClient implements ConnectionHandler, CallMaker {
   readonly #options: GrpcClientOptions;
   readonly #authority: string;
   readonly #pinger: Pinger | undefined;
-  readonly #requestBlocks = new Map<string, { readonly block: Uint8Array; readonly generation: number }>();
+  readonly #requestBlocks = new Map<string, { readonly block: Uint8Array; readonly changeCount: number }>();
   readonly #metadata: readonly (readonly [string, string])[];
   /** Calls that wait until the server allows another stream, with the message of unary ones. */
   readonly #waiting: { readonly call: ClientCall; readonly message: Uint8Array | undefined }[] = [];
@@ -242,12 +242,12 @@ export class GrpcClient implements ConnectionHandler, CallMaker {
   encodeRequest(call: ClientCall): Uint8Array {
     const { path, options } = call;
     const { encoder } = this.connection;
-    const generation = encoder.generation;
+    const changeCount = encoder.changeCount;
     const plain =
       options?.metadata === undefined && options?.deadlineMs === undefined && options?.gzip !== true;
     if (plain) {
       const known = this.#requestBlocks.get(path);
-      if (known !== undefined && known.generation === generation) return known.block;
+      if (known !== undefined && known.changeCount === changeCount) return known.block;
     }
     encoder.begin();
     encoder.field(":method", "POST", INDEX_FIELD);
@@ -267,10 +267,10 @@ export class GrpcClient implements ConnectionHandler, CallMaker {
     for (const [name, value] of encodeMetadata(options?.metadata))
       encoder.field(name, value, indexingOf(name));
     const block = encoder.end();
-    if (plain && encoder.generation === generation) {
+    if (plain && encoder.changeCount === changeCount) {
       const kept = block.slice();
       if (this.#requestBlocks.size >= 256) this.#requestBlocks.clear();
-      this.#requestBlocks.set(path, { block: kept, generation });
+      this.#requestBlocks.set(path, { block: kept, changeCount });
       return kept;
     }
     return block;

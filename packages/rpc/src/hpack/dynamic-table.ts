@@ -6,8 +6,8 @@ export class DynamicTable {
   size = 0;
   length = 0;
   maxSize: number;
-  /** Changes whenever an index may mean something else than before: on insertion and on resizing. */
-  generation = 0;
+  /** Counts whatever may make an index mean something else than before: insertions and resizings. */
+  changeCount = 0;
   #ring: (HeaderField | undefined)[] = new Array(8).fill(undefined);
   #newest = 0;
 
@@ -21,7 +21,7 @@ export class DynamicTable {
   }
 
   insert(field: HeaderField): void {
-    this.generation++;
+    this.changeCount++;
     this.#evictTo(this.maxSize - field.size);
     // An entry larger than the table empties it and is not added (RFC 7541 section 4.4).
     if (field.size > this.maxSize) return;
@@ -33,7 +33,7 @@ export class DynamicTable {
   }
 
   resize(maxSize: number): void {
-    this.generation++;
+    this.changeCount++;
     this.maxSize = maxSize;
     this.#evictTo(maxSize);
   }

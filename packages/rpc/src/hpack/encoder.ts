@@ -15,7 +15,7 @@ const MAX_TABLE_SIZE = 4096;
 
 /**
  * An HPACK encoder (RFC 7541) that appends to an internal block. Strings are latin1: one octet a character.
- * {@link generation} changes when bytes encoded earlier would no longer mean the same, so callers may keep encoded
+ * {@link changeCount} changes when bytes encoded earlier would no longer mean the same, so callers may keep encoded
  * blocks that contain only references and unindexed literals for as long as it does not.
  */
 export class HpackEncoder {
@@ -30,8 +30,8 @@ export class HpackEncoder {
   #smallestPendingSize = -1;
   #pendingSize = -1;
 
-  get generation(): number {
-    return this.#table.generation;
+  get changeCount(): number {
+    return this.#table.changeCount;
   }
 
   /** The peer's SETTINGS_HEADER_TABLE_SIZE. The update is announced at the start of the next block. */
@@ -52,7 +52,7 @@ export class HpackEncoder {
     this.#integer(this.#pendingSize, 5, 0x20);
     this.#pendingSize = -1;
     // A block with a size update in it must not be sent twice.
-    this.#table.generation++;
+    this.#table.changeCount++;
   }
 
   field(name: string, value: string, indexing: number): void {

@@ -4,7 +4,8 @@ const SLOTS = 8;
 
 export interface CachedBlock {
   readonly bytes: Uint8Array;
-  readonly generation: number;
+  /** Of the decoder's table when `bytes` were decoded: with any other they may mean something else. */
+  readonly changeCount: number;
   readonly block: HeaderBlock;
 }
 
@@ -17,12 +18,12 @@ export class HeaderCache {
   readonly #entries: CachedBlock[] = [];
   #oldest = 0;
 
-  find(bytes: Uint8Array, start: number, length: number, generation: number): CachedBlock | undefined {
+  find(bytes: Uint8Array, start: number, length: number, changeCount: number): CachedBlock | undefined {
     const entries = this.#entries;
     for (let i = 0; i < entries.length; i++) {
       const entry = entries[i]!;
       const known = entry.bytes;
-      if (known.length !== length || entry.generation !== generation) continue;
+      if (known.length !== length || entry.changeCount !== changeCount) continue;
       let j = 0;
       while (j < length && known[j] === bytes[start + j]) j++;
       if (j === length) return entry;
@@ -31,8 +32,8 @@ export class HeaderCache {
   }
 
   /** Keeps `bytes`, which nobody may change any more. */
-  add(bytes: Uint8Array, generation: number, block: HeaderBlock): void {
-    const entry = { bytes, generation, block };
+  add(bytes: Uint8Array, changeCount: number, block: HeaderBlock): void {
+    const entry = { bytes, changeCount, block };
     if (this.#entries.length < SLOTS) {
       this.#entries.push(entry);
     } else {

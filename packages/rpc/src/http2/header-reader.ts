@@ -56,9 +56,9 @@ export class HeaderReader {
   readonly #decoder: HpackDecoder;
   readonly #cache = new HeaderCache();
   readonly #shared: SharedBlocks;
-  /** The decoder's generation, and the block that was found last: usually that is the next one too. */
-  #generation: number;
-  #lastGeneration = -1;
+  /** The change count of the decoder's table, and the block that was found last: usually that is the next one too. */
+  #changeCount: number;
+  #lastChangeCount = -1;
   #lastBytes: Uint8Array = EMPTY;
   #lastBlock: HeaderBlock | undefined = undefined;
   #continuations = 0;
@@ -67,20 +67,20 @@ export class HeaderReader {
     this.#limits = limits;
     this.#shared = shared;
     this.#decoder = new HpackDecoder(DEFAULT_HEADER_TABLE_SIZE, limits.maxHeaderListBytes);
-    this.#generation = this.#decoder.table.generation;
+    this.#changeCount = this.#decoder.table.changeCount;
   }
 
   /** Decodes a whole block; undefined when it is malformed and the connection is lost. */
   decode(bytes: Uint8Array, start: number, end: number): HeaderBlock | undefined {
-    const generation = this.#generation;
+    const changeCount = this.#changeCount;
     const length = end - start;
     const last = this.#lastBytes;
-    if (last.length === length && this.#lastGeneration === generation) {
+    if (last.length === length && this.#lastChangeCount === changeCount) {
       let i = 0;
       while (i < length && last[i] === bytes[start + i]) i++;
       if (i === length) return this.#lastBlock;
     }
-    const known = this.#cache.find(bytes, start, length, generation);
+    const known = this.#cache.find(bytes, start, length, changeCount);
     if (known !== undefined) return this.#remember(known.bytes, known.block);
     const fields: HeaderField[] = [];
     const decoder = this.#decoder;
@@ -90,19 +90,19 @@ export class HeaderReader {
     const { listBytes } = decoder;
     const summary = this.#summary.clear().add(fields, 0);
     const block = new HeaderBlock(fields, verdict === DECODED_TOO_LARGE, listBytes, summary);
-    this.#generation = decoder.table.generation;
+    this.#changeCount = decoder.table.changeCount;
     // A block that changed the table would mean something else the next time.
-    if (this.#generation !== generation || length > LONGEST_KEPT || listBytes > LARGEST_LIST_KEPT)
+    if (this.#changeCount !== changeCount || length > LONGEST_KEPT || listBytes > LARGEST_LIST_KEPT)
       return block;
     const shared = this.#shared.intern(bytes, start, end, block);
-    this.#cache.add(shared.bytes, generation, shared.block);
+    this.#cache.add(shared.bytes, changeCount, shared.block);
     return this.#remember(shared.bytes, shared.block);
   }
 
   #remember(bytes: Uint8Array, block: HeaderBlock): HeaderBlock {
     this.#lastBytes = bytes;
     this.#lastBlock = block;
-    this.#lastGeneration = this.#generation;
+    this.#lastChangeCount = this.#changeCount;
     return block;
   }
 
@@ -144,7 +144,7 @@ export class HeaderReader {
     const pieces = this.#pieces!;
     const fields = this.#fields;
     this.clear();
-    this.#generation = this.#decoder.table.generation;
+    this.#changeCount = this.#decoder.table.changeCount;
     const verdict = pieces.end();
     if (verdict === DECODE_FAILED) return undefined;
     return new HeaderBlock(fields, verdict === DECODED_TOO_LARGE, pieces.listBytes, this.#summary);

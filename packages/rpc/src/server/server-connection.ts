@@ -40,9 +40,9 @@ export class ServerConnection implements ConnectionHandler, CallOwner {
   readonly peer: Peer;
   readonly keepalive: PingEnforcement;
   #header: Uint8Array = NOTHING;
-  #headerGeneration = -1;
+  #headerChangeCount = -1;
   #trailers: Uint8Array = NOTHING;
-  #trailersGeneration = -1;
+  #trailersChangeCount = -1;
   readonly #pinger: Pinger | undefined;
   #cancelTimer: (() => void) | undefined = undefined;
   #ready = false;
@@ -77,15 +77,15 @@ export class ServerConnection implements ConnectionHandler, CallOwner {
    */
   encodedHeader(): Uint8Array {
     const { encoder } = this.connection;
-    const generation = encoder.generation;
-    if (generation === this.#headerGeneration) return this.#header;
+    const changeCount = encoder.changeCount;
+    if (changeCount === this.#headerChangeCount) return this.#header;
     encoder.begin();
     encoder.field(":status", "200", INDEX_FIELD);
     encoder.field("content-type", "application/grpc", INDEX_FIELD);
     const block = encoder.end().slice();
-    if (generation === encoder.generation) {
+    if (changeCount === encoder.changeCount) {
       this.#header = block;
-      this.#headerGeneration = generation;
+      this.#headerChangeCount = changeCount;
     }
     return block;
   }
@@ -93,14 +93,14 @@ export class ServerConnection implements ConnectionHandler, CallOwner {
   /** The block of the trailers of a call that ended with OK, to be sent now. */
   encodedTrailers(): Uint8Array {
     const { encoder } = this.connection;
-    const generation = encoder.generation;
-    if (generation === this.#trailersGeneration) return this.#trailers;
+    const changeCount = encoder.changeCount;
+    if (changeCount === this.#trailersChangeCount) return this.#trailers;
     encoder.begin();
     encoder.field("grpc-status", "0", INDEX_FIELD);
     const block = encoder.end().slice();
-    if (generation === encoder.generation) {
+    if (changeCount === encoder.changeCount) {
       this.#trailers = block;
-      this.#trailersGeneration = generation;
+      this.#trailersChangeCount = changeCount;
     }
     return block;
   }
