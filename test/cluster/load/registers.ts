@@ -15,8 +15,8 @@ export class Registers {
 
   /** A register in use at the moment. */
   pick(session: Session): string {
-    const generation = Math.floor(this.#uses++ / (REGISTER_COUNT * REGISTER_LIFE));
-    return `register/${generation}/${session.random.below(REGISTER_COUNT)}`;
+    const life = Math.floor(this.#uses++ / (REGISTER_COUNT * REGISTER_LIFE));
+    return `register/${life}/${session.random.below(REGISTER_COUNT)}`;
   }
 }
 
@@ -45,14 +45,14 @@ export function runRegisterClient(session: Session, name: string, registers: Reg
 
 /** Appends elements of its own to the log that all members' appenders share. */
 export function runAppender(session: Session, name: string): Promise<void> {
-  let generation = 0;
+  let logNumber = 0;
   return repeat(session, name, async (round) => {
-    const key = `${LOG_PREFIX}${generation}`;
+    const key = `${LOG_PREFIX}${logNumber}`;
     const read = await perform(session, { client: name, kind: "get", key });
     if (read === undefined) return;
     const before = read.found?.value;
     if (before !== undefined && before.split(",").length >= LOG_LENGTH) {
-      generation += 1;
+      logNumber += 1;
       return;
     }
     const value = before === undefined ? `${name}:${round}` : `${before},${name}:${round}`;

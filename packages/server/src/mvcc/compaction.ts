@@ -79,8 +79,8 @@ export class Compactor {
   readonly #onCompacted: (compaction: FinishedCompaction) => void;
   readonly #onFatal: (error: unknown) => void;
   #queue: Promise<void> = Promise.resolve();
-  /** Raised when the background work under way is not wanted any more. */
-  #generation = 0;
+  /** How often the background work under way has been abandoned: what began before the last time is not wanted any more. */
+  #abandonedCount = 0;
 
   constructor(
     state: StoreState,
@@ -127,13 +127,13 @@ export class Compactor {
 
   /** Stops what runs in the background; it is found unfinished by the next restore. */
   abandon(): void {
-    this.#generation += 1;
+    this.#abandonedCount += 1;
     this.#state.views.stopWaiting();
   }
 
   #schedule(revision: Revision, previousRevision: Revision, keepHash: boolean): CompactionHandle {
-    const generation = this.#generation;
-    const done = this.#queue.then(() => this.#run(revision, previousRevision, keepHash, generation));
+    const abandonedCount = this.#abandonedCount;
+    const done = this.#queue.then(() => this.#run(revision, previousRevision, keepHash, abandonedCount));
     this.#queue = done.catch((error: unknown) => {
       if (!(error instanceof RequestError)) this.#onFatal(error);
     });
@@ -144,12 +144,12 @@ export class Compactor {
     revision: Revision,
     previousRevision: Revision,
     keepHash: boolean,
-    generation: number,
+    abandonedCount: number,
   ): Promise<void> {
     const state = this.#state;
     const startedMs = state.clock.nowMs();
     const checkWanted = (): void => {
-      if (generation !== this.#generation) throw new RequestError("STOPPED");
+      if (abandonedCount !== this.#abandonedCount) throw new RequestError("STOPPED");
     };
     const reading = state.views.noneBelow(revision);
     if (reading !== undefined) await reading;
