@@ -212,12 +212,12 @@ export const BOUNDED_AT_THE_EDGES: Readonly<Record<string, Readonly<Record<strin
   "backend/pending-revisions.ts": { "*": "a search by halving" },
   "backend/read-ahead.ts": { "*": "pages that one read takes: their number is a constant" },
   "backend/read-database.ts": { "*": "tables that there are, once" },
-  "backend/snapshot-reader.ts": {
-    "SnapshotReader.use": "tables that there are",
-    "SnapshotReader.seekLeaf": WAY_DOWN,
-    "SnapshotReader.#checkKeyLeaf": "one page",
-    "SnapshotReader.visitEntries": "as many entries as its caller asks for, and the rest of a page",
-    "SnapshotReader.#namedTree": "two names",
+  "backend/lmdb-reader.ts": {
+    "LmdbReader.use": "tables that there are",
+    "LmdbReader.seekLeaf": WAY_DOWN,
+    "LmdbReader.#checkKeyLeaf": "one page",
+    "LmdbReader.visitEntries": "as many entries as its caller asks for, and the rest of a page",
+    "LmdbReader.#namedTree": "two names",
     readMetaPages: "two pages",
   },
   "backend/structure-check.ts": { "*": AT_A_START },

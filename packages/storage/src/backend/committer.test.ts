@@ -34,7 +34,7 @@ test("a batch of very many changes is made a transaction in slices", async () =>
   batch.clear();
   file.reader.renew();
   assert.equal(file.reader.keyTree.entries, count);
-  assert.equal(file.reader.snapshot.trees.get("lease")?.entries, count);
+  assert.equal(file.reader.state.trees.get("lease")?.entries, count);
 
   for (let main = count; main >= 1; main--) batch.deleteRevision(main, 0, false);
   for (let id = 0; id < count; id++) {
@@ -44,7 +44,7 @@ test("a batch of very many changes is made a transaction in slices", async () =>
   batch.clear();
   file.reader.renew();
   assert.equal(file.reader.keyTree.entries, 0);
-  assert.equal(file.reader.snapshot.trees.get("lease")?.entries, 0);
+  assert.equal(file.reader.state.trees.get("lease")?.entries, 0);
   const { turns, mostInATurn } = committer.slices.meter;
   assert.ok(turns > 20, `${turns} turns`);
   assert.ok(mostInATurn <= 1.5 * DEFAULT_SLICE_LIMITS.turn, `${mostInATurn}`);

@@ -122,8 +122,8 @@ export class Defragmentation {
     await failIfAsked("defragdbFail");
     this.target.reader.renew();
     for (const table of TREE_NAMES) {
-      const copied = this.target.reader.snapshot.trees.get(table)?.entries;
-      if (copied !== this.#source.reader.snapshot.trees.get(table)?.entries) {
+      const copied = this.target.reader.state.trees.get(table)?.entries;
+      if (copied !== this.#source.reader.state.trees.get(table)?.entries) {
         throw new Error(`defragmentation failed: the copy of table ${table} has ${copied} entries`);
       }
     }

@@ -2,9 +2,9 @@ import { writeSync } from "node:fs";
 import { parentPort, workerData } from "node:worker_threads";
 import type { LogIndex, Term } from "@quorate/raft";
 import { writeDatabase } from "./database-content.ts";
+import { LmdbContent } from "./lmdb-content.ts";
 import type { Meta } from "./lmdb-format.ts";
-import { SnapshotContent } from "./snapshot-content.ts";
-import { SnapshotReader } from "./snapshot-reader.ts";
+import { LmdbReader } from "./lmdb-reader.ts";
 import { INDEX_KEY, readUint64, TERM_KEY } from "./uint64.ts";
 
 /** What the thread is told. Both files stay open until it has ended. */
@@ -24,9 +24,9 @@ export interface ExportResult {
 
 /* A thread of its own: reads one state of an LMDB file and writes it as a bbolt file. */
 const { path, fd, meta, outputFd } = workerData as ExportTask;
-const reader = new SnapshotReader(path, fd);
+const reader = new LmdbReader(path, fd);
 reader.use(meta);
-const sizeBytes = writeDatabase(new SnapshotContent(reader), {
+const sizeBytes = writeDatabase(new LmdbContent(reader), {
   write(bytes, position) {
     for (let done = 0; done < bytes.length; ) {
       done += writeSync(outputFd, bytes, done, bytes.length - done, position + done);

@@ -11,7 +11,7 @@ const MOST_CHILDREN = 160;
 const PGNO = 0;
 /** The transaction that wrote it: a page with the same number and transaction has the same content. */
 const TXN_ID = 1;
-/** The snapshot for which that was looked up last. */
+/** The state for which that was looked up last. */
 const EPOCH = 2;
 const CHILDREN = 3;
 /** Children per main revision. */
@@ -91,7 +91,7 @@ export class KeyBranches {
     return separator < main || (separator === main && this.#subs[at >>> 1]! <= doubleSub);
   }
 
-  /** Makes sure that the slot has the page as it is in the present snapshot. */
+  /** Makes sure that the slot has the page as it is in the present state. */
   #renew(slot: number, pgno: number): boolean {
     const file = this.#file;
     const slots = this.#slots;

@@ -19,8 +19,8 @@ import { CommitWaiters } from "./commit-waiters.ts";
 import { Committer } from "./committer.ts";
 import { Defragmentation, removeCopy } from "./defragmentation.ts";
 import { DeletedRevisions } from "./deleted-revisions.ts";
-import { exportSnapshot } from "./lmdb-export.ts";
-import { type HeldSnapshot, LmdbFile } from "./lmdb-file.ts";
+import { exportState } from "./lmdb-export.ts";
+import { type HeldState, LmdbFile } from "./lmdb-file.ts";
 import { LmdbScan } from "./lmdb-scan.ts";
 import { syncDirectory } from "./sync-directory.ts";
 import { storedKey } from "./table-entry.ts";
@@ -120,11 +120,11 @@ export class LmdbBackend implements Backend {
   }
 
   get sizeBytes(): number {
-    return this.#file.reader.snapshot.sizeBytes;
+    return this.#file.reader.state.sizeBytes;
   }
 
   get sizeInUseBytes(): number {
-    return this.#file.reader.snapshot.sizeInUseBytes;
+    return this.#file.reader.state.sizeInUseBytes;
   }
 
   get revisionCount(): number {
@@ -519,14 +519,14 @@ export class LmdbBackend implements Backend {
     const stop = this.#stopExports.signal;
     try {
       const stopped = signal === undefined ? stop : AbortSignal.any([stop, signal]);
-      return await exportSnapshot(held, this.#temporaryPath(), stopped);
+      return await exportState(held, this.#temporaryPath(), stopped);
     } finally {
       held.release();
     }
   }
 
   /** Holds the file's content as soon as it has everything that was written before, and commits that. */
-  #holdCommitted(): Promise<HeldSnapshot> {
+  #holdCommitted(): Promise<HeldState> {
     return new Promise((resolve, reject) => {
       if (this.#closing) throw new Error("the backend is closed");
       if (this.#failure !== undefined) throw this.#failure;

@@ -90,7 +90,7 @@ export class LmdbEnvironment {
    * Keeps every page of the newest transaction as it is until the function returned is called. Not while a transaction
    * is being executed.
    */
-  holdSnapshot(): () => void {
+  holdState(): () => void {
     // The one that is kept for lookups may be of an older transaction.
     this.#format.resetReadTxn();
     const transaction = this.#root.useReadTransaction();

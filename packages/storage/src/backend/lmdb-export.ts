@@ -2,7 +2,7 @@ import { type FileHandle, open, rm } from "node:fs/promises";
 import type { LogIndex, Term } from "@quorate/raft";
 import type { DatabaseExport } from "../seams/backend.ts";
 import type { ExportResult, ExportTask } from "./export-worker.ts";
-import type { HeldSnapshot } from "./lmdb-file.ts";
+import type { HeldState } from "./lmdb-file.ts";
 import { runWorker } from "./run-worker.ts";
 
 const CHUNK_BYTES = 128 << 10;
@@ -12,8 +12,8 @@ const WORKER = new URL("./export-worker.ts", import.meta.url);
  * Writes what is held as a bbolt file, in a thread of its own. The file has no name by the time it is there, so that
  * whatever ends the process leaves nothing; `temporaryPath` is where it begins.
  */
-export async function exportSnapshot(
-  held: HeldSnapshot,
+export async function exportState(
+  held: HeldState,
   temporaryPath: string,
   signal: AbortSignal,
 ): Promise<DatabaseExport> {

@@ -3,14 +3,14 @@ import { assert } from "../assert.ts";
 import { BackendCorruptionError } from "./corruption.ts";
 import { LmdbEnvironment } from "./lmdb-environment.ts";
 import { type Meta, newestMeta, PAGE_BYTES } from "./lmdb-format.ts";
+import { LmdbReader, readMetaPages } from "./lmdb-reader.ts";
 import { lockDatabase } from "./lock-database.ts";
 import { PageMap } from "./page-map.ts";
-import { readMetaPages, SnapshotReader } from "./snapshot-reader.ts";
 import { checkStructure } from "./structure-check.ts";
 import { FORMAT_KEY, FORMAT_VERSION } from "./tree-names.ts";
 
 /** The state after one transaction, which stays readable through `fd` until it is released. */
-export interface HeldSnapshot {
+export interface HeldState {
   readonly path: string;
   readonly fd: number;
   readonly meta: Meta;
@@ -21,7 +21,7 @@ export interface HeldSnapshot {
 /** One database file, open: LMDB writes it, we read it. */
 export class LmdbFile {
   readonly environment: LmdbEnvironment;
-  readonly reader: SnapshotReader;
+  readonly reader: LmdbReader;
   readonly #fd: number;
   #holds = 0;
   #onLastRelease: (() => void) | undefined;
@@ -40,7 +40,7 @@ export class LmdbFile {
       await environment.sync();
       fd ??= openLocked(path);
       const file = new LmdbFile(path, fd, environment);
-      const { txnId } = file.reader.snapshot;
+      const { txnId } = file.reader.state;
       if (expected !== undefined && txnId < expected) {
         throw new BackendCorruptionError(path, 0, `opened at transaction ${txnId}, not ${expected}`);
       }
@@ -59,7 +59,7 @@ export class LmdbFile {
   private constructor(path: string, fd: number, environment: LmdbEnvironment) {
     this.environment = environment;
     this.#fd = fd;
-    this.reader = new SnapshotReader(path, this.#fd);
+    this.reader = new LmdbReader(path, this.#fd);
     this.reader.renew();
     this.#openMap();
   }
@@ -83,8 +83,8 @@ export class LmdbFile {
   }
 
   /** Holds the newest transaction. Not while another one is being executed. */
-  hold(): HeldSnapshot {
-    const end = this.environment.holdSnapshot();
+  hold(): HeldState {
+    const end = this.environment.holdState();
     this.#holds++;
     let held = true;
     const release = (): void => {
@@ -95,7 +95,7 @@ export class LmdbFile {
     };
     try {
       const meta = newestMeta(readMetaPages(this.reader.file));
-      assert(meta.txnId === this.reader.snapshot.txnId, "the transaction held is the one that is read");
+      assert(meta.txnId === this.reader.state.txnId, "the transaction held is the one that is read");
       return { path: this.reader.file.path, fd: this.#fd, meta, release };
     } catch (error) {
       release();

@@ -37,7 +37,7 @@ export interface Tree {
   readonly pages: number;
 }
 
-/** Where a snapshot of the database begins. */
+/** Where a state of the database begins. */
 export interface Meta {
   readonly txnId: number;
   readonly lastPage: number;

@@ -5,14 +5,14 @@ import {
   SOME_BYTES,
 } from "../seams/backend.ts";
 import { NODE_HEADER_BYTES } from "./lmdb-format.ts";
+import type { LmdbReader } from "./lmdb-reader.ts";
 import { newPage, type Page } from "./page-file.ts";
 import { mainOf, subOf, TOMBSTONE_KEY_BYTES } from "./revision-key.ts";
-import type { SnapshotReader } from "./snapshot-reader.ts";
 import type { WriteBatch } from "./write-batch.ts";
 
 /** What a scan needs of its backend. */
 export interface ScanSource {
-  readonly reader: SnapshotReader;
+  readonly reader: LmdbReader;
   /** Oldest first; what is in one is newer than the file and than the batches before. */
   readonly batches: readonly WriteBatch[];
   /** Changes whenever a batch becomes part of the file. */

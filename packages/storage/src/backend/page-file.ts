@@ -41,9 +41,9 @@ export class PageFile {
   /** For reports. */
   path: string;
   readonly fd: number;
-  /** Pages of the snapshot that is read; all page numbers are below. */
+  /** Pages of the state that is read; all page numbers are below. */
   pageCount = 0;
-  /** The transaction that made the snapshot; no page is newer. */
+  /** The transaction that made the state; no page is newer. */
   lastTxnId = 0;
   /** Where single pages come from when it is there. */
   map: PageMap | undefined;
@@ -82,7 +82,7 @@ export class PageFile {
     return slot;
   }
 
-  /** Whether a page got from `cached` still is page `pgno` of this snapshot. */
+  /** Whether a page got from `cached` still is page `pgno` of this state. */
   isCurrent(page: Page, pgno: number): boolean {
     return page.pgno === pgno && page.epoch === this.#epoch;
   }
@@ -105,7 +105,7 @@ export class PageFile {
     return readNumber(window.view, at) === pgno ? readNumber(window.view, at + 8) : -1;
   }
 
-  /** Where a page of the snapshot can be read in place, if anywhere. */
+  /** Where a page of the state can be read in place, if anywhere. */
   mappedWindow(pgno: number): MapWindow | undefined {
     return pgno < this.#filePages ? this.map?.window(pgno) : undefined;
   }

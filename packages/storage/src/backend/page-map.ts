@@ -4,7 +4,7 @@ import { PAGE_BYTES } from "./lmdb-format.ts";
 const WINDOW_PAGES = 16_384;
 const WINDOW_BYTES = WINDOW_PAGES * PAGE_BYTES;
 
-/** A piece of the map. Nothing in it is checked; pages of the snapshot that is read do not change. */
+/** A piece of the map. Nothing in it is checked; pages of the state that is read do not change. */
 export class MapWindow {
   /** As the native side made it. */
   readonly buffer: Buffer;

@@ -19,7 +19,7 @@ export class ReadAhead {
   /** Pages to read next time, and how many of those in memory were asked for. */
   #wanted = 1;
   #used = 0;
-  /** The snapshot that was read: a later one may have written the pages anew. */
+  /** The state that was read: a later one may have written the pages anew. */
   #epoch = -1;
 
   /** `fd` stays the caller's. */

@@ -9,8 +9,8 @@ import {
   restoredMeta,
   type Tree,
 } from "./lmdb-format.ts";
+import { LmdbReader, readMetaPages } from "./lmdb-reader.ts";
 import { newPage, type Page, type PageFile } from "./page-file.ts";
-import { readMetaPages, SnapshotReader } from "./snapshot-reader.ts";
 import { TREE_NAMES } from "./tree-names.ts";
 
 /** More levels than any file can have. */
@@ -27,7 +27,7 @@ export function checkStructure(path: string): number | undefined {
   const fd = openSync(path, "r");
   try {
     if (fstatSync(fd).size === 0) return undefined;
-    const reader = new SnapshotReader(path, fd);
+    const reader = new LmdbReader(path, fd);
     const meta = restoredMeta(readMetaPages(reader.file));
     new StructureCheck(reader, meta).run();
     return meta.txnId;
@@ -43,13 +43,13 @@ interface KeyAt {
 }
 
 class StructureCheck {
-  readonly #reader: SnapshotReader;
+  readonly #reader: LmdbReader;
   readonly #file: PageFile;
   readonly #meta: Meta;
   /** One bit a page. */
   #used = new Uint8Array(0);
 
-  constructor(reader: SnapshotReader, meta: Meta) {
+  constructor(reader: LmdbReader, meta: Meta) {
     this.#reader = reader;
     this.#file = reader.file;
     this.#meta = meta;
@@ -75,7 +75,7 @@ class StructureCheck {
     this.#walk(free, "free", (page, at) => this.#useFreePages(page, at));
     this.#reader.use(this.#meta);
     for (const name of TREE_NAMES) {
-      const tree = this.#reader.snapshot.trees.get(name);
+      const tree = this.#reader.state.trees.get(name);
       if (tree === undefined) continue;
       if (tree.flags !== 0) file.corrupt(Math.max(0, main.root), 0, `flags of table ${name}`);
       if (name === "key") this.#walk(tree, name, undefined);

@@ -24,7 +24,7 @@ import { type SmallTable, TREE_NAMES, type TreeName } from "./tree-names.ts";
 import { TreeReader } from "./tree-reader.ts";
 
 /** What one committed transaction left: where its trees are. Plain data, so that another thread can read it too. */
-export interface Snapshot {
+export interface DatabaseState {
   readonly txnId: number;
   readonly sizeBytes: number;
   readonly sizeInUseBytes: number;
@@ -34,17 +34,17 @@ export interface Snapshot {
 const EMPTY_TREE: Tree = { root: -1, depth: 0, flags: 0, entries: 0, pages: 0 };
 
 /**
- * Reads the tables of one snapshot of the database file. The snapshot stays readable while transactions after it are
+ * Reads the tables of one state of the database file. The state stays readable while transactions after it are
  * written, as long as none of them is begun two commits later: LMDB reuses a page only after a later, flushed
  * transaction has freed it.
  */
-export class SnapshotReader {
+export class LmdbReader {
   readonly file: PageFile;
   readonly #tree: TreeReader;
   // Made when they are first needed: not every reader reads table `key`.
   #branches: KeyBranches | undefined;
   #mapped: MappedRecords | undefined;
-  #snapshot: Snapshot = { txnId: -1, sizeBytes: 0, sizeInUseBytes: 0, trees: new Map() };
+  #state: DatabaseState = { txnId: -1, sizeBytes: 0, sizeInUseBytes: 0, trees: new Map() };
   #keyTree: Tree = EMPTY_TREE;
   /** The record found last: its bytes. Borrowed until the next read. */
   recordBytes: Uint8Array = new Uint8Array(0);
@@ -57,8 +57,8 @@ export class SnapshotReader {
     this.#tree = new TreeReader(this.file);
   }
 
-  get snapshot(): Snapshot {
-    return this.#snapshot;
+  get state(): DatabaseState {
+    return this.#state;
   }
 
   /** The tree of table `key`. */
@@ -87,7 +87,7 @@ export class SnapshotReader {
       pages += tree.pages;
     }
     this.#keyTree = trees.get("key") ?? EMPTY_TREE;
-    this.#snapshot = {
+    this.#state = {
       txnId: meta.txnId,
       sizeBytes: file.pageCount * PAGE_BYTES,
       sizeInUseBytes: Math.min(pages, file.pageCount) * PAGE_BYTES,
@@ -251,7 +251,7 @@ export class SnapshotReader {
 
   /** An owned copy. */
   get(table: SmallTable, key: Uint8Array): Uint8Array | undefined {
-    const tree = this.#snapshot.trees.get(table);
+    const tree = this.#state.trees.get(table);
     if (tree === undefined) return undefined;
     this.#tree.target.set(storedKey(key));
     const at = this.#tree.find(tree);
@@ -277,7 +277,7 @@ export class SnapshotReader {
     limit: number,
     visitor: (key: Uint8Array, value: Uint8Array) => void,
   ): Uint8Array | undefined {
-    const tree = this.#snapshot.trees.get(table);
+    const tree = this.#state.trees.get(table);
     const reader = this.#tree;
     reader.target.set(from);
     let visited = 0;
@@ -298,7 +298,7 @@ export class SnapshotReader {
 
   /** Where in the file the value of an entry begins; undefined without the entry. */
   offsetOf(table: SmallTable, key: Uint8Array): number | undefined {
-    const tree = this.#snapshot.trees.get(table);
+    const tree = this.#state.trees.get(table);
     if (tree === undefined) return undefined;
     this.#tree.target.set(storedKey(key));
     const at = this.#tree.find(tree);

@@ -1,7 +1,7 @@
 import type { RevisionScan, Table } from "../seams/backend.ts";
 import type { DatabaseContent } from "./database-content.ts";
+import type { LmdbReader } from "./lmdb-reader.ts";
 import { LmdbScan } from "./lmdb-scan.ts";
-import type { SnapshotReader } from "./snapshot-reader.ts";
 import { FIRST_LONG_KEY, isLongKey } from "./table-entry.ts";
 
 type Entry = readonly [key: Uint8Array, value: Uint8Array];
@@ -9,11 +9,11 @@ type Entry = readonly [key: Uint8Array, value: Uint8Array];
 const STEP = 500;
 
 /** The tables as one transaction left them. */
-export class SnapshotContent implements DatabaseContent {
+export class LmdbContent implements DatabaseContent {
   readonly revisions: RevisionScan;
-  readonly #reader: SnapshotReader;
+  readonly #reader: LmdbReader;
 
-  constructor(reader: SnapshotReader) {
+  constructor(reader: LmdbReader) {
     this.#reader = reader;
     this.revisions = new LmdbScan({ reader, batches: [], epoch: 0 }, 0, Number.MAX_SAFE_INTEGER);
   }
