@@ -32,19 +32,19 @@ export class Defragmentation {
   #spare: WriteBatch | undefined;
   #writing: Promise<void> = Promise.resolve();
 
-  /** `epoch` as in `ScanSource`; `source` is not closed while the copy goes on. */
+  /** `stateNumber` as in `ScanSource`; `source` is not closed while the copy goes on. */
   static async begin(
     source: LmdbFile,
     path: string,
     clock: Clock,
-    epoch: () => number,
+    stateNumber: () => number,
   ): Promise<Defragmentation> {
     await failpoints?.hit("defragBeforeCopy");
     await failIfAsked("defragOpenFileError");
-    return new Defragmentation(source, await LmdbFile.open(path), clock, epoch);
+    return new Defragmentation(source, await LmdbFile.open(path), clock, stateNumber);
   }
 
-  private constructor(source: LmdbFile, target: LmdbFile, clock: Clock, epoch: () => number) {
+  private constructor(source: LmdbFile, target: LmdbFile, clock: Clock, stateNumber: () => number) {
     this.target = target;
     this.#clock = clock;
     this.#committer = new Committer(clock);
@@ -52,8 +52,8 @@ export class Defragmentation {
     const scanSource: ScanSource = {
       reader: source.reader,
       batches: [],
-      get epoch() {
-        return epoch();
+      get stateNumber() {
+        return stateNumber();
       },
     };
     this.#scan = new LmdbScan(scanSource, 0, Number.MAX_SAFE_INTEGER);

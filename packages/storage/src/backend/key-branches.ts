@@ -11,8 +11,8 @@ const MOST_CHILDREN = 160;
 const PGNO = 0;
 /** The transaction that wrote it: a page with the same number and transaction has the same content. */
 const TXN_ID = 1;
-/** The state for which that was looked up last. */
-const EPOCH = 2;
+/** Number of the database state for which that was looked up last. */
+const STATE_NUMBER = 2;
 const CHILDREN = 3;
 /** Children per main revision. */
 const DENSITY = 4;
@@ -59,7 +59,7 @@ export class KeyBranches {
     for (let level = 1; level < tree.depth; level++) {
       const slot = pgno & (SLOTS - 1);
       const fields = slot * SLOT_FIELDS;
-      if (slots[fields + PGNO] !== pgno || slots[fields + EPOCH] !== this.#file.epoch) {
+      if (slots[fields + PGNO] !== pgno || slots[fields + STATE_NUMBER] !== this.#file.stateNumber) {
         if (!this.#renew(slot, pgno)) return -1;
       }
       const first = slot * 2 * MOST_CHILDREN;
@@ -101,7 +101,7 @@ export class KeyBranches {
       if (!this.#read(slot, pgno)) return false;
       slots[fields + PGNO] = pgno;
     }
-    slots[fields + EPOCH] = file.epoch;
+    slots[fields + STATE_NUMBER] = file.stateNumber;
     return true;
   }
 

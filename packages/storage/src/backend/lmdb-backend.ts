@@ -61,7 +61,8 @@ export class LmdbBackend implements Backend {
   readonly #batches = new WriteBatches();
   /** The oldest sealed batch is being committed. */
   #isCommitting = false;
-  #epoch = 0;
+  /** As in `ScanSource`. */
+  #stateNumber = 0;
   #consistentIndex = 0;
   #consistentTerm = 0;
   /** As of the newest sealed batch, and as of the file. */
@@ -322,8 +323,8 @@ export class LmdbBackend implements Backend {
       get batches() {
         return backend.#batches.all;
       },
-      get epoch() {
-        return backend.#epoch;
+      get stateNumber() {
+        return backend.#stateNumber;
       },
     };
   })();
@@ -457,7 +458,7 @@ export class LmdbBackend implements Backend {
     this.#committedIndex = index;
     this.#file.reader.renew();
     this.#batches.oldestCommitted();
-    this.#epoch++;
+    this.#stateNumber++;
     this.#afterCommit.done(this.#batches.committed);
     this.#goOn();
     this.#onCommitEnd?.();
@@ -486,7 +487,7 @@ export class LmdbBackend implements Backend {
     this.#deletedMeanwhile = deleted;
     if (this.#isCommitting) this.#rememberDeleted(this.#batches.oldestSealed!.deleted);
     try {
-      copy = await Defragmentation.begin(this.#file, copyPath, this.#options.clock, () => this.#epoch);
+      copy = await Defragmentation.begin(this.#file, copyPath, this.#options.clock, () => this.#stateNumber);
       const abandoned = () => this.#closing || this.#becoming !== undefined;
       await copy.copyMostRevisions(abandoned);
       this.#commitsHeld = true;
@@ -598,7 +599,7 @@ export class LmdbBackend implements Backend {
     const old = this.#file;
     this.#file = file;
     file.reader.file.path = this.path;
-    this.#epoch++;
+    this.#stateNumber++;
     const closed = old
       .close()
       .catch((error: unknown) => this.#fail(error instanceof Error ? error : new Error(String(error))))

@@ -15,7 +15,7 @@ export class LmdbContent implements DatabaseContent {
 
   constructor(reader: LmdbReader) {
     this.#reader = reader;
-    this.revisions = new LmdbScan({ reader, batches: [], epoch: 0 }, 0, Number.MAX_SAFE_INTEGER);
+    this.revisions = new LmdbScan({ reader, batches: [], stateNumber: 0 }, 0, Number.MAX_SAFE_INTEGER);
   }
 
   *entries(table: Table): Iterable<Entry> {

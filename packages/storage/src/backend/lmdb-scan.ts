@@ -15,8 +15,8 @@ export interface ScanSource {
   readonly reader: LmdbReader;
   /** Oldest first; what is in one is newer than the file and than the batches before. */
   readonly batches: readonly WriteBatch[];
-  /** Changes whenever a batch becomes part of the file. */
-  readonly epoch: number;
+  /** Counts the states of the database: another one whenever a batch becomes part of the file, or another file takes over. */
+  readonly stateNumber: number;
 }
 
 /**
@@ -34,7 +34,7 @@ export class LmdbScan implements RevisionScan {
   #leafEndMain = -1;
   #leafEndSub = 0;
   /** Of `#page` and `#fileDone`: a commit may have freed what an older leaf refers to. */
-  #epoch = -1;
+  #stateNumber = -1;
   /** The file has no record at or above the position. */
   #fileDone = false;
   /** What the visit under way may still visit. */
@@ -72,8 +72,8 @@ export class LmdbScan implements RevisionScan {
     let count = 0;
     while (count < limit && this.#bytesLeft > 0) {
       const source = this.#source;
-      if (this.#epoch !== source.epoch) {
-        this.#epoch = source.epoch;
+      if (this.#stateNumber !== source.stateNumber) {
+        this.#stateNumber = source.stateNumber;
         this.#fileDone = false;
         this.#page.nodes = 0;
         this.#index = 0;

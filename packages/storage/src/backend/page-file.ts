@@ -18,18 +18,21 @@ const OVERFLOW_ADDRESS_BYTES = 24;
 const BRANCH_SLOTS = 1024;
 const LEAF_SLOTS = 8;
 
-/** A page in memory. `nodes` is the number of its nodes; `pgno` -1: nothing read yet. */
+/**
+ * A page in memory. `nodes` is the number of its nodes; `pgno` -1: nothing read yet; `stateNumber` says of which database
+ * state it is, -1 when it was not read through the cache.
+ */
 export interface Page {
   pgno: number;
   nodes: number;
-  epoch: number;
+  stateNumber: number;
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly view: DataView;
 }
 
 export function newPage(): Page {
   const buffer = new ArrayBuffer(PAGE_BYTES);
-  return { pgno: -1, nodes: 0, epoch: -1, bytes: new Uint8Array(buffer), view: new DataView(buffer) };
+  return { pgno: -1, nodes: 0, stateNumber: -1, bytes: new Uint8Array(buffer), view: new DataView(buffer) };
 }
 
 /**
@@ -52,7 +55,7 @@ export class PageFile {
   readonly #branches: (Page | undefined)[] = new Array(BRANCH_SLOTS);
   readonly #leaves: (Page | undefined)[] = new Array(LEAF_SLOTS);
   readonly #ahead: ReadAhead;
-  #epoch = 0;
+  #stateNumber = 0;
 
   /** `fd` stays the caller's to close. */
   constructor(path: string, fd: number) {
@@ -63,7 +66,7 @@ export class PageFile {
 
   /** A commit is visible: pages may have been written anew. Borrowed pages keep their old content until reused. */
   invalidate(): void {
-    this.#epoch++;
+    this.#stateNumber++;
   }
 
   /** Borrowed until the next read through the cache. `level` counts from 0 at the root of a tree of `depth` levels. */
@@ -76,15 +79,15 @@ export class PageFile {
       slot = newPage();
       slots[index] = slot;
     }
-    if (slot.pgno === pgno && slot.epoch === this.#epoch) return slot;
+    if (slot.pgno === pgno && slot.stateNumber === this.#stateNumber) return slot;
     this.read(pgno, leaf, slot, this.map);
-    slot.epoch = this.#epoch;
+    slot.stateNumber = this.#stateNumber;
     return slot;
   }
 
   /** Whether a page got from `cached` still is page `pgno` of this state. */
   isCurrent(page: Page, pgno: number): boolean {
-    return page.pgno === pgno && page.epoch === this.#epoch;
+    return page.pgno === pgno && page.stateNumber === this.#stateNumber;
   }
 
   /** The file may have grown. */
@@ -92,9 +95,9 @@ export class PageFile {
     this.#filePages = Math.floor(fstatSync(this.fd).size / PAGE_BYTES);
   }
 
-  /** Changes with every commit that becomes visible. */
-  get epoch(): number {
-    return this.#epoch;
+  /** Counts the database states that have been read here: another one with every commit that becomes visible. */
+  get stateNumber(): number {
+    return this.#stateNumber;
   }
 
   /** The transaction that wrote page `pgno`, according to the map; -1 when there is no such page in it. */
@@ -125,7 +128,7 @@ export class PageFile {
   readAhead(pgno: number, page: Page): void {
     page.pgno = -1;
     this.checkNumber(pgno, 0);
-    if (!this.#ahead.copyPage(pgno, this.pageCount, this.#epoch, page.bytes))
+    if (!this.#ahead.copyPage(pgno, this.pageCount, this.#stateNumber, page.bytes))
       this.corrupt(pgno, 0, "file ends");
     this.#check(pgno, true, page);
   }

@@ -19,8 +19,8 @@ export class ReadAhead {
   /** Pages to read next time, and how many of those in memory were asked for. */
   #wanted = 1;
   #used = 0;
-  /** The state that was read: a later one may have written the pages anew. */
-  #epoch = -1;
+  /** Number of the database state that was read: a later one may have written the pages anew. */
+  #stateNumber = -1;
 
   /** `fd` stays the caller's. */
   constructor(fd: number) {
@@ -28,10 +28,10 @@ export class ReadAhead {
   }
 
   /** Copies page `pgno`, which is below `pageCount`; false when the file ends before it. */
-  copyPage(pgno: number, pageCount: number, epoch: number, target: Uint8Array): boolean {
-    if (epoch !== this.#epoch || pgno < this.#first || pgno >= this.#first + this.#pages) {
+  copyPage(pgno: number, pageCount: number, stateNumber: number, target: Uint8Array): boolean {
+    if (stateNumber !== this.#stateNumber || pgno < this.#first || pgno >= this.#first + this.#pages) {
       this.#read(pgno, pageCount);
-      this.#epoch = epoch;
+      this.#stateNumber = stateNumber;
       if (this.#pages === 0) return false;
     }
     this.#used++;
