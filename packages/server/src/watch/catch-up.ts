@@ -80,7 +80,7 @@ export class CatchUp {
   private readonly changes: Change[] = [];
   /** Of jobs that are over: as many as there may be jobs. */
   private readonly memories: RecordMemory[] = [];
-  private turn = 0;
+  private nextJob = 0;
   private armed = false;
 
   constructor(hub: CatchUpHub) {
@@ -113,9 +113,9 @@ export class CatchUp {
     do {
       this.takeUp();
       if (this.jobs.length === 0) continue;
-      this.turn = (this.turn + 1) % this.jobs.length;
-      const job = this.jobs[this.turn]!;
-      if (this.step(job)) this.jobs.splice(this.turn, 1);
+      this.nextJob = (this.nextJob + 1) % this.jobs.length;
+      const job = this.jobs[this.nextJob]!;
+      if (this.step(job)) this.jobs.splice(this.nextJob, 1);
     } while (this.jobs.length + this.waiting.length > 0 && clock.nowMs() < untilMs);
     if (this.jobs.length > 0 || this.waiting.length > 0) this.arm();
   }

@@ -4,7 +4,7 @@ import type { CatchUp } from "./catch-up.ts";
 import type { RevisionEvents } from "./recent-changes.ts";
 import { type ControlResponses, EventsBody } from "./responses.ts";
 import type { WatchSource } from "./source.ts";
-import { costOfEncoding, LOOK, type Turn } from "./turn.ts";
+import { costOfEncoding, LOOK, type TurnBudget } from "./turn-budget.ts";
 import type { WatchEvent } from "./watch-event.ts";
 import type { WatchedRange } from "./watched-range.ts";
 import { KINDS, type Watcher } from "./watcher.ts";
@@ -19,7 +19,7 @@ const BYTES_PER_BODY = 4 * 1024 * 1024;
 export interface DeliveringHub {
   readonly source: WatchSource;
   readonly index: WatcherIndex;
-  readonly turn: Turn;
+  readonly budget: TurnBudget;
   readonly responses: ControlResponses;
   readonly catchUp: CatchUp;
 }
@@ -113,17 +113,17 @@ export class Delivery {
   }
 
   #tell(range: WatchedRange<Watcher>): boolean {
-    const { turn } = this.#hub;
+    const { budget } = this.#hub;
     const { watchers } = range;
     const main = this.#main;
-    const limit = turn.left;
+    const limit = budget.left;
     let spent = 0;
     while (range.toldCount < range.syncedCount && spent < limit) {
       const watcher = watchers[range.toldCount]!;
       range.toldCount += 1;
       spent += watcher.next > main ? LOOK : this.#hand(watcher, main);
     }
-    turn.spend(spent);
+    budget.spend(spent);
     return range.toldCount >= range.syncedCount;
   }
 
@@ -171,7 +171,7 @@ export class Delivery {
   }
 
   #encoded(events: readonly WatchEvent[], prevKv: boolean): EventsBody | null {
-    const { source, responses, turn } = this.#hub;
+    const { source, responses, budget } = this.#hub;
     const encoded: Uint8Array[] = [];
     let bytes = 0;
     for (let i = 0; i < events.length && bytes < BYTES_PER_BODY; i++) {
@@ -179,13 +179,13 @@ export class Delivery {
       encoded.push(event);
       bytes += event.length;
     }
-    if (events.length > 1) turn.spend(costOfEncoding(0, events.length));
+    if (events.length > 1) budget.spend(costOfEncoding(0, events.length));
     return encoded.length < events.length ? null : new EventsBody(responses.header(this.#main), encoded);
   }
 
   /** Finds where several events are watched. False: in too many ranges. */
   #match(events: readonly WatchEvent[]): boolean {
-    const { index, turn } = this.#hub;
+    const { index, budget } = this.#hub;
     const ranges = this.#ranges;
     const eventsOf: WatchEvent[][] = [];
     const found = this.#found;
@@ -207,7 +207,7 @@ export class Delivery {
       }
     }
     found.length = 0;
-    turn.spend(times * LOOK);
+    budget.spend(times * LOOK);
     this.#eventsOf = eventsOf;
     if (times <= MOST_FOUND) return true;
     this.end();

@@ -15,7 +15,7 @@ import { retreat } from "./retreat.ts";
 import type { WatchSink } from "./sink.ts";
 import type { Change, WatchSource } from "./source.ts";
 import { type Authorize, WatchStream } from "./stream.ts";
-import { LOOK, Turn } from "./turn.ts";
+import { LOOK, TurnBudget } from "./turn-budget.ts";
 import { WatchEvent } from "./watch-event.ts";
 import { REMOVED, UNSYNCED, type Watcher } from "./watcher.ts";
 import { WatcherIndex } from "./watcher-index.ts";
@@ -58,8 +58,8 @@ const RECENT_BYTES = 8 * 1024 * 1024;
  * when its stream has room (`CatchUp`). When many watchers make delivery slower than the writes, transactions wait in
  * `recent`, and when they no longer fit there, everyone reads history. So memory is bounded whatever clients do.
  *
- * A turn of the loop hands on so much and no more (`Turn`): in between a transaction has been handed to some of those who
- * watch it, and what comes after it waits as it does for a transaction that waits itself.
+ * A turn of the loop hands on so much and no more (`TurnBudget`): in between a transaction has been handed to some of
+ * those who watch it, and what comes after it waits as it does for a transaction that waits itself.
  */
 export class WatchHub {
   readonly metrics: WatchMetrics = {
@@ -85,7 +85,7 @@ export class WatchHub {
   private delivered: Revision;
   /** The revision that some of them have been handed, or have fallen behind of; -1 outside of a turn's end. */
   private underWay = -1;
-  readonly turn: Turn;
+  readonly budget: TurnBudget;
   private readonly delivery = new Delivery(this);
   /** In place of a delivery: watchers fall behind. */
   private retreat: Generator<number> | undefined = undefined;
@@ -97,7 +97,9 @@ export class WatchHub {
     this.source = options.source;
     this.clock = options.clock;
     this.random = options.random;
-    this.turn = new Turn(options.clock, options.messagesPerTurn ?? MESSAGES_PER_TURN, () => this.goOn());
+    this.budget = new TurnBudget(options.clock, options.messagesPerTurn ?? MESSAGES_PER_TURN, () =>
+      this.goOn(),
+    );
     this.fragmentBytes = options.fragmentBytes;
     this.progressIntervalMs = options.progressIntervalMs;
     this.beforeSend = options.beforeSend ?? failpointBeforeSend;
@@ -133,7 +135,7 @@ export class WatchHub {
       return;
     }
     this.recent.push(entry);
-    if (!hasBacklog && !this.turn.isSpent) this.deliver(entry, changes.length === 1);
+    if (!hasBacklog && !this.budget.isSpent) this.deliver(entry, changes.length === 1);
     else if (this.recent.firstRevision > Math.max(this.delivered, this.underWay) + 1)
       this.everyoneReadsHistory(main);
   }
@@ -218,10 +220,10 @@ export class WatchHub {
     for (;;) {
       const stream = this.closed.first;
       if (stream === undefined) return;
-      if (left <= 0 || this.turn.isSpent) return;
+      if (left <= 0 || this.budget.isSpent) return;
       const dropped = stream.dropWatchers(left);
       left -= dropped + LOOK;
-      this.turn.spend(dropped * DROP + LOOK);
+      this.budget.spend(dropped * DROP + LOOK);
       if (!stream.hasWatchers) this.closed.shift();
     }
   }
@@ -301,10 +303,10 @@ export class WatchHub {
   }
 
   private goOnRetreating(steps: Generator<number>): boolean {
-    while (!this.turn.isSpent) {
+    while (!this.budget.isSpent) {
       const step = steps.next();
       if (step.done) return true;
-      this.turn.spend(step.value);
+      this.budget.spend(step.value);
     }
     return false;
   }
@@ -315,7 +317,7 @@ export class WatchHub {
     if (!this.finish()) return;
     if (this.hasBacklog) {
       for (let i = this.recent.indexOf(this.delivered + 1); i < this.recent.length; i++) {
-        if (this.turn.isSpent) return;
+        if (this.budget.isSpent) return;
         this.deliver(this.recent.at(i), false);
         if (this.underWay >= 0) return;
       }
@@ -323,10 +325,10 @@ export class WatchHub {
       this.delivered = this.source.currentRevision;
     }
     for (const stream of this.waiting) {
-      if (this.turn.isSpent) return;
+      if (this.budget.isSpent) return;
       this.waiting.delete(stream);
       stream.backlogDelivered();
-      this.turn.spend(1);
+      this.budget.spend(1);
     }
   }
 }

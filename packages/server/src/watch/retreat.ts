@@ -1,6 +1,6 @@
 import type { Revision } from "@quorate/storage/seams/backend";
 import type { CatchUp } from "./catch-up.ts";
-import { LOOK } from "./turn.ts";
+import { LOOK } from "./turn-budget.ts";
 import type { WatcherIndex } from "./watcher-index.ts";
 
 /** Whose watchers fall behind, and who takes them up. */

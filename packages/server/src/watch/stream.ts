@@ -16,7 +16,7 @@ import {
 } from "./responses.ts";
 import type { WatchSink } from "./sink.ts";
 import type { WatchSource } from "./source.ts";
-import { LOOK, type Turn } from "./turn.ts";
+import { LOOK, type TurnBudget } from "./turn-budget.ts";
 import { COMPACTED, SYNCED, UNSYNCED, Watcher, type WatcherStream } from "./watcher.ts";
 import type { WatcherIndex } from "./watcher-index.ts";
 
@@ -50,7 +50,7 @@ export interface StreamHub {
   readonly responses: ControlResponses;
   readonly index: WatcherIndex;
   readonly catchUp: CatchUp;
-  readonly turn: Turn;
+  readonly budget: TurnBudget;
   readonly hasBacklog: boolean;
   whenDelivered(stream: WatchStream): void;
   skipUnwatched(): void;
@@ -385,7 +385,7 @@ export class WatchStream implements WatcherStream {
     const current = hub.source.currentRevision;
     this.progressWalk ??= this.watchers.values();
     for (;;) {
-      if (hub.turn.isSpent) {
+      if (hub.budget.isSpent) {
         this.tickMissed = true;
         hub.whenDelivered(this);
         return;
@@ -393,10 +393,10 @@ export class WatchStream implements WatcherStream {
       const { value: watcher, done } = this.progressWalk.next();
       if (done) break;
       if (!watcher.options.progressNotify) {
-        hub.turn.spend(LOOK);
+        hub.budget.spend(LOOK);
         continue;
       }
-      hub.turn.spend(1);
+      hub.budget.spend(1);
       const { progressDue } = watcher;
       watcher.progressDue = true;
       if (!progressDue || this.full) continue;

@@ -8,7 +8,7 @@ const EVENTS_PER_MESSAGE = 16;
 export const LOOK = 1 / 16;
 
 /** What handing changes to watchers costs in a turn of the loop, in messages, and whether the turn has had enough. */
-export class Turn {
+export class TurnBudget {
   readonly #clock: Clock;
   readonly #limit: number;
   readonly #onNext: () => void;
