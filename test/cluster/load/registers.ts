@@ -5,7 +5,7 @@ import { repeat, type Session } from "./session.ts";
 
 const REGISTER_COUNT = 6;
 /** Operations on one register before the clients turn to a fresh one, so that searches stay short. */
-const REGISTER_LIFE = 600;
+const REGISTER_USES = 600;
 /** Elements of one log before a new one is begun. */
 const LOG_LENGTH = 40;
 
@@ -15,8 +15,8 @@ export class Registers {
 
   /** A register in use at the moment. */
   pick(session: Session): string {
-    const life = Math.floor(this.#uses++ / (REGISTER_COUNT * REGISTER_LIFE));
-    return `register/${life}/${session.random.below(REGISTER_COUNT)}`;
+    const setNumber = Math.floor(this.#uses++ / (REGISTER_COUNT * REGISTER_USES));
+    return `register/${setNumber}/${session.random.below(REGISTER_COUNT)}`;
   }
 }
 
