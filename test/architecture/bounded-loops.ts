@@ -205,7 +205,7 @@ export const BOUNDED_LOOPS: Readonly<Record<string, Readonly<Record<string, stri
   "duties/peer-versions.ts": { "*": "members and their URLs" },
   "duties/publish.ts": { "*": "waits for each try, or URLs of one member" },
 
-  "peer/dial-turns.ts": { "*": "dials of one member that are under way" },
+  "peer/dial-schedule.ts": { "*": "dials of one member that are under way" },
   "peer/identity.ts": { "*": "URLs of one member" },
   "peer/join-chunks.ts": { "*": "at most 64 KiB; of more each chunk is counted" },
   "peer/metrics.ts": { "*": "buckets of a histogram" },

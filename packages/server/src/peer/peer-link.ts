@@ -4,7 +4,7 @@ import type { Random } from "@quorate/storage/seams/random";
 import type { SnapshotDatabase } from "@quorate/storage/seams/transport";
 import type { Slices } from "@quorate/storage/slices";
 import type { Logger } from "../log/logger.ts";
-import { DialTurns } from "./dial-turns.ts";
+import { DialSchedule } from "./dial-schedule.ts";
 import type { PeerAgent, PeerDialer } from "./dialer.ts";
 import type { PeerIdentity } from "./identity.ts";
 import type { PeerCounts } from "./metrics.ts";
@@ -52,7 +52,7 @@ export class PeerLink {
   readonly #counts: PeerCounts;
   readonly #events: LinkEvents;
   readonly #picker: UrlPicker;
-  readonly #turns: DialTurns;
+  readonly #schedule: DialSchedule;
   readonly #readers: readonly StreamReader[];
   readonly #snapshots = new AbortController();
   #probers: readonly Prober[];
@@ -82,10 +82,10 @@ export class PeerLink {
     this.#picker = new UrlPicker(urls);
     const { clock, identity, log, random, writeTimeoutMs } = context;
     const picker = this.#picker;
-    const turns = new DialTurns(clock, random);
-    this.#turns = turns;
+    const schedule = new DialSchedule(clock, random);
+    this.#schedule = schedule;
     this.status = new PeerStatus(id, clock, log, counts);
-    const shared = { ...context, ...events, peerId: id, status: this.status, counts, picker, turns };
+    const shared = { ...context, ...events, peerId: id, status: this.status, counts, picker, schedule };
     this.pipeline = new Pipeline({ ...shared, identity, agent: context.pipelineAgent });
     const writer = (kind: StreamKind) => new StreamWriter({ ...shared, kind, writeTimeoutMs });
     this.writers = { message: writer("message"), msgapp: writer("msgapp") };
@@ -99,14 +99,14 @@ export class PeerLink {
 
   updateUrls(urls: readonly string[]): void {
     this.#picker.replace(urls);
-    this.#turns.forget();
+    this.#schedule.forget();
     for (const prober of this.#probers) prober.close();
     this.#probers = this.#startProbers();
   }
 
   /** The peer has reached this member. */
   heard(): void {
-    this.#turns.heard();
+    this.#schedule.heard();
   }
 
   sendSnapshot(message: Message, database: SnapshotDatabase): void {
@@ -167,8 +167,8 @@ export class PeerLink {
 
   #startProbers(): Prober[] {
     const { clock, log, pipelineAgent, streamAgent } = this.#context;
-    const turns = this.#turns;
-    const shared = { peerId: this.id, picker: this.#picker, turns, counts: this.#counts, clock, log };
+    const schedule = this.#schedule;
+    const shared = { peerId: this.id, picker: this.#picker, schedule, counts: this.#counts, clock, log };
     return [
       new Prober({ ...shared, name: "ROUND_TRIPPER_SNAPSHOT", agent: pipelineAgent }),
       new Prober({ ...shared, name: "ROUND_TRIPPER_RAFT_MESSAGE", agent: streamAgent }),

@@ -2,7 +2,7 @@ import http from "node:http";
 import type { Clock } from "@quorate/storage/seams/clock";
 import type { Random } from "@quorate/storage/seams/random";
 import { Slices } from "@quorate/storage/slices";
-import { DialTurns } from "./dial-turns.ts";
+import { DialSchedule } from "./dial-schedule.ts";
 import { PeerAgent, type PeerDialer, peerRequestOptions } from "./dialer.ts";
 import { joinChunks } from "./join-chunks.ts";
 
@@ -60,7 +60,7 @@ class HttpPeerRequests implements PeerRequests {
   /** How to fail each request that is under way. */
   readonly #open = new Set<(error: Error) => void>();
   /** Of the URLs at which nobody answered the last time. */
-  readonly #failing = new Map<string, DialTurns>();
+  readonly #failing = new Map<string, DialSchedule>();
   readonly #options: PeerRequestsOptions;
   readonly #joining: Slices;
   #closed = false;
@@ -118,13 +118,13 @@ class HttpPeerRequests implements PeerRequests {
 
   #failed(baseUrl: string, startedMs: number): void {
     const { clock, random } = this.#options;
-    let turns = this.#failing.get(baseUrl);
-    if (turns === undefined) {
+    let schedule = this.#failing.get(baseUrl);
+    if (schedule === undefined) {
       if (this.#failing.size >= MAX_FAILING_URLS) this.#failing.clear();
-      turns = new DialTurns(clock, random);
-      this.#failing.set(baseUrl, turns);
+      schedule = new DialSchedule(clock, random);
+      this.#failing.set(baseUrl, schedule);
     }
-    turns.failed(startedMs);
+    schedule.failed(startedMs);
   }
 
   #answerTo(

@@ -6,7 +6,7 @@ import type { SnapshotDatabase, Transport, TransportEvents } from "@quorate/stor
 import { type SliceLimits, Slices } from "@quorate/storage/slices";
 import { memberUrlProblem } from "../cluster/member-url.ts";
 import type { Logger } from "../log/logger.ts";
-import { DialTurns } from "./dial-turns.ts";
+import { DialSchedule } from "./dial-schedule.ts";
 import { PeerAgent, type PeerDialer } from "./dialer.ts";
 import type { PeerIdentity } from "./identity.ts";
 import { PeerMetrics } from "./metrics.ts";
@@ -134,7 +134,7 @@ export class PeerTransport implements Transport {
         identity: this.options,
         agent: this.#context.pipelineAgent,
         picker: new UrlPicker(urls),
-        turns: new DialTurns(clock, random),
+        schedule: new DialSchedule(clock, random),
         clock,
         status: new PeerStatus(id, clock, log, counts),
         counts,

@@ -3,7 +3,7 @@ import { type Message, MessageType, type NodeId } from "@quorate/raft";
 import type { Clock } from "@quorate/storage/seams/clock";
 import { encodeMessage } from "@quorate/wire/hot";
 import { LONGEST_WAIT_MS } from "./backoff.ts";
-import type { DialTurns } from "./dial-turns.ts";
+import type { DialSchedule } from "./dial-schedule.ts";
 import { type PeerAgent, peerRequestOptions } from "./dialer.ts";
 import { headerText, identityHeaders, type PeerIdentity } from "./identity.ts";
 import type { PeerCounts } from "./metrics.ts";
@@ -25,7 +25,7 @@ export interface PipelineOptions {
   readonly identity: PeerIdentity;
   readonly agent: PeerAgent;
   readonly picker: UrlPicker;
-  readonly turns: DialTurns;
+  readonly schedule: DialSchedule;
   readonly status: PeerStatus;
   readonly counts: PeerCounts;
   readonly clock: Clock;
@@ -52,7 +52,7 @@ export class Pipeline {
   /** False when the message is dropped: the queue is full, or it is in vain to dial now. */
   send(message: Message): boolean {
     if (this.#closed || this.#queue.length >= MAX_QUEUED) return false;
-    if (!this.#options.turns.isFree && !this.#cannotWait(message)) return false;
+    if (!this.#options.schedule.isFree && !this.#cannotWait(message)) return false;
     this.#queue.push(message);
     this.#work();
     return true;
@@ -60,7 +60,7 @@ export class Pipeline {
 
   /** The peer has reached this member. */
   heard(): void {
-    this.#options.turns.heard();
+    this.#options.schedule.heard();
   }
 
   close(): void {
@@ -72,12 +72,12 @@ export class Pipeline {
   #work(): void {
     while (this.#posts.size < MAX_CONCURRENT && this.#queue.length > 0) {
       const message = this.#queue.shift()!;
-      if (this.#options.turns.take() || this.#cannotWait(message)) this.#post(message);
+      if (this.#options.schedule.take() || this.#cannotWait(message)) this.#post(message);
       else this.#failed(undefined, new Error("the peer does not answer"));
     }
   }
 
-  /** An election must not wait for the turn of somebody else: not an answer, and not a question after a silence. */
+  /** An election must not wait for somebody else's dial: not an answer, and not a question after a silence. */
   #cannotWait({ type }: Message): boolean {
     if (type === MessageType.MsgVoteResp || type === MessageType.MsgPreVoteResp) return true;
     if (type !== MessageType.MsgVote && type !== MessageType.MsgPreVote) return false;
@@ -85,7 +85,7 @@ export class Pipeline {
   }
 
   #post(message: Message): void {
-    const { agent, clock, identity, picker, turns } = this.#options;
+    const { agent, clock, identity, picker, schedule } = this.#options;
     const startedMs = clock.nowMs();
     this.#lastPostMs = startedMs;
     const address = picker.current;
@@ -110,14 +110,14 @@ export class Pipeline {
       if (!this.#posts.delete(post)) return;
       timer.cancel();
       if (this.#closed) return;
-      if (error !== undefined && !isThere) turns.failed(startedMs);
+      if (error !== undefined && !isThere) schedule.failed(startedMs);
       if (error === undefined) this.#succeeded(body.length);
       else this.#failed(address, error);
       this.#work();
     };
     post.on("response", (response) => {
       isThere = true;
-      turns.answered();
+      schedule.answered();
       readAnswer(response, address, identity.clusterId, done);
     });
     post.on("error", done);

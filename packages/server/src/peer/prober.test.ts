@@ -7,7 +7,7 @@ import { listenOnFreePort } from "@quorate/testkit/ports";
 import { until } from "@quorate/testkit/wait";
 import type { Logger } from "../log/logger.ts";
 import { systemCertificates } from "../tls/testing.ts";
-import { DialTurns } from "./dial-turns.ts";
+import { DialSchedule } from "./dial-schedule.ts";
 import { PeerAgent, PeerDialer } from "./dialer.ts";
 import { PeerCounts } from "./metrics.ts";
 import { Prober } from "./prober.ts";
@@ -33,14 +33,14 @@ async function setUp(t: TestContext, answer: (clock: ManualClock) => string, sta
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const picker = new UrlPicker([url, "http://127.0.0.1:1"]);
   const counts = new PeerCounts();
-  const turns = new DialTurns(clock, noRandom);
-  const prober = new Prober({ peerId: 2n, name: "test", agent, picker, turns, counts, clock, log });
+  const schedule = new DialSchedule(clock, noRandom);
+  const prober = new Prober({ peerId: 2n, name: "test", agent, picker, schedule, counts, clock, log });
   t.after(() => {
     prober.close();
     server.close();
     server.closeAllConnections();
   });
-  return { clock, counts, lines, picker, prober, turns, url, asked: () => asked };
+  return { clock, counts, lines, picker, prober, schedule, url, asked: () => asked };
 }
 
 const wellAt = (ms: number) => JSON.stringify({ OK: true, Now: new Date(ms).toISOString() });
@@ -85,9 +85,9 @@ for (const { name, body, status } of [
 }
 
 test("no question is asked while others find that the peer does not answer, and that is a failure, too", async (t) => {
-  const { asked, clock, lines, turns } = await setUp(t, (clock) => wellAt(clock.wallMs()));
+  const { asked, clock, lines, schedule } = await setUp(t, (clock) => wellAt(clock.wallMs()));
   clock.advance(3_990);
-  turns.failed(clock.nowMs());
+  schedule.failed(clock.nowMs());
   clock.advance(10);
   clock.advance(1_000);
   assert.equal(asked(), 0);

@@ -3,7 +3,7 @@ import type { NodeId } from "@quorate/raft";
 import type { Clock, Timer } from "@quorate/storage/seams/clock";
 import { formatId } from "../cluster/ids.ts";
 import type { Logger } from "../log/logger.ts";
-import type { DialTurns } from "./dial-turns.ts";
+import type { DialSchedule } from "./dial-schedule.ts";
 import { type PeerAgent, peerRequestOptions } from "./dialer.ts";
 import type { PeerCounts } from "./metrics.ts";
 import type { UrlPicker } from "./url-picker.ts";
@@ -24,7 +24,7 @@ export interface ProberOptions {
   readonly name: string;
   readonly agent: PeerAgent;
   readonly picker: UrlPicker;
-  readonly turns: DialTurns;
+  readonly schedule: DialSchedule;
   readonly counts: PeerCounts;
   readonly clock: Clock;
   readonly log: Logger;
@@ -57,12 +57,12 @@ export class Prober {
   }
 
   #ask(): void {
-    const { agent, clock, picker, turns } = this.#options;
+    const { agent, clock, picker, schedule } = this.#options;
     this.#probe = clock.setTimer(INTERVAL_MS, () => this.#ask());
     const address = picker.current;
     // One that has not been answered yet fails by its own time.
     if (address === undefined || this.#open !== undefined) return;
-    if (!turns.take()) {
+    if (!schedule.take()) {
       this.#failure ??= "the peer does not answer";
       return;
     }
@@ -76,13 +76,13 @@ export class Prober {
       if (this.#open !== request) return;
       this.#open = undefined;
       timer.cancel();
-      if (!isAnswered) turns.failed(startedMs);
+      if (!isAnswered) schedule.failed(startedMs);
       this.#failure = failure;
       if (failure !== undefined) picker.failed(address);
     };
     request.on("response", (response) => {
       isAnswered = true;
-      turns.answered();
+      schedule.answered();
       response.setEncoding("latin1");
       response.on("error", (error) => finish(error.message));
       response.on("data", (text: string) => {

@@ -5,7 +5,7 @@ import type { Random } from "@quorate/storage/seams/random";
 import type { Slices } from "@quorate/storage/slices";
 import { formatId } from "../../cluster/ids.ts";
 import { Backoff } from "../backoff.ts";
-import type { DialTurns } from "../dial-turns.ts";
+import type { DialSchedule } from "../dial-schedule.ts";
 import type { PeerDialer } from "../dialer.ts";
 import { identityHeaders, type PeerIdentity, supportsStreams } from "../identity.ts";
 import type { PeerCounts } from "../metrics.ts";
@@ -28,7 +28,7 @@ export interface StreamReaderOptions {
   readonly identity: PeerIdentity;
   readonly dialer: PeerDialer;
   readonly picker: UrlPicker;
-  readonly turns: DialTurns;
+  readonly schedule: DialSchedule;
   readonly status: PeerStatus;
   readonly counts: PeerCounts;
   readonly clock: Clock;
@@ -64,11 +64,11 @@ export class StreamReader {
   }
 
   async #run(): Promise<void> {
-    const { picker, turns } = this.#options;
+    const { picker, schedule } = this.#options;
     const { signal } = this.#aborter;
     let pauseMs = 0;
     for (;;) {
-      await turns.turn(pauseMs, signal);
+      await schedule.whenFree(pauseMs, signal);
       if (signal.aborted) return;
       const address = picker.current;
       if (address !== undefined) {
@@ -83,14 +83,14 @@ export class StreamReader {
   }
 
   async #read(address: PeerAddress): Promise<void> {
-    const { clock, dialer, dialTimeoutMs, readTimeoutMs, turns } = this.#options;
+    const { clock, dialer, dialTimeoutMs, readTimeoutMs, schedule } = this.#options;
     const startedMs = clock.nowMs();
     const attempt = new AbortController();
     const signal = AbortSignal.any([this.#aborter.signal, attempt.signal]);
-    const dial = turns.begin(() => attempt.abort());
+    const dial = schedule.begin(() => attempt.abort());
     let isEstablished = false;
     const response = new StreamResponse(this.#options, {
-      onAnswered: () => turns.answered(dial),
+      onAnswered: () => schedule.answered(dial),
       onEstablished: () => {
         isEstablished = true;
         this.#backoff.reset();
@@ -105,9 +105,9 @@ export class StreamReader {
     } catch (error) {
       if (!attempt.signal.aborted) throw error;
     } finally {
-      turns.end(dial);
-      if (isEstablished) turns.broken();
-      else if (!response.isAnswered) turns.failed(startedMs);
+      schedule.end(dial);
+      if (isEstablished) schedule.broken();
+      else if (!response.isAnswered) schedule.failed(startedMs);
       socket?.destroy();
     }
   }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { DialTurns } from "./dial-turns.ts";
+import { DialSchedule } from "./dial-schedule.ts";
 import { manualClock, noRandom } from "./testing.ts";
 
 const NEVER = new AbortController().signal;
@@ -8,10 +8,10 @@ const NEVER = new AbortController().signal;
 function setUp() {
   const clock = manualClock();
   clock.advance(10_000);
-  const turns = new DialTurns(clock, noRandom);
+  const schedule = new DialSchedule(clock, noRandom);
   const granted: string[] = [];
   const wait = (name: string, pauseMs = 0, signal = NEVER) =>
-    turns.turn(pauseMs, signal).then(() => granted.push(name));
+    schedule.whenFree(pauseMs, signal).then(() => granted.push(name));
   /** Promises settle between the milliseconds. */
   const pass = async (ms: number) => {
     for (let i = 0; i < ms; i++) {
@@ -19,41 +19,41 @@ function setUp() {
       await new Promise(setImmediate);
     }
   };
-  const fail = () => turns.failed(clock.nowMs());
-  return { clock, turns, granted, wait, pass, fail };
+  const fail = () => schedule.failed(clock.nowMs());
+  return { clock, schedule, granted, wait, pass, fail };
 }
 
 test("a peer that answers, or of which nothing is known, may be dialled by anybody", () => {
-  const { turns } = setUp();
-  assert.deepEqual([turns.take(), turns.take()], [true, true]);
-  turns.answered();
-  assert.deepEqual([turns.take(), turns.take()], [true, true]);
+  const { schedule } = setUp();
+  assert.deepEqual([schedule.take(), schedule.take()], [true, true]);
+  schedule.answered();
+  assert.deepEqual([schedule.take(), schedule.take()], [true, true]);
 });
 
 test("a dial that hangs is given up soon after another one is answered; one that is answered meanwhile, or had just begun, is not", async () => {
-  const { turns, pass } = setUp();
+  const { schedule, pass } = setUp();
   const given: string[] = [];
-  const begin = (name: string) => turns.begin(() => given.push(name));
+  const begin = (name: string) => schedule.begin(() => given.push(name));
   begin("hanging");
-  turns.end(begin("ended"));
+  schedule.end(begin("ended"));
   const late = begin("late");
   await pass(200);
   begin("young");
   const lucky = begin("lucky");
-  turns.answered(lucky);
+  schedule.answered(lucky);
   await pass(99);
   assert.deepEqual(given, []);
-  turns.answered(late);
+  schedule.answered(late);
   await pass(1);
   assert.deepEqual(given, ["hanging"]);
 });
 
 test("dials that hang while the peer is heard of are given up after a second; the next ones get twice the time, until one is answered", async () => {
-  const { turns, pass } = setUp();
+  const { schedule, pass } = setUp();
   const given: string[] = [];
   const begin = (name: string) => {
-    const dial = turns.begin(() => {
-      turns.end(dial);
+    const dial = schedule.begin(() => {
+      schedule.end(dial);
       given.push(name);
     });
     return dial;
@@ -61,29 +61,29 @@ test("dials that hang while the peer is heard of are given up after a second; th
   begin("message");
   begin("msgapp");
   await pass(999);
-  turns.heard();
+  schedule.heard();
   assert.deepEqual(given, []);
   await pass(1);
-  turns.heard();
+  schedule.heard();
   assert.deepEqual(given.splice(0), ["message", "msgapp"]);
   const slow = begin("slow");
   await pass(1_999);
-  turns.heard();
+  schedule.heard();
   assert.deepEqual(given, []);
-  turns.answered(slow);
+  schedule.answered(slow);
   begin("hanging again");
   await pass(1_000);
-  turns.heard();
+  schedule.heard();
   assert.deepEqual(given, ["hanging again"]);
 });
 
 test("a peer that does not answer is dialled by one at a time, ever less often", () => {
-  const { clock, turns, fail } = setUp();
+  const { clock, schedule, fail } = setUp();
   const gaps: number[] = [];
   fail();
   for (let i = 0, sinceMs = clock.nowMs(); i < 5; i++) {
-    while (!turns.take()) clock.advance(1);
-    assert.equal(turns.take(), false);
+    while (!schedule.take()) clock.advance(1);
+    assert.equal(schedule.take(), false);
     gaps.push(clock.nowMs() - sinceMs);
     sinceMs = clock.nowMs();
     fail();
@@ -92,45 +92,45 @@ test("a peer that does not answer is dialled by one at a time, ever less often",
 });
 
 test("a peer that has ended a connection is dialled at once, and by one", async () => {
-  const { turns, granted, wait, pass } = setUp();
-  turns.answered();
+  const { schedule, granted, wait, pass } = setUp();
+  schedule.answered();
   await pass(1);
-  turns.broken();
+  schedule.broken();
   void wait("a");
   void wait("b");
   await pass(1);
   assert.deepEqual(granted, ["a"]);
-  turns.answered();
+  schedule.answered();
   await pass(1);
   assert.deepEqual(granted, ["a", "b"]);
 });
 
 test("dials that began before the last news say nothing new", () => {
-  const { clock, turns, fail } = setUp();
+  const { clock, schedule, fail } = setUp();
   const startedMs = clock.nowMs();
   clock.advance(5);
   fail();
-  turns.failed(startedMs);
+  schedule.failed(startedMs);
   clock.advance(100);
-  assert.ok(turns.take());
-  turns.answered();
-  turns.failed(startedMs);
-  assert.ok(turns.isFree);
+  assert.ok(schedule.take());
+  schedule.answered();
+  schedule.failed(startedMs);
+  assert.ok(schedule.isFree);
 });
 
 test("a dial that hangs lets another one try after a second", () => {
-  const { clock, turns, fail } = setUp();
+  const { clock, schedule, fail } = setUp();
   fail();
   clock.advance(100);
-  assert.ok(turns.take());
+  assert.ok(schedule.take());
   clock.advance(999);
-  assert.equal(turns.take(), false);
+  assert.equal(schedule.take(), false);
   clock.advance(1);
-  assert.ok(turns.take());
+  assert.ok(schedule.take());
 });
 
 test("of several that wait one goes first, and the others as soon as it is answered", async () => {
-  const { turns, granted, wait, pass, fail } = setUp();
+  const { schedule, granted, wait, pass, fail } = setUp();
   fail();
   void wait("a");
   void wait("b");
@@ -138,17 +138,17 @@ test("of several that wait one goes first, and the others as soon as it is answe
   await pass(100);
   assert.deepEqual(granted, ["a"]);
   await pass(10);
-  turns.answered();
+  schedule.answered();
   await pass(1);
   assert.deepEqual(granted.toSorted(), ["a", "b", "c"]);
 });
 
 test("who is told to pause does, also when the peer answers others all the time", async () => {
-  const { turns, granted, wait, pass } = setUp();
-  turns.answered();
+  const { schedule, granted, wait, pass } = setUp();
+  schedule.answered();
   void wait("a", 100);
   await pass(50);
-  turns.answered();
+  schedule.answered();
   await pass(49);
   assert.deepEqual(granted, []);
   await pass(1);
@@ -156,20 +156,20 @@ test("who is told to pause does, also when the peer answers others all the time"
 });
 
 test("a sign of life ends the wait, once a second at most", async () => {
-  const { clock, turns, granted, wait, pass, fail } = setUp();
+  const { clock, schedule, granted, wait, pass, fail } = setUp();
   for (let i = 0; i < 10; i++) {
     clock.advance(1_000);
     fail();
   }
   void wait("a", 900);
   await pass(1);
-  turns.heard();
+  schedule.heard();
   await pass(1);
   assert.deepEqual(granted, ["a"]);
   fail();
   void wait("b");
   await pass(997);
-  turns.heard();
+  schedule.heard();
   await pass(1);
   assert.deepEqual(granted, ["a"]);
   await pass(2);
@@ -177,17 +177,17 @@ test("a sign of life ends the wait, once a second at most", async () => {
 });
 
 test("a peer at new addresses is dialled at once", async () => {
-  const { turns, granted, wait, pass, fail } = setUp();
+  const { schedule, granted, wait, pass, fail } = setUp();
   fail();
   void wait("a", 1_000);
   void wait("b");
-  turns.forget();
+  schedule.forget();
   await pass(1);
   assert.deepEqual(granted, ["a", "b"]);
 });
 
 test("who waits is let go when it is not wanted any more, and leaves no timer", async () => {
-  const { clock, granted, turns, wait, fail } = setUp();
+  const { clock, granted, schedule, wait, fail } = setUp();
   const aborter = new AbortController();
   fail();
   const waiting = wait("a", 0, aborter.signal);
@@ -195,5 +195,5 @@ test("who waits is let go when it is not wanted any more, and leaves no timer", 
   await waiting;
   assert.deepEqual(granted, ["a"]);
   assert.equal(clock.timerCount, 0);
-  assert.equal(turns.isFree, false);
+  assert.equal(schedule.isFree, false);
 });

@@ -19,7 +19,7 @@ export interface Dial {
  * When the links to one peer may dial it. As long as it answers any of them may at any time. While it does not, one at a
  * time tries for all of them, with growing waits in between; the others go on when that one has been answered.
  */
-export class DialTurns {
+export class DialSchedule {
   readonly #clock: Clock;
   readonly #backoff: Backoff;
   /** The peer did not answer the last time, or has ended a connection since. */
@@ -52,10 +52,10 @@ export class DialTurns {
   }
 
   /**
-   * Resolves with the caller's turn: not before `pauseMs` have passed, unless something suggests that a dial would succeed
-   * now. Resolves without one when `signal` fires.
+   * Resolves when the caller may dial: not before `pauseMs` have passed, unless something suggests that a dial would
+   * succeed now. Resolves, too, when `signal` fires.
    */
-  async turn(pauseMs: number, signal: AbortSignal): Promise<void> {
+  async whenFree(pauseMs: number, signal: AbortSignal): Promise<void> {
     let dueMs = this.#clock.nowMs() + pauseMs;
     while (!signal.aborted) {
       const waitMs = Math.max(dueMs, this.#dueMs) - this.#clock.nowMs();
