@@ -261,8 +261,8 @@ test("how the cluster may change is configurable", () => {
 });
 
 test("flags that a later release will not have are accepted with a warning, whatever their value", () => {
-  const { warnings, maxSnapshotFiles } = configOf(["--max-snapshots=5", "--v2-deprecation", "gone"]);
-  assert.equal(maxSnapshotFiles, 5);
+  const { warnings, maxSnapFiles } = configOf(["--max-snapshots=5", "--v2-deprecation", "gone"]);
+  assert.equal(maxSnapFiles, 5);
   assert.deepEqual(warnings, [
     "--max-snapshots is deprecated in 3.6 and will be decommissioned in 3.8.",
     "--v2-deprecation is deprecated and scheduled for removal in v3.8. The default value is enforced, ignoring user input.",

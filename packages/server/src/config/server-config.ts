@@ -40,7 +40,7 @@ export interface ServerConfig {
   readonly downgradeCheckMs: number;
   readonly snapshotCount: number;
   readonly snapshotCatchupEntries: number;
-  readonly maxSnapshotFiles: number;
+  readonly maxSnapFiles: number;
   readonly maxWalFiles: number;
   /** Infinity when the quota is off. */
   readonly quotaBackendBytes: number;
@@ -170,7 +170,7 @@ export function makeServerConfig(parsed: ParsedFlags): ServerConfig {
     downgradeCheckMs: Math.max(0, read.number("downgrade-check-time")),
     snapshotCount: read.number("snapshot-count") || 10_000,
     snapshotCatchupEntries: read.number("snapshot-catchup-entries") || 5_000,
-    maxSnapshotFiles: read.number("max-snapshots"),
+    maxSnapFiles: read.number("max-snapshots"),
     maxWalFiles: read.number("max-wals"),
     quotaBackendBytes: quota === 0 ? DEFAULT_QUOTA_BYTES : quota < 0 ? Number.POSITIVE_INFINITY : quota,
     backendBatchMs: read.number("backend-batch-interval") || 100,

@@ -19,7 +19,7 @@ export function describeConfig(config: ServerConfig): Record<string, unknown> {
     "snapshot-count": config.snapshotCount,
     "snapshot-catchup-entries": config.snapshotCatchupEntries,
     "max-wals": config.maxWalFiles,
-    "max-snapshots": config.maxSnapshotFiles,
+    "max-snapshots": config.maxSnapFiles,
     "initial-advertise-peer-urls": config.initialAdvertisePeerUrls,
     "listen-peer-urls": config.listenPeerUrls,
     "local-address": config.peerLocalAddress ?? "",

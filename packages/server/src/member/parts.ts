@@ -207,7 +207,7 @@ function createCompaction(
   const saveMembershipFile = async (index: LogIndex, term: Term) => {
     const state = membershipState(storage);
     await saveSnapFile(disk, paths.snap, { index, term, ...state });
-    await purgeSnapFiles(disk, paths.snap, config.maxSnapshotFiles);
+    await purgeSnapFiles(disk, paths.snap, config.maxSnapFiles);
   };
   return new LogCompaction({
     clock,

@@ -72,7 +72,7 @@ export interface RevisionScan extends IterableIterator<RevisionRecord> {
 /** `visitSome` stops when it has visited as many. */
 export const SOME_BYTES = 2 ** 18;
 
-/** One state of a backend as the bytes of a bbolt file: what members send each other, and what snapshot files hold. */
+/** One database state as the bytes of a bbolt file: what members send with a snapshot, and what snapshot files hold. */
 export interface DatabaseExport {
   /** The last entry that the content reflects, and its term; 0 when unknown. */
   readonly consistentIndex: LogIndex;

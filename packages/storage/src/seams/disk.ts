@@ -1,5 +1,5 @@
 /**
- * The only way in which the log and the snapshot files touch storage. Paths are absolute or relative to the
+ * The only way in which the log and the `.snap` files touch storage. Paths are absolute or relative to the
  * process, with `/`. Nothing here waits on the event loop: every call runs elsewhere and answers with a promise.
  *
  * What a crash leaves, and what callers may rely on:

@@ -68,7 +68,7 @@ export async function loadNewestSnapFile(
 }
 
 /**
- * Removes all but the newest `keep` snapshot files, and all but the newest `keep` databases received with snapshots
+ * Removes all but the newest `keep` `.snap` files, and all but the newest `keep` databases received with snapshots
  * (0: removes none). Returns the names of those removed.
  */
 export async function purgeSnapFiles(disk: Disk, directory: string, keep: number): Promise<string[]> {

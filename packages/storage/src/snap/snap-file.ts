@@ -9,7 +9,7 @@ import {
 import { crc32c } from "../wal/crc32c.ts";
 import { hex16 } from "../wal/segment-name.ts";
 
-/** A raft snapshot as a file keeps it. */
+/** What a `.snap` file keeps of a raft snapshot: all but its database. */
 export interface SnapFileContent {
   readonly index: LogIndex;
   readonly term: Term;
