@@ -2,7 +2,7 @@ import { type ConfChange, NONE } from "@quorate/raft";
 import { formatId } from "../cluster/ids.ts";
 import type { ClusterMember } from "../cluster/member-json.ts";
 import { type FailureCode, RequestError } from "../errors.ts";
-import type { ClusterView, MemberChange } from "../operations/member-change.ts";
+import type { ClusterStatus, MemberChange } from "../operations/member-change.ts";
 import type { WaitingCaller } from "./callers.ts";
 import type { ReconfigureContext } from "./context.ts";
 import { pause } from "./waiting.ts";
@@ -26,7 +26,7 @@ export async function changeMembers<Request>(
   if (operation.awaitsApplied && !(await consensus.waitApplied(consensus.committedIndex, APPLIED_TIMEOUT_MS)))
     throw new RequestError("TIMEOUT_APPLIED_INDEX");
   const change = operation.change(request);
-  const failure = operation.refusal(request, viewOf(context));
+  const failure = operation.refusal(request, statusOf(context));
   if (failure !== undefined) {
     const error = new RequestError(failure);
     if (!SAYS_NOTHING_OF_HEALTH.has(failure)) {
@@ -60,7 +60,7 @@ async function propose(
   }
 }
 
-function viewOf({ clock, config, consensus, membership, transport }: ReconfigureContext): ClusterView {
+function statusOf({ clock, config, consensus, membership, transport }: ReconfigureContext): ClusterStatus {
   return {
     isStrict: config.strictReconfigCheck,
     voters: membership.voters,

@@ -3,7 +3,7 @@ import { RequestError } from "../errors.ts";
 import { type ClusterMember, type ConfChangeContext, decodeConfChangeContext } from "./member-json.ts";
 
 /** The members that a change is checked against. */
-export interface MembershipView {
+export interface ClusterMembers {
   readonly members: ReadonlyMap<bigint, ClusterMember>;
   readonly removed: ReadonlySet<bigint>;
   readonly maxLearners: number;
@@ -13,8 +13,8 @@ export interface MembershipView {
  * Why a committed configuration change must not take effect; undefined when it may. Depends on nothing but the change
  * and the members, so that all members decide alike. URLs are compared as strings.
  */
-export function validateConfChange(view: MembershipView, change: ConfChange): RequestError | undefined {
-  const { members, removed } = view;
+export function validateConfChange(cluster: ClusterMembers, change: ConfChange): RequestError | undefined {
+  const { members, removed } = cluster;
   const { nodeId } = change;
   if (removed.has(nodeId)) return new RequestError("MEMBER_REMOVED");
   switch (change.type) {
@@ -23,7 +23,7 @@ export function validateConfChange(view: MembershipView, change: ConfChange): Re
       const context = contextOf(change);
       if (context === undefined) return new RequestError("MALFORMED_CONF_CHANGE");
       if (context.isPromote) return validatePromotion(members.get(nodeId));
-      return validateAddition(view, change, context.member);
+      return validateAddition(cluster, change, context.member);
     }
     case ConfChangeType.ConfChangeUpdateNode: {
       const context = contextOf(change);
@@ -39,20 +39,20 @@ export function validateConfChange(view: MembershipView, change: ConfChange): Re
 }
 
 /** What the members are after a committed change: the same as before when it must not take effect. */
-export function afterConfChange(view: MembershipView, change: ConfChange): MembershipView {
+export function afterConfChange(cluster: ClusterMembers, change: ConfChange): ClusterMembers {
   const { nodeId } = change;
-  if (nodeId === NONE || validateConfChange(view, change) !== undefined) return view;
-  const members = new Map(view.members);
+  if (nodeId === NONE || validateConfChange(cluster, change) !== undefined) return cluster;
+  const members = new Map(cluster.members);
   if (change.type === ConfChangeType.ConfChangeRemoveNode) {
     members.delete(nodeId);
-    return { ...view, members, removed: new Set([...view.removed, nodeId]) };
+    return { ...cluster, members, removed: new Set([...cluster.removed, nodeId]) };
   }
   const { member, isPromote } = decodeConfChangeContext(change.context);
   const known = members.get(nodeId);
   if (known === undefined) members.set(nodeId, member);
   else
     members.set(nodeId, isPromote ? { ...known, isLearner: false } : { ...known, peerUrls: member.peerUrls });
-  return { ...view, members };
+  return { ...cluster, members };
 }
 
 function validatePromotion(member: ClusterMember | undefined): RequestError | undefined {
@@ -61,16 +61,16 @@ function validatePromotion(member: ClusterMember | undefined): RequestError | un
 }
 
 function validateAddition(
-  view: MembershipView,
+  cluster: ClusterMembers,
   change: ConfChange,
   member: ClusterMember,
 ): RequestError | undefined {
-  if (view.members.has(change.nodeId)) return new RequestError("MEMBER_EXISTS");
-  const taken = takenUrl(view.members, member.peerUrls, undefined);
+  if (cluster.members.has(change.nodeId)) return new RequestError("MEMBER_EXISTS");
+  const taken = takenUrl(cluster.members, member.peerUrls, undefined);
   if (taken !== undefined) return taken;
   if (!member.isLearner || change.type !== ConfChangeType.ConfChangeAddLearnerNode) return undefined;
-  const learners = [...view.members.values()].filter(({ isLearner }) => isLearner).length;
-  return learners + 1 > view.maxLearners ? new RequestError("TOO_MANY_LEARNERS") : undefined;
+  const learners = [...cluster.members.values()].filter(({ isLearner }) => isLearner).length;
+  return learners + 1 > cluster.maxLearners ? new RequestError("TOO_MANY_LEARNERS") : undefined;
 }
 
 function takenUrl(

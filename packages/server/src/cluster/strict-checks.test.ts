@@ -96,9 +96,9 @@ const removals: [voters: string, id: bigint, want: string | undefined][] = [
 
 for (const [voters, id, want] of removals) {
   test(`removing ${id} of ${voters}: ${want ?? "may be"}`, () => {
-    const view = health(voters);
-    const member = view.voters.find((voter) => voter.id === id);
-    assert.equal(refuseRemoval(view, id, member), want);
+    const cluster = health(voters);
+    const member = cluster.voters.find((voter) => voter.id === id);
+    assert.equal(refuseRemoval(cluster, id, member), want);
   });
 }
 

@@ -11,7 +11,7 @@ import {
 } from "@quorate/raft";
 import { assert } from "@quorate/storage/assert";
 import type { Wal } from "@quorate/storage/wal/wal";
-import { afterConfChange, type MembershipView, validateConfChange } from "../cluster/conf-change.ts";
+import { afterConfChange, type ClusterMembers, validateConfChange } from "../cluster/conf-change.ts";
 import { formatId } from "../cluster/ids.ts";
 import { encodeMemberContext, encodePromotionContext } from "../cluster/member-json.ts";
 import type { Membership } from "../cluster/membership.ts";
@@ -70,7 +70,7 @@ export async function forceNewCluster(
  * The changes that leave nobody but `localId`, as a voter, each of which takes effect. It becomes one first: a
  * configuration without voters is none, and no member could apply such a change.
  */
-function changesToLocalAlone(before: MembershipView, localId: bigint): ConfChange[] {
+function changesToLocalAlone(before: ClusterMembers, localId: bigint): ConfChange[] {
   const local = before.members.get(localId);
   if (before.removed.has(localId)) {
     throw new Error(
@@ -84,19 +84,19 @@ function changesToLocalAlone(before: MembershipView, localId: bigint): ConfChang
   const others = [...before.members.keys()].filter((id) => id !== localId).sort((a, b) => (a < b ? -1 : 1));
   for (const nodeId of others) changes.push({ type: ConfChangeType.ConfChangeRemoveNode, nodeId });
 
-  let view = before;
+  let cluster = before;
   for (const change of changes) {
-    const refusal = validateConfChange(view, change);
+    const refusal = validateConfChange(cluster, change);
     if (refusal !== undefined) {
       throw new Error(
         `member ${formatId(localId)} cannot become a new cluster (${refusal.message}); ` +
           "restore its database, or a snapshot file, as a new cluster instead",
       );
     }
-    view = afterConfChange(view, change);
+    cluster = afterConfChange(cluster, change);
   }
-  const last = view.members.get(localId);
-  assert(view.members.size === 1 && last?.isLearner === false, "one voter is left");
+  const last = cluster.members.get(localId);
+  assert(cluster.members.size === 1 && last?.isLearner === false, "one voter is left");
   return changes;
 }
 
@@ -113,8 +113,8 @@ function promotionOf(nodeId: bigint): ConfChange {
 function committedMembers(
   { membership, appliedIndex }: ForcedStart,
   committed: readonly Entry[],
-): MembershipView {
-  let view: MembershipView = {
+): ClusterMembers {
+  let cluster: ClusterMembers = {
     members: new Map(membership.members.map((member) => [member.id, member])),
     removed: new Set(membership.removedIds),
     maxLearners: membership.maxLearners,
@@ -122,7 +122,7 @@ function committedMembers(
   for (const entry of committed) {
     if (entry.type !== EntryType.EntryConfChange || entry.index <= appliedIndex) continue;
     const change = confChangeOf(entry);
-    if (!isConfChangeV2(change)) view = afterConfChange(view, change);
+    if (!isConfChangeV2(change)) cluster = afterConfChange(cluster, change);
   }
-  return view;
+  return cluster;
 }

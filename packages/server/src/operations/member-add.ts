@@ -26,7 +26,7 @@ export const MEMBER_ADD = memberChange<ClusterMember>({
     nodeId: added.id,
     context: encodeMemberContext(added),
   }),
-  refusal: ({ isLearner }, view) => (view.isStrict ? refuseAddition(view, isLearner) : undefined),
+  refusal: ({ isLearner }, status) => (status.isStrict ? refuseAddition(status, isLearner) : undefined),
   answer: (header, members, added) =>
     encode(MemberAddResponseSchema, {
       header,

@@ -5,7 +5,7 @@ import type { FailureCode } from "../errors.ts";
 import type { Needs } from "./access.ts";
 
 /** What the member knows of the cluster that is asked to change it. */
-export interface ClusterView extends ClusterHealth {
+export interface ClusterStatus extends ClusterHealth {
   /** With `--strict-reconfig-check`: what could cost the cluster its quorum is refused. */
   readonly isStrict: boolean;
   /** Up to which index raft knows each member's log to be the leader's own; undefined on members that do not lead. */
@@ -39,7 +39,7 @@ export interface MemberChange<Request> {
   /** What is proposed. */
   change(request: Request): Omit<ConfChange, "id">;
   /** Why it is not proposed by a member that sees the cluster so; undefined when it is. */
-  refusal(request: Request, view: ClusterView): FailureCode | undefined;
+  refusal(request: Request, status: ClusterStatus): FailureCode | undefined;
   /** The encoded response, with all members as they are afterwards. */
   answer(header: Header, members: readonly ClusterMember[], request: Request): Uint8Array;
 }

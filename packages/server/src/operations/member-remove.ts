@@ -9,7 +9,7 @@ export const MEMBER_REMOVE = memberChange<bigint>({
   word: "remove",
   decode: (message) => decode(MemberRemoveRequestSchema, message).ID,
   change: (id) => ({ type: ConfChangeType.ConfChangeRemoveNode, nodeId: id }),
-  refusal: (id, view) => (view.isStrict ? refuseRemoval(view, id, view.member(id)) : undefined),
+  refusal: (id, status) => (status.isStrict ? refuseRemoval(status, id, status.member(id)) : undefined),
   answer: (header, members) =>
     encode(MemberRemoveResponseSchema, { header, members: members.map(memberMessage) }),
 });
