@@ -68,7 +68,8 @@ export class LogHold {
 
 /**
  * Keeps the log short. On disk: every `snapshotCount` entries the backend is flushed and the log is marked to begin
- * there, off the way of a write. In memory: what is applied is forgotten but for `catchupEntries` for slow followers.
+ * there, off the way of a write: a snapshot on disk is the member's own database, its record in the log, and a `.snap`
+ * file. No database is copied for it. In memory: what is applied is forgotten but for `catchupEntries` for slow followers.
  * That need not wait for the disk: nobody reads applied entries back, a restart reads the log from the disk, and a
  * follower that is further behind gets the applied state. As etcd's `snapshotIfNeededAndCompactRaftLog` since v3.6.
  */
