@@ -65,16 +65,17 @@ function request(from: number): Uint8Array {
       ),
     ),
   );
-  const bytes = raw.concat(raw.PREFACE, raw.settings(), ...frames);
+  const bytes = raw.concat(...frames);
   assert.ok(bytes.length > SMALLEST_HELD_CHUNK);
   return bytes;
 }
 
+/** A connection that the server knows already. */
 async function connect({ address }: Listener): Promise<net.Socket> {
   assert.ok(typeof address !== "string");
   const socket = net.connect(address.port, "127.0.0.1");
   socket.on("error", () => {});
-  socket.resume();
-  await new Promise((resolve) => socket.once("connect", resolve));
+  socket.write(raw.concat(raw.PREFACE, raw.settings()));
+  await new Promise((resolve) => socket.once("data", resolve));
   return socket;
 }
