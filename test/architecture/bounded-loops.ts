@@ -330,6 +330,9 @@ export const BOUNDED_LOOPS: Readonly<Record<string, Readonly<Record<string, stri
     "KeptRecords.forgetTo": "pieces of 256 KiB of a segment",
     "KeptRecords.replay": "waits for each piece",
   },
+  "wal/log-order.ts": {
+    "*": "what one call saves, which is encoded next; terms since the last commit; at a start, entries behind the commit",
+  },
   "wal/messages.ts": { equal: "the few bytes of the log's metadata" },
   "wal/recovery.ts": {
     readWal: "waits for each segment",

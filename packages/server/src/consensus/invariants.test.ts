@@ -131,10 +131,13 @@ describe("consensus ends with what raft says or does against its own word:", () 
 });
 
 /** What a log writer calls fatal when `response` is to be given after entries 1 and 2, term 3 and a vote for 1 are durable. */
-async function fatalAnswer(response: Partial<Message>): Promise<Error[]> {
+async function fatalAnswer(
+  response: Partial<Message>,
+  durable = { durableIndex: 2, durableTerm: 3 },
+): Promise<Error[]> {
   const fatal: Error[] = [];
   const writer = new LogWriter({
-    wal: { save: () => {}, sync: () => Promise.resolve() },
+    wal: { save: () => {}, sync: () => Promise.resolve(), ...durable },
     ...{ storage: new MemoryStorage(), clock: new ManualClock(), initial: { term: 0, vote: 0n, commit: 0 } },
     ...{ onDurable: () => {}, onFatal: (error: Error) => fatal.push(error) },
   } as unknown as LogWriterOptions);
@@ -167,6 +170,24 @@ describe("the log's writer answers for nothing that the log does not say:", () =
     test(`${fields.join(", ")}: ${fault ?? "is answered"}`, async () => {
       const expected = fault === undefined ? [] : [new AssertionFailure(fault)];
       assert.deepEqual(await fatalAnswer(response), expected);
+    });
+  }
+});
+
+describe("the log's writer answers for nothing that is not on the disk, whatever the log was told:", () => {
+  const entries = "what is acknowledged is durable";
+  const term = "the term of what is answered is durable";
+  const acknowledged = MessageType.MsgStorageAppendResp;
+  const cases = [
+    { response: { index: 2 }, durableIndex: 1, durableTerm: 3, fault: entries },
+    { response: { type: acknowledged, index: 2 }, durableIndex: 1, durableTerm: 3, fault: entries },
+    { response: { index: 1 }, durableIndex: 1, durableTerm: 2, fault: term },
+    { response: { type: MessageType.MsgVoteResp, to: 1n }, durableIndex: 2, durableTerm: 2, fault: term },
+  ];
+  for (const { response, durableIndex, durableTerm, fault } of cases) {
+    test(`up to ${durableIndex} and term ${durableTerm}: ${fault}`, async () => {
+      const fatal = await fatalAnswer(response, { durableIndex, durableTerm });
+      assert.deepEqual(fatal, [new AssertionFailure(fault)]);
     });
   }
 });

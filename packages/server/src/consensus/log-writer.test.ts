@@ -47,13 +47,13 @@ async function setUp(fault?: SimulatedDiskOptions["fault"]) {
   return { simulated, wal, writer, storage, delivered, fatal, steps };
 }
 
-function append(term: number, commit: number, indexes: number[], responds = true): Message {
+function append(term: number, commit: number, indexes: number[], responds = true, entryTerm = 1): Message {
   const message = newMessage(MessageType.MsgStorageAppend, LOCAL_APPEND_THREAD);
   message.term = term;
   message.vote = term === 0 ? 0n : 1n;
   message.commit = commit;
   message.entries = indexes.map(
-    (index): Entry => ({ type: 0, term: 1, index, data: new Uint8Array([index]) }),
+    (index): Entry => ({ type: 0, term: entryTerm, index, data: new Uint8Array([index]) }),
   );
   if (responds) {
     const response = newMessage(MessageType.MsgStorageAppendResp, 1n);
@@ -226,7 +226,7 @@ test("a snapshot waits for what was before it, is named by the log before it is 
   writer.append(append(1, 0, [1]));
   writer.append(append(0, 0, [2]));
   writer.append(received(2, 9));
-  writer.append(append(0, 0, [10]));
+  writer.append(append(0, 0, [10], true, 2));
   await writer.whenIdle();
   assert.deepEqual(steps, ["file 9", "install 9, log commits 9"]);
   assert.deepEqual(delivered, ["1", "2", "9", "10"]);
@@ -244,7 +244,7 @@ test("entries that come together with a snapshot follow it, in the log and after
   const { simulated, writer, storage } = await setUp();
   writer.append(append(1, 0, [1, 2]));
   const message = received(2, 9);
-  message.entries = append(0, 0, [10, 11]).entries;
+  message.entries = append(0, 0, [10, 11], true, 2).entries;
   writer.append(message);
   await writer.whenIdle();
   assert.deepEqual([storage.firstIndex(), storage.lastIndex()], [10, 11]);

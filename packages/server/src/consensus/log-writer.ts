@@ -192,8 +192,10 @@ export class LogWriter {
     const isVote = type === MessageType.MsgVoteResp;
     if (!isAcknowledgement && !isVote && type !== MessageType.MsgVote) return;
     assert(term <= this.#term, "the log knows the term of what is answered");
+    assert(term <= this.#wal.durableTerm, "the term of what is answered is durable");
     if (term < this.#term || reject) return;
     assert(!isAcknowledgement || index <= this.#storage.lastIndex(), "the log has what is acknowledged");
+    assert(!isAcknowledgement || index <= this.#wal.durableIndex, "what is acknowledged is durable");
     assert(!isVote || to === this.#vote, "the log knows the vote that is given");
   }
 

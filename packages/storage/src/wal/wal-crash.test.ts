@@ -143,6 +143,7 @@ async function work(
     if ("entry" in record) lastIndex = record.entry.index;
     if ("entry" in record) term = record.entry.term;
     if ("state" in record) commit = record.state.commit;
+    if ("state" in record) term = Math.max(term, record.state.term);
   }
   const syncs: Promise<void>[] = [];
   const rounds = random.below(60);

@@ -1,8 +1,10 @@
-import type { LogIndex } from "@quorate/raft";
+import type { LogIndex, Term } from "@quorate/raft";
 import { encodeWalMetadata, encodeWalSnapshot } from "@quorate/wire/hot";
+import { assert } from "../assert.ts";
 import { type Disk, DiskError, type DiskFile, directoryOf } from "../seams/disk.ts";
 import { type EncodedBatch, RecordEncoder } from "./encoder.ts";
 import { WalError } from "./errors.ts";
+import { LogOrder } from "./log-order.ts";
 import {
   type KnownSegments,
   listSegments,
@@ -22,6 +24,7 @@ import {
   type WalMetadata,
   type WalSnapshot,
 } from "./types.ts";
+import { WritePosition } from "./write-position.ts";
 import { ZeroAhead } from "./zero-ahead.ts";
 
 /** Records that nobody has asked to sync (commits alone) are written all the same when there are this many bytes. */
@@ -65,11 +68,14 @@ export class Wal {
   readonly #encoder: RecordEncoder;
   #file: DiskFile;
   #sequence: number;
-  /** Where the next batch goes. */
-  #offset: number;
+  #position: WritePosition;
   #ahead: ZeroAhead;
   #next: Promise<NextSegment> | undefined;
   #state: HardState | undefined;
+  readonly #order: LogOrder;
+  #durableIndex: LogIndex;
+  #durableTerm: Term;
+  /** Segments are named by what may follow it. */
   #lastIndex: LogIndex;
   #releasedIndex = 0;
   #active: Promise<void> | undefined;
@@ -85,7 +91,7 @@ export class Wal {
     tail: Pick<WalTail, "crc" | "offset" | "metadataBytes">,
     sequence: number,
     state: HardState,
-    lastIndex: LogIndex,
+    order: LogOrder,
     options: WalOptions,
   ) {
     this.directory = directory;
@@ -96,10 +102,13 @@ export class Wal {
     this.#encoder = new RecordEncoder(tail.crc);
     this.#file = file;
     this.#sequence = sequence;
-    this.#offset = tail.offset;
+    this.#position = new WritePosition(tail.offset);
     this.#ahead = new ZeroAhead(file, tail.offset, this.#segmentBytes);
     this.#state = isEmptyState(state) ? undefined : state;
-    this.#lastIndex = lastIndex;
+    this.#order = order;
+    this.#durableIndex = order.lastIndex;
+    this.#durableTerm = order.term;
+    this.#lastIndex = order.lastIndex;
     this.#ahead.advance(tail.offset);
   }
 
@@ -148,7 +157,9 @@ export class Wal {
     await disk.syncDirectory(directoryOf(directory));
     const file = await disk.open(`${directory}/${name}`, "durable");
     const tail = { crc, offset: head.length, metadataBytes };
-    return new Wal(disk, directory, file, tail, 0, { term: 0, vote: 0n, commit: 0 }, 0, options);
+    const state = { term: 0, vote: 0n, commit: 0 };
+    const order = new LogOrder({ index: 0, term: 0 }, [], state);
+    return new Wal(disk, directory, file, tail, 0, state, order, options);
   }
 
   /** Removes a log that nobody has acted on. A crash leaves all of it, its beginning, or nothing. */
@@ -183,13 +194,23 @@ export class Wal {
     // Behind the zero frame at the end there may be remains of a torn write: once appends reach them, a later crash
     // would bring them back. Cutting them off takes a tenth of the time of reading that there are none.
     await file.truncate(tail.offset);
+    assert((await file.size()) === tail.offset, "nothing stands behind the end of a log that is continued");
     await file.truncate(Math.max(tail.offset, options.segmentBytes ?? SEGMENT_BYTES));
     await file.sync();
     await options.locks?.releaseTo(start.index);
-    const lastIndex = content.entries.at(-1)?.index ?? start.index;
-    const { hardState } = content;
-    const wal = new Wal(disk, directory, file, tail, last.sequence, hardState, lastIndex, options);
+    const { hardState, entries } = content;
+    const order = new LogOrder(start, entries, hardState);
+    const wal = new Wal(disk, directory, file, tail, last.sequence, hardState, order, options);
     return { wal, content, repair };
+  }
+
+  /** Of the last entry that is on the disk, and stays there whatever happens. */
+  get durableIndex(): LogIndex {
+    return this.#durableIndex;
+  }
+  /** The term of the last state that is. */
+  get durableTerm(): Term {
+    return this.#durableTerm;
   }
 
   /**
@@ -200,9 +221,13 @@ export class Wal {
   save(state: HardState | undefined, entries: readonly Entry[]): void {
     if (this.#failure !== undefined) throw this.#failure;
     const encoder = this.#encoder;
-    for (let i = 0; i < entries.length; i++) encoder.entry(entries[i]!);
-    if (entries.length > 0) this.#lastIndex = entries[entries.length - 1]!.index;
+    if (entries.length > 0) {
+      this.#order.append(entries);
+      for (let i = 0; i < entries.length; i++) encoder.entry(entries[i]!);
+      this.#lastIndex = entries[entries.length - 1]!.index;
+    }
     if (state !== undefined && !isEmptyState(state)) {
+      this.#order.setState(state);
       encoder.state(state);
       this.#state = state;
     }
@@ -213,6 +238,7 @@ export class Wal {
   /** Marks that the state up to `snapshot.index` has been saved elsewhere; durable when it resolves. */
   saveSnapshot(snapshot: WalSnapshot): Promise<void> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    this.#order.setSnapshot(snapshot);
     this.#encoder.message(RecordType.snapshot, encodeWalSnapshot(snapshot));
     if (snapshot.index > this.#lastIndex) this.#lastIndex = snapshot.index;
     return this.sync();
@@ -298,15 +324,18 @@ export class Wal {
   async #writeBatch(): Promise<void> {
     if (this.#encoder.length === 0) return;
     const batch = this.#encoder.take();
-    const position = this.#offset;
-    const end = position + batch.length;
-    this.#offset = end;
+    const position = this.#position.begin(batch.length);
+    const { end } = this.#position;
     // The CRC chain decides that what is saved from now on follows the next segment's head.
     const head = end >= this.#segmentBytes ? this.#encodeHead() : undefined;
     const index = this.#lastIndex + 1;
+    const { lastIndex, term } = this.#order;
     const conflict = this.#ahead.conflict(end);
     if (conflict !== undefined) await conflict;
     await this.#file.write(batch.bytes.subarray(0, batch.length), position);
+    this.#position.ended();
+    this.#durableIndex = lastIndex;
+    this.#durableTerm = term;
     this.#encoder.recycle(batch);
     if (head === undefined) {
       this.#ahead.advance(end);
@@ -331,7 +360,7 @@ export class Wal {
     const disk = this.#disk;
     const full = this.#file;
     await this.#ahead.idle();
-    await full.truncate(this.#offset);
+    await full.truncate(this.#position.end);
     await full.sync();
     if (this.#next === undefined) this.#prepareNext();
     const next = await this.#next!;
@@ -346,7 +375,7 @@ export class Wal {
     this.#next = undefined;
     this.#file = await disk.open(path, "durable");
     this.#sequence = sequence;
-    this.#offset = head.length;
+    this.#position = new WritePosition(head.length);
     this.#ahead = new ZeroAhead(this.#file, head.length, this.#segmentBytes);
     this.#ahead.advance(head.length);
     this.#cutting = undefined;
