@@ -2,6 +2,7 @@
 import { Etcd } from "@quorate/testkit/grpc";
 import type { StatusResponse } from "@quorate/testkit/messages";
 import { Server } from "@quorate/testkit/process";
+import { compactAll } from "./compact-all.ts";
 import { ARGS, type ContenderName, type Side } from "./contenders.ts";
 import type { Target } from "./generators.ts";
 import { type Memory, memory, totalCpuUs } from "./process-usage.ts";
@@ -92,8 +93,7 @@ export class ClusterContender implements Side {
   /** Throws old revisions away on every member, so that no store grows without end. */
   async compact(): Promise<void> {
     await withClient(this.#required().leader, async (client) => {
-      const { header } = await client.range({ key: "x", count_only: true });
-      await client.compact({ revision: header!.revision, physical: true }, { deadlineMs: 120_000 });
+      await compactAll(client);
     });
     await this.#settle();
   }

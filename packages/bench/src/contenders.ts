@@ -4,6 +4,7 @@ import path from "node:path";
 import { debianEtcd, realEtcd } from "@quorate/testkit/etcd";
 import { Etcd } from "@quorate/testkit/grpc";
 import { Server } from "@quorate/testkit/process";
+import { compactAll } from "./compact-all.ts";
 import type { Target } from "./generators.ts";
 import { type Memory, memory } from "./process-usage.ts";
 import type { Row } from "./rows.ts";
@@ -91,8 +92,7 @@ export class Contender implements Side {
   /** Throws old revisions away, so that neither store grows without end. */
   async compact(): Promise<void> {
     await this.withClient(async (client) => {
-      const { header } = await client.range({ key: "x", count_only: true });
-      await client.compact({ revision: header!.revision, physical: true }, { deadlineMs: 120_000 });
+      await compactAll(client);
     });
   }
 
