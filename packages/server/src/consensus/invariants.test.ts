@@ -158,7 +158,8 @@ describe("the log's writer answers for nothing that the log does not say:", () =
     { response: { index: 3 }, fault: entries },
     { response: { index: 3, reject: true }, fault: undefined },
     { response: { index: 3, term: 2 }, fault: undefined },
-    { response: { type: MessageType.MsgStorageAppendResp, index: 3 }, fault: entries },
+    { response: { type: MessageType.MsgStorageAppendResp, index: 3, logTerm: 3 }, fault: entries },
+    { response: { type: MessageType.MsgStorageAppendResp, index: 3, logTerm: 2 }, fault: undefined },
     { response: { index: 2, term: 4 }, fault: term },
     { response: { type: MessageType.MsgVote, term: 4 }, fault: term },
     { response: { type: MessageType.MsgVoteResp, to: 1n }, fault: undefined },
@@ -180,7 +181,12 @@ describe("the log's writer answers for nothing that is not on the disk, whatever
   const acknowledged = MessageType.MsgStorageAppendResp;
   const cases = [
     { response: { index: 2 }, durableIndex: 1, durableTerm: 3, fault: entries },
-    { response: { type: acknowledged, index: 2 }, durableIndex: 1, durableTerm: 3, fault: entries },
+    {
+      response: { type: acknowledged, index: 2, logTerm: 3 },
+      durableIndex: 1,
+      durableTerm: 3,
+      fault: entries,
+    },
     { response: { index: 1 }, durableIndex: 1, durableTerm: 2, fault: term },
     { response: { type: MessageType.MsgVoteResp, to: 1n }, durableIndex: 2, durableTerm: 2, fault: term },
   ];

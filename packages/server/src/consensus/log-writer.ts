@@ -185,15 +185,17 @@ export class LogWriter {
 
   /**
    * What a response promises is in the log: its term, the vote that it gives, the entries that it acknowledges. Of an older
-   * term it may tell of what the same write has replaced, and nobody relies on it any more.
+   * term it may tell of what the same write has replaced, and nobody relies on it any more; raft is told of its own entries
+   * with their term, which may be older than the one that it is told in.
    */
-  #assertDurable({ type, term, to, reject, index }: Message): void {
+  #assertDurable({ type, term, logTerm, to, reject, index }: Message): void {
     const isAcknowledgement = type === MessageType.MsgAppResp || type === MessageType.MsgStorageAppendResp;
     const isVote = type === MessageType.MsgVoteResp;
     if (!isAcknowledgement && !isVote && type !== MessageType.MsgVote) return;
     assert(term <= this.#term, "the log knows the term of what is answered");
     assert(term <= this.#wal.durableTerm, "the term of what is answered is durable");
-    if (term < this.#term || reject) return;
+    const said = type === MessageType.MsgStorageAppendResp ? logTerm : term;
+    if (said < this.#term || reject) return;
     assert(!isAcknowledgement || index <= this.#storage.lastIndex(), "the log has what is acknowledged");
     assert(!isAcknowledgement || index <= this.#wal.durableIndex, "what is acknowledged is durable");
     assert(!isVote || to === this.#vote, "the log knows the vote that is given");
