@@ -11,6 +11,7 @@ const WARM_UP = 15;
 /** Idle connections of pools may come and go. */
 const SPARE_DESCRIPTORS = 8;
 const SPARE_THREADS = 4;
+const LOOKS_AT_REST = 5;
 /** Beyond this share and amount, growth is a leak: both runtimes keep freed memory for a while. */
 const SPARE_MEMORY_SHARE = 0.3;
 const SPARE_MEMORY_MIB = 40;
@@ -34,12 +35,26 @@ async function holdings({ cluster }: Arena): Promise<Map<string, Holdings>> {
   return least;
 }
 
+/** As `holdings`, for as long as it takes pools to close what they do not use any more, which is some seconds. */
+async function holdingsAtRest(
+  arena: Arena,
+  before: ReadonlyMap<string, Holdings>,
+): Promise<Map<string, Holdings>> {
+  for (let look = 1; ; look++) {
+    const now = await holdings(arena);
+    const isAtRest = [...now].every(
+      ([name, { descriptors }]) => descriptors <= before.get(name)!.descriptors + SPARE_DESCRIPTORS,
+    );
+    if (isAtRest || look === LOOKS_AT_REST) return now;
+  }
+}
+
 async function compare(arena: Arena, what: string, work: (round: number) => Promise<void>): Promise<void> {
   const repetitions = arena.rounds(REPETITIONS, MANY_REPETITIONS);
   for (let round = 0; round < WARM_UP; round++) await work(round);
   const before = await holdings(arena);
   for (let round = 0; round < repetitions; round++) await work(round);
-  const after = await holdings(arena);
+  const after = await holdingsAtRest(arena, before);
   for (const [name, now] of after) {
     const then = before.get(name)!;
     const line =
