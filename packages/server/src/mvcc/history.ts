@@ -1,6 +1,6 @@
 import type { Revision, RevisionScan } from "@quorate/storage/seams/backend";
 import type { Change } from "./change.ts";
-import { isFromKey, rangeContains } from "./key-range.ts";
+import { endOf, rangeContains } from "./key-range.ts";
 import { recordKey } from "./record.ts";
 import { RecordBlocks } from "./record-blocks.ts";
 import type { StoreState } from "./store-state.ts";
@@ -47,7 +47,7 @@ export function openHistory(
   fromMain: Revision,
   toMain: Revision,
 ): HistoryScan {
-  const end = isFromKey(rangeEnd) ? undefined : rangeEnd;
+  const end = endOf(rangeEnd);
   const hasFewKeys = rangeEnd.length === 0 || state.index.hasFewEntries(key, end, FEW_KEYS);
   if (!hasFewKeys) return new TableHistory(state, key, rangeEnd, fromMain, toMain);
   if (toMain - fromMain > FEW_RECORDS) return new IndexHistory(state, key, rangeEnd, fromMain, toMain);
@@ -278,7 +278,7 @@ class IndexHistory implements HistoryScan {
       const id = index.find(this.#key);
       if (id >= 0) ask(id);
     } else {
-      const walk = index.walk(this.#key, isFromKey(this.#rangeEnd) ? undefined : this.#rangeEnd);
+      const walk = index.walk(this.#key, endOf(this.#rangeEnd));
       for (; walk.leaf !== undefined; walk.next()) ask(walk.id());
     }
     this.#listed = revisions

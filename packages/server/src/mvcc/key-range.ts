@@ -5,6 +5,11 @@ export function isFromKey(rangeEnd: Uint8Array): boolean {
   return rangeEnd.length === 1 && rangeEnd[0] === 0;
 }
 
+/** Where the interval of a request's `range_end` ends, exclusively; undefined: behind the last key. */
+export function endOf(rangeEnd: Uint8Array): Uint8Array | undefined {
+  return isFromKey(rangeEnd) ? undefined : rangeEnd;
+}
+
 /** Whether a request's interval contains `candidate`. */
 export function rangeContains(key: Uint8Array, rangeEnd: Uint8Array, candidate: Uint8Array): boolean {
   const order = compareBytes(candidate, key);

@@ -3,7 +3,7 @@ import { costOf, DEFAULT_SLICE_LIMITS } from "@quorate/storage/slices";
 import type { RangeRequest } from "@quorate/wire/hot";
 import { RequestError } from "../errors.ts";
 import { successorOf } from "./bytes.ts";
-import { isFromKey } from "./key-range.ts";
+import { endOf } from "./key-range.ts";
 import { countSteps, readChunk, readRevision } from "./range.ts";
 import { recordKey } from "./record.ts";
 import { isLatest, type StoreState } from "./store-state.ts";
@@ -97,7 +97,7 @@ function* countInTurns(state: StoreState, request: RangeRequest): Generator<Rang
   const { key, rangeEnd } = request;
   const isInterval = rangeEnd.length > 0;
   if (isInterval && isLatest(state, at)) {
-    return state.index.countLive(key, isFromKey(rangeEnd) ? undefined : rangeEnd);
+    return state.index.countLive(key, endOf(rangeEnd));
   }
   const interval = isInterval ? request : { ...request, rangeEnd: successorOf(key) };
   const steps = countSteps(state, interval, at);

@@ -5,7 +5,7 @@ import type { RangeRequest } from "@quorate/wire/hot";
 import { RequestError } from "../errors.ts";
 import { NO_BYTES, successorOf } from "./bytes.ts";
 import type { FoundRevision, KeyIndex, KeyWalk } from "./index/key-index.ts";
-import { isFromKey } from "./key-range.ts";
+import { endOf } from "./key-range.ts";
 import {
   appendKeyOnly,
   createOf,
@@ -216,7 +216,7 @@ export function* rangeSteps(
   const latest = isLatest(state, at);
   if (request.countOnly) {
     const count = latest
-      ? index.countLive(request.key, endOf(request))
+      ? index.countLive(request.key, endOf(request.rangeEnd))
       : yield* countSteps(state, request, at);
     return { count, more: false, revision };
   }
@@ -229,7 +229,7 @@ export function* rangeSteps(
   // Numbers from clients saturate at 2^53 - 1, so the limit of 2^63 - 1 that must not overflow is below it, too.
   const fetchLimit = fetchAll || limit <= 0 ? Number.POSITIVE_INFINITY : limit + 1;
   const countNow = latest && counted && fetchLimit < Number.POSITIVE_INFINITY;
-  let count = countNow ? index.countLive(request.key, endOf(request)) : -1;
+  let count = countNow ? index.countLive(request.key, endOf(request.rangeEnd)) : -1;
   if (sortTarget !== SortTarget.KEY && order === SortOrder.NONE) order = SortOrder.ASCEND;
   const isSorted =
     order === SortOrder.DESCEND || (order === SortOrder.ASCEND && sortTarget !== SortTarget.KEY);
@@ -256,20 +256,16 @@ export function* rangeSteps(
   return { count, more, revision };
 }
 
-function endOf({ rangeEnd }: RangeRequest): Uint8Array | undefined {
-  return isFromKey(rangeEnd) ? undefined : rangeEnd;
-}
-
 /** The revisions that a reader at `at` sees, up to `fetchLimit` of them. */
 function* hitSteps(state: StoreState, request: RangeRequest, at: number, fetchLimit: number): Steps<Hits> {
   const { index } = state;
   const hits = new Hits();
-  let walk = index.walk(request.key, endOf(request));
+  let walk = index.walk(request.key, endOf(request.rangeEnd));
   while (walk.leaf !== undefined && hits.length < fetchLimit) {
     const count = findNext(index, walk, at, fetchLimit - hits.length);
     for (let i = 0; i < count; i++) hits.push(stepIds[i]!, stepMains[i]!, stepSubs[i]!);
     const resumeAt = successorOf(index.entries.borrowKey(lastLookedAt));
-    if (yield costOf(lookedAt, 0)) walk = index.walk(resumeAt, endOf(request));
+    if (yield costOf(lookedAt, 0)) walk = index.walk(resumeAt, endOf(request.rangeEnd));
   }
   return hits;
 }
@@ -288,7 +284,7 @@ function* copySteps(
 ): Steps<number> {
   const { index } = state;
   let hits = 0;
-  let walk = index.walk(request.key, endOf(request));
+  let walk = index.walk(request.key, endOf(request.rangeEnd));
   while (walk.leaf !== undefined && hits < fetchLimit) {
     const count = findNext(index, walk, at, fetchLimit - hits);
     const copies = hits + count === fetchLimit ? count - 1 : count;
@@ -305,7 +301,7 @@ function* copySteps(
         : successorOf(index.entries.borrowKey(done ? lastLookedAt : stepIds[copied - 1]!));
       const paused = yield costOf(looked, sink.size - size);
       looked = 0;
-      if (paused && !ended) walk = index.walk(resumeAt, endOf(request));
+      if (paused && !ended) walk = index.walk(resumeAt, endOf(request.rangeEnd));
       if (done || paused) {
         hits += done ? count : copied;
         break;
@@ -389,14 +385,14 @@ function append(sink: RangeSink, record: Uint8Array): void {
 export function* countSteps(state: StoreState, request: RangeRequest, at: number): Steps<number> {
   const { index } = state;
   let count = 0;
-  let walk = index.walk(request.key, endOf(request));
+  let walk = index.walk(request.key, endOf(request.rangeEnd));
   while (walk.leaf !== undefined) {
     const looked = walk.stop() - walk.index;
     count += index.countLeafAt(walk, at);
     // Where to go on if the tree changes: the next leaf's first key.
     if (walk.leaf === undefined) break;
     const resumeAt = index.entries.borrowKey(walk.id()).slice();
-    if (yield costOf(looked, 0)) walk = index.walk(resumeAt, endOf(request));
+    if (yield costOf(looked, 0)) walk = index.walk(resumeAt, endOf(request.rangeEnd));
   }
   return count;
 }

@@ -16,7 +16,7 @@ import { FifoLock } from "./fifo-lock.ts";
 import { hashAll, hashKv } from "./hash-kv.ts";
 import { type HistoryScan, openHistory } from "./history.ts";
 import { type FoundRevision, KeyIndex } from "./index/key-index.ts";
-import { isFromKey } from "./key-range.ts";
+import { endOf } from "./key-range.ts";
 import { type RangeCaller, type RangeOutcome, type RangeResult, readRange, readRangeInto } from "./range.ts";
 import { recordOf } from "./range-hits.ts";
 import type { RangeSink } from "./range-sink.ts";
@@ -239,11 +239,9 @@ export class MvccStore {
     return rangeStream(this.state, request, maxRequestBytes);
   }
 
-  /** How many keys of an interval there are now. */
+  /** How many keys of an interval, which is no single key, there are now. */
   liveKeys(key: Uint8Array, rangeEnd: Uint8Array): number {
-    const { index } = this.state;
-    if (rangeEnd.length === 0) return Number(index.findLive(key) >= 0);
-    return index.countLive(key, isFromKey(rangeEnd) ? undefined : rangeEnd);
+    return this.state.index.countLive(key, endOf(rangeEnd));
   }
 
   /** The latest state of a live key. */

@@ -5,7 +5,7 @@ import { encodeKeyValue, encodeTombstone, type RangeRequest } from "@quorate/wir
 import { compareBytes, NO_BYTES, successorOf } from "./bytes.ts";
 import type { Change, ChangeListener } from "./change.ts";
 import type { FoundRevision } from "./index/key-index.ts";
-import { isFromKey } from "./key-range.ts";
+import { endOf } from "./key-range.ts";
 import { type RangeResult, readRange } from "./range.ts";
 import { recordOf, Tally } from "./range-hits.ts";
 import { recordKey } from "./record.ts";
@@ -106,7 +106,7 @@ export class WriteTxn {
     attached?: AttachedKeys,
   ): Steps<number> {
     const { index } = this.#state;
-    const end = isFromKey(rangeEnd) ? undefined : rangeEnd;
+    const end = endOf(rangeEnd);
     const tally = new Tally(this.#state);
     let deleted = 0;
     let walk = index.walk(key, end);

@@ -11,7 +11,7 @@ import {
 import { releaseAnswerPart } from "../answer-memory.ts";
 import { checkDeleteRange } from "../mvcc/txn/check.ts";
 import type { Needs } from "./access.ts";
-import { clientOperation, inSlices } from "./operation.ts";
+import { clientOperation, inSlices, keysOfInterval } from "./operation.ts";
 import type { ReplicatedState } from "./state.ts";
 
 export interface DeleteOutcome {
@@ -26,7 +26,7 @@ export const DELETE_RANGE = clientOperation<DeleteRangeRequest, DeleteOutcome>({
   field: InternalField.deleteRange,
   decode: decodeDeleteRangeRequest,
   check: checkDeleteRange,
-  keysInEntry: ({ key, rangeEnd }, store) => (rangeEnd.length === 0 ? 1 : store.liveKeys(key, rangeEnd)),
+  keysInEntry: keysOfInterval,
   needsWhenApplied: needsOfDeletion,
   apply(state, request, isAwaited) {
     // What is answered is written while it is deleted, slice by slice: it may be much.

@@ -8,8 +8,16 @@ import type { ReplicatedState } from "./state.ts";
 
 /** What is known of keys without going through them. */
 export interface KeyCounts {
-  /** Live keys of an interval as requests name one. */
+  /** Live keys of an interval as requests name one that is no single key. */
   liveKeys(key: Uint8Array, rangeEnd: Uint8Array): number;
+}
+
+/** Keys of an interval, or of a single key none: those are few in any request. */
+export function keysOfInterval(
+  { key, rangeEnd }: { readonly key: Uint8Array; readonly rangeEnd: Uint8Array },
+  store: KeyCounts,
+): number {
+  return rangeEnd.length === 0 ? 0 : store.liveKeys(key, rangeEnd);
 }
 
 /** What a member allows of a request, whatever the state. */

@@ -4,7 +4,6 @@ import {
   encodeTxnResponse,
   encodeTxnResponseInParts,
   InternalField,
-  type RangeRequest,
   type RequestOp,
   type TxnRequest,
 } from "@quorate/wire/hot";
@@ -16,7 +15,7 @@ import { isInParts, type TxnOutcome } from "../mvcc/txn/outcome.ts";
 import { UnreadTxn } from "../mvcc/txn/unread.ts";
 import type { Needs } from "./access.ts";
 import { needsOfDeletion } from "./delete-range.ts";
-import { clientOperation, inSlices, type KeyCounts } from "./operation.ts";
+import { clientOperation, inSlices, type KeyCounts, keysOfInterval } from "./operation.ts";
 import { costOfPut, needsOfPut } from "./put.ts";
 import { needsOfRange } from "./range.ts";
 import type { ResponseHeaders } from "./response-headers.ts";
@@ -60,11 +59,6 @@ function keysOfTxn({ compare, success, failure }: TxnRequest, store: KeyCounts):
   let keys = Math.max(keysOfBranch(success, store), keysOfBranch(failure, store));
   for (const each of compare) keys += keysOfInterval(each, store);
   return keys;
-}
-
-/** Of more than one key. */
-function keysOfInterval({ key, rangeEnd }: Pick<RangeRequest, "key" | "rangeEnd">, store: KeyCounts): number {
-  return rangeEnd.length === 0 ? 0 : store.liveKeys(key, rangeEnd);
 }
 
 function keysOfBranch(ops: readonly RequestOp[], store: KeyCounts): number {

@@ -3,7 +3,7 @@ import type { Steps } from "@quorate/storage/slices";
 import { type Compare, decodeKeyValue, keyValueLease } from "@quorate/wire/hot";
 import { compareBytes, NO_BYTES, successorOf } from "../bytes.ts";
 import type { FoundRevision } from "../index/key-index.ts";
-import { isFromKey } from "../key-range.ts";
+import { endOf } from "../key-range.ts";
 import { createOf, recordOf, Tally, versionOf } from "../range-hits.ts";
 import type { StoreState } from "../store-state.ts";
 
@@ -29,7 +29,7 @@ const FIRST_OPERAND = 4;
 export function* holdsSteps(state: StoreState, compare: Compare, at: number): Steps<boolean> {
   const { index } = state;
   if (compare.rangeEnd.length === 0) return holdsForKey(state, compare, at);
-  const end = isFromKey(compare.rangeEnd) ? undefined : compare.rangeEnd;
+  const end = endOf(compare.rangeEnd);
   const tally = new Tally(state);
   let any = false;
   for (let walk = index.walk(compare.key, end); walk.leaf !== undefined; walk.next()) {
