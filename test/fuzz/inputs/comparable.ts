@@ -4,6 +4,7 @@
  */
 import { decode } from "@quorate/wire";
 import {
+  AlarmRequest_AlarmAction,
   AlarmRequestSchema,
   DowngradeRequest_DowngradeAction,
   DowngradeRequestSchema,
@@ -13,7 +14,6 @@ import type { GrpcCall } from "./grpc-calls.ts";
 import { isServed } from "./methods.ts";
 
 const PREFIX_BYTES = 5;
-const ACTIVATE = 1;
 const PLAIN_FIELDS = 6;
 const ONLY_READS = new Set(
   (
@@ -21,6 +21,14 @@ const ONLY_READS = new Set(
     "Check List Watch LeaseKeepAlive"
   ).split(" "),
 );
+
+/** An alarm hides what comes behind it, and etcd ends with a nil dereference at an action that it does not know. */
+const COMPARABLE_ALARM_ACTIONS: ReadonlySet<number> = new Set([
+  AlarmRequest_AlarmAction.GET,
+  AlarmRequest_AlarmAction.DEACTIVATE,
+]);
+const COMPARABLE_ALARM_TEXT =
+  /^(?:(?!"action"|\\)[\s\S])*("action"\s*:\s*(?:"GET"|"DEACTIVATE"|0|2)\s*[,}](?:(?!"action"|\\)[\s\S])*)?$/;
 
 /** Without what makes of one member two, ends it, or hides what others ask for behind an alarm or another version. */
 export function isComparable({ method, body, fields, halfCloses }: GrpcCall): boolean {
@@ -33,7 +41,10 @@ export function isComparable({ method, body, fields, halfCloses }: GrpcCall): bo
   const message = body.subarray(PREFIX_BYTES);
   try {
     if (method.name === "MemberAdd") return decode(MemberAddRequestSchema, message).peerURLs.length === 0;
-    if (method.name === "Alarm") return decode(AlarmRequestSchema, message).action !== ACTIVATE;
+    if (method.name === "Alarm") {
+      const { action } = decode(AlarmRequestSchema, message);
+      return COMPARABLE_ALARM_ACTIONS.has(action);
+    }
     if (method.name === "Downgrade") return !enables(decode(DowngradeRequestSchema, message));
   } catch {
     return true;
@@ -53,7 +64,7 @@ function isPlainField(name: string, value: string): boolean {
 
 /** The same of a request in JSON, as far as its text tells. */
 export function isComparableJson(name: string, body: string): boolean {
-  if (name === "Alarm") return !/ACTIVATE"|1/.test(body);
+  if (name === "Alarm") return COMPARABLE_ALARM_TEXT.test(body);
   return name !== "Downgrade" || !/3\.6/.test(body);
 }
 
