@@ -40,7 +40,7 @@ export const BOUNDED_AT_THE_EDGES: Readonly<Record<string, Readonly<Record<strin
     isAscii: "at most 256 characters",
   },
   "api/snapshot-service.ts": { "*": "waits for each chunk of 32 KiB" },
-  "api/waiting.ts": { "*": "waits for each change of the leader" },
+  "api/wait-leader.ts": { "*": "waits for each change of the leader" },
 
   "member/wiring.ts": { connectToMembers: MEMBERS },
   "member/client-connections.ts": { "*": "URLs of the configuration" },

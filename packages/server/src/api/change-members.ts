@@ -1,11 +1,11 @@
 import { type ConfChange, NONE } from "@quorate/raft";
+import { pause } from "@quorate/storage/seams/waiting";
 import { formatId } from "../cluster/ids.ts";
 import type { ClusterMember } from "../cluster/member-json.ts";
 import { type FailureCode, RequestError } from "../errors.ts";
 import type { ClusterStatus, MemberChange } from "../operations/member-change.ts";
 import type { WaitingCaller } from "./callers.ts";
 import type { ReconfigureContext } from "./context.ts";
-import { pause } from "./waiting.ts";
 
 const APPLIED_TIMEOUT_MS = 1_000;
 /** Refusals that no operator need look at: the request goes to another member, or names one that is not there. */

@@ -1,7 +1,7 @@
+import { pause, within } from "@quorate/storage/seams/waiting";
 import { formatId } from "../cluster/ids.ts";
 import { RequestError } from "../errors.ts";
 import type { TransferContext } from "./context.ts";
-import { pause, within } from "./waiting.ts";
 
 /** Hands leadership to voter `to` and waits until it leads, for as long as `signal` lets it. */
 export async function moveLeader(context: TransferContext, to: bigint, signal: AbortSignal): Promise<void> {

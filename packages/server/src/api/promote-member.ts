@@ -1,3 +1,4 @@
+import { pause, within } from "@quorate/storage/seams/waiting";
 import { type ClusterMember, decodeMemberList } from "../cluster/member-json.ts";
 import { HTTP_FAILURES, isRefusedWith, RequestError } from "../errors.ts";
 import { MEMBER_PROMOTE } from "../operations/member-promote.ts";
@@ -5,7 +6,7 @@ import type { PeerResponse } from "../peer/peer-requests.ts";
 import type { WaitingCaller } from "./callers.ts";
 import { changeMembers } from "./change-members.ts";
 import type { PromoteContext } from "./context.ts";
-import { pause, waitLeader, within } from "./waiting.ts";
+import { waitLeader } from "./wait-leader.ts";
 
 /** What other members are told of a refusal; each of them ends the attempts of whoever forwarded the request. */
 export const PROMOTION_REFUSALS = [

@@ -1,6 +1,6 @@
+import { pause } from "@quorate/storage/seams/waiting";
 import type { ReconfigureContext } from "../api/context.ts";
 import { propose } from "../api/propose.ts";
-import { pause } from "../api/waiting.ts";
 import { RequestError } from "../errors.ts";
 import { NOBODY } from "../operations/caller.ts";
 import { encodeMemberAttributes, MEMBER_ATTRIBUTES } from "../operations/member-attributes.ts";

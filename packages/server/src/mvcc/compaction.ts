@@ -1,4 +1,5 @@
 import type { Revision } from "@quorate/storage/seams/backend";
+import { pause } from "@quorate/storage/seams/waiting";
 import { costOf } from "@quorate/storage/slices";
 import { RequestError } from "../errors.ts";
 import { NO_BYTES, successorOf } from "./bytes.ts";
@@ -182,7 +183,7 @@ export class Compactor {
         if (finished) await this.#failpoints?.hit("compactAfterSetFinishedCompact");
       });
       if (finished) break;
-      await new Promise<void>((resolve) => state.clock.setTimer(this.#settings.sleepMs, resolve));
+      await pause(state.clock, this.#settings.sleepMs);
       // What is removed waits in memory until it is committed, and the disk may be slower than this.
       if (state.backend.backlogBytes > MAX_BACKLOG_BYTES) await state.backend.flushed();
       checkWanted();

@@ -1,5 +1,6 @@
 import type { LogIndex, Term } from "@quorate/raft";
 import type { Clock } from "../seams/clock.ts";
+import { nextTurn } from "../seams/waiting.ts";
 import { CHUNK_BYTES } from "./read-ahead.ts";
 import { type RecordView, replayRecords } from "./segment-reader.ts";
 import type { EntryId } from "./types.ts";
@@ -73,9 +74,7 @@ export class KeptRecords {
    */
   async replay(end: number, onRecord: (record: RecordView) => void, clock?: Clock): Promise<void> {
     for (const piece of this.#pieces) {
-      if (clock !== undefined && piece !== this.#pieces[0]) {
-        await new Promise<void>((resolve) => clock.soon(resolve));
-      }
+      if (clock !== undefined && piece !== this.#pieces[0]) await nextTurn(clock);
       replayRecords(piece.bytes, piece.offset, end, onRecord);
     }
   }

@@ -1,8 +1,8 @@
+import { pause } from "@quorate/storage/seams/waiting";
 import type { ClusterMember } from "../../cluster/member-json.ts";
 import { RequestError } from "../../errors.ts";
 import type { PeerResponse } from "../../peer/peer-requests.ts";
 import type { LeaderContext } from "../context.ts";
-import { pause } from "../waiting.ts";
 import { LeaderRequests } from "./leader-requests.ts";
 
 /** This attempt gave no answer: the next URL, or the next leader, may. */

@@ -1,7 +1,4 @@
-import type { Clock } from "@quorate/storage/seams/clock";
-import type { ClusterMember } from "../cluster/member-json.ts";
-import { RequestError } from "../errors.ts";
-import type { PromoteContext } from "./context.ts";
+import type { Clock } from "./clock.ts";
 
 /** Resolves after `delayMs`, or to false as soon as `signal` fires. */
 export function pause(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<boolean> {
@@ -35,18 +32,7 @@ export async function within<Result>(
   }
 }
 
-/**
- * The leader, once there is one that is a known member. Looks again every election timeout; fails with `NO_LEADER` when
- * `signal` fires.
- */
-export async function waitLeader(
-  context: Pick<PromoteContext, "consensus" | "membership" | "clock" | "electionTimeoutMs">,
-  signal: AbortSignal,
-): Promise<ClusterMember> {
-  const { consensus, membership } = context;
-  for (;;) {
-    const leader = membership.member(consensus.leader);
-    if (leader !== undefined && leader.peerUrls.length > 0) return leader;
-    if (!(await pause(context.clock, context.electionTimeoutMs, signal))) throw new RequestError("NO_LEADER");
-  }
+/** Resolves after the I/O of this turn of the event loop. */
+export function nextTurn(clock: Clock): Promise<void> {
+  return new Promise((resolve) => clock.soon(resolve));
 }
