@@ -40,6 +40,7 @@ export const BOUNDED_AT_THE_EDGES: Readonly<Record<string, Readonly<Record<strin
     isAscii: "at most 256 characters",
   },
   "api/snapshot-service.ts": { "*": "waits for each chunk of 32 KiB" },
+  "api/lease/time-to-live.ts": { partsOf: "parts of an answer, of 64 KiB each" },
   "api/wait-leader.ts": { "*": "waits for each change of the leader" },
 
   "member/wiring.ts": { connectToMembers: MEMBERS },
@@ -150,7 +151,8 @@ export const BOUNDED_AT_THE_EDGES: Readonly<Record<string, Readonly<Record<strin
   "http/request-target.ts": { "*": "a path of a head that the runtime bounds" },
   "http/version.ts": { "*": "three versions" },
 
-  "peer-port/answers.ts": { "*": "chunks of a body whose bytes its caller bounds" },
+  "peer-port/answers.ts": { "*": "chunks of a body whose bytes its caller bounds, or its parts of 64 KiB" },
+  "peer-port/leases.ts": { handleLeaseTimeToLive: "parts of an answer, of 64 KiB each" },
   "peer-port/endpoints.ts": { "*": "endpoints that there are, or the two parts of an exchange" },
   "peer-port/hash-kv.ts": { "*": "a request of a few fields, whose bytes are bounded" },
   "peer-port/listener.ts": { "*": "URLs of the configuration" },

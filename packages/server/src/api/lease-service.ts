@@ -25,7 +25,7 @@ export function addLeaseService(
   services.addUnary("/etcdserverpb.Lease/LeaseRevoke", (message, call) =>
     handleLeaseRevoke(revoke, message, call),
   );
-  services.addAsync("/etcdserverpb.Lease/LeaseTimeToLive", (message, call) =>
+  services.addUnary("/etcdserverpb.Lease/LeaseTimeToLive", (message, call) =>
     handleLeaseTimeToLive(context, questions, message, call),
   );
   services.addUnary("/etcdserverpb.Lease/LeaseLeases", (message, call) => {

@@ -1,6 +1,8 @@
 /** Bytes are kept in units of this size. */
 const UNIT = 8;
 const CHUNK_BYTES = 256 * 1024;
+/** Bytes. */
+const SHORT = 64;
 /** An address is the chunk's number times this plus the unit within the chunk. */
 const CHUNK_UNITS = CHUNK_BYTES / UNIT;
 
@@ -41,7 +43,9 @@ export class ByteArena {
   copyTo(address: number, length: number, target: Uint8Array, offset: number): void {
     const chunk = this.chunks[Math.floor(address / CHUNK_UNITS)]!;
     const start = (address % CHUNK_UNITS) * UNIT;
-    target.set(chunk.subarray(start, start + length), offset);
+    // A view costs more than to copy what is short.
+    if (length > SHORT) target.set(chunk.subarray(start, start + length), offset);
+    else for (let i = 0; i < length; i++) target[offset + i] = chunk[start + i]!;
   }
 
   clear(): void {

@@ -6,6 +6,12 @@ import { NONE, SlotIndex } from "./slot-index.ts";
 /** Keys copied, or freed, between two yields. */
 const STEP = 256;
 
+/** Where keys are written, one after another: each into `bytes`, at the place that `begin` returns. */
+export interface KeySink {
+  readonly bytes: Uint8Array;
+  begin(length: number): number;
+}
+
 /** A walk over the keys of a lease that pauses. */
 interface KeyListWalk {
   readonly leaseSlot: number;
@@ -139,6 +145,36 @@ export class KeyAttachments {
     }
     this.walks.delete(walk);
     return keys;
+  }
+
+  /** Writes the keys, and says so at the end; one that is attached or detached meanwhile may be among them. */
+  *writeKeysSteps(leaseSlot: number, sink: KeySink): Steps<true> {
+    const walk: KeyListWalk = { leaseSlot, next: this.firstKey.get(leaseSlot) };
+    this.walks.add(walk);
+    try {
+      while (walk.next !== NONE) {
+        let entry = walk.next;
+        const stop = this.afterSome(entry);
+        let bytes = 0;
+        for (; entry !== stop; entry = this.next.get(entry)) {
+          const length = this.length.get(entry);
+          const at = sink.begin(length);
+          this.arena.copyTo(this.address.get(entry), length, sink.bytes, at);
+          bytes += length;
+        }
+        walk.next = stop;
+        yield costOf(STEP, bytes);
+      }
+      return true;
+    } finally {
+      this.walks.delete(walk);
+    }
+  }
+
+  /** Whether the lease has more keys than are looked at in one step. */
+  hasMany(leaseSlot: number): boolean {
+    const first = this.firstKey.get(leaseSlot);
+    return first !== NONE && this.afterSome(first) !== NONE;
   }
 
   /** Forgets everything; the owner forgets where the lists begin. */

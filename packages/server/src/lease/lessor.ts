@@ -5,7 +5,7 @@ import { encodeLeaseKey, encodeLeaseRecord } from "@quorate/wire/hot";
 import { RequestError } from "../errors.ts";
 import { DeadlineHeap } from "./deadline-heap.ts";
 import { Deadlines, type DeadlinesOptions } from "./deadlines.ts";
-import { KeyAttachments } from "./key-attachments.ts";
+import { KeyAttachments, type KeySink } from "./key-attachments.ts";
 import { decodeLeaseRecord } from "./lease-record.ts";
 import { LeaseTable } from "./lease-table.ts";
 import { LeaseMetrics } from "./metrics.ts";
@@ -226,6 +226,23 @@ export class Lessor {
   keysInSlices(id: bigint): Promise<Uint8Array[]> {
     const slot = this.table.find(id);
     return slot === NONE ? Promise.resolve([]) : this.reading.run(this.attachments.keysSteps(slot));
+  }
+
+  /**
+   * Writes the attached keys, in no particular order and in slices: what is attached or detached meanwhile may be among
+   * them. `goesOn` is asked now and then; resolves to false when it said no.
+   */
+  async writeKeys(id: bigint, sink: KeySink, goesOn: () => boolean): Promise<boolean> {
+    const slot = this.table.find(id);
+    if (slot === NONE) return true;
+    const steps = this.attachments.writeKeysSteps(slot, sink);
+    return this.reading.begin(steps).done || (await this.reading.restWhile(steps, goesOn)) === true;
+  }
+
+  /** The lease has so many keys that to tell them is a long answer. */
+  hasManyKeys(id: bigint): boolean {
+    const slot = this.table.find(id);
+    return slot !== NONE && this.attachments.hasMany(slot);
   }
 
   /** Undefined when there is no such lease. Throws NOT_PRIMARY_LESSOR when there is and this is not the lessor. */

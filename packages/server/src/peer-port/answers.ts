@@ -19,6 +19,46 @@ export function answer(
   writeFrom(response, bytes, 0);
 }
 
+/**
+ * As `answer`, with a body in parts. `release` is called with each of them when all is on its way; what nobody takes is left to
+ * the collector.
+ */
+export function answerInParts(
+  response: http.ServerResponse,
+  status: number,
+  headers: Headers,
+  parts: readonly Uint8Array[],
+  release: (part: Uint8Array) => void,
+): void {
+  let length = 0;
+  for (const part of parts) length += part.length;
+  response.writeHead(status, { ...headers, "content-length": String(length) });
+  response.once("finish", () => {
+    for (const part of parts) release(part);
+  });
+  writePartsFrom(response, parts, 0);
+}
+
+function writePartsFrom(response: http.ServerResponse, parts: readonly Uint8Array[], first: number): void {
+  let written = 0;
+  let mayGoOn = true;
+  let i = first;
+  for (; i < parts.length && mayGoOn && written < PIECE_BYTES; i++) {
+    mayGoOn = response.write(parts[i]!);
+    written += parts[i]!.length;
+  }
+  if (i === parts.length) {
+    response.end();
+    return;
+  }
+  const goOn = () =>
+    setImmediate(() => {
+      if (!response.destroyed) writePartsFrom(response, parts, i);
+    });
+  if (mayGoOn) goOn();
+  else response.once("drain", goOn);
+}
+
 function writeFrom(response: http.ServerResponse, body: Uint8Array, start: number): void {
   const end = start + PIECE_BYTES;
   if (end >= body.length) {

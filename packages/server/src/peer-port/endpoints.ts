@@ -1,5 +1,6 @@
 import type http from "node:http";
 import type { ApiContext } from "../api/context.ts";
+import { isRefusedWith } from "../errors.ts";
 import { type PlainResponse, wholeResponse } from "../http/plain-text.ts";
 import { isUnder, plainPath, type RequestTarget, requestTarget } from "../http/request-target.ts";
 import { handleVersion, versionSource } from "../http/version.ts";
@@ -41,6 +42,8 @@ export function peerEndpoints(context: ApiContext): PlainHandler {
       return;
     }
     run(endpoint, request, response).catch((error: unknown) => {
+      // Whoever asked has gone, and what was done for it was given up.
+      if (response.destroyed && isRefusedWith(error, "CANCELED")) return;
       context.log.error("a request of another member failed", {
         path: request.url,
         error: String((error as Error)?.stack ?? error),

@@ -5,17 +5,20 @@ import {
   LeaseKeepAliveResponseSchema,
   LeaseTimeToLiveResponseSchema,
 } from "@quorate/wire/etcdserverpb";
+import { encodeLeaseInternalHead } from "@quorate/wire/hot";
 import { LeaseInternalRequestSchema } from "@quorate/wire/leasepb";
+import { releaseAnswerPart } from "../answer-memory.ts";
 import type { ApiContext } from "../api/context.ts";
-import { internalWithKeysSteps } from "../api/lease/lease-keys.ts";
+import { keyFieldsOf } from "../api/lease/lease-keys.ts";
 import { isRefusedWith, RequestError } from "../errors.ts";
 import type { LeaseStatus } from "../lease/lessor.ts";
-import { answer, answerError, readBody } from "./answers.ts";
+import { answer, answerError, answerInParts, readBody } from "./answers.ts";
 
 type LeaseContext = Pick<ApiContext, "consensus" | "lessor">;
 type Request = http.IncomingMessage;
 type Response = http.ServerResponse;
 
+const PROTOBUF = { "content-type": "application/protobuf" };
 const MAX_REQUEST_BYTES = 65_536;
 const CATCH_UP_MS = 1_000;
 
@@ -79,8 +82,24 @@ export async function handleLeaseTimeToLive(
     TTL: BigInt(status.ttlSeconds),
     grantedTTL: BigInt(status.grantedTtlSeconds),
   });
-  const keys = asked.keys ? await lessor.keysInSlices(asked.ID) : [];
-  answerMessage(response, await lessor.reading.run(internalWithKeysSteps(withoutKeys, keys)));
+  const keyFields = asked.keys ? await keyFieldsOf(lessor, asked.ID, new AskingMember(response)) : [];
+  let bytes = withoutKeys.length;
+  for (const { length } of keyFields) bytes += length;
+  const parts = [encodeLeaseInternalHead(bytes), withoutKeys, ...keyFields];
+  answerInParts(response, 200, PROTOBUF, parts, releaseAnswerPart);
+}
+
+/** Wants its answer as long as it can be told. */
+class AskingMember {
+  readonly #response: Response;
+
+  constructor(response: Response) {
+    this.#response = response;
+  }
+
+  get ended(): boolean {
+    return this.#response.destroyed;
+  }
 }
 
 /** The decoded body, or undefined when the request has been answered. A 405 names no method here. */
@@ -120,5 +139,5 @@ async function caughtUp({ consensus }: LeaseContext, response: Response): Promis
 }
 
 function answerMessage(response: Response, message: Uint8Array): void {
-  answer(response, 200, { "content-type": "application/protobuf" }, message);
+  answer(response, 200, PROTOBUF, message);
 }

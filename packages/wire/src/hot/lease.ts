@@ -147,38 +147,12 @@ function decodeIdAndTtl(
   return { id, ttlSeconds };
 }
 
-/** Of the keys `from` up to `to` (exclusive) as `writeLeaseKeys` writes them. */
-export function leaseKeysSize(keys: readonly Uint8Array[], from: number, to: number): number {
-  let size = 0;
-  for (let i = from; i < to; i++) size += 1 + bytesSize(keys[i]!);
-  return size;
-}
-
-/** Keys of a `LeaseTimeToLiveResponse`, its last field; returns where they end. */
-export function writeLeaseKeys(
-  out: Uint8Array,
-  start: number,
-  keys: readonly Uint8Array[],
-  from: number,
-  to: number,
-): number {
-  let pos = start;
-  for (let i = from; i < to; i++) {
-    out[pos] = 0x2a;
-    pos = writeBytes(out, pos + 1, keys[i]!);
-  }
-  return pos;
-}
-
-/** Bytes of what stands before the `timeToLiveBytes` of a `LeaseTimeToLiveResponse` in a `leasepb.LeaseInternalResponse`. */
-export function leaseInternalHeadSize(timeToLiveBytes: number): number {
-  return 1 + varintSize(timeToLiveBytes);
-}
-
-/** Writes that to the beginning of `out`. */
-export function writeLeaseInternalHead(out: Uint8Array, timeToLiveBytes: number): void {
-  out[0] = 0x0a;
+/** What stands before the `timeToLiveBytes` of a `LeaseTimeToLiveResponse` in a `leasepb.LeaseInternalResponse`. */
+export function encodeLeaseInternalHead(timeToLiveBytes: number): Uint8Array {
+  const out = new Uint8Array(1 + varintSize(timeToLiveBytes));
+  out[0] = HEADER_TAG;
   writeVarint(out, 1, timeToLiveBytes);
+  return out;
 }
 
 /** The ids `from` up to `to` (exclusive) as the field of a `LeaseLeasesResponse`. */

@@ -1,7 +1,7 @@
 import { bytesSize, varintSize, writeBytes, writeVarint } from "./writer.ts";
 
-/** The tag of the field that a response has its records in. */
-export const RecordsTag = { rangeKvs: 0x12, deletedKvs: 0x1a } as const;
+/** The tag of the field that a response has its records in; the keys of a lease are such, too. */
+export const RecordsTag = { rangeKvs: 0x12, deletedKvs: 0x1a, leaseKeys: 0x2a } as const;
 
 /** Parts of a response; those of usual records fill one almost. */
 const BLOCK_BYTES = 65_536;
@@ -46,8 +46,8 @@ export function freeReleased(mostBytes: number): boolean {
 }
 
 /**
- * Writes the response to a range or to a deletion record by record, into parts: what a large response would cost in one
- * piece is mostly the memory. Records are written by whoever has them, at the place that `begin` returns.
+ * Writes the response to a range, to a deletion or about a lease record by record, into parts: what a large response would
+ * cost in one piece is mostly the memory. Records are written by whoever has them, at the place that `begin` returns.
  */
 export class RecordsWriter {
   bytes: Uint8Array = EMPTY_PART;
@@ -128,10 +128,20 @@ export class RecordsWriter {
     return this.#finish(header, deleted);
   }
 
+  /** Only the records, for whoever writes what stands before them; no part at all without any. */
+  finishRecords(): Uint8Array[] {
+    return this.bytes.length === 0 ? [] : this.#takeParts();
+  }
+
   #finish(header: Uint8Array, deleted: number): Uint8Array[] {
+    const parts = this.#takeParts();
+    parts[0] = withHead(parts[0]!, header, deleted);
+    return parts;
+  }
+
+  #takeParts(): Uint8Array[] {
     const parts = this.#parts;
     parts.push(this.bytes.subarray(this.#partStart, this.#at));
-    parts[0] = withHead(parts[0]!, header, deleted);
     this.#parts = [];
     this.bytes = EMPTY_PART;
     this.clear();

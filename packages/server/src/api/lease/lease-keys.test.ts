@@ -1,10 +1,14 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { MemoryBackend } from "@quorate/storage/backend/memory-backend";
 import { DEFAULT_SLICE_LIMITS, Slices, type Steps } from "@quorate/storage/slices";
 import { ManualClock } from "@quorate/testkit/clock";
 import { decode, encode } from "@quorate/wire";
 import { LeaseLeasesResponseSchema, LeaseTimeToLiveResponseSchema } from "@quorate/wire/etcdserverpb";
-import { internalWithKeysSteps, readInternalSteps, withKeysSteps } from "./lease-keys.ts";
+import { encodeLeaseInternalHead } from "@quorate/wire/hot";
+import { isRefusedWith } from "../../errors.ts";
+import { Lessor } from "../../lease/lessor.ts";
+import { keyFieldsOf, readInternalSteps } from "./lease-keys.ts";
 import { responseSteps } from "./leases.ts";
 
 /** Does it in slices, of which there must be some, and none may be long. */
@@ -17,23 +21,63 @@ async function inSlices<Result>(steps: Steps<Result>): Promise<Result> {
   return result;
 }
 
+/** A lessor whose lease 7 has these keys, with slices of its own. */
+function lessorWith(keys: readonly Uint8Array[]): Lessor {
+  const clock = ManualClock.withRealTurns();
+  const lessor = new Lessor({
+    clock,
+    backend: new MemoryBackend({ clock }),
+    proposals: { proposeRevoke: () => {}, proposeCheckpoint: async () => {} },
+    minimumTtlSeconds: 2,
+    electionTimeoutMs: 1000,
+    requestTimeoutMs: 7000,
+    checkpoints: false,
+    hashSeed: 1,
+  });
+  lessor.applyGrant(7n, 20);
+  for (const key of keys) lessor.attach(key, 7n);
+  return lessor;
+}
+
+const manyKeys = Array.from({ length: 20_000 }, (_, i) => Buffer.from(`${i}`.padStart(20, "k")));
+
+function sorted(keys: readonly Uint8Array[]): Buffer[] {
+  return keys.map((key) => Buffer.from(key)).sort(Buffer.compare);
+}
+
 test("very many keys of a lease are told a client, and another member, in slices", async () => {
-  const keys = Array.from({ length: 20_000 }, (_, i) => Buffer.from(`${i}`.padStart(20, "k")));
-  const status = { ID: 7n, TTL: 5n, grantedTTL: 10n };
-  const head = encode(LeaseTimeToLiveResponseSchema, status);
-  const told = decode(LeaseTimeToLiveResponseSchema, await inSlices(withKeysSteps(head, keys)));
+  const lessor = lessorWith(manyKeys);
+  const { meter } = lessor.reading;
+  const fields = await keyFieldsOf(lessor, 7n, { ended: false });
+  assert.ok(meter.turns > 3, `${meter.turns} turns`);
+  assert.ok(meter.mostInATurn < 1.2 * DEFAULT_SLICE_LIMITS.turn, `${meter.mostInATurn}`);
+  const head = encode(LeaseTimeToLiveResponseSchema, { ID: 7n, TTL: 5n, grantedTTL: 10n });
+  const whole = Buffer.concat([head, ...fields]);
+  const told = decode(LeaseTimeToLiveResponseSchema, whole);
   assert.deepEqual([told.ID, told.TTL, told.grantedTTL], [7n, 5n, 10n]);
-  assert.deepEqual(
-    told.keys.map((key) => Buffer.from(key)),
-    keys,
-  );
-  const internal = await inSlices(internalWithKeysSteps(head, keys));
+  assert.deepEqual(sorted(told.keys), sorted(manyKeys));
+
+  const internal = Buffer.concat([encodeLeaseInternalHead(whole.length), whole]);
   const read = await inSlices(readInternalSteps(internal));
   assert.deepEqual([read?.id, read?.ttlSeconds, read?.grantedTtlSeconds], [7n, 5n, 10n]);
-  assert.deepEqual(
-    read?.keys.map((key) => Buffer.from(key)),
-    keys,
-  );
+  // One view on all of them: as many objects as keys would keep the collector busy.
+  assert.equal(read?.keyFields.length, 1);
+  assert.deepEqual(Buffer.from(read!.keyFields[0]!), Buffer.concat(fields));
+});
+
+test("the keys of a lease are not told to the end when nobody wants them any more, and can be detached behind it", async () => {
+  const lessor = lessorWith(manyKeys);
+  const asker = { ended: false };
+  const told = keyFieldsOf(lessor, 7n, asker);
+  asker.ended = true;
+  await assert.rejects(told, (error) => isRefusedWith(error, "CANCELED"));
+  for (const key of manyKeys) lessor.detach(key);
+  assert.deepEqual(await keyFieldsOf(lessor, 7n, { ended: false }), []);
+});
+
+test("of a lease that is not there, and of one without keys, nothing is told", async () => {
+  const lessor = lessorWith([]);
+  for (const id of [7n, 8n]) assert.deepEqual(await keyFieldsOf(lessor, id, { ended: false }), []);
 });
 
 test("very many leases are listed in slices", async () => {

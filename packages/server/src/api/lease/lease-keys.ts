@@ -1,46 +1,34 @@
 import { costOf, type Steps } from "@quorate/storage/slices";
-import {
-  LeaseInternalReader,
-  type LeaseStatusMessage,
-  leaseInternalHeadSize,
-  leaseKeysSize,
-  writeLeaseInternalHead,
-  writeLeaseKeys,
-} from "@quorate/wire/hot";
+import { LeaseInternalReader, type LeaseStatusMessage, RecordsTag, RecordsWriter } from "@quorate/wire/hot";
+import { dropAnswer } from "../../answer-memory.ts";
+import { RequestError } from "../../errors.ts";
+import type { Lessor } from "../../lease/lessor.ts";
 
-/** Keys written, or read, between two yields. */
+/** Fields read between two yields. */
 const STEP = 256;
 
+/** Who asks for the keys of a lease; when it has ended nobody wants them. */
+interface Asker {
+  readonly ended: boolean;
+}
+
 /**
- * A `LeaseTimeToLiveResponse` with keys, of which there may be very many: `head` is the encoded response without them,
- * and they are its last field.
+ * The keys of a lease, of which there may be very many, as they stand in a `LeaseTimeToLiveResponse`, whose last field they
+ * are: parts that are to be given to `releaseAnswerPart`. Rejects with CANCELED when `asker` has ended.
  */
-export function withKeysSteps(head: Uint8Array, keys: readonly Uint8Array[]): Steps<Uint8Array> {
-  return writeSteps(head, keys, false);
-}
-
-/** As `withKeysSteps`, inside a `LeaseInternalResponse`. */
-export function internalWithKeysSteps(head: Uint8Array, keys: readonly Uint8Array[]): Steps<Uint8Array> {
-  return writeSteps(head, keys, true);
-}
-
-function* writeSteps(head: Uint8Array, keys: readonly Uint8Array[], isInternal: boolean): Steps<Uint8Array> {
-  let size = head.length;
-  for (let i = 0; i < keys.length; i += STEP) {
-    size += leaseKeysSize(keys, i, Math.min(i + STEP, keys.length));
-    yield costOf(STEP, 0);
+export async function keyFieldsOf(
+  lessor: Pick<Lessor, "writeKeys">,
+  id: bigint,
+  asker: Asker,
+): Promise<Uint8Array[]> {
+  const writer = new RecordsWriter(RecordsTag.leaseKeys);
+  try {
+    if (await lessor.writeKeys(id, writer, () => !asker.ended)) return writer.finishRecords();
+    throw new RequestError("CANCELED");
+  } catch (error) {
+    dropAnswer(writer);
+    throw error;
   }
-  const outerSize = isInternal ? leaseInternalHeadSize(size) : 0;
-  const message = new Uint8Array(outerSize + size);
-  if (isInternal) writeLeaseInternalHead(message, size);
-  message.set(head, outerSize);
-  let at = outerSize + head.length;
-  for (let i = 0; i < keys.length; i += STEP) {
-    const start = at;
-    at = writeLeaseKeys(message, start, keys, i, Math.min(i + STEP, keys.length));
-    yield costOf(STEP, at - start);
-  }
-  return message;
 }
 
 /** What a `LeaseInternalResponse` says, undefined if that is nothing. The keys are views on it. Throws WireError. */

@@ -2,40 +2,55 @@ import type { ServerCall } from "@quorate/rpc/server";
 import { decode, encode } from "@quorate/wire";
 import { LeaseTimeToLiveRequestSchema, LeaseTimeToLiveResponseSchema } from "@quorate/wire/etcdserverpb";
 import { LeaseInternalRequestSchema } from "@quorate/wire/leasepb";
+import { releaseAnswerPart } from "../../answer-memory.ts";
 import { RequestError } from "../../errors.ts";
 import { CALL_NEEDS } from "../../operations/call-needs.ts";
 import type { PeerResponse } from "../../peer/peer-requests.ts";
 import { callerOf, waitingCallerOf } from "../callers.ts";
 import type { LeaseContext } from "../context.ts";
+import { failCall } from "../services.ts";
 import { type LeaderQuestions, TRY_AGAIN } from "./ask-leader.ts";
 import { isCaughtUp } from "./leadership.ts";
-import { readInternalSteps, withKeysSteps } from "./lease-keys.ts";
+import { keyFieldsOf, readInternalSteps } from "./lease-keys.ts";
 
 interface Status {
   readonly ttlSeconds: bigint;
   readonly grantedTtlSeconds: bigint;
-  readonly keys: readonly Uint8Array[];
+  /** The keys as they stand in the response. */
+  readonly keyFields: readonly Uint8Array[];
 }
 
 /** A lease may have very many keys. */
 const MAX_RESPONSE_BYTES = 104_857_600;
 
 /** What is said of a lease that is not there. */
-const NO_LEASE: Status = { ttlSeconds: -1n, grantedTtlSeconds: 0n, keys: [] };
+const NO_LEASE: Status = { ttlSeconds: -1n, grantedTtlSeconds: 0n, keyFields: [] };
 
 /** `Lease.LeaseTimeToLive`, answered by the leader's clock. */
-export async function handleLeaseTimeToLive(
+export function handleLeaseTimeToLive(
   context: LeaseContext,
   questions: LeaderQuestions,
   message: Uint8Array,
   call: ServerCall,
-): Promise<Uint8Array> {
+): void {
+  partsOf(context, questions, message, call)
+    .then((parts) => call.replyInParts(parts, releaseAnswerPart))
+    .catch((error: unknown) => failCall(call, error));
+}
+
+async function partsOf(
+  context: LeaseContext,
+  questions: LeaderQuestions,
+  message: Uint8Array,
+  call: ServerCall,
+): Promise<Uint8Array[]> {
   const request = decode(LeaseTimeToLiveRequestSchema, message);
   const { ID, keys } = request;
   const { access } = context;
   if (access.isRestricted) await CALL_NEEDS.LeaseTimeToLive(request, access.needsOf(callerOf(call)));
+  if (keys && context.lessor.hasManyKeys(ID)) await answerRoomFor(call);
   const status = context.consensus.isLeader
-    ? await statusHere(context, ID, keys)
+    ? await statusHere(context, ID, keys, call)
     : await statusAtLeader(context, questions, ID, keys, call);
   const withoutKeys = encode(LeaseTimeToLiveResponseSchema, {
     header: context.headers.fields(context.store.currentRevision),
@@ -43,10 +58,20 @@ export async function handleLeaseTimeToLive(
     TTL: status.ttlSeconds,
     grantedTTL: status.grantedTtlSeconds,
   });
-  return context.lessor.reading.run(withKeysSteps(withoutKeys, status.keys));
+  return [withoutKeys, ...status.keyFields];
 }
 
-async function statusHere(context: LeaseContext, id: bigint, withKeys: boolean): Promise<Status> {
+/** Nothing is held while the client does not take what it has asked for before. */
+function answerRoomFor(call: ServerCall): Promise<void> {
+  return new Promise((resolve) => call.whenAnswerRoom(resolve));
+}
+
+async function statusHere(
+  context: LeaseContext,
+  id: bigint,
+  withKeys: boolean,
+  call: ServerCall,
+): Promise<Status> {
   const { lessor } = context;
   if (!(await isCaughtUp(context))) throw new RequestError("TIMEOUT_APPLIED_INDEX");
   // The keys of a lease are those of the state before an entry, or after it.
@@ -58,7 +83,7 @@ async function statusHere(context: LeaseContext, id: bigint, withKeys: boolean):
   return {
     ttlSeconds: BigInt(status.ttlSeconds),
     grantedTtlSeconds: BigInt(status.grantedTtlSeconds),
-    keys: withKeys ? await lessor.keysInSlices(id) : [],
+    keyFields: withKeys ? await keyFieldsOf(lessor, id, call) : [],
   };
 }
 
@@ -74,7 +99,7 @@ async function statusAtLeader(
     path: "/leases/internal",
     body: encode(LeaseInternalRequestSchema, { LeaseTimeToLiveRequest: { ID, keys } }),
     maxResponseBytes: MAX_RESPONSE_BYTES,
-    askHere: () => statusHere(context, ID, keys),
+    askHere: () => statusHere(context, ID, keys, call),
     read: (response: PeerResponse) => readStatus(context, response, ID),
   };
   return questions.ask(question, signal);
