@@ -4,6 +4,8 @@ import { growthOf } from "./growth.ts";
 
 const before = {
   anonymousMiB: 400,
+  mallocMiB: 100,
+  committedHeapMiB: 150,
   heapMiB: 100,
   buffersMiB: 50,
   descriptors: 40,
@@ -24,6 +26,8 @@ test("what is as it was, or smaller, has not grown", () => {
 
 const grown: Partial<typeof before>[] = [
   { anonymousMiB: 800 },
+  { mallocMiB: 300 },
+  { committedHeapMiB: 400 },
   { heapMiB: 140 },
   { buffersMiB: 130 },
   { descriptors: 50 },

@@ -5,6 +5,8 @@ import type { Holdings } from "./measured-member.ts";
 const TOLERANCES: { readonly [Name in keyof Holdings]: readonly [part: number, more: number] } = {
   // What the allocators and the engine keep for the next large answer.
   anonymousMiB: [0.25, 192],
+  mallocMiB: [0.25, 128],
+  committedHeapMiB: [0.25, 128],
   heapMiB: [0.1, 16],
   // Blocks of answers (16 MiB), buffers of the log (8), and the index and the database's tables at the size of the most keys.
   buffersMiB: [0.1, 64],

@@ -23,6 +23,9 @@ export interface LoopWork {
 /** What a member holds; each must come back to where it was. */
 export interface Holdings {
   readonly anonymousMiB: number;
+  /** Of it, what the allocator of the C library holds between blocks in use, and the engine's heap with room in it. */
+  readonly mallocMiB: number;
+  readonly committedHeapMiB: number;
   /** Objects of the engine after a collection of the garbage, and buffers that belong to them. */
   readonly heapMiB: number;
   readonly buffersMiB: number;
@@ -125,8 +128,12 @@ export class MeasuredMember {
     await this.inspector.send("HeapProfiler.collectGarbage");
     await pause(REST_MS);
     await this.inspector.send("HeapProfiler.collectGarbage");
-    const memory = await this.inspector.evaluate<{ heapUsed: number; arrayBuffers: number }>(
-      "(({ heapUsed, arrayBuffers }) => ({ heapUsed, arrayBuffers }))(process.memoryUsage())",
+    const memory = await this.inspector.evaluate<{
+      heapTotal: number;
+      heapUsed: number;
+      arrayBuffers: number;
+    }>(
+      "(({ heapTotal, heapUsed, arrayBuffers }) => ({ heapTotal, heapUsed, arrayBuffers }))(process.memoryUsage())",
     );
     const timers = await this.inspector.count("Object.getPrototypeOf(setTimeout(() => {}, 0))");
     const promises = await this.inspector.count("Promise.prototype");
@@ -136,6 +143,8 @@ export class MeasuredMember {
     return {
       anonymousMiB:
         Number(/^RssAnon:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "latin1"))![1]) / 1024,
+      mallocMiB: brkHeapMiB(pid),
+      committedHeapMiB: memory.heapTotal / MIB,
       heapMiB: memory.heapUsed / MIB,
       buffersMiB: memory.arrayBuffers / MIB,
       descriptors: targets.length,
@@ -172,6 +181,13 @@ function metric(metrics: ReadonlyMap<string, number>, name: string): number {
   const value = metrics.get(name);
   if (value === undefined) throw new Error(`no metric ${name}`);
   return value;
+}
+
+/** What is resident of the region that the C library's allocator grows. */
+function brkHeapMiB(pid: number): number {
+  const [, resident] =
+    /\[heap\]\n[\s\S]*?^Rss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps`, "latin1")) ?? [];
+  return Number(resident ?? 0) / 1024;
 }
 
 function openFiles(pid: number): string[] {
