@@ -233,6 +233,10 @@ suite("JSON that is refused", () => {
     },
     { schema: MemberAddRequestSchema, json: '{"peerURLs":[null]}' },
     { schema: MemberAddRequestSchema, json: '{"peerURLs":["\\ud800"]}', message: /invalid escape code/ },
+    { json: '{"unknown":"\\udd80"}', message: /\(line 1:12\): invalid escape code/ },
+    { json: '{"unknown":[{"\\ud83ex":1}]}', message: /invalid escape code/ },
+    { json: '{"unknown":{"a":["\\ud800"]}}', message: /invalid escape code/ },
+    { json: '{"\\ud800":1}', message: /invalid escape code/ },
     { schema: WatchRequestSchema, json: '{"create_request":[]}' },
     {
       schema: WatchRequestSchema,

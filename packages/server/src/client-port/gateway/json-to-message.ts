@@ -200,10 +200,11 @@ export class JsonConversion {
     }
   }
 
-  /** Passes over one token of a value, however deep it is. */
+  /** Passes over one token of a value, however deep it is. Nobody needs its strings, but each must be one. */
   #skip(level: SkippedLevel): void {
     const reader = this.#reader;
-    if (reader.is("{") || reader.is("[")) level.nesting++;
+    if (reader.is("string")) reader.string();
+    else if (reader.is("{") || reader.is("[")) level.nesting++;
     else if (reader.is("}") || reader.is("]")) level.nesting--;
     if (level.nesting > 0) {
       reader.advance();
