@@ -7,14 +7,38 @@ export interface VersionNumber {
   readonly preRelease: string;
 }
 
-const FORM = /^(\d{1,9})\.(\d{1,9})\.(\d{1,9})(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]*)?$/;
+const LARGEST_NUMBER = 2n ** 63n - 1n;
+/** Zeros in front count for nothing, and nobody reads more digits than the largest number has. */
+const NUMBER = /^0*(0|[1-9]\d{0,18})$/;
+const IDENTIFIERS = /^[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*$/;
 
-/** Undefined for what is not `major.minor.patch`, with or without a pre-release and build metadata. */
+/**
+ * Undefined for what is not `major.minor.patch`, with or without a pre-release and build metadata, as etcd reads it: numbers
+ * have 63 bits (those beyond 2^53 are rounded here), a hyphen or a plus may have nothing behind it.
+ */
 export function parseVersion(text: string): VersionNumber | undefined {
-  const match = FORM.exec(text);
-  if (match === null) return undefined;
-  const [, major, minor, patch, preRelease = ""] = match;
-  return { major: Number(major), minor: Number(minor), patch: Number(patch), preRelease };
+  const [front, metadata] = splitAt(text, "+");
+  const [numbers, preRelease] = splitAt(front, "-");
+  if (!areIdentifiers(preRelease) || !areIdentifiers(metadata)) return undefined;
+  const [major, minor, patch, ...rest] = numbers.split(".", 4).map(parseNumber);
+  if (major === undefined || minor === undefined || patch === undefined || rest.length > 0) return undefined;
+  return { major, minor, patch, preRelease };
+}
+
+/** What stands before and behind the first `delimiter`. */
+function splitAt(text: string, delimiter: string): readonly [string, string] {
+  const at = text.indexOf(delimiter);
+  return at === -1 ? [text, ""] : [text.slice(0, at), text.slice(at + 1)];
+}
+
+function areIdentifiers(text: string): boolean {
+  return text === "" || IDENTIFIERS.test(text);
+}
+
+function parseNumber(text: string): number | undefined {
+  const digits = NUMBER.exec(text)?.[1];
+  if (digits === undefined || BigInt(digits) > LARGEST_NUMBER) return undefined;
+  return Number(digits);
 }
 
 /** Without patch and pre-release, as the cluster version is. */
