@@ -159,9 +159,12 @@ interface ConnectionState {
 /** Responses behind which a refusal waits. */
 const refusals = new WeakSet<http.ServerResponse>();
 
-function statusOf({ code }: NodeJS.ErrnoException): RefusedStatus {
+/** `reason`: node:http's parser says more than its code does: a coding beside a length is no coding that is not known. */
+function statusOf({ code, reason }: NodeJS.ErrnoException & { reason?: string }): RefusedStatus {
   if (code === "HPE_HEADER_OVERFLOW") return 431;
-  return code === "HPE_INVALID_TRANSFER_ENCODING" ? 501 : 400;
+  const isUnknownCoding =
+    code === "HPE_INVALID_TRANSFER_ENCODING" && reason?.includes("Content-Length") !== true;
+  return isUnknownCoding ? 501 : 400;
 }
 
 function refusalText(status: RefusedStatus): string {

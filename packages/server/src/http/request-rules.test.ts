@@ -29,6 +29,23 @@ const refusedRequests: readonly { name: string; headers: string; status: number;
     headers: "Host: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
     status: 501,
   },
+  {
+    name: "a coding behind a length",
+    headers: "Host: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+    status: 400,
+  },
+  {
+    name: "a length behind a coding",
+    headers: "Host: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n",
+    status: 400,
+  },
+  ...["Content-Length", "x, trailer", "TRANSFER-ENCODING ,x", "x\r\nTrailer: content-length"].map(
+    (names) => ({
+      name: `a trailer that may not be one, ${JSON.stringify(names)}`,
+      headers: `Host: a\r\nTransfer-Encoding: chunked\r\nTrailer: ${names}\r\n`,
+      status: 400,
+    }),
+  ),
   { name: "a coding alone", headers: "Host: a\r\nTransfer-Encoding: gzip\r\n", status: 501 },
   { name: "an expectation that is not known", headers: "Host: a\r\nExpect: 200-ok\r\n", status: 417 },
 ];
@@ -53,6 +70,18 @@ for (const host of ["", "a", "a:1", "[::1]:2379", "[fe80::1%25eth0]", "a_b.c-d~"
     const client = connect().send(`GET / HTTP/1.1\r\nHost: ${host}\r\nExpect: 100-continue\r\n\r\n`);
     await client.answers(2);
     assert.match(client.text, /^HTTP\/1.1 100 [\s\S]*HTTP\/1.1 200 /);
+  });
+}
+
+for (const headers of [
+  "Transfer-Encoding: chunked\r\nTrailer: X-Content-Length, x",
+  "Content-Length: 17\r\nTrailer: Content-Length",
+]) {
+  test(`a request with ${JSON.stringify(headers)} is taken`, async (t) => {
+    const connect = await start(t);
+    const client = connect().send(`POST / HTTP/1.1\r\nHost: a\r\n${headers}\r\n\r\n${BODY}`);
+    await client.answers(1);
+    assert.match(client.text, /^HTTP\/1\.1 200 /);
   });
 }
 
