@@ -50,10 +50,12 @@ export const BOUNDED_AT_THE_EDGES: Readonly<Record<string, Readonly<Record<strin
   "member/host-resolver.ts": { "*": "waits for each try" },
   "member/joining.ts": { "*": `${MEMBERS}; ${AT_A_START}` },
   "member/life.ts": { "*": "the phases of a life, or members" },
+  "member/member-certificates.ts": { "*": "the two sides; once" },
   "member/member.ts": { "*": "URLs and methods that there are; once" },
   "member/parts.ts": { "*": "members" },
   "member/raft-node.ts": { "*": "members" },
   "member/storage.ts": { "*": "files of a folder, or members; once" },
+  "member/token-keys.ts": { "*": "two files, and eight keys" },
 
   "client-port/client-servers.ts": { createClientServers: "methods and servers that there are" },
   "client-port/access.ts": { "*": "a host's name, of a head that the runtime bounds" },

@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import { createHmac, generateKeyPairSync } from "node:crypto";
 import test from "node:test";
 import { RequestError } from "../errors.ts";
-import { JsonWebTokens, type JsonWebTokensOptions } from "./json-web-tokens.ts";
+import { JsonWebTokens, type JsonWebTokensOptions, type TokenKeys } from "./json-web-tokens.ts";
 
 const SECRET = new Uint8Array(Buffer.from("secret"));
+const BOTH = { signKey: SECRET, verifyKeys: [SECRET] };
 const NOW_MS = 1_800_000_000_000;
 const NOW = NOW_MS / 1_000;
 /** User u, revision 8, until 2099. */
@@ -17,8 +18,7 @@ function newTokens(changed: Partial<JsonWebTokensOptions> = {}) {
   const tokens = new JsonWebTokens({
     clock: { wallMs: () => nowMs },
     algorithm: "HS256",
-    signKey: SECRET,
-    verifyKey: SECRET,
+    keys: () => BOTH,
     ttlMs: 300_000,
     maxKept: 4,
     ...changed,
@@ -32,6 +32,8 @@ function newTokens(changed: Partial<JsonWebTokensOptions> = {}) {
   };
   return { tokens, holderOf, pass };
 }
+
+const keysOf = (keys: TokenKeys) => () => keys;
 
 function signed(claims: unknown, header: unknown = { alg: "HS256", typ: "JWT" }): string {
   const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url");
@@ -112,8 +114,14 @@ test("keys of the other kinds, and one that only verifies", async () => {
     { algorithm: "EdDSA", pair: generateKeyPairSync("ed25519") },
   ];
   for (const { algorithm, pair } of kinds) {
-    const { tokens } = newTokens({ algorithm, signKey: pair.privateKey, verifyKey: pair.publicKey });
-    const elsewhere = newTokens({ algorithm, signKey: undefined, verifyKey: pair.publicKey });
+    const { tokens } = newTokens({
+      algorithm,
+      keys: keysOf({ signKey: pair.privateKey, verifyKeys: [pair.publicKey] }),
+    });
+    const elsewhere = newTokens({
+      algorithm,
+      keys: keysOf({ signKey: undefined, verifyKeys: [pair.publicKey] }),
+    });
     const token = await tokens.issue(ISSUED);
     assert.deepEqual(await elsewhere.holderOf(token), { username: "u", authRevision: 8 }, algorithm);
     await assert.rejects(
@@ -135,4 +143,27 @@ test("only so many tokens are remembered, those that were used last", async () =
     tokens.holderOf(second);
   }
   assert.deepEqual([tokens.isExamined(first), tokens.isExamined(second)], [false, true]);
+});
+
+test("a token of a key that has been taken out proves nothing any more, whether it was verified before or not", async () => {
+  const [old, next, strange] = ["old", "next", "strange"].map((name) => new Uint8Array(Buffer.from(name)));
+  let keys: TokenKeys = { signKey: old, verifyKeys: [old!] };
+  const { tokens, holderOf } = newTokens({ keys: () => keys });
+  const issued = async () => tokens.issue(ISSUED);
+  const byOld = await issued();
+  const laterByOld = await tokens.issue({ ...ISSUED, username: "v" });
+  assert.equal((await holderOf(byOld))?.username, "u");
+  keys = { signKey: next, verifyKeys: [next!, old!] };
+  const byNext = await issued();
+  assert.equal((await holderOf(byOld))?.username, "u");
+  assert.equal((await holderOf(laterByOld))?.username, "v");
+  assert.equal((await holderOf(byNext))?.username, "u");
+  keys = { signKey: next, verifyKeys: [next!] };
+  // Of a call that has been examined before, too.
+  assert.equal(tokens.holderOf(byOld), undefined);
+  assert.equal(await holderOf(byOld), undefined);
+  assert.equal((await holderOf(byNext))?.username, "u");
+  keys = { signKey: strange, verifyKeys: [strange!] };
+  assert.equal(tokens.isExamined(byNext), false);
+  assert.equal(await holderOf(byNext), undefined);
 });

@@ -7,9 +7,8 @@ export interface JsonWebTokensOptions {
   readonly clock: Pick<Clock, "wallMs">;
   /** As tokens name it: `RS256` and so on. */
   readonly algorithm: string;
-  /** Undefined: tokens are made elsewhere, and only verified here. */
-  readonly signKey: JwtKey | undefined;
-  readonly verifyKey: JwtKey;
+  /** Those of now: another object when they have been replaced. */
+  readonly keys: () => TokenKeys;
   readonly ttlMs: number;
   /** So many tokens that have been verified are not verified again. Default 8,192. */
   readonly maxKept?: number;
@@ -17,6 +16,13 @@ export interface JsonWebTokensOptions {
 
 /** What tokens are signed or verified with: a key, or the secret of a method that has one for both. */
 export type JwtKey = KeyObject | Uint8Array;
+
+export interface TokenKeys {
+  /** Undefined: tokens are made elsewhere, and only verified here. */
+  readonly signKey: JwtKey | undefined;
+  /** A token is one that any of them proves. So a new key can be made known everywhere before somebody signs with it. */
+  readonly verifyKeys: readonly JwtKey[];
+}
 
 interface Verified {
   readonly holder: TokenHolder;
@@ -34,11 +40,13 @@ const MAX_TOKEN_LENGTH = 65_536;
  */
 export class JsonWebTokens implements Tokens {
   readonly #options: JsonWebTokensOptions;
-  /** What was used last is last. */
+  /** By `#keys`; what was used last is last. */
   readonly #verified = new Map<string, Verified>();
+  #keys: TokenKeys;
 
   constructor(options: JsonWebTokensOptions) {
     this.#options = options;
+    this.#keys = options.keys();
   }
 
   newPrefix(): string {
@@ -48,7 +56,8 @@ export class JsonWebTokens implements Tokens {
   assigned(): void {}
 
   async issue({ username, authRevision }: IssuedToken): Promise<string> {
-    const { algorithm, signKey, ttlMs } = this.#options;
+    const { algorithm, ttlMs } = this.#options;
+    const { signKey } = this.#options.keys();
     if (signKey === undefined) throw new RequestError("VERIFY_ONLY_KEY");
     const { SignJWT } = await import("jose");
     const exp = Math.floor((this.#options.clock.wallMs() + ttlMs) / 1_000);
@@ -58,23 +67,30 @@ export class JsonWebTokens implements Tokens {
   }
 
   isExamined(token: string): boolean {
+    this.#forgetOfOtherKeys();
     return this.#verified.has(token) || token.length > MAX_TOKEN_LENGTH;
   }
 
   async examine(token: string): Promise<void> {
-    const { algorithm, verifyKey } = this.#options;
+    this.#forgetOfOtherKeys();
     const { compactVerify } = await import("jose");
-    try {
-      const { payload } = await compactVerify(token, verifyKey, { algorithms: [algorithm] });
-      const claims: unknown = JSON.parse(Buffer.from(payload).toString());
-      const verified = this.#verify(claims as Readonly<Record<string, unknown>>);
-      if (verified !== undefined) this.#keep(token, verified);
-    } catch {
-      // It proves nothing. Why not, and what it says, concerns nobody.
+    const keys = this.#keys;
+    for (const key of keys.verifyKeys) {
+      try {
+        const { payload } = await compactVerify(token, key, { algorithms: [this.#options.algorithm] });
+        const claims: unknown = JSON.parse(Buffer.from(payload).toString());
+        const verified = this.#verify(claims as Readonly<Record<string, unknown>>);
+        // The keys may have been replaced meanwhile.
+        if (verified !== undefined && keys === this.#keys) this.#keep(token, verified);
+        return;
+      } catch {
+        // It proves nothing by this key. Why not, and what it says, concerns nobody.
+      }
     }
   }
 
   holderOf(token: string): TokenHolder | undefined {
+    this.#forgetOfOtherKeys();
     const verified = this.#verified.get(token);
     if (verified === undefined) return undefined;
     this.#verified.delete(token);
@@ -100,6 +116,13 @@ export class JsonWebTokens implements Tokens {
     // As it will be in the log: what is no text there must not be another user here.
     const holder = { username: username.toWellFormed(), authRevision: toRevision(revision) };
     return { holder, expires: exp };
+  }
+
+  #forgetOfOtherKeys(): void {
+    const keys = this.#options.keys();
+    if (keys === this.#keys) return;
+    this.#keys = keys;
+    this.#verified.clear();
   }
 
   #keep(token: string, verified: Verified): void {

@@ -5,7 +5,7 @@ import type { GeneratedPair } from "./generated-pair.ts";
 
 export type TlsVersion = "TLSv1.2" | "TLSv1.3";
 
-/** TLS of one side, for both roles. Key pairs and the CRL are used as they are on disk at each handshake, the CA as it was at the start. */
+/** TLS of one side, for both roles. Key pairs, the CA and the CRL are used as they are on disk at each handshake. */
 export interface TlsSettings {
   /** With the key: what a listener presents. Both empty when this side only dials. */
   readonly certFile: string;

@@ -166,19 +166,21 @@ for (const keyIdentifiers of [true, false]) {
   });
 }
 
-test("a replaced certificate is presented to the next client, and what was trusted stays trusted", async (t) => {
+test("a replaced certificate is presented to the next client, a replaced CA judges it, and who is there stays", async (t) => {
   const directory = openDirectory(t);
   write(directory, server, intermediate.certPem);
   await using member = await start(directory);
   const address = new URL(member.clientUrls[0]!).host;
-  const connect = (trusted: TestCertificate) =>
-    GrpcClient.connect({ address, tls: { ...identityOf(client), ca: trusted.certPem } });
-  const before = await connect(ca);
   const strangeCa = makeCertificate({ commonName: "another ca", isCa: true });
+  const stranger = makeCertificate({ commonName: "stranger", issuer: strangeCa });
+  const connect = (own: TestCertificate, trusted: TestCertificate) =>
+    GrpcClient.connect({ address, tls: { ...identityOf(own), ca: trusted.certPem } });
+  const before = await connect(client, ca);
   const next = makeCertificate({ commonName: "next", issuer: strangeCa, names: ["127.0.0.1"] });
   write(directory, next, strangeCa.certPem);
-  await assert.rejects(connect(ca));
-  const after = await connect(strangeCa);
+  await assert.rejects(connect(client, ca));
+  const after = await connect(stranger, strangeCa);
+  assert.equal(await isServed(member, identityOf(client)), false);
   for (const each of [before, after]) {
     await get(each, "k");
     each.close();

@@ -1,14 +1,12 @@
 import type { Server as HttpServer } from "node:http";
 import type net from "node:net";
 import { Acceptor, type SecureConnections, TLS_PROTOCOLS } from "@quorate/rpc/server";
-import type { Clock } from "@quorate/storage/seams/clock";
 import type { Servers } from "../client-port/client-servers.ts";
 import type { ListenUrl, Service, Traffic } from "../client-port/listeners.ts";
 import type { ServerConfig } from "../config/server-config.ts";
-import type { TlsSettings } from "../config/tls-settings.ts";
 import type { Logger } from "../log/logger.ts";
-import { Certificates } from "../tls/certificates.ts";
-import { TlsAcceptor } from "../tls/tls-acceptor.ts";
+import type { Certificates } from "../tls/certificates.ts";
+import { TlsAcceptor, type TlsAcceptorOptions } from "../tls/tls-acceptor.ts";
 
 type Serve = (socket: net.Socket, service: Service) => void;
 
@@ -24,12 +22,11 @@ export function clientUrls(config: ServerConfig): ListenUrl[] {
 
 /** Hands connections of clients to the servers of their traffic. */
 export function serveClients(
-  config: ServerConfig,
+  certificates: Certificates | undefined,
   servers: ReadonlyMap<Traffic, Servers>,
-  clock: Clock,
   log: Logger,
 ): Serve {
-  const secure = secureConnections(config.clientTls, TLS_PROTOCOLS, clock, log);
+  const secure = secureConnections(certificates, { side: "client", protocols: TLS_PROTOCOLS, log });
   const acceptors = new Map(
     [...servers].map(([traffic, each]) => [traffic, new AcceptorOfSchemes(each, secure)]),
   );
@@ -40,10 +37,9 @@ export function serveClients(
  * Hands connections to the server of metrics and health, over HTTP/1.1. As in etcd a certificate is good only from the
  * addresses that it names.
  */
-export function serveMetrics(config: ServerConfig, http: HttpServer, clock: Clock, log: Logger): Serve {
-  const settings = config.clientTls && { ...config.clientTls, verifyClientAddress: true };
-  const secure = secureConnections(settings, ["http/1.1"], clock, log);
-  const acceptor = new AcceptorOfSchemes({ http }, secure);
+export function serveMetrics(certificates: Certificates | undefined, http: HttpServer, log: Logger): Serve {
+  const options = { side: "client", protocols: ["http/1.1"], verifyClientAddress: true, log } as const;
+  const acceptor = new AcceptorOfSchemes({ http }, secureConnections(certificates, options));
   return (socket, service) => acceptor.accept(socket, service);
 }
 
@@ -66,15 +62,12 @@ class AcceptorOfSchemes {
 }
 
 function secureConnections(
-  settings: TlsSettings | undefined,
-  protocols: readonly string[],
-  clock: Clock,
-  log: Logger,
+  certificates: Certificates | undefined,
+  options: Omit<TlsAcceptorOptions, "certificates" | "onSecure">,
 ): SecureConnections | undefined {
-  if (settings === undefined) return undefined;
-  const certificates = new Certificates(settings, "client", clock, log);
+  if (certificates === undefined) return undefined;
   return (onSecure) => {
-    const acceptor = new TlsAcceptor({ certificates, side: "client", protocols, log, onSecure });
+    const acceptor = new TlsAcceptor({ ...options, certificates, onSecure });
     return (socket) => acceptor.accept(socket);
   };
 }

@@ -16,23 +16,22 @@ import { Listeners, type ListenUrl } from "../client-port/listeners.ts";
 import { RequestDefects } from "../client-port/request-defects.ts";
 import { createMetricsHttp } from "../client-port/servers.ts";
 import type { ServerConfig } from "../config/server-config.ts";
-import { NO_TLS_SETTINGS, type TlsSettings } from "../config/tls-settings.ts";
 import { type Logger, silentLogger } from "../log/logger.ts";
 import { Metrics } from "../metrics/metrics.ts";
 import { PeerDialer } from "../peer/dialer.ts";
 import { createPeerRequests, type PeerRequests } from "../peer/peer-requests.ts";
 import { openPeerListeners, type PeerListeners } from "../peer-port/listener.ts";
-import { Certificates } from "../tls/certificates.ts";
 import { makeMissingPairs } from "../tls/generated-files.ts";
 import { clientUrls, serveClients, serveMetrics } from "./client-connections.ts";
 import { DatabaseFiles } from "./databases.ts";
 import { describeConfig } from "./describe-config.ts";
 import { MemberLife } from "./life.ts";
+import { MemberCertificates } from "./member-certificates.ts";
 import { configFromOptions, isServerConfig, type MemberOptions } from "./options.ts";
 import { requestTimeoutMs } from "./parts.ts";
 import { Peers } from "./peers.ts";
 import type { Surroundings } from "./surroundings.ts";
-import { loadTokenKeys, type TokenKeys } from "./token-keys.ts";
+import { TokenKeyFiles } from "./token-keys.ts";
 
 export type { MemberOptions } from "./options.ts";
 
@@ -67,6 +66,8 @@ export class Member implements AsyncDisposable {
   #metricsListeners: Listeners | undefined;
   #metricsHttp: http.Server | undefined;
   #failpointServer: FailpointServer | undefined;
+  #certificates: MemberCertificates | undefined;
+  #tokenKeys: TokenKeyFiles | undefined;
   #isRemoved = false;
   #toldRemoved = false;
   #closing: Promise<void> | undefined;
@@ -141,23 +142,22 @@ export class Member implements AsyncDisposable {
     const metricsUrls = config.listenMetricsUrls.map((url) => ({ url, traffic: "metrics" }) as const);
     this.#metricsListeners = await Listeners.open({ urls: metricsUrls, secure, clock });
     await makeMissingPairs(config, realClock, this.#log);
+    const certificates = new MemberCertificates(config, clock, this.#log);
+    this.#certificates = certificates;
+    certificates.expiry.watch();
     const { authToken } = config;
-    const tokenKeys = authToken.kind === "jwt" ? await loadTokenKeys(authToken) : undefined;
-    const life = new MemberLife(config, this.#surroundings(peerListeners, tokenKeys));
+    if (authToken.kind === "jwt") this.#tokenKeys = new TokenKeyFiles(authToken, clock, this.#log);
+    this.#tokenKeys?.watch();
+    const life = new MemberLife(config, this.#surroundings(peerListeners, certificates));
     this.#life = life;
     await life.start();
   }
 
-  #surroundings(listeners: PeerListeners, tokenKeys: TokenKeys | undefined): Surroundings {
+  #surroundings(listeners: PeerListeners, certificates: MemberCertificates): Surroundings {
     const { config } = this;
     const [clock, random, disk, log] = [realClock, realRandom, this.#disk, this.#log];
-    const certificatesWith = (settings: TlsSettings) => new Certificates(settings, "peer", clock, log);
-    const certificates = config.peerTls && certificatesWith(config.peerTls);
-    let dialling = certificates;
-    const dialer = new PeerDialer(
-      () => (dialling ??= certificatesWith(NO_TLS_SETTINGS)),
-      config.peerLocalAddress,
-    );
+    const dialer = new PeerDialer(() => certificates.ofDialler, config.peerLocalAddress);
+    const tokenKeys = this.#tokenKeys;
     const peerRequests = createPeerRequests({ dialer, clock, random });
     this.#peerRequests = peerRequests;
     const onFatal = (error: Error) => this.#life?.fail(error);
@@ -168,9 +168,9 @@ export class Member implements AsyncDisposable {
       log,
       databases: new DatabaseFiles({ config, clock, disk, log, onFatal }),
       peerRequests,
-      tokenKeys,
+      tokenKeys: tokenKeys && (() => tokenKeys.current),
       createTransport: (storage, events) => {
-        const ends = { listeners, certificates, dialer };
+        const ends = { listeners, certificates: certificates.peer, dialer };
         this.#peers = new Peers({ config, storage, events, clock, random, log, ...ends });
         return this.#peers.transport;
       },
@@ -191,12 +191,18 @@ export class Member implements AsyncDisposable {
 
   /** Long before clients are served: whether the member is well is asked while it starts, too. */
   #serveMetrics(context: ApiContext): void {
-    const metrics = new Metrics(context, this.#peers!.metrics, this.#health, this.#defects);
+    const metrics = new Metrics(
+      context,
+      this.#peers!.metrics,
+      this.#health,
+      this.#defects,
+      this.#certificates!.expiry,
+    );
     this.#metrics = metrics;
     if (this.metricsUrls.length === 0) return;
     const metricsHttp = createMetricsHttp(context, this.#observation(metrics), this.#defects);
     this.#metricsHttp = metricsHttp;
-    this.#metricsListeners!.serve(serveMetrics(this.config, metricsHttp, realClock, this.#log));
+    this.#metricsListeners!.serve(serveMetrics(this.#certificates?.client, metricsHttp, this.#log));
     for (const url of this.metricsUrls) this.#log.info("serving metrics", { address: url });
   }
 
@@ -205,11 +211,10 @@ export class Member implements AsyncDisposable {
   }
 
   #serveClients(context: ApiContext, services: Services): void {
-    const { config } = this;
     const metrics = this.#metrics!;
     const servers = createClientServers(context, services, this.#observation(metrics), this.#defects);
     this.#clientServers = servers;
-    this.#clientListeners!.serve(serveClients(config, servers.byTraffic, realClock, this.#log));
+    this.#clientListeners!.serve(serveClients(this.#certificates?.client, servers.byTraffic, this.#log));
     metrics.started();
     this.#hooks.onServing?.(this);
     this.#log.info("ready to serve client requests", { "listen-client-urls": this.clientUrls });
@@ -256,6 +261,8 @@ export class Member implements AsyncDisposable {
     // What a start that failed has opened before its life began, or for phases that it did not come to.
     await this.#stopServing();
     await this.#closePeers();
+    this.#certificates?.expiry.close();
+    this.#tokenKeys?.close();
     await this.#failpointServer?.close();
   }
 }

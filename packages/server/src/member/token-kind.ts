@@ -1,16 +1,15 @@
 import type { Clock } from "@quorate/storage/seams/clock";
 import type { Random } from "@quorate/storage/seams/random";
-import { JsonWebTokens } from "../auth/json-web-tokens.ts";
+import { JsonWebTokens, type TokenKeys } from "../auth/json-web-tokens.ts";
 import { SimpleTokens } from "../auth/simple-tokens.ts";
 import { NO_TOKENS, type Tokens } from "../auth/tokens.ts";
 import type { AuthTokenSettings } from "../config/auth-token.ts";
 import type { Consensus } from "../consensus/consensus.ts";
-import type { TokenKeys } from "./token-keys.ts";
 
 interface TokenSurroundings {
   readonly clock: Clock;
   readonly random: Random;
-  readonly tokenKeys?: TokenKeys | undefined;
+  readonly tokenKeys?: (() => TokenKeys) | undefined;
 }
 
 /** The tokens that a member's settings ask for. */
@@ -29,5 +28,5 @@ export function tokensFor(
     });
   }
   if (settings.kind === "none" || tokenKeys === undefined) return NO_TOKENS;
-  return new JsonWebTokens({ clock, ...settings, ...tokenKeys });
+  return new JsonWebTokens({ clock, ...settings, keys: tokenKeys });
 }

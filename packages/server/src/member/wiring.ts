@@ -5,6 +5,7 @@ import type { Random } from "@quorate/storage/seams/random";
 import type { Transport, TransportEvents } from "@quorate/storage/seams/transport";
 import { saveSnapFile } from "@quorate/storage/snap/snap-directory";
 import { StateMachine } from "../apply/state-machine.ts";
+import type { TokenKeys } from "../auth/json-web-tokens.ts";
 import type { MembershipChange } from "../cluster/membership.ts";
 import { formatDuration } from "../config/duration.ts";
 import type { ServerConfig } from "../config/server-config.ts";
@@ -20,7 +21,6 @@ import { removeOrphans, saveReceivedDatabase } from "../snapshot/received-databa
 import type { SnapshotInstaller } from "../snapshot/snapshot-installer.ts";
 import type { SnapshotSender } from "../snapshot/snapshot-sender.ts";
 import { type Databases, type MemberStorage, storagePaths } from "./storage.ts";
-import type { TokenKeys } from "./token-keys.ts";
 
 /**
  * So long the links to a removed member stay: if it led it still has to answer who asked for the removal, and it stops as
@@ -40,7 +40,7 @@ export interface PartsSurroundings {
   /** For the simulation, whose stores are small: see `MvccStoreOptions`. */
   readonly entryReadCost?: number;
   /** Of tokens that are signed; undefined for others. */
-  readonly tokenKeys?: TokenKeys | undefined;
+  readonly tokenKeys?: (() => TokenKeys) | undefined;
   /** The links to other members; they are named later, one by one. */
   createTransport(storage: MemberStorage, events: TransportEvents): Transport;
 }

@@ -3,6 +3,7 @@ import type { HealthCounts } from "../client-port/health-counts.ts";
 import type { RequestDefects } from "../client-port/request-defects.ts";
 import { formatId } from "../cluster/ids.ts";
 import type { PeerMetrics } from "../peer/metrics.ts";
+import { type CertificateExpiries, publishCertificateExpiry } from "./certificate-expiry.ts";
 import { loadPrometheus } from "./load-prometheus.ts";
 import { LoopDelays } from "./loop-delays.ts";
 import { peerExposition } from "./peer-exposition.ts";
@@ -17,14 +18,22 @@ export class Metrics {
   readonly #peers: PeerMetrics;
   readonly #health: HealthCounts;
   readonly #defects: RequestDefects;
+  readonly #certificates: CertificateExpiries;
   readonly #loopDelays = new LoopDelays();
   #prometheus: Promise<PrometheusMetrics> | undefined;
 
-  constructor(context: ApiContext, peers: PeerMetrics, health: HealthCounts, defects: RequestDefects) {
+  constructor(
+    context: ApiContext,
+    peers: PeerMetrics,
+    health: HealthCounts,
+    defects: RequestDefects,
+    certificates: CertificateExpiries,
+  ) {
     this.#context = context;
     this.#peers = peers;
     this.#health = health;
     this.#defects = defects;
+    this.#certificates = certificates;
   }
 
   /** The member serves from now on: until here the loop was busy with starting, and nobody waited for it. */
@@ -57,6 +66,14 @@ export class Metrics {
 
   async #load(): Promise<PrometheusMetrics> {
     const library = await loadPrometheus();
-    return new PrometheusMetrics(library, this.#context, this.#loopDelays, this.#health, this.#defects);
+    const metrics = new PrometheusMetrics(
+      library,
+      this.#context,
+      this.#loopDelays,
+      this.#health,
+      this.#defects,
+    );
+    metrics.publish((registry) => publishCertificateExpiry(library, registry, this.#certificates));
+    return metrics;
   }
 }

@@ -149,6 +149,11 @@ export class PrometheusMetrics {
     });
   }
 
+  /** Adds what others register. */
+  publish(register: (registry: Registry) => void): void {
+    register(this.#registry);
+  }
+
   get contentType(): string {
     return this.#registry.contentType;
   }

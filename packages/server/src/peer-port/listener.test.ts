@@ -78,7 +78,7 @@ function ask(t: TestContext, port: number, context?: tls.SecureContext) {
 for (const secure of [false, true]) {
   test(`connections by ${secure ? "https" : "http"} that come too early are answered when there is who answers`, async (t) => {
     const { certificates, listeners, port, serve } = await startEarly(t, { secure });
-    const context = await certificates?.clientContext();
+    const context = (await certificates?.clientCredentials())?.context;
     const early = [ask(t, port, context), ask(t, port, context)];
     await until(() => early.every(({ connected }) => connected) && listeners.connectionCount === 2);
     serve();

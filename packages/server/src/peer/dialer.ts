@@ -3,7 +3,7 @@ import net from "node:net";
 import type { Duplex } from "node:stream";
 import tls from "node:tls";
 import { hasAllowedName, isValidFor } from "../tls/allowed-names.ts";
-import type { Certificates } from "../tls/certificates.ts";
+import type { Certificates, Credentials } from "../tls/certificates.ts";
 import { type PeerAddress, parsePeerUrl } from "./peer-address.ts";
 
 const TCP_KEEPALIVE_MS = 30_000;
@@ -46,10 +46,10 @@ export class PeerDialer {
     signal: AbortSignal | undefined,
   ): Promise<net.Socket> {
     let certificates: Certificates;
-    let secureContext: tls.SecureContext;
+    let credentials: Credentials;
     try {
       certificates = this.#certificates();
-      secureContext = await certificates.clientContext();
+      credentials = await certificates.clientCredentials();
     } catch (error) {
       plain.destroy();
       throw error;
@@ -59,14 +59,14 @@ export class PeerDialer {
       socket: plain,
       host: address.host,
       ...(net.isIP(address.host) === 0 ? { servername: address.host } : {}),
-      secureContext,
+      secureContext: credentials.context,
       // We judge the other's certificate below: the runtime would do so by OpenSSL's rules.
       rejectUnauthorized: false,
       checkServerIdentity: () => undefined,
     });
     const why = `dial ${address.url}: TLS handshake timeout`;
     await untilEvent(secure, "secureConnect", HANDSHAKE_TIMEOUT_MS, why, signal);
-    const refusal = refusalOf(secure, address.host, certificates);
+    const refusal = refusalOf(secure, address.host, certificates, credentials);
     if (refusal !== undefined) {
       secure.destroy();
       throw new Error(`dial ${address.url}: ${refusal}`);
@@ -76,14 +76,19 @@ export class PeerDialer {
 }
 
 /** Why the other side is not whom we wanted; undefined when it is. */
-function refusalOf(socket: tls.TLSSocket, host: string, certificates: Certificates): string | undefined {
+function refusalOf(
+  socket: tls.TLSSocket,
+  host: string,
+  certificates: Certificates,
+  credentials: Credentials,
+): string | undefined {
   const { settings } = certificates;
   // A certificate that a member made for itself is signed by nobody: such links are encrypted, and no more.
   if (settings.generated !== undefined) return undefined;
   const leaf = socket.getPeerX509Certificate();
   if (leaf === undefined) return "there is no certificate";
   const objection = socket.authorized ? undefined : String(socket.authorizationError);
-  if (!certificates.isVerified(leaf, "serverAuth", objection)) {
+  if (!certificates.isVerified(credentials, leaf, "serverAuth", objection)) {
     return `failed to verify the certificate: ${objection}`;
   }
   if (!isValidFor(leaf, host)) {

@@ -1,81 +1,100 @@
-import { constants, X509Certificate } from "node:crypto";
+import { constants, randomBytes, type X509Certificate } from "node:crypto";
 import tls from "node:tls";
 import type { Clock } from "@quorate/storage/seams/clock";
 import type { TlsSettings } from "../config/tls-settings.ts";
 import type { Logger } from "../log/logger.ts";
-import { DOUBTFUL_OBJECTIONS, leadsToAnchor, type Usage } from "./certificate-chain.ts";
-import { KeyPair, readConfigured } from "./key-pair.ts";
+import { Authorities } from "./authorities.ts";
+import type { Usage } from "./certificate-chain.ts";
+import { type KeyPair, keyPairFiles } from "./key-pair.ts";
 import { ReloadedFiles } from "./reloaded-files.ts";
 import { revokedSerials } from "./revocation.ts";
+import { type NamedFile, UsableFiles } from "./usable-files.ts";
 
 /** Whose certificates they are; flags of peers begin with `peer-`. */
 export type TlsSide = "client" | "peer";
 
+/** What one handshake is made with. */
+export interface Credentials {
+  readonly context: tls.SecureContext;
+  readonly authorities: Authorities;
+}
+
+/** A certificate of a file. */
+export interface LoadedCertificate {
+  readonly flag: string;
+  readonly certificate: X509Certificate;
+}
+
+interface WithCertificates {
+  readonly certificates: readonly X509Certificate[];
+}
+
 /**
- * Key material of one side, in both roles. The CA bundle is read once; key pairs and the revocation list are those that
- * are on disk at each handshake, so that replacing the files is enough.
+ * Key material of one side, in both roles. Key pairs, the CA bundle and the revocation list are those that are on disk at
+ * each handshake, so that replacing the files is enough. Connections that are there go on with what they began with.
  */
 export class Certificates {
   readonly settings: TlsSettings;
-  readonly #trusted: readonly (string | Buffer)[] | undefined;
-  readonly #server: KeyPair | undefined;
-  readonly #client: KeyPair | undefined;
+  readonly #authorities: UsableFiles<Authorities> | Authorities;
+  readonly #server: Role;
+  readonly #client: Role;
   readonly #revoked: ReloadedFiles<ReadonlySet<string>> | undefined;
   readonly #clock: Clock;
-  #anchors: readonly X509Certificate[] | undefined;
-  /** Of a role without a certificate. */
-  readonly #bare: tls.SecureContext;
+  /** By the flag that names the certificates. */
+  readonly #files = new Map<string, UsableFiles<WithCertificates>>();
 
   /** Throws `ConfigError` when a file cannot be read or a certificate does not fit its key. */
   constructor(settings: TlsSettings, side: TlsSide, clock: Clock, log: Logger) {
     this.settings = settings;
     this.#clock = clock;
-    const {
-      certFile,
-      ciphers,
-      keyFile,
-      clientCertFile,
-      clientKeyFile,
-      crlFile,
-      maxVersion,
-      minVersion,
-      requireClientCertificate,
-    } = settings;
-    const prefix = side === "peer" ? "peer-" : "";
-    this.#trusted = trustedCertificates(settings, side, `${prefix}trusted-ca-file`);
-    const common: tls.SecureContextOptions = {
-      minVersion,
-      // As in Go, whatever the bundle holds is trusted: an intermediate without its root, or the leaf itself.
-      allowPartialTrustChain: true,
-      ...(this.#trusted === undefined ? {} : { ca: [...this.#trusted] }),
-      ...(maxVersion === undefined ? {} : { maxVersion }),
-      ...(ciphers === undefined ? {} : { ciphers }),
-      honorCipherOrder: true,
-      sessionIdContext: side,
-      // A resumed session shows no certificate chain, and with it nothing that could have been revoked.
-      ...(requireClientCertificate ? { secureOptions: constants.SSL_OP_NO_TICKET } : {}),
+    const { certFile, keyFile, clientCertFile, clientKeyFile, crlFile } = settings;
+    const named = (path: string, name: string) => ({ path, flag: side === "peer" ? `peer-${name}` : name });
+    const pair = (cert: NamedFile, key: NamedFile) => {
+      if (cert.path === "") return undefined;
+      const files = keyPairFiles(cert, key, clock, log);
+      this.#files.set(cert.flag, files);
+      return files;
     };
-    this.#bare = tls.createSecureContext(common);
-    const pair = (cert: string, key: string, name: string) => {
-      if (cert === "") return undefined;
-      const flags = { certFlag: `${prefix}${name}cert-file`, keyFlag: `${prefix}${name}key-file` };
-      return new KeyPair({ certFile: cert, keyFile: key, ...flags }, common, clock, log);
-    };
-    this.#server = pair(certFile, keyFile, "");
-    this.#client = pair(clientCertFile, clientKeyFile, "client-");
+    const server = pair(named(certFile, "cert-file"), named(keyFile, "key-file"));
+    const client =
+      clientCertFile === certFile
+        ? server
+        : pair(named(clientCertFile, "client-cert-file"), named(clientKeyFile, "client-key-file"));
+    const common = commonOptions(settings, side);
+    this.#server = new Role(server, common);
+    this.#client = new Role(client, common);
+    const bundle = named(settings.trustedCaFile, "trusted-ca-file");
+    if (bundle.path === "") this.#authorities = authoritiesWithoutBundle(settings, side);
+    else {
+      this.#authorities = bundleFile(bundle, clock, log);
+      this.#files.set(bundle.flag, this.#authorities);
+    }
     if (crlFile !== "") {
       this.#revoked = new ReloadedFiles([crlFile], ([list]) => revokedSerials(list!), clock);
     }
   }
 
   /** For a connection that was accepted. */
-  async serverContext(): Promise<tls.SecureContext> {
-    return this.#server === undefined ? this.#bare : this.#server.context();
+  async serverCredentials(): Promise<Credentials> {
+    return this.#server.credentials(await this.#currentAuthorities());
   }
 
   /** For a connection that is dialled. */
-  async clientContext(): Promise<tls.SecureContext> {
-    return this.#client === undefined ? this.#bare : this.#client.context();
+  async clientCredentials(): Promise<Credentials> {
+    return this.#client.credentials(await this.#currentAuthorities());
+  }
+
+  /**
+   * Whether the other side's certificate leads to an authority of the handshake; `objection` is OpenSSL's, as the code of
+   * its error. Names and the revocation list are not looked at.
+   */
+  isVerified(
+    { authorities }: Credentials,
+    leaf: X509Certificate,
+    usage: Usage,
+    objection: string | undefined,
+  ): boolean {
+    return authorities.verify(leaf, usage, objection, this.#clock.wallMs());
   }
 
   /** Serial numbers that are revoked now; undefined without a list. Rejects when it cannot be read. */
@@ -83,39 +102,78 @@ export class Certificates {
     return this.#revoked?.current();
   }
 
-  /**
-   * Whether the other side's certificate leads to the CA; `objection` is OpenSSL's, as the code of its error. Names and
-   * the revocation list are not looked at.
-   */
-  isVerified(leaf: X509Certificate, usage: Usage, objection: string | undefined): boolean {
-    if (objection === undefined) return true;
-    if (!DOUBTFUL_OBJECTIONS.has(objection)) return false;
-    return leadsToAnchor(leaf, usage, this.#trustAnchors(), this.#clock.wallMs());
+  /** The certificates of all files as they are now, by the flags that name them. */
+  async current(): Promise<LoadedCertificate[]> {
+    const loaded: LoadedCertificate[] = [];
+    for (const [flag, files] of this.#files) {
+      const { certificates } = await files.current();
+      for (const certificate of certificates) loaded.push({ flag, certificate });
+    }
+    return loaded;
   }
 
-  /** They are needed seldom, and the system has many. */
-  #trustAnchors(): readonly X509Certificate[] {
-    this.#anchors ??= (this.#trusted ?? tls.getCACertificates("default")).flatMap(certificatesIn);
-    return this.#anchors;
+  async #currentAuthorities(): Promise<Authorities> {
+    return this.#authorities instanceof Authorities ? this.#authorities : this.#authorities.current();
   }
 }
 
-/** undefined leaves the choice to the runtime: where nobody is verified, and for systems whose store is empty. */
-function trustedCertificates(
-  settings: TlsSettings,
-  side: TlsSide,
-  flag: string,
-): (string | Buffer)[] | undefined {
-  const { generated, requireClientCertificate, trustedCaFile } = settings;
-  if (trustedCaFile !== "") return [readConfigured(trustedCaFile, flag)];
+/** One role's pair, and the context that it makes with whom is trusted. */
+class Role {
+  readonly #pair: UsableFiles<KeyPair> | undefined;
+  readonly #common: tls.SecureContextOptions;
+  #made: (Credentials & { readonly pair: KeyPair | undefined }) | undefined;
+
+  constructor(pair: UsableFiles<KeyPair> | undefined, common: tls.SecureContextOptions) {
+    this.#pair = pair;
+    this.#common = common;
+  }
+
+  /** The same object while nothing has changed. */
+  async credentials(authorities: Authorities): Promise<Credentials> {
+    const pair = await this.#pair?.current();
+    if (this.#made?.pair !== pair || this.#made?.authorities !== authorities) {
+      const { pem } = authorities;
+      const context = tls.createSecureContext({
+        ...this.#common,
+        ...(pem === undefined ? {} : { ca: [...pem] }),
+        ...(pair === undefined ? {} : { cert: pair.cert, key: pair.key }),
+      });
+      this.#made = { context, authorities, pair };
+    }
+    return this.#made!;
+  }
+}
+
+function commonOptions(settings: TlsSettings, side: TlsSide): tls.SecureContextOptions {
+  const { ciphers, maxVersion, minVersion, requireClientCertificate } = settings;
+  return {
+    minVersion,
+    // As in Go, whatever the bundle holds is trusted: an intermediate without its root, or the leaf itself.
+    allowPartialTrustChain: true,
+    ...(maxVersion === undefined ? {} : { maxVersion }),
+    ...(ciphers === undefined ? {} : { ciphers }),
+    honorCipherOrder: true,
+    sessionIdContext: side,
+    // Tickets outlive the certificate that was there when they were made.
+    ticketKeys: randomBytes(48),
+    // A resumed session shows no certificate chain, and with it nothing that could have been revoked.
+    ...(requireClientCertificate ? { secureOptions: constants.SSL_OP_NO_TICKET } : {}),
+  };
+}
+
+function bundleFile(bundle: NamedFile, clock: Clock, log: Logger): UsableFiles<Authorities> {
+  return new UsableFiles({
+    files: [bundle],
+    parse: ([content]) => Authorities.ofBundle(content!),
+    complaint: "a replaced CA bundle cannot be used",
+    clock,
+    log,
+  });
+}
+
+function authoritiesWithoutBundle(settings: TlsSettings, side: TlsSide): Authorities {
+  const { generated, requireClientCertificate } = settings;
   // Members also verify those whom they dial.
   const verifiesSomebody = requireClientCertificate || (side === "peer" && generated === undefined);
-  if (!verifiesSomebody) return undefined;
-  const roots = tls.getCACertificates("system");
-  return roots.length === 0 ? undefined : roots;
-}
-
-function certificatesIn(bundle: string | Buffer): X509Certificate[] {
-  const pems = bundle.toString().match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
-  return pems.map((pem) => new X509Certificate(pem));
+  return verifiesSomebody ? Authorities.ofSystem() : Authorities.unused();
 }

@@ -82,3 +82,18 @@ test("what cannot be parsed or read is said each time, until it can", async (t) 
   write("2", "2");
   assert.equal(await files.current(), "2+2");
 });
+
+test("many who ask at once share two looks: the one that has begun, and the next one", async (t) => {
+  const { files, later, write } = open(t);
+  later();
+  await files.current();
+  const stats = t.mock.method(fs, "stat");
+  const first = files.current();
+  write("2", "2");
+  later();
+  const others = Array.from({ length: 100 }, () => files.current());
+  await first;
+  // Whoever asks after a change hears of it.
+  for (const other of others) assert.equal(await other, "2+2");
+  assert.equal(stats.mock.callCount(), 4);
+});

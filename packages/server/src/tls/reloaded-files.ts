@@ -15,6 +15,8 @@ export class ReloadedFiles<Content> {
   readonly #clock: Clock;
   /** Of the files that were read, as long as it stands for their content. */
   #stamp: string | undefined;
+  #looking: Promise<Content> | undefined;
+  #next: Promise<Content> | undefined;
   #last: { readonly files: readonly Buffer[]; readonly result: Result<Content> } | undefined;
 
   constructor(paths: readonly string[], parse: (files: readonly Buffer[]) => Content, clock: Clock) {
@@ -24,7 +26,26 @@ export class ReloadedFiles<Content> {
   }
 
   /** The same object while the files are the same. Rejects when one cannot be read, and with what `parse` throws. */
-  async current(): Promise<Content> {
+  current(): Promise<Content> {
+    if (this.#next !== undefined) return this.#next;
+    if (this.#looking === undefined) return this.#begin();
+    // A look that has begun may miss what has changed since; all who come meanwhile share the next one.
+    this.#next = this.#looking.then(ignore, ignore).then(() => {
+      this.#next = undefined;
+      return this.#begin();
+    });
+    return this.#next;
+  }
+
+  #begin(): Promise<Content> {
+    const looking = this.#look().finally(() => {
+      if (this.#looking === looking) this.#looking = undefined;
+    });
+    this.#looking = looking;
+    return looking;
+  }
+
+  async #look(): Promise<Content> {
     const nowMs = this.#clock.wallMs();
     const stats = await Promise.all(this.#paths.map((path) => fs.stat(path, { bigint: true })));
     const stamp = stats.map(stampOf).join(" ");
@@ -46,6 +67,8 @@ export class ReloadedFiles<Content> {
     }
   }
 }
+
+const ignore = () => {};
 
 type Result<Content> = { readonly content: Content } | { readonly error: Error };
 

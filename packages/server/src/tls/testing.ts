@@ -64,6 +64,8 @@ export interface CertificateOptions {
   /** How many issuers may be between this one and a leaf. */
   readonly pathLength?: number;
   readonly isExpired?: boolean;
+  /** When it ends, as ASN.1 writes it: `20300131235959Z`. */
+  readonly until?: string;
   /** Has an extension that must be understood. */
   readonly hasUnknownExtension?: boolean;
   /** An issuer for names in this domain only. */
@@ -99,7 +101,7 @@ export function makeCertificate(options: CertificateOptions): TestCertificate {
     integer(serial),
     ECDSA_WITH_SHA256,
     nameOf(issuer?.commonName ?? commonName),
-    sequence(FROM, options.isExpired ? PAST : TO),
+    sequence(FROM, options.isExpired ? PAST : options.until === undefined ? TO : time(options.until)),
     nameOf(commonName),
     publicKey.export({ type: "spki", format: "der" }),
     element(0xa3, sequence(...extensions)),

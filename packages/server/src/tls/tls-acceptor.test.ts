@@ -273,3 +273,73 @@ test("a pair of which one half has been replaced leaves the old one in use, unti
   assert.equal((await connect(port)).serial, server.serial);
   assert.equal(lines.length, 2);
 });
+
+test("a CA bundle that is replaced decides from the next connection on; one of no use changes nothing, and is told once", async (t) => {
+  const { port, lines, directory } = await listen(t);
+  const bundle = path.join(directory, "ca.pem");
+  const stranger = makeCertificate({ commonName: "stranger", issuer: strangeCa });
+  const isServed = async (own: TestCertificate) => (await connect(port, own)).text === "hello";
+  assert.deepEqual([await isServed(client), await isServed(stranger)], [true, false]);
+  writeFileSync(bundle, ca.certPem + strangeCa.certPem);
+  assert.deepEqual([await isServed(client), await isServed(stranger)], [true, true]);
+  writeFileSync(bundle, strangeCa.certPem);
+  assert.deepEqual([await isServed(client), await isServed(stranger)], [false, true]);
+  const complaints = () =>
+    lines.filter(({ message }) => message.startsWith("a replaced CA bundle")).map(({ error }) => error);
+  assert.deepEqual(complaints(), []);
+  const broken = [
+    { content: strangeCa.keyPem, error: "it has a block that is no whole certificate" },
+    { content: "", error: "there is no certificate in it" },
+    {
+      content: ca.certPem + strangeCa.certPem.slice(0, 200),
+      error: "it has a block that is no whole certificate",
+    },
+  ];
+  for (const { content } of broken) {
+    writeFileSync(bundle, content);
+    for (let i = 0; i < 2; i++) {
+      assert.deepEqual([await isServed(client), await isServed(stranger)], [false, true]);
+    }
+  }
+  assert.deepEqual(
+    complaints(),
+    broken.map(({ error }) => error),
+  );
+  writeFileSync(bundle, ca.certPem);
+  assert.deepEqual([await isServed(client), await isServed(stranger)], [true, false]);
+});
+
+test("a session is resumed with a ticket also when the certificate has been replaced since", async (t) => {
+  const { port, directory } = await listen(t, { requireClientCertificate: false });
+  const ask = (session?: Buffer) =>
+    new Promise<{ reused: boolean; session: Buffer; text: string }>((resolve, reject) => {
+      const socket = tls.connect({
+        host: "127.0.0.1",
+        port,
+        ca: ca.certPem,
+        ...(session === undefined ? {} : { session }),
+      });
+      let ticket: Buffer = Buffer.alloc(0);
+      let reused = false;
+      socket.once("secureConnect", () => {
+        reused = socket.isSessionReused();
+      });
+      let text = "";
+      socket.on("session", (next: Buffer) => {
+        ticket = next;
+      });
+      socket.on("data", (chunk: Buffer) => {
+        text += chunk;
+      });
+      socket.on("error", reject);
+      socket.on("close", () => resolve({ reused, session: ticket, text }));
+    });
+  const first = await ask();
+  assert.deepEqual([first.reused, first.text], [false, "hello"]);
+  const next = makeCertificate({ commonName: "next", issuer: ca, names: ["127.0.0.1"] });
+  writeFileSync(path.join(directory, "cert.pem"), next.certPem);
+  writeFileSync(path.join(directory, "key.pem"), next.keyPem);
+  assert.equal((await connect(port)).serial, next.serial);
+  const second = await ask(first.session);
+  assert.deepEqual([second.reused, second.text], [true, "hello"]);
+});

@@ -3,7 +3,7 @@ import tls from "node:tls";
 import { remoteAddress } from "@quorate/rpc/server";
 import type { Logger } from "../log/logger.ts";
 import { hasAllowedName } from "./allowed-names.ts";
-import type { Certificates, TlsSide } from "./certificates.ts";
+import type { Certificates, Credentials, TlsSide } from "./certificates.ts";
 import { addressObjection, type NameResolver, systemResolver } from "./client-address.ts";
 import { serialsOf } from "./revocation.ts";
 
@@ -17,6 +17,8 @@ export interface TlsAcceptorOptions {
   readonly log: Logger;
   /** Gets the connections whose certificate is acceptable. */
   readonly onSecure: (socket: tls.TLSSocket) => void;
+  /** Where it is not as the settings say. */
+  readonly verifyClientAddress?: boolean;
   readonly resolver?: NameResolver;
 }
 
@@ -41,22 +43,22 @@ export class TlsAcceptor {
   }
 
   async #begin(socket: net.Socket, remote: string): Promise<void> {
-    const secureContext = await this.#certificates.serverContext();
+    const credentials = await this.#certificates.serverCredentials();
     if (socket.destroyed) return;
     const { requireClientCertificate } = this.#certificates.settings;
     const secure = new tls.TLSSocket(socket, {
       isServer: true,
-      secureContext,
+      secureContext: credentials.context,
       ALPNProtocols: [...this.#options.protocols],
       // Who has no certificate is told so in the handshake. The certificate itself is judged below: a server of the
       // runtime's would refuse it before that, by OpenSSL's rules and without a reason.
       requestCert: requireClientCertificate,
       rejectUnauthorized: requireClientCertificate,
     });
-    this.#awaitHandshake(secure, remote);
+    this.#awaitHandshake(secure, credentials, remote);
   }
 
-  #awaitHandshake(socket: tls.TLSSocket, remote: string): void {
+  #awaitHandshake(socket: tls.TLSSocket, credentials: Credentials, remote: string): void {
     const timer = setTimeout(() => fail("TLS handshake timeout"), HANDSHAKE_TIMEOUT_MS);
     const detach = () => {
       clearTimeout(timer);
@@ -77,25 +79,25 @@ export class TlsAcceptor {
     socket.once("end", onClose);
     socket.once("secure", () => {
       detach();
-      this.#check(socket, remote).catch((error: Error) =>
+      this.#check(socket, credentials, remote).catch((error: Error) =>
         this.#reject(socket, remote, error.message, "warn"),
       );
     });
   }
 
-  async #check(socket: tls.TLSSocket, remote: string): Promise<void> {
-    const refusal = await this.#refusalOf(socket).catch((error: Error) => error.message);
+  async #check(socket: tls.TLSSocket, credentials: Credentials, remote: string): Promise<void> {
+    const refusal = await this.#refusalOf(socket, credentials).catch((error: Error) => error.message);
     if (refusal !== undefined) this.#reject(socket, remote, refusal, "warn");
     else if (!socket.destroyed) this.#options.onSecure(socket);
   }
 
-  async #refusalOf(socket: tls.TLSSocket): Promise<string | undefined> {
+  async #refusalOf(socket: tls.TLSSocket, credentials: Credentials): Promise<string | undefined> {
     const { settings } = this.#certificates;
     const objection = releaseToServer(socket);
     if (!settings.requireClientCertificate) return undefined;
     const leaf = socket.getPeerX509Certificate();
     if (leaf === undefined) return "the client did not provide a certificate";
-    socket.authorized = this.#certificates.isVerified(leaf, "clientAuth", objection);
+    socket.authorized = this.#certificates.isVerified(credentials, leaf, "clientAuth", objection);
     if (!socket.authorized) return `failed to verify the client's certificate: ${objection}`;
     if (!hasAllowedName(leaf, settings)) return "client certificate authentication failed";
     const revoked = await this.#certificates.revokedSerials();
@@ -104,7 +106,8 @@ export class TlsAcceptor {
       if (serial !== undefined) return `certificate serial ${serial} has been revoked`;
     }
     const { remoteAddress } = socket;
-    if (!settings.verifyClientAddress || remoteAddress === undefined) return undefined;
+    const { verifyClientAddress = settings.verifyClientAddress } = this.#options;
+    if (!verifyClientAddress || remoteAddress === undefined) return undefined;
     return addressObjection(leaf, remoteAddress, this.#resolver);
   }
 
