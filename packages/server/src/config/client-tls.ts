@@ -2,7 +2,7 @@ import { checkSuitesOfHttp2 } from "./cipher-suites.ts";
 import { ConfigError } from "./errors.ts";
 import type { FlagReader } from "./flag-reader.ts";
 import { generatedFiles, generatedPair, turnedOffWarning } from "./generated-pair.ts";
-import { checkPair, type TlsProtocol, type TlsSettings } from "./tls-settings.ts";
+import { checkClientPair, checkPair, type TlsProtocol, type TlsSettings } from "./tls-settings.ts";
 
 /** TLS of the client listeners. */
 export function clientTls(
@@ -29,10 +29,16 @@ export function clientTls(
     return undefined;
   }
   if (secure.serveHttp2) checkSuitesOfHttp2(read.list("cipher-suites"));
+  // Nothing is dialled with it, but as in etcd it has to be one.
+  const clientCertFile = read.string("client-cert-file");
+  const clientKeyFile = read.string("client-key-file");
+  checkClientPair(clientCertFile, clientKeyFile);
   return Object.freeze({
     ...ONLY_LISTENS,
     certFile,
     keyFile,
+    clientCertFile,
+    clientKeyFile,
     trustedCaFile,
     requireClientCertificate: clientCertAuth || trustedCaFile !== "",
     namesClients: clientCertAuth,

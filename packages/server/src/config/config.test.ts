@@ -110,7 +110,18 @@ const refused = [
   {
     args: ["--peer-client-key-file", "k"],
     exitCode: 1,
-    text: "KeyFile and CertFile must both be present[key: k, cert: ]",
+    text: "ClientKeyFile and ClientCertFile must both be present or both absent: key: k, cert: ]",
+  },
+  {
+    args: [
+      "--listen-client-urls=https://127.0.0.1:1",
+      "--advertise-client-urls=https://127.0.0.1:1",
+      "--cert-file=c",
+      "--key-file=k",
+      "--client-cert-file=cc",
+    ],
+    exitCode: 1,
+    text: "ClientKeyFile and ClientCertFile must both be present or both absent: key: , cert: cc]",
   },
   {
     args: ["--listen-peer-urls", "https://127.0.0.1:1"],

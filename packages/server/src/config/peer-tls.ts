@@ -1,7 +1,7 @@
 import { ConfigError } from "./errors.ts";
 import type { FlagReader } from "./flag-reader.ts";
 import { generatedFiles, generatedPair, turnedOffWarning } from "./generated-pair.ts";
-import { checkPair, type TlsProtocol, type TlsSettings } from "./tls-settings.ts";
+import { checkClientPair, checkPair, type TlsProtocol, type TlsSettings } from "./tls-settings.ts";
 
 /** TLS between members. */
 export function peerTls(
@@ -23,7 +23,7 @@ export function peerTls(
     if (certFile === "") return automaticPeerTls(read, dataDir, protocol, warnings);
     warnings.push("ignoring peer auto TLS since certs given");
   }
-  checkPair(clientCertFile, clientKeyFile);
+  checkClientPair(clientCertFile, clientKeyFile);
   if (allowedCommonNames.length > 0 && allowedHostnames.length > 0) {
     throw new ConfigError(
       "AllowedCNs and AllowedHostnames are mutually exclusive " +

@@ -81,3 +81,11 @@ export function checkPair(certFile: string, keyFile: string): void {
   if ((certFile === "") === (keyFile === "")) return;
   throw new ConfigError(`KeyFile and CertFile must both be present[key: ${keyFile}, cert: ${certFile}]`);
 }
+
+/** The same of the pair that is presented when dialling, in etcd's words. */
+export function checkClientPair(certFile: string, keyFile: string): void {
+  if ((certFile === "") === (keyFile === "")) return;
+  throw new ConfigError(
+    `ClientKeyFile and ClientCertFile must both be present or both absent: key: ${keyFile}, cert: ${certFile}]`,
+  );
+}

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import https from "node:https";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -186,3 +186,18 @@ test("a replaced certificate is presented to the next client, a replaced CA judg
     each.close();
   }
 });
+
+const missing = [
+  { flag: "cert-file", path: "/nowhere", error: /cannot read --cert-file: .*\/nowhere/ },
+  { flag: "trusted-ca-file", path: "/nowhere", error: /cannot read --trusted-ca-file: .*\/nowhere/ },
+  { flag: "key-file", path: "other.key", error: /--cert-file .* and --key-file .*: .*mismatch/ },
+];
+for (const { flag, path: file, error } of missing) {
+  test(`a --${flag} of no use ends the start before there is any data`, async (t) => {
+    const directory = openDirectory(t);
+    write(directory, server, ca.certPem);
+    writeFileSync(path.join(directory, "other.key"), client.keyPem);
+    await assert.rejects(start(directory, `--${flag}=${path.resolve(directory, file)}`), error);
+    assert.equal(existsSync(path.join(directory, "data")), false);
+  });
+}
