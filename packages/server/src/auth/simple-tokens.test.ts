@@ -3,14 +3,14 @@ import test from "node:test";
 import { ManualClock } from "@quorate/testkit/clock";
 import { SimpleTokens } from "./simple-tokens.ts";
 
-function newTokens(appliedIndex = 20) {
+function newTokens(appliedIndex = 20, ttlMs = 300_000) {
   const clock = new ManualClock();
   const waitedFor: number[] = [];
   let letter = 0;
   const tokens = new SimpleTokens({
     clock,
     random: { below: (limit) => letter++ % limit },
-    ttlMs: 300_000,
+    ttlMs,
     appliedIndex: () => appliedIndex,
     untilApplied: async (index) => void waitedFor.push(index),
   });
@@ -41,6 +41,17 @@ test("a token holds for as long as it is used", () => {
   assert.equal(tokens.holderOf(unused), undefined);
   clock.advance(300_000);
   assert.equal(tokens.holderOf(used), undefined);
+});
+
+test("a token of a short life holds for as long as it is used, however little later each time", () => {
+  const { clock, tokens, assign } = newTokens(20, 1_000);
+  const token = assign("u", 1);
+  for (let i = 0; i < 6; i++) {
+    clock.advance(700);
+    assert.equal(tokens.holderOf(token)?.username, "u");
+  }
+  clock.advance(1_000);
+  assert.equal(tokens.holderOf(token), undefined);
 });
 
 test("what is not used is forgotten when another one is made, and nothing else", () => {

@@ -15,6 +15,8 @@ export interface SimpleTokensOptions {
 interface Kept {
   readonly holder: TokenHolder;
   deadlineMs: number;
+  /** The deadline by which it stands where it does among the others. */
+  rankedMs: number;
 }
 
 const LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
@@ -22,8 +24,8 @@ const PREFIX_LETTERS = 16;
 /** At the end of a token. */
 const INDEX = /^[0-9]{1,20}$/;
 const MAX_INDEX = 2n ** 64n - 1n;
-/** A token that was used so short a time ago is not counted as used again. */
-const RENEWED_EVERY_MS = 1_000;
+/** A token keeps its place among the others until its deadline has moved by this. */
+const RANKED_EVERY_MS = 1_000;
 /** So long its own entry may be behind the one before. */
 const OWN_ENTRY_MS = 1_000;
 
@@ -33,7 +35,7 @@ const OWN_ENTRY_MS = 1_000;
  */
 export class SimpleTokens implements Tokens {
   readonly #options: SimpleTokensOptions;
-  /** Those first that will hold no longer first. */
+  /** Those first that will hold no longer first, within `RANKED_EVERY_MS`. */
   readonly #kept = new Map<string, Kept>();
 
   constructor(options: SimpleTokensOptions) {
@@ -50,7 +52,8 @@ export class SimpleTokens implements Tokens {
     const nowMs = this.#options.clock.nowMs();
     this.#forgetUnused(nowMs);
     const holder = { username: token.username, authRevision: undefined };
-    this.#kept.set(textOf(token), { holder, deadlineMs: nowMs + this.#options.ttlMs });
+    const deadlineMs = nowMs + this.#options.ttlMs;
+    this.#kept.set(textOf(token), { holder, deadlineMs, rankedMs: deadlineMs });
   }
 
   issue(token: IssuedToken): Promise<string> {
@@ -79,9 +82,9 @@ export class SimpleTokens implements Tokens {
       this.#kept.delete(token);
       return undefined;
     }
-    const deadlineMs = nowMs + this.#options.ttlMs;
-    if (deadlineMs - kept.deadlineMs >= RENEWED_EVERY_MS) {
-      kept.deadlineMs = deadlineMs;
+    kept.deadlineMs = nowMs + this.#options.ttlMs;
+    if (kept.deadlineMs - kept.rankedMs >= RANKED_EVERY_MS) {
+      kept.rankedMs = kept.deadlineMs;
       this.#kept.delete(token);
       this.#kept.set(token, kept);
     }
