@@ -125,6 +125,18 @@ test("a token is what proves who one is, and not what looks like one", async () 
   await ok("UserList", NO_MESSAGE, await login("root", "r"));
 });
 
+test("who logs in need not wait for what the old token waits for", async () => {
+  const { cluster, call, enable } = member();
+  await enable();
+  const examined: string[] = [];
+  cluster.tokens.examine = async (token) => void examined.push(token);
+  const old = "abcdefghijklmnop.99999999999";
+  assert.deepEqual((await call("Authenticate", credentials("u", "p"), old)).status, [Code.OK, ""]);
+  assert.deepEqual(examined, []);
+  assert.deepEqual((await call("UserList", NO_MESSAGE, old)).status, FAILURES.INVALID_AUTH_TOKEN);
+  assert.deepEqual(examined, [old]);
+});
+
 test("passwords are compared as the user has them", async () => {
   const { call, enable } = member();
   await enable();

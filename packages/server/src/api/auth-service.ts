@@ -73,13 +73,15 @@ export function addAuthService(services: Services, context: AuthContext): void {
     hashedPassword(context.passwords, message, isWanted),
   );
 
-  services.addAsync(`${PREFIX}Authenticate`, async (message, call) => {
+  const login = async (message: Uint8Array, call: ServerCall): Promise<Uint8Array> => {
     const { name, password } = decode(AuthenticateRequestSchema, message);
     const token = await authenticate(context, name, password, () => !call.ended);
     return encode(AuthenticateResponseSchema, { header: headers.fields(store.currentRevision), token });
-  });
+  };
+  // Clients come with the token that they want a new one for. It may name an entry of a log that is no more.
+  services.addAsync(`${PREFIX}Authenticate`, login, true);
 
-  services.addAsync(`${PREFIX}AuthStatus`, async (message, call: ServerCall) => {
+  services.addAsync(`${PREFIX}AuthStatus`, async (message, call) => {
     decode(AuthStatusRequestSchema, message);
     await context.consensus.linearizable();
     // Anybody may ask, but with no token that is none.

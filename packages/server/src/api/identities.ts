@@ -11,7 +11,11 @@ export interface IdentitiesOptions {
   readonly usesCertificates: boolean;
 }
 
-/** Who makes calls: found out by tokens and certificates, as long as authentication is enabled. */
+/**
+ * Who makes calls: found out by tokens, as long as authentication is enabled, and by certificates. These are named in entries
+ * whether it is or not: it may be enabled by an entry before the one that is proposed, and then the user of a certificate is as
+ * known as before.
+ */
 export class Identities {
   readonly #options: IdentitiesOptions;
 
@@ -19,9 +23,9 @@ export class Identities {
     this.#options = options;
   }
 
-  /** Somebody must be somebody. */
+  /** Somebody must be somebody, or is at any rate. */
   get areNeeded(): boolean {
-    return this.#options.auth.isEnabled;
+    return this.#options.usesCertificates || this.#options.auth.isEnabled;
   }
 
   /** Of a call: nothing is found out before it is asked for. */
@@ -31,7 +35,7 @@ export class Identities {
 
   /** Who comes with `token`, from elsewhere. Never rejects. */
   async callerWith(token: string | undefined, signal: AbortSignal): Promise<Caller> {
-    if (!this.areNeeded || token === undefined) return NOBODY;
+    if (!this.#options.auth.isEnabled || token === undefined) return NOBODY;
     const bare = withoutScheme(token);
     if (!this.#options.tokens.isExamined(bare)) await this.#options.tokens.examine(bare, signal);
     return holderOf(this.#options, bare);
@@ -56,8 +60,7 @@ export class Identity {
 
   /** Whether `caller` can say by now who it is. */
   get isExamined(): boolean {
-    const { auth, tokens } = this.#options;
-    if (!auth.isEnabled) return true;
+    const { tokens } = this.#options;
     const token = this.#token;
     return token === undefined || tokens.isExamined(token);
   }
@@ -75,15 +78,15 @@ export class Identity {
   /** At this moment: a token may cease to hold, and permissions may change, while a call goes on. */
   get caller(): Caller {
     const options = this.#options;
-    if (!options.auth.isEnabled) return NOBODY;
     const token = this.#token;
     if (token !== undefined) return holderOf(options, token);
     const name = options.usesCertificates ? commonNameOf(this.#call.peer.tls) : undefined;
     return name === undefined ? NOBODY : callerNamed(name, options.auth.revision);
   }
 
-  /** Clients of gRPC send it as `token`, those of HTTP as `authorization`. An empty one is one. */
+  /** Clients of gRPC send it as `token`, those of HTTP as `authorization`. An empty one is one, and none is looked at in vain. */
   get #token(): string | undefined {
+    if (!this.#options.auth.isEnabled) return undefined;
     const token = this.#call.metadata("token") ?? this.#call.metadata("authorization");
     return token === undefined ? undefined : withoutScheme(token);
   }

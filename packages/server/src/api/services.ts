@@ -32,8 +32,8 @@ export class Services {
     this.#context = context;
   }
 
-  /** A unary method. What `handle` throws becomes the call's status. */
-  addUnary(path: string, handle: UnaryHandler): void {
+  /** A unary method. What `handle` throws becomes the call's status. With `isOpen` nobody asks who makes a call. */
+  addUnary(path: string, handle: UnaryHandler, isOpen = false): void {
     const context = this.#context;
     this.unary.set(path, (message, call) => {
       const mayRun = !context.membership.isLearner || isUnaryForLearners(path, message);
@@ -42,18 +42,23 @@ export class Services {
         refuse(call, refusal);
         return;
       }
-      if (context.identities.areNeeded) serveKnown(context.identities.of(call), message, call, handle);
-      else serve(message, call, handle);
+      if (isOpen || !context.identities.areNeeded) serve(message, call, handle);
+      else serveKnown(context.identities.of(call), message, call, handle);
     });
   }
 
   /** As `addUnary`, for methods off the hot path that answer later; the promise's value is the encoded response. */
-  addAsync(path: string, handle: (message: Uint8Array, call: ServerCall) => Promise<Uint8Array>): void {
-    this.addUnary(path, (message, call) => {
+  addAsync(
+    path: string,
+    handle: (message: Uint8Array, call: ServerCall) => Promise<Uint8Array>,
+    isOpen = false,
+  ): void {
+    const answer = (message: Uint8Array, call: ServerCall): void => {
       handle(message, call)
         .then((response) => call.reply(response))
         .catch((error: unknown) => failCall(call, error));
-    });
+    };
+    this.addUnary(path, answer, isOpen);
   }
 
   /**

@@ -131,6 +131,23 @@ test("who comes with a certificate is the user that it names, unless a token say
   assert.equal(await told(admin, PUT, put("b"), ""), "INVALID_AUTH_TOKEN");
 });
 
+test("a write is its certificate's user's also when authentication is enabled just before it", async (t) => {
+  await using member = await start(t, "--client-cert-auth");
+  const admin = await connect(member, certificateOf("root"));
+  t.after(() => admin.close());
+  await enable(admin);
+  for (let round = 0; round < 5; round++) {
+    await admin.unary("/etcdserverpb.Auth/AuthDisable", NOTHING);
+    // In the order in which they are sent they come to be entries of the log.
+    const [enabled, ...puts] = await Promise.all([
+      told(admin, "/etcdserverpb.Auth/AuthEnable", NOTHING),
+      ...Array.from({ length: 4 }, (_, i) => told(admin, PUT, put(`b${i}`))),
+    ]);
+    assert.equal(enabled, "done");
+    assert.deepEqual(puts, ["done", "done", "done", "done"]);
+  }
+});
+
 test("a certificate that is required only for the connection names nobody", async (t) => {
   await using member = await start(t);
   const client = await connect(member, certificateOf("root"));
