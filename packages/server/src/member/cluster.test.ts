@@ -14,17 +14,22 @@ import { decode, encode } from "@quorate/wire";
 import {
   type HashKVResponse,
   HashKVResponseSchema,
+  LeaseGrantRequestSchema,
   MemberAddRequestSchema,
   MemberAddResponseSchema,
   MemberListResponseSchema,
   MemberPromoteRequestSchema,
   MoveLeaderRequestSchema,
+  PutRequestSchema,
+  RangeRequestSchema,
+  RangeResponseSchema,
   StatusResponseSchema,
 } from "@quorate/wire/etcdserverpb";
 import { receivedDatabasePath } from "../snapshot/received-database.ts";
 import { Member } from "./member.ts";
 import type { MemberOptions } from "./options.ts";
 import { connect, get, put } from "./testing.ts";
+import { addUser, login, mustDo, overGrpc } from "./ways-to-ask.testing.ts";
 
 const root = mkdtempSync(path.join(tmpdir(), "quorate-cluster-test-"));
 after(() => rmSync(root, { recursive: true, force: true }));
@@ -191,6 +196,44 @@ test("a follower that was away too long gets the state as a snapshot, and serves
   await cluster.stopMember(away!);
   await cluster.startMember(away!);
   assert.equal(await cluster.get(away!, "k7"), "1207");
+});
+
+test("a follower that gets the state as a snapshot judges by the users in it, and ends their leases", async () => {
+  await using cluster = await Cluster.start(3, {
+    snapshotCount: 100,
+    snapshotCatchupEntries: 50,
+    bcryptCost: 4,
+  });
+  const [away] = await cluster.followers();
+  const ask = overGrpc(cluster.clients.get(await cluster.leader())!);
+  await addUser(ask, "root", []);
+  await addUser(ask, "u", [[2, "u", ""]]);
+  await cluster.stopMember(away!);
+  await mustDo(ask, "Auth/AuthEnable");
+  const root = await login(ask, "root");
+  const put = (key: string, lease = 0n) => encode(PutRequestSchema, { key: Buffer.from(key), lease });
+  await Promise.all(Array.from({ length: 400 }, () => mustDo(ask, "KV/Put", put("k"), root)));
+  await cluster.startMember(away!);
+  const askAway = overGrpc(cluster.clients.get(away!)!);
+  assert.equal((await askAway("KV/Put", put("u"))).failure, "USER_NAME_EMPTY");
+  const token = await login(askAway, "u");
+  assert.equal((await askAway("KV/Put", put("k"), token)).failure, "PERMISSION_DENIED");
+  assert.equal((await askAway("KV/Put", put("u"), token)).failure, "none");
+  const status = await mustDo(askAway, "Maintenance/Status", NO_BYTES, token);
+  const targetID = decode(StatusResponseSchema, status).header!.memberId;
+  await mustDo(ask, "Maintenance/MoveLeader", encode(MoveLeaderRequestSchema, { targetID }), root);
+  const lease = encode(LeaseGrantRequestSchema, { ID: 7n, TTL: 1n });
+  await mustDo(askAway, "Lease/LeaseGrant", lease, token);
+  await mustDo(askAway, "KV/Put", put("u", 7n), token);
+  const read = encode(RangeRequestSchema, { key: Buffer.from("u") });
+  for (const [each, who] of [
+    [askAway, token],
+    [ask, root],
+  ] as const) {
+    await until(
+      async () => decode(RangeResponseSchema, await mustDo(each, "KV/Range", read, who)).count === 0n,
+    );
+  }
 });
 
 for (const received of ["damaged", "missing"] as const) {

@@ -25,6 +25,7 @@ import { makeMissingPairs } from "../tls/generated-files.ts";
 import { clientUrls, serveClients, serveMetrics } from "./client-connections.ts";
 import { DatabaseFiles } from "./databases.ts";
 import { describeConfig } from "./describe-config.ts";
+import { warnWhenOpen } from "./directory-modes.ts";
 import { MemberLife } from "./life.ts";
 import { MemberCertificates } from "./member-certificates.ts";
 import { configFromOptions, isServerConfig, type MemberOptions } from "./options.ts";
@@ -133,6 +134,8 @@ export class Member implements AsyncDisposable {
   async #start(): Promise<void> {
     const { config } = this;
     this.#log.info("starting an etcd server", describeConfig(config));
+    await warnWhenOpen(config.dataDir, this.#log);
+    await warnWhenOpen(config.walDir, this.#log);
     this.#failpointServer = await openFailpointServer();
     const peerListeners = await openEarly(config, this.#disk, realClock);
     this.#peerListeners = peerListeners;
