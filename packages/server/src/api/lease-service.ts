@@ -23,7 +23,7 @@ export function addLeaseService(
   const revoke = new LoggedMethod(LEASE_REVOKE, context);
   services.addUnary("/etcdserverpb.Lease/LeaseGrant", (message, call) => grant.serve(message, call));
   services.addUnary("/etcdserverpb.Lease/LeaseRevoke", (message, call) =>
-    handleLeaseRevoke(revoke, message, call),
+    handleLeaseRevoke(context, revoke, message, call),
   );
   services.addUnary("/etcdserverpb.Lease/LeaseTimeToLive", (message, call) =>
     handleLeaseTimeToLive(context, questions, message, call),

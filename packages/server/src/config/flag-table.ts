@@ -1,3 +1,5 @@
+import { OWN_SECTION } from "./own-flags.ts";
+
 /** How a flag's text becomes a value. Durations are kept in milliseconds. */
 export type FlagKind = "string" | "bool" | "int" | "uint" | "duration" | "list" | "urls";
 
@@ -37,7 +39,7 @@ const flag = (
   ...(choices === undefined ? {} : { choices }),
 });
 
-/** Every flag of etcd 3.7, in the order of its help text. */
+/** Every flag of etcd 3.7, in the order of its help text, and then our own. */
 export const FLAG_SECTIONS: readonly FlagSection[] = [
   {
     title: "Member",
@@ -346,6 +348,7 @@ export const FLAG_SECTIONS: readonly FlagSection[] = [
       flag("force-new-cluster", "bool", "false", "Start a one-member cluster from existing data."),
     ],
   },
+  OWN_SECTION,
 ];
 
 export const FLAGS: ReadonlyMap<string, FlagDefinition> = new Map(

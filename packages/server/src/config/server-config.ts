@@ -64,6 +64,8 @@ export interface ServerConfig {
   readonly peerWriteTimeoutMs: number;
   readonly authToken: AuthTokenSettings;
   readonly bcryptCost: number;
+  /** Who has a role for a duty may do what only administrators may otherwise. */
+  readonly administrativeRoles: boolean;
   readonly corsOrigins: readonly string[];
   readonly hostWhitelist: readonly string[];
   readonly logLevel: LogLevel;
@@ -189,6 +191,7 @@ export function makeServerConfig(parsed: ParsedFlags): ServerConfig {
     peerWriteTimeoutMs: Math.max(read.number("raft-write-timeout"), MIN_PEER_TIMEOUT_MS),
     authToken: authTokenSettings(read, warnings),
     bcryptCost: bcryptCost(read, warnings),
+    administrativeRoles: read.boolean("administrative-roles"),
     corsOrigins: read.list("cors"),
     hostWhitelist: read.list("host-whitelist"),
     logLevel: read.string("log-level") as LogLevel,

@@ -150,7 +150,7 @@ export function buildParts(options: PartsOptions): MemberParts {
     membership,
     backend,
     quota,
-    access,
+    access: config.administrativeRoles ? new UserAccess(auth, lessor, true) : access,
     auth,
     tokens,
     passwords: new Passwords(config.bcryptCost),

@@ -1,4 +1,4 @@
-import type { Needs } from "./access.ts";
+import { type Needs, needsDuty } from "./access.ts";
 
 /** A lease that is asked for, and whether with its keys. */
 interface LeaseQuestion {
@@ -21,23 +21,23 @@ export const CALL_NEEDS = {
   Watch: ({ key, rangeEnd }: WatchedInterval, needs: Needs): void => needs.read(key, rangeEnd),
   LeaseKeepAlive(id: bigint, needs: Needs): void {
     needs.user();
-    needs.writeAttached(id);
+    if (!needs.hasDuty("leases")) needs.writeAttached(id);
   },
   async LeaseTimeToLive({ ID, keys }: LeaseQuestion, needs: Needs): Promise<void> {
     needs.user();
-    if (keys) await needs.readAttached(ID);
+    if (keys && !needs.hasDuty("leases")) await needs.readAttached(ID);
   },
   async LeaseLeases(needs: Needs): Promise<void> {
     needs.user();
-    await needs.readAllAttached();
+    if (!needs.hasDuty("leases")) await needs.readAllAttached();
   },
   MemberList: (needs: Needs): void => needs.user(),
   Status: (needs: Needs): void => needs.user(),
-  Hash: (needs: Needs): void => needs.administrator(),
-  HashKV: (needs: Needs): void => needs.administrator(),
-  Snapshot: (needs: Needs): void => needs.administrator(),
-  Defragment: (needs: Needs): void => needs.administrator(),
-  MoveLeader: (needs: Needs): void => needs.administrator(),
+  Hash: (needs: Needs): void => needsDuty("snapshots", needs),
+  HashKV: (needs: Needs): void => needsDuty("snapshots", needs),
+  Snapshot: (needs: Needs): void => needsDuty("snapshots", needs),
+  Defragment: (needs: Needs): void => needsDuty("compaction", needs),
+  MoveLeader: (needs: Needs): void => needsDuty("members", needs),
   /** Whatever of it is asked for, to see whether it could be done, too. */
   Downgrade: (needs: Needs): void => needs.administrator(),
 };

@@ -2,6 +2,7 @@ import { decode } from "@quorate/wire";
 import { type CompactionRequest, CompactionRequestSchema } from "@quorate/wire/etcdserverpb";
 import { InternalField } from "@quorate/wire/hot";
 import type { CompactionHandle } from "../mvcc/store.ts";
+import { needsDuty } from "./access.ts";
 import { saturate } from "./int64.ts";
 import { operation } from "./operation.ts";
 
@@ -12,6 +13,6 @@ import { operation } from "./operation.ts";
 export const COMPACT = operation<CompactionRequest, CompactionHandle>({
   field: InternalField.compaction,
   decode: (bytes, start, end) => decode(CompactionRequestSchema, bytes.subarray(start, end)),
-  needsOfProposer: (_request, needs) => needs.administrator(),
+  needsOfProposer: (_request, needs) => needsDuty("compaction", needs),
   apply: ({ store }, { revision }) => store.compact(saturate(revision)),
 });

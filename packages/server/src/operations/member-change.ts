@@ -2,7 +2,7 @@ import type { ConfChange } from "@quorate/raft";
 import type { ClusterMember } from "../cluster/member-json.ts";
 import type { ClusterHealth } from "../cluster/strict-checks.ts";
 import type { FailureCode } from "../errors.ts";
-import type { Needs } from "./access.ts";
+import { type Needs, needsDuty } from "./access.ts";
 
 /** What the member knows of the cluster that is asked to change it. */
 export interface ClusterStatus extends ClusterHealth {
@@ -47,7 +47,7 @@ export interface MemberChange<Request> {
 /** What most changes have in common. */
 const USUAL = {
   check: () => {},
-  needs: (_request: unknown, needs: Needs) => needs.administrator(),
+  needs: (_request: unknown, needs: Needs) => needsDuty("members", needs),
   awaitsApplied: false,
   refusal: () => undefined,
 };

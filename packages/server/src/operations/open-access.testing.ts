@@ -8,6 +8,7 @@ const GRANTED: Needs = {
   readAllAttached: async () => {},
   user: () => {},
   administrator: () => {},
+  hasDuty: () => false,
   self: () => {},
   holder: () => {},
   unchanged: () => {},

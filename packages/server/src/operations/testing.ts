@@ -7,7 +7,7 @@ import { type FailureCode, RequestError } from "../errors.ts";
 import { Lessor } from "../lease/lessor.ts";
 import type { MvccStoreOptions } from "../mvcc/store.ts";
 import { memoryBackend, openStore } from "../mvcc/testing.ts";
-import type { Access, Needs } from "./access.ts";
+import type { Access, Duty, Needs } from "./access.ts";
 import type { Caller } from "./caller.ts";
 import { OPEN_ACCESS } from "./open-access.testing.ts";
 import type { ReplicatedState } from "./state.ts";
@@ -45,7 +45,11 @@ export async function newState(
 }
 
 /** Writes down what is needed, in words; `refuse` says what is not granted. */
-export function recordedNeeds(needed: string[], refuse: (need: string) => boolean = () => false): Needs {
+export function recordedNeeds(
+  needed: string[],
+  refuse: (need: string) => boolean = () => false,
+  hasDuty: (duty: Duty) => boolean = () => false,
+): Needs {
   const text = (key: Uint8Array) => Buffer.from(key).toString("latin1").replaceAll("\0", "\\0");
   const need = (words: string) => {
     needed.push(words);
@@ -59,6 +63,7 @@ export function recordedNeeds(needed: string[], refuse: (need: string) => boolea
     readAllAttached: async () => need("read what is attached to any lease"),
     user: () => need("a user"),
     administrator: () => need("an administrator"),
+    hasDuty,
     self: (username) => need(`to be ${username}`),
     holder: (role) => need(`role ${role}`),
     unchanged: () => need("no change"),

@@ -2,22 +2,29 @@ import { costOf, type Steps } from "@quorate/storage/slices";
 import { type AuthStore, ROOT } from "../auth/auth-store.ts";
 import { type FailureCode, RequestError } from "../errors.ts";
 import type { KeysMark, Lessor } from "../lease/lessor.ts";
-import type { Access, Needs } from "./access.ts";
+import type { Access, Duty, Needs } from "./access.ts";
 import type { Caller } from "./caller.ts";
 import { NO_RANGE_END } from "./keys.ts";
 
+/** What the names of roles for duties begin with. To etcd they are roles like any other. */
+export const DUTY_ROLE_PREFIX = "quorate:";
 const CHECKS_BETWEEN_YIELDS = 256;
 const MAX_MARKS = 4_096;
 
-/** Who may do what where there are users: by the replicated users and roles alone. */
+/**
+ * Who may do what where there are users: by the replicated users and roles alone. `knowsDuties` is for what one member decides
+ * by itself, before anything is proposed: entries are judged alike by members that do not know of duties.
+ */
 export class UserAccess implements Access {
   readonly #auth: AuthStore;
   readonly #lessor: Lessor;
   readonly #writable: WritableLeases;
+  readonly #knowsDuties: boolean;
 
-  constructor(auth: AuthStore, lessor: Lessor) {
+  constructor(auth: AuthStore, lessor: Lessor, knowsDuties = false) {
     this.#auth = auth;
     this.#lessor = lessor;
+    this.#knowsDuties = knowsDuties;
     this.#writable = new WritableLeases(auth);
   }
 
@@ -27,7 +34,7 @@ export class UserAccess implements Access {
 
   needsOf(caller: Caller): Needs {
     if (caller.isImpostor) throw new RequestError("INVALID_AUTH_TOKEN");
-    return new NeedsOfUser(this.#auth, this.#lessor, this.#writable, caller);
+    return new NeedsOfUser(this.#auth, this.#lessor, this.#writable, this.#knowsDuties, caller);
   }
 }
 
@@ -62,13 +69,21 @@ class NeedsOfUser implements Needs {
   readonly #auth: AuthStore;
   readonly #lessor: Lessor;
   readonly #writable: WritableLeases;
+  readonly #knowsDuties: boolean;
   readonly #username: string;
   readonly #authRevision: number;
 
-  constructor(auth: AuthStore, lessor: Lessor, writable: WritableLeases, { username, authRevision }: Caller) {
+  constructor(
+    auth: AuthStore,
+    lessor: Lessor,
+    writable: WritableLeases,
+    knowsDuties: boolean,
+    { username, authRevision }: Caller,
+  ) {
     this.#auth = auth;
     this.#lessor = lessor;
     this.#writable = writable;
+    this.#knowsDuties = knowsDuties;
     this.#username = username;
     this.#authRevision = authRevision;
   }
@@ -129,6 +144,10 @@ class NeedsOfUser implements Needs {
     if (this.#username === "") refuse("USER_NAME_EMPTY");
     if (this.#auth.user(this.#username) === undefined) refuse("USER_NOT_FOUND");
     if (!this.#auth.isRoot(this.#username)) refuse("PERMISSION_DENIED");
+  }
+
+  hasDuty(duty: Duty): boolean {
+    return this.#knowsDuties && this.#auth.hasRole(this.#username, DUTY_ROLE_PREFIX + duty);
   }
 
   self(username: string): void {
