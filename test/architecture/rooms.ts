@@ -177,5 +177,5 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
     random: [],
     wait: [],
   },
-  wire: { gen: [], hot: [] },
+  wire: { gen: ["tables"], hot: [], tables: ["hot"] },
 };
