@@ -13,6 +13,7 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
     tree: ["format", "pages"],
   },
   bench: { backend: [], bbolt: [], mvcc: [], raft: [], rpc: [], wal: [] },
+  client: { concurrency: ["services"], connection: [], services: ["connection"], watch: ["connection"] },
   cli: { bundle: [], dev: [], programs: ["dev"] },
   raft: {
     confchange: ["quorum", "tracker"],
