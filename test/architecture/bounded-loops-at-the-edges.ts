@@ -14,6 +14,16 @@ const OWN_FIELDS = "metadata that a handler of ours has set, or a client that as
 const CHUNK = "a chunk of a socket";
 
 export const BOUNDED_AT_THE_EDGES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  "api/concurrency/contenders.ts": {
+    prefixOf: "the name of a lock, copied: 0.1 ms a MiB",
+    keyOf: "the same",
+    waitForEarlier: "waits for each contender before it",
+  },
+  "api/concurrency/observation.ts": { "*": "waits for each event, of at most one response of a watch" },
+  "api/concurrency/own-client.ts": {
+    "OwnClient.#credentials": "two headers",
+    sinkOf: PARTS,
+  },
   "api/leadership.ts": { "*": "members, or looks at the leader every few milliseconds" },
   "api/lease/ask-leader.ts": { "*": "waits for each answer, or URLs of one member" },
   "api/lease/grant.ts": { "*": "until a number is free, of 2^63" },

@@ -51,6 +51,7 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
 
       "watch",
     ],
+    "api/concurrency": [],
     "api/auth": ["auth", "operations", "operations/auth"],
     "api/kv": ["apply", "consensus", "mvcc", "mvcc/txn", "operations"],
     "api/lease": [

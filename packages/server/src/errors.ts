@@ -105,6 +105,11 @@ export const FAILURES = {
   STREAM_CUSTOM_SORT: [Code.UNIMPLEMENTED, "RangeStream does not support custom sort orders"],
   STREAM_FILTERS: [Code.UNIMPLEMENTED, "RangeStream does not support revision filters"],
   UNKNOWN_METHOD: [Code.UNKNOWN, "etcdserver: unknown method"],
+  SESSION_EXPIRED: [Code.UNKNOWN, "mutex: session is expired"],
+  LEADER_KEY_MISSING: [Code.UNKNOWN, '"leader" field must be provided'],
+  ELECTION_NO_LEADER: [Code.UNKNOWN, "election: no leader"],
+  ELECTION_NOT_LEADER: [Code.UNKNOWN, "election: not leader"],
+  OBSERVE_CLOSED_EARLY: [Code.UNKNOWN, "election: observe closed early"],
 
   // Of calls as such, whatever the method.
   NO_SUCH_METHOD: [Code.UNIMPLEMENTED, "unknown method % for service %"],

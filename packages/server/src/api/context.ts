@@ -136,6 +136,11 @@ export interface WatchContext {
   readonly watches: WatchHub;
 }
 
+/** What locks and elections are made of, besides the methods of the member itself. */
+export interface ConcurrencyContext {
+  readonly clock: Clock;
+}
+
 /** What a leader compares with the other members, and then decides for all of them. */
 export interface ComparisonContext extends LeaderContext, ProposeContext {
   readonly alarms: AlarmStore;
@@ -153,6 +158,7 @@ export interface ApiContext
     SnapshotContext,
     AuthContext,
     WatchContext,
+    ConcurrencyContext,
     ComparisonContext {
   /** Largest message a client may send, in bytes. */
   readonly maxReceiveBytes: number;

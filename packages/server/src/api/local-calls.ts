@@ -12,17 +12,18 @@ export type ReportDefect = (error: unknown, path: string) => void;
 
 /**
  * Calls of this member's own services from within the process, with the checks and limits that gRPC calls have, and the
- * same contract for their handlers (`call-contract.test.ts`).
+ * same contract for their handlers (`call-contract.test.ts`). `peer` is where they are said to come from.
  */
 export function localCalls(
   services: Pick<Services, "unary" | "streams">,
   clock: Clock,
   maxReceiveBytes: number,
   report: ReportDefect = () => {},
+  peer: Peer = LOOPBACK,
 ): GatewayBackend {
   return {
     start(path, metadata, deadlineMs, sink) {
-      const call = new LocalCall(path, metadata, deadlineMs, sink, clock, maxReceiveBytes, report);
+      const call = new LocalCall(path, metadata, deadlineMs, sink, clock, maxReceiveBytes, report, peer);
       call.start(services.unary.get(path), services.streams.get(path));
       const caller: GatewayCall = {
         send: (message) => call.receive(message),
@@ -39,7 +40,7 @@ export function localCalls(
 /** One call in the process, as its handler sees it. */
 class LocalCall implements ServerCall {
   readonly path: string;
-  readonly peer = LOOPBACK;
+  readonly peer: Peer;
   readonly deadlineMs: number;
   readonly #metadata: Map<string, string[]>;
   readonly #sink: GatewaySink;
@@ -74,8 +75,10 @@ class LocalCall implements ServerCall {
     clock: Clock,
     maxReceiveBytes: number,
     report: ReportDefect,
+    peer: Peer,
   ) {
     this.path = path;
+    this.peer = peer;
     this.#metadata = metadata;
     this.#sink = sink;
     this.#maxReceiveBytes = maxReceiveBytes;

@@ -1,6 +1,8 @@
 import type { LeaderMonitor } from "../watch/leader-monitor.ts";
 import { addAuthService } from "./auth-service.ts";
 import { addClusterService } from "./cluster-service.ts";
+import { addElectionService } from "./concurrency/election-service.ts";
+import { addLockService } from "./concurrency/lock-service.ts";
 import type { ApiContext } from "./context.ts";
 import { addHealthService } from "./health-service.ts";
 import { addKvService } from "./kv/service.ts";
@@ -21,5 +23,7 @@ export function createServices(context: ApiContext, leaderMonitor: LeaderMonitor
   addClusterService(services, context);
   addAuthService(services, context);
   addHealthService(services);
+  addLockService(services, context);
+  addElectionService(services, context);
   return services;
 }
