@@ -92,6 +92,11 @@ export const SUITES: Readonly<Record<string, Suite>> = {
     what: "random operations against a real etcd",
     ciArguments: ["--runs", "4", "--ops", "2500"],
   },
+  configuration: {
+    file: "test/configuration/configuration.suite.ts",
+    what: "command lines, variables and files beside a real etcd: what is refused, and what is started with",
+    onlyOurs: true,
+  },
   fuzz: {
     file: "test/fuzz/fuzz.suite.ts",
     what: "random and damaged inputs of every kind that a client can send",

@@ -53,6 +53,7 @@ export const BOUNDED_AT_THE_EDGES: Readonly<Record<string, Readonly<Record<strin
   "api/lease/time-to-live.ts": { partsOf: "parts of an answer, of 64 KiB each" },
   "api/wait-leader.ts": { "*": "waits for each change of the leader" },
 
+  "member/describe-config.ts": { "*": "flags of discovery" },
   "member/wiring.ts": { connectToMembers: MEMBERS },
   "member/client-connections.ts": { "*": "URLs of the configuration" },
   "member/first-election.ts": { "*": "members" },

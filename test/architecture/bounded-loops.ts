@@ -190,6 +190,7 @@ export const BOUNDED_LOOPS: Readonly<Record<string, Readonly<Record<string, stri
   "cluster/ids.ts": { "*": "members" },
   "cluster/initial-cluster.ts": { "*": "members and URLs of the configuration" },
   "cluster/member-json.ts": { "*": "members, or URLs of one" },
+  "cluster/member-url.ts": { "*": "the characters of one URL" },
   "cluster/membership.ts": {
     "Membership.restore": "members, and those that have been removed",
     "Membership.members": "members",

@@ -87,7 +87,7 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
     ],
     http: ["cluster", "config"],
     lease: [],
-    log: [],
+    log: ["system"],
     member: [
       "alarm",
       "api",
@@ -148,6 +148,7 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
 
       "watch",
     ],
+    system: [],
     tls: ["config", "log"],
     watch: [],
   },

@@ -1,7 +1,10 @@
+export { defaultHost } from "./config/default-host.ts";
 export { ConfigError } from "./config/errors.ts";
-export { FLAG_SECTIONS, type FlagDefinition, type FlagSection } from "./config/flag-table.ts";
+export { type FlagDefinition, type FlagSection, variableOf } from "./config/flag-definition.ts";
+export { FLAG_SECTIONS } from "./config/flag-table.ts";
+export { readConfigFile } from "./config/load-config-file.ts";
 export { type ParsedFlags, parseFlags } from "./config/parse-flags.ts";
 export { makeServerConfig, type ServerConfig } from "./config/server-config.ts";
 export type { TlsSettings } from "./config/tls-settings.ts";
-export { createLogger, type Logger, silentLogger } from "./log/logger.ts";
+export { createLogger, type Logger, type OwnedLogger, silentLogger } from "./log/logger.ts";
 export { Member, type MemberHooks, type MemberOptions } from "./member/member.ts";

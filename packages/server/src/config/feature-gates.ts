@@ -1,5 +1,5 @@
 import { ConfigError } from "./errors.ts";
-import { parseGoBool } from "./parse-flags.ts";
+import { parseGoBool } from "./go-bool.ts";
 
 type Stage = "ALPHA" | "BETA";
 
@@ -34,13 +34,12 @@ const NAMES = Object.keys(GATES) as FeatureGate[];
 export function parseFeatureGates(text: string, warnings: string[]): FeatureGates {
   const named = new Map<FeatureGate, boolean>();
   const stages = new Map<Stage, boolean>();
-  for (const item of text.split(",").map((part) => part.trim())) {
-    if (item === "") continue;
+  for (const item of itemsOf(text)) {
     const [name, value] = splitGate(item);
     if (name === "AllAlpha") stages.set("ALPHA", value);
     else if (name === "AllBeta") stages.set("BETA", value);
     else if (isGate(name)) named.set(name, value);
-    else throw new ConfigError(`unrecognized feature gate: ${name}`);
+    else throw unrecognized(name);
   }
   const gates = {} as Record<FeatureGate, boolean>;
   for (const name of NAMES) {
@@ -62,6 +61,43 @@ export function parseFeatureGates(text: string, warnings: string[]): FeatureGate
     );
   }
   return Object.freeze(gates);
+}
+
+/** What a text that is right sets, name by name, as etcd tells it. */
+export function describeGates(text: string): string {
+  const set = new Map<string, boolean>();
+  for (const [name, value] of itemsOf(text).map(splitGate)) {
+    set.set(name, value);
+    const stage = name === "AllAlpha" ? "ALPHA" : name === "AllBeta" ? "BETA" : undefined;
+    for (const each of NAMES) if (GATES[each].stage === stage && !set.has(each)) set.set(each, value);
+  }
+  return [...set]
+    .map(([name, value]) => `${name}=${value}`)
+    .sort()
+    .join(",");
+}
+
+/** Why a text of `--feature-gates` cannot be understood; undefined when it can. */
+export function gatesProblem(text: string): string | undefined {
+  try {
+    const names = itemsOf(text).map((item) => splitGate(item)[0]);
+    const unknown = names.find((name) => name !== "AllAlpha" && name !== "AllBeta" && !isGate(name));
+    if (unknown !== undefined) throw unrecognized(unknown);
+    return undefined;
+  } catch (error) {
+    return (error as ConfigError).message;
+  }
+}
+
+function itemsOf(text: string): string[] {
+  return text
+    .split(",")
+    .map((part) => part.trim())
+    .filter((part) => part !== "");
+}
+
+function unrecognized(name: string): ConfigError {
+  return new ConfigError(`unrecognized feature gate: ${name}`);
 }
 
 function splitGate(item: string): [name: string, value: boolean] {

@@ -1,5 +1,6 @@
 import { FLAGS } from "./flag-table.ts";
-import type { FlagValue, ParsedFlags } from "./parse-flags.ts";
+import type { FlagValue } from "./flag-values.ts";
+import type { ParsedFlags } from "./parse-flags.ts";
 
 /** Typed access to the value of each flag. */
 export class FlagReader {
@@ -18,6 +19,13 @@ export class FlagReader {
   }
   list(name: string): readonly string[] {
     return this.#parsed.values.get(name) as readonly string[];
+  }
+  get isFromFile(): boolean {
+    return this.#parsed.isFromFile;
+  }
+  /** Whether it was given a value, be it the default. */
+  isGiven(name: string): boolean {
+    return this.#parsed.explicit.has(name);
   }
   /** Whether it was given a value other than its default. */
   isSet(name: string): boolean {

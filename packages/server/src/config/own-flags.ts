@@ -1,16 +1,14 @@
-/** What a flag needs that has its effect. */
-const supported = "supported";
+import { type FlagSection, flag } from "./flag-definition.ts";
 
 /** Flags that etcd does not have. All are off by default, and change nothing for etcd's clients. */
-export const OWN_SECTION = {
+export const OWN_SECTION: FlagSection = {
   title: "Beyond etcd",
   flags: [
-    {
-      name: "administrative-roles",
-      kind: "bool",
-      defaultText: "false",
-      help: "Let who has a role quorate:DUTY do what only root may: compaction, snapshots, members or leases.",
-      support: supported,
-    },
+    flag(
+      "administrative-roles",
+      "bool",
+      "false",
+      "Let who has a role quorate:DUTY do what only root may: compaction, snapshots, members or leases.",
+    ),
   ],
-} as const;
+};

@@ -1,19 +1,21 @@
-import { memberUrlProblem } from "../cluster/member-url.ts";
-import type { LogLevel } from "../log/logger.ts";
 import { type AuthTokenSettings, authTokenSettings, bcryptCost } from "./auth-token.ts";
 import { clientTls } from "./client-tls.ts";
-import { formatDuration } from "./duration.ts";
 import { ConfigError } from "./errors.ts";
-import { type FeatureGates, parseFeatureGates } from "./feature-gates.ts";
+import type { FeatureGates } from "./feature-gates.ts";
 import { FlagReader } from "./flag-reader.ts";
 import { FLAGS } from "./flag-table.ts";
+import type { FlagValue } from "./flag-values.ts";
+import { type InitialMember, initialCluster } from "./initial-cluster.ts";
+import type { LogSettings } from "./log-settings.ts";
 import { memberLocalAddress } from "./member-local-address.ts";
 import type { ParsedFlags } from "./parse-flags.ts";
 import { peerTls } from "./peer-tls.ts";
-import { type TlsSettings, tlsProtocol } from "./tls-settings.ts";
+import { type AutoCompaction, autoCompaction } from "./retention.ts";
+import type { TlsSettings } from "./tls-settings.ts";
+import { checkSharedUrls, validate } from "./validate.ts";
 
 /** All that a member needs to know, after every rule has been checked. Times in milliseconds, sizes in bytes. */
-export interface ServerConfig {
+export interface ServerConfig extends LogSettings {
   readonly name: string;
   readonly dataDir: string;
   readonly walDir: string;
@@ -26,6 +28,8 @@ export interface ServerConfig {
   readonly listenPeerUrls: readonly string[];
   readonly initialAdvertisePeerUrls: readonly string[];
   readonly initialCluster: readonly InitialMember[];
+  /** Why `initialCluster` cannot be used, which only matters to a member without data. */
+  readonly initialClusterProblem: string | undefined;
   readonly initialClusterState: "new" | "existing";
   readonly initialClusterToken: string;
   readonly heartbeatMs: number;
@@ -68,10 +72,9 @@ export interface ServerConfig {
   readonly administrativeRoles: boolean;
   readonly corsOrigins: readonly string[];
   readonly hostWhitelist: readonly string[];
-  readonly logLevel: LogLevel;
-  readonly logFormat: "json" | "console";
-  readonly logOutputs: readonly string[];
   readonly warningApplyMs: number;
+  /** undefined: off. */
+  readonly autoCompaction: AutoCompaction | undefined;
   readonly compactionBatchLimit: number;
   readonly compactionSleepMs: number;
   readonly watchProgressNotifyMs: number;
@@ -85,19 +88,17 @@ export interface ServerConfig {
   readonly unsafeNoFsync: boolean;
   /** Start from existing data as the only member. */
   readonly forceNewCluster: boolean;
+  /** What all of this was made of, under the names of the flags; secrets are masked. */
+  readonly settings: Readonly<Record<string, FlagValue>>;
+  /** Those that were given and are not the defaults. */
+  readonly given: Readonly<Record<string, FlagValue>>;
   /** What the operator should know although the start goes on; one line each. */
   readonly warnings: readonly string[];
-}
-
-export interface InitialMember {
-  readonly name: string;
-  readonly peerUrls: readonly string[];
 }
 
 const GIB = 2 ** 30;
 const DEFAULT_QUOTA_BYTES = 2 * GIB;
 const LARGE_QUOTA_BYTES = 8 * GIB;
-const MAX_ELECTION_MS = 50_000;
 /** What gRPC for Go does without being told. */
 const GRPC_KEEPALIVE = { minTimeMs: 300_000, intervalMs: 7_200_000, timeoutMs: 20_000 };
 const MIN_KEEPALIVE_INTERVAL_MS = 1_000;
@@ -105,39 +106,19 @@ const MIN_PROGRESS_NOTIFY_MS = 100;
 /** Link heartbeats come every 5 s / 3: a shorter timeout would end every link. */
 const MIN_PEER_TIMEOUT_MS = 5_000;
 
-/** Applies every rule that spans flags (operations.md 4). Throws `ConfigError`. */
-export function makeServerConfig(parsed: ParsedFlags): ServerConfig {
+/**
+ * Applies every rule that spans flags (operations.md 4). `defaultHost` finds the address that this machine has for others, for
+ * members that listen at all of theirs. Throws `ConfigError`.
+ */
+export function makeServerConfig(
+  parsed: ParsedFlags,
+  defaultHost: () => string | undefined = () => undefined,
+): ServerConfig {
   const read = new FlagReader(parsed);
-  const warnings = checkSupport(parsed, read);
-  checkLogging(read);
-  checkListenUrls(read);
-
+  const warnings = [...parsed.warnings];
+  const { log, features, protocol } = validate(read, warnings);
+  checkSupport(parsed, read, warnings);
   const heartbeatMs = read.number("heartbeat-interval");
-  const electionMs = read.number("election-timeout");
-  const initialClusterState = read.string("initial-cluster-state") === "new" ? "new" : "existing";
-  if (heartbeatMs <= 0) throw new ConfigError("--heartbeat-interval must be >0 (set to 0ms)");
-  if (electionMs <= 0) throw new ConfigError("--election-timeout must be >0 (set to 0ms)");
-  if (electionMs < 5 * heartbeatMs) {
-    throw new ConfigError(
-      `--election-timeout[${electionMs}ms] should be at least as 5 times as --heartbeat-interval[${heartbeatMs}ms]`,
-    );
-  }
-  if (electionMs > MAX_ELECTION_MS) {
-    throw new ConfigError(
-      `--election-timeout[${electionMs}ms] is too long, and should be set less than ${MAX_ELECTION_MS}ms`,
-    );
-  }
-  if (parsed.explicit.has("listen-client-urls") && !parsed.explicit.has("advertise-client-urls")) {
-    throw new ConfigError("--advertise-client-urls is required when --listen-client-urls is set explicitly");
-  }
-  const features = parseFeatureGates(read.string("feature-gates"), warnings);
-  const compactHashCheckMs = read.number("compact-hash-check-time");
-  if (compactHashCheckMs <= 0) {
-    throw new ConfigError(
-      `--compact-hash-check-time must be >0 (set to ${formatDuration(compactHashCheckMs)})`,
-    );
-  }
-
   const quota = read.number("quota-backend-bytes");
   if (quota > LARGE_QUOTA_BYTES)
     warnings.push(`quota-backend-bytes ${quota} is above the recommended maximum of 8 GiB`);
@@ -146,10 +127,16 @@ export function makeServerConfig(parsed: ParsedFlags): ServerConfig {
     warnings.push("watch-progress-notify-interval was raised to its minimum of 100ms");
   }
 
-  const protocol = tlsProtocol(read);
   const name = read.string("name");
   const dataDir = read.string("data-dir") || `${name}.etcd`;
-  const advertisePeerUrls = read.list("initial-advertise-peer-urls");
+  const advertisePeerUrls = advertised(read, "initial-advertise-peer-urls", "listen-peer-urls", defaultHost);
+  checkSharedUrls(read);
+  // A mistake about peers is told before one about clients.
+  const aboutPeers: string[] = [];
+  const peers = peerTls(read, dataDir, protocol, aboutPeers);
+  const clients = clientTls(read, dataDir, protocol, warnings);
+  warnings.push(...aboutPeers);
+  const cluster = initialCluster(read, advertisePeerUrls);
   return Object.freeze({
     name,
     dataDir,
@@ -157,14 +144,15 @@ export function makeServerConfig(parsed: ParsedFlags): ServerConfig {
     listenClientUrls: read.list("listen-client-urls"),
     listenClientHttpUrls: read.list("listen-client-http-urls"),
     listenMetricsUrls: read.list("listen-metrics-urls"),
-    advertiseClientUrls: read.list("advertise-client-urls"),
+    advertiseClientUrls: advertised(read, "advertise-client-urls", "listen-client-urls", defaultHost),
     listenPeerUrls: read.list("listen-peer-urls"),
     initialAdvertisePeerUrls: advertisePeerUrls,
-    initialCluster: parseInitialCluster(read.string("initial-cluster"), name, advertisePeerUrls),
-    initialClusterState,
+    initialCluster: cluster.members,
+    initialClusterProblem: cluster.problem && `error setting up initial cluster: ${cluster.problem}`,
+    initialClusterState: read.string("initial-cluster-state") === "new" ? "new" : "existing",
     initialClusterToken: read.string("initial-cluster-token"),
     heartbeatMs,
-    electionTicks: Math.floor(electionMs / heartbeatMs),
+    electionTicks: Math.floor(read.number("election-timeout") / heartbeatMs),
     initialElectionTickAdvance: read.boolean("initial-election-tick-advance"),
     preVote: read.boolean("pre-vote"),
     strictReconfigCheck: read.boolean("strict-reconfig-check"),
@@ -182,8 +170,8 @@ export function makeServerConfig(parsed: ParsedFlags): ServerConfig {
     maxConcurrentStreams: Math.min(read.number("max-concurrent-streams"), 2 ** 31 - 1),
     ...keepalive(read),
     enableGateway: read.boolean("enable-grpc-gateway"),
-    clientTls: clientTls(read, dataDir, protocol, warnings),
-    peerTls: peerTls(read, dataDir, protocol, warnings),
+    clientTls: clients,
+    peerTls: peers,
     peerLocalAddress: features.SetMemberLocalAddr
       ? memberLocalAddress(advertisePeerUrls, warnings)
       : undefined,
@@ -194,20 +182,21 @@ export function makeServerConfig(parsed: ParsedFlags): ServerConfig {
     administrativeRoles: read.boolean("administrative-roles"),
     corsOrigins: read.list("cors"),
     hostWhitelist: read.list("host-whitelist"),
-    logLevel: read.string("log-level") as LogLevel,
-    logFormat: read.string("log-format") as "json" | "console",
-    logOutputs: read.list("log-outputs"),
+    ...log,
     warningApplyMs: read.number("warning-apply-duration"),
+    autoCompaction: autoCompaction(read),
     compactionBatchLimit: read.number("compaction-batch-limit") || 1_000,
     compactionSleepMs: read.number("compaction-sleep-interval") || 10,
     watchProgressNotifyMs:
       progressNotifyMs <= 0 ? 600_000 : Math.max(progressNotifyMs, MIN_PROGRESS_NOTIFY_MS),
     features,
     corruptCheckMs: read.number("corrupt-check-time"),
-    compactHashCheckMs,
+    compactHashCheckMs: read.number("compact-hash-check-time"),
     defragmentAtStartBytes: read.number("bootstrap-defrag-threshold-megabytes") * 2 ** 20,
     unsafeNoFsync: read.boolean("unsafe-no-fsync"),
     forceNewCluster: read.boolean("force-new-cluster"),
+    settings: settingsOf(parsed),
+    given: settingsOf(parsed, (name) => read.isSet(name)),
     warnings: Object.freeze(warnings),
   });
 }
@@ -221,25 +210,44 @@ const DEPRECATED: ReadonlyMap<string, string> = new Map([
   ],
 ]);
 
-/** Refuses flags whose missing effect would be unsafe; returns a warning for each that merely has none. */
-function checkSupport(parsed: ParsedFlags, read: FlagReader): string[] {
-  const warnings = parsed.unrecognizedVariables.map(
-    (variable) => `unrecognized environment variable ${variable}`,
-  );
+/** Refuses flags whose missing effect would be unsafe; adds a warning for each that merely has none. */
+function checkSupport(parsed: ParsedFlags, read: FlagReader, warnings: string[]): void {
   for (const name of parsed.explicit) {
-    const definition = FLAGS.get(name)!;
+    const { support, reason } = FLAGS.get(name)!;
     const deprecation = DEPRECATED.get(name);
-    if (deprecation !== undefined) {
-      warnings.push(deprecation);
-      continue;
-    }
-    if (definition.support === "supported" || !read.isSet(name)) continue;
-    if (definition.support === "refused") {
+    if (deprecation !== undefined) warnings.push(deprecation);
+    else if (support === "supported" || !read.isSet(name)) continue;
+    else if (support === "refused") {
       throw new ConfigError(`--${name} is not supported by this release; start without it`);
-    }
-    warnings.push(`--${name} is accepted for compatibility and has no effect`);
+    } else if (support === "pointless") warnings.push(`--${name} has no effect: ${reason}`);
+    else warnings.push(`--${name} is accepted for compatibility and has no effect`);
   }
-  return warnings;
+}
+
+const SECRETS = ["discovery-password"];
+
+function settingsOf(parsed: ParsedFlags, isWanted: (name: string) => boolean = () => true) {
+  const wanted = [...parsed.values].filter(([name]) => isWanted(name));
+  const masked = wanted.map(([name, value]): [string, FlagValue] => [
+    name,
+    SECRETS.includes(name) && value !== "" ? "***" : value,
+  ]);
+  return Object.freeze(Object.fromEntries(masked));
+}
+
+/** URLs for others to use; of a member that listens everywhere those by default name this machine instead of itself. */
+function advertised(
+  read: FlagReader,
+  flag: string,
+  listenFlag: string,
+  defaultHost: () => string | undefined,
+): readonly string[] {
+  const urls = read.list(flag);
+  const port = /^[a-z]+:\/\/0\.0\.0\.0:(\d+)$/.exec(read.list(listenFlag)[0] ?? "")?.[1];
+  const host =
+    port !== undefined && urls.join(",") === FLAGS.get(flag)!.defaultText ? defaultHost() : undefined;
+  if (host === undefined) return urls;
+  return [`http://${host.includes(":") ? `[${host}]` : host}:${port}`];
 }
 
 /** Of the interval and the timeout each counts only with the other; what is not above 0 leaves gRPC's own rule. */
@@ -253,97 +261,4 @@ function keepalive(read: FlagReader) {
     keepaliveIntervalMs: Math.max(pings.intervalMs, MIN_KEEPALIVE_INTERVAL_MS),
     keepaliveTimeoutMs: pings.timeoutMs,
   };
-}
-
-function checkLogging(read: FlagReader): void {
-  const logger = read.string("logger");
-  if (logger === "capnslog") throw new ConfigError("--logger=capnslog is removed in v3.5");
-  if (logger !== "zap") throw new ConfigError(`unknown logger option "${logger}"`);
-  const format = read.string("log-format");
-  if (format !== "json" && format !== "console") {
-    throw new ConfigError(`unknown log format: ${format}, supported values json, console`);
-  }
-  const outputs = read.list("log-outputs");
-  if (outputs.includes("default") && outputs.length > 1) {
-    throw new ConfigError('multi logoutput for "default" is not supported yet');
-  }
-  if (outputs.includes("systemd/journal"))
-    throw new ConfigError("can't find journal (this release does not write to it)");
-  const level = read.string("log-level");
-  if (!["debug", "info", "warn", "error", "dpanic", "panic", "fatal"].includes(level)) {
-    throw new ConfigError(
-      `unrecognized level: "${level}" (one of debug, info, warn, error, panic, fatal)`,
-      2,
-    );
-  }
-}
-
-const LISTEN_FLAGS = [
-  "listen-peer-urls",
-  "listen-client-urls",
-  "listen-client-http-urls",
-  "listen-metrics-urls",
-];
-
-function checkListenUrls(read: FlagReader): void {
-  for (const name of LISTEN_FLAGS) {
-    for (const url of read.list(name)) {
-      const host = hostOf(url);
-      if (host === undefined || host === "localhost" || isIp(host)) continue;
-      throw new ConfigError(`expected IP in URL for binding (${url})`);
-    }
-  }
-  const addressOf = (url: string) => url.replace(/^[a-z]+:\/\//, "");
-  const addresses = new Set(read.list("listen-client-urls").map(addressOf));
-  // A port 0 is another one each time.
-  const shared = read
-    .list("listen-client-http-urls")
-    .find((url) => addresses.has(addressOf(url)) && !url.endsWith(":0"));
-  if (shared !== undefined) {
-    throw new ConfigError(
-      `cannot bind both --listen-client-urls and --listen-client-http-urls on the same url ${shared}`,
-    );
-  }
-  for (const [name, form] of [
-    ["initial-advertise-peer-urls", '"host:port"'],
-    ["advertise-client-urls", 'in the format "host:port", "unix:/path/to/socket" or "unixs:/path/to/socket"'],
-  ] as const) {
-    for (const url of read.list(name)) {
-      if (hostOf(url) === "") {
-        throw new ConfigError(
-          `--${name} "${read.list(name).join(",")}" must be ${form} (unexpected empty host (${url}))`,
-        );
-      }
-    }
-  }
-}
-
-/** The host of an http(s) URL without brackets; undefined for unix sockets. */
-function hostOf(url: string): string | undefined {
-  const match = /^https?:\/\/(\[[^\]]*\]|[^:/]*)/.exec(url);
-  return match?.[1]?.replace(/^\[|\]$/g, "");
-}
-
-function isIp(host: string): boolean {
-  return /^\d{1,3}(?:\.\d{1,3}){3}$/.test(host) || /^[0-9a-fA-F:.%]+$/.test(host);
-}
-
-function parseInitialCluster(
-  text: string,
-  name: string,
-  advertisePeerUrls: readonly string[],
-): readonly InitialMember[] {
-  if (text === "") return [{ name, peerUrls: advertisePeerUrls }];
-  const byName = new Map<string, string[]>();
-  for (const item of text.split(",").map((part) => part.trim())) {
-    if (item === "") continue;
-    const equals = item.indexOf("=");
-    const url = equals < 0 ? "" : item.slice(equals + 1);
-    const why =
-      url === "" ? `URL scheme must be http, https, unix, or unixs: ${item}` : memberUrlProblem(url);
-    if (why !== undefined) throw new ConfigError(`invalid --initial-cluster: ${why}`);
-    const memberName = item.slice(0, equals);
-    byName.set(memberName, [...(byName.get(memberName) ?? []), url].sort());
-  }
-  return [...byName].map(([memberName, peerUrls]) => ({ name: memberName, peerUrls }));
 }

@@ -1,7 +1,11 @@
-import { openSync, writeSync } from "node:fs";
 import { pino } from "pino";
+import type { LogOutput } from "./log-output.ts";
+import { openOutputs } from "./outputs.ts";
+import type { LogRotation } from "./rotated-file.ts";
 
-export type LogLevel = "debug" | "info" | "warn" | "error" | "panic" | "fatal";
+export type { LogRotation } from "./rotated-file.ts";
+
+export type LogLevel = "debug" | "info" | "warn" | "error" | "dpanic" | "panic" | "fatal";
 
 /** Facts of one log line; values are JSON. Never put values of keys, passwords or tokens in. */
 export type LogFields = Readonly<Record<string, unknown>>;
@@ -17,33 +21,60 @@ export interface Logger {
   for(caller: string): Logger;
 }
 
+/** A log as its owner sees it. */
+export interface OwnedLogger extends Logger {
+  /** From which level on lines are written; may be set at any time, for all loggers of this log. */
+  level: LogLevel;
+  /** Call before the process ends: what was written has left it when this returns. Never throws. */
+  flush(): void;
+}
+
 export interface LoggerOptions {
   readonly level: LogLevel;
   readonly format: "json" | "console";
-  /** `default` and `stderr` are standard error; `stdout`; anything else is a file to append to. */
+  /** `default` and `stderr` are standard error; `stdout`; `systemd/journal`; anything else is a file to append to. */
   readonly outputs: readonly string[];
+  /** Of the file among them. */
+  readonly rotation?: LogRotation | undefined;
 }
+
+export const LOG_LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error", "dpanic", "panic", "fatal"];
 
 const PINO_LEVELS: Record<string, string> = { dpanic: "fatal", panic: "fatal" };
 const TAB_SEPARATED_ORDER = ["ts", "level", "caller", "msg"];
 
-export function createLogger(options: LoggerOptions): Logger {
-  const descriptors = [...new Set(options.outputs.map(openOutput))];
-  const write = (line: string) => {
-    for (const descriptor of descriptors) writeLine(descriptor, line);
-  };
-  const destination = { write: options.format === "json" ? write : (line: string) => write(toConsole(line)) };
+/** Throws when an output cannot be opened. */
+export function createLogger(options: LoggerOptions): OwnedLogger {
+  const outputs = openOutputs(options.outputs, options.rotation);
+  let { level } = options;
   const root = pino(
     {
-      level: PINO_LEVELS[options.level] ?? options.level,
+      level: PINO_LEVELS[level] ?? level,
       base: null,
       messageKey: "msg",
       timestamp: () => `,"ts":"${new Date().toISOString().slice(0, -1)}000Z"`,
       formatters: { level: (label) => ({ level: label }) },
     },
-    destination,
+    {
+      write:
+        options.format === "json"
+          ? (line) => writeTo(outputs, line)
+          : (line) => writeTo(outputs, toConsole(line)),
+    },
   );
-  return wrap(root, "server");
+  return {
+    ...wrap(root, "server"),
+    get level() {
+      return level;
+    },
+    set level(wanted) {
+      level = wanted;
+      root.level = PINO_LEVELS[wanted] ?? wanted;
+    },
+    flush() {
+      for (const output of outputs) output.flush();
+    },
+  };
 }
 
 /** For tests and embedding: says nothing. */
@@ -67,18 +98,8 @@ function wrap(root: pino.Logger, caller: string): Logger {
   };
 }
 
-function openOutput(output: string): number {
-  if (output === "default" || output === "stderr") return 2;
-  if (output === "stdout") return 1;
-  return openSync(output, "a", 0o600);
-}
-
-function writeLine(descriptor: number, line: string): void {
-  try {
-    writeSync(descriptor, line);
-  } catch {
-    // A full pipe or a closed terminal must not stop a member: the line is lost, the data is not.
-  }
+function writeTo(outputs: readonly LogOutput[], line: string): void {
+  for (const output of outputs) output.write(line);
 }
 
 function toConsole(line: string): string {

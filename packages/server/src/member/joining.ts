@@ -15,6 +15,8 @@ import type { PeerRequests } from "../peer/peer-requests.ts";
 import { createHostResolver } from "./host-resolver.ts";
 
 export interface JoiningSettings extends InitialCluster {
+  /** Why `initialCluster` cannot be used. */
+  readonly initialClusterProblem?: string | undefined;
   readonly initialClusterState: "new" | "existing";
   readonly maxLearners: number;
 }
@@ -42,6 +44,7 @@ const PROBE_TIMEOUT_MS = 1_000;
 
 /** Finds out who this member is. Throws `ConfigError` for settings that do not fit, `Error` when it must not start. */
 export async function findIdentity(settings: JoiningSettings, ways: JoiningWays): Promise<InitialIdentity> {
+  if (settings.initialClusterProblem !== undefined) throw new ConfigError(settings.initialClusterProblem);
   return settings.initialClusterState === "new" ? begin(settings, ways) : join(settings, ways);
 }
 

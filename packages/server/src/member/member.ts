@@ -136,6 +136,7 @@ export class Member implements AsyncDisposable {
     this.#log.info("starting an etcd server", describeConfig(config));
     await warnWhenOpen(config.dataDir, this.#log);
     await warnWhenOpen(config.walDir, this.#log);
+    this.#log.info("settings that are not the defaults", config.given);
     this.#failpointServer = await openFailpointServer();
     const peerListeners = await openEarly(config, this.#disk, realClock);
     this.#peerListeners = peerListeners;

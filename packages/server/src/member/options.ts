@@ -6,7 +6,10 @@ import { makeServerConfig, type ServerConfig } from "../config/server-config.ts"
  * command's, the defaults listen on free ports of the loopback address.
  */
 export type MemberOptions = { readonly dataDir: string } & {
-  readonly [Name in Exclude<keyof ServerConfig, "warnings" | "dataDir">]?: ServerConfig[Name];
+  readonly [Name in Exclude<
+    keyof ServerConfig,
+    "warnings" | "given" | "settings" | "dataDir"
+  >]?: ServerConfig[Name];
 };
 
 const ANY_LOOPBACK_PORT = ["http://127.0.0.1:0"];

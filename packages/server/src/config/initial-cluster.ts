@@ -1,0 +1,46 @@
+import { memberUrlProblem } from "../cluster/member-url.ts";
+import type { FlagReader } from "./flag-reader.ts";
+import { FLAGS } from "./flag-table.ts";
+
+export interface InitialMember {
+  readonly name: string;
+  readonly peerUrls: readonly string[];
+}
+
+const DEFAULT_NAME = FLAGS.get("name")!.defaultText;
+const DEFAULT_CLUSTER = FLAGS.get("initial-cluster")!.defaultText;
+
+/** The members of `--initial-cluster`; of the default one with another name this member alone. */
+export function initialCluster(
+  read: FlagReader,
+  advertisePeerUrls: readonly string[],
+): { members: readonly InitialMember[]; problem: string | undefined } {
+  const name = read.string("name");
+  const text = read.string("initial-cluster");
+  if (name !== DEFAULT_NAME && text === DEFAULT_CLUSTER) {
+    return { members: [{ name, peerUrls: advertisePeerUrls }], problem: undefined };
+  }
+  return parseInitialCluster(text);
+}
+
+function parseInitialCluster(text: string) {
+  const byName = new Map<string, string[]>();
+  let problem: string | undefined;
+  for (const item of text.split(",").filter((part) => part !== "")) {
+    const equals = item.indexOf("=");
+    const name = equals < 0 ? item : item.slice(0, equals);
+    const url = equals < 0 ? "" : item.slice(equals + 1).trim();
+    problem ??= memberUrlProblem(url);
+    byName.set(name, [...(byName.get(name) ?? []), url].sort());
+  }
+  return { members: [...byName].map(([name, peerUrls]) => ({ name, peerUrls })), problem };
+}
+
+/** Several ways to find the first members exclude each other; that by default is none then. */
+export function namesInitialCluster(read: FlagReader): boolean {
+  const text = read.string("initial-cluster");
+  const isDefault = read.isFromFile ? text === DEFAULT_CLUSTER : !read.isGiven("initial-cluster");
+  const byService = read.list("discovery-endpoints").length > 0 || read.string("discovery-srv") !== "";
+  const byName = !read.isFromFile && read.string("discovery-srv-name") !== "";
+  return isDefault && (byService || byName) ? false : text !== "";
+}
