@@ -1,7 +1,8 @@
-import type { ComparisonContext, TransferContext } from "../api/context.ts";
+import type { CallContext, ComparisonContext, TransferContext } from "../api/context.ts";
 import { transferOnStop } from "../api/leadership.ts";
 import { CorruptionMonitor } from "../corruption/monitor.ts";
 import type { LogCompaction } from "../snapshot/log-compaction.ts";
+import { AutoCompaction } from "./auto-compaction.ts";
 import { ClusterVersionMonitor } from "./cluster-version.ts";
 
 /** An election, an unanswered question of the leader's and the way through the log fit in. */
@@ -12,8 +13,9 @@ export class ClusterDuties {
   readonly #context: TransferContext;
   readonly #versions: ClusterVersionMonitor;
   readonly #corruption: CorruptionMonitor;
+  readonly #autoCompaction: AutoCompaction;
 
-  constructor(context: ComparisonContext & TransferContext, compaction: LogCompaction) {
+  constructor(context: ComparisonContext & TransferContext & CallContext, compaction: LogCompaction) {
     this.#context = context;
     this.#versions = new ClusterVersionMonitor({
       context,
@@ -21,17 +23,20 @@ export class ClusterDuties {
       forceSnapshot: () => compaction.force(),
     });
     this.#corruption = new CorruptionMonitor(context);
+    this.#autoCompaction = new AutoCompaction(context);
   }
 
   /** Call once consensus runs. */
   start(): void {
     this.#versions.start();
     this.#corruption.start();
+    this.#autoCompaction.start();
   }
 
   stop(): void {
     this.#versions.stop();
     this.#corruption.stop();
+    this.#autoCompaction.stop();
   }
 
   /** This member leads, and the first entry of its term is applied. */
