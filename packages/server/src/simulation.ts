@@ -2,6 +2,7 @@
 
 export type { GatewayBackend, GatewayCall } from "./api/gateway-backend.ts";
 export { localCalls } from "./api/local-calls.ts";
+export type { Cryptography } from "./auth/cryptography.ts";
 export { RequestDefects } from "./client-port/request-defects.ts";
 export { memberId } from "./cluster/ids.ts";
 export type { ServerConfig } from "./config/server-config.ts";

@@ -1,6 +1,6 @@
-import type { KeyObject } from "node:crypto";
 import type { Clock } from "@quorate/storage/seams/clock";
 import { RequestError } from "../errors.ts";
+import { type Cryptography, type JwtKey, REAL_CRYPTOGRAPHY } from "./cryptography.ts";
 import type { IssuedToken, TokenHolder, Tokens } from "./tokens.ts";
 
 export interface JsonWebTokensOptions {
@@ -12,10 +12,8 @@ export interface JsonWebTokensOptions {
   readonly ttlMs: number;
   /** So many tokens that have been verified are not verified again. Default 8,192. */
   readonly maxKept?: number;
+  readonly cryptography?: Cryptography;
 }
-
-/** What tokens are signed or verified with: a key, or the secret of a method that has one for both. */
-export type JwtKey = KeyObject | Uint8Array;
 
 export interface TokenKeys {
   /** Undefined: tokens are made elsewhere, and only verified here. */
@@ -49,6 +47,10 @@ export class JsonWebTokens implements Tokens {
     this.#keys = options.keys();
   }
 
+  get #cryptography(): Cryptography {
+    return this.#options.cryptography ?? REAL_CRYPTOGRAPHY;
+  }
+
   newPrefix(): string {
     return "";
   }
@@ -59,11 +61,9 @@ export class JsonWebTokens implements Tokens {
     const { algorithm, ttlMs } = this.#options;
     const { signKey } = this.#options.keys();
     if (signKey === undefined) throw new RequestError("VERIFY_ONLY_KEY");
-    const { SignJWT } = await import("jose");
+    const signer = await this.#cryptography.loadTokenSigner();
     const exp = Math.floor((this.#options.clock.wallMs() + ttlMs) / 1_000);
-    return new SignJWT({ exp, revision: authRevision, username })
-      .setProtectedHeader({ alg: algorithm, typ: "JWT" })
-      .sign(signKey);
+    return signer.sign({ exp, revision: authRevision, username }, algorithm, signKey);
   }
 
   isExamined(token: string): boolean {
@@ -73,11 +73,11 @@ export class JsonWebTokens implements Tokens {
 
   async examine(token: string): Promise<void> {
     this.#forgetOfOtherKeys();
-    const { compactVerify } = await import("jose");
+    const signer = await this.#cryptography.loadTokenSigner();
     const keys = this.#keys;
     for (const key of keys.verifyKeys) {
       try {
-        const { payload } = await compactVerify(token, key, { algorithms: [this.#options.algorithm] });
+        const payload = await signer.payloadOf(token, this.#options.algorithm, key);
         const claims: unknown = JSON.parse(Buffer.from(payload).toString());
         const verified = this.#verify(claims as Readonly<Record<string, unknown>>);
         // The keys may have been replaced meanwhile.

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { type FailureCode, RequestError } from "../errors.ts";
-import { type PasswordHasher, Passwords } from "./passwords.ts";
+import type { PasswordHasher } from "./cryptography.ts";
+import { Passwords } from "./passwords.ts";
 
 const wanted = () => true;
 const refusedWith = (code: FailureCode) => (error: unknown) =>

@@ -1,15 +1,10 @@
 import { RequestError } from "../errors.ts";
+import { type PasswordHasher, REAL_CRYPTOGRAPHY } from "./cryptography.ts";
 
 /** What bcrypt looks at. */
 const MAX_PASSWORD_BYTES = 72;
 /** Of the few threads that the disk is written with, too. */
 const MAX_AT_THE_SAME_TIME = 2;
-
-/** What passwords are hashed and compared with: it takes long, and does not hold up the loop. */
-export interface PasswordHasher {
-  hash(password: string, cost: number): Promise<string>;
-  verify(password: string, hash: string): Promise<boolean>;
-}
 
 /** Hashes passwords, and compares them with hashes: a few at a time, others wait. */
 export class Passwords {
@@ -20,7 +15,7 @@ export class Passwords {
   readonly #waiting: (() => void)[] = [];
 
   /** `cost` is bcrypt's, 4 to 31. */
-  constructor(cost: number, load: () => Promise<PasswordHasher> = loadBcrypt) {
+  constructor(cost: number, load = REAL_CRYPTOGRAPHY.loadPasswordHasher) {
     this.#cost = cost;
     this.#load = load;
   }
@@ -58,9 +53,4 @@ export class Passwords {
       else next();
     }
   }
-}
-
-async function loadBcrypt(): Promise<PasswordHasher> {
-  const { default: bcrypt } = await import("@node-rs/bcrypt");
-  return bcrypt;
 }

@@ -153,7 +153,7 @@ export function buildParts(options: PartsOptions): MemberParts {
     access: config.administrativeRoles ? new UserAccess(auth, lessor, true) : access,
     auth,
     tokens,
-    passwords: new Passwords(config.bcryptCost),
+    passwords: new Passwords(config.bcryptCost, surroundings.cryptography?.loadPasswordHasher),
     identities,
     watches,
     ids,

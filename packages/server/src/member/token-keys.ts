@@ -1,6 +1,7 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
 import type { Clock, Timer } from "@quorate/storage/seams/clock";
-import type { JwtKey, TokenKeys } from "../auth/json-web-tokens.ts";
+import type { JwtKey } from "../auth/cryptography.ts";
+import type { TokenKeys } from "../auth/json-web-tokens.ts";
 import { isSymmetric, type JwtSettings } from "../config/auth-token.ts";
 import { ConfigError } from "../config/errors.ts";
 import type { Logger } from "../log/logger.ts";

@@ -1,5 +1,6 @@
 import type { Clock } from "@quorate/storage/seams/clock";
 import type { Random } from "@quorate/storage/seams/random";
+import { type Cryptography, REAL_CRYPTOGRAPHY } from "../auth/cryptography.ts";
 import { JsonWebTokens, type TokenKeys } from "../auth/json-web-tokens.ts";
 import { SimpleTokens } from "../auth/simple-tokens.ts";
 import { NO_TOKENS, type Tokens } from "../auth/tokens.ts";
@@ -10,12 +11,13 @@ interface TokenSurroundings {
   readonly clock: Clock;
   readonly random: Random;
   readonly tokenKeys?: (() => TokenKeys) | undefined;
+  readonly cryptography?: Cryptography;
 }
 
 /** The tokens that a member's settings ask for. */
 export function tokensFor(
   settings: AuthTokenSettings,
-  { clock, random, tokenKeys }: TokenSurroundings,
+  { clock, random, tokenKeys, cryptography = REAL_CRYPTOGRAPHY }: TokenSurroundings,
   consensus: () => Consensus,
 ): Tokens {
   if (settings.kind === "simple") {
@@ -28,5 +30,5 @@ export function tokensFor(
     });
   }
   if (settings.kind === "none" || tokenKeys === undefined) return NO_TOKENS;
-  return new JsonWebTokens({ clock, ...settings, keys: tokenKeys });
+  return new JsonWebTokens({ clock, ...settings, keys: tokenKeys, cryptography });
 }

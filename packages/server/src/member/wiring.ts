@@ -5,6 +5,7 @@ import type { Random } from "@quorate/storage/seams/random";
 import type { Transport, TransportEvents } from "@quorate/storage/seams/transport";
 import { saveSnapFile } from "@quorate/storage/snap/snap-directory";
 import { StateMachine } from "../apply/state-machine.ts";
+import type { Cryptography } from "../auth/cryptography.ts";
 import type { TokenKeys } from "../auth/json-web-tokens.ts";
 import type { MembershipChange } from "../cluster/membership.ts";
 import { formatDuration } from "../config/duration.ts";
@@ -41,6 +42,8 @@ export interface PartsSurroundings {
   readonly entryReadCost?: number;
   /** Of tokens that are signed; undefined for others. */
   readonly tokenKeys?: (() => TokenKeys) | undefined;
+  /** For the simulation, in which nothing takes real time. */
+  readonly cryptography?: Cryptography;
   /** The links to other members; they are named later, one by one. */
   createTransport(storage: MemberStorage, events: TransportEvents): Transport;
 }
