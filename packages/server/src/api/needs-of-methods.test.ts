@@ -16,6 +16,13 @@ import {
   WatchResponseSchema,
 } from "@quorate/wire/etcdserverpb";
 import { HeaderEncoder } from "@quorate/wire/hot";
+import {
+  CampaignRequestSchema,
+  LeaderRequestSchema,
+  ProclaimRequestSchema,
+  ResignRequestSchema,
+} from "@quorate/wire/v3electionpb";
+import { LockRequestSchema, UnlockRequestSchema } from "@quorate/wire/v3lockpb";
 import type { Proposal } from "../consensus/proposal.ts";
 import type { Reader } from "../consensus/read-index.ts";
 import type { Access, Needs } from "../operations/access.ts";
@@ -87,6 +94,8 @@ const METHODS: Record<string, [message: Uint8Array, needs: readonly string[]][]>
 };
 /** Whoever one is. */
 const OPEN = ["/grpc.health.v1.Health/", "/etcdserverpb.Auth/"];
+/** They need what the calls need that they make on behalf of whoever makes them. */
+const MADE_OF_CALLS = ["/v3lockpb.Lock/", "/v3electionpb.Election/"];
 /** Refuses its watchers, and not the call. */
 const WATCH = "/etcdserverpb.Watch/Watch";
 
@@ -155,13 +164,47 @@ for (const [method, cases] of Object.entries(METHODS)) {
 
 test("every method is named here, or is open to everybody", async () => {
   const { paths } = await member(recording(() => true));
-  const guarded = paths.filter((path) => path !== WATCH && !OPEN.some((open) => path.startsWith(open)));
+  const isOther = (path: string) => [...OPEN, ...MADE_OF_CALLS].some((prefix) => path.startsWith(prefix));
+  const guarded = paths.filter((path) => path !== WATCH && !isOther(path));
   assert.deepEqual(
     guarded.sort(),
     Object.keys(METHODS)
       .map((method) => `/etcdserverpb.${method}`)
       .sort(),
   );
+});
+
+const leader = { name: Buffer.from("n"), key: Buffer.from("k"), rev: 1n, lease: 7n };
+const MADE: Readonly<Record<string, readonly [message: Uint8Array, needs: readonly string[]]>> = {
+  "v3lockpb.Lock/Lock": [encode(LockRequestSchema, { name: Buffer.from("n") }), USER],
+  "v3lockpb.Lock/Unlock": [encode(UnlockRequestSchema, { key: Buffer.from("k") }), ["write [k,)"]],
+  "v3electionpb.Election/Campaign": [encode(CampaignRequestSchema, { name: Buffer.from("n") }), USER],
+  "v3electionpb.Election/Proclaim": [encode(ProclaimRequestSchema, { leader }), ["read [k,)"]],
+  "v3electionpb.Election/Leader": [encode(LeaderRequestSchema, { name: Buffer.from("n") }), ["read [n/,n0)"]],
+  "v3electionpb.Election/Observe": [
+    encode(LeaderRequestSchema, { name: Buffer.from("n") }),
+    ["read [n/,n0)"],
+  ],
+  "v3electionpb.Election/Resign": [encode(ResignRequestSchema, { leader }), ["read [k,)"]],
+};
+
+test("methods that are made of calls are refused what these are refused", async () => {
+  const access = recording(() => true);
+  const { call, paths } = await member(access);
+  const made = paths.filter((path) => MADE_OF_CALLS.some((prefix) => path.startsWith(prefix)));
+  assert.deepEqual(
+    made.sort(),
+    Object.keys(MADE)
+      .map((method) => `/${method}`)
+      .sort(),
+  );
+  for (const [method, [message, needs]] of Object.entries(MADE)) {
+    access.needed.length = 0;
+    const { ended } = await call(`/${method}`, message);
+    assert.deepEqual({ method, needed: access.needed }, { method, needed: needs });
+    assert.equal(ended.length, 1, method);
+    assert.notEqual(ended[0], Code.OK, method);
+  }
 });
 
 test("a watcher reads what its request names, as it names it, and is refused with the text of a status", async () => {
