@@ -4,7 +4,7 @@ import { SeededRandom } from "@quorate/testkit/random";
 import type { DiskFault } from "../seams/simulated-disk.ts";
 import { forgetSnapshot } from "./forget-snapshot.ts";
 import { findStart } from "./snapshot-records.ts";
-import { entry, METADATA, simulatedDisk, snapshotAt } from "./testing.ts";
+import { entry, FIRST_SEGMENT, METADATA, simulatedDisk, snapshotAt } from "./testing.ts";
 import { Wal } from "./wal.ts";
 import { WalLock } from "./wal-lock.ts";
 
@@ -99,4 +99,18 @@ test("only the last thing in a log is forgotten, and only what it did not have a
     undefined,
     "entries follow",
   );
+});
+
+test("a record that is none, with the right CRC, is refused with file and offset", async () => {
+  const { simulated } = await logWithReceived(1);
+  // A CRC does not cover the type of its record: behind length and tag this is the first one's.
+  const segment = simulated.contents(FIRST_SEGMENT)!;
+  segment[9] = 3;
+  simulated.setContents(FIRST_SEGMENT, segment);
+  const lock = await WalLock.take(simulated.mount(), "wal");
+  await assert.rejects(forgetSnapshot(simulated.mount(), "wal", RECEIVED, lock.segments), {
+    code: "MALFORMED_RECORD",
+    file: FIRST_SEGMENT,
+    offset: 0,
+  });
 });

@@ -1,7 +1,7 @@
 import type { LogIndex } from "@quorate/raft";
 import type { Disk } from "../seams/disk.ts";
 import { RecordEncoder } from "./encoder.ts";
-import { decodeHardState, decodeSnapshot } from "./messages.ts";
+import { decodeHardState, decodeSnapshot, malformedRecord } from "./messages.ts";
 import { listSegments } from "./recovery.ts";
 import { copyFile } from "./repair.ts";
 import type { SegmentLocks } from "./segment-locks.ts";
@@ -30,7 +30,7 @@ export async function forgetSnapshot(
 ): Promise<ForgottenSnapshot | undefined> {
   const segment = (await listSegments(disk, directory)).at(-1)!;
   const path = `${directory}/${segment.name}`;
-  const end = new LogEnd(snapshot);
+  const end = new LogEnd(path, snapshot);
   const file = await disk.open(path, "read");
   try {
     const { offset: endOfData } = await readSegment(file, {
@@ -75,14 +75,24 @@ class LogEnd {
   /** Entries or another snapshot stand behind the record. */
   isFollowed = false;
   state = NO_STATE;
+  readonly #path: string;
   readonly #snapshot: WalSnapshot;
   #crc = 0;
 
-  constructor(snapshot: WalSnapshot) {
+  constructor(path: string, snapshot: WalSnapshot) {
+    this.#path = path;
     this.#snapshot = snapshot;
   }
 
-  readonly onRecord = ({ type, bytes, dataStart, dataEnd, offset, crc }: RecordView): void => {
+  readonly onRecord = (record: RecordView): void => {
+    try {
+      this.#take(record);
+    } catch (error) {
+      throw malformedRecord(error, { file: this.#path, offset: record.offset });
+    }
+  };
+
+  #take({ type, bytes, dataStart, dataEnd, offset, crc }: RecordView): void {
     if (type === RecordType.state) this.state = decodeHardState(bytes, dataStart, dataEnd);
     else if (type === RecordType.entry) this.isFollowed = true;
     else if (type === RecordType.snapshot) {
@@ -91,5 +101,5 @@ class LogEnd {
       if (!this.isFollowed) this.record = { offset, crcBefore: this.#crc, before: this.state };
     }
     this.#crc = crc;
-  };
+  }
 }

@@ -1,4 +1,5 @@
 import * as wire from "@quorate/wire/hot";
+import { WalError, type WalPlace } from "./errors.ts";
 import { type Entry, type HardState, NO_DATA, type WalMetadata, type WalSnapshot } from "./types.ts";
 
 /**
@@ -56,4 +57,13 @@ function check(bytes: Uint8Array, start: number, end: number, wireTypes: readonl
 
 function wrongType(): Error {
   return new wire.WireError("a field is of another type than it should be");
+}
+
+/**
+ * What to throw for `error` of a record at `place` whose CRC is right: somebody wrote this, and it is no message of a version
+ * that we know.
+ */
+export function malformedRecord(error: unknown, place: WalPlace): unknown {
+  if (!(error instanceof wire.WireError)) return error;
+  return new WalError("MALFORMED_RECORD", "wal: malformed record", place, error.message);
 }

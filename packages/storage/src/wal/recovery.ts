@@ -1,9 +1,17 @@
 import type { LogIndex, Term } from "@quorate/raft";
-import { newEntryView, WireError } from "@quorate/wire/hot";
+import { newEntryView } from "@quorate/wire/hot";
 import type { Clock } from "../seams/clock.ts";
 import type { Disk } from "../seams/disk.ts";
 import { WalError } from "./errors.ts";
-import { decodeHardState, decodeMetadata, decodeSnapshot, entryOf, equal, readEntry } from "./messages.ts";
+import {
+  decodeHardState,
+  decodeMetadata,
+  decodeSnapshot,
+  entryOf,
+  equal,
+  malformedRecord,
+  readEntry,
+} from "./messages.ts";
 import { type SegmentName, segmentsAmong, segmentsFrom } from "./segment-name.ts";
 import { type RecordView, readSegment, type SegmentEnd } from "./segment-reader.ts";
 import type { SegmentSurvey } from "./segment-survey.ts";
@@ -130,9 +138,7 @@ class Collector {
     try {
       this.#collect(record);
     } catch (error) {
-      // The CRC was right, so somebody wrote this: it is no message of a version we know.
-      if (!(error instanceof WireError)) throw error;
-      throw this.#error(record, "MALFORMED_RECORD", "wal: malformed record", error.message);
+      throw malformedRecord(error, { file: this.path, offset: record.offset });
     }
   };
 

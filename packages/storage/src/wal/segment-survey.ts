@@ -1,9 +1,15 @@
 import { newEntryView, WireError } from "@quorate/wire/hot";
 import type { Clock } from "../seams/clock.ts";
 import type { Disk } from "../seams/disk.ts";
-import { WalError } from "./errors.ts";
 import { KeptRecords } from "./kept-records.ts";
-import { decodeHardState, decodeMetadata, decodeSnapshot, equal, readEntry } from "./messages.ts";
+import {
+  decodeHardState,
+  decodeMetadata,
+  decodeSnapshot,
+  equal,
+  malformedRecord,
+  readEntry,
+} from "./messages.ts";
 import { type RecordView, readSegment, type SegmentEnd } from "./segment-reader.ts";
 import { type HardState, RecordType, type WalSnapshot } from "./types.ts";
 
@@ -74,8 +80,7 @@ export class SegmentSurvey {
       if (!(error instanceof WireError)) throw error;
       this.isRegular = false;
       if (record.type !== RecordType.state && record.type !== RecordType.snapshot) return;
-      const place = { file: this.#path, offset: record.offset };
-      throw new WalError("MALFORMED_RECORD", "wal: malformed record", place, error.message);
+      throw malformedRecord(error, { file: this.#path, offset: record.offset });
     }
   };
 

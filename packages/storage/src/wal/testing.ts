@@ -3,7 +3,7 @@ import { encodeWalMetadata, encodeWalSnapshot } from "@quorate/wire/hot";
 import type { Disk, DiskFile, OpenMode } from "../seams/disk.ts";
 import { SimulatedDisk, type SimulatedDiskOptions } from "../seams/simulated-disk.ts";
 import { RecordEncoder } from "./encoder.ts";
-import { decodeHardState, decodeSnapshot } from "./messages.ts";
+import { decodeHardState, decodeSnapshot, malformedRecord } from "./messages.ts";
 import { listSegments } from "./recovery.ts";
 import { readSegment } from "./segment-reader.ts";
 import { type Entry, RecordType, type WalSnapshot } from "./types.ts";
@@ -63,9 +63,13 @@ export async function validSnapshots(disk: Disk, directory: string): Promise<Wal
       crc,
       isLast: segment === segments.at(-1),
       keepsViews: false,
-      onRecord: ({ type, bytes, dataStart, dataEnd }) => {
-        if (type === RecordType.snapshot) snapshots.push(decodeSnapshot(bytes, dataStart, dataEnd));
-        else if (type === RecordType.state) ({ commit } = decodeHardState(bytes, dataStart, dataEnd));
+      onRecord: ({ type, bytes, dataStart, dataEnd, offset }) => {
+        try {
+          if (type === RecordType.snapshot) snapshots.push(decodeSnapshot(bytes, dataStart, dataEnd));
+          else if (type === RecordType.state) ({ commit } = decodeHardState(bytes, dataStart, dataEnd));
+        } catch (error) {
+          throw malformedRecord(error, { file: `${directory}/${segment.name}`, offset });
+        }
       },
     }).finally(() => file.close()));
   }
