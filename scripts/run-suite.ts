@@ -30,6 +30,10 @@ export const SUITES: Readonly<Record<string, Suite>> = {
     what: "etcdctl 3.7 and Debian's 3.4",
     againstEtcdFirst: true,
   },
+  "etcdctl-compared": {
+    file: "test/etcdctl/compared.suite.ts",
+    what: "our etcdctl beside Go's: output, errors and exit codes of some hundred lines",
+  },
   "go-client": {
     file: "test/interop/go-client.suite.ts",
     what: "Go's clientv3 3.7 and its concurrency package",

@@ -14,7 +14,17 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
   },
   bench: { backend: [], bbolt: [], mvcc: [], raft: [], rpc: [], wal: [] },
   client: { concurrency: ["services"], connection: [], services: ["connection"], watch: ["connection"] },
-  cli: { bundle: [], dev: [], programs: ["dev"] },
+  cli: {
+    bundle: [],
+    ctl: [],
+    "ctl/command-line": ["ctl/go-text", "ctl/output"],
+    "ctl/commands": ["ctl/command-line", "ctl/go-text", "ctl/output", "ctl/session"],
+    "ctl/go-text": [],
+    "ctl/output": ["ctl/go-text"],
+    "ctl/session": ["ctl/command-line", "ctl/go-text", "ctl/output"],
+    dev: [],
+    programs: ["ctl", "dev"],
+  },
   raft: {
     confchange: ["quorum", "tracker"],
     examples: ["testing"],

@@ -30,6 +30,10 @@ const commands: readonly { line: string; program: Name }[] = [
   { line: "quorate version", program: "about" },
   { line: "quorate help", program: "about" },
   { line: "quorate bogus", program: "about" },
+  { line: "quorate ctl get a", program: "ctl" },
+  { line: "etcdctl", program: "ctl" },
+  { line: "etcdctl version", program: "ctl" },
+  { line: "etcdctl --version", program: "ctl" },
 ];
 for (const { line, program } of commands) {
   test(`${line} is the program ${program}`, () => {
@@ -50,6 +54,10 @@ const madeOf: Readonly<Record<Name, { of: readonly string[]; not: readonly strin
     not: ["cli/src/dev/dev-command.ts", "cli/src/programs/about.ts", "rpc/src/client", "rpc/src/testing/"],
   },
   dev: { of: ["cli/src/programs/dev.ts", "cli/src/dev/"], not: [] },
+  ctl: {
+    of: ["cli/src/programs/ctl.ts", "cli/src/ctl/", "client/", "rpc/", "server/src/version.ts", "wire/"],
+    not: ["rpc/src/server", "rpc/src/testing/", "wire/src/codec.ts", "wire/src/gen/etcdserverpb_pb.js"],
+  },
   about: {
     of: ["cli/src/programs/about.ts", "cli/src/version.ts", "server/src/version.ts"],
     not: [],

@@ -1,0 +1,36 @@
+import type { Output } from "../output/output.ts";
+import type { FlagSpec } from "./flag-spec.ts";
+import type { FlagValues } from "./flag-values.ts";
+
+/** A command or a group of commands, as plain data: what it does is loaded when it is to be done. */
+export interface CommandSpec {
+  readonly name: string;
+  /** What stands behind the name: `<key> [range_end]`. */
+  readonly takes?: string;
+  readonly short: string;
+  readonly long?: string;
+  readonly examples?: string;
+  /** Under which heading the root's help has it. */
+  readonly group?: string;
+  readonly flags?: readonly FlagSpec[];
+  /** Flags of all commands below. */
+  readonly sharedFlags?: readonly FlagSpec[];
+  readonly commands?: readonly CommandSpec[];
+  /** Says what is wrong with the arguments, as a matter of syntax. */
+  readonly checkArguments?: (args: readonly string[]) => string | undefined;
+  readonly load?: () => Promise<{ run(invocation: Invocation): Promise<void> }>;
+}
+
+/** A command and what it lies in, from the root on. */
+export type CommandPath = readonly [CommandSpec, ...CommandSpec[]];
+
+/** A command with all that it was given. */
+export interface Invocation {
+  readonly path: CommandPath;
+  readonly args: readonly string[];
+  readonly flags: FlagValues;
+  /** The whole command line behind the program's name, as it was given. */
+  readonly words: readonly string[];
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly output: Output;
+}

@@ -1,0 +1,82 @@
+import type { CommandPath, CommandSpec } from "./command.ts";
+import { lastOf, ownFlags, pathText } from "./find-command.ts";
+import type { FlagSpec } from "./flag-spec.ts";
+
+const NAME_WIDTH = 11;
+const TYPES: Readonly<Record<FlagSpec["kind"], string>> = {
+  string: "string",
+  bool: "",
+  int: "int",
+  int64: "int",
+  uint: "uint",
+  duration: "duration",
+  strings: "strings",
+};
+
+/** The headings under which the root has its commands, in their order. */
+export const GROUPS = [
+  "Key-value commands",
+  "Cluster maintenance commands",
+  "Concurrency commands",
+  "Authentication commands",
+  "Utility commands",
+] as const;
+
+export function helpText(path: CommandPath): string {
+  const { long, short } = lastOf(path);
+  return `${(long ?? short).trimEnd()}\n\n${usageText(path)}${OPTIONS_HINT}`;
+}
+
+const OPTIONS_HINT =
+  'Use "etcdctl options" for a list of global command-line options (applies to all commands).\n';
+
+/** How a command is used, without what it is. Global flags are left out. */
+export function usageText(path: CommandPath): string {
+  const command = lastOf(path);
+  const { commands = [], examples } = command;
+  const whole = pathText(path);
+  const lines = ["Usage:"];
+  if (command.load !== undefined) lines.push(`  ${useLine(path)}`);
+  if (commands.length > 0) lines.push(`  ${whole} [command]`);
+  if (examples !== undefined) lines.push("", "Examples:", examples);
+  if (commands.length > 0) lines.push(...commandLines(command));
+  const flags = ownFlags(path).filter(({ name }) => name !== "help" || path.length > 1);
+  if (flags.length > 0) lines.push("", "Flags:", flagTable(flags));
+  if (commands.length > 0)
+    lines.push("", `Use "${whole} [command] --help" for more information about a command.`);
+  return `${lines.join("\n")}\n`;
+}
+
+function useLine(path: CommandPath): string {
+  const { takes = "" } = lastOf(path);
+  return [pathText(path), takes, /\[(options|flags)\]/.test(takes) ? "" : "[flags]"]
+    .filter((part) => part !== "")
+    .join(" ");
+}
+
+function commandLines({ commands = [] }: CommandSpec): string[] {
+  const sorted = commands.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  const line = ({ name, short }: CommandSpec) => `  ${name.padEnd(NAME_WIDTH)} ${short}`;
+  if (sorted.every(({ group }) => group === undefined))
+    return ["", "Available Commands:", ...sorted.map(line)];
+  return GROUPS.flatMap((title) => ["", title, ...sorted.filter(({ group }) => group === title).map(line)]);
+}
+
+/** One line a flag, sorted by name, explanations below each other. */
+export function flagTable(flags: readonly FlagSpec[]): string {
+  const rows = flags
+    .toSorted((a, b) => (a.name < b.name ? -1 : 1))
+    .map(({ name, short, kind, byDefault, help }) => {
+      const type = TYPES[kind] === "" ? "" : ` ${TYPES[kind]}`;
+      const head = `  ${short === undefined ? "    " : `-${short}, `}--${name}${type}`;
+      return { head, help: `${help}${defaultText(kind, byDefault)}` };
+    });
+  const width = Math.max(...rows.map(({ head }) => head.length));
+  return rows.map(({ head, help }) => `${head.padEnd(width)}   ${help}`).join("\n");
+}
+
+function defaultText(kind: FlagSpec["kind"], byDefault: string): string {
+  if (byDefault === "" || byDefault === "0" || byDefault === "false") return "";
+  if (kind === "string") return ` (default "${byDefault}")`;
+  return ` (default ${kind === "strings" ? `[${byDefault}]` : byDefault})`;
+}

@@ -1,0 +1,103 @@
+import type { CommandPath, CommandSpec, Invocation } from "../command-line/command.ts";
+import { allFlags, pathText } from "../command-line/find-command.ts";
+
+/** What may follow a command. */
+interface Choice {
+  /** `etcdctl member` */
+  readonly command: string;
+  readonly words: readonly string[];
+}
+
+const SCRIPTS: Readonly<Record<string, (choices: readonly Choice[]) => string>> = {
+  bash: bashScript,
+  zsh: zshScript,
+  fish: fishScript,
+  powershell: powershellScript,
+};
+
+export async function run({ path, args, output }: Invocation): Promise<void> {
+  output.write(SCRIPTS[args[0]!]!(choicesOf([path[0]])));
+}
+
+function choicesOf(path: CommandPath): Choice[] {
+  const { commands = [] }: CommandSpec = path.at(-1)!;
+  const flags = allFlags(path).map(({ name }) => `--${name}`);
+  const own = { command: pathText(path), words: [...commands.map(({ name }) => name), ...flags] };
+  return [own, ...commands.flatMap((command) => choicesOf([...path, command]))];
+}
+
+/** Both shells know arrays, substrings and `case`. */
+function bashScript(choices: readonly Choice[]): string {
+  return `# completion of etcdctl for bash
+_etcdctl() {
+  local command=etcdctl word i
+  for ((i = 1; i < COMP_CWORD; i++)); do
+    word=\${COMP_WORDS[i]}
+    case "$command $word" in
+${caseOfCommands(choices, "      ")}
+    esac
+  done
+  case "$command" in
+${choices.map(({ command, words }) => `    "${command}") COMPREPLY=($(compgen -W "${words.join(" ")}" -- "\${COMP_WORDS[COMP_CWORD]}")) ;;`).join("\n")}
+  esac
+}
+complete -o default -F _etcdctl etcdctl
+`;
+}
+
+function zshScript(choices: readonly Choice[]): string {
+  return `#compdef etcdctl
+# completion of etcdctl for zsh
+_etcdctl() {
+  local command=etcdctl word i
+  for ((i = 2; i < CURRENT; i++)); do
+    word=\${words[i]}
+    case "$command $word" in
+${caseOfCommands(choices, "      ")}
+    esac
+  done
+  case "$command" in
+${choices.map(({ command, words }) => `    "${command}") compadd -- ${words.join(" ")} ;;`).join("\n")}
+  esac
+}
+compdef _etcdctl etcdctl
+`;
+}
+
+function caseOfCommands(choices: readonly Choice[], indentation: string): string {
+  return choices
+    .slice(1)
+    .map(({ command }) => `${indentation}"${command}") command="${command}" ;;`)
+    .join("\n");
+}
+
+function fishScript(choices: readonly Choice[]): string {
+  const lines = choices.map(({ command, words }) => {
+    const names = command.split(" ").slice(1);
+    const seen = names.map((name) => `__fish_seen_subcommand_from ${name}`);
+    const condition = seen.length === 0 ? "__fish_use_subcommand" : seen.join("; and ");
+    return `complete -c etcdctl -n '${condition}' -a '${words.join(" ")}'`;
+  });
+  return `# completion of etcdctl for fish\n${lines.join("\n")}\n`;
+}
+
+function powershellScript(choices: readonly Choice[]): string {
+  const rows = choices.map(
+    ({ command, words }) => `    '${command}' = @(${words.map((word) => `'${word}'`).join(", ")})`,
+  );
+  return `# completion of etcdctl for PowerShell
+Register-ArgumentCompleter -Native -CommandName etcdctl -ScriptBlock {
+  param($wordToComplete, $commandAst, $cursorPosition)
+  $choices = @{
+${rows.join("\n")}
+  }
+  $command = 'etcdctl'
+  foreach ($element in $commandAst.CommandElements | Select-Object -Skip 1) {
+    if ($choices.ContainsKey("$command $element")) { $command = "$command $element" }
+  }
+  $choices[$command] | Where-Object { $_ -like "$wordToComplete*" } | ForEach-Object {
+    [System.Management.Automation.CompletionResult]::new($_, $_, 'ParameterValue', $_)
+  }
+}
+`;
+}

@@ -1,0 +1,199 @@
+import {
+  type Client,
+  type ClientError,
+  EventType,
+  prefixEnd,
+  WatchCanceled,
+  type Watcher,
+} from "@quorate/client";
+import {
+  type Event,
+  Event as EventTable,
+  ResponseHeader,
+  EventType as Types,
+  WatchResponse,
+} from "@quorate/wire/messages";
+import type { Invocation } from "../command-line/command.ts";
+import { lastOf } from "../command-line/find-command.ts";
+import { FlagValues } from "../command-line/flag-values.ts";
+import { parseFlags, UsageError } from "../command-line/parse-flags.ts";
+import { badArguments, Exit, ExitCode } from "../exit.ts";
+import { quote } from "../go-text/quote.ts";
+import { splitWords } from "../go-text/words.ts";
+import { type Display, type Printable, print } from "../output/display.ts";
+import { jsonText, messageJson } from "../output/json.ts";
+import { StandardInput } from "../output/stdin.ts";
+import { connect } from "../session/connect.ts";
+import { runCommand } from "./child-process.ts";
+import { type WatchArguments, watchArguments, watchEnvironment } from "./watch-arguments.ts";
+
+export async function run(invocation: Invocation): Promise<void> {
+  const { args, flags, words, environment } = invocation;
+  const given = watchEnvironment(environment);
+  if (flags.on("interactive")) return interact(invocation);
+  const behind = words.slice(words.indexOf("watch") + 1);
+  const watched = watchArguments(behind, args, given);
+  const { client, display } = await connect(invocation);
+  await follow(startWatch(client, watched, flags), watched, display, environment);
+}
+
+async function interact(invocation: Invocation): Promise<void> {
+  const { path, environment, output } = invocation;
+  const given = watchEnvironment(environment);
+  const { client, display } = await connect(invocation);
+  const input = new StandardInput();
+  const watchers: Watcher[] = [];
+  for (;;) {
+    const line = await input.line();
+    if (line === undefined) throw new Exit(ExitCode.INVALID_INPUT, "error reading watch request line: EOF");
+    const words = splitWords(line);
+    if (words.length === 0) output.errorLine(`Invalid command: ${line} (watch and progress supported)`);
+    else if (words[0] === "progress") for (const watcher of watchers) watcher.requestProgress();
+    else if (words[0] !== "watch") output.errorLine(`Invalid command ${line} (only support watch)`);
+    else if (words.length < 2 && given.key === "")
+      output.errorLine(`Invalid command ${line} (command type or key is not provided)`);
+    else {
+      const flags = new FlagValues(lastOf(path).flags ?? []);
+      const watched = watchArguments(words.slice(1), parsed(words.slice(1), flags), given);
+      const watcher = startWatch(client, watched, flags);
+      watchers.push(watcher);
+      // It ends the process when it fails, and this goes on beside it.
+      void follow(watcher, watched, display, environment, "stay");
+    }
+  }
+}
+
+function parsed(words: readonly string[], flags: FlagValues): string[] {
+  try {
+    return parseFlags(words, flags);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    throw badArguments(error.message);
+  }
+}
+
+function startWatch(client: Client, { keys }: WatchArguments, flags: FlagValues): Watcher {
+  const [key, end] = keys;
+  if (key === undefined) throw badArguments("bad number of arguments");
+  const prefix = flags.on("prefix");
+  if (keys.length === 2 && prefix) throw badArguments("`range_end` and `--prefix` are mutually exclusive");
+  const range = prefix
+    ? key === ""
+      ? { key: "\0", rangeEnd: "\0" }
+      : { key, rangeEnd: prefixEnd(key) }
+    : { key, rangeEnd: keys.length === 2 ? end : undefined };
+  const request = {
+    ...range,
+    startRevision: flags.integer("rev"),
+    prevKv: flags.on("prev-kv"),
+    progressNotify: flags.on("progress-notify"),
+  };
+  return client.watch(request, { requireLeader: true });
+}
+
+/** Prints what happens until the server ends it, which ends the process unless it is to stay. */
+async function follow(
+  watcher: Watcher,
+  { command }: WatchArguments,
+  display: Display,
+  environment: Invocation["environment"],
+  atTheEnd: "exit" | "stay" = "exit",
+): Promise<void> {
+  try {
+    for await (const { header, events } of watcher) {
+      if (events.length === 0) display.output.line(`progress notify: ${header.revision}`);
+      await print(display, watchResult({ ...EMPTY, header, events }));
+      if (command.length > 0)
+        for (const event of events) await runFor(event, header, command, environment, display);
+    }
+  } catch (error) {
+    if (error instanceof Exit) return exitNow(error, display);
+    display.output.errorLine(`watch was canceled (${(error as ClientError).message})`);
+    const last = error instanceof WatchCanceled ? error.response : undefined;
+    await print(display, watchResult(last ?? { ...EMPTY, canceled: true }));
+  }
+  if (atTheEnd === "exit") throw new Exit(ExitCode.INTERRUPTED, "watch is canceled by the server");
+}
+
+function exitNow({ message, code }: Exit, { output }: Display): never {
+  if (message !== "") output.errorLine(`Error: ${message}`);
+  process.exit(code);
+}
+
+async function runFor(
+  { type, kv }: Event,
+  header: ResponseHeader,
+  command: readonly string[],
+  environment: Invocation["environment"],
+  { output }: Display,
+): Promise<void> {
+  const ended = await runCommand(command, {
+    ...environment,
+    ETCD_WATCH_REVISION: String(header.revision),
+    ETCD_WATCH_EVENT_TYPE: quote(typeName(type)),
+    ETCD_WATCH_KEY: quote(kv?.key ?? ""),
+    ETCD_WATCH_VALUE: quote(kv?.value ?? ""),
+  });
+  if (ended.error === "") return;
+  output.errorLine(`command [${command.map((word) => quote(word)).join(" ")}] error (${ended.error})`);
+  throw new Exit(ExitCode.ERROR);
+}
+
+const EMPTY: WatchResponse = {
+  header: undefined,
+  watchId: 0n,
+  created: false,
+  canceled: false,
+  compactRevision: 0n,
+  cancelReason: "",
+  fragment: false,
+  events: [],
+};
+
+function watchResult(response: WatchResponse): Printable {
+  const { header, events, compactRevision, canceled, created } = response;
+  return {
+    message: { table: WatchResponse, value: response },
+    protobuf: { table: WatchResponse, value: { header, events, compactRevision, canceled, created } },
+    json: () => watchJson(response),
+    simple(simple) {
+      for (const { type, kv, prevKv } of events) {
+        simple.line(typeName(type));
+        if (prevKv !== undefined) simple.keyValue(prevKv);
+        if (kv !== undefined) simple.keyValue(kv);
+      }
+    },
+    fields(fields) {
+      fields.header(header);
+      for (const { type, kv, prevKv } of events) {
+        fields.plain("Type", typeName(type));
+        fields.keyValue(prevKv, "Prev");
+        fields.keyValue(kv);
+      }
+    },
+  };
+}
+
+function typeName(type: number): string {
+  return type === EventType.DELETE ? "DELETE" : Object.keys(Types)[type]!;
+}
+
+/** Not a message but Go's own structure: all is there, with capital letters. */
+function watchJson({
+  header,
+  events,
+  compactRevision,
+  canceled,
+  created,
+  cancelReason,
+}: WatchResponse): string {
+  const list = events.map((event) => messageJson(EventTable, event)).join(",");
+  return [
+    `{"Header":${header === undefined ? "null" : messageJson(ResponseHeader, header)}`,
+    `"Events":${events.length === 0 ? "null" : `[${list}]`}`,
+    `"CompactRevision":${compactRevision}`,
+    `"Canceled":${canceled}`,
+    `"Created":${created}`,
+    `"CancelReason":${jsonText(cancelReason)}}`,
+  ].join(",");
+}

@@ -1,0 +1,34 @@
+const NEWLINE = 10;
+
+/** Standard input, line by line or all of it. */
+export class StandardInput {
+  readonly #chunks = process.stdin[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+  #buffered: Buffer = Buffer.alloc(0);
+
+  /** With its end cut off; undefined when there is no whole line any more. */
+  async line(): Promise<string | undefined> {
+    for (;;) {
+      const end = this.#buffered.indexOf(NEWLINE);
+      if (end >= 0) {
+        const line = this.#buffered.toString("utf8", 0, end);
+        this.#buffered = this.#buffered.subarray(end + 1);
+        return line;
+      }
+      const chunk = await this.#next();
+      if (chunk === undefined) return undefined;
+      this.#buffered = Buffer.concat([this.#buffered, chunk]);
+    }
+  }
+
+  /** All that has not been taken from the system yet. What has been belongs to lines. */
+  async rest(): Promise<Buffer> {
+    const chunks: Buffer[] = [];
+    for (let chunk = await this.#next(); chunk !== undefined; chunk = await this.#next()) chunks.push(chunk);
+    return Buffer.concat(chunks);
+  }
+
+  async #next(): Promise<Buffer | undefined> {
+    const { done, value } = await this.#chunks.next();
+    return done === true ? undefined : value;
+  }
+}

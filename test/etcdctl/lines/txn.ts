@@ -1,0 +1,67 @@
+import type { Line, Scenario } from "../scenario.ts";
+
+function txn(stdin: string, flags = ""): Line {
+  return { line: `txn ${flags}`.trim(), stdin };
+}
+
+const SEVERAL = '\nget foo\nput foo "a b" --prev-kv\ndel lk\nget none\n\n\n';
+
+export const TXN: readonly Scenario[] = [
+  {
+    name: "txn",
+    lines: [
+      "put foo x",
+      "put n 5",
+      txn('mod("foo") > "0"\nval("foo") = "x"\n\nget foo\nput foo "a b"\n\nput foo c\n\n', "-i"),
+      txn(SEVERAL),
+      txn(SEVERAL, "-w json"),
+      txn(SEVERAL, "-w fields"),
+      txn(SEVERAL, "-w protobuf"),
+      txn(SEVERAL, "-w table"),
+      txn(SEVERAL, "--hex"),
+      txn("\n\n\n"),
+      txn("\n\n\n", "-w json"),
+      txn("\n\n"),
+      txn(""),
+      txn("", "-i"),
+      txn('ver("foo") = "1"\n\n\nget foo\n\n'),
+      txn('ver("foo") = "1"\n\n\nget foo\n\n', "-w json"),
+      txn('version("none") = "0"\n\nput made here\n\n\n'),
+      txn('c("foo") < "10"\ncreate("foo") != "7"\n\nget foo --keys-only\n\n\n'),
+      txn('m("foo") > "1"\n\nget foo --rev 2\n\n\n'),
+      txn('value("n") < "6"\n\ndel n --prev-kv\n\n\n'),
+      txn('value("n") = `x`\n\n\nget foo\n\n'),
+      txn('  mod("foo")   >   "0"  \r\n\r\nget foo\r\n\r\n\r\n'),
+      txn('mod("foo") = x\n\n\n\n'),
+      txn('mod("foo") = 1\n\n\n\n'),
+      txn("mod\n\n\n\n"),
+      txn('zz("foo") = "1"\n\n\n\n'),
+      txn('mod(foo) = "1"\n\n\n\n'),
+      txn('mod("foo" = "1"\n\n\n\n'),
+      txn('mod("foo")\n\n\n\n'),
+      txn('mod("foo") = "x"\n\n\n\n'),
+      txn('mod("foo") = "99999999999999999999"\n\n\n\n'),
+      txn('val("foo") =\n\n\n\n'),
+      txn("\nget\n\n\n"),
+      txn("\nbogus foo\n\n\n"),
+      txn("\nget foo --bogus\n\n\n"),
+      txn("\nget foo --limit x\n\n\n"),
+      txn("\nget foo --order foo\n\n\n"),
+      txn("\nget a b --prefix\n\n\n"),
+      txn("\nput k v --lease zz\n\n\n"),
+      txn("\nput twice 1\nput twice 2\n\n\n"),
+      txn("\nput 'single quoted' 'v'\nget 'single quoted'\n\n\n"),
+      txn('\nput "dou\\"ble" "v\\n"\nget "dou\\"ble"\n\n\n'),
+      txn("\nput '' v\n\n\n"),
+      txn("\nget '' --prefix --keys-only\n\n\n"),
+      txn("\nde foo x\n\n\n"),
+      txn("\ndel a b --range\n\n\n"),
+      txn("\nput only-key\n\n\n"),
+      txn("\nget foo --count-only\n\n\n", "-w fields"),
+      txn("\nget foo --print-value-only\n\n\n"),
+      "txn extra",
+      "txn --bogus",
+      "txn -w yaml",
+    ],
+  },
+];
