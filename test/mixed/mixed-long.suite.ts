@@ -5,12 +5,14 @@ import { migratingGuide } from "./guide/migrating.ts";
 import { operatingGuide } from "./guide/operating.ts";
 import { LONG_SCENARIOS } from "./scenarios/scenarios.ts";
 import { runMixed } from "./suite.ts";
+import { users } from "./users.ts";
 
 runMixed({
   scenarios: LONG_SCENARIOS,
   tests: {
     directories: refusedDirectories,
     "corruption-found": corruptionFound,
+    users,
     migrating: migratingGuide,
     operating: operatingGuide,
   },

@@ -1,6 +1,7 @@
 /**
  * Clusters of our members and etcd's, of the present release and of the one before: a selection that takes a few minutes.
- * Arguments behind `--`: `--only NAME,NAME`, `--seed N`.
+ * Arguments behind `--`: `--only NAME,NAME`, `--seed N`; `--cases N` of what users ask for (1,000; 5,000 in
+ * the long suite).
  */
 import { refusedDirectories } from "./directories.ts";
 import { migratingGuide } from "./guide/migrating.ts";

@@ -17,9 +17,18 @@ export interface MixedScenario extends Fault {
 export interface MixedSuite {
   readonly scenarios: readonly MixedScenario[];
   /** Tests that are no scenarios under load, by name: each function declares some. */
-  readonly tests: Readonly<Record<string, () => void>>;
+  readonly tests: Readonly<Record<string, (amounts: Amounts) => void>>;
   /** More rounds of each scenario. */
   readonly long: boolean;
+}
+
+const CASES = 1_000;
+const MANY_CASES = 5_000;
+
+/** How much is tried. */
+export interface Amounts {
+  /** What users ask for and both kinds of members are to say the same of. */
+  readonly cases: number;
 }
 
 /** Scenarios mostly wait: for links to get old enough for a change of members, and for polls. */
@@ -28,7 +37,11 @@ const AT_ONCE = 2;
 export function runMixed({ scenarios, tests, long }: MixedSuite): void {
   const { values } = parseArgs({
     args: JSON.parse(process.env.QUORATE_SUITE_ARGS ?? "[]") as string[],
-    options: { only: { type: "string" }, seed: { type: "string" } },
+    options: {
+      only: { type: "string" },
+      seed: { type: "string" },
+      cases: { type: "string" },
+    },
   });
   if (process.platform !== "linux") {
     test("mixed clusters", { skip: "needs /proc and signals as Linux has them" }, () => {});
@@ -36,12 +49,13 @@ export function runMixed({ scenarios, tests, long }: MixedSuite): void {
   }
   const wanted = values.only?.split(",");
   const isWanted = (name: string): boolean => wanted?.includes(name) !== false;
+  const cases = Number(values.cases ?? (long ? MANY_CASES : CASES));
   const seed = values.seed === undefined ? undefined : Number(values.seed);
   describe("mixed clusters", { concurrency: AT_ONCE }, () => {
     for (const scenario of scenarios.filter(({ name }) => isWanted(name))) {
       testScenario(scenario, seed ?? freshSeed(), long);
     }
-    for (const [name, declare] of Object.entries(tests)) if (isWanted(name)) declare();
+    for (const [name, declare] of Object.entries(tests)) if (isWanted(name)) declare({ cases });
   });
 }
 
