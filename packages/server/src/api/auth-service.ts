@@ -6,6 +6,7 @@ import {
   AuthStatusRequestSchema,
   AuthStatusResponseSchema,
 } from "@quorate/wire/etcdserverpb";
+import type { Waiter } from "../auth/fair-turns.ts";
 import { AUTH_DISABLE } from "../operations/auth/disable.ts";
 import { AUTH_ENABLE } from "../operations/auth/enable.ts";
 import { ROLE_ADD } from "../operations/auth/role-add.ts";
@@ -24,7 +25,7 @@ import { USER_REVOKE_ROLE } from "../operations/auth/user-revoke-role.ts";
 import type { ClientOperation } from "../operations/operation.ts";
 import { authenticate } from "./auth/authenticate.ts";
 import { hashedPassword, hashedUser } from "./auth/hashed-requests.ts";
-import { callerOf } from "./callers.ts";
+import { callerOf, waitingCallerOf } from "./callers.ts";
 import type { AuthContext } from "./context.ts";
 import { LoggedMethod } from "./logged-method.ts";
 import { failCall, type Services } from "./services.ts";
@@ -57,25 +58,25 @@ export function addAuthService(services: Services, context: AuthContext): void {
   const addHashing = <Request, Outcome>(
     name: string,
     operation: ClientOperation<Request, Outcome>,
-    withHash: (message: Uint8Array, isWanted: () => boolean) => Promise<Uint8Array>,
+    withHash: (message: Uint8Array, waiter: Waiter) => Promise<Uint8Array>,
   ) => {
     const method = new LoggedMethod(operation, context);
     services.addUnary(PREFIX + name, (message, call) => {
-      withHash(message, () => !call.ended)
+      withHash(message, waiterOf(call))
         .then((hashed) => {
           if (!call.ended) method.serve(hashed, call);
         })
         .catch((error: unknown) => failCall(call, error));
     });
   };
-  addHashing("UserAdd", USER_ADD, (message, isWanted) => hashedUser(context.passwords, message, isWanted));
-  addHashing("UserChangePassword", USER_CHANGE_PASSWORD, (message, isWanted) =>
-    hashedPassword(context.passwords, message, isWanted),
+  addHashing("UserAdd", USER_ADD, (message, waiter) => hashedUser(context.passwords, message, waiter));
+  addHashing("UserChangePassword", USER_CHANGE_PASSWORD, (message, waiter) =>
+    hashedPassword(context.passwords, message, waiter),
   );
 
   const login = async (message: Uint8Array, call: ServerCall): Promise<Uint8Array> => {
     const { name, password } = decode(AuthenticateRequestSchema, message);
-    const token = await authenticate(context, name, password, () => !call.ended);
+    const token = await authenticate(context, name, password, waiterOf(call));
     return encode(AuthenticateResponseSchema, { header: headers.fields(store.currentRevision), token });
   };
   // Clients come with the token that they want a new one for. It may name an entry of a log that is no more.
@@ -92,4 +93,9 @@ export function addAuthService(services: Services, context: AuthContext): void {
       authRevision: BigInt(auth.revision),
     });
   });
+}
+
+/** Those of a connection wait for each other's passwords, and for one of each other connection's. Takes the call's `onCancel`. */
+function waiterOf(call: ServerCall): Waiter {
+  return { of: call.peer, signal: waitingCallerOf(call).signal };
 }

@@ -4,7 +4,7 @@ import { type FailureCode, RequestError } from "../errors.ts";
 import type { PasswordHasher } from "./cryptography.ts";
 import { Passwords } from "./passwords.ts";
 
-const wanted = () => true;
+const wanted = { of: {}, signal: new AbortController().signal };
 const refusedWith = (code: FailureCode) => (error: unknown) =>
   error instanceof RequestError && error.code === code;
 
@@ -53,13 +53,16 @@ test("two are worked on at a time, in order, and nothing is for whom nobody wait
   const passwords = new Passwords(4, async () => hasher);
   const settle = () => new Promise((resolve) => setImmediate(resolve));
   const [a, b] = [passwords.hash("a", wanted), passwords.hash("b", wanted)];
-  const gone = passwords.hash("gone", () => false);
+  const refused = assert.rejects(
+    passwords.hash("gone", { of: {}, signal: AbortSignal.abort() }),
+    refusedWith("CANCELED"),
+  );
   const d = passwords.hash("d", wanted);
   await settle();
   assert.deepEqual(begun, ["a", "b"]);
   ends.get("b")!.resolve("B");
   assert.equal(await b, "B");
-  await assert.rejects(gone, refusedWith("CANCELED"));
+  await refused;
   await settle();
   assert.deepEqual(begun, ["a", "b", "d"]);
   ends.get("a")!.reject(new Error("out of memory"));

@@ -1,4 +1,5 @@
 import type http from "node:http";
+import { availableParallelism } from "node:os";
 import { type FailpointServer, openFailpointServer } from "@quorate/storage/failpoints";
 import type { Clock } from "@quorate/storage/seams/clock";
 import type { Disk } from "@quorate/storage/seams/disk";
@@ -173,6 +174,8 @@ export class Member implements AsyncDisposable {
       databases: new DatabaseFiles({ config, clock, disk, log, onFatal }),
       peerRequests,
       tokenKeys: tokenKeys && (() => tokenKeys.current),
+      // A processor is left for the loop, if there is another one.
+      passwordsAtOnce: Math.max(1, availableParallelism() - 1),
       createTransport: (storage, events) => {
         const ends = { listeners, certificates: certificates.peer, dialer };
         this.#peers = new Peers({ config, storage, events, clock, random, log, ...ends });

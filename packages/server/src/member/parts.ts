@@ -153,7 +153,11 @@ export function buildParts(options: PartsOptions): MemberParts {
     access: config.administrativeRoles ? new UserAccess(auth, lessor, true) : access,
     auth,
     tokens,
-    passwords: new Passwords(config.bcryptCost, surroundings.cryptography?.loadPasswordHasher),
+    passwords: new Passwords(
+      config.bcryptCost,
+      surroundings.cryptography?.loadPasswordHasher,
+      surroundings.passwordsAtOnce,
+    ),
     identities,
     watches,
     ids,

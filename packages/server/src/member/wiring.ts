@@ -44,6 +44,8 @@ export interface PartsSurroundings {
   readonly tokenKeys?: (() => TokenKeys) | undefined;
   /** For the simulation, in which nothing takes real time. */
   readonly cryptography?: Cryptography;
+  /** So many passwords are worked on at the same time; default as many as may be. */
+  readonly passwordsAtOnce?: number;
   /** The links to other members; they are named later, one by one. */
   createTransport(storage: MemberStorage, events: TransportEvents): Transport;
 }

@@ -1,3 +1,4 @@
+import type { Waiter } from "../../auth/fair-turns.ts";
 import { RequestError } from "../../errors.ts";
 import { AUTHENTICATE, encodeTokenRequest } from "../../operations/auth/authenticate.ts";
 import { NOBODY } from "../../operations/caller.ts";
@@ -15,7 +16,7 @@ export async function authenticate(
   context: AuthContext,
   name: string,
   password: string,
-  isWanted: () => boolean,
+  waiter: Waiter,
 ): Promise<string> {
   const { auth, consensus, passwords, tokens } = context;
   await consensus.linearizable();
@@ -24,7 +25,7 @@ export async function authenticate(
     const user = auth.user(name);
     if (user?.options?.noPassword === true) throw new RequestError("NO_PASSWORD_USER");
     const { revision } = auth;
-    const isRight = await passwords.matches(password, user?.password ?? HASH_OF_NOBODY, isWanted);
+    const isRight = await passwords.matches(password, user?.password ?? HASH_OF_NOBODY, waiter);
     if (user === undefined || !isRight) throw new RequestError("AUTH_FAILED");
     const request = encodeTokenRequest({ name, prefix: tokens.newPrefix() });
     const token = await propose(context, AUTHENTICATE, request, NOBODY);

@@ -1,18 +1,19 @@
 import { decode, encode } from "@quorate/wire";
 import { AuthUserAddRequestSchema, AuthUserChangePasswordRequestSchema } from "@quorate/wire/etcdserverpb";
+import type { Waiter } from "../../auth/fair-turns.ts";
 import type { Passwords } from "../../auth/passwords.ts";
 
 /** An `AuthUserAddRequest` as it goes into the log: with the hash of its password, which it names itself no longer. */
 export async function hashedUser(
   passwords: Passwords,
   message: Uint8Array,
-  isWanted: () => boolean,
+  waiter: Waiter,
 ): Promise<Uint8Array> {
   const request = decode(AuthUserAddRequestSchema, message);
   const { password } = request;
   request.password = "";
   if (request.options?.noPassword !== true) {
-    request.hashedPassword = base64Of(await passwords.hash(password, isWanted));
+    request.hashedPassword = base64Of(await passwords.hash(password, waiter));
   }
   return encode(AuthUserAddRequestSchema, request);
 }
@@ -21,12 +22,12 @@ export async function hashedUser(
 export async function hashedPassword(
   passwords: Passwords,
   message: Uint8Array,
-  isWanted: () => boolean,
+  waiter: Waiter,
 ): Promise<Uint8Array> {
   const request = decode(AuthUserChangePasswordRequestSchema, message);
   const { password } = request;
   request.password = "";
-  if (password !== "") request.hashedPassword = base64Of(await passwords.hash(password, isWanted));
+  if (password !== "") request.hashedPassword = base64Of(await passwords.hash(password, waiter));
   return encode(AuthUserChangePasswordRequestSchema, request);
 }
 
