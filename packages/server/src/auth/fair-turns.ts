@@ -48,14 +48,16 @@ export class FairTurns {
   }
 
   end(): void {
-    for (const [of, queue] of this.#queues) {
-      const [begin] = queue;
-      queue.delete(begin!);
-      this.#queues.delete(of);
-      if (queue.size > 0) this.#queues.set(of, queue);
-      begin!();
+    const [next] = this.#queues;
+    if (next === undefined) {
+      this.#busy -= 1;
       return;
     }
-    this.#busy -= 1;
+    const [of, queue] = next;
+    const [begin] = queue;
+    queue.delete(begin!);
+    this.#queues.delete(of);
+    if (queue.size > 0) this.#queues.set(of, queue);
+    begin!();
   }
 }
