@@ -164,6 +164,7 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
   },
   simulator: {
     checks: ["clients", "world"],
+    "checks/users": ["clients", "world"],
     clients: ["world"],
     explain: ["clients", "faults", "museum", "world"],
     "explain/page": [],

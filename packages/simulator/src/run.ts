@@ -3,11 +3,16 @@ import { compareHashes, compareTables, haveConverged } from "./checks/convergenc
 import { History, KeyHistories } from "./checks/history.ts";
 import { checkLeases } from "./checks/leases.ts";
 import { checkOperations } from "./checks/operations.ts";
+import { checkCalls } from "./checks/users/check-calls.ts";
+import { compareUsers, decideEntries } from "./checks/users/check-entries.ts";
 import { checkWatcher } from "./checks/watches.ts";
+import { Accounts } from "./clients/accounts.ts";
 import { Administrator } from "./clients/administrator.ts";
 import type { MemberInfo } from "./clients/api.ts";
 import { Journal } from "./clients/journal.ts";
 import { LeaseHolder } from "./clients/lease-holder.ts";
+import { Session } from "./clients/session.ts";
+import { UserAdministrator } from "./clients/user-administrator.ts";
 import { Watcher, type WatcherOptions } from "./clients/watcher.ts";
 import { Worker } from "./clients/worker.ts";
 import { Recorder } from "./explain/recorder.ts";
@@ -15,7 +20,7 @@ import type { ScheduledFault } from "./faults/fault-schedule.ts";
 import { TroubleMaker } from "./faults/trouble-maker.ts";
 import type { Invariant } from "./invariants/invariants.ts";
 import { ResourceLimits } from "./invariants/resources.ts";
-import { drawScenario, type Scenario } from "./scenario.ts";
+import { drawScenario, drawUsers, type Scenario } from "./scenario.ts";
 import { addressesOfTwins, firstAddresses } from "./world/addresses.ts";
 import { Machine } from "./world/machine.ts";
 import type { Plant } from "./world/plant.ts";
@@ -102,6 +107,10 @@ class Run {
   readonly #limits = new WeakMap<Process, ResourceLimits>();
   readonly #random: SeededRandom;
   readonly #clients: string[] = [];
+  readonly #accounts = new Accounts();
+  readonly #sessions: Session[] = [];
+  /** Root's; undefined where there are no users. */
+  readonly #root: Session | undefined;
   #trouble: TroubleMaker | undefined;
   #troubleStartMs = Number.POSITIVE_INFINITY;
   #troubleIsOver = false;
@@ -114,9 +123,12 @@ class Run {
     this.#world = new World({ seed, plants, traceLines, ignoredInvariants });
     this.#recorder = options.isRecorded === true ? new Recorder(this.#world) : undefined;
     this.#world.recorder = this.#recorder;
-    this.#scenario = { ...drawScenario(this.#world.random, troubleMs), ...circumstances };
+    const drawn = { ...drawScenario(this.#world.random, troubleMs), ...drawUsers(seed) };
+    this.#scenario = { ...drawn, ...circumstances };
     this.#random = this.#world.random.fork();
     this.#history = new History(this.#world);
+    this.#root = this.#sessionOf("root");
+    this.#world.observeApplied = (process, index) => this.#history.observeState(process, index);
     this.#world.observe = (process) => {
       this.#history.observe(process);
       this.#observeLimits(process);
@@ -154,7 +166,7 @@ class Run {
     address: string,
     cluster: Pick<Machine["options"], "initialCluster" | "initialClusterState">,
   ) {
-    const { clockSkew, hasTwins, member } = this.#scenario;
+    const { clockSkew, hasTwins, member, tokens } = this.#scenario;
     const { random } = this.#world;
     const skew = {
       rate: 1 + random.uniform(-clockSkew, clockSkew),
@@ -167,6 +179,7 @@ class Run {
       name,
       initialAdvertisePeerUrls: [address],
       ...cluster,
+      authToken: tokens,
       ...member,
     };
     const machine = new Machine(this.#world, name, address, skew, options, this.#scenario);
@@ -179,11 +192,14 @@ class Run {
     const world = this.#world;
     const scenario = this.#scenario;
     for (let i = 0; i < scenario.workers; i++) {
-      this.#workers.push(new Worker(world, this.#journal, `w${i}`, scenario.thinkMs));
+      this.#workers.push(
+        new Worker(world, this.#journal, `w${i}`, scenario.thinkMs, this.#sessionOfClient(i)),
+      );
     }
     for (let i = 0; i < scenario.leaseHolders; i++) {
-      const putter = new Worker(world, this.#journal, `h${i}`, 0);
-      this.#holders.push(new LeaseHolder(world, putter, `h${i}`));
+      const session = this.#sessionOfClient(i);
+      const putter = new Worker(world, this.#journal, `h${i}`, 0, session);
+      this.#holders.push(new LeaseHolder(world, putter, `h${i}`, session));
     }
     const [first] = world.machines;
     for (const machine of world.machines) {
@@ -202,18 +218,22 @@ class Run {
     }
     this.#watch(first!, { ...REGISTERS, name: "puts of registers", roams: true, filters: ["deletes"] });
     this.#watch(first!, { ...REGISTERS, name: "deletes of registers", roams: true, filters: ["puts"] });
-    const flooder = scenario.floods ? new Worker(world, this.#journal, "flood", 0) : undefined;
+    const flooder = scenario.floods ? new Worker(world, this.#journal, "flood", 0, this.#root) : undefined;
     const trouble = new TroubleMaker(world, scenario, this.#recorder);
     this.#trouble = trouble;
-    const deleter = new Worker(world, this.#journal, "administrator", 0);
-    const administrator = new Administrator(world, this.#journal, {
+    const deleter = new Worker(world, this.#journal, "administrator", 0, this.#root);
+    const duties = {
       ...scenario,
-      deleteKey: (machine) => deleter.perform(machine, { kind: "delete", key: "r/0" }),
-      startMember: (address, members) => this.#startJoining(address, members),
+      deleteKey: (machine: Machine) => deleter.perform(machine, { kind: "delete", key: "r/0" }),
+      startMember: (address: string, members: readonly MemberInfo[]) => this.#startJoining(address, members),
       calm: () => trouble.calm(),
       disturb: () => trouble.disturb(),
-    });
-    const clients = [...this.#workers, ...this.#holders, administrator].filter(({ name }) =>
+    };
+    const administrators = [
+      new Administrator(world, this.#journal, duties, this.#root),
+      ...this.#userAdministrators(),
+    ];
+    const clients = [...this.#workers, ...this.#holders, ...administrators].filter(({ name }) =>
       this.#takesPart(name),
     );
     const works = clients.map((each) => each.run());
@@ -237,8 +257,29 @@ class Run {
     for (const machine of world.machines) if (machine.isWanted) world.restartLater(machine, 1);
   }
 
+  /** One, if there are users. */
+  #userAdministrators(): UserAdministrator[] {
+    const root = this.#root;
+    if (root === undefined) return [];
+    const users = Array.from({ length: this.#scenario.users }, (_, i) => `u${i}`);
+    return [new UserAdministrator(this.#world, root, this.#accounts, users)];
+  }
+
+  /** The users are dealt out to workers, and to holders of leases. */
+  #sessionOfClient(number: number): Session | undefined {
+    const { users } = this.#scenario;
+    return this.#sessionOf(`u${number % users}`);
+  }
+
+  #sessionOf(user: string): Session | undefined {
+    if (this.#scenario.users === 0) return undefined;
+    const session = new Session(this.#world, user, this.#accounts, () => this.#history.lastIndex);
+    this.#sessions.push(session);
+    return session;
+  }
+
   #watch(machine: Machine, options: WatcherOptions): Watcher {
-    const watcher = new Watcher(this.#world, this.#journal, machine, options);
+    const watcher = new Watcher(this.#world, this.#journal, machine, options, this.#root);
     if (this.#takesPart(options.name)) {
       this.#watchers.push(watcher);
       watcher.start();
@@ -281,7 +322,7 @@ class Run {
   /** Everything must become well again, and then everything must have been well. */
   async #settle(): Promise<void> {
     const world = this.#world;
-    const probe = new Worker(world, this.#journal, "probe", 0);
+    const probe = new Worker(world, this.#journal, "probe", 0, this.#root);
     for (const machine of this.#members()) {
       let answered = false;
       const ask = async () => {
@@ -326,10 +367,24 @@ class Run {
       ["linearizability", checkOperations(this.#journal, this.#history, keys)],
       ["watches", this.#watchers.flatMap((watcher) => checkWatcher(watcher, this.#history, keys))],
       ["leases", checkLeases(leases, keys, this.#history, 1 + this.#scenario.clockSkew)],
+      ["users", this.#checkUsers(members)],
       ["convergence", compareTables(members)],
-      ["convergence", await compareHashes(world, voters, last)],
+      ["convergence", await compareHashes(world, voters, last, this.#root)],
     ];
     for (const [rule, wrong] of found) for (const text of wrong) world.violation(text, rule);
+  }
+
+  #checkUsers(members: readonly Machine[]): string[] {
+    const { tokens } = this.#scenario;
+    const { decisions, wrong } = decideEntries(this.#history);
+    if (wrong.length > 0) return wrong;
+    const ttlMs = tokens.kind === "simple" ? tokens.ttlMs : undefined;
+    const calls = this.#sessions.flatMap((session) => session.calls);
+    for (const { error } of calls) if (error) this.#world.count(`users told: ${error}`);
+    return [
+      ...checkCalls(calls, decisions, ttlMs),
+      ...members.flatMap(({ name, process }) => compareUsers(name, process!.parts!, decisions.users)),
+    ];
   }
 
   #observeLimits(process: Process): void {

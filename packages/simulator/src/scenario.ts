@@ -1,5 +1,5 @@
 import type { MemberOptions } from "@quorate/server/simulation";
-import type { SeededRandom } from "@quorate/testkit/random";
+import { SeededRandom } from "@quorate/testkit/random";
 import { FAULTS, type Fault } from "./faults/faults.ts";
 import type { TroublePlan } from "./faults/trouble-maker.ts";
 import type { MachineHardware } from "./world/machine.ts";
@@ -34,7 +34,13 @@ export interface Scenario extends TroublePlan, MachineHardware {
   /** How far clocks may be off: 0.01 is one percent. */
   readonly clockSkew: number;
   readonly member: Partial<MemberOptions>;
+  /** Users besides root whom clients act for, and who may do now this and now that; 0: there are none. */
+  readonly users: number;
+  readonly tokens: AuthTokenSettings;
 }
+
+type UserScenario = Pick<Scenario, "users" | "tokens">;
+type AuthTokenSettings = NonNullable<MemberOptions["authToken"]>;
 
 /** Faults that leave a process as it is and keep it from hearing of others. */
 const SILENCES: readonly Fault[] = ["cut", "partition", "pause", "isolate-leader"];
@@ -54,7 +60,7 @@ const ELECTIONS: readonly Fault[] = [
 const FIRST_START_OPERATIONS = 40;
 
 /** `troubleMs`: world time for which faults come. */
-export function drawScenario(random: SeededRandom, troubleMs: number): Scenario {
+export function drawScenario(random: SeededRandom, troubleMs: number): Omit<Scenario, keyof UserScenario> {
   const heartbeatMs = random.pick([10, 30, 100]);
   const electionMs = 10 * heartbeatMs;
   const isAboutSnapshots = random.chance(0.3);
@@ -100,4 +106,18 @@ export function drawScenario(random: SeededRandom, troubleMs: number): Scenario 
     slowWatchers: 0,
     futureWatchers: 0,
   };
+}
+
+/** Of a seed, and by nothing else that is drawn from it. */
+export function drawUsers(seed: number): UserScenario {
+  const random = new SeededRandom(seed);
+  const simple = (ttlMs: number) => ({ kind: "simple", ttlMs }) as const;
+  return {
+    users: random.chance(0.3) ? 1 + random.below(4) : 0,
+    tokens: random.pick([simple(300_000), simple(1_500), signedTokens(300_000), signedTokens(3_000)]),
+  };
+}
+
+function signedTokens(ttlMs: number): AuthTokenSettings {
+  return { kind: "jwt", algorithm: "HS256", publicKeyFile: "", privateKeyFile: "", ttlMs };
 }

@@ -1,10 +1,20 @@
 import type { Table } from "@quorate/storage/seams/backend";
 import { Api } from "../clients/api.ts";
 import { CallError } from "../clients/calls.ts";
+import type { Session } from "../clients/session.ts";
 import type { Machine } from "../world/machine.ts";
 import type { World } from "../world/world.ts";
 
-const COMPARED_TABLES: readonly Table[] = ["alarm", "cluster", "lease", "members", "members_removed"];
+const COMPARED_TABLES: readonly Table[] = [
+  "alarm",
+  "auth",
+  "authRoles",
+  "authUsers",
+  "cluster",
+  "lease",
+  "members",
+  "members_removed",
+];
 
 /** All members of the cluster that are meant to run serve, and have applied the same. */
 export function haveConverged(machines: readonly Machine[]): boolean {
@@ -52,17 +62,19 @@ function returnedMembers(machine: Machine): string[] {
 /**
  * Compares the hashes that members tell over the API. Returns what is wrong. Hashes from different compactions say nothing
  * about each other: a member whose compaction was interrupted by a crash did not keep the hash that the others tell.
+ * `session` is root's, where there are users.
  */
 export async function compareHashes(
   world: World,
   machines: readonly Machine[],
   revision: number,
+  session?: Session,
 ): Promise<string[]> {
   const wrong: string[] = [];
   const firstAt = new Map<number, { hash: number; name: string }>();
   for (const machine of machines) {
     try {
-      const { hash, compactRevision } = await new Api(world, machine).hashKv(revision);
+      const { hash, compactRevision } = await new Api(world, machine, undefined, session).hashKv(revision);
       const first = firstAt.get(compactRevision);
       if (first === undefined) firstAt.set(compactRevision, { hash, name: machine.name });
       else if (hash !== first.hash) {

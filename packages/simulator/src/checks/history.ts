@@ -1,3 +1,4 @@
+import type { EntryType } from "@quorate/raft";
 import { decode } from "@quorate/wire";
 import { KeyValueSchema } from "@quorate/wire/mvccpb";
 import type { Process } from "../world/process.ts";
@@ -21,6 +22,20 @@ export interface Revision {
   readonly firstSeenMs: number;
 }
 
+/** What an entry led to. */
+export interface StateAfter {
+  readonly revision: number;
+  /** Of users and roles, and whether these matter. */
+  readonly usersRevision: number;
+  readonly isRestricted: boolean;
+}
+
+interface SeenEntry {
+  readonly term: number;
+  readonly type: EntryType;
+  readonly data: Uint8Array;
+}
+
 /**
  * What the members agreed on, as seen from outside of the world: looks at each member after everything it does, and
  * finds at once when two of them have applied different things.
@@ -28,10 +43,11 @@ export interface Revision {
 export class History {
   readonly revisions = new Map<number, Revision>();
   readonly #world: World;
-  readonly #entries = new Map<number, { readonly term: number; readonly data: Uint8Array }>();
-  /** By index of an entry, the revision that its effects lead to. */
-  readonly #revisionsAfter = new Map<number, number>();
+  readonly #entries = new Map<number, SeenEntry>();
+  /** By index of an entry. */
+  readonly #statesAfter = new Map<number, StateAfter>();
   #last = 1;
+  #lastIndex = 0;
 
   constructor(world: World) {
     this.#world = world;
@@ -41,12 +57,26 @@ export class History {
     return this.#last;
   }
 
+  /** Of the entries that somebody has applied. */
+  get lastIndex(): number {
+    return this.#lastIndex;
+  }
+
+  entry(index: number): SeenEntry | undefined {
+    return this.#entries.get(index);
+  }
+
+  /** Undefined when nobody was seen to be just there. */
+  stateAfter(index: number): StateAfter | undefined {
+    return this.#statesAfter.get(index);
+  }
+
   observe(process: Process): void {
     if (!process.isRestored) return;
     const { consensus, store } = process.parts!;
     if (consensus.appliedIndex > process.seenIndex) this.#observeLog(process, consensus.appliedIndex);
     if (store.currentRevision > process.seenRevision) this.#observeStore(process, store.currentRevision);
-    this.#compareRevision(process);
+    this.observeState(process, process.parts!.context.backend.consistentIndex);
   }
 
   /** Compares everything that `process` has stored. */
@@ -54,15 +84,23 @@ export class History {
     this.#observeStore(process, process.parts!.store.currentRevision, 0);
   }
 
-  /** Whoever reflects the same entries must be at the same revision. */
-  #compareRevision(process: Process): void {
+  /** `process` reflects the entries up to `index`. Whoever reflects the same ones must be at the same revisions. */
+  observeState(process: Process, index: number): void {
     const { store, context } = process.parts!;
-    const index = context.backend.consistentIndex;
-    const known = this.#revisionsAfter.get(index);
-    if (known === undefined) this.#revisionsAfter.set(index, store.currentRevision);
-    else if (known !== store.currentRevision) {
+    const revision = store.currentRevision;
+    const { revision: usersRevision, isEnabled } = context.auth;
+    const known = this.#statesAfter.get(index);
+    if (known === undefined) {
+      this.#statesAfter.set(index, { revision, usersRevision, isRestricted: isEnabled });
+    } else if (
+      known.revision !== revision ||
+      known.usersRevision !== usersRevision ||
+      known.isRestricted !== isEnabled
+    ) {
+      const found = `at revision ${revision}, of users ${usersRevision} (${isEnabled})`;
+      const other = `at ${known.revision}, of users ${known.usersRevision} (${known.isRestricted})`;
       this.#world.violation(
-        `${process.name} is at revision ${store.currentRevision} after entry ${index}, where another one was at ${known}`,
+        `${process.name} is ${found} after entry ${index}, where another one was ${other}`,
         "one history",
       );
     }
@@ -72,10 +110,11 @@ export class History {
     const { raftLog } = process.storage!;
     const from = Math.max(process.seenIndex + 1, raftLog.firstIndex());
     process.seenIndex = to;
+    this.#lastIndex = Math.max(this.#lastIndex, to);
     if (from > to || to > raftLog.lastIndex()) return;
-    for (const { index, term, data } of raftLog.entries(from, to + 1, Number.POSITIVE_INFINITY)) {
+    for (const { index, term, type, data } of raftLog.entries(from, to + 1, Number.POSITIVE_INFINITY)) {
       const known = this.#entries.get(index);
-      if (known === undefined) this.#entries.set(index, { term, data });
+      if (known === undefined) this.#entries.set(index, { term, type, data });
       else if (known.term !== term || Buffer.compare(known.data, data) !== 0) {
         this.#world.violation(
           `${process.name} has applied another entry at index ${index}: term ${term} instead of ${known.term}`,

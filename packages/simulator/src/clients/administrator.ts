@@ -4,6 +4,7 @@ import type { World } from "../world/world.ts";
 import { Api, type MemberInfo } from "./api.ts";
 import { CallError } from "./calls.ts";
 import type { Journal } from "./journal.ts";
+import type { Session } from "./session.ts";
 
 export interface Duties {
   readonly compacts: boolean;
@@ -37,9 +38,12 @@ export class Administrator {
   readonly #journal: Journal;
   readonly #random: SeededRandom;
   readonly #duties: Duties;
+  readonly #session: Session | undefined;
   #stopped = false;
 
-  constructor(world: World, journal: Journal, duties: Duties) {
+  /** `session`: root's, where there are users. */
+  constructor(world: World, journal: Journal, duties: Duties, session?: Session) {
+    this.#session = session;
     this.#world = world;
     this.#journal = journal;
     this.#duties = duties;
@@ -202,7 +206,8 @@ export class Administrator {
 
   async #try<Result>(run: (api: Api) => Promise<Result>, machine?: Machine): Promise<Result | undefined> {
     try {
-      return await run(new Api(this.#world, machine ?? this.#random.pick(this.#world.machines), this.name));
+      const asked = machine ?? this.#random.pick(this.#world.machines);
+      return await run(new Api(this.#world, asked, this.name, this.#session));
     } catch (error) {
       if (!(error instanceof CallError)) throw error;
       this.#world.note(`the administrator was refused: ${error.message}`);

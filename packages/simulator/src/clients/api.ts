@@ -25,6 +25,7 @@ import {
   RangeRequestSchema,
   RangeResponseSchema,
   TxnRequestSchema,
+  type TxnResponse,
   TxnResponseSchema,
 } from "@quorate/wire/etcdserverpb";
 import type { KeyValue } from "@quorate/wire/mvccpb";
@@ -32,6 +33,7 @@ import type { Machine } from "../world/machine.ts";
 import type { World } from "../world/world.ts";
 import { CallError, call, openStream } from "./calls.ts";
 import type { Action } from "./journal.ts";
+import type { Session } from "./session.ts";
 
 /** A key and what it held. */
 export interface Pair {
@@ -64,12 +66,19 @@ export class Api {
   readonly #world: World;
   readonly machine: Machine;
   readonly #client: string | undefined;
+  readonly #session: Session | undefined;
 
-  /** Calls of `client` are recorded under its name. */
-  constructor(world: World, machine: Machine, client?: string) {
+  /** Calls of `client` are recorded under its name. They are made for the user of `session`, or for nobody. */
+  constructor(world: World, machine: Machine, client?: string, session?: Session) {
     this.#world = world;
     this.#client = client;
+    this.#session = session;
     this.machine = machine;
+  }
+
+  /** Any unary call, `KV/Put` for one. */
+  ask(method: string, request: Uint8Array): Promise<Uint8Array> {
+    return this.#call(method, request);
   }
 
   async put(key: string, value: string, lease = 0n): Promise<number> {
@@ -101,13 +110,12 @@ export class Api {
     expected,
     readRevision,
     readRange,
+    isNested,
   }: Swap): Promise<{ revision: number; succeeded: boolean; found: readonly (readonly Pair[])[] }> {
-    const put = (name: string) => ({
-      request: { case: "requestPut" as const, value: { key: bytes(name), value: bytes(value) } },
-    });
-    const puts = [put(key), put(logKey)];
+    const puts = [putOf(key, value), putOf(logKey, value)];
     const all = readRange === undefined ? [] : [range(readRange.key, readRange.end, 0)];
     const old = readRevision === undefined ? [] : [range(key, "", readRevision)];
+    const operations = [...old, ...all, ...puts, ...all];
     const request = encode(TxnRequestSchema, {
       compare: [
         {
@@ -117,12 +125,10 @@ export class Api {
           targetUnion: { case: "modRevision", value: BigInt(expected) },
         },
       ],
-      success: [...old, ...all, ...puts, ...all],
+      success: isNested === true ? [nested(operations)] : operations,
     });
     const response = decode(TxnResponseSchema, await this.#call("KV/Txn", request));
-    const found = response.responses.flatMap(({ response: each }) =>
-      each.case === "responseRange" ? [each.value.kvs.map(pairOf)] : [],
-    );
+    const found = rangesOf(response);
     return { revision: revisionOf(response), succeeded: response.succeeded, found };
   }
 
@@ -146,14 +152,25 @@ export class Api {
 
   /** The TTL that the answer names, 0 when there is no such lease. */
   keepAlive(id: bigint, timeoutMs: number): Promise<number> {
+    const session = this.#session;
+    if (session === undefined) return this.#keepAlive(id, timeoutMs, undefined);
+    return session.tokenFor(this.machine).then((token) => this.#keepAlive(id, timeoutMs, token));
+  }
+
+  #keepAlive(id: bigint, timeoutMs: number, token: string | undefined): Promise<number> {
     const answer = new Promise<number>((resolve, reject) => {
-      const stream = openStream(this.#world, this.machine, "/etcdserverpb.Lease/LeaseKeepAlive", timeoutMs, {
-        onMessage: (message) => {
+      const path = "/etcdserverpb.Lease/LeaseKeepAlive";
+      const events = {
+        onMessage: (message: Uint8Array) => {
           stream.cancel();
           resolve(Number(decode(LeaseKeepAliveResponseSchema, message).TTL));
         },
-        onEnd: reject,
-      });
+        onEnd: (error: CallError) => {
+          this.#session?.refused(token, error.message);
+          reject(error);
+        },
+      };
+      const stream = openStream(this.#world, this.machine, path, timeoutMs, events, token);
       this.#world.time.after(timeoutMs, () => {
         stream.cancel();
         reject(new CallError(4, "the client gave up", false));
@@ -200,7 +217,9 @@ export class Api {
   }
 
   #call(method: string, request: Uint8Array): Promise<Uint8Array> {
-    const answer = call(this.#world, this.machine, `/etcdserverpb.${method}`, request, TIMEOUT_MS);
+    const answer =
+      this.#session?.call(this.machine, method, request, TIMEOUT_MS) ??
+      call(this.#world, this.machine, `/etcdserverpb.${method}`, request, TIMEOUT_MS);
     this.#record(method, answer);
     return answer;
   }
@@ -214,6 +233,22 @@ export class Api {
       (error: Error) => recorder.ended(recorded, error),
     );
   }
+}
+
+function nested(success: (ReturnType<typeof range> | ReturnType<typeof putOf>)[]) {
+  return { request: { case: "requestTxn" as const, value: { success } } };
+}
+
+function putOf(key: string, value: string) {
+  return { request: { case: "requestPut" as const, value: { key: bytes(key), value: bytes(value) } } };
+}
+
+/** What each range of a transaction has found, those of the ones in it likewise. */
+function rangesOf({ responses }: Pick<TxnResponse, "responses">): Pair[][] {
+  return responses.flatMap(({ response }) => {
+    if (response.case === "responseTxn") return rangesOf(response.value);
+    return response.case === "responseRange" ? [response.value.kvs.map(pairOf)] : [];
+  });
 }
 
 function range(key: string, end: string, revision: number) {

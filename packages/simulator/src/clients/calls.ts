@@ -29,6 +29,10 @@ const WITHOUT_EFFECT = [
   "etcdserver: requested lease not found",
   "etcdserver: mvcc: required revision has been compacted",
   "etcdserver: mvcc: required revision is a future revision",
+  "etcdserver: permission denied",
+  "etcdserver: user name is empty",
+  "etcdserver: invalid auth token",
+  "etcdserver: revision of auth store is old",
 ];
 
 export interface StreamEvents {
@@ -45,13 +49,14 @@ export interface ClientStream {
   cancel(): void;
 }
 
-/** Calls the member on `machine` as a client somewhere in the network does. */
+/** Calls the member on `machine` as a client somewhere in the network does, which may have a token. */
 export function call(
   world: World,
   machine: Machine,
   path: string,
   request: Uint8Array,
   timeoutMs: number,
+  token?: string,
 ): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
     let response: Uint8Array | undefined;
@@ -62,7 +67,7 @@ export function call(
       timer.run = undefined;
       finish();
     };
-    const stream = openStream(world, machine, path, timeoutMs, {
+    const events: StreamEvents = {
       onMessage: (message) => {
         response = message;
       },
@@ -72,7 +77,8 @@ export function call(
           else reject(error);
         });
       },
-    });
+    };
+    const stream = openStream(world, machine, path, timeoutMs, events, token);
     const timer = world.time.after(timeoutMs, () => {
       settle(() => {
         stream.cancel();
@@ -90,6 +96,7 @@ export function openStream(
   path: string,
   timeoutMs: number,
   events: StreamEvents,
+  token?: string,
 ): ClientStream {
   const { network, time, trace } = world;
   let ended = false;
@@ -134,7 +141,8 @@ export function openStream(
         if (!ended) events.onMessage(copy);
       });
     };
-    started = process.calls.start(path, new Map(), timeoutMs, {
+    const metadata = new Map(token === undefined ? [] : [["token", [token]]]);
+    started = process.calls.start(path, metadata, timeoutMs, {
       onMessage,
       onParts: (parts, release) => {
         onMessage(new Uint8Array(Buffer.concat(parts)));

@@ -26,6 +26,8 @@ export type Action =
       readonly readRevision?: number;
       /** It also reads all of this, before it writes and afterwards. */
       readonly readRange?: KeyInterval;
+      /** All but the comparison is in a transaction of its own, within. */
+      readonly isNested?: boolean;
     }
   | { readonly kind: "range"; readonly key: string; readonly end: string; readonly serializable: boolean };
 

@@ -2,6 +2,7 @@ import type { SeededRandom } from "@quorate/testkit/random";
 import type { World } from "../world/world.ts";
 import { Api } from "./api.ts";
 import { CallError } from "./calls.ts";
+import type { Session } from "./session.ts";
 import type { Worker } from "./worker.ts";
 
 /** What is known of one lease. */
@@ -26,10 +27,12 @@ export class LeaseHolder {
   readonly #world: World;
   readonly #worker: Worker;
   readonly #random: SeededRandom;
+  readonly #session: Session | undefined;
   #stopped = false;
 
-  /** `worker` puts the keys. */
-  constructor(world: World, worker: Worker, name: string) {
+  /** `worker` puts the keys, for the same user. */
+  constructor(world: World, worker: Worker, name: string, session?: Session) {
+    this.#session = session;
     this.#world = world;
     this.#worker = worker;
     this.name = name;
@@ -92,7 +95,9 @@ export class LeaseHolder {
 
   async #try<Result>(run: (api: Api) => Promise<Result>): Promise<Result | undefined> {
     try {
-      return await run(new Api(this.#world, this.#random.pick(this.#world.machines), this.name));
+      return await run(
+        new Api(this.#world, this.#random.pick(this.#world.machines), this.name, this.#session),
+      );
     } catch (error) {
       if (!(error instanceof CallError)) throw error;
       return undefined;

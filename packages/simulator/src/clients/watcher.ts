@@ -9,8 +9,9 @@ import { Event_EventType } from "@quorate/wire/mvccpb";
 import type { Machine } from "../world/machine.ts";
 import type { RecordedCall } from "../world/recording.ts";
 import type { World } from "../world/world.ts";
-import { type CallError, type ClientStream, openStream } from "./calls.ts";
+import { CallError, type ClientStream, openStream } from "./calls.ts";
 import type { Journal } from "./journal.ts";
+import type { Session } from "./session.ts";
 
 export interface WatchedChange {
   readonly main: number;
@@ -59,6 +60,8 @@ export class Watcher {
   readonly #world: World;
   readonly #journal: Journal;
   readonly #random: SeededRandom;
+  readonly #session: Session | undefined;
+  #token: string | undefined;
   /** Everything below has been seen. */
   #next: number;
   #asksForPrevious = false;
@@ -66,7 +69,9 @@ export class Watcher {
   #recorded: RecordedCall | undefined;
   #stopped = false;
 
-  constructor(world: World, journal: Journal, machine: Machine, options: WatcherOptions) {
+  /** `session`: of a user that may read everything, where there are users. */
+  constructor(world: World, journal: Journal, machine: Machine, options: WatcherOptions, session?: Session) {
+    this.#session = session;
     this.#world = world;
     this.#journal = journal;
     this.machine = machine;
@@ -96,8 +101,27 @@ export class Watcher {
 
   #connect(): void {
     if (this.#stopped) return;
-    const { name, key, end, filters = [], roams, looksAhead } = this.options;
+    const { roams } = this.options;
     if (roams === true) this.machine = this.#random.pick(this.#world.machines);
+    const session = this.#session;
+    if (session === undefined) {
+      this.#open();
+      return;
+    }
+    session.tokenFor(this.machine).then(
+      (token) => {
+        this.#token = token;
+        if (!this.#stopped) this.#open();
+      },
+      (error: unknown) => {
+        if (!(error instanceof CallError)) throw error;
+        this.#connectLater();
+      },
+    );
+  }
+
+  #open(): void {
+    const { name, key, end, filters = [], looksAhead } = this.options;
     if (looksAhead === true && this.#random.chance(0.5)) {
       const ahead = this.#next + 1 + this.#random.below(MAX_AHEAD);
       this.gaps.push({ from: this.#next, to: ahead - 1 });
@@ -105,14 +129,16 @@ export class Watcher {
     }
     this.#asksForPrevious = this.#random.chance(0.5);
     this.#recorded = this.#world.recorder?.watched(name, this.machine.name, this.#next);
-    const stream = openStream(this.#world, this.machine, "/etcdserverpb.Watch/Watch", STREAM_TIMEOUT_MS, {
-      onMessage: (message) => {
+    const path = "/etcdserverpb.Watch/Watch";
+    const events = {
+      onMessage: (message: Uint8Array) => {
         if (this.#stream === stream) this.#receive(decode(WatchResponseSchema, message));
       },
-      onEnd: (error) => {
+      onEnd: (error: CallError) => {
         if (this.#stream === stream) this.#reconnectLater(error);
       },
-    });
+    };
+    const stream = openStream(this.#world, this.machine, path, STREAM_TIMEOUT_MS, events, this.#token);
     this.#stream = stream;
     stream.send(
       encode(WatchRequestSchema, {
@@ -135,6 +161,10 @@ export class Watcher {
   #reconnectLater(error?: CallError): void {
     if (this.#recorded !== undefined) this.#world.recorder?.ended(this.#recorded, error);
     this.#stream = undefined;
+    this.#connectLater();
+  }
+
+  #connectLater(): void {
     this.#world.time.after(50 + this.#random.exponential(150), () => this.#connect());
   }
 
@@ -187,6 +217,7 @@ export class Watcher {
 
   #canceled(response: WatchResponse): void {
     const compacted = Number(response.compactRevision);
+    this.#session?.refused(this.#token, response.cancelReason);
     if (compacted > 0) {
       if (compacted <= this.#next) {
         this.#wrong(`was canceled for a compaction at ${compacted}, and waits for ${this.#next}`);

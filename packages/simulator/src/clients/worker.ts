@@ -3,7 +3,8 @@ import type { Machine } from "../world/machine.ts";
 import type { World } from "../world/world.ts";
 import { Api } from "./api.ts";
 import { CallError } from "./calls.ts";
-import type { Action, Answer, Journal } from "./journal.ts";
+import type { Action, Answer, Journal, KeyInterval } from "./journal.ts";
+import type { Session } from "./session.ts";
 
 const REGISTERS = 6;
 /** So many revisions before what was told last, transactions read at most. */
@@ -15,6 +16,8 @@ const FLOOD_PAUSE_MS = 1_000;
 /** Entries. */
 const FAR_BEHIND = 5;
 const ALL_REGISTERS = { key: "r/", end: "r0" };
+/** What not every user may read who may write registers. */
+const KEYS_OF_LEASES = { key: "l/", end: "l0" };
 const register = (number: number) => `r/${number}`;
 
 /** A client that does one thing after another at any member, and takes down what it was told. */
@@ -24,13 +27,16 @@ export class Worker {
   readonly #journal: Journal;
   readonly #random: SeededRandom;
   readonly #thinkMs: number;
+  readonly #session: Session | undefined;
   #count = 0;
   /** What it last knew each register to be at. */
   readonly #known = new Map<string, number>();
   #stopped = false;
 
-  constructor(world: World, journal: Journal, name: string, thinkMs: number) {
+  /** `session`: of the user that it acts for. */
+  constructor(world: World, journal: Journal, name: string, thinkMs: number, session?: Session) {
     this.#world = world;
+    this.#session = session;
     this.#journal = journal;
     this.name = name;
     this.#random = world.random.fork();
@@ -81,7 +87,7 @@ export class Worker {
     const floor = action.kind === "range" && action.serializable ? (process?.told ?? 0) : this.#journal.told;
     const operation = this.#journal.begin(this.name, machine.name, action, floor, time.nowMs);
     try {
-      const answer = await this.#act(new Api(this.#world, machine), action);
+      const answer = await this.#act(new Api(this.#world, machine, undefined, this.#session), action);
       this.#journal.answered(operation, answer, time.nowMs);
       if (process !== undefined) process.told = Math.max(process.told, answer.revision);
       trace.mark(time.nowMs, `${this.name} ${answer.revision}`);
@@ -108,10 +114,17 @@ export class Worker {
     if (roll < 0.76) return { kind: "range", key, end: "", serializable: true };
     if (roll < 0.82) return { kind: "delete", key };
     const expected = this.#known.get(key) ?? 0;
-    const swap = { kind: "swap", key, logKey: `log/${this.name}`, value: this.value(), expected } as const;
+    const swap = {
+      ...({ kind: "swap", key, logKey: `log/${this.name}`, value: this.value(), expected } as const),
+      ...(this.#session === undefined ? {} : { isNested: this.#random.chance(0.5) }),
+    };
     if (roll < 0.91) return swap;
-    if (roll < 0.94) return { ...swap, readRange: ALL_REGISTERS };
+    if (roll < 0.94) return { ...swap, readRange: this.#interval() };
     return { ...swap, readRevision: Math.max(1, this.#journal.told - this.#random.below(OLDEST_READ)) };
+  }
+
+  #interval(): KeyInterval {
+    return this.#session !== undefined && this.#random.chance(0.5) ? KEYS_OF_LEASES : ALL_REGISTERS;
   }
 
   async #act(api: Api, action: Action): Promise<Answer> {

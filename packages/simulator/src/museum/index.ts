@@ -1,4 +1,3 @@
-import type { Scenario } from "../scenario.ts";
 import { CONSENSUS_EXHIBITS } from "./consensus.ts";
 import { ELECTION_EXHIBITS } from "./elections.ts";
 import type { Exhibit } from "./exhibit.ts";
@@ -8,8 +7,10 @@ import { MEMBERSHIP_EXHIBITS } from "./membership.ts";
 import { MVCC_EXHIBITS } from "./mvcc.ts";
 import { STORAGE_EXHIBITS } from "./storage.ts";
 import { UNFOUND_EXHIBITS } from "./unfound.ts";
+import { USER_EXHIBITS } from "./users.ts";
 import { WATCH_EXHIBITS } from "./watches.ts";
 
+export { circumstancesOf } from "./circumstances-of.ts";
 export type { Exhibit } from "./exhibit.ts";
 
 /** All mistakes that the simulation must find. */
@@ -22,12 +23,8 @@ export const EXHIBITS: readonly Exhibit[] = [
   ...WATCH_EXHIBITS,
   ...LEASE_EXHIBITS,
   ...MEMBERSHIP_EXHIBITS,
+  ...USER_EXHIBITS,
 ];
-
-/** What a run must be like for all of `exhibits` to matter. */
-export function circumstancesOf(exhibits: readonly Exhibit[]): Partial<Scenario> {
-  return Object.assign({}, ...exhibits.map(({ circumstances }) => circumstances));
-}
 
 /** Also of those that are not found. Throws a text that names all when there is none of this name. */
 export function exhibitNamed(name: string): Exhibit {

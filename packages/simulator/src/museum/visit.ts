@@ -1,5 +1,6 @@
 import { simulate } from "../run.ts";
 import type { Rule } from "../world/rule.ts";
+import { circumstancesOf } from "./circumstances-of.ts";
 import type { Exhibit } from "./exhibit.ts";
 
 /** World time for which faults come: less than usual, since many runs make sure of more than long ones. */
@@ -17,7 +18,7 @@ export async function discover(exhibit: Exhibit, seed: number): Promise<Discover
   const { violations, brokenRules } = await simulate({
     seed,
     plants: [exhibit],
-    circumstances: exhibit.circumstances ?? {},
+    circumstances: circumstancesOf([exhibit]),
     troubleMs: VISIT_TROUBLE_MS,
   });
   if (violations.length === 0) return undefined;

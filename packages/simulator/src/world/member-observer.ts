@@ -15,6 +15,8 @@ export interface ObserverOptions {
   readonly before: DurableState | undefined;
   /** Told of what a fault would hurt most in; just before it happens. */
   readonly onMoment: (moment: Moment) => void;
+  /** Told when an entry is about to be applied, and the state is behind the one before it. */
+  readonly onEntry: (index: number) => void;
 }
 
 const LEADERS_MESSAGES: ReadonlySet<MessageType> = new Set([
@@ -144,11 +146,12 @@ export class MemberObserver {
     const { consensus } = this.#parts;
     const { setConsistentIndex } = backend;
     const { backlogShrank } = consensus;
-    const { who, invariants, report } = this.#options;
+    const { who, invariants, report, onEntry } = this.#options;
     backend.setConsistentIndex = (index, term) => {
       const last = backend.consistentIndex;
       if (index !== last + 1) report("applied-order", `${who.name} applies entry ${index} behind ${last}`);
       invariants.committed(index, term, this.#term);
+      onEntry(index);
       setConsistentIndex.call(backend, index, term);
     };
     consensus.backlogShrank = () => {

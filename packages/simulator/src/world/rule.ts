@@ -6,6 +6,7 @@ export type Rule =
   | "one history"
   | "watches"
   | "leases"
+  | "users"
   | "convergence"
   | "liveness"
   | "no failure"

@@ -1,0 +1,165 @@
+import { decode, encode } from "@quorate/wire";
+import { AuthenticateRequestSchema, AuthenticateResponseSchema } from "@quorate/wire/etcdserverpb";
+import type { Machine } from "../world/machine.ts";
+import type { World } from "../world/world.ts";
+import type { Accounts } from "./accounts.ts";
+import { CallError, call } from "./calls.ts";
+
+/** One unary call of a user, and what it was told. Indexes are of log entries. */
+export interface UserCall {
+  readonly user: string;
+  readonly token: string | undefined;
+  /** `KV/Put`. */
+  readonly method: string;
+  readonly request: Uint8Array;
+  readonly member: string;
+  /** Of a login: with what. */
+  readonly password: string | undefined;
+  /** Had been applied by somebody before the call began; and by the member that was asked. */
+  readonly floorIndex: number;
+  readonly memberIndex: number;
+  /** Had been applied by nobody when it ended. Undefined while it has not. */
+  endIndex: number | undefined;
+  /** Empty: it succeeded. */
+  error: string | undefined;
+  /** Of a login: what it gave. */
+  given: string | undefined;
+  /** The member's process had taken this token so many milliseconds before the end; undefined: not yet. */
+  usedMs: number | undefined;
+}
+
+const NOT_ENABLED = "etcdserver: authentication is not enabled";
+const FAILED = "etcdserver: authentication failed, invalid user ID or password";
+const LOGIN_MS = 8_000;
+/** What a new token helps against. */
+const TOKEN_ERRORS = [
+  "etcdserver: user name is empty",
+  "etcdserver: invalid auth token",
+  "etcdserver: revision of auth store is old",
+];
+
+/** Whom clients act for: a user, who asks for a token when one is needed, as clients of etcd do. */
+export class Session {
+  readonly user: string;
+  readonly calls: UserCall[] = [];
+  readonly #world: World;
+  readonly #accounts: Accounts;
+  /** Index of the last entry that anybody was seen to have applied. */
+  readonly #lastIndex: () => number;
+  #token: string | undefined;
+  #needsToken = false;
+  /** By machine, those that are under way. */
+  readonly #underWay = new Map<Machine, Promise<void>>();
+  /** When which process has last taken the token. World milliseconds. */
+  #used = new WeakMap<object, number>();
+
+  constructor(world: World, user: string, accounts: Accounts, lastIndex: () => number) {
+    this.#world = world;
+    this.user = user;
+    this.#accounts = accounts;
+    this.#lastIndex = lastIndex;
+  }
+
+  /** The token that a call at `machine` goes with, after a login there if need be. Rejects with `CallError`. */
+  async tokenFor(machine: Machine): Promise<string | undefined> {
+    if (this.#needsToken) {
+      let login = this.#underWay.get(machine);
+      if (login === undefined) {
+        login = this.#login(machine).finally(() => this.#underWay.delete(machine));
+        this.#underWay.set(machine, login);
+      }
+      await login;
+    }
+    return this.#token;
+  }
+
+  /** A call with `token` was refused with this message. */
+  refused(token: string | undefined, message: string): void {
+    if (isOfToken(message) && token === this.#token) this.#needsToken = true;
+  }
+
+  /** A call that is refused for its token is made once more, with a new one. */
+  async call(machine: Machine, method: string, request: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
+    const token = await this.tokenFor(machine);
+    try {
+      return await this.#made(machine, method, request, timeoutMs, token);
+    } catch (error) {
+      if (!(error instanceof CallError && isOfToken(error.message))) throw error;
+      return this.#made(machine, method, request, timeoutMs, await this.tokenFor(machine));
+    }
+  }
+
+  /** With whatever may be the user's password, until one is right. */
+  async #login(machine: Machine): Promise<void> {
+    let failure: CallError | undefined;
+    for (const password of this.#accounts.passwordsOf(this.user)) {
+      failure = await this.#loginWith(password, machine);
+      if (failure?.message !== FAILED) break;
+    }
+    // What it was needed for has not been asked for.
+    if (failure !== undefined) throw new CallError(failure.code, `login: ${failure.message}`, true);
+  }
+
+  async #loginWith(password: string, machine: Machine): Promise<CallError | undefined> {
+    const request = encode(AuthenticateRequestSchema, { name: this.user, password });
+    try {
+      const answer = await this.#made(machine, "Auth/Authenticate", request, LOGIN_MS, undefined, password);
+      this.#token = decode(AuthenticateResponseSchema, answer).token;
+      this.#used = new WeakMap();
+    } catch (error) {
+      if (!(error instanceof CallError)) throw error;
+      if (error.message !== NOT_ENABLED) return error;
+      this.#token = undefined;
+    }
+    this.#needsToken = false;
+    return undefined;
+  }
+
+  async #made(
+    machine: Machine,
+    method: string,
+    request: Uint8Array,
+    timeoutMs: number,
+    token: string | undefined,
+    password?: string,
+  ): Promise<Uint8Array> {
+    const world = this.#world;
+    const { process } = machine;
+    const lastUsedMs = process && this.#used.get(process);
+    const made: UserCall = {
+      user: this.user,
+      token,
+      method,
+      request,
+      member: machine.name,
+      password,
+      floorIndex: this.#lastIndex(),
+      memberIndex: process?.parts?.consensus.appliedIndex ?? 0,
+      endIndex: undefined,
+      error: undefined,
+      given: undefined,
+      usedMs: undefined,
+    };
+    this.calls.push(made);
+    try {
+      const answer = await call(world, machine, `/etcdserverpb.${method}`, request, timeoutMs, token);
+      made.error = "";
+      if (token === this.#token && process !== undefined) this.#used.set(process, world.time.nowMs);
+      if (password !== undefined) made.given = decode(AuthenticateResponseSchema, answer).token;
+      return answer;
+    } catch (error) {
+      if (error instanceof CallError) {
+        made.error = error.message;
+        this.refused(token, error.message);
+      }
+      throw error;
+    } finally {
+      made.endIndex = this.#lastIndex();
+      if (lastUsedMs !== undefined) made.usedMs = world.time.nowMs - lastUsedMs;
+    }
+  }
+}
+
+function isOfToken(message: string): boolean {
+  return TOKEN_ERRORS.some((text) => message.includes(text));
+}
