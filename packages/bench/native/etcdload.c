@@ -5,6 +5,8 @@
  *
  * --port takes a list: connections are dealt out over the servers in turn. --pid takes a list: their CPU times are added.
  *
+ * --token: all requests come with this token of a user.
+ *
  * Closed loop: each of connections x streams slots sends its next request when the answer to the last has come.
  * Prints one JSON object. Built on demand: cc -O2 etcdload.c -lnghttp2
  */
@@ -41,6 +43,7 @@ static struct {
   bool serializable, count_only, all;
   long pids[MAX_SERVERS];
   int pid_count;
+  const char *token;
 } opt = {.ports = {2379}, .port_count = 1, .connections = 1, .streams = 1, .window = 1, .seconds = 5, .warmup = 1, .keys = 100000,
          .seed = 1, .span = 1, .key_size = 32, .value_size = 256};
 
@@ -300,12 +303,13 @@ static ssize_t read_body(nghttp2_session *session, int32_t stream_id, uint8_t *b
 static void submit(struct slot *slot, const char *path) {
   nghttp2_nv headers[] = {HEADER(":method", "POST"), HEADER(":scheme", "http"), HEADER(":path", path),
                           HEADER(":authority", "localhost"), HEADER("content-type", "application/grpc"),
-                          HEADER("te", "trailers")};
+                          HEADER("te", "trailers"), HEADER("token", opt.token == NULL ? "" : opt.token)};
+  size_t header_count = opt.token == NULL ? 6 : 7;
   nghttp2_data_provider provider = {.source.ptr = slot, .read_callback = read_body};
   slot->failed = false;
   slot->received = 0;
   slot->started_ns = now_ns();
-  slot->stream_id = nghttp2_submit_request(slot->connection->session, NULL, headers, 6, &provider, slot);
+  slot->stream_id = nghttp2_submit_request(slot->connection->session, NULL, headers, header_count, &provider, slot);
   if (slot->stream_id < 0) {
     fprintf(stderr, "etcdload: submit: %s\n", nghttp2_strerror(slot->stream_id));
     exit(1);
@@ -559,13 +563,13 @@ static int parse_list(const char *text, long *numbers) {
 
 static void parse(int argc, char **argv) {
   enum { O_OP = 1, O_PORT, O_CONN, O_STREAMS, O_SECONDS, O_WARMUP, O_KEYS, O_KEY_SIZE, O_VALUE_SIZE, O_SEED, O_SPAN, O_LIMIT,
-         O_SERIALIZABLE, O_COUNT_ONLY, O_ALL, O_PID, O_WINDOW };
+         O_SERIALIZABLE, O_COUNT_ONLY, O_ALL, O_PID, O_WINDOW, O_TOKEN };
   static struct option options[] = {
       {"op", 1, 0, O_OP}, {"port", 1, 0, O_PORT}, {"connections", 1, 0, O_CONN}, {"streams", 1, 0, O_STREAMS},
       {"seconds", 1, 0, O_SECONDS}, {"warmup", 1, 0, O_WARMUP}, {"keys", 1, 0, O_KEYS}, {"key-size", 1, 0, O_KEY_SIZE},
       {"value-size", 1, 0, O_VALUE_SIZE}, {"seed", 1, 0, O_SEED}, {"span", 1, 0, O_SPAN}, {"limit", 1, 0, O_LIMIT},
       {"serializable", 0, 0, O_SERIALIZABLE}, {"count-only", 0, 0, O_COUNT_ONLY}, {"all", 0, 0, O_ALL}, {"pid", 1, 0, O_PID},
-      {"window", 1, 0, O_WINDOW}, {0, 0, 0, 0}};
+      {"window", 1, 0, O_WINDOW}, {"token", 1, 0, O_TOKEN}, {0, 0, 0, 0}};
   bool named = false, bad_list = false;
   long numbers[MAX_SERVERS];
   int c;
@@ -597,6 +601,7 @@ static void parse(int argc, char **argv) {
       bad_list |= opt.pid_count == 0;
       break;
     case O_WINDOW: opt.window = atoi(optarg); break;
+    case O_TOKEN: opt.token = optarg; break;
     default: exit(2);
     }
   }

@@ -4,6 +4,7 @@ import { buildNative, fill, fillLeases, findGenerators, type Timing } from "./ge
 import type { Measurement } from "./measurement.ts";
 import { KEYS, LEASES, type Row, rowName } from "./rows.ts";
 import type { RowResult } from "./table.ts";
+import { asUser } from "./users.ts";
 
 interface Runs {
   readonly etcd: Measurement[];
@@ -50,10 +51,13 @@ export async function compareRows(
         // The order changes from round to round, so that neither is always the one after a pause.
         for (const side of round % 2 === 0 ? sides : sides.toReversed()) {
           await side.resume();
-          const measured = await generator.found(row, side.targetOf(row), {
-            ...timing,
-            seed: timing.seed + round,
-          });
+          const target = side.targetOf(row);
+          const measure = (token?: string) =>
+            generator.found(row, { ...target, token }, { ...timing, seed: timing.seed + round });
+          const measured =
+            row.operation === "put-as-user"
+              ? await asUser(`127.0.0.1:${target.ports[0]}`, measure)
+              : await measure();
           of[side.name].push(measured);
           of.elections[side.name] += await side.elections();
           side.suspend();

@@ -28,6 +28,8 @@ export interface Target {
   readonly ports: readonly number[];
   /** Whose CPU time is counted, all together. */
   readonly pids: readonly number[];
+  /** Of a user, with which all requests come; only the native generator can. Default none. */
+  readonly token?: string | undefined;
 }
 
 export interface Timing {
@@ -63,6 +65,7 @@ export function buildNative(): Found<string> {
 
 const NATIVE_ARGS: Readonly<Record<OperationName, readonly string[]>> = {
   put: ["--op", "put"],
+  "put-as-user": ["--op", "put"],
   range: ["--op", "range"],
   "range-serializable": ["--op", "range", "--serializable"],
   "range-100": ["--op", "range", "--span", "100"],
@@ -79,6 +82,7 @@ function common(target: Target, row: Pick<Row, "connections" | "streams">): stri
     ...["--port", target.ports.join(","), "--pid", target.pids.join(",")],
     ...["--connections", String(row.connections), "--streams", String(row.streams)],
     ...["--keys", String(KEYS), "--key-size", String(KEY_BYTES), "--value-size", String(VALUE_BYTES)],
+    ...(target.token === undefined ? [] : ["--token", target.token]),
   ];
 }
 

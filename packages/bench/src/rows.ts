@@ -4,6 +4,7 @@ export type GeneratorName = "native" | "h2load" | "go" | "quorate";
 
 export type OperationName =
   | "put"
+  | "put-as-user"
   | "range"
   | "range-serializable"
   | "range-100"
@@ -66,6 +67,12 @@ function single(operation: OperationName, connections: number, streams: number, 
   return { operation, connections, streams, generator: "native", atLeast };
 }
 
+/** To be compared with puts of nobody in the same shapes. */
+const AS_USER = [
+  [10, 100],
+  [100, 1],
+] as const;
+
 /** Every row, the ones that decide first; the last ones show that no client is slower than with etcd. */
 export const ROWS: readonly Row[] = [
   ...shaped("native", "put", ({ put }) => put),
@@ -73,6 +80,7 @@ export const ROWS: readonly Row[] = [
   ...shaped("native", "range-serializable", ({ range }) => range),
   single("range-100", 10, 1, 1),
   single("range-10000", 4, 1, 2),
+  ...AS_USER.map(([connections, streams]) => single("put-as-user", connections, streams, 1)),
   single("txn", 10, 10, 1),
   single("txn", 10, 100, 1),
   single("watch", 10, 100, 3),
