@@ -8,7 +8,7 @@ const RPC = "@quorate/rpc";
 
 /** Through which doors of rpc each package's product goes: what it does not need is not loaded. Tests may use any. */
 const DOORS_OF: Readonly<Record<string, readonly string[]>> = {
-  bench: ["client", "server", "testing"],
+  bench: ["client", "server", "status", "testing"],
   client: ["client", "status"],
   server: ["server", "status"],
 };

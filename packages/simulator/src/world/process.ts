@@ -21,7 +21,7 @@ import { type ClockSkew, Life } from "./life.ts";
 import { type LogReader, memberLog } from "./member-log.ts";
 import type { MemberObserver } from "./member-observer.ts";
 import { ProcessDisk } from "./process-disk.ts";
-import { simulatedCryptography, TOKEN_SECRET } from "./simulated-cryptography.ts";
+import { simulatedCryptography, TOKEN_KEYS } from "./simulated-cryptography.ts";
 import { SimulatedPeerRequests } from "./simulated-peer-requests.ts";
 import { SimulatedTransport, type TransportWorld } from "./simulated-transport.ts";
 
@@ -178,7 +178,7 @@ export class Process implements Endpoint {
       walSegmentBytes: machine.walSegmentBytes,
       entryReadCost: ENTRY_READ_COST,
       cryptography: simulatedCryptography(this.life.clock),
-      tokenKeys: { signKey: TOKEN_SECRET, verifyKey: TOKEN_SECRET },
+      tokenKeys: () => TOKEN_KEYS,
       createTransport: (storage, events) => {
         this.transport = new SimulatedTransport(world, this, storage.localId, events);
         return this.transport;

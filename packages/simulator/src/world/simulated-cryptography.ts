@@ -3,7 +3,10 @@ import type { Cryptography } from "@quorate/server/simulation";
 import type { Clock } from "@quorate/storage/seams/clock";
 
 /** Of what members of a cluster sign tokens with. */
-export const TOKEN_SECRET = new Uint8Array(Buffer.from("of all members"));
+const TOKEN_SECRET = new Uint8Array(Buffer.from("of all members"));
+
+/** What all members sign and verify with. The same object each time: they are never replaced. */
+export const TOKEN_KEYS = { signKey: TOKEN_SECRET, verifyKeys: [TOKEN_SECRET] };
 const PASSWORD_MS = 40;
 const SIGNATURE_MS = 1;
 
