@@ -41,6 +41,16 @@ export function readNewestMeta(file: File, sizeBytes: number): Meta {
   return newest;
 }
 
+/** What is wrong with one of the two metas, of which `newest` is the newest; undefined when both are sound. */
+export function metaFault(file: File, newest: Meta): DatabaseFileError | undefined {
+  for (let page = 0; page < META_PAGES; page++) {
+    const offset = page * newest.pageBytes;
+    const meta = metaAt(file, offset);
+    if (typeof meta === "string") return new DatabaseFileError(file.path, page, offset, meta);
+  }
+  return undefined;
+}
+
 /** Makes an empty database, which gets its name when it is whole: a crash leaves all of it or none. `RangeError` for pages of a wrong size. */
 export async function createDatabaseFile(
   disk: Disk,

@@ -10,10 +10,12 @@ import type { PageSource } from "../pages/page-source.ts";
 import { PageArena } from "../tree/page-arena.ts";
 import { Check, type CheckResult } from "./check.ts";
 import { createDatabaseFile, readNewestMeta } from "./database-file.ts";
-import { Freelist } from "./freelist.ts";
+import { type FoundPages, findPages, type Opening } from "./find-pages.ts";
+import { inTurns } from "./in-turns.ts";
 import { fileWrites, type Layout } from "./layout.ts";
-import { reachablePages, storedFreelist } from "./reachable-pages.ts";
 import { ReadTransaction } from "./read-transaction.ts";
+import { Snapshot } from "./snapshot.ts";
+import type { SumsFile } from "./sums-file.ts";
 import type { Shared } from "./transaction.ts";
 import { type WriteOwner, WriteTransaction } from "./write-transaction.ts";
 
@@ -26,6 +28,12 @@ export interface DatabaseOptions {
   readonly pageBytes?: number;
   /** Whether the list of free pages is stored; unless given it is not, as in etcd, and is found out at every open. */
   readonly storeFreelist?: boolean;
+  /**
+   * Whether a file `<path>.sums` beside the database has a checksum of each page, which is looked at before anything of the
+   * page is believed. Made when it is missing, or when another program has written to the database; unless given, there is
+   * none. Only for writing.
+   */
+  readonly checksums?: boolean;
   /** Whether pages are read in mapped memory, where that is possible; unless given, they are. */
   readonly map?: boolean;
   /** Memory for pages that are not mapped; unless given, 64 MiB. */
@@ -35,12 +43,7 @@ export interface DatabaseOptions {
 }
 
 const DEFAULT_CACHE_BYTES = 64 << 20;
-/** Pages that are looked at in one go when a file is opened. */
-const PAGES_A_TURN = 256;
 const CHECK_CACHE_BYTES = 1 << 20;
-/** Writes that are under way at the same time. */
-const CONCURRENT_WRITES = 4;
-
 /**
  * A bbolt database file. Any number of transactions read it, each one state, and one at a time writes. A crash at any moment
  * leaves the state after one of the committed transactions, none older than the last one whose `commit` had resolved.
@@ -48,7 +51,10 @@ const CONCURRENT_WRITES = 4;
  * The file is not locked: who opens it for writing sees to it that nobody else does.
  */
 export class Database {
+  /** Undefined when the database is only read. */
+  readonly opening: Opening | undefined;
   readonly #file: File;
+  readonly #sums: SumsFile | undefined;
   readonly #shared: Shared;
   readonly #pause: () => Promise<void>;
   readonly #owner: WriteOwner | undefined;
@@ -56,6 +62,8 @@ export class Database {
   #meta: Meta;
   /** How many transactions read each state, in the order in which those came to be. */
   readonly #readers = new Map<number, number>();
+  /** Of that state, made when it is first asked for. */
+  #latest: ReadTransaction | undefined;
   #writer: WriteTransaction | undefined;
   #committing: Promise<void> | undefined;
   #failure: Error | undefined;
@@ -64,18 +72,20 @@ export class Database {
     file: File,
     reader: PageReader,
     meta: Meta,
-    freelist: Freelist | undefined,
+    found: FoundPages | undefined,
     storesFreelist: boolean,
     pause: () => Promise<void>,
   ) {
     this.#file = file;
+    this.#sums = found?.sums;
+    this.opening = found?.opening;
     this.#pause = pause;
     this.#shared = { reader, isClosed: false };
     this.#meta = meta;
-    if (freelist === undefined) return;
+    if (found === undefined) return;
     this.#owner = {
       arena: new PageArena(meta.pageBytes),
-      freelist,
+      freelist: found.freelist,
       storesFreelist,
       commit: (layout) => this.#commit(layout),
       rolledBack: () => this.#writeEnded(),
@@ -84,7 +94,7 @@ export class Database {
 
   /**
    * Opens a file, or makes one. Throws `DatabaseFileError` when it is no sound database, and what the file system throws.
-   * For writing it goes over all pages once, to know which are free.
+   * For writing it goes over all pages once, to know which are free; but not if it has a list of them and checksums.
    */
   static async open(path: string, options: DatabaseOptions = {}): Promise<Database> {
     const { disk = new RealDisk(), readOnly = false, storeFreelist = false, pause = turn } = options;
@@ -98,8 +108,9 @@ export class Database {
       const meta = readNewestMeta(file, await file.size());
       const reader = new PageReader(sourceOf(file, meta.pageBytes, options), path, meta.pageBytes);
       try {
-        const freelist = readOnly ? undefined : await findFreePages(reader, meta, pause);
-        return new Database(file, reader, meta, freelist, storeFreelist, pause);
+        const sumsPath = options.checksums === true ? `${path}.sums` : undefined;
+        const found = readOnly ? undefined : await findPages(disk, file, sumsPath, reader, meta, pause);
+        return new Database(file, reader, meta, found, storeFreelist, pause);
       } catch (error) {
         reader.close();
         throw error;
@@ -138,12 +149,37 @@ export class Database {
     return (this.#owner?.freelist.pendingPages ?? 0) * this.#meta.pageBytes;
   }
 
+  /** Where pages are, for who reads them himself. */
+  get reader(): PageReader {
+    return this.#shared.reader;
+  }
+
+  /**
+   * Reads the last durable state, and holds nothing: good until the next commit has resolved, so that who waits for anything
+   * asks for it again. It need not be ended.
+   */
+  get latest(): ReadTransaction {
+    this.#latest ??= new ReadTransaction(this.#shared, this.#meta, () => {});
+    return this.#latest;
+  }
+
   /** Reads the last durable state, until it is ended. */
   beginRead(): ReadTransaction {
     this.#assertOpen();
     const meta = this.#meta;
     this.#readers.set(meta.txId, (this.#readers.get(meta.txId) ?? 0) + 1);
     return new ReadTransaction(this.#shared, meta, (txId) => this.#readEnded(txId));
+  }
+
+  /**
+   * The last durable state as the bytes of a database file, until it is released: what bbolt calls a copy of the database.
+   * `NOT_WRITABLE` when the database is only read.
+   */
+  beginSnapshot(): Snapshot {
+    const owner = this.#owner;
+    if (owner === undefined) throw new DatabaseError("NOT_WRITABLE", "the database is only read");
+    const tx = this.beginRead();
+    return new Snapshot(tx, this.#file, owner.freelist.unused(), this.#sums?.sums);
   }
 
   /** `WRITE_IN_PROGRESS` while there is another one, or one whose commit is not durable; `idle` tells when. */
@@ -172,6 +208,7 @@ export class Database {
     using tx = this.beginRead();
     const source = new PageCache(this.#file, this.pageBytes, CHECK_CACHE_BYTES);
     const reader = new PageReader(source, this.path, this.pageBytes);
+    reader.sums = this.#sums?.sums;
     return await inTurns(new Check(reader, tx.meta).run(), this.#pause);
   }
 
@@ -187,6 +224,7 @@ export class Database {
     if (this.#shared.isClosed) return;
     this.#shared.isClosed = true;
     this.#shared.reader.close();
+    await this.#sums?.close();
     await this.#file.close();
   }
 
@@ -199,6 +237,7 @@ export class Database {
       () => {
         this.#owner!.freelist.commit(layout.meta.txId);
         this.#meta = layout.meta;
+        this.#latest = undefined;
         this.#writeEnded();
       },
       (error: unknown) => {
@@ -213,14 +252,20 @@ export class Database {
 
   async #makeDurable(layout: Layout): Promise<void> {
     const { meta, runs } = layout;
-    for (const { page, slots } of runs) this.#shared.reader.forget(page, slots);
-    const writes = fileWrites(layout);
-    for (let i = 0; i < writes.length; i += CONCURRENT_WRITES) {
-      const some = writes.slice(i, i + CONCURRENT_WRITES);
-      await Promise.all(some.map(({ parts, position }) => this.#file.write(parts, position)));
+    const { reader } = this.#shared;
+    for (const { page, slots, bytes, at, length } of runs) {
+      reader.forget(page, slots);
+      reader.sums?.set(page, bytes, at, length);
     }
-    await this.#file.sync();
+    const pages = this.#sums === undefined ? [] : runs.map(({ page }) => page).sort((a, b) => a - b);
+    await Promise.all([this.#writePages(layout), this.#sums?.write(pages, meta)]);
     await this.#file.write([encodeMeta(meta)], (meta.txId % META_PAGES) * meta.pageBytes);
+    await this.#file.sync();
+  }
+
+  /** One write after another, so that other work of the process finds a native thread. */
+  async #writePages(layout: Layout): Promise<void> {
+    for (const { parts, position } of fileWrites(layout)) await this.#file.write(parts, position);
     await this.#file.sync();
   }
 
@@ -248,34 +293,6 @@ export class Database {
 function sourceOf(file: File, pageBytes: number, options: DatabaseOptions): PageSource {
   const mapped = options.map === false ? undefined : MappedPages.open(file, pageBytes);
   return mapped ?? new PageCache(file, pageBytes, options.cacheBytes ?? DEFAULT_CACHE_BYTES);
-}
-
-/** What nothing refers to is free, whether it is in the stored list or not; what is in it must be free. */
-async function findFreePages(reader: PageReader, meta: Meta, pause: () => Promise<void>): Promise<Freelist> {
-  const reached = await inTurns(reachablePages(reader, meta), pause);
-  reader.isTreeChecked = true;
-  const list = meta.freelist === undefined ? undefined : storedFreelist(reader, meta, meta.freelist);
-  const listEnd = list === undefined ? 0 : meta.freelist! + list.slots;
-  for (const page of list?.free ?? []) if (reached.has(page)) reader.fail(page, "in use and free");
-  for (let page = meta.freelist ?? 0; page < listEnd; page++) {
-    if (reached.has(page)) reader.fail(page, "in use, and part of the list of free pages");
-  }
-  return new Freelist(
-    meta.highWater,
-    (page) => reached.has(page) || (page < listEnd && page >= meta.freelist!),
-  );
-}
-
-/** Runs steps, a page each, and lets others have their turn now and then. */
-async function inTurns<Result>(
-  steps: Generator<void, Result, void>,
-  pause: () => Promise<void>,
-): Promise<Result> {
-  for (let pages = 1; ; pages++) {
-    const step = steps.next();
-    if (step.done === true) return step.value;
-    if (pages % PAGES_A_TURN === 0) await pause();
-  }
 }
 
 function turn(): Promise<void> {

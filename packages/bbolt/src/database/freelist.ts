@@ -122,6 +122,20 @@ export class Freelist {
     return pages;
   }
 
+  /** Which pages the last durable state does not refer to: one bit each, as they are now. */
+  unused(): Uint32Array {
+    const unused = this.#bits.slice();
+    const add = (runs: readonly number[], fields: number) => {
+      for (let i = 0; i < runs.length; i += fields) {
+        const end = Math.min(runs[i]! + runs[i + 1]!, unused.length * 32);
+        for (let page = runs[i]!; page < end; page++) unused[page >>> 5]! |= 1 << (page & 31);
+      }
+    };
+    for (const { runs } of this.#batches) add(runs, 3);
+    add(this.#taken, 2);
+    return unused;
+  }
+
   /** The transaction under way, `txId`, ends and is part of the database. */
   commit(txId: number): void {
     if (this.#freed.length > 0) {

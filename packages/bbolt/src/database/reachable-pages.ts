@@ -25,8 +25,13 @@ export class PageSet {
 /**
  * The pages of all trees. A generator that stops after each page, since a file may have millions. Throws `DatabaseFileError`
  * when a page is damaged, out of its place, referred to twice or out of the file, so that nothing that is in use is ever taken for free.
+ * `onPage` is shown each page, borrowed.
  */
-export function* reachablePages(reader: PageReader, meta: Meta): Generator<void, PageSet, void> {
+export function* reachablePages(
+  reader: PageReader,
+  meta: Meta,
+  onPage: (page: PageView) => void = () => {},
+): Generator<void, PageSet, void> {
   const { highWater } = meta;
   const met = new PageSet(highWater);
   const view = new PageView();
@@ -54,6 +59,7 @@ export function* reachablePages(reader: PageReader, meta: Meta): Generator<void,
       if (met.has(i)) reader.fail(parent, `refers to page ${i}, which is in use already`);
       met.add(i);
     }
+    onPage(view);
     for (let i = 0; i < view.count; i++) {
       if (!view.isLeaf) {
         open.push(view.child(i), page, level + 1, bucketLevel);

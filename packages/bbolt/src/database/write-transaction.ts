@@ -14,6 +14,7 @@ import { type Shared, Transaction } from "./transaction.ts";
 export interface WriteOwner {
   readonly arena: PageArena;
   readonly freelist: Freelist;
+  /** Whether each commit stores the list of free pages. */
   readonly storesFreelist: boolean;
   /** Makes what was laid out durable. */
   commit(layout: Layout): Promise<void>;
@@ -53,11 +54,13 @@ export class WriteTransaction extends Transaction {
   /**
    * Lays out all pages at once, on the event loop; then writes, syncs, writes the meta and syncs again, off it. Resolves when
    * the transaction is durable, and from then on new readers see it. Rejects when the disk has failed: the database then takes
-   * no more writes, and after it has been opened again this transaction is there or not.
+   * no more writes, and after it has been opened again this transaction is there or not. With `storeFreelist` the file gets the
+   * list of its free pages, which the next transaction drops unless it stores one too: who opens the file then need not look
+   * for them.
    */
-  commit(): Promise<void> {
+  commit({ storeFreelist = this.#owner.storesFreelist }: { storeFreelist?: boolean } = {}): Promise<void> {
     this.assertWritable();
-    const layout = this.#layOut();
+    const layout = this.#layOut(storeFreelist);
     this.#isCommitted = true;
     this.end();
     return this.#owner.commit(layout);
@@ -120,7 +123,7 @@ export class WriteTransaction extends Transaction {
     return dirty;
   }
 
-  #layOut(): Layout {
+  #layOut(storeFreelist: boolean): Layout {
     const { freelist } = this.#owner;
     const root = this.root.writeBuckets();
     if (this.meta.freelist !== undefined) freelist.free(this.meta.freelist, this.#freelistSlots());
@@ -130,7 +133,7 @@ export class WriteTransaction extends Transaction {
       runs.push(page);
     }
     let freelistPage: number | undefined;
-    if (this.#owner.storesFreelist) {
+    if (storeFreelist) {
       const stored = this.#storeFreelist();
       freelistPage = stored.page;
       runs.push(stored);

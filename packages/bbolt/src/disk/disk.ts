@@ -23,6 +23,8 @@ export interface File {
   size(): Promise<number>;
   /** Fills `target` from byte `position` on; returns how many bytes there were, less than asked only at the end. */
   readSync(target: Uint8Array, position: number): number;
+  /** The same off the event loop; `target` is borrowed until the promise settles. */
+  read(target: Uint8Array, position: number): Promise<number>;
   /** Writes `parts` one behind the other; borrows them until the promise settles. Runs off the event loop. */
   write(parts: readonly Uint8Array[], position: number): Promise<void>;
   /** All bytes written so far, and the size, become durable. Runs off the event loop. */

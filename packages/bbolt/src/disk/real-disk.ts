@@ -61,6 +61,19 @@ class RealFile implements File {
     return done;
   }
 
+  read(target: Uint8Array, position: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      const step = (done: number): void => {
+        fs.read(this.descriptor, target, done, target.length - done, position + done, (error, count) => {
+          if (error !== null) reject(error);
+          else if (count === 0 || done + count === target.length) resolve(done + count);
+          else step(done + count);
+        });
+      };
+      step(0);
+    });
+  }
+
   async write(parts: readonly Uint8Array[], position: number): Promise<void> {
     let at = position;
     for (let i = 0; i < parts.length; i += MOST_PARTS) {

@@ -52,6 +52,11 @@ export function encodeMeta(meta: Meta): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
+/** What the meta's checksum is, as it is stored. */
+export function metaChecksum(meta: Meta): bigint {
+  return new DataView(encodeMeta(meta).buffer).getBigUint64(CHECKSUM_AT, true);
+}
+
 /** The meta in the first `META_BYTES` of a page, or what is wrong with it, in bbolt's words where it has some. */
 export function decodeMeta(bytes: Uint8Array): Meta | string {
   if (bytes.length < META_BYTES) return "invalid database";

@@ -3,6 +3,7 @@ import { META_PAGES } from "../format/meta.ts";
 import { LONGEST_RUN_BYTES } from "../format/page.ts";
 import { wrongInPage } from "./page-check.ts";
 import type { PageSource, Place } from "./page-source.ts";
+import type { PageSums } from "./page-sums.ts";
 import type { PageView } from "./page-view.ts";
 
 /** Reads pages and believes nothing: each is checked when it is first met, and again when its bytes are read again. */
@@ -14,6 +15,10 @@ export class PageReader {
    * be done again as long as its bytes are the same.
    */
   isTreeChecked = false;
+  /** What each page's bytes are to sum up to; undefined when nobody has noted it. */
+  sums: PageSums | undefined;
+  /** Told of pages that are about to be written, for who keeps something of them. */
+  onForget: (page: number, slots: number) => void = () => {};
   readonly #source: PageSource;
   readonly #place: Place = { bytes: new Uint8Array(0), view: new DataView(new ArrayBuffer(0)), at: 0 };
 
@@ -30,6 +35,7 @@ export class PageReader {
     const length = slots * this.pageBytes;
     const isChecked = this.#source.isChecked(page);
     if (!isChecked) {
+      this.#checkSum(page, bytes, at, length);
       const wrong = wrongInPage(bytes, view, at, length, page);
       if (wrong !== undefined) this.fail(page, wrong);
       this.#source.markChecked(page);
@@ -38,14 +44,29 @@ export class PageReader {
     into.isTrusted = isChecked && this.isTreeChecked;
   }
 
-  /** Where the run of pages is that begins at `page`; only its length is checked. Good until the next call. */
+  /** Where the run of pages is that begins at `page`; only its length is checked, and its sum. Good until the next call. */
   locate(page: number, highWater: number, parent: number): Readonly<Place> {
-    this.#locate(page, highWater, parent);
+    const slots = this.#locate(page, highWater, parent);
+    this.#checkSum(page, this.#place.bytes, this.#place.at, slots * this.pageBytes);
     return this.#place;
+  }
+
+  /**
+   * Sets `place` to the first slot of a page, which is in the file; nothing of it is checked, and mapped memory is not even
+   * touched. For who asks for many pages first, and looks at them then.
+   */
+  place(page: number, place: Place): void {
+    this.#source.locate(page, 1, place);
+  }
+
+  /** Whether the page that `place` found last has been checked since it was written. */
+  isChecked(page: number): boolean {
+    return this.#source.isChecked(page);
   }
 
   forget(page: number, slots: number): void {
     this.#source.forget(page, slots);
+    this.onForget(page, slots);
   }
 
   fail(page: number, what: string): never {
@@ -54,6 +75,10 @@ export class PageReader {
 
   close(): void {
     this.#source.close();
+  }
+
+  #checkSum(page: number, bytes: Uint8Array, at: number, length: number): void {
+    if (this.sums?.matches(page, bytes, at, length) === false) this.fail(page, "its checksum is another one");
   }
 
   #locate(page: number, highWater: number, parent: number): number {

@@ -142,6 +142,10 @@ class SimulatedFile implements File {
     return piece.length;
   }
 
+  async read(target: Uint8Array, position: number): Promise<number> {
+    return this.readSync(target, position);
+  }
+
   async write(parts: readonly Uint8Array[], position: number): Promise<void> {
     this.#onEvent("write");
     let at = position;

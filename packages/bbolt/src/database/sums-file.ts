@@ -1,0 +1,110 @@
+import { crc32 } from "node:zlib";
+import type { Disk, File } from "../disk/disk.ts";
+import { META_PAGES, type Meta, metaChecksum } from "../format/meta.ts";
+import { PageSums } from "../pages/page-sums.ts";
+
+/*
+ * Beside a database, in numbers of the machine's byte order: a header of one sector, then a CRC-32 for each page number.
+ * The header has an entry for each of the two transactions whose metas are in the database: which of the two, by the
+ * transaction's number mod 2; and so it tells whether the sums are of this database.
+ *   header  u32 magic | u32 page size | 2 × entry, each u64 transaction | u64 checksum of its meta | u32 CRC-32 of both | u32 0
+ */
+const MAGIC = 0x5142_5331;
+const HEADER_BYTES = 512;
+const ENTRIES_AT = 8;
+const ENTRY_BYTES = 24;
+const CHECKED_BYTES = 16;
+const SUM_BYTES = 4;
+/** Sums that lie no further from each other are written together. */
+const MOST_GAP = 4096;
+
+/**
+ * The sums of a database's pages, in a file beside it. A page that changes is written to a place that no durable
+ * transaction refers to, and so is its sum: those of live pages never change, whatever of the others a crash leaves.
+ */
+export class SumsFile {
+  readonly sums: PageSums;
+  readonly #file: File;
+  readonly #header = new Uint8Array(HEADER_BYTES);
+  readonly #view = new DataView(this.#header.buffer);
+
+  private constructor(file: File, sums: PageSums) {
+    this.#file = file;
+    this.sums = sums;
+  }
+
+  /** The sums of the database whose newest meta this is; undefined when there are none, or they are of another one. */
+  static async open(disk: Disk, path: string, meta: Meta): Promise<SumsFile | undefined> {
+    const file = await disk.open(path, "write");
+    const sums = new PageSums(meta.highWater);
+    const found = new SumsFile(file, sums);
+    const bodyBytes = meta.highWater * SUM_BYTES;
+    const isWhole = file.readSync(found.#header, 0) === HEADER_BYTES && found.#isOf(meta);
+    if (isWhole && file.readSync(sums.stored(0, meta.highWater), HEADER_BYTES) === bodyBytes) return found;
+    await file.close();
+    return undefined;
+  }
+
+  /** Makes the file, in the place of one that is there: it is durable when this resolves. */
+  static async create(disk: Disk, path: string, meta: Meta, sums: PageSums): Promise<SumsFile> {
+    const unfinished = `${path}.creating`;
+    const file = await disk.open(unfinished, "create");
+    try {
+      const made = new SumsFile(file, sums);
+      made.#view.setUint32(0, MAGIC, true);
+      made.#view.setUint32(4, meta.pageBytes, true);
+      made.#note(meta);
+      await file.write([made.#header, sums.stored(0, meta.highWater)], 0);
+      await file.sync();
+      await disk.rename(unfinished, path);
+      await disk.syncDirectory(path);
+      return made;
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+  }
+
+  /** Makes the sums of these pages durable, which ascend, and that they belong to a database with this meta. */
+  async write(pages: readonly number[], meta: Meta): Promise<void> {
+    this.#note(meta);
+    await this.#file.write([this.#header], 0);
+    for (let i = 0; i < pages.length; ) {
+      const from = pages[i]!;
+      let to = from + 1;
+      for (i++; i < pages.length && pages[i]! - to < MOST_GAP; i++) to = pages[i]! + 1;
+      await this.#file.write([this.sums.stored(from, to)], HEADER_BYTES + from * SUM_BYTES);
+    }
+    await this.#file.sync();
+  }
+
+  close(): Promise<void> {
+    return this.#file.close();
+  }
+
+  #note(meta: Meta): void {
+    const at = entryAt(meta);
+    this.#view.setBigUint64(at, BigInt(meta.txId), true);
+    this.#view.setBigUint64(at + 8, metaChecksum(meta), true);
+    this.#view.setUint32(at + CHECKED_BYTES, this.#sumOfEntry(at), true);
+  }
+
+  #isOf(meta: Meta): boolean {
+    const view = this.#view;
+    const at = entryAt(meta);
+    if (view.getUint32(0, true) !== MAGIC || view.getUint32(4, true) !== meta.pageBytes) return false;
+    if (view.getUint32(at + CHECKED_BYTES, true) !== this.#sumOfEntry(at)) return false;
+    return (
+      view.getBigUint64(at, true) === BigInt(meta.txId) &&
+      view.getBigUint64(at + 8, true) === metaChecksum(meta)
+    );
+  }
+
+  #sumOfEntry(at: number): number {
+    return crc32(this.#header.subarray(at, at + CHECKED_BYTES));
+  }
+}
+
+function entryAt(meta: Meta): number {
+  return ENTRIES_AT + (meta.txId % META_PAGES) * ENTRY_BYTES;
+}
