@@ -45,7 +45,6 @@ const OPEN: Answer = { httpStatus: 0, code: 0, message: "", isOpen: true };
 const KEPT_CHARACTERS = 4096;
 
 export function askGrpc(session: http2.ClientHttp2Session, { body, headers, path }: Compared): Asked {
-  if (session.closed || session.destroyed) throw new Error(`the connection is gone, before ${path}`);
   const fields: Record<string, string | string[]> = {};
   for (const [name, value] of headers) fields[name] = value;
   const stream = session.request(fields);

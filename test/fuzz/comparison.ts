@@ -42,7 +42,7 @@ const VERSION_WITHIN_MS = 60_000;
 
 export async function compareGrpc(random: SeededRandom, inputs: number, ports: Ports): Promise<Comparison> {
   const sessions = ports.map((port) => http2.connect(`http://127.0.0.1:${port}`));
-  for (const session of sessions) session.on("error", () => {});
+  const ends = sessions.map(endOf);
   const calls = new GrpcCalls(random);
   const next = (): Compared => {
     for (;;) {
@@ -58,15 +58,28 @@ export async function compareGrpc(random: SeededRandom, inputs: number, ports: P
     }
   };
   const asks = sessions.map(
-    (session): Ask =>
-      (input) =>
-        askGrpc(session, input),
+    (session, i): Ask =>
+      (input) => {
+        if (session.closed || session.destroyed)
+          throw new Error(`the connection to ${SIDES[i]} is gone${ends[i]!()}`);
+        return askGrpc(session, input);
+      },
   );
   try {
     return await compareAll(next, inputs, asks, ports);
   } finally {
     for (const session of sessions) session.destroy();
   }
+}
+
+const SIDES = ["ours", "etcd"];
+
+/** Tells what became of a connection: what the server said of its end, and what went wrong. */
+function endOf(session: http2.ClientHttp2Session): () => string {
+  const facts: string[] = [];
+  session.on("goaway", (code, _, data) => facts.push(`GOAWAY ${code} ${data?.toString() ?? ""}`));
+  session.on("error", (error) => facts.push(error.message));
+  return () => facts.map((fact) => `, ${fact}`).join("");
 }
 
 export async function compareJson(random: SeededRandom, inputs: number, ports: Ports): Promise<Comparison> {
@@ -100,12 +113,18 @@ async function compareAll(
   const known = new Map<string, number>();
   const differences: string[] = [];
   let succeeded = 0;
+  let before = "nothing";
   await using sides = new Sides(ports);
   await sides.areReady();
   for (let i = 0; i < inputs && differences.length < ENOUGH_DIFFERENCES; i++) {
     if (i % INPUTS_A_STATE === 0) await sides.grantLastingLeases();
     const input = next();
-    const [ours, theirs] = await askBoth(input, asks, sides);
+    const [ours, theirs] = await askBoth(input, asks, sides).catch((error: Error) => {
+      throw new Error(
+        `${error.message}; differences before: ${differences.join("\n")}; last asked: ${before}`,
+      );
+    });
+    before = describe(input, ours, theirs);
     if (theirs.code === 0 && ours.code === 0) succeeded++;
     await sides.endPassingLeases([ours.granted, theirs.granted]);
     if (!isSame(ours, theirs)) {

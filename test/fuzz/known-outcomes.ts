@@ -1,6 +1,7 @@
 /** Where a member of ours treats a connection otherwise than etcd, and means to. */
 import { rawFrames as raw } from "@quorate/rpc/testing";
 import type { Protocol } from "./connection-comparison.ts";
+import { knownStreamOutcome } from "./known-stream-outcomes.ts";
 import type { Outcome } from "./outcomes.ts";
 
 export interface Parted {
@@ -47,6 +48,12 @@ const OF_HTTP1: readonly KnownOutcome[] = [
       "Content-Length beside Transfer-Encoding is refused (RFC 9112 section 6.1); etcd takes the latter, or refuses that",
     matches: ({ ours, text }) =>
       endsRefused(ours) && /content-length/i.test(text) && /transfer-encoding/i.test(text),
+  },
+  {
+    name: "one length twice",
+    reason: "Content-Length is given once (RFC 9112 section 6.3); etcd takes it twice when both are equal",
+    matches: ({ ours, text }) =>
+      endsRefused(ours) && /^content-length: *(\d+)\r\n(?:[^\r\n]+\r\n)*content-length: *\1\r$/im.test(text),
   },
   {
     name: "what cannot become a request",
@@ -99,6 +106,15 @@ const OF_HTTP1: readonly KnownOutcome[] = [
       endsRefused(ours) && isEqual(theirs, [...ours.slice(0, -2), "501", "closed"]),
   },
   {
+    name: "request lines without a version",
+    reason:
+      "they are HTTP/0.9's, and refused for their version when their headers are there; etcd refuses the line",
+    matches: ({ ours, theirs, text }) =>
+      hasLineWithoutVersion(text) &&
+      isEqual(theirs.slice(-2), ["400", "closed"]) &&
+      (isEqual(ours.slice(-2), ["505", "closed"]) || ours.at(-1) === "open"),
+  },
+  {
     name: "variables of the process",
     reason: "they are those of Go's runtime",
     matches: ({ text }) => text.includes("/debug/vars"),
@@ -113,6 +129,10 @@ function hasKnownMethods(text: string): boolean {
   return lines.every((line) => new RegExp(`(?:^|[}\\n])${METHODS.source} [^ ]* HTTP`).test(line));
 }
 
+function hasLineWithoutVersion(text: string): boolean {
+  return new RegExp(`(?:^|[}\\n])${METHODS.source} [^ \\r\\n]*\\r?\\n`).test(text);
+}
+
 function endsRefused(ours: Outcome): boolean {
   return ours.at(-1) === "closed" && ours.at(-2) === "400";
 }
@@ -125,18 +145,14 @@ function isEqual(a: Outcome, b: Outcome): boolean {
   return a.length === b.length && a.every((fact, i) => fact === b[i]);
 }
 
-const TYPE = { DATA: 0, HEADERS: 1, PRIORITY: 2, RESET: 3, SETTINGS: 4, WINDOW: 8 } as const;
+const TYPE = { DATA: 0, HEADERS: 1, RESET: 3, SETTINGS: 4, GOAWAY: 7, WINDOW: 8 } as const;
 
 const OF_HTTP2: readonly KnownOutcome[] = [
   {
     name: "connections that end without a word",
-    reason:
-      "GOAWAY tells a client what it did wrong (RFC 9113 section 5.4.1); etcd's gRPC closes the connection",
-    matches: ({ ours, theirs, protocol }) =>
-      !protocol.isSecure &&
-      ours.length === 1 &&
-      /^goaway [1-9]/.test(ours[0]!) &&
-      isEqual(theirs, ["closed"]),
+    reason: "GOAWAY tells a client what it did wrong (RFC 9113 section 5.4.1); etcd closes the connection",
+    matches: ({ ours, theirs }) =>
+      ours.length === 1 && /^goaway [1-9]/.test(ours[0]!) && isEqual(theirs, ["closed"]),
   },
   {
     name: "frames of streams that are idle",
@@ -144,44 +160,28 @@ const OF_HTTP2: readonly KnownOutcome[] = [
     matches: ({ ours, input }) => isEqual(ours, ["goaway 1"]) && hasFrameOfIdleStream(input),
   },
   {
-    name: "calls that end with their header block",
-    reason: "END_STREAM ends a request wherever it stands; etcd's gRPC waits for what cannot come",
-    matches: ({ theirs, input, protocol }) =>
-      !protocol.isSecure && theirs.at(-1) === "open" && framesOf(input).some(isWholeRequest),
-  },
-  {
     name: "faults of form that etcd's gRPC passes over",
     reason:
       "RFC 9113 section 6 makes errors of them: sizes, flags, increments of 0, streams that depend on themselves",
     matches: ({ ours, theirs, protocol }) =>
       !protocol.isSecure &&
-      (/^goaway [1-9]/.test(ours[0]!) || ours.some((fact) => /: reset [1-9]/.test(fact))) &&
+      /^goaway [1-9]/.test(ours[0]!) &&
       !theirs.some((fact) => fact.startsWith("goaway")),
   },
   {
-    name: "which of several faults of a call",
-    reason: "of messages with several faults another one is named",
-    matches: ({ ours, theirs }) => isEqual(ours.map(withoutFault), theirs.map(withoutFault)),
-  },
-  {
     name: "prefaces that are none",
-    reason: "GOAWAY tells so (RFC 9113 section 3.4); etcd closes the connection",
+    reason:
+      "their end is told or made (RFC 9113 section 3.4); etcd closes the connection, or waits for the end of a line",
     matches: ({ ours, theirs, input }) =>
       !input.subarray(0, raw.PREFACE.length).equals(raw.PREFACE) &&
-      isEqual(ours, ["goaway 1"]) &&
-      isEqual(theirs, ["closed"]),
+      (isEqual(ours, ["goaway 1"]) || isEqual(ours, ["closed"])) &&
+      (isEqual(theirs, ["closed"]) || isEqual(theirs, ["open"])),
   },
   {
     name: "settings that are given twice in a frame",
     reason: "the last one holds (RFC 9113 section 6.5.3); etcd's server with TLS refuses them",
     matches: ({ theirs, input, protocol }) =>
       protocol.isSecure && isEqual(theirs, ["goaway 1"]) && framesOf(input).some(repeatsSetting),
-  },
-  {
-    name: "gRPC's status beside one of HTTP's",
-    reason: "a malformed call is told both, as etcd tells it without TLS; with TLS that tells one",
-    matches: ({ ours, theirs, protocol }) =>
-      protocol.isSecure && isEqual(ours.map(withoutGrpcStatus), theirs.map(withoutGrpcStatus)),
   },
   {
     name: "which of several faults of a connection",
@@ -197,14 +197,43 @@ const OF_HTTP2: readonly KnownOutcome[] = [
       protocol.isSecure && isEqual(ours, ["goaway 1"]) && theirs.some((fact) => /: reset [15]$/.test(fact)),
   },
   {
-    name: "what follows the end of a request",
-    reason: "the request may have been answered by then, and that is its end; etcd's server resets it",
-    matches: ({ ours, theirs, protocol }) =>
-      protocol.isSecure && ours.at(-1) === "open" && theirs.some((fact) => fact.endsWith(": reset 5")),
+    name: "frames that are longer than they may be",
+    reason:
+      "more than 16,384 octets were not allowed (RFC 9113 section 4.2); etcd's server with TLS takes more",
+    matches: ({ ours, input, protocol }) =>
+      protocol.isSecure &&
+      isEqual(ours, ["goaway 6"]) &&
+      (unfinishedOf(input)?.length ?? 0) > MAX_FRAME_BYTES,
+  },
+  {
+    name: "frames that have not come to their end",
+    reason: "they are judged when they have; etcd judges some by their beginning",
+    matches: ({ ours, theirs, input }) =>
+      ours.at(-1) === "open" && theirs.length === 1 && unfinishedOf(input) !== undefined,
+  },
+  {
+    name: "header blocks that are malformed",
+    reason:
+      "they end their stream (RFC 9113 section 8.1.1); etcd ends the connection when more comes of the block, or with TLS of the stream",
+    matches: ({ ours, theirs }) =>
+      (isEqual(theirs, ["goaway 1"]) || isEqual(theirs, ["closed"])) &&
+      ours.at(-1) === "open" &&
+      ours.some((fact) => fact.endsWith(": reset 1")),
+  },
+  {
+    name: "what follows GOAWAY",
+    reason:
+      "a client that says so wants no streams of the server's (RFC 9113 section 6.8); etcd's server with TLS ends the connection",
+    matches: ({ ours, theirs, input, protocol }) =>
+      protocol.isSecure &&
+      ours.at(-1) === "open" &&
+      isEqual(theirs, ["closed"]) &&
+      framesOf(input).some(({ type }) => type === TYPE.GOAWAY),
   },
 ];
 
-const END_STREAM = 1;
+const FRAME_HEADER_BYTES = 9;
+const MAX_FRAME_BYTES = 16_384;
 const SETTING_BYTES = 6;
 
 function repeatsSetting({ type, payload }: raw.RawFrame): boolean {
@@ -215,20 +244,15 @@ function repeatsSetting({ type, payload }: raw.RawFrame): boolean {
   return new Set(ids).size < ids.length;
 }
 
-function withoutFault(fact: string): string {
-  return fact.replace(/grpc [1-9]\d*/, "grpc fault");
-}
-
-function withoutGrpcStatus(fact: string): string {
-  return fact.replace(/(http [45]\d\d), grpc \d+/, "$1");
-}
-
-function isWholeRequest({ type, flags }: raw.RawFrame): boolean {
-  return type === TYPE.HEADERS && (flags & END_STREAM) !== 0;
-}
-
 function framesOf(input: Buffer): raw.RawFrame[] {
   return raw.parseFrames(input.subarray(raw.PREFACE.length));
+}
+
+/** The last frame, when there is less of it than it says. `length`: of its payload, as it says. */
+function unfinishedOf(input: Buffer): { readonly length: number } | undefined {
+  const whole = framesOf(input).reduce((sum, { payload }) => sum + FRAME_HEADER_BYTES + payload.length, 0);
+  const rest = input.subarray(raw.PREFACE.length + whole);
+  return rest.length < FRAME_HEADER_BYTES ? undefined : { length: rest.readUIntBE(0, 3) };
 }
 
 /** A frame other than HEADERS and PRIORITY of a stream that has not begun by then. */
@@ -242,7 +266,10 @@ function hasFrameOfIdleStream(input: Buffer): boolean {
 }
 
 export function knownOutcome(parted: Parted): string | undefined {
-  const known = parted.protocol.http === 1 ? OF_HTTP1 : OF_HTTP2;
-  const text = parted.input.toString("latin1");
-  return known.find(({ matches }) => matches({ ...parted, text }))?.name;
+  const { input, protocol, ours, theirs } = parted;
+  const text = input.toString("latin1");
+  const matches = (known: KnownOutcome): boolean => known.matches({ ...parted, text });
+  if (protocol.http === 1) return OF_HTTP1.find(matches)?.name;
+  const ofStreams = knownStreamOutcome(ours, theirs, framesOf(input), protocol.isSecure);
+  return ofStreams ?? OF_HTTP2.find(matches)?.name;
 }
