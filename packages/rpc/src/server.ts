@@ -21,3 +21,4 @@ export { Listener, type ListenOptions, serve } from "./net/listener.ts";
 export { remoteAddress } from "./net/remote-address.ts";
 export type { OpenTransport, Transport, TransportCallbacks } from "./net/transport.ts";
 export { GrpcServer, type GrpcServerOptions } from "./server/grpc-server.ts";
+export { TurnBudget } from "./turn-budget.ts";

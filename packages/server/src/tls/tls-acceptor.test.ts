@@ -4,6 +4,7 @@ import net from "node:net";
 import path from "node:path";
 import test, { type TestContext } from "node:test";
 import tls from "node:tls";
+import { TurnBudget } from "@quorate/rpc/server";
 import { listenOnFreePort } from "@quorate/testkit/ports";
 import { until } from "@quorate/testkit/wait";
 import { cipherList } from "../config/cipher-suites.ts";
@@ -33,6 +34,7 @@ async function listen(
   t: TestContext,
   settings: Partial<TlsSettings> = {},
   side: "client" | "peer" = "client",
+  turns?: TurnBudget,
 ) {
   const lines: Line[] = [];
   const note = (level: "debug" | "warn") => (message: string, fields?: LogFields) => {
@@ -46,6 +48,7 @@ async function listen(
     protocols: ["h2", "http/1.1"],
     log,
     onSecure: (socket) => socket.end("hello"),
+    ...(turns === undefined ? {} : { turns }),
     resolver: { namesOf: async () => [], addressesOf: async () => [] },
   });
   const sockets = new Set<net.Socket>();
@@ -61,7 +64,7 @@ async function listen(
   });
   const { port } = listener.address() as net.AddressInfo;
   const lineCount = (count: number) => until(() => lines.length >= count);
-  return { port, lines, lineCount, ...files };
+  return { port, lines, lineCount, sockets, ...files };
 }
 
 interface Answer {
@@ -233,20 +236,79 @@ test("who leaves during the handshake is told with its address, to those who deb
   assert.equal(lines[0]!["remote-addr"], `127.0.0.1:${localPort}`);
 });
 
-test("a handshake that takes too long is ended, and told", async (t) => {
-  const { port, lines, lineCount } = await listen(t);
-  t.mock.timers.enable({ apis: ["setTimeout"] });
-  const socket = net.connect(port, "127.0.0.1");
-  socket.on("error", () => {});
-  socket.write(Buffer.from([0x16, 3, 1]));
-  const closed = new Promise((resolve) => socket.once("close", resolve));
-  socket.resume();
-  // Its time begins when it has been accepted, which the test cannot see.
-  const ticking = setInterval(() => t.mock.timers.tick(10_000), 5);
-  await lineCount(1);
-  clearInterval(ticking);
-  await closed;
-  assert.deepEqual([lines[0]!.level, lines[0]!.error], ["warn", "TLS handshake timeout"]);
+/** As `until`, where timers stand still. */
+async function untilInTurns(condition: () => boolean): Promise<void> {
+  for (let turns = 0; !condition(); turns++) {
+    assert.ok(turns < 1_000_000, `waited in vain: ${condition}`);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+const slow = [
+  { what: "that has begun", octets: [0x16, 3, 1], level: "warn" },
+  { what: "that has not begun", octets: [], level: "debug" },
+];
+for (const { what, octets, level } of slow) {
+  test(`a handshake ${what} and takes too long is ended, and told to ${level}`, async (t) => {
+    const { port, lines, sockets } = await listen(t);
+    t.mock.timers.enable({ apis: ["setTimeout"] });
+    const socket = net.connect(port, "127.0.0.1");
+    socket.on("error", () => {});
+    socket.write(Buffer.from(octets));
+    const closed = new Promise((resolve) => socket.once("close", resolve));
+    socket.resume();
+    await untilInTurns(() => [...sockets].some(({ bytesRead }) => bytesRead === octets.length));
+    t.mock.timers.tick(9_999);
+    assert.equal(lines.length, 0);
+    t.mock.timers.tick(1);
+    await untilInTurns(() => lines.length === 1);
+    await closed;
+    assert.deepEqual([lines[0]!.level, lines[0]!.error], [level, "TLS handshake timeout"]);
+  });
+}
+
+test("a hello that comes in pieces is one", async (t) => {
+  const { port, sockets } = await listen(t);
+  // Octet by octet, through somebody in between.
+  const relay = net.createServer((near) => {
+    const far = net.connect({ port, host: "127.0.0.1", noDelay: true });
+    far.pipe(near);
+    let sent = 0;
+    near.on("data", (chunk: Buffer) => {
+      for (const octet of chunk.subarray(0, 300 - sent)) far.write(Buffer.from([octet]));
+      const rest = chunk.subarray(Math.max(0, 300 - sent));
+      if (rest.length > 0) far.write(rest);
+      sent += chunk.length;
+    });
+    for (const socket of [near, far]) socket.on("error", () => {});
+    near.on("close", () => far.destroy());
+    far.on("close", () => near.destroy());
+  });
+  await listenOnFreePort(relay);
+  t.after(() => relay.close());
+  assert.equal((await connect((relay.address() as net.AddressInfo).port, client)).text, "hello");
+  assert.equal(sockets.size, 1);
+});
+
+test("handshakes begin as the turn has room for them, and all in the end", async (t) => {
+  const begun = { inThisTurn: 0, mostInATurn: 0, inAll: 0 };
+  const turns = new TurnBudget(1, (nextTurn) =>
+    setImmediate(() => {
+      begun.inThisTurn = 0;
+      nextTurn();
+    }),
+  );
+  // Whatever it takes, one is all that a turn has room for.
+  const { spend } = turns;
+  turns.spend = () => {
+    begun.inAll++;
+    begun.mostInATurn = Math.max(begun.mostInATurn, ++begun.inThisTurn);
+    spend.call(turns, 1);
+  };
+  const { port } = await listen(t, {}, "client", turns);
+  const answers = await Promise.all(Array.from({ length: 12 }, () => connect(port, client)));
+  assert.deepEqual(new Set(answers.map(({ text }) => text)), new Set(["hello"]));
+  assert.deepEqual([begun.inAll, begun.mostInATurn], [12, 1]);
 });
 
 test("a pair of which one half has been replaced leaves the old one in use, until it is whole", async (t) => {

@@ -1,13 +1,13 @@
 import net from "node:net";
 import tls from "node:tls";
-import { remoteAddress } from "@quorate/rpc/server";
+import { remoteAddress, type TurnBudget } from "@quorate/rpc/server";
 import type { Logger } from "../log/logger.ts";
 import { hasAllowedName } from "./allowed-names.ts";
 import type { Certificates, Credentials, TlsSide } from "./certificates.ts";
 import { addressObjection, type NameResolver, systemResolver } from "./client-address.ts";
+import { Handshake, type HandshakeOptions } from "./handshake.ts";
+import { handshakeTurns } from "./handshake-turns.ts";
 import { serialsOf } from "./revocation.ts";
-
-const HANDSHAKE_TIMEOUT_MS = 10_000;
 
 export interface TlsAcceptorOptions {
   readonly certificates: Certificates;
@@ -20,6 +20,8 @@ export interface TlsAcceptorOptions {
   /** Where it is not as the settings say. */
   readonly verifyClientAddress?: boolean;
   readonly resolver?: NameResolver;
+  /** What handshakes may take in a turn, in microseconds. Default: shared by all ports of the side. */
+  readonly turns?: TurnBudget;
 }
 
 /** Makes accepted connections secure, lets through those whose certificate is acceptable, and logs the others. */
@@ -28,60 +30,40 @@ export class TlsAcceptor {
   readonly #options: TlsAcceptorOptions;
   readonly #resolver: NameResolver;
   readonly #log: Logger;
+  readonly #handshakeOptions: Omit<HandshakeOptions, "onSecure" | "onFailure">;
+
   constructor(options: TlsAcceptorOptions) {
     this.#options = options;
     this.#certificates = options.certificates;
     this.#resolver = options.resolver ?? systemResolver;
     this.#log = options.log.for("tls/tls-acceptor.ts");
+    const { requireClientCertificate } = options.certificates.settings;
+    this.#handshakeOptions = {
+      credentials: () => options.certificates.serverCredentials(),
+      tls: {
+        ALPNProtocols: [...options.protocols],
+        // Who has no certificate is told so in the handshake. The certificate itself is judged below: a server of the
+        // runtime's would refuse it before that, by OpenSSL's rules and without a reason.
+        requestCert: requireClientCertificate,
+        rejectUnauthorized: requireClientCertificate,
+      },
+      turns: options.turns ?? handshakeTurns[options.side],
+    };
   }
 
   /** Takes over the socket, whose errors somebody listens to. */
   accept(socket: net.Socket): void {
     // Of a connection that has ended, the runtime does not tell.
     const remote = remoteOf(socket);
-    this.#begin(socket, remote).catch((error: Error) => this.#reject(socket, remote, error.message, "warn"));
-  }
-
-  async #begin(socket: net.Socket, remote: string): Promise<void> {
-    const credentials = await this.#certificates.serverCredentials();
-    if (socket.destroyed) return;
-    const { requireClientCertificate } = this.#certificates.settings;
-    const secure = new tls.TLSSocket(socket, {
-      isServer: true,
-      secureContext: credentials.context,
-      ALPNProtocols: [...this.#options.protocols],
-      // Who has no certificate is told so in the handshake. The certificate itself is judged below: a server of the
-      // runtime's would refuse it before that, by OpenSSL's rules and without a reason.
-      requestCert: requireClientCertificate,
-      rejectUnauthorized: requireClientCertificate,
-    });
-    this.#awaitHandshake(secure, credentials, remote);
-  }
-
-  #awaitHandshake(socket: tls.TLSSocket, credentials: Credentials, remote: string): void {
-    const timer = setTimeout(() => fail("TLS handshake timeout"), HANDSHAKE_TIMEOUT_MS);
-    const detach = () => {
-      clearTimeout(timer);
-      socket.off("error", onError);
-      socket.off("close", onClose);
-      socket.off("end", onClose);
-      socket.on("error", () => socket.destroy());
-    };
-    const fail = (error: string, level: "debug" | "warn" = "warn") => {
-      detach();
-      this.#reject(socket, remote, error, level);
-    };
-    const onError = (error: Error) => fail(reasonOf(error));
-    // A port scan or a health check by TCP is no warning's worth.
-    const onClose = () => fail("connection closed during the handshake", "debug");
-    socket.once("error", onError);
-    socket.once("close", onClose);
-    socket.once("end", onClose);
-    socket.once("secure", () => {
-      detach();
-      this.#check(socket, credentials, remote).catch((error: Error) =>
-        this.#reject(socket, remote, error.message, "warn"),
-      );
+    new Handshake(socket, {
+      ...this.#handshakeOptions,
+      onSecure: (secure, credentials) => {
+        secure.on("error", destroyThis);
+        this.#check(secure, credentials, remote).catch((error: Error) =>
+          this.#reject(secure, remote, error.message, "warn"),
+        );
+      },
+      onFailure: (failed, error, level) => this.#reject(failed, remote, error, level),
     });
   }
 
@@ -142,7 +124,6 @@ function remoteOf(socket: net.Socket): string {
   return net.isIPv6(address) ? `[${address}]:${socket.remotePort}` : `${address}:${socket.remotePort}`;
 }
 
-/** Of OpenSSL's errors the part that is for people. */
-function reasonOf(error: Error & { readonly reason?: string }): string {
-  return error.reason ?? error.message;
+function destroyThis(this: net.Socket): void {
+  this.destroy();
 }

@@ -1,0 +1,110 @@
+import type net from "node:net";
+import tls from "node:tls";
+import type { TurnBudget } from "@quorate/rpc/server";
+import type { Credentials } from "./certificates.ts";
+import { awaitFirstRecord } from "./first-record.ts";
+
+const HANDSHAKE_TIMEOUT_MS = 10_000;
+
+export interface HandshakeOptions {
+  readonly credentials: () => Promise<Credentials>;
+  readonly tls: Pick<tls.TLSSocketOptions, "ALPNProtocols" | "requestCert" | "rejectUnauthorized">;
+  /** In microseconds. */
+  readonly turns: TurnBudget;
+  /** Nobody listens to the socket's errors by then. */
+  readonly onSecure: (socket: tls.TLSSocket, credentials: Credentials) => void;
+  /** `debug`: nothing that anybody has to be told of. */
+  readonly onFailure: (socket: net.Socket, error: string, level: "debug" | "warn") => void;
+}
+
+/**
+ * The server's side of a TLS handshake, from a socket that was accepted to one that is secure, in ten seconds at most. Of
+ * `onSecure` and `onFailure` one is called, once. Until a client has said hello it costs no more than its socket, and the
+ * expensive part begins when the turn of the event loop has room for it.
+ */
+export class Handshake {
+  readonly #options: HandshakeOptions;
+  readonly #timer: NodeJS.Timeout;
+  #socket: net.Socket;
+  #stopListening: () => void = () => {};
+  #hasSpoken = false;
+  #isOver = false;
+
+  constructor(socket: net.Socket, options: HandshakeOptions) {
+    this.#socket = socket;
+    this.#options = options;
+    this.#timer = setTimeout(() => {
+      // A port scan or a health check by TCP is no warning's worth.
+      this.#fail("TLS handshake timeout", this.#hasSpoken ? "warn" : "debug");
+    }, HANDSHAKE_TIMEOUT_MS);
+    this.#stopListening = awaitFirstRecord(socket, {
+      onStart: () => {
+        this.#hasSpoken = true;
+      },
+      onRecord: () => void this.#prepare().catch((error: Error) => this.#fail(error.message, "warn")),
+      onEnd: () => this.#left(),
+    });
+  }
+
+  async #prepare(): Promise<void> {
+    const credentials = await this.#options.credentials();
+    const { turns } = this.#options;
+    if (turns.isSpent) turns.wait(() => this.#begin(credentials));
+    else this.#begin(credentials);
+  }
+
+  #begin(credentials: Credentials): void {
+    if (this.#isOver) return;
+    if (this.#socket.destroyed) {
+      this.#left();
+      return;
+    }
+    const { tls: options, turns } = this.#options;
+    const startedMs = performance.now();
+    const secure = new tls.TLSSocket(this.#socket, {
+      isServer: true,
+      secureContext: credentials.context,
+      ...options,
+    });
+    this.#socket = secure;
+    const onError = (error: Error) => this.#fail(reasonOf(error), "warn");
+    const onClose = () => this.#left();
+    const onSecure = () => {
+      this.#end();
+      this.#options.onSecure(secure, credentials);
+    };
+    secure.once("error", onError);
+    secure.once("close", onClose);
+    secure.once("end", onClose);
+    secure.once("secure", onSecure);
+    this.#stopListening = () => {
+      secure.off("error", onError);
+      secure.off("close", onClose);
+      secure.off("end", onClose);
+      secure.off("secure", onSecure);
+    };
+    // The hello has been answered by now.
+    turns.spend((performance.now() - startedMs) * 1_000);
+  }
+
+  #left(): void {
+    this.#fail("connection closed during the handshake", "debug");
+  }
+
+  #fail(error: string, level: "debug" | "warn"): void {
+    if (this.#isOver) return;
+    this.#end();
+    this.#options.onFailure(this.#socket, error, level);
+  }
+
+  #end(): void {
+    this.#isOver = true;
+    clearTimeout(this.#timer);
+    this.#stopListening();
+  }
+}
+
+/** Of OpenSSL's errors the part that is for people. */
+function reasonOf(error: Error & { readonly reason?: string }): string {
+  return error.reason ?? error.message;
+}
