@@ -18,6 +18,7 @@ export interface IdentitiesOptions {
  */
 export class Identities {
   readonly #options: IdentitiesOptions;
+  readonly #callers = new Callers();
 
   constructor(options: IdentitiesOptions) {
     this.#options = options;
@@ -30,7 +31,7 @@ export class Identities {
 
   /** Of a call: nothing is found out before it is asked for. */
   of(call: ServerCall): Identity {
-    return new Identity(this.#options, call);
+    return new Identity(this.#options, this.#callers, call);
   }
 
   /** Who comes with `token`, from elsewhere. Never rejects. */
@@ -38,23 +39,27 @@ export class Identities {
     if (!this.#options.auth.isEnabled || token === undefined) return NOBODY;
     const bare = withoutScheme(token);
     if (!this.#options.tokens.isExamined(bare)) await this.#options.tokens.examine(bare, signal);
-    return holderOf(this.#options, bare);
+    return holderOf(this.#options, this.#callers, bare);
   }
 
   /** For what this member does by itself, in the name of the user that may do everything. */
   get ofMember(): Caller {
     const { isEnabled, revision } = this.#options.auth;
-    return isEnabled ? callerNamed(ROOT, revision) : NOBODY;
+    return isEnabled ? this.#callers.named(ROOT, revision) : NOBODY;
   }
 }
 
 /** Who makes one call. */
 export class Identity {
   readonly #options: IdentitiesOptions;
+  readonly #callers: Callers;
   readonly #call: ServerCall;
+  /** What the call has come with; null: that has not been looked at. */
+  #sentToken: string | undefined | null = null;
 
-  constructor(options: IdentitiesOptions, call: ServerCall) {
+  constructor(options: IdentitiesOptions, callers: Callers, call: ServerCall) {
     this.#options = options;
+    this.#callers = callers;
     this.#call = call;
   }
 
@@ -79,36 +84,46 @@ export class Identity {
   get caller(): Caller {
     const options = this.#options;
     const token = this.#token;
-    if (token !== undefined) return holderOf(options, token);
+    if (token !== undefined) return holderOf(options, this.#callers, token);
     const name = options.usesCertificates ? commonNameOf(this.#call.peer.tls) : undefined;
-    return name === undefined ? NOBODY : callerNamed(name, options.auth.revision);
+    return name === undefined ? NOBODY : this.#callers.named(name, options.auth.revision);
   }
 
   /** Clients of gRPC send it as `token`, those of HTTP as `authorization`. An empty one is one, and none is looked at in vain. */
   get #token(): string | undefined {
     if (!this.#options.auth.isEnabled) return undefined;
-    const token = this.#call.metadata("token") ?? this.#call.metadata("authorization");
-    return token === undefined ? undefined : withoutScheme(token);
+    if (this.#sentToken === null) {
+      const token = this.#call.metadata("token") ?? this.#call.metadata("authorization");
+      this.#sentToken = token === undefined ? undefined : withoutScheme(token);
+    }
+    return this.#sentToken;
+  }
+}
+
+/** One caller for all calls of a user, as long as nothing changes. */
+class Callers {
+  readonly #byName = new Map<string, Caller>();
+
+  named(username: string, authRevision: number): Caller {
+    const known = this.#byName.get(username);
+    if (known?.authRevision === authRevision) return known;
+    if (this.#byName.size >= MAX_CALLERS) this.#byName.clear();
+    const caller = { username, authRevision, isImpostor: false, signal: undefined };
+    this.#byName.set(username, caller);
+    return caller;
   }
 }
 
 const SCHEME = "Bearer ";
+/** Certificates may name anybody. */
+const MAX_CALLERS = 1_024;
 
 function withoutScheme(token: string): string {
   return token.startsWith(SCHEME) ? token.slice(SCHEME.length) : token;
 }
 
-function holderOf({ auth, tokens }: IdentitiesOptions, token: string): Caller {
+function holderOf({ auth, tokens }: IdentitiesOptions, callers: Callers, token: string): Caller {
   const holder = tokens.holderOf(token);
   if (holder === undefined) return IMPOSTOR;
-  return callerNamed(holder.username, holder.authRevision ?? auth.revision);
-}
-
-function callerNamed(username: string, authRevision: number): Caller {
-  return {
-    username,
-    authRevision,
-    isImpostor: false,
-    signal: undefined,
-  };
+  return callers.named(holder.username, holder.authRevision ?? auth.revision);
 }

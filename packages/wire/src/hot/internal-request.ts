@@ -66,7 +66,9 @@ export interface InternalRequest {
 }
 
 const utf8 = new TextEncoder();
-const NO_NAME = EMPTY;
+/** The name that was encoded last: one entry after another is often of the same user. */
+let lastUsername = "";
+let lastName: Uint8Array = EMPTY;
 
 /**
  * The payload of a log entry. `request` is the client's message as it came, and copied once, here. Returns owned bytes of
@@ -79,7 +81,11 @@ export function encodeInternalRequest(
   username: string,
   authRevision: number,
 ): Uint8Array {
-  const name = username === "" ? NO_NAME : utf8.encode(username);
+  if (username !== lastUsername) {
+    lastUsername = username;
+    lastName = utf8.encode(username);
+  }
+  const name = lastName;
   let headerSize = 0;
   if (id !== 0n) headerSize += 1 + bigVarintSize(id);
   if (name.length > 0) headerSize += 1 + bytesSize(name);
