@@ -12,9 +12,10 @@ export class BesideProcess {
     this.#child = child;
   }
 
-  /** `file`: on the member's disk. */
-  static async start(address: string, file: string): Promise<BesideProcess> {
-    const child = fork(path.join(import.meta.dirname, "beside.ts"), [address, file], {
+  /** `file`: on the member's disk. `token`: of a user, if one is needed. */
+  static async start(address: string, file: string, token?: string): Promise<BesideProcess> {
+    const args = token === undefined ? [address, file] : [address, file, token];
+    const child = fork(path.join(import.meta.dirname, "beside.ts"), args, {
       execArgv: ["--disable-warning=ExperimentalWarning"],
     });
     const beside = new BesideProcess(child);

@@ -1,7 +1,7 @@
 /**
  * The process beside: it puts and reads a key each few milliseconds, each on a connection of its own, and measures the
  * machine meanwhile. A process of its own, so that what large answers cost their client is not in its figures.
- * Arguments: the member's address, and a file on the member's disk.
+ * Arguments: the member's address, a file on the member's disk, and a user's token if one is needed.
  */
 import { open } from "node:fs/promises";
 import { GrpcClient } from "@quorate/rpc/client";
@@ -11,6 +11,8 @@ import { binaryOf, methodOf } from "./requests.ts";
 export interface Beside {
   readonly puts: number;
   readonly putMs: number;
+  /** What 99 of a hundred puts did not exceed. */
+  readonly putP99Ms: number;
   readonly readMs: number;
   /** The machine's own noise: how late a timer of a process that does nothing else came. */
   readonly lateMs: number;
@@ -29,13 +31,16 @@ class Requests {
   longestMs = 0;
   ended = 0;
   readonly failures: string[] = [];
+  #waitsMs: number[] = [];
   readonly #client: GrpcClient;
   readonly #path: string;
   readonly #message: Uint8Array;
+  readonly #token: string | undefined;
   /** When they were sent. */
   readonly #open = new Set<{ readonly sentMs: number }>();
 
-  constructor(client: GrpcClient, path: string, message: Uint8Array) {
+  constructor(client: GrpcClient, path: string, message: Uint8Array, token: string | undefined) {
+    this.#token = token;
     this.#client = client;
     this.#path = path;
     this.#message = message;
@@ -50,29 +55,36 @@ class Requests {
       this.#note(request.sentMs);
       if (code !== 0 && this.failures.length < 10) this.failures.push(`${this.#path}: ${code} ${details}`);
     };
-    this.#client.unaryCall(this.#path, this.#message.slice(), { onEnd });
+    const options = this.#token === undefined ? {} : { metadata: { token: this.#token } };
+    this.#client.unaryCall(this.#path, this.#message.slice(), { onEnd }, options);
   }
 
   /** Those that still wait count with what they have waited. */
-  take(): { longestMs: number; ended: number; failures: readonly string[] } {
+  take(): { longestMs: number; p99Ms: number; ended: number; failures: readonly string[] } {
     for (const { sentMs } of this.#open) this.#note(sentMs);
-    const taken = { longestMs: this.longestMs, ended: this.ended, failures: this.failures.splice(0) };
+    const waitsMs = this.#waitsMs.sort((a, b) => a - b);
+    const p99Ms = waitsMs[Math.floor(waitsMs.length * 0.99)] ?? 0;
+    const { longestMs, ended } = this;
+    const taken = { longestMs, p99Ms, ended, failures: this.failures.splice(0) };
+    this.#waitsMs = [];
     this.longestMs = 0;
     this.ended = 0;
     return taken;
   }
 
   #note(sentMs: number): void {
-    this.longestMs = Math.max(this.longestMs, performance.now() - sentMs);
+    const waitedMs = performance.now() - sentMs;
+    this.longestMs = Math.max(this.longestMs, waitedMs);
+    this.#waitsMs.push(waitedMs);
   }
 }
 
-async function main(address: string, file: string): Promise<void> {
+async function main(address: string, file: string, token: string | undefined): Promise<void> {
   const key = Buffer.from("beside");
   const putMessage = binaryOf(PUT, { key, value: Buffer.from("a few bytes") });
-  const puts = new Requests(await GrpcClient.connect({ address }), PUT.path, putMessage);
+  const puts = new Requests(await GrpcClient.connect({ address }), PUT.path, putMessage, token);
   const readMessage = binaryOf(RANGE, { key, serializable: true });
-  const reads = new Requests(await GrpcClient.connect({ address }), RANGE.path, readMessage);
+  const reads = new Requests(await GrpcClient.connect({ address }), RANGE.path, readMessage, token);
   let lateMs = 0;
   let dueMs = performance.now() + EVERY_MS;
   setInterval(() => {
@@ -100,6 +112,7 @@ async function main(address: string, file: string): Promise<void> {
     const beside: Beside = {
       puts: put.ended,
       putMs: put.longestMs,
+      putP99Ms: put.p99Ms,
       readMs: read.longestMs,
       lateMs,
       syncMs,
@@ -113,4 +126,4 @@ async function main(address: string, file: string): Promise<void> {
   process.send!("ready");
 }
 
-if (import.meta.main) await main(process.argv[2]!, process.argv[3]!);
+if (import.meta.main) await main(process.argv[2]!, process.argv[3]!, process.argv[4]);

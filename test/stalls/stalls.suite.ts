@@ -24,6 +24,7 @@ import { target } from "@quorate/testkit/target";
 import { BesideProcess } from "./beside-process.ts";
 import { growthOf, holdingsText } from "./growth.ts";
 import { faultsOf, LIMITS, PATIENT } from "./judgement.ts";
+import { enableUsers, measureLogins } from "./logins.ts";
 import { MeasuredMember } from "./measured-member.ts";
 import { type Bench, type Measurement, measure } from "./measurement.ts";
 import { profiled } from "./profile.ts";
@@ -94,6 +95,25 @@ testWithSeed(
       one.diagnostic(`held before and after:\n${holdingsText(before, after)}`);
       assert.deepEqual(growthOf(before, after), []);
     });
+  },
+);
+
+testWithSeed(
+  `5,000 logins at once do not stall a member (seed ${seed})`,
+  { seed, skip: obstacle ?? (wanted.test("Auth/Authenticate logins") ? false : "not asked for") },
+  async (_, t) => {
+    await using server = await Server.create({ command });
+    using member = await MeasuredMember.start(server, await freePort());
+    const token = await enableUsers(member.client);
+    using beside = await BesideProcess.start(member.address, fileBeside(), token);
+    let faults: readonly string[] = [];
+    for (let tries = 0; tries < TRIES; tries++) {
+      const measured = await measureLogins(member, beside, limits);
+      t.diagnostic(measured.text);
+      ({ faults } = measured);
+      if (faults.length === 0) break;
+    }
+    assert.deepEqual(faults, []);
   },
 );
 

@@ -25,7 +25,7 @@ import { USER_REVOKE_ROLE } from "../operations/auth/user-revoke-role.ts";
 import type { ClientOperation } from "../operations/operation.ts";
 import { authenticate } from "./auth/authenticate.ts";
 import { hashedPassword, hashedUser } from "./auth/hashed-requests.ts";
-import { callerOf, waitingCallerOf } from "./callers.ts";
+import { callerOf } from "./callers.ts";
 import type { AuthContext } from "./context.ts";
 import { LoggedMethod } from "./logged-method.ts";
 import { failCall, type Services } from "./services.ts";
@@ -97,5 +97,13 @@ export function addAuthService(services: Services, context: AuthContext): void {
 
 /** Those of a connection wait for each other's passwords, and for one of each other connection's. Takes the call's `onCancel`. */
 function waiterOf(call: ServerCall): Waiter {
-  return { of: call.peer, signal: waitingCallerOf(call).signal };
+  return {
+    of: call.peer,
+    get isGone() {
+      return call.ended;
+    },
+    set onGone(gone: (() => void) | undefined) {
+      call.onCancel = gone;
+    },
+  };
 }

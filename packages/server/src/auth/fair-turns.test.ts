@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { FairTurns } from "./fair-turns.ts";
+import { FairTurns, type Waiter } from "./fair-turns.ts";
 
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 
@@ -8,8 +8,13 @@ function queue(atOnce: number) {
   const turns = new FairTurns(atOnce);
   const begun: string[] = [];
   const refused: string[] = [];
-  const take = (name: string, of: object, signal = new AbortController().signal) => {
-    turns.take({ of, signal }).then(
+  const take = (name: string, of: object): Waiter => {
+    const waiter = { of, isGone: false, onGone: undefined };
+    takeAs(name, waiter);
+    return waiter;
+  };
+  const takeAs = (name: string, waiter: Waiter) => {
+    turns.take(waiter).then(
       () => begun.push(name),
       () => refused.push(name),
     );
@@ -23,7 +28,7 @@ function queue(atOnce: number) {
     }
     return begun;
   };
-  return { turns, begun, refused, take, rest };
+  return { turns, begun, refused, take, takeAs, rest };
 }
 
 test("so many begin at once, and the next one when one has ended", async () => {
@@ -58,14 +63,13 @@ test("whoever has one waits for one of each other's, however many these have", a
 });
 
 test("who does not wait any more is told at once, and takes nobody's turn", async () => {
-  const { begun, refused, take, turns } = queue(1);
+  const { begun, refused, take, takeAs, turns } = queue(1);
   const of = {};
-  const gone = new AbortController();
   take("first", of);
-  for (let i = 0; i < 5; i++) take(`gone ${i}`, of, gone.signal);
+  const gone = Array.from({ length: 5 }, (_, i) => take(`gone ${i}`, of));
   take("last", of);
-  gone.abort();
-  take("late", of, gone.signal);
+  for (const { onGone } of gone) onGone?.();
+  takeAs("late", { of, isGone: true, onGone: undefined });
   await settle();
   assert.deepEqual(refused.toSorted(), ["gone 0", "gone 1", "gone 2", "gone 3", "gone 4", "late"]);
   turns.end();

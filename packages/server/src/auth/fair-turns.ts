@@ -4,8 +4,10 @@ import { RequestError } from "../errors.ts";
 export interface Waiter {
   /** The same object for all that share a turn, such as the connection that they came over. */
   readonly of: object;
-  /** Fires when nobody waits any more. */
-  readonly signal: AbortSignal;
+  /** Nobody waits any more. */
+  readonly isGone: boolean;
+  /** Called when that comes about. There may be thousands of waiters, so this is no signal. */
+  onGone: (() => void) | undefined;
 }
 
 /**
@@ -22,9 +24,10 @@ export class FairTurns {
     this.#atOnce = atOnce;
   }
 
-  /** Resolves when it is the waiter's turn, which then ends with `end`; rejects with CANCELED when the signal fires before. */
-  take({ of, signal }: Waiter): Promise<void> {
-    if (signal.aborted) return Promise.reject(new RequestError("CANCELED"));
+  /** Resolves when it is the waiter's turn, which then ends with `end`; rejects with CANCELED when it goes before. */
+  take(waiter: Waiter): Promise<void> {
+    const { of } = waiter;
+    if (waiter.isGone) return Promise.reject(new RequestError("CANCELED"));
     if (this.#busy < this.#atOnce) {
       this.#busy += 1;
       return Promise.resolve();
@@ -33,17 +36,16 @@ export class FairTurns {
       const queue = this.#queues.get(of) ?? new Set();
       this.#queues.set(of, queue);
       const begin = () => {
-        signal.removeEventListener("abort", cancel);
+        waiter.onGone = undefined;
         resolve();
       };
       // At once, not when its turn comes: those whose connection is gone would all have it in one turn of the loop.
-      const cancel = () => {
+      waiter.onGone = () => {
         queue.delete(begin);
         if (queue.size === 0) this.#queues.delete(of);
         reject(new RequestError("CANCELED"));
       };
       queue.add(begin);
-      signal.addEventListener("abort", cancel, { once: true });
     });
   }
 

@@ -4,7 +4,7 @@ import { type FailureCode, RequestError } from "../errors.ts";
 import type { PasswordHasher } from "./cryptography.ts";
 import { Passwords } from "./passwords.ts";
 
-const wanted = { of: {}, signal: new AbortController().signal };
+const wanted = { of: {}, isGone: false, onGone: undefined };
 const refusedWith = (code: FailureCode) => (error: unknown) =>
   error instanceof RequestError && error.code === code;
 
@@ -54,7 +54,7 @@ test("two are worked on at a time, in order, and nothing is for whom nobody wait
   const settle = () => new Promise((resolve) => setImmediate(resolve));
   const [a, b] = [passwords.hash("a", wanted), passwords.hash("b", wanted)];
   const refused = assert.rejects(
-    passwords.hash("gone", { of: {}, signal: AbortSignal.abort() }),
+    passwords.hash("gone", { of: {}, isGone: true, onGone: undefined }),
     refusedWith("CANCELED"),
   );
   const d = passwords.hash("d", wanted);
