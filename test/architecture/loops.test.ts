@@ -14,6 +14,7 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
     "alarm",
     "api",
     "apply",
+    "audit",
     "client-port",
     "auth",
     "cluster",

@@ -44,10 +44,12 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
   },
   server: {
     alarm: [],
+    audit: ["log"],
     auth: [],
     api: [
       "alarm",
       "apply",
+      "audit",
       "auth",
       "cluster",
       "config",
@@ -102,6 +104,7 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
       "alarm",
       "api",
       "apply",
+      "audit",
       "auth",
 
       "client-port",

@@ -113,6 +113,7 @@ export const FAILURES = {
 
   // Of calls as such, whatever the method.
   NO_SUCH_METHOD: [Code.UNIMPLEMENTED, "unknown method % for service %"],
+  NO_QUESTION: [Code.INVALID_ARGUMENT, "quorate: the question names no request"],
   UNKNOWN_SERVICE: [Code.NOT_FOUND, "unknown service"],
   MESSAGE_TOO_LARGE: [Code.RESOURCE_EXHAUSTED, "grpc: received message larger than max (% vs. %)"],
   MALFORMED_REQUEST: [Code.INTERNAL, "grpc: error unmarshalling request: %"],

@@ -1,3 +1,3 @@
 export { decode, encode } from "./codec.ts";
 export { WireError } from "./hot/wire-error.ts";
-export { METHODS, type Method, SERVICES } from "./methods.ts";
+export { METHODS, type Method, OWN_METHODS, SERVICES } from "./methods.ts";

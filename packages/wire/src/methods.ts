@@ -2,6 +2,7 @@ import type { DescMessage, DescMethod, DescService } from "@bufbuild/protobuf";
 import { Auth, Cluster, KV, Lease, Maintenance, Watch } from "./gen/etcdserverpb_pb.js";
 import { Health } from "./gen/grpc_health_v1_pb.js";
 import { HTTP_ROUTES } from "./gen/http-routes.ts";
+import { Access } from "./gen/quorate_pb.js";
 import { Election } from "./gen/v3electionpb_pb.js";
 import { Lock } from "./gen/v3lockpb_pb.js";
 
@@ -32,9 +33,18 @@ export const SERVICES: readonly DescService[] = [
   Health,
 ];
 
+const OWN_ROUTES: Readonly<Record<string, readonly string[]>> = {
+  "/quorate.v1.Access/Check": ["/v3/quorate/access/check"],
+};
+
 /** Every RPC of the client port, by path. */
 export const METHODS: ReadonlyMap<string, Method> = new Map(
   SERVICES.flatMap((service) => service.methods.map((method) => [pathOf(method), describe(method)])),
+);
+
+/** RPCs of the client port that etcd does not have, by path. */
+export const OWN_METHODS: ReadonlyMap<string, Method> = new Map(
+  Access.methods.map((method) => [pathOf(method), describe(method)]),
 );
 
 function pathOf(method: DescMethod): string {
@@ -51,6 +61,6 @@ function describe(method: DescMethod): Method {
     response: method.output,
     clientStreaming: methodKind === "client_streaming" || methodKind === "bidi_streaming",
     serverStreaming: methodKind === "server_streaming" || methodKind === "bidi_streaming",
-    httpPaths: HTTP_ROUTES[pathOf(method)] ?? [],
+    httpPaths: HTTP_ROUTES[pathOf(method)] ?? OWN_ROUTES[pathOf(method)] ?? [],
   });
 }

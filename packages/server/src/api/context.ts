@@ -131,6 +131,17 @@ export interface AuthContext extends LoggedMethodContext {
   readonly tokens: Tokens;
 }
 
+/** What says who would be allowed what. */
+export interface AccessQuestionContext {
+  readonly access: Access;
+  /** By which entries are judged, on all members alike. */
+  readonly accessOfEntries: Access;
+  readonly auth: AuthStore;
+  readonly consensus: Consensus;
+  readonly headers: ResponseHeaders;
+  readonly store: MvccStore;
+}
+
 export interface WatchContext {
   readonly access: Access;
   readonly watches: WatchHub;
@@ -157,6 +168,7 @@ export interface ApiContext
     MaintenanceContext,
     SnapshotContext,
     AuthContext,
+    AccessQuestionContext,
     WatchContext,
     ConcurrencyContext,
     ComparisonContext {

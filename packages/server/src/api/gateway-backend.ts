@@ -3,6 +3,8 @@
  * a loopback client that presented no certificate: same checks, limits, metrics and errors.
  */
 export interface GatewayBackend {
+  /** Whether there is a method with this path. */
+  serves(path: string): boolean;
   /**
    * Starts a call. `path` is gRPC's, `metadata` has lower-case names (binary values as latin1 strings), `deadlineMs` is
    * relative, or Infinity. Callbacks may fire before this returns.

@@ -3,9 +3,8 @@ import { Code, GrpcError } from "@quorate/rpc/status";
 import type { Clock, Timer } from "@quorate/storage/seams/clock";
 import { FAILURES, RequestError } from "../errors.ts";
 import type { GatewayBackend, GatewayCall, GatewaySink } from "./gateway-backend.ts";
+import { LOOPBACK } from "./loopback.ts";
 import type { Services, StreamHandler, UnaryHandler } from "./services.ts";
-
-const LOOPBACK: Peer = { address: "127.0.0.1", port: 0 };
 
 /** What threw and must not: in a handler, or in whoever called it. */
 export type ReportDefect = (error: unknown, path: string) => void;
@@ -22,6 +21,7 @@ export function localCalls(
   peer: Peer = LOOPBACK,
 ): GatewayBackend {
   return {
+    serves: (path) => services.unary.has(path) || services.streams.has(path),
     start(path, metadata, deadlineMs, sink) {
       const call = new LocalCall(path, metadata, deadlineMs, sink, clock, maxReceiveBytes, report, peer);
       call.start(services.unary.get(path), services.streams.get(path));

@@ -27,6 +27,7 @@ import type { Proposal } from "../consensus/proposal.ts";
 import type { Reader } from "../consensus/read-index.ts";
 import type { Access, Needs } from "../operations/access.ts";
 import { AlarmAction } from "../operations/alarm.ts";
+import { NOBODY } from "../operations/caller.ts";
 import { Quota } from "../operations/quota.ts";
 import { newState, recordedNeeds } from "../operations/testing.ts";
 import { WatchHub } from "../watch/hub.ts";
@@ -34,6 +35,7 @@ import { LeaderMonitor } from "../watch/leader-monitor.ts";
 import { ClusterHarness, settle, testMember } from "./cluster-context.testing.ts";
 import type { ApiContext } from "./context.ts";
 import { localCalls } from "./local-calls.ts";
+import { needsOfRequests } from "./needs-of-requests.ts";
 import { createServices } from "./register.ts";
 
 const key = Buffer.from("k");
@@ -162,17 +164,16 @@ for (const [method, cases] of Object.entries(METHODS)) {
   }
 }
 
-test("every method is named here, or is open to everybody", async () => {
-  const { paths } = await member(recording(() => true));
-  const isOther = (path: string) => [...OPEN, ...MADE_OF_CALLS].some((prefix) => path.startsWith(prefix));
-  const guarded = paths.filter((path) => path !== WATCH && !isOther(path));
-  assert.deepEqual(
-    guarded.sort(),
-    Object.keys(METHODS)
-      .map((method) => `/etcdserverpb.${method}`)
-      .sort(),
-  );
-});
+for (const [method, cases] of Object.entries(METHODS)) {
+  for (const [message, needs] of cases) {
+    test(`that ${method} needs ${needs.join(", ")} is known beforehand`, async () => {
+      const { needsOf, needed } = recording(() => false);
+      const recorded = needsOf(NOBODY);
+      await needsOfRequests(`/etcdserverpb.${method}`)!(message, { here: recorded, applied: recorded });
+      assert.deepEqual(needed, needs);
+    });
+  }
+}
 
 const leader = { name: Buffer.from("n"), key: Buffer.from("k"), rev: 1n, lease: 7n };
 const MADE: Readonly<Record<string, readonly [message: Uint8Array, needs: readonly string[]]>> = {
@@ -187,6 +188,30 @@ const MADE: Readonly<Record<string, readonly [message: Uint8Array, needs: readon
   ],
   "v3electionpb.Election/Resign": [encode(ResignRequestSchema, { leader }), ["read [k,)"]],
 };
+
+test("of every method it is known beforehand what it needs, or it is open to everybody", async () => {
+  const { paths } = await member(recording(() => true));
+  assert.deepEqual(
+    paths.filter((path) => needsOfRequests(path) === undefined).sort(),
+    ["Auth/AuthStatus", "Auth/Authenticate"]
+      .map((method) => `/etcdserverpb.${method}`)
+      .concat(["Check", "List", "Watch"].map((method) => `/grpc.health.v1.Health/${method}`))
+      .concat(Object.keys(MADE).map((method) => `/${method}`))
+      .sort(),
+  );
+});
+
+test("every method is named here, or is open to everybody", async () => {
+  const { paths } = await member(recording(() => true));
+  const isOther = (path: string) => [...OPEN, ...MADE_OF_CALLS].some((prefix) => path.startsWith(prefix));
+  const guarded = paths.filter((path) => path !== WATCH && !isOther(path));
+  assert.deepEqual(
+    guarded.sort(),
+    Object.keys(METHODS)
+      .map((method) => `/etcdserverpb.${method}`)
+      .sort(),
+  );
+});
 
 test("methods that are made of calls are refused what these are refused", async () => {
   const access = recording(() => true);

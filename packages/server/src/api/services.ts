@@ -13,6 +13,7 @@ import {
 } from "../errors.ts";
 import type { CallContext } from "./context.ts";
 import type { Identity } from "./identities.ts";
+import { type CallObserver, ObservedCall } from "./observed-calls.ts";
 
 const STATUS_PATH = "/etcdserverpb.Maintenance/Status";
 const RANGE_PATH = "/etcdserverpb.KV/Range";
@@ -27,15 +28,18 @@ export class Services {
   readonly unary = new Map<string, UnaryHandler>();
   readonly streams = new Map<string, StreamHandler>();
   readonly #context: CallContext;
+  readonly #observer: CallObserver | undefined;
 
-  constructor(context: CallContext) {
+  /** `observer` hears of every call; without one none costs anything for it. */
+  constructor(context: CallContext, observer?: CallObserver) {
     this.#context = context;
+    this.#observer = observer;
   }
 
   /** A unary method. What `handle` throws becomes the call's status. With `isOpen` nobody asks who makes a call. */
   addUnary(path: string, handle: UnaryHandler, isOpen = false): void {
     const context = this.#context;
-    this.unary.set(path, (message, call) => {
+    this.#setUnary(path, (message, call) => {
       const mayRun = !context.membership.isLearner || isUnaryForLearners(path, message);
       const refusal = refusalOf(context, call, mayRun);
       if (refusal !== undefined) {
@@ -91,7 +95,7 @@ export class Services {
   /** A streaming method of any kind. */
   addStream(path: string, handle: StreamHandler): void {
     const context = this.#context;
-    this.streams.set(path, (call) => {
+    this.#setStream(path, (call) => {
       const mayRun = !context.membership.isLearner || path === SNAPSHOT_PATH;
       const refusal = refusalOf(context, call, mayRun);
       if (refusal !== undefined) {
@@ -102,6 +106,31 @@ export class Services {
       call.userData = identity;
       if (identity.isExamined) begin(call, handle);
       else beginLater(identity, call, handle);
+    });
+  }
+
+  #setUnary(path: string, handle: UnaryHandler): void {
+    const observer = this.#observer;
+    if (observer === undefined) {
+      this.unary.set(path, handle);
+      return;
+    }
+    this.unary.set(path, (message, call) => {
+      const observed = new ObservedCall(call, observer, false);
+      observed.requested(message);
+      observed.guard(() => handle(message, observed));
+    });
+  }
+
+  #setStream(path: string, handle: StreamHandler): void {
+    const observer = this.#observer;
+    if (observer === undefined) {
+      this.streams.set(path, handle);
+      return;
+    }
+    this.streams.set(path, (call) => {
+      const observed = new ObservedCall(call, observer, true);
+      observed.guard(() => handle(observed));
     });
   }
 }

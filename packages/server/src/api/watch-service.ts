@@ -7,6 +7,7 @@ import type { WatchSink } from "../watch/sink.ts";
 import type { WatchedKeys } from "../watch/stream.ts";
 import { callerOf } from "./callers.ts";
 import type { WatchContext } from "./context.ts";
+import { ObservedCall } from "./observed-calls.ts";
 import type { Services } from "./services.ts";
 
 /** `etcdserverpb.Watch`: connects a call with a watch stream. */
@@ -39,11 +40,12 @@ export function addWatchService(
 
 /** Why a watcher of these keys is not created, as its client is told: the text of a whole status, and only of some. */
 function refusalOf({ access }: WatchContext, keys: WatchedKeys, call: ServerCall): string | undefined {
-  if (!access.isRestricted) return undefined;
   try {
-    CALL_NEEDS.Watch(keys, access.needsOf(callerOf(call)));
+    if (access.isRestricted) CALL_NEEDS.Watch(keys, access.needsOf(callerOf(call)));
+    if (call instanceof ObservedCall) call.watched(keys, undefined);
     return undefined;
   } catch (error) {
+    if (call instanceof ObservedCall) call.watched(keys, error);
     const [code, text] = statusOf(error) ?? FAILURES.PERMISSION_DENIED;
     return withFacts(WATCH_REFUSALS.NOT_PERMITTED, [codeName(code), text]);
   }

@@ -10,5 +10,29 @@ export const OWN_SECTION: FlagSection = {
       "false",
       "Let who has a role quorate:DUTY do what only root may: compaction, snapshots, members or leases.",
     ),
+    flag(
+      "access-questions",
+      "bool",
+      "false",
+      "Answer whether a user would be allowed to make a request (quorate.v1.Access).",
+    ),
+    flag("log-denials", "bool", "false", "Log and count requests that are denied."),
+    flag("audit-log", "string", "", "File to write a line of JSON to for each request."),
+    flag("audit-log-keys", "string", "hash", "How the audit log names keys: hash or plain.", {
+      choices: ["hash", "plain"],
+    }),
+    flag(
+      "audit-log-flush-interval",
+      "duration",
+      "100ms",
+      "Longest time before a line of the audit log is handed to the system.",
+    ),
+    flag(
+      "audit-log-max-megabytes",
+      "uint",
+      "100",
+      "Size from which on an audit log is put aside and a new one begun (0 is never).",
+    ),
+    flag("audit-log-max-files", "uint", "10", "Audit logs to keep that were put aside."),
   ],
 };

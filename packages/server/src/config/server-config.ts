@@ -1,3 +1,4 @@
+import { type AuditLogSettings, auditLogSettings } from "./audit-log.ts";
 import { type AuthTokenSettings, authTokenSettings, bcryptCost } from "./auth-token.ts";
 import { clientTls } from "./client-tls.ts";
 import { ConfigError } from "./errors.ts";
@@ -70,6 +71,12 @@ export interface ServerConfig extends LogSettings {
   readonly bcryptCost: number;
   /** Who has a role for a duty may do what only administrators may otherwise. */
   readonly administrativeRoles: boolean;
+  /** Whether it is answered what a user would be allowed to do. */
+  readonly accessQuestions: boolean;
+  /** Whether requests that are denied are logged and counted. */
+  readonly logDenials: boolean;
+  /** Undefined: none is kept. */
+  readonly auditLog: AuditLogSettings | undefined;
   readonly corsOrigins: readonly string[];
   readonly hostWhitelist: readonly string[];
   readonly warningApplyMs: number;
@@ -180,6 +187,9 @@ export function makeServerConfig(
     authToken: authTokenSettings(read, warnings),
     bcryptCost: bcryptCost(read, warnings),
     administrativeRoles: read.boolean("administrative-roles"),
+    accessQuestions: read.boolean("access-questions"),
+    logDenials: read.boolean("log-denials"),
+    auditLog: auditLogSettings(read),
     corsOrigins: read.list("cors"),
     hostWhitelist: read.list("host-whitelist"),
     ...log,

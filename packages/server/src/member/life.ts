@@ -246,7 +246,8 @@ export class MemberLife {
 
   #serve(): void {
     const { context } = this.#parts!;
-    this.#surroundings.serveClients(context, createServices(context, this.#leaderMonitor!));
+    const observers = this.#surroundings.observeCalls?.() ?? [];
+    this.#surroundings.serveClients(context, createServices(context, this.#leaderMonitor!, observers));
   }
 
   /** The cluster goes on without this member. */

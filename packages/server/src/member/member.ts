@@ -23,6 +23,7 @@ import { PeerDialer } from "../peer/dialer.ts";
 import { createPeerRequests, type PeerRequests } from "../peer/peer-requests.ts";
 import { openPeerListeners, type PeerListeners } from "../peer-port/listener.ts";
 import { makeMissingPairs } from "../tls/generated-files.ts";
+import { type Auditing, openAuditing } from "./auditing.ts";
 import { clientUrls, serveClients, serveMetrics } from "./client-connections.ts";
 import { DatabaseFiles } from "./databases.ts";
 import { describeConfig } from "./describe-config.ts";
@@ -70,6 +71,7 @@ export class Member implements AsyncDisposable {
   #failpointServer: FailpointServer | undefined;
   #certificates: MemberCertificates | undefined;
   #tokenKeys: TokenKeyFiles | undefined;
+  #auditing: Auditing | undefined;
   #isRemoved = false;
   #toldRemoved = false;
   #closing: Promise<void> | undefined;
@@ -138,6 +140,7 @@ export class Member implements AsyncDisposable {
     await warnWhenOpen(config.dataDir, this.#log);
     await warnWhenOpen(config.walDir, this.#log);
     this.#log.info("settings that are not the defaults", config.given);
+    this.#auditing = await openAuditing(config, realClock, this.#log);
     this.#failpointServer = await openFailpointServer();
     const peerListeners = await openEarly(config, this.#disk, realClock);
     this.#peerListeners = peerListeners;
@@ -186,6 +189,7 @@ export class Member implements AsyncDisposable {
         this.#serveMetrics(context);
       },
       closePeers: () => this.#closePeers(),
+      observeCalls: () => this.#auditing!.observers,
       serveClients: (context, services) => this.#serveClients(context, services),
       stopServing: () => this.#stopServing(),
       failed: (error) => {
@@ -204,6 +208,7 @@ export class Member implements AsyncDisposable {
       this.#health,
       this.#defects,
       this.#certificates!.expiry,
+      this.#auditing!.counts,
     );
     this.#metrics = metrics;
     if (this.metricsUrls.length === 0) return;
@@ -271,6 +276,7 @@ export class Member implements AsyncDisposable {
     this.#certificates?.expiry.close();
     this.#tokenKeys?.close();
     await this.#failpointServer?.close();
+    await this.#auditing?.close();
   }
 }
 

@@ -151,6 +151,7 @@ export function buildParts(options: PartsOptions): MemberParts {
     backend,
     quota,
     access: config.administrativeRoles ? new UserAccess(auth, lessor, true) : access,
+    accessOfEntries: access,
     auth,
     tokens,
     passwords: new Passwords(

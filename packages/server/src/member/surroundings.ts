@@ -1,4 +1,5 @@
 import type { ApiContext } from "../api/context.ts";
+import type { CallObserver } from "../api/observed-calls.ts";
 import type { Services } from "../api/services.ts";
 import type { ResolveHost } from "../cluster/peer-urls.ts";
 import type { MemberParts } from "./parts.ts";
@@ -18,6 +19,8 @@ export interface Surroundings extends PartsSurroundings {
   answerPeers(context: ApiContext): void;
   /** Ends all links, in both directions; also those that `answerPeers` would have answered. Idempotent. */
   closePeers(): Promise<void>;
+  /** Who hears of every call of a client. Default: nobody. */
+  observeCalls?(): readonly CallObserver[];
   /** Clients are served from now on. */
   serveClients(context: ApiContext, services: Services): void;
   /** Takes no more calls, and lets those in progress finish for a while. Idempotent. */

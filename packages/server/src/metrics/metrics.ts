@@ -3,6 +3,7 @@ import type { HealthCounts } from "../client-port/health-counts.ts";
 import type { RequestDefects } from "../client-port/request-defects.ts";
 import { formatId } from "../cluster/ids.ts";
 import type { PeerMetrics } from "../peer/metrics.ts";
+import { type AuditCounts, auditExposition } from "./audit-exposition.ts";
 import { type CertificateExpiries, publishCertificateExpiry } from "./certificate-expiry.ts";
 import { loadPrometheus } from "./load-prometheus.ts";
 import { LoopDelays } from "./loop-delays.ts";
@@ -19,6 +20,7 @@ export class Metrics {
   readonly #health: HealthCounts;
   readonly #defects: RequestDefects;
   readonly #certificates: CertificateExpiries;
+  readonly #audit: AuditCounts;
   readonly #loopDelays = new LoopDelays();
   #prometheus: Promise<PrometheusMetrics> | undefined;
 
@@ -28,12 +30,14 @@ export class Metrics {
     health: HealthCounts,
     defects: RequestDefects,
     certificates: CertificateExpiries,
+    audit: AuditCounts,
   ) {
     this.#context = context;
     this.#peers = peers;
     this.#health = health;
     this.#defects = defects;
     this.#certificates = certificates;
+    this.#audit = audit;
   }
 
   /** The member serves from now on: until here the loop was busy with starting, and nobody waited for it. */
@@ -45,8 +49,9 @@ export class Metrics {
   async exposition(): Promise<{ readonly contentType: string; readonly text: string }> {
     const prometheus = await this.#loaded();
     const text = await prometheus.exposition();
+    const audit = auditExposition(this.#audit);
     const links = peerExposition(formatId(this.#context.membership.localId), this.#peers);
-    return { contentType: prometheus.contentType, text: `${text}\n${links}` };
+    return { contentType: prometheus.contentType, text: `${text}\n${audit}${links}` };
   }
 
   close(): void {

@@ -245,11 +245,11 @@ async function untilInTurns(condition: () => boolean): Promise<void> {
 }
 
 const slow = [
-  { what: "that has begun", octets: [0x16, 3, 1], level: "warn" },
-  { what: "that has not begun", octets: [], level: "debug" },
+  { name: "a handshake that takes too long is ended, and told", octets: [0x16, 3, 1], level: "warn" },
+  { name: "one that does not even begin is ended, and told those who debug", octets: [], level: "debug" },
 ];
-for (const { what, octets, level } of slow) {
-  test(`a handshake ${what} and takes too long is ended, and told to ${level}`, async (t) => {
+for (const { name, octets, level } of slow) {
+  test(name, async (t) => {
     const { port, lines, sockets } = await listen(t);
     t.mock.timers.enable({ apis: ["setTimeout"] });
     const socket = net.connect(port, "127.0.0.1");

@@ -104,6 +104,7 @@ export type FakeEvent = "start" | "message" | "halfClose" | "cancel" | "resume";
 
 /** Calls whose behaviour a test writes; it remembers all of them. */
 export class FakeBackend implements GatewayBackend {
+  readonly serves = () => false;
   readonly calls: FakeCall[] = [];
   /** What the current test wants calls to do. */
   behave: (call: FakeCall, event: FakeEvent) => void = () => {};

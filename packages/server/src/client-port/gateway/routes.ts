@@ -1,12 +1,23 @@
-import { METHODS, type Method } from "@quorate/wire";
+import { METHODS, type Method, OWN_METHODS } from "@quorate/wire";
 
-const ROUTES: ReadonlyMap<string, Method> = new Map(
-  [...METHODS.values()].flatMap((method) => method.httpPaths.map((path): [string, Method] => [path, method])),
-);
+const ROUTES = routesOf(METHODS);
+const OWN_ROUTES = routesOf(OWN_METHODS);
 
-/** The method behind a path; the path has to match exactly. */
-export function methodAt(path: string): Method | undefined {
-  return ROUTES.get(path);
+function routesOf(methods: ReadonlyMap<string, Method>): ReadonlyMap<string, Method> {
+  return new Map(
+    [...methods.values()].flatMap((method) =>
+      method.httpPaths.map((path): [string, Method] => [path, method]),
+    ),
+  );
+}
+
+/**
+ * The method behind a path, which has to match exactly; one that etcd does not have only if `serves` it: else its path is as
+ * any that nothing is at.
+ */
+export function methodAt(path: string, serves: (method: string) => boolean): Method | undefined {
+  const own = OWN_ROUTES.get(path);
+  return own !== undefined && serves(own.path) ? own : ROUTES.get(path);
 }
 
 export function routedMethods(): readonly Method[] {

@@ -57,7 +57,7 @@ export function serve(
   response: GatewayResponse,
 ): void {
   try {
-    const method = methodAt(path);
+    const method = methodAt(path, context.backend.serves);
     if (method === undefined) throw new RequestError("NO_SUCH_ROUTE");
     if (methodOf(request) !== "POST") throw new RequestError("NOT_A_POST");
     const deadlineMs = timeoutOf(request);
