@@ -50,6 +50,11 @@ const OF_HTTP1: readonly KnownOutcome[] = [
       endsRefused(ours) && /content-length/i.test(text) && /transfer-encoding/i.test(text),
   },
   {
+    name: "headers over several lines",
+    reason: "they are refused, as RFC 9112 section 5.2 allows; etcd joins the lines",
+    matches: ({ ours, text }) => endsRefused(ours) && /:[^\r\n]*\r\n[ \t]+[^\r\n]+\r\n/.test(text),
+  },
+  {
     name: "one length twice",
     reason: "Content-Length is given once (RFC 9112 section 6.3); etcd takes it twice when both are equal",
     matches: ({ ours, text }) =>
@@ -101,9 +106,12 @@ const OF_HTTP1: readonly KnownOutcome[] = [
   },
   {
     name: "which of several faults of a request",
-    reason: "a line that is no header is found before what the headers say",
-    matches: ({ ours, theirs }) =>
-      endsRefused(ours) && isEqual(theirs, [...ours.slice(0, -2), "501", "closed"]),
+    reason: "a header that is none is found before or behind what the headers say of a coding",
+    matches: ({ ours, theirs }) => {
+      const [mine, other] = [ours, theirs].map((outcome) => outcome.slice(-2).join(" "));
+      const areRefusals = [mine, other].toSorted().join() === "400 closed,501 closed";
+      return areRefusals && isEqual(ours.slice(0, -2), theirs.slice(0, -2));
+    },
   },
   {
     name: "request lines without a version",
@@ -221,6 +229,16 @@ const OF_HTTP2: readonly KnownOutcome[] = [
       ours.some((fact) => fact.endsWith(": reset 1")),
   },
   {
+    name: "requests that end with a header block in pieces",
+    reason:
+      "END_STREAM stands in HEADERS though CONTINUATION follows (RFC 9113 section 6.2); etcd's server with TLS ends the connection",
+    matches: ({ ours, theirs, input, protocol }) =>
+      protocol.isSecure &&
+      ours.at(-1) === "open" &&
+      isEqual(theirs, ["goaway 1"]) &&
+      framesOf(input).some(endsInPieces),
+  },
+  {
     name: "what follows GOAWAY",
     reason:
       "a client that says so wants no streams of the server's (RFC 9113 section 6.8); etcd's server with TLS ends the connection",
@@ -232,9 +250,15 @@ const OF_HTTP2: readonly KnownOutcome[] = [
   },
 ];
 
+const END_STREAM = 1;
+const END_HEADERS = 4;
 const FRAME_HEADER_BYTES = 9;
 const MAX_FRAME_BYTES = 16_384;
 const SETTING_BYTES = 6;
+
+function endsInPieces({ type, flags }: raw.RawFrame): boolean {
+  return type === TYPE.HEADERS && (flags & (END_STREAM | END_HEADERS)) === END_STREAM;
+}
 
 function repeatsSetting({ type, payload }: raw.RawFrame): boolean {
   if (type !== TYPE.SETTINGS) return false;
