@@ -165,6 +165,10 @@ export const BOUNDED_AT_THE_EDGES: Readonly<Record<string, Readonly<Record<strin
     responseOf: "pieces of one line, of some 32 KiB each",
   },
   "client-port/listeners.ts": { "*": "URLs of the configuration" },
+  "client-port/log-level.ts": { "*": "levels of the log" },
+  "client-port/profiles.ts": {
+    "*": "kinds of profiles; and one that an operator asked for, which is told as a whole",
+  },
   "client-port/websocket-requests.ts": { "*": "headers, whose bytes the runtime bounds" },
 
   "http/bind-addresses.ts": { "*": "URLs of the configuration" },

@@ -30,6 +30,7 @@ export async function runServer(program: string, args: readonly string[]): Promi
   try {
     const member = await Member.start(config, {
       logger: log,
+      logLevel: log,
       onFatal: (error) => die(log, error),
       onServing: (serving) => stopOnSignals(serving, log),
       // The operator wanted it: that is no failure.

@@ -11,6 +11,7 @@ export {
   type StreamHandler,
   type UnaryHandler,
 } from "./grpc/method.ts";
+export type { SlowUnaryCalls, UnaryCall } from "./grpc/slow-calls.ts";
 export type { HeaderField } from "./hpack/field.ts";
 export { type ConnectionLimits, DEFAULT_LIMITS } from "./http2/limits.ts";
 export { WaitingRoom } from "./http2/waiting-room.ts";

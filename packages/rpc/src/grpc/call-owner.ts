@@ -2,6 +2,7 @@ import type { Http2Connection } from "../http2/connection.ts";
 import type { Peer } from "./call.ts";
 import type { DeadlineWheel, RpcClock } from "./deadlines.ts";
 import type { CallObserver } from "./method.ts";
+import type { SlowUnaryCalls } from "./slow-calls.ts";
 
 /** What calls need of the server that they came to. */
 export interface CalledServer {
@@ -9,6 +10,7 @@ export interface CalledServer {
   readonly deadlines: DeadlineWheel;
   readonly clock: RpcClock;
   readonly observer: CallObserver | undefined;
+  readonly slowUnary: SlowUnaryCalls | undefined;
   reportHandlerError(error: unknown, path: string): void;
 }
 

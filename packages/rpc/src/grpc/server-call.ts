@@ -25,6 +25,7 @@ import { PREFIX_LENGTH } from "./message-reader.ts";
 import { decodeBinary, metadataValue, valuesOf } from "./metadata.ts";
 import type { Route } from "./method.ts";
 import { percentEncode } from "./percent-encoding.ts";
+import { shortTime, sinceShortTime } from "./slow-calls.ts";
 import { Code, GrpcError } from "./status.ts";
 
 /** {@link ServerCall} on its HTTP/2 stream: one object a call. */
@@ -32,6 +33,10 @@ export class ServerCallStream extends GrpcStream implements ServerCall, Expiring
   readonly block: HeaderBlock;
   readonly head: CallHead<Route>;
   readonly owner: CallOwner;
+  /** When the chunk with the call's beginning was received (see `shortTime`). */
+  readonly receivedAt: number;
+  requestBytes = 0;
+  responseBytes = 0;
   ended = false;
   deadlineMs = Number.POSITIVE_INFINITY;
   userData: unknown = undefined;
@@ -52,6 +57,7 @@ export class ServerCallStream extends GrpcStream implements ServerCall, Expiring
     this.owner = owner;
     this.block = block;
     this.head = head;
+    this.receivedAt = shortTime(owner.connection.lastReceivedMs);
   }
 
   get path(): string {
@@ -110,6 +116,7 @@ export class ServerCallStream extends GrpcStream implements ServerCall, Expiring
     const { stats, unary } = this.head.route!;
     stats.receivedMessages++;
     stats.receivedBytes += message.length;
+    this.requestBytes += message.length;
     try {
       if (unary === undefined) this.onMessage?.(message);
       else if (this.receivedMessages === 1) unary(message, this);
@@ -316,6 +323,7 @@ export class ServerCallStream extends GrpcStream implements ServerCall, Expiring
     const { stats } = this.head.route!;
     stats.sentMessages++;
     stats.sentBytes += messageBytes;
+    this.responseBytes += messageBytes;
   }
 
   sendHeaders(): void {
@@ -414,7 +422,11 @@ export class ServerCallStream extends GrpcStream implements ServerCall, Expiring
     }
     const { route } = this.head;
     if (route !== undefined) route.stats.handled[code] = (route.stats.handled[code] ?? 0) + 1;
-    const { observer } = this.owner.server;
+    const { observer, slowUnary, clock } = this.owner.server;
+    if (slowUnary !== undefined && route?.unary !== undefined) {
+      const tookMs = sinceShortTime(clock.nowMs(), this.receivedAt);
+      if (tookMs > slowUnary.afterMs) slowUnary.report(this, tookMs, code);
+    }
     if (observer !== undefined) {
       try {
         observer.onCallEnd(this, code);

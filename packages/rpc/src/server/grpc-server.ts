@@ -11,6 +11,7 @@ import {
   type StreamHandler,
   type UnaryHandler,
 } from "../grpc/method.ts";
+import type { SlowUnaryCalls } from "../grpc/slow-calls.ts";
 import { SharedBlocks } from "../http2/header-reader.ts";
 import { type ConnectionLimits, DEFAULT_LIMITS } from "../http2/limits.ts";
 import { flushAll } from "../net/flush-queue.ts";
@@ -42,6 +43,8 @@ export interface GrpcServerOptions {
   /** HTTP/2 requests that are not gRPC. Without it they get gRPC's answer, 415. */
   readonly onHttpRequest?: (exchange: HttpExchange) => void;
   readonly observer?: CallObserver;
+  /** Default: nothing is told. */
+  readonly slowUnary?: SlowUnaryCalls | undefined;
   /** What a handler threw other than a GrpcError. Default: ignored; the call has failed with UNKNOWN. */
   readonly onHandlerError?: (error: unknown, path: string) => void;
   readonly clock?: RpcClock;
@@ -54,6 +57,7 @@ export class GrpcServer implements ConnectedServer {
   readonly keepalive: Required<ServerKeepaliveOptions>;
   readonly onHttpRequest: ((exchange: HttpExchange) => void) | undefined;
   readonly observer: CallObserver | undefined;
+  readonly slowUnary: SlowUnaryCalls | undefined;
   readonly clock: RpcClock;
   readonly deadlines: DeadlineWheel;
   /** The registered methods with their counts. */
@@ -83,6 +87,7 @@ export class GrpcServer implements ConnectedServer {
     this.keepalive = Object.freeze({ ...DEFAULT_SERVER_KEEPALIVE, ...options.keepalive });
     this.onHttpRequest = options.onHttpRequest;
     this.observer = options.observer;
+    this.slowUnary = options.slowUnary;
     this.#onHandlerError = options.onHandlerError;
     this.clock = options.clock ?? SYSTEM_CLOCK;
     this.deadlines = new DeadlineWheel(this.clock);

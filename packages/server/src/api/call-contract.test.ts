@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { GrpcClient } from "@quorate/rpc/client";
-import { GrpcServer, type ServerCall } from "@quorate/rpc/server";
+import { GrpcServer, type ServerCall, type SlowUnaryCalls } from "@quorate/rpc/server";
 import { Code, GrpcError } from "@quorate/rpc/status";
 import { MemoryLink } from "@quorate/rpc/testing";
 import { ManualClock, withCancelFunctions } from "@quorate/testkit/clock";
@@ -14,6 +14,7 @@ import type { StreamHandler, UnaryHandler } from "./services.ts";
  */
 
 const MAX_BYTES = 1_000;
+const SLOW_MS = 100;
 const UNARY = "/test.Service/Unary";
 const STREAM = "/test.Service/Stream";
 
@@ -32,6 +33,8 @@ interface Caller {
   readonly clock: ManualClock;
   /** What was reported as a defect. */
   readonly defects: unknown[];
+  /** Unary calls that took longer than `SLOW_MS`. */
+  readonly slow: string[];
   start(path: string, timeoutMs?: number): Started;
   /** Lets what the handler has said since arrive. */
   settle(): void;
@@ -46,10 +49,12 @@ const CALLERS: Record<string, (handlers: Handlers) => Caller> = {
   "over the wire": ({ unary, stream }) => {
     const clock = new ManualClock();
     const defects: unknown[] = [];
+    const slow: string[] = [];
     const server = new GrpcServer({
       clock: withCancelFunctions(clock),
       maxReceiveMessageBytes: MAX_BYTES,
       onHandlerError: (error) => defects.push(error),
+      slowUnary: slowCalls(slow),
     });
     if (unary !== undefined) server.unary(UNARY, unary);
     if (stream !== undefined) server.stream(STREAM, stream);
@@ -60,6 +65,7 @@ const CALLERS: Record<string, (handlers: Handlers) => Caller> = {
     return {
       clock,
       defects,
+      slow,
       start(path, timeoutMs = Number.POSITIVE_INFINITY) {
         const answers: string[] = [];
         let status: string | undefined;
@@ -89,14 +95,23 @@ const CALLERS: Record<string, (handlers: Handlers) => Caller> = {
   "in the process": ({ unary, stream }) => {
     const clock = new ManualClock();
     const defects: unknown[] = [];
+    const slow: string[] = [];
     const services = {
       unary: new Map(unary === undefined ? [] : [[UNARY, unary]]),
       streams: new Map(stream === undefined ? [] : [[STREAM, stream]]),
     };
-    const backend = localCalls(services, clock, MAX_BYTES, (error) => defects.push(error));
+    const backend = localCalls(
+      services,
+      clock,
+      MAX_BYTES,
+      (error) => defects.push(error),
+      undefined,
+      slowCalls(slow),
+    );
     return {
       clock,
       defects,
+      slow,
       start(path, timeoutMs = Number.POSITIVE_INFINITY) {
         const answers: string[] = [];
         let status: string | undefined;
@@ -136,6 +151,15 @@ const CALLERS: Record<string, (handlers: Handlers) => Caller> = {
 
 const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(text));
 const text = (message: Uint8Array): string => Buffer.from(message).toString();
+
+function slowCalls(told: string[]): SlowUnaryCalls {
+  return {
+    afterMs: SLOW_MS,
+    report: ({ path, requestBytes, responseBytes }, tookMs, code) => {
+      told.push(`${path} ${requestBytes} ${responseBytes} ${Math.floor(tookMs)} ms ${code}`);
+    },
+  };
+}
 
 /** Runs `body` both ways; `calls` has the handler's side of every call, `heard` what it was told. */
 function contract(
@@ -448,3 +472,23 @@ for (const [kind, path] of [
     assert.deepEqual(heard, ["message a", "failed"]);
   });
 }
+
+contract(
+  "unary calls that took too long are told of when they end",
+  (calls) => ({ unary: (_message, call) => void calls.push(call), stream: (call) => void calls.push(call) }),
+  (caller, calls) => {
+    for (const path of [UNARY, UNARY, UNARY, STREAM]) {
+      const call = caller.start(path);
+      call.send("abc");
+      call.halfClose();
+    }
+    caller.clock.advance(50);
+    calls[0]!.reply(bytes("in time"));
+    caller.clock.advance(250);
+    calls[1]!.reply(bytes("late"));
+    calls[2]!.fail(Code.ABORTED, "no");
+    calls[3]!.end();
+    caller.settle();
+    assert.deepEqual(caller.slow, [`${UNARY} 3 4 300 ms 0`, `${UNARY} 3 0 300 ms 10`]);
+  },
+);

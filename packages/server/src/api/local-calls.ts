@@ -1,4 +1,4 @@
-import type { CancelReason, Peer, ServerCall } from "@quorate/rpc/server";
+import type { CancelReason, Peer, ServerCall, SlowUnaryCalls } from "@quorate/rpc/server";
 import { Code, GrpcError } from "@quorate/rpc/status";
 import type { Clock, Timer } from "@quorate/storage/seams/clock";
 import { FAILURES, RequestError } from "../errors.ts";
@@ -19,11 +19,22 @@ export function localCalls(
   maxReceiveBytes: number,
   report: ReportDefect = () => {},
   peer: Peer = LOOPBACK,
+  slowUnary?: SlowUnaryCalls,
 ): GatewayBackend {
   return {
     serves: (path) => services.unary.has(path) || services.streams.has(path),
     start(path, metadata, deadlineMs, sink) {
-      const call = new LocalCall(path, metadata, deadlineMs, sink, clock, maxReceiveBytes, report, peer);
+      const call = new LocalCall(
+        path,
+        metadata,
+        deadlineMs,
+        sink,
+        clock,
+        maxReceiveBytes,
+        report,
+        peer,
+        slowUnary,
+      );
       call.start(services.unary.get(path), services.streams.get(path));
       const caller: GatewayCall = {
         send: (message) => call.receive(message),
@@ -47,6 +58,9 @@ class LocalCall implements ServerCall {
   readonly #maxReceiveBytes: number;
   readonly #report: ReportDefect;
   readonly #deadline: Timer | undefined;
+  readonly #clock: Clock;
+  readonly #slowUnary: SlowUnaryCalls | undefined;
+  readonly #startedMs: number;
   #unary: UnaryHandler | undefined;
   /** Requests that came while the handler did not read: the few that the caller sends before it is held back. */
   #waiting: Uint8Array[] = [];
@@ -63,6 +77,8 @@ class LocalCall implements ServerCall {
   queuedBytes = 0;
   receivedMessages = 0;
   sentMessages = 0;
+  requestBytes = 0;
+  responseBytes = 0;
   onMessage?: ((message: Uint8Array) => void) | undefined = undefined;
   onHalfClose?: (() => void) | undefined = undefined;
   onDrain?: (() => void) | undefined = undefined;
@@ -76,6 +92,7 @@ class LocalCall implements ServerCall {
     maxReceiveBytes: number,
     report: ReportDefect,
     peer: Peer,
+    slowUnary: SlowUnaryCalls | undefined,
   ) {
     this.path = path;
     this.peer = peer;
@@ -83,7 +100,10 @@ class LocalCall implements ServerCall {
     this.#sink = sink;
     this.#maxReceiveBytes = maxReceiveBytes;
     this.#report = report;
-    this.deadlineMs = clock.nowMs() + timeoutMs;
+    this.#clock = clock;
+    this.#slowUnary = slowUnary;
+    this.#startedMs = clock.nowMs();
+    this.deadlineMs = this.#startedMs + timeoutMs;
     this.#deadline =
       timeoutMs === Number.POSITIVE_INFINITY ? undefined : clock.setTimer(timeoutMs, () => this.#expire());
   }
@@ -106,6 +126,7 @@ class LocalCall implements ServerCall {
       this.#endWith(...status, "failed");
       return;
     }
+    this.requestBytes += message.length;
     this.#waiting.push(message);
     this.#deliverWaiting();
   }
@@ -117,7 +138,7 @@ class LocalCall implements ServerCall {
 
   /** No callback of the sink follows. */
   cancel(): void {
-    this.#finish("canceled");
+    this.#finish("canceled", Code.CANCELLED);
   }
 
   pauseOutput(): void {
@@ -169,7 +190,8 @@ class LocalCall implements ServerCall {
   }
 
   replyInParts(parts: readonly Uint8Array[], release: (part: Uint8Array) => void): void {
-    if (!this.#finish(undefined)) {
+    for (const part of parts) this.responseBytes += part.length;
+    if (!this.#finish(undefined, Code.OK)) {
       for (const part of parts) release(part);
       return;
     }
@@ -192,6 +214,7 @@ class LocalCall implements ServerCall {
   send(message: Uint8Array): boolean {
     if (this.ended) return false;
     this.sentMessages++;
+    this.responseBytes += message.length;
     this.#tellCaller(() => this.#sink.onMessage(message));
     return !this.ended && !this.#outputPaused;
   }
@@ -270,18 +293,25 @@ class LocalCall implements ServerCall {
 
   /** `reason`: why, when it is not the handler that ends the call. */
   #endWith(code: number, message: string, reason: CancelReason | undefined): void {
-    if (!this.#finish(reason)) return;
+    if (!this.#finish(reason, code)) return;
     this.#tellCaller(() => this.#sink.onEnd(code, message));
   }
 
   /** Every end leads through here; true the first time. */
-  #finish(reason: CancelReason | undefined): boolean {
+  #finish(reason: CancelReason | undefined, code: number): boolean {
     if (this.ended) return false;
     this.ended = true;
+    this.#reportIfSlow(code);
     this.#waiting = [];
     this.#deadline?.cancel();
     if (reason !== undefined) this.#tellHandler(reason);
     return true;
+  }
+
+  #reportIfSlow(code: number): void {
+    if (this.#slowUnary === undefined || this.#unary === undefined) return;
+    const tookMs = this.#clock.nowMs() - this.#startedMs;
+    if (tookMs > this.#slowUnary.afterMs) this.#slowUnary.report(this, tookMs, code);
   }
 
   #tellHandler(reason: CancelReason): void {
@@ -297,7 +327,7 @@ class LocalCall implements ServerCall {
       tell();
     } catch (error) {
       this.#report(error, this.path);
-      this.#finish("failed");
+      this.#finish("failed", Code.UNKNOWN);
     }
   }
 

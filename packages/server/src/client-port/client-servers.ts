@@ -7,6 +7,7 @@ import type { Gateway } from "./gateway/gateway.ts";
 import type { Traffic } from "./listeners.ts";
 import type { RequestDefects } from "./request-defects.ts";
 import { createClientHttp } from "./servers.ts";
+import { slowRequests } from "./slow-requests.ts";
 
 /** Who serves connections. What speaks neither's protocol is closed. */
 export interface Servers {
@@ -69,6 +70,7 @@ function http2Options(context: ApiContext, report: (error: unknown, request: str
       minTimeMs: config.keepaliveMinTimeMs,
     },
     onHandlerError: report,
+    slowUnary: slowRequests(config, context.log),
   };
 }
 

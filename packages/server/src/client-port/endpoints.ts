@@ -3,9 +3,12 @@ import type { ApiContext } from "../api/context.ts";
 import { notFound, type PlainRequest, type PlainResponse } from "../http/plain-text.ts";
 import { plainPath, requestTarget } from "../http/request-target.ts";
 import { handleVersion, versionSource } from "../http/version.ts";
+import type { LevelSetting } from "../log/logger.ts";
 import { answerDebugVars } from "./debug-vars.ts";
 import { type HealthSource, handleProbe, probeAt } from "./health.ts";
 import type { HealthCounts } from "./health-counts.ts";
+import { answerLogLevel, LOG_LEVEL_PATH } from "./log-level.ts";
+import type { Profiles } from "./profiles.ts";
 
 /** Answers a request for a path that is not the gateway's; its owner hears of what fails. */
 export type PlainEndpoints = (target: string, req: PlainRequest, res: PlainResponse) => void | Promise<void>;
@@ -17,9 +20,12 @@ export type Exposition = () => Promise<{ readonly contentType: string; readonly 
 export interface Observation {
   readonly health: HealthCounts;
   readonly exposition: Exposition;
+  /** With `--enable-pprof`. */
+  readonly profiles?: Profiles;
+  readonly logLevel?: LevelSetting | undefined;
 }
 
-/** `/version`, `/debug/vars`, and what `metricsEndpoints` answers. */
+/** `/version`, `/debug/vars`, with `--enable-pprof` `/debug/pprof/` and the level of the log, and what `metricsEndpoints` answers. */
 export function clientEndpoints(context: ApiContext, observation: Observation): PlainEndpoints {
   const others = metricsEndpoints(context, observation);
   const version = versionSource(context);
@@ -27,6 +33,12 @@ export function clientEndpoints(context: ApiContext, observation: Observation): 
     const target = requestTarget(text, req.method);
     const path = target === undefined ? "" : plainPath(target);
     if (path === "/version") return handleVersion(version, req, res);
+    if (observation.profiles?.has(path) === true) {
+      return observation.profiles.answer(path, new URLSearchParams(target?.query), req, res);
+    }
+    if (path === LOG_LEVEL_PATH && observation.logLevel !== undefined) {
+      return answerLogLevel(observation.logLevel, new URLSearchParams(target?.query), req, res);
+    }
     if (path === "/debug/vars") return answerDebugVars(context.consensus.raftStatus(), req, res);
     return others(text, req, res);
   };

@@ -28,6 +28,8 @@ export interface ListenOptions {
   /** Whether there is a certificate, so that https can be served. */
   readonly secure: boolean;
   readonly clock: Clock;
+  /** Other processes may listen at the same addresses. Default false. */
+  readonly reusePort?: boolean;
 }
 
 /**
@@ -37,17 +39,19 @@ export interface ListenOptions {
 export class Listeners {
   /** The listen URLs, a port 0 replaced by the one that was given. */
   readonly urls: ListenUrl[] = [];
-  readonly #sockets = new ListeningSockets({ allowHalfOpen: true });
+  readonly #sockets: ListeningSockets;
   readonly #held: HeldConnections;
   #serve: ((socket: net.Socket, service: Service) => void) | undefined;
 
-  private constructor(clock: Clock) {
+  private constructor({ clock, reusePort }: ListenOptions) {
+    this.#sockets = new ListeningSockets({ allowHalfOpen: true, reusePort });
     this.#held = new HeldConnections({ clock, mostHeld: MAX_HELD });
   }
 
   /** Throws `ConfigError` when an address cannot be had; nothing is left open then. */
-  static async open({ urls, secure, clock }: ListenOptions): Promise<Listeners> {
-    const listeners = new Listeners(clock);
+  static async open(options: ListenOptions): Promise<Listeners> {
+    const { urls, secure } = options;
+    const listeners = new Listeners(options);
     const sharing = Map.groupBy(
       urls.flatMap(({ url }) => bindAddresses(url)),
       nameOf,

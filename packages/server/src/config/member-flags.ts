@@ -39,7 +39,9 @@ export const MEMBER_FLAGS: readonly FlagDefinition[] = [
     "Maximum number of snapshot files to retain (0 is unlimited). Deprecated.",
   ),
   flag("max-wals", "uint", "5", "Maximum number of WAL files to retain (0 is unlimited)."),
-  flag("memory-mlock", "bool", "false", "Lock the member's memory, its database included, in RAM."),
+  flag("memory-mlock", "bool", "false", "Lock the database's memory in RAM; accepted for compatibility.", {
+    reason: "the runtime gives memory back to the system, which nothing that is locked allows",
+  }),
   flag(
     "quota-backend-bytes",
     "int64",

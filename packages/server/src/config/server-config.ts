@@ -58,6 +58,10 @@ export interface ServerConfig extends LogSettings {
   readonly keepaliveIntervalMs: number;
   readonly keepaliveTimeoutMs: number;
   readonly enableGateway: boolean;
+  /** Whoever reaches the client port may have profiles, and change the level of the log. */
+  readonly enableProfiling: boolean;
+  /** Other processes may listen at this member's addresses. */
+  readonly reusePort: boolean;
   readonly clientTls: TlsSettings | undefined;
   /** undefined when nothing is configured: https peers are then verified against the system's roots. */
   readonly peerTls: TlsSettings | undefined;
@@ -80,6 +84,8 @@ export interface ServerConfig extends LogSettings {
   readonly corsOrigins: readonly string[];
   readonly hostWhitelist: readonly string[];
   readonly warningApplyMs: number;
+  /** Unary requests that take longer are told of. */
+  readonly warningUnaryMs: number;
   /** undefined: off. */
   readonly autoCompaction: AutoCompaction | undefined;
   readonly compactionBatchLimit: number;
@@ -104,6 +110,7 @@ export interface ServerConfig extends LogSettings {
 }
 
 const GIB = 2 ** 30;
+const DEFAULT_WARNING_UNARY_MS = 300;
 const DEFAULT_QUOTA_BYTES = 2 * GIB;
 const LARGE_QUOTA_BYTES = 8 * GIB;
 /** What gRPC for Go does without being told. */
@@ -177,6 +184,9 @@ export function makeServerConfig(
     maxConcurrentStreams: Math.min(read.number("max-concurrent-streams"), 2 ** 31 - 1),
     ...keepalive(read),
     enableGateway: read.boolean("enable-grpc-gateway"),
+    // As in etcd: who wants to know everything wants this, too.
+    enableProfiling: read.boolean("enable-pprof") || log.logLevel === "debug",
+    reusePort: read.boolean("socket-reuse-port"),
     clientTls: clients,
     peerTls: peers,
     peerLocalAddress: features.SetMemberLocalAddr
@@ -194,6 +204,7 @@ export function makeServerConfig(
     hostWhitelist: read.list("host-whitelist"),
     ...log,
     warningApplyMs: read.number("warning-apply-duration"),
+    warningUnaryMs: read.number("warning-unary-request-duration") || DEFAULT_WARNING_UNARY_MS,
     autoCompaction: autoCompaction(read),
     compactionBatchLimit: read.number("compaction-batch-limit") || 1_000,
     compactionSleepMs: read.number("compaction-sleep-interval") || 10,

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ConfigError } from "../config/errors.ts";
 import { openUrl } from "./bind-addresses.ts";
+import { ListeningSockets } from "./listening-sockets.ts";
 
 const cases: {
   name: string;
@@ -91,4 +92,18 @@ test("a port that was found at the first address is asked for at the second", as
     return 4711;
   });
   assert.deepEqual([asked, url], [[0, 4711], "http://localhost:4711"]);
+});
+
+test("two may listen at the same port when both want to share it, and only then", async () => {
+  const accept = (socket: { destroy(): void }) => socket.destroy();
+  const sharing = () => new ListeningSockets({ allowHalfOpen: true, reusePort: true });
+  const [first, second, third] = [sharing(), sharing(), new ListeningSockets({ allowHalfOpen: true })];
+  const address = { url: "", secure: false, host: "127.0.0.1" };
+  try {
+    const port = await first.open({ ...address, port: 0 }, accept);
+    assert.equal(await second.open({ ...address, port: port! }, accept), port);
+    await assert.rejects(third.open({ ...address, port: port! }, accept), { code: "EADDRINUSE" });
+  } finally {
+    await Promise.all([first, second, third].map((each) => each.close()));
+  }
 });

@@ -3,17 +3,24 @@ import net from "node:net";
 import type { BindAddress } from "./bind-addresses.ts";
 
 const TCP_KEEPALIVE_MS = 30_000;
+
+export interface ListeningSocketsOptions {
+  /** Whoever serves a connection decides what becomes of a client that has said all it has to say. */
+  readonly allowHalfOpen: boolean;
+  /** Other processes may listen at the same addresses. Default false. */
+  readonly reusePort?: boolean | undefined;
+}
+
 export const BACKLOG = 4096;
 
 /** Sockets that listen, and the connections that came through them. */
 export class ListeningSockets {
-  readonly #allowHalfOpen: boolean;
+  readonly #options: ListeningSocketsOptions;
   readonly #servers: net.Server[] = [];
   readonly #connections = new Set<net.Socket>();
 
-  /** `allowHalfOpen`: whoever serves a connection decides what becomes of a client that has said all it has to say. */
-  constructor({ allowHalfOpen }: { readonly allowHalfOpen: boolean }) {
-    this.#allowHalfOpen = allowHalfOpen;
+  constructor(options: ListeningSocketsOptions) {
+    this.#options = options;
   }
 
   get connectionCount(): number {
@@ -35,7 +42,7 @@ export class ListeningSockets {
         keepAlive: true,
         keepAliveInitialDelay: TCP_KEEPALIVE_MS,
         pauseOnConnect: true,
-        allowHalfOpen: this.#allowHalfOpen,
+        allowHalfOpen: this.#options.allowHalfOpen,
       },
       (socket) => {
         this.#connections.add(socket);
@@ -46,7 +53,9 @@ export class ListeningSockets {
     );
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
-      server.listen({ ...(path === undefined ? { host, port } : { path }), backlog: BACKLOG }, () => {
+      const { reusePort = false } = this.#options;
+      const place = path === undefined ? { host, port, reusePort } : { path };
+      server.listen({ ...place, backlog: BACKLOG }, () => {
         server.off("error", reject);
         // Such as too many open files: the next connection may succeed.
         server.on("error", () => {});

@@ -2,6 +2,7 @@ import { pino } from "pino";
 import type { LogOutput } from "./log-output.ts";
 import { openOutputs } from "./outputs.ts";
 import type { LogRotation } from "./rotated-file.ts";
+import { Sampling } from "./sampling.ts";
 
 export type { LogRotation } from "./rotated-file.ts";
 
@@ -21,10 +22,13 @@ export interface Logger {
   for(caller: string): Logger;
 }
 
-/** A log as its owner sees it. */
-export interface OwnedLogger extends Logger {
-  /** From which level on lines are written; may be set at any time, for all loggers of this log. */
+/** From which level on lines are written; may be set at any time, for all loggers of a log. */
+export interface LevelSetting {
   level: LogLevel;
+}
+
+/** A log as its owner sees it. */
+export interface OwnedLogger extends Logger, LevelSetting {
   /** Call before the process ends: what was written has left it when this returns. Never throws. */
   flush(): void;
 }
@@ -63,7 +67,7 @@ export function createLogger(options: LoggerOptions): OwnedLogger {
     },
   );
   return {
-    ...wrap(root, "server"),
+    ...wrap(root, new Sampling(() => performance.now()), "server"),
     get level() {
       return level;
     },
@@ -87,14 +91,19 @@ export const silentLogger: Logger = {
   for: () => silentLogger,
 };
 
-function wrap(root: pino.Logger, caller: string): Logger {
+function wrap(root: pino.Logger, sampling: Sampling, caller: string): Logger {
+  const write = (level: "debug" | "info" | "warn" | "error", message: string, fields?: LogFields): void => {
+    if (root.isLevelEnabled(level) && sampling.admits(level + message))
+      root[level]({ caller, ...fields }, message);
+  };
   return {
-    debug: (message, fields) => root.debug({ caller, ...fields }, message),
-    info: (message, fields) => root.info({ caller, ...fields }, message),
-    warn: (message, fields) => root.warn({ caller, ...fields }, message),
-    error: (message, fields) => root.error({ caller, ...fields }, message),
+    debug: (message, fields) => write("debug", message, fields),
+    info: (message, fields) => write("info", message, fields),
+    warn: (message, fields) => write("warn", message, fields),
+    error: (message, fields) => write("error", message, fields),
+    // Nothing comes after it.
     fatal: (message, fields) => root.fatal({ caller, ...fields }, message),
-    for: (other) => wrap(root, other),
+    for: (other) => wrap(root, sampling, other),
   };
 }
 

@@ -14,10 +14,11 @@ import { type ClientServers, createClientServers } from "../client-port/client-s
 import type { Observation } from "../client-port/endpoints.ts";
 import { HealthCounts } from "../client-port/health-counts.ts";
 import { Listeners, type ListenUrl } from "../client-port/listeners.ts";
+import { Profiles } from "../client-port/profiles.ts";
 import { RequestDefects } from "../client-port/request-defects.ts";
 import { createMetricsHttp } from "../client-port/servers.ts";
 import type { ServerConfig } from "../config/server-config.ts";
-import { type Logger, silentLogger } from "../log/logger.ts";
+import { type LevelSetting, type Logger, silentLogger } from "../log/logger.ts";
 import { Metrics } from "../metrics/metrics.ts";
 import { PeerDialer } from "../peer/dialer.ts";
 import { createPeerRequests, type PeerRequests } from "../peer/peer-requests.ts";
@@ -40,6 +41,8 @@ export type { MemberOptions } from "./options.ts";
 
 export interface MemberHooks {
   readonly logger?: Logger;
+  /** Of that logger; with `enableProfiling` it may be changed over HTTP. */
+  readonly logLevel?: LevelSetting;
   /**
    * Called once when the member can no longer keep its promises (the disk failed, state is corrupt). It serves nothing
    * any more; nothing acknowledged is lost. Default: the error is thrown from the event loop.
@@ -144,11 +147,12 @@ export class Member implements AsyncDisposable {
     this.#failpointServer = await openFailpointServer();
     const peerListeners = await openEarly(config, this.#disk, realClock);
     this.#peerListeners = peerListeners;
+    const { reusePort } = config;
     const secure = config.clientTls !== undefined;
     const clock = realClock;
-    this.#clientListeners = await Listeners.open({ urls: clientUrls(config), secure, clock });
+    this.#clientListeners = await Listeners.open({ urls: clientUrls(config), secure, clock, reusePort });
     const metricsUrls = config.listenMetricsUrls.map((url) => ({ url, traffic: "metrics" }) as const);
-    this.#metricsListeners = await Listeners.open({ urls: metricsUrls, secure, clock });
+    this.#metricsListeners = await Listeners.open({ urls: metricsUrls, secure, clock, reusePort });
     await makeMissingPairs(config, realClock, this.#log);
     const certificates = new MemberCertificates(config, clock, this.#log);
     this.#certificates = certificates;
@@ -219,7 +223,12 @@ export class Member implements AsyncDisposable {
   }
 
   #observation(metrics: Metrics): Observation {
-    return { health: this.#health, exposition: () => metrics.exposition() };
+    const { logLevel } = this.#hooks;
+    return {
+      health: this.#health,
+      exposition: () => metrics.exposition(),
+      ...(this.config.enableProfiling ? { profiles: new Profiles(), logLevel } : {}),
+    };
   }
 
   #serveClients(context: ApiContext, services: Services): void {
@@ -294,6 +303,7 @@ async function openEarly(config: ServerConfig, disk: Disk, clock: Clock): Promis
   return openPeerListeners({
     listenUrls: config.listenPeerUrls,
     secure: config.peerTls !== undefined,
+    reusePort: config.reusePort,
     early: asksOthers ? "close" : "hold",
     clock,
   });

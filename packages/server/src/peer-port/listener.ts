@@ -22,6 +22,8 @@ export interface PeerListenOptions {
   /** What becomes of connections that come before `serve` is called: they wait for it, or are closed. */
   readonly early: "hold" | "close";
   readonly clock: Clock;
+  /** Other processes may listen at the same addresses. Default false. */
+  readonly reusePort?: boolean;
 }
 
 /** Who serves the connections. */
@@ -35,12 +37,13 @@ export class PeerListeners {
   /** The listen URLs, a port 0 replaced by the one that was given. */
   readonly urls: string[] = [];
   readonly #options: PeerListenOptions;
-  readonly #sockets = new ListeningSockets({ allowHalfOpen: false });
+  readonly #sockets: ListeningSockets;
   readonly #held: HeldConnections;
   #service: Service | undefined;
 
   constructor(options: PeerListenOptions) {
     this.#options = options;
+    this.#sockets = new ListeningSockets({ allowHalfOpen: false, reusePort: options.reusePort });
     this.#held = new HeldConnections({ clock: options.clock, mostHeld: MAX_HELD, forMs: MAX_HELD_MS });
   }
 
