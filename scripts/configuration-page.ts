@@ -22,6 +22,11 @@ URLs, origins and hosts are one text with commas. A section of the file is the p
 
 Without a usable setting a member does not start, and says in one line what is wrong; under the name \`etcd\` it says so in
 etcd's words, and ends with etcd's exit code: 2 for what is no flag or no value of one, and 1 for everything else.
+
+With \`--enable-pprof\` a member serves, beside its clients, profiles that Chrome's developer tools open (\`/debug/pprof/\` lists
+them), and \`PUT /debug/log-level?level=debug\` changes what it logs while it runs; \`GET\` tells the level. Whoever reaches the
+client port may do so. When it serves its clients, a member tells systemd (\`Type=notify\`). SIGTERM and SIGINT have it hand over and
+close, and end it by that signal; the first process of a container ends with 0.
 `;
 
 /** The whole page. */

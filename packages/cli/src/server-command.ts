@@ -4,6 +4,7 @@ import {
   defaultHost,
   Member,
   makeServerConfig,
+  notifySystemd,
   type OwnedLogger,
   parseFlags,
   readConfigFile,
@@ -36,6 +37,7 @@ export async function runServer(program: string, args: readonly string[]): Promi
       // The operator wanted it: that is no failure.
       onRemoved: () => exit(log, 0),
     });
+    notifySystemd("READY=1");
     // Who takes us for etcd may read all that comes from a terminal as its log.
     if (process.stdout.isTTY && program !== "etcd") process.stdout.write(banner(config, member));
   } catch (error) {

@@ -8,3 +8,4 @@ export { makeServerConfig, type ServerConfig } from "./config/server-config.ts";
 export type { TlsSettings } from "./config/tls-settings.ts";
 export { createLogger, type Logger, type OwnedLogger, silentLogger } from "./log/logger.ts";
 export { Member, type MemberHooks, type MemberOptions } from "./member/member.ts";
+export { notifySystemd } from "./system/notify-systemd.ts";
