@@ -107,6 +107,11 @@ export const SUITES: Readonly<Record<string, Suite>> = {
     onlyOurs: true,
     ciArguments: ["--inputs", "30000"],
   },
+  hostile: {
+    file: "test/hostile/hostile.suite.ts",
+    what: "peers who keep a member behind TLS busy, beside whom others are served",
+    onlyOurs: true,
+  },
   crash: {
     file: "test/crash/kill.suite.ts",
     what: "kill -9 at random moments under load",

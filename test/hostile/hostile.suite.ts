@@ -1,0 +1,96 @@
+/**
+ * Peers who keep a member behind TLS busy: others are served meanwhile, no turn of the event loop is long, memory is bounded
+ * by what each of them may cost, and nothing is left when they have gone. Arguments: `-- --full` with ten times as many,
+ * `--only TEXT` for those whose name has it, `--seconds N` for how long each goes on.
+ */
+import assert from "node:assert/strict";
+import test from "node:test";
+import { parseArgs } from "node:util";
+import { AttackedMember } from "./member.ts";
+import { ATTACKS, type Attack } from "./peers.ts";
+
+const { values } = parseArgs({
+  args: JSON.parse(process.env.QUORATE_SUITE_ARGS ?? "[]") as string[],
+  options: {
+    full: { type: "boolean", default: false },
+    only: { type: "string", default: "" },
+    seconds: { type: "string", default: "2" },
+  },
+});
+
+/** Of the thread's CPU time. An election takes ten heartbeats of 100 ms. */
+const LONGEST_TURN_MS = 100;
+/** Tables, caches and code that have grown to their size, and what the allocator keeps. */
+const SPARE_BYTES = 96 * 2 ** 20;
+const SPARE_HEAP_BYTES = 24 * 2 ** 20;
+const DIALLED_AT_ONCE = 50;
+/** A handshake that does not end is ended after ten. */
+const LEFT_WITHIN_MS = 60_000;
+
+const factor = values.full ? 10 : 1;
+
+const member = await AttackedMember.start();
+test.after(() => member[Symbol.asyncDispose]());
+for (let i = 0; i < 20; i++) await member.putTwice();
+
+async function attack({ name, count, costBytes, begin }: Attack): Promise<string> {
+  const before = await member.look("collect");
+  const residentBefore = member.residentBytes;
+  const peers: { destroy(): void }[] = [];
+  let slowestPutMs = 0;
+  let puts = 0;
+  let isOver = false;
+  const behaving = (async () => {
+    while (!isOver) {
+      slowestPutMs = Math.max(slowestPutMs, await member.putTwice());
+      puts++;
+    }
+  })();
+  behaving.catch(() => {});
+  const total = count * factor;
+  while (peers.length < total) {
+    const next = Math.min(DIALLED_AT_ONCE, total - peers.length);
+    peers.push(...(await Promise.all(Array.from({ length: next }, () => begin(member.port)))));
+  }
+  const putsBefore = puts;
+  const endAtMs = performance.now() + Number(values.seconds) * 1_000;
+  while (performance.now() < endAtMs || puts <= putsBefore) {
+    await Promise.race([behaving, new Promise((resolve) => setTimeout(resolve, 50))]);
+  }
+  const grownBytes = member.residentBytes - residentBefore;
+  const { longestTurnMs } = await member.look();
+  isOver = true;
+  await behaving;
+  for (const peer of peers) peer.destroy();
+  const held = await untilLeft(before.resources);
+  assert.ok(longestTurnMs <= LONGEST_TURN_MS, `${name}: a turn of ${longestTurnMs.toFixed(1)} ms`);
+  const most = SPARE_BYTES + total * costBytes;
+  assert.ok(grownBytes <= most, `${name}: ${grownBytes} octets more, of ${most}`);
+  const left = held.heapBytes + held.externalBytes - before.heapBytes - before.externalBytes;
+  assert.ok(left <= SPARE_HEAP_BYTES, `${name}: ${left} octets are left`);
+  const mib = (bytes: number) => (bytes / 2 ** 20).toFixed(1);
+  return (
+    `${total} of ${name}: longest turn ${longestTurnMs.toFixed(1)} ms, ${puts} pairs of puts, the slowest put ` +
+    `${slowestPutMs.toFixed(0)} ms, ${mib(grownBytes)} MiB more, ${mib(left)} MiB left`
+  );
+}
+
+/** What the member holds when no connection of theirs is left. */
+async function untilLeft(before: Readonly<Record<string, number>>) {
+  const sockets = (resources: Readonly<Record<string, number>>) => resources.TCPSocketWrap ?? 0;
+  const giveUpAtMs = performance.now() + LEFT_WITHIN_MS;
+  for (;;) {
+    const now = await member.look("collect");
+    if (sockets(now.resources) <= sockets(before) + 1) return now;
+    assert.ok(performance.now() < giveUpAtMs, `connections are left: ${JSON.stringify(now.resources)}`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+for (const each of ATTACKS.filter(({ name }) => name.includes(values.only))) {
+  test(`others are served beside ${each.count * factor} of: ${each.name}`, async (t) => {
+    t.diagnostic(await attack(each));
+  });
+}
+
+test("the member ends as it should", () => member.stop());
