@@ -86,7 +86,8 @@ test("what is counted as a change, and what is not", () => {
   }
   assert.equal(stored("auth", "authEnabled"), "00");
   const other = new AuthStore(backend);
-  other.restore();
+  assert.equal(other.restore(), true);
+  assert.equal(other.restore(), false);
   assert.deepEqual([other.revision, other.isEnabled, other.userNames()], [15, false, ["np", "root"]]);
 });
 

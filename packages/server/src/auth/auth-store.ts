@@ -65,8 +65,12 @@ export class AuthStore {
     this.#backend = backend;
   }
 
-  /** Reads everything from the database: at a start, and when a snapshot has replaced it. */
-  restore(): void {
+  /**
+   * Reads everything from the database: at a start, and when a snapshot has replaced it. Returns whether there have been
+   * changes since what was known.
+   */
+  restore(): boolean {
+    const { revision: before } = this;
     this.#users.clear();
     this.#roles.clear();
     this.#granted.clear();
@@ -80,6 +84,7 @@ export class AuthStore {
     this.isEnabled = enabled?.length === 1 && enabled[0] === ENABLED;
     const revision = this.#backend.get("auth", REVISION_KEY);
     this.revision = (revision === undefined ? 0 : decodeRevision(revision)) || FIRST_REVISION;
+    return this.revision !== before;
   }
 
   // What is asked.

@@ -106,6 +106,7 @@ export function buildParts(options: PartsOptions): MemberParts {
     alarms,
     membership,
     auth,
+    tokens,
     watches: () => context.watches,
     clock,
     log,

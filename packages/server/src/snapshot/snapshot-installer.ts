@@ -5,6 +5,7 @@ import type { Backend } from "@quorate/storage/seams/backend";
 import type { Clock } from "@quorate/storage/seams/clock";
 import type { AlarmStore } from "../alarm/alarm-store.ts";
 import type { AuthStore } from "../auth/auth-store.ts";
+import type { Tokens } from "../auth/tokens.ts";
 import type { Membership } from "../cluster/membership.ts";
 import type { Lessor } from "../lease/lessor.ts";
 import type { Logger } from "../log/logger.ts";
@@ -17,6 +18,8 @@ export interface SnapshotInstallerOptions {
   readonly lessor: Lessor;
   readonly alarms: AlarmStore;
   readonly auth: AuthStore;
+  /** Those that may have ceased to hold are dropped: users ask for others. */
+  readonly tokens: Tokens;
   readonly membership: Membership;
   readonly watches: () => WatchHub;
   readonly clock: Clock;
@@ -40,7 +43,7 @@ export class SnapshotInstaller {
 
   /** Resolves when the state is that of `snapshot`. Nothing may be applied meanwhile. */
   async install(snapshot: Snapshot): Promise<void> {
-    const { backend, store, lessor, alarms, auth, membership, watches, clock, log } = this.#options;
+    const { backend, store, lessor, alarms, auth, tokens, membership, watches, clock, log } = this.#options;
     const { index } = snapshot.metadata;
     const startedMs = clock.nowMs();
     await failpoints?.hit("applyBeforeOpenSnapshot");
@@ -60,7 +63,8 @@ export class SnapshotInstaller {
     );
     lessor.become(leases);
     alarms.restore();
-    auth.restore();
+    // By changes that this member has not applied itself: a password, a user, all tokens together.
+    if (auth.restore()) tokens.dropAll();
     membership.restore();
     watches().storeReplaced();
     log.info("applied snapshot", {
