@@ -128,7 +128,7 @@ class Run {
     this.#random = this.#world.random.fork();
     this.#history = new History(this.#world);
     this.#root = this.#sessionOf("root");
-    this.#world.observeApplied = (process, index) => this.#history.observeState(process, index);
+    this.#world.observeEntry = (process, index) => this.#history.begins(process, index);
     this.#world.observe = (process) => {
       this.#history.observe(process);
       this.#observeLimits(process);
@@ -273,7 +273,7 @@ class Run {
 
   #sessionOf(user: string): Session | undefined {
     if (this.#scenario.users === 0) return undefined;
-    const session = new Session(this.#world, user, this.#accounts, () => this.#history.lastIndex);
+    const session = new Session(this.#world, user, this.#accounts, this.#history);
     this.#sessions.push(session);
     return session;
   }

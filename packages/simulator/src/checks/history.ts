@@ -48,6 +48,7 @@ export class History {
   readonly #statesAfter = new Map<number, StateAfter>();
   #last = 1;
   #lastIndex = 0;
+  #begunIndex = 0;
 
   constructor(world: World) {
     this.#world = world;
@@ -60,6 +61,11 @@ export class History {
   /** Of the entries that somebody has applied. */
   get lastIndex(): number {
     return this.#lastIndex;
+  }
+
+  /** Of the entries that somebody has begun to apply: who did may have answered, and be gone before it was looked at. */
+  get begunIndex(): number {
+    return this.#begunIndex;
   }
 
   entry(index: number): SeenEntry | undefined {
@@ -76,7 +82,7 @@ export class History {
     const { consensus, store } = process.parts!;
     if (consensus.appliedIndex > process.seenIndex) this.#observeLog(process, consensus.appliedIndex);
     if (store.currentRevision > process.seenRevision) this.#observeStore(process, store.currentRevision);
-    this.observeState(process, process.parts!.context.backend.consistentIndex);
+    this.#observeState(process, process.parts!.context.backend.consistentIndex);
   }
 
   /** Compares everything that `process` has stored. */
@@ -84,8 +90,14 @@ export class History {
     this.#observeStore(process, process.parts!.store.currentRevision, 0);
   }
 
+  /** `process` is about to apply the entry at `index`. */
+  begins(process: Process, index: number): void {
+    this.#begunIndex = Math.max(this.#begunIndex, index);
+    this.#observeState(process, index - 1);
+  }
+
   /** `process` reflects the entries up to `index`. Whoever reflects the same ones must be at the same revisions. */
-  observeState(process: Process, index: number): void {
+  #observeState(process: Process, index: number): void {
     const { store, context } = process.parts!;
     const revision = store.currentRevision;
     const { revision: usersRevision, isEnabled } = context.auth;

@@ -38,14 +38,19 @@ const TOKEN_ERRORS = [
   "etcdserver: revision of auth store is old",
 ];
 
+/** How far the members are: indexes of entries that somebody was seen to have applied, or has begun to apply. */
+interface Progress {
+  readonly lastIndex: number;
+  readonly begunIndex: number;
+}
+
 /** Whom clients act for: a user, who asks for a token when one is needed, as clients of etcd do. */
 export class Session {
   readonly user: string;
   readonly calls: UserCall[] = [];
   readonly #world: World;
   readonly #accounts: Accounts;
-  /** Index of the last entry that anybody was seen to have applied. */
-  readonly #lastIndex: () => number;
+  readonly #progress: Progress;
   #token: string | undefined;
   #needsToken = false;
   /** By machine, those that are under way. */
@@ -53,11 +58,11 @@ export class Session {
   /** When which process has last taken the token. World milliseconds. */
   #used = new WeakMap<object, number>();
 
-  constructor(world: World, user: string, accounts: Accounts, lastIndex: () => number) {
+  constructor(world: World, user: string, accounts: Accounts, progress: Progress) {
     this.#world = world;
     this.user = user;
     this.#accounts = accounts;
-    this.#lastIndex = lastIndex;
+    this.#progress = progress;
   }
 
   /** The token that a call at `machine` goes with, after a login there if need be. Rejects with `CallError`. */
@@ -133,7 +138,7 @@ export class Session {
       request,
       member: machine.name,
       password,
-      floorIndex: this.#lastIndex(),
+      floorIndex: this.#progress.lastIndex,
       memberIndex: process?.parts?.consensus.appliedIndex ?? 0,
       endIndex: undefined,
       error: undefined,
@@ -154,7 +159,7 @@ export class Session {
       }
       throw error;
     } finally {
-      made.endIndex = this.#lastIndex();
+      made.endIndex = this.#progress.begunIndex;
       if (lastUsedMs !== undefined) made.usedMs = world.time.nowMs - lastUsedMs;
     }
   }

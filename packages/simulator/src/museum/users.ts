@@ -106,8 +106,9 @@ export const USER_EXHIBITS: readonly Exhibit[] = [
     inMember({ parts }) {
       let isRestored = false;
       replaceMethod<Auth["restore"]>(parts.context.auth, "restore", (restore) => () => {
-        if (!isRestored) restore();
+        if (isRestored) return false;
         isRestored = true;
+        return restore();
       });
     },
   },

@@ -54,8 +54,8 @@ export class World implements MachineWorld {
   onMoment: (machine: Machine, moment: Moment) => void = () => {};
   /** Told of a process each time that it has run. */
   observe: (process: Process) => void = () => {};
-  /** Told of a process that reflects the entries up to that index, each time before it applies another one. */
-  observeApplied: (process: Process, index: number) => void = () => {};
+  /** Told of a process, each time that it is about to apply an entry, and of the entry's index. */
+  observeEntry: (process: Process, index: number) => void = () => {};
   /** Takes down what happens, in a run that is to be shown. */
   recorder: WorldRecorder | undefined;
   readonly #plants: readonly Plant[];
@@ -181,7 +181,7 @@ export class World implements MachineWorld {
       report: (invariant, text) => this.broken(invariant, text),
       before: machine.durable,
       onMoment: (moment) => this.onMoment(machine, moment),
-      onEntry: (index) => this.observeApplied(process, index - 1),
+      onEntry: (index) => this.observeEntry(process, index),
     });
     this.#plantInMember(process, storage, parts);
     return observer;
