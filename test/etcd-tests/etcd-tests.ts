@@ -5,6 +5,7 @@
  *   those that take minutes
  * - `--only PATTERN,PATTERN`: names of tests, `*` stands for anything; also those that are left out
  * - `--seed N`: the order
+ * - `--tools ours`: with our `etcdctl` in the place of etcd's
  */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
@@ -61,8 +62,14 @@ export function testAsEtcd(folder: EtcdTestFolder): void {
       seconds: { type: "string", default: "120" },
       only: { type: "string" },
       seed: { type: "string" },
+      tools: { type: "string", default: "etcd" },
     },
   });
+  assert.ok(
+    values.tools === "etcd" || values.tools === "ours",
+    `--tools is etcd or ours, not ${values.tools}`,
+  );
+  const etcdctl = values.tools === "ours" ? path.join(repositoryRoot, "bin/etcdctl") : undefined;
   const seed = values.seed === undefined ? freshSeed() : Number(values.seed);
   const wanted: Wanted =
     values.only !== undefined ? { patterns: values.only.split(",") } : values.all ? "all" : "part";
@@ -72,7 +79,8 @@ export function testAsEtcd(folder: EtcdTestFolder): void {
     const programs = etcdTestPrograms(folder, (line) => t.diagnostic(line));
     if ("missing" in programs) return t.skip(programs.missing);
     const names = new SeededRandom(seed).shuffled(wantedTests(folder, programs.found, wanted));
-    await runAll(t, names, programs.found, limitMs);
+    const given = etcdctl === undefined ? programs.found : { ...programs.found, etcdctl };
+    await runAll(t, names, given, limitMs);
   });
 }
 

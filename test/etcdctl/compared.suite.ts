@@ -38,9 +38,9 @@ describe(`etcdctl, ${countLines(all.flatMap(({ lines }) => lines))} lines compar
   let server: Server;
   let other: Server;
   before(async () => {
-    server = await Server.create({ command: target().command });
+    server = await Server.create({ command: target().command, startTimeoutMs: 120_000 });
     // A second cluster, for what is copied.
-    other = await Server.create({ command: target().command, name: "other" });
+    other = await Server.create({ command: target().command, name: "other", startTimeoutMs: 120_000 });
   });
 
   for (const scenario of scenarios) {

@@ -4,6 +4,8 @@ import { until } from "@quorate/testkit/wait";
 import { type Line, lineOf, wordsOf } from "./scenario.ts";
 
 const LONGEST_MS = 60_000;
+/** How fast a machine is makes no difference, unless a line says how long something may take. */
+const PATIENCE = { ETCDCTL_DIAL_TIMEOUT: "50s", ETCDCTL_COMMAND_TIMEOUT: "50s" };
 
 /** What a line has come to. */
 export interface Result {
@@ -27,7 +29,7 @@ export class LineRunner {
     this.#folder = folder;
     this.#values = new Map(Object.entries(values));
     const { PATH, HOME, TMPDIR } = process.env;
-    this.#env = { PATH, HOME, TMPDIR, ETCDCTL_ENDPOINTS: endpoint };
+    this.#env = { PATH, HOME, TMPDIR, ...PATIENCE, ETCDCTL_ENDPOINTS: endpoint };
   }
 
   async run(given: string | Line): Promise<void> {
@@ -64,8 +66,11 @@ export class LineRunner {
     const words = wordsOf(line).map((word) => this.#fill(word));
     const all = { ...this.#env, ...env };
     // No variable at all where a flag says it.
-    if (words.some((word) => word.startsWith("--endpoints")) && env?.ETCDCTL_ENDPOINTS === undefined)
-      delete all.ETCDCTL_ENDPOINTS;
+    for (const name of ["endpoints", "dial-timeout", "command-timeout"]) {
+      const variable = `ETCDCTL_${name.toUpperCase().replace("-", "_")}`;
+      if (words.some((word) => word.startsWith(`--${name}`)) && env?.[variable] === undefined)
+        delete all[variable];
+    }
     const child = spawn(this.#program, words, { cwd: this.#folder, env: all, stdio: "pipe" });
     child.stdin?.on("error", () => {});
     killAtExit(child);
@@ -96,7 +101,10 @@ export class LineRunner {
 function namesIn(text: string): string {
   const commands = [...text.matchAll(/^ {2}([a-z][\w-]*) +\S/gm)].map(([, name]) => name);
   const flags = [...text.matchAll(/^ {2}.{4}(--[\w-]+(?: \w+)?) {2,}/gm)].map(([, name]) => name);
-  const headings = [...text.matchAll(/^[A-Z][\w -]*(?:commands|Flags:|Usage:)$/gm)].map(([name]) => name);
+  // The first line says in words of its own what the command is.
+  const headings = [...text.matchAll(/(?<=\n)[A-Z][\w -]*(?:commands|Flags:|Usage:)$/gm)].map(
+    ([name]) => name,
+  );
   return [...headings, ...commands.filter((name) => name !== "etcdctl"), ...flags].join("\n");
 }
 

@@ -6,10 +6,10 @@ import test from "node:test";
 import { killAtExit, Server, temporaryDir } from "@quorate/testkit/process";
 import { target } from "@quorate/testkit/target";
 
-test("the example of the README runs", { timeout: 60_000 }, async () => {
+test("the example of the README runs", { timeout: 180_000 }, async () => {
   const readme = readFileSync(path.join(import.meta.dirname, "../README.md"), "utf8");
   const [, example] = /```ts\n([\s\S]*?)```/.exec(readme)!;
-  await using server = await Server.start({ command: target().command });
+  await using server = await Server.start({ command: target().command, startTimeoutMs: 120_000 });
   const file = path.join(temporaryDir("readme"), "example.ts");
   const front = path.join(import.meta.dirname, "index.ts");
   writeFileSync(file, example!.replace("127.0.0.1:2379", server.endpoint).replace("@quorate/client", front));

@@ -22,6 +22,8 @@ const NOT_BUNDLED = ["lmdb", "@node-rs/bcrypt", "@node-rs/crc32", "prom-client",
  * export, some of which loads more.
  */
 const DEFERRED = ["node:http", "node:https"];
+/** Programs that are started for one request: of all builtins they load those that the request comes to need. */
+const SHORT_LIVED = ["ctl.ts"];
 const DEFERRED_PREFIX = "\0deferred:";
 
 /**
@@ -40,7 +42,11 @@ export async function buildBundle(root: string, entry: string, file: string): Pr
     tsconfig: false,
     external: NOT_BUNDLED,
     transform: { typescript: { onlyRemoveTypeImports: true } },
-    plugins: [readSources(root, inputs), deferLoading, nameSources(root)],
+    plugins: [
+      readSources(root, inputs),
+      deferLoading(SHORT_LIVED.includes(path.basename(entry))),
+      nameSources(root),
+    ],
     logLevel: "silent",
   });
   try {
@@ -77,17 +83,19 @@ function readSources(root: string, inputs: Input[]): Plugin {
   };
 }
 
-const deferLoading: Plugin = {
-  name: "defer-loading",
-  resolveId(id, importer) {
-    if (!DEFERRED.includes(id)) return null;
-    return importer?.startsWith(DEFERRED_PREFIX) ? { id, external: true } : DEFERRED_PREFIX + id;
-  },
-  load(id) {
-    if (!id.startsWith(DEFERRED_PREFIX)) return null;
-    return `module.exports = require(${JSON.stringify(id.slice(DEFERRED_PREFIX.length))});`;
-  },
-};
+function deferLoading(all: boolean): Plugin {
+  return {
+    name: "defer-loading",
+    resolveId(id, importer) {
+      if (!DEFERRED.includes(id) && !(all && id.startsWith("node:") && id !== "node:module")) return null;
+      return importer?.startsWith(DEFERRED_PREFIX) ? { id, external: true } : DEFERRED_PREFIX + id;
+    },
+    load(id) {
+      if (!id.startsWith(DEFERRED_PREFIX)) return null;
+      return `module.exports = require(${JSON.stringify(id.slice(DEFERRED_PREFIX.length))});`;
+    },
+  };
+}
 
 /** In the bundle, too, a module is where its source is: workers and other files are found from there. */
 function nameSources(root: string): Plugin {

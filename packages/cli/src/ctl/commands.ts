@@ -504,75 +504,84 @@ const MAKE_MIRROR: CommandSpec = {
 
 const SHELLS = ["bash", "zsh", "fish", "powershell"];
 
+const DEFRAG: CommandSpec = {
+  name: "defrag",
+  short: "Gives back what databases do not need any more",
+  group: MAINTENANCE,
+  sharedFlags: [CLUSTER],
+  load: () => import("./commands/defrag.ts"),
+};
+
+const MOVE_LEADER: CommandSpec = {
+  name: "move-leader",
+  takes: "<transferee-member-id>",
+  short: "Lets another member lead",
+  group: MAINTENANCE,
+  load: () => import("./commands/move-leader.ts"),
+};
+
+const LOCK: CommandSpec = {
+  name: "lock",
+  takes: "<lockname> [exec-command arg1 arg2 ...]",
+  short: "Holds a lock, until a command has ended or a signal comes",
+  group: CONCURRENCY,
+  flags: [flag("ttl", "int", "10", "seconds that the lock outlives its holder")],
+  load: () => import("./commands/lock.ts"),
+};
+
+const ELECT: CommandSpec = {
+  name: "elect",
+  takes: "<election-name> [proposal]",
+  short: "Runs for an election, or watches who wins",
+  group: CONCURRENCY,
+  flags: [toggle("listen", "watch who wins", "l")],
+  load: () => import("./commands/elect.ts"),
+};
+
+const VERSION: CommandSpec = {
+  name: "version",
+  short: "Prints the version",
+  group: UTILITIES,
+  load: () => import("./commands/version.ts"),
+};
+
+const OPTIONS: CommandSpec = {
+  name: "options",
+  short: "Prints the flags that all commands have",
+  group: UTILITIES,
+  load: () => import("./commands/options.ts"),
+};
+
+const HELP: CommandSpec = {
+  name: "help",
+  takes: "[command]",
+  short: "Prints help for a command",
+  group: UTILITIES,
+  load: () => import("./commands/options.ts"),
+};
+
+const COMPLETION: CommandSpec = {
+  name: "completion",
+  takes: "[bash|zsh|fish|powershell]",
+  short: "Prints a script that completes commands in a shell",
+  group: UTILITIES,
+  checkArguments(args) {
+    if (args.length !== 1) return `accepts 1 arg(s), received ${args.length}`;
+    if (!SHELLS.includes(args[0]!))
+      return `invalid argument ${JSON.stringify(args[0])} for "etcdctl completion"`;
+    return undefined;
+  },
+  load: () => import("./commands/completion.ts"),
+};
+
 /** All of etcdctl. What it knows of commands is here, what they do is loaded one by one. */
 export const ETCDCTL: CommandSpec = {
   name: "etcdctl",
   short: "The command line of a Quorate or etcd cluster.",
   sharedFlags: GLOBAL_FLAGS,
+  // In the order in which etcdctl suggests them.
   commands: [
-    ...[GET, PUT, DEL, TXN, WATCH, COMPACTION, LEASE, MEMBER, ENDPOINT, ALARM, DOWNGRADE, SNAPSHOT],
-    ...[AUTH, USER, ROLE, CHECK, MAKE_MIRROR],
-    {
-      name: "defrag",
-      short: "Gives back what databases do not need any more",
-      group: MAINTENANCE,
-      sharedFlags: [CLUSTER],
-      load: () => import("./commands/defrag.ts"),
-    },
-    {
-      name: "move-leader",
-      takes: "<transferee-member-id>",
-      short: "Lets another member lead",
-      group: MAINTENANCE,
-      load: () => import("./commands/move-leader.ts"),
-    },
-    {
-      name: "lock",
-      takes: "<lockname> [exec-command arg1 arg2 ...]",
-      short: "Holds a lock, until a command has ended or a signal comes",
-      group: CONCURRENCY,
-      flags: [flag("ttl", "int", "10", "seconds that the lock outlives its holder")],
-      load: () => import("./commands/lock.ts"),
-    },
-    {
-      name: "elect",
-      takes: "<election-name> [proposal]",
-      short: "Runs for an election, or watches who wins",
-      group: CONCURRENCY,
-      flags: [toggle("listen", "watch who wins", "l")],
-      load: () => import("./commands/elect.ts"),
-    },
-    {
-      name: "version",
-      short: "Prints the version",
-      group: UTILITIES,
-      load: () => import("./commands/version.ts"),
-    },
-    {
-      name: "options",
-      short: "Prints the flags that all commands have",
-      group: UTILITIES,
-      load: () => import("./commands/options.ts"),
-    },
-    {
-      name: "help",
-      takes: "[command]",
-      short: "Prints help for a command",
-      group: UTILITIES,
-      load: () => import("./commands/options.ts"),
-    },
-    {
-      name: "completion",
-      takes: "[bash|zsh|fish|powershell]",
-      short: "Prints a script that completes commands in a shell",
-      group: UTILITIES,
-      checkArguments(args) {
-        if (args.length !== 1) return `accepts 1 arg(s), received ${args.length}`;
-        if (!SHELLS.includes(args[0]!))
-          return `invalid argument ${JSON.stringify(args[0])} for "etcdctl completion"`;
-        return undefined;
-      },
-      load: () => import("./commands/completion.ts"),
-    },
+    ...[GET, PUT, DEL, TXN, COMPACTION, ALARM, DEFRAG, ENDPOINT, MOVE_LEADER, WATCH, VERSION, LEASE, MEMBER],
+    ...[SNAPSHOT, MAKE_MIRROR, LOCK, ELECT, AUTH, USER, ROLE, CHECK, COMPLETION, DOWNGRADE, OPTIONS, HELP],
   ],
 };

@@ -1,4 +1,4 @@
-import type { CommandPath } from "./command-line/command.ts";
+import type { CommandPath, Invocation } from "./command-line/command.ts";
 import { allFlags, findCommand, lastOf, pathText, withoutFlags } from "./command-line/find-command.ts";
 import { FlagValues } from "./command-line/flag-values.ts";
 import { helpText, usageText } from "./command-line/help.ts";
@@ -7,22 +7,36 @@ import { suggestionsFor } from "./command-line/suggestions.ts";
 import { ETCDCTL } from "./commands.ts";
 import { Exit, ExitCode } from "./exit.ts";
 import { Output } from "./output/output.ts";
+import { StandardInput } from "./output/stdin.ts";
+
+/** What a command line has to do with. */
+export type Surroundings = Pick<Invocation, "environment" | "input" | "output">;
 
 /** Does what a command line asks for, and ends the process. `words` is all behind the program's name. */
 export async function runEtcdctl(words: readonly string[]): Promise<never> {
-  const output = new Output();
-  try {
-    await dispatch(words, output);
-  } catch (error) {
-    if (!(error instanceof Exit)) throw error;
-    if (error.message !== "") output.errorLine(`Error: ${error.message}`);
-    process.exit(error.code);
-  }
+  const surroundings = {
+    environment: process.env,
+    input: new StandardInput(() => process.stdin),
+    output: new Output(),
+  };
   // Connections and what is still awaited end with the process.
-  process.exit(process.exitCode ?? 0);
+  process.exit(await execute(words, surroundings));
 }
 
-async function dispatch(words: readonly string[], output: Output): Promise<void> {
+/** Does what a command line asks for; resolves to the exit code. */
+export async function execute(words: readonly string[], surroundings: Surroundings): Promise<number> {
+  try {
+    await dispatch(words, surroundings);
+    return 0;
+  } catch (error) {
+    if (!(error instanceof Exit)) throw error;
+    if (error.message !== "") surroundings.output.errorLine(`Error: ${error.message}`);
+    return error.code;
+  }
+}
+
+async function dispatch(words: readonly string[], surroundings: Surroundings): Promise<void> {
+  const { output } = surroundings;
   if (words[0] === "help") return helpAbout(words.slice(1), output);
   const { path, args } = findCommand([ETCDCTL], words);
   const command = lastOf(path);
@@ -34,7 +48,7 @@ async function dispatch(words: readonly string[], output: Output): Promise<void>
     const complaint = command.checkArguments?.(positional);
     if (complaint !== undefined) throw new UsageError(complaint);
     const { run } = await command.load();
-    return await run({ path, args: positional, flags, words, environment: process.env, output });
+    return await run({ path, args: positional, flags, words, ...surroundings });
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     output.errorLine(`Error: ${error.message}`);

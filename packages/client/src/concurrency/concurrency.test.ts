@@ -10,7 +10,7 @@ const TIMEOUT = { timeout: 60_000 };
 let server: Server;
 let client: Client;
 before(async () => {
-  server = await Server.start({ command: target().command });
+  server = await Server.start({ command: target().command, startTimeoutMs: 120_000 });
   client = new Client({ endpoints: [server.endpoint] });
 });
 after(async () => {

@@ -32,12 +32,15 @@ export interface WatchOptions {
 
 /** The server has ended the watch. */
 export class WatchCanceled extends ClientError {
-  /** The last answer, if the end was one. */
+  /** The last answer, of a watch that had begun. */
   readonly response: WatchResponse | undefined;
+  /** As the server gave it; empty when it gave none. */
+  readonly reason: string;
 
-  constructor(code: number, details: string, response?: WatchResponse) {
+  constructor(code: number, details: string, last: WatchResponse) {
     super(code, details);
-    this.response = response;
+    this.response = last.created ? undefined : last;
+    this.reason = last.cancelReason;
   }
 }
 
@@ -136,8 +139,8 @@ export class Watcher implements AsyncIterable<WatchedChanges> {
 
 const NO_HEADER: ResponseHeader = { clusterId: 0n, memberId: 0n, revision: 0n, raftTerm: 0n };
 
-function cancellation(response: WatchResponse): ClientError {
-  const { compactRevision, cancelReason } = response;
+function cancellation(last: WatchResponse): ClientError {
+  const { compactRevision, cancelReason } = last;
   // A refused token is renewed, and the watch goes on: it is no end.
   const refused = /etcdserver: (invalid auth token|revision of auth store is old)/.exec(cancelReason);
   if (refused !== null) return new ClientError(Code.UNAUTHENTICATED, refused[0]);
@@ -145,13 +148,13 @@ function cancellation(response: WatchResponse): ClientError {
     return new WatchCanceled(
       Code.OUT_OF_RANGE,
       "etcdserver: mvcc: required revision has been compacted",
-      response,
+      last,
     );
-  if (cancelReason !== "") return new WatchCanceled(Code.FAILED_PRECONDITION, cancelReason, response);
+  if (cancelReason !== "") return new WatchCanceled(Code.FAILED_PRECONDITION, cancelReason, last);
   return new WatchCanceled(
     Code.OUT_OF_RANGE,
     "etcdserver: mvcc: required revision is a future revision",
-    response,
+    last,
   );
 }
 

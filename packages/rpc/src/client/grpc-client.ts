@@ -1,5 +1,5 @@
 import net from "node:net";
-import tls from "node:tls";
+import type tls from "node:tls";
 import { DeadlineWheel, type RpcClock, SYSTEM_CLOCK } from "../grpc/deadlines.ts";
 import { Pinger } from "../grpc/keepalive.ts";
 import { encodeMetadata, type MetadataInput } from "../grpc/metadata.ts";
@@ -94,7 +94,7 @@ export class GrpcClient implements ConnectionHandler, CallMaker {
     socket.once("error", failed);
     socket.once("close", onClose);
     socket.once(options.tls === undefined ? "connect" : "secureConnect", () => {
-      if (socket instanceof tls.TLSSocket && socket.alpnProtocol !== "h2") {
+      if ("alpnProtocol" in socket && socket.alpnProtocol !== "h2") {
         failed(new Error("the server did not agree to HTTP/2 (ALPN)"));
         return;
       }
@@ -363,9 +363,14 @@ function openSocket(options: GrpcClientOptions): net.Socket {
   if (options.tls === undefined) return net.connect({ ...target, noDelay: true });
   const host = "host" in target ? target.host : "localhost";
   const servername = net.isIP(host) === 0 ? { servername: host } : {};
-  const socket = tls.connect({ ...servername, ...options.tls, ...target, ALPNProtocols: ["h2"] });
+  const socket = tlsModule().connect({ ...servername, ...options.tls, ...target, ALPNProtocols: ["h2"] });
   socket.setNoDelay(true);
   return socket;
+}
+
+/** Loaded by those who use it: that takes a program longer than all the rest of its first call. */
+function tlsModule(): typeof tls {
+  return process.getBuiltinModule("node:tls");
 }
 
 function parseAddress(address: string): { host: string; port: number } {

@@ -1,6 +1,5 @@
 import { Buffer } from "node:buffer";
 import net from "node:net";
-import tls from "node:tls";
 
 /*
  * The cheapest way in and out of a plain socket that Node.js has. Reading: `net` can read into one buffer of ours
@@ -172,7 +171,7 @@ function drain(socket: net.Socket): Buffer {
 }
 
 function movableHandle(socket: net.Socket): StreamHandle | undefined {
-  if (socket instanceof tls.TLSSocket || socket.destroyed || socket.writableLength > 0) return undefined;
+  if ("encrypted" in socket || socket.destroyed || socket.writableLength > 0) return undefined;
   const handle = (socket as unknown as WithHandle)._handle;
   if (handle === null || typeof handle !== "object") return undefined;
   return typeof handle.useUserBuffer === "function" && typeof handle.writeBuffer === "function"

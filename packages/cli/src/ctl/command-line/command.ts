@@ -1,4 +1,5 @@
 import type { Output } from "../output/output.ts";
+import type { StandardInput } from "../output/stdin.ts";
 import type { FlagSpec } from "./flag-spec.ts";
 import type { FlagValues } from "./flag-values.ts";
 
@@ -32,5 +33,6 @@ export interface Invocation {
   /** The whole command line behind the program's name, as it was given. */
   readonly words: readonly string[];
   readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly input: StandardInput;
   readonly output: Output;
 }

@@ -40,8 +40,10 @@ export function usageText(path: CommandPath): string {
   if (commands.length > 0) lines.push(`  ${whole} [command]`);
   if (examples !== undefined) lines.push("", "Examples:", examples);
   if (commands.length > 0) lines.push(...commandLines(command));
-  const flags = ownFlags(path).filter(({ name }) => name !== "help" || path.length > 1);
-  if (flags.length > 0) lines.push("", "Flags:", flagTable(flags));
+  // The root's own flags are those of all commands, which have a command of their own to explain them.
+  if (path.length > 1) lines.push("", "Flags:", flagTable(ownFlags(path)));
+  const inherited = path.slice(1, -1).flatMap(({ sharedFlags = [] }) => sharedFlags);
+  if (inherited.length > 0) lines.push("", "Global Flags:", flagTable(inherited));
   if (commands.length > 0)
     lines.push("", `Use "${whole} [command] --help" for more information about a command.`);
   return `${lines.join("\n")}\n`;

@@ -7,8 +7,7 @@ export function suggestionsFor({ commands = [] }: CommandSpec, typed: string): s
   const lower = typed.toLowerCase();
   return commands
     .map(({ name }) => name)
-    .filter((name) => distance(lower, name) <= FARTHEST || name.startsWith(lower))
-    .sort();
+    .filter((name) => distance(lower, name) <= FARTHEST || name.startsWith(lower));
 }
 
 /** How many letters have to be changed, added or left out. */

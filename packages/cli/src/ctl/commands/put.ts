@@ -4,11 +4,10 @@ import type { FlagValues } from "../command-line/flag-values.ts";
 import { badArguments, ExitCode, exitWith } from "../exit.ts";
 import { NumberError, parseInt64 } from "../go-text/parse-number.ts";
 import { type Printable, print } from "../output/display.ts";
-import { StandardInput } from "../output/stdin.ts";
 import { connect } from "../session/connect.ts";
 
 export async function run(invocation: Invocation): Promise<void> {
-  const request = await putRequest(invocation.args, invocation.flags, () => new StandardInput().rest());
+  const request = await putRequest(invocation.args, invocation.flags, () => invocation.input.rest());
   const { client, display } = await connect(invocation);
   const response = await client.kv.put(request).catch((error: unknown) => {
     throw exitWith(ExitCode.ERROR, error);

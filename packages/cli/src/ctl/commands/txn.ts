@@ -11,13 +11,14 @@ import {
 import type { CommandSpec, Invocation } from "../command-line/command.ts";
 import { childNamed } from "../command-line/find-command.ts";
 import { FlagValues } from "../command-line/flag-values.ts";
+import { usageText } from "../command-line/help.ts";
 import { parseFlags, UsageError } from "../command-line/parse-flags.ts";
 import { badArguments, Exit, ExitCode, exitWith } from "../exit.ts";
 import { splitWords } from "../go-text/words.ts";
 import { type Printable, print } from "../output/display.ts";
 import { messageJson, messageMembers } from "../output/json.ts";
 import type { Output } from "../output/output.ts";
-import { StandardInput } from "../output/stdin.ts";
+import type { StandardInput } from "../output/stdin.ts";
 import { connect } from "../session/connect.ts";
 import { deleteRequest, deleteResult } from "./del.ts";
 import { rangeRequest, rangeResult } from "./get.ts";
@@ -25,10 +26,9 @@ import { putRequest, putResult } from "./put.ts";
 import { parseCompare } from "./txn-grammar.ts";
 
 export async function run(invocation: Invocation): Promise<void> {
-  const { args, flags, output, path } = invocation;
+  const { args, flags, input, output, path } = invocation;
   if (args.length !== 0) throw badArguments("txn command does not accept argument");
   const { client, display } = await connect(invocation);
-  const input = new StandardInput();
   const prompt = (text: string) => {
     if (flags.on("interactive")) output.line(text);
   };
@@ -76,6 +76,7 @@ async function parseOperation(
     args = parseFlags(words.slice(1), flags);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
+    output.errorLine(usageText([spec]));
     throw new Exit(ExitCode.INVALID_INPUT, `invalid txn request: ${line}`);
   }
   if (spec.name === "get") return { requestRange: rangeRequest(args, flags) };

@@ -10,7 +10,6 @@ import {
 import type { Invocation } from "../command-line/command.ts";
 import { badArguments, Exit, ExitCode, exitWith } from "../exit.ts";
 import { print } from "../output/display.ts";
-import type { Output } from "../output/output.ts";
 import { connect } from "../session/connect.ts";
 import { changeResult, NO_DEADLINE, oneName } from "./auth-results.ts";
 import { roleResult } from "./role.ts";
@@ -23,14 +22,15 @@ export async function add(invocation: Invocation): Promise<void> {
   await print(display, changeResult(AuthUserAddResponse, response, `User ${request.name} created`));
 }
 
-async function newUser({ flags, output }: Invocation, given: string) {
+async function newUser(invocation: Invocation, given: string) {
+  const { flags } = invocation;
   const options = { noPassword: flags.on("no-password") };
   if (options.noPassword) return { name: given, options };
   const fromFlag = flags.text("new-user-password");
   if (fromFlag !== "") return { name: given, password: fromFlag, options };
   const colon = given.indexOf(":");
   if (colon < 0) {
-    return { name: given, password: await askNewPassword(flags.on("interactive"), given, output), options };
+    return { name: given, password: await askNewPassword(invocation, given), options };
   }
   if (colon === 0) throw badArguments("empty user name is not allowed");
   return { name: given.slice(0, colon), password: given.slice(colon + 1), options };
@@ -78,9 +78,8 @@ export async function list(invocation: Invocation): Promise<void> {
 }
 
 export async function changePassword(invocation: Invocation): Promise<void> {
-  const { flags, output } = invocation;
   const name = oneName(invocation, "user passwd command requires user name as its argument");
-  const password = await askNewPassword(flags.on("interactive"), name, output);
+  const password = await askNewPassword(invocation, name);
   const { client, display } = await connect(invocation);
   const response = await client.auth.changePassword({ name, password }, NO_DEADLINE).catch(fail);
   await print(display, changeResult(AuthUserChangePasswordResponse, response, "Password updated"));
@@ -113,9 +112,10 @@ function fail(error: unknown): never {
   throw exitWith(ExitCode.ERROR, error);
 }
 
-async function askNewPassword(interactive: boolean, name: string, output: Output): Promise<string> {
-  const { askPassword, readWord } = await import("../session/password.ts");
-  if (!interactive) return readWord();
+async function askNewPassword({ flags, input, output }: Invocation, name: string): Promise<string> {
+  const interactive = flags.on("interactive");
+  if (!interactive) return (await input.line())?.trim().split(/\s/)[0] ?? "";
+  const { askPassword } = await import("../session/password.ts");
   const ask = async (prompt: string) => {
     try {
       return await askPassword(prompt, output);

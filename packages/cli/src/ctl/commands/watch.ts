@@ -1,11 +1,4 @@
-import {
-  type Client,
-  type ClientError,
-  EventType,
-  prefixEnd,
-  WatchCanceled,
-  type Watcher,
-} from "@quorate/client";
+import { type Client, EventType, prefixEnd, WatchCanceled, type Watcher } from "@quorate/client";
 import {
   type Event,
   Event as EventTable,
@@ -17,12 +10,11 @@ import type { Invocation } from "../command-line/command.ts";
 import { lastOf } from "../command-line/find-command.ts";
 import { FlagValues } from "../command-line/flag-values.ts";
 import { parseFlags, UsageError } from "../command-line/parse-flags.ts";
-import { badArguments, Exit, ExitCode } from "../exit.ts";
+import { badArguments, Exit, ExitCode, exitWith } from "../exit.ts";
 import { quote } from "../go-text/quote.ts";
 import { splitWords } from "../go-text/words.ts";
 import { type Display, type Printable, print } from "../output/display.ts";
 import { jsonText, messageJson } from "../output/json.ts";
-import { StandardInput } from "../output/stdin.ts";
 import { connect } from "../session/connect.ts";
 import { runCommand } from "./child-process.ts";
 import { type WatchArguments, watchArguments, watchEnvironment } from "./watch-arguments.ts";
@@ -38,10 +30,9 @@ export async function run(invocation: Invocation): Promise<void> {
 }
 
 async function interact(invocation: Invocation): Promise<void> {
-  const { path, environment, output } = invocation;
+  const { path, environment, input, output } = invocation;
   const given = watchEnvironment(environment);
   const { client, display } = await connect(invocation);
-  const input = new StandardInput();
   const watchers: Watcher[] = [];
   for (;;) {
     const line = await input.line();
@@ -57,8 +48,9 @@ async function interact(invocation: Invocation): Promise<void> {
       const watched = watchArguments(words.slice(1), parsed(words.slice(1), flags), given);
       const watcher = startWatch(client, watched, flags);
       watchers.push(watcher);
-      // It ends the process when it fails, and this goes on beside it.
-      void follow(watcher, watched, display, environment, "stay");
+      follow(watcher, watched, display, environment, "stay").catch((error: unknown) =>
+        exitNow(exitWith(ExitCode.ERROR, error), display),
+      );
     }
   }
 }
@@ -107,9 +99,12 @@ async function follow(
         for (const event of events) await runFor(event, header, command, environment, display);
     }
   } catch (error) {
-    if (error instanceof Exit) return exitNow(error, display);
-    display.output.errorLine(`watch was canceled (${(error as ClientError).message})`);
-    const last = error instanceof WatchCanceled ? error.response : undefined;
+    if (error instanceof Exit) throw error;
+    const canceled = error instanceof WatchCanceled ? error : undefined;
+    const last = canceled?.response;
+    // A watch that had not even begun is told as the server told it.
+    const why = canceled !== undefined && last === undefined ? canceled.reason : (error as Error).message;
+    display.output.errorLine(`watch was canceled (${why})`);
     await print(display, watchResult(last ?? { ...EMPTY, canceled: true }));
   }
   if (atTheEnd === "exit") throw new Exit(ExitCode.INTERRUPTED, "watch is canceled by the server");
@@ -189,7 +184,7 @@ function watchJson({
 }: WatchResponse): string {
   const list = events.map((event) => messageJson(EventTable, event)).join(",");
   return [
-    `{"Header":${header === undefined ? "null" : messageJson(ResponseHeader, header)}`,
+    `{"Header":${header === undefined ? "{}" : messageJson(ResponseHeader, header)}`,
     `"Events":${events.length === 0 ? "null" : `[${list}]`}`,
     `"CompactRevision":${compactRevision}`,
     `"Canceled":${canceled}`,

@@ -6,17 +6,23 @@ const FULL_PIPE_PAUSE_MS = 2;
 
 /** Standard output and standard error, in the order in which they are written. */
 export class Output {
+  readonly #write: (descriptor: 1 | 2, bytes: Buffer) => void;
+
+  constructor(write: (descriptor: 1 | 2, bytes: Buffer) => void = writeAll) {
+    this.#write = write;
+  }
+
   /** A line; bytes are written as they are. */
   line(...parts: readonly (string | Uint8Array)[]): void {
     this.write(...parts, "\n");
   }
 
   write(...parts: readonly (string | Uint8Array)[]): void {
-    writeAll(STDOUT, joined(parts));
+    this.#write(STDOUT, joined(parts));
   }
 
   errorLine(text: string): void {
-    writeAll(STDERR, Buffer.from(`${text}\n`));
+    this.#write(STDERR, Buffer.from(`${text}\n`));
   }
 }
 

@@ -2,8 +2,14 @@ const NEWLINE = 10;
 
 /** Standard input, line by line or all of it. */
 export class StandardInput {
-  readonly #chunks = process.stdin[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+  readonly #open: () => AsyncIterable<Buffer>;
+  #chunks: AsyncIterator<Buffer> | undefined;
   #buffered: Buffer = Buffer.alloc(0);
+
+  /** It is opened when it is read for the first time: most commands do not. */
+  constructor(open: () => AsyncIterable<Buffer>) {
+    this.#open = open;
+  }
 
   /** With its end cut off; undefined when there is no whole line any more. */
   async line(): Promise<string | undefined> {
@@ -28,6 +34,7 @@ export class StandardInput {
   }
 
   async #next(): Promise<Buffer | undefined> {
+    this.#chunks ??= this.#open()[Symbol.asyncIterator]();
     const { done, value } = await this.#chunks.next();
     return done === true ? undefined : value;
   }

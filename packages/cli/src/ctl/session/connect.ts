@@ -41,8 +41,10 @@ export async function clientOf(
     ...(maxRequestBytes > 0 && { maxRequestBytes }),
     ...(maxResponseBytes > 0 && { maxResponseBytes }),
   });
+  if (settings.credentials === undefined) return client;
   try {
-    await client.authenticate({ timeoutMs: settings.dialTimeoutMs });
+    const timeoutMs = settings.dialTimeoutMs > 0 ? settings.dialTimeoutMs : Number.POSITIVE_INFINITY;
+    await client.authenticate({ timeoutMs });
   } catch (error) {
     throw exitWith(ExitCode.BAD_CONNECTION, error);
   }
@@ -51,7 +53,7 @@ export async function clientOf(
 
 function makeClient(options: ConstructorParameters<typeof Client>[0]): Client {
   if (options.endpoints.length === 0)
-    throw new Exit(ExitCode.BAD_CONNECTION, "at least one Endpoint is required in client config");
+    throw new Exit(ExitCode.BAD_CONNECTION, "etcdclient: no available endpoints");
   try {
     return new Client(options);
   } catch (error) {

@@ -1,4 +1,3 @@
-import { createInterface } from "node:readline";
 import { Exit, ExitCode } from "../exit.ts";
 import type { Output } from "../output/output.ts";
 
@@ -50,11 +49,4 @@ async function readHidden(stdin: NodeJS.ReadStream): Promise<string> {
   stdin.off("data", onData);
   stdin.pause();
   return typed;
-}
-
-/** One word of standard input, which is no terminal; empty when the first line is. */
-export async function readWord(): Promise<string> {
-  const lines = createInterface({ input: process.stdin });
-  for await (const line of lines) return line.trim().split(/\s/)[0] ?? "";
-  return "";
 }

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { type ConnectionOptions, getCACertificates } from "node:tls";
+import type { ConnectionOptions } from "node:tls";
 import { badArguments } from "../exit.ts";
 import { fileError } from "../go-text/errno.ts";
 
@@ -22,10 +22,14 @@ export function tlsOptions(given: TlsFlags): ConnectionOptions | undefined {
     throw badArguments(`KeyFile and CertFile must both be present[key: ${key}, cert: ${cert}]`);
   return {
     ...(cert !== "" && { cert: readPem(cert), key: readPem(key) }),
-    ca: cacert === "" ? getCACertificates("system") : readPem(cacert),
+    ca: cacert === "" ? systemAuthorities() : readPem(cacert),
     ...(serverName !== "" && { servername: serverName }),
     ...(skipVerification && { rejectUnauthorized: false }),
   };
+}
+
+function systemAuthorities(): string[] {
+  return process.getBuiltinModule("node:tls").getCACertificates("system");
 }
 
 function readPem(file: string): Buffer {
