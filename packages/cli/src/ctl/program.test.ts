@@ -1,0 +1,86 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { Output } from "./output/output.ts";
+import { StandardInput } from "./output/stdin.ts";
+import { execute } from "./program.ts";
+
+/** What a command line comes to that needs no server. */
+async function run(words: readonly string[], environment: Record<string, string> = {}, stdin = "") {
+  const written = { 1: "", 2: "" };
+  const output = new Output((descriptor, bytes) => {
+    written[descriptor] += bytes.toString();
+  });
+  async function* input() {
+    if (stdin !== "") yield Buffer.from(stdin);
+  }
+  const code = await execute(words, { environment, input: new StandardInput(input), output });
+  return { code, stdout: written[1], stderr: written[2] };
+}
+
+test("version says which etcd it is like", async () => {
+  assert.deepEqual(await run(["version"]), {
+    code: 0,
+    stdout: "etcdctl version: 3.7.3\nAPI version: 3.7\n",
+    stderr: "",
+  });
+});
+
+const failures: {
+  line: string;
+  code: number;
+  error: string;
+  environment?: Record<string, string>;
+}[] = [
+  { line: "put", code: 128, error: "put command needs 1 argument and input from stdin or 2 arguments" },
+  {
+    line: "put k v --lease zz",
+    code: 128,
+    error: 'bad lease ID (strconv.ParseInt: parsing "zz": invalid syntax), expecting ID in Hex',
+  },
+  { line: "get k --consistency q", code: 4, error: 'unknown consistency flag "q"' },
+  { line: "get k -w yaml", code: 4, error: "unsupported output format" },
+  { line: "get k --cert=", code: 128, error: "empty string is passed to --cert option" },
+  { line: "compaction x", code: 1, error: 'strconv.ParseInt: parsing "x": invalid syntax' },
+  { line: "txn", code: 3, error: "EOF" },
+  { line: "watch -i", code: 3, error: "error reading watch request line: EOF" },
+  {
+    line: "member add a --peer-urls=foo",
+    code: 1,
+    error: "URL scheme must be http, https, unix, or unixs: foo",
+  },
+  { line: "get k", code: 4, error: "unsupported output format", environment: { ETCDCTL_WRITE_OUT: "xml" } },
+  { line: "check perf --load zz", code: 4, error: "unknown load option zz" },
+];
+for (const { line, code, error, environment } of failures) {
+  test(`${line} exits with ${code}`, async () => {
+    assert.deepEqual(await run(line.split(" "), environment), {
+      code,
+      stdout: "",
+      stderr: `Error: ${error}\n`,
+    });
+  });
+}
+
+test("a variable and a flag that say the same are too much", async () => {
+  const { code, stderr } = await run(["get", "k", "--endpoints", "b"], { ETCDCTL_ENDPOINTS: "a" });
+  assert.equal(code, 1);
+  assert.match(stderr, /conflicting environment variable is shadowed .*ETCDCTL_ENDPOINTS/);
+});
+
+test("an unknown word is told with what may have been meant", async () => {
+  const { code, stderr } = await run(["gte"]);
+  assert.equal(code, 1);
+  assert.equal(
+    stderr,
+    `Error: unknown command "gte" for "etcdctl"\n\nDid you mean this?\n\tget\n\nRun 'etcdctl --help' for usage.\n`,
+  );
+});
+
+for (const shell of ["bash", "zsh", "fish", "powershell"]) {
+  test(`the completion for ${shell} knows the commands`, async () => {
+    const { code, stdout } = await run(["completion", shell]);
+    assert.equal(code, 0);
+    for (const name of ["member", "make-mirror", "grant-permission", "--write-out"])
+      assert.ok(stdout.includes(name), name);
+  });
+}
