@@ -33,6 +33,7 @@ export const SUITES: Readonly<Record<string, Suite>> = {
   "etcdctl-compared": {
     file: "test/etcdctl/compared.suite.ts",
     what: "our etcdctl beside Go's: output, errors and exit codes of some hundred lines",
+    onlyByName: true,
   },
   "go-client": {
     file: "test/interop/go-client.suite.ts",
