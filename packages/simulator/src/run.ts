@@ -376,7 +376,12 @@ class Run {
 
   #checkUsers(members: readonly Machine[]): string[] {
     const { tokens } = this.#scenario;
-    const { decisions, wrong } = decideEntries(this.#history);
+    const decided = decideEntries(this.#history);
+    if (decided === undefined) {
+      this.#world.count("users not judged, as an entry was not seen");
+      return [];
+    }
+    const { decisions, wrong } = decided;
     if (wrong.length > 0) return wrong;
     const ttlMs = tokens.kind === "simple" ? tokens.ttlMs : undefined;
     const calls = this.#sessions.flatMap((session) => session.calls);

@@ -27,18 +27,17 @@ export function entryKey(user: string, body: Uint8Array): string {
 /**
  * Goes through the log with a model and compares what the members came to behind each entry: nothing may have happened that its
  * user was not allowed when it was applied, and nothing may have been refused that was allowed. `wrong` is what is wrong.
+ * Undefined when nobody was seen to have some entry.
  */
-export function decideEntries(history: History): { decisions: Decisions; wrong: string[] } {
+export function decideEntries(history: History): { decisions: Decisions; wrong: string[] } | undefined {
   const model = new StateModel();
   const after: UsersState[] = [FIRST_USERS];
   const entries = new Map<string, DecidedEntry[]>();
   const wrong: string[] = [];
   for (let index = 1; index <= history.lastIndex && wrong.length === 0; index++) {
     const entry = history.entry(index);
-    if (entry === undefined) {
-      wrong.push(`nobody was seen to apply entry ${index}`);
-      break;
-    }
+    // Who applied it ended at once, and the others got a snapshot: what came of it nobody saw.
+    if (entry === undefined) return undefined;
     const { data, type } = entry;
     if (type === EntryType.EntryNormal && data.length > 0) {
       const refusal = model.apply(data);
