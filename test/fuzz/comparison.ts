@@ -8,7 +8,7 @@ import { type Answer, type Ask, askGrpc, askJson, type Compared, type Granted, L
 import { isComparable, isComparableJson, withoutHurry } from "./inputs/comparable.ts";
 import { GrpcCalls } from "./inputs/grpc-calls.ts";
 import { anyBody } from "./inputs/json-text.ts";
-import { anyRoutedMethod, isServed } from "./inputs/methods.ts";
+import { anyRoutedMethod, mayBeCompared } from "./inputs/methods.ts";
 import { knownDifference } from "./known-differences.ts";
 
 export interface Comparison {
@@ -88,7 +88,7 @@ export async function compareJson(random: SeededRandom, inputs: number, ports: P
     for (;;) {
       const method = anyRoutedMethod(random);
       const body = anyBody(random, method.request);
-      if (!isServed(method) || !isComparableJson(method.name, body.toString())) continue;
+      if (!mayBeCompared(method) || !isComparableJson(method.name, body.toString())) continue;
       return { transport: "json", path: random.pick(method.httpPaths), body, headers: [] };
     }
   };

@@ -128,7 +128,7 @@ export class AttackedMember {
   /** Ends as it should. */
   async stop(): Promise<void> {
     this.#agent.destroy();
-    assert.equal((await this.#server.stop()).code, 0, this.#server.tail);
+    assert.equal((await this.#server.stop()).signal, "SIGTERM", this.#server.tail);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

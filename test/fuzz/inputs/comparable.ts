@@ -11,7 +11,7 @@ import {
   MemberAddRequestSchema,
 } from "@quorate/wire/etcdserverpb";
 import type { GrpcCall } from "./grpc-calls.ts";
-import { isServed } from "./methods.ts";
+import { mayBeCompared } from "./methods.ts";
 
 const PREFIX_BYTES = 5;
 const PLAIN_FIELDS = 6;
@@ -32,7 +32,7 @@ const COMPARABLE_ALARM_TEXT =
 
 /** Without what makes of one member two, ends it, or hides what others ask for behind an alarm or another version. */
 export function isComparable({ method, body, fields, halfCloses }: GrpcCall): boolean {
-  if (!isServed(method) || !halfCloses) return false;
+  if (!mayBeCompared(method) || !halfCloses) return false;
   // What one of the two refuses for its form alone must not change the other.
   const isPlain =
     fields.length === PLAIN_FIELDS && fields.every(([name, value]) => isPlainField(name, value));

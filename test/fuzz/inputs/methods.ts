@@ -22,10 +22,10 @@ const WEIGHTS: Readonly<Record<string, number>> = {
 };
 
 const weighted = (methods: readonly Method[]): (readonly [number, Method])[] =>
-  methods.map((method) => [WEIGHTS[method.name] ?? (isServed(method) ? 1 : 0.1), method]);
+  methods.map((method) => [WEIGHTS[method.name] ?? (mayBeCompared(method) ? 1 : 0.1), method]);
 
-/** Methods that this release answers with UNIMPLEMENTED whatever is asked. */
-export function isServed({ service, name }: Method): boolean {
+/** Not locks and elections, whose keys name leases that each server draws, nor what changes users. */
+export function mayBeCompared({ service, name }: Method): boolean {
   if (/^v3(lock|election)pb\./.test(service)) return false;
   return service !== "etcdserverpb.Auth" || name === "Authenticate" || name === "AuthStatus";
 }
@@ -60,11 +60,19 @@ export function anyRoutedReading(random: SeededRandom): Method {
   return random.weighted(ROUTED_READINGS);
 }
 
+/** They wait for others: for a lock to be free, for an election to be won, for what is proclaimed, for a state to change. */
+const WAITING: ReadonlySet<string> = new Set([
+  "/grpc.health.v1.Health/Watch",
+  "/v3lockpb.Lock/Lock",
+  "/v3electionpb.Election/Campaign",
+  "/v3electionpb.Election/Observe",
+]);
+
 /**
  * Whether a server ends a call by itself when the client has said everything. A change of the members that meets another
  * one is dropped by raft without a word, and waits for as long as its caller does, in etcd too.
  */
 export function endsByItself({ clientStreaming, path, service, name }: Method): boolean {
   if (service === "etcdserverpb.Cluster" && name !== "MemberList") return false;
-  return !clientStreaming && path !== "/grpc.health.v1.Health/Watch";
+  return !clientStreaming && !WAITING.has(path);
 }

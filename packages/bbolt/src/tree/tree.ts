@@ -252,8 +252,8 @@ export class Tree implements TreeRoot {
   }
 
   /** A copy of a page with room for `moreBytes`, in memory only. */
-  #scratch(page: DirtyPage, moreBytes: number): DirtyPage {
-    const bytes = new Uint8Array(page.usedBytes + moreBytes);
+  #scratch(page: PageView, moreBytes: number): DirtyPage {
+    const bytes = new Uint8Array(page.bytesOf(0, page.count) + moreBytes);
     const view = new DataView(bytes.buffer);
     const copy = new DirtyPage(bytes, view, 0, bytes.length, 0, 1, page.isLeaf);
     copy.appendElements(page, 0, page.count);
@@ -343,15 +343,17 @@ export class Tree implements TreeRoot {
       this.#rebalance(levelIndex - 1);
       return;
     }
-    if (page.slots > 1 && page.usedBytes <= (page.slots - 1) * pageBytes) {
+    const isLonely = !page.isLeaf && page.count < 2;
+    if (!isLonely && page.slots > 1 && page.usedBytes <= (page.slots - 1) * pageBytes) {
       this.#replace(levelIndex, this.#scratch(page, 0));
       return;
     }
-    const isTooSmall = page.usedBytes < pageBytes * LEAST_FILL || (!page.isLeaf && page.count < 2);
-    if (isTooSmall && parent.count > 1) this.#mergeWithNeighbour(levelIndex);
+    const isTooSmall = isLonely || page.usedBytes < pageBytes * LEAST_FILL;
+    if (isTooSmall && parent.count > 1) this.#mergeWithNeighbour(levelIndex, isLonely);
   }
 
-  #mergeWithNeighbour(levelIndex: number): void {
+  /** `mustMerge`: a branch with one child, which bbolt takes for a mistake, goes on with some of its neighbour's at least. */
+  #mergeWithNeighbour(levelIndex: number, mustMerge: boolean): void {
     const page = this.#path.levels[levelIndex]!.page as DirtyPage;
     const parentLevel = this.#path.levels[levelIndex - 1]!;
     const parent = parentLevel.page as DirtyPage;
@@ -362,10 +364,13 @@ export class Tree implements TreeRoot {
       new PageView(),
       parent.page,
     );
+    if (other.isLeaf !== page.isLeaf) return;
     const bytes = page.usedBytes + other.bytesOf(0, other.count) - PAGE_HEADER_BYTES;
     // A run of several slots has room, but is not what the others are merged into.
-    if (bytes > this.#pages.pageBytes || other.isLeaf !== page.isLeaf) return;
-    if (page.slots > 1 || other.slots > 1) return;
+    if (bytes > this.#pages.pageBytes || page.slots > 1 || other.slots > 1) {
+      if (mustMerge) this.#divideAnew(levelIndex, isLeft ? page : other, isLeft ? other : page, leftIndex);
+      return;
+    }
     const left = isLeft ? page : other instanceof DirtyPage ? other : this.#pages.touch(other);
     parent.setChild(leftIndex, left.page);
     const right = isLeft ? other : page;
@@ -373,6 +378,22 @@ export class Tree implements TreeRoot {
     this.#pages.free(right);
     parent.remove(leftIndex + 1);
     this.#rebalance(levelIndex - 1);
+  }
+
+  /** The elements of two neighbours, of which one is the page of a level, become those of as many pages as they need. */
+  #divideAnew(levelIndex: number, left: PageView, right: PageView, leftIndex: number): void {
+    const level = this.#path.levels[levelIndex]!;
+    const parentLevel = this.#path.levels[levelIndex - 1]!;
+    const all = this.#scratch(left, right.bytesOf(0, right.count));
+    all.appendElements(right, 0, right.count);
+    (parentLevel.page as DirtyPage).remove(leftIndex + 1);
+    parentLevel.index = leftIndex;
+    level.page = left;
+    this.#pages.free(right);
+    const before = (parentLevel.page as DirtyPage).count;
+    this.#replace(levelIndex, all);
+    if (parentLevel.page instanceof DirtyPage && parentLevel.page.count === before)
+      this.#rebalance(levelIndex - 1);
   }
 
   /** A branch with one child is no root, nor is one without children. */
