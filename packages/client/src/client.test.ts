@@ -90,6 +90,18 @@ test("nobody listens: a request waits until its deadline, or its signal", TIMEOU
   await assert.rejects(waiting, /^ClientError: context canceled$/);
 });
 
+test(
+  "when nobody waits any more for the connection that a request begins, its failure is nobody's",
+  TIMEOUT,
+  async () => {
+    for (const options of [{ signal: AbortSignal.abort() }, { timeoutMs: 0 }]) {
+      await using lost = new Client({ endpoints: [`127.0.0.1:${await freePort()}`] });
+      await assert.rejects(lost.kv.get("k", options), /^ClientError: context/);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  },
+);
+
 test("another endpoint takes over, at first and later", TIMEOUT, async () => {
   using one = await CuttingProxy.to(server.clientPort);
   using other = await CuttingProxy.to(server.clientPort);

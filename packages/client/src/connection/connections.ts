@@ -59,8 +59,10 @@ export class Connections {
   async #dial(): Promise<GrpcClient> {
     for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
       const connection = await this.#tryAll();
-      if (this.#closed) connection?.close();
-      if (this.#closed || this.#waiters === 0) throw canceled();
+      if (this.#closed || this.#waiters === 0) {
+        connection?.close();
+        throw canceled();
+      }
       if (connection !== undefined) {
         this.#current = connection;
         return connection;

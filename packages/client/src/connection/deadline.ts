@@ -30,6 +30,8 @@ export class Deadline {
 
   /** `promise`, unless the deadline is met or the signal comes first: then it is left alone. */
   async race<T>(promise: Promise<T>): Promise<T> {
+    // It may fail when nobody waits for it any more.
+    promise.catch(() => {});
     this.check();
     const { promise: over, reject } = Promise.withResolvers<never>();
     const onAbort = () => reject(canceled());
@@ -45,10 +47,10 @@ export class Deadline {
     }
   }
 
-  /** Waits, as long as the deadline allows. */
+  /** Waits, as long as the deadline allows; at most the 24 days that a timer takes. */
   async sleep(ms: number): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, ms);
+    const timer = setTimeout(resolve, Math.min(ms, MAX_TIMER_MS));
     try {
       await this.race(promise);
     } finally {

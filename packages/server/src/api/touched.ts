@@ -21,6 +21,8 @@ export interface Touched {
 
 /** Of transactions, which may name very many. */
 const MAX_TOUCHED_KEYS = 16;
+/** Of a text that a request names, such as a user's name: whoever sends long ones must not push out other lines. */
+const MAX_SUBJECT_CHARS = 1024;
 /** Fields of requests that are no secret, and say what becomes of what. */
 const NAMED = [
   "name",
@@ -58,7 +60,10 @@ function subjectOf(path: string, request: Uint8Array): Record<string, unknown> {
   for (const name of NAMED) {
     const value = fields[name];
     if (value === undefined || value === "" || value === 0n || value === 0 || value === false) continue;
-    subject[name] = typeof value === "bigint" ? value.toString(16) : value;
+    // Names of locks and elections are keys, of which calls that these make tell; and they are borrowed.
+    if (value instanceof Uint8Array) continue;
+    if (typeof value === "bigint") subject[name] = value.toString(16);
+    else subject[name] = typeof value === "string" ? value.slice(0, MAX_SUBJECT_CHARS) : value;
   }
   if (typeof fields.revision === "bigint") subject.revision = String(fields.revision);
   return subject;
