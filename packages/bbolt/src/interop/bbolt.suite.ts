@@ -67,6 +67,8 @@ class Episode {
   #database: Database | undefined;
   readonly #readers: { id: number; reader: ReadTransaction; seen: ModelBucket }[] = [];
   #nextReader = 1;
+  /** Whether the file that we write has been written since it was opened. */
+  #hasCommitted = false;
 
   constructor(twin: GoTwin, random: SeededRandom) {
     this.#twin = twin;
@@ -111,7 +113,9 @@ class Episode {
     if (commits) await tx.commit();
     else tx.end();
     assert.deepEqual(await this.#twin.transaction(operations, commits), wanted, `outcomes of bbolt, ${t}`);
-    if (commits) this.#model = next;
+    if (!commits) return;
+    this.#model = next;
+    this.#hasCommitted = true;
   }
 
   async #openReader(): Promise<void> {
@@ -130,6 +134,8 @@ class Episode {
 
   /** Both close, look at each other's file, and go on with it. */
   async #exchange(): Promise<void> {
+    // Pages that bbolt has lost are found again by our first commit, which need not have been.
+    if (!this.#hasCommitted) await this.#database!.beginWrite().commit();
     await this.#close();
     const digest = await this.#twin.check(this.#ours);
     await using theirs = await Database.open(this.#theirs, {
@@ -175,6 +181,7 @@ class Episode {
       map: random.chance(MAPPED),
       cacheBytes: random.pick([0, 100_000, 1 << 24]),
     });
+    this.#hasCommitted = false;
   }
 
   async #close(): Promise<void> {
