@@ -1,19 +1,17 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import type { CancelReason, ServerCall } from "@quorate/rpc/server";
-import { MemoryBackend } from "@quorate/storage/backend/memory-backend";
 import { ManualClock } from "@quorate/testkit/clock";
 import { decode, encode } from "@quorate/wire";
 import { LeaseKeepAliveRequestSchema, LeaseKeepAliveResponseSchema } from "@quorate/wire/etcdserverpb";
 import { HeaderEncoder } from "@quorate/wire/hot";
-import { Lessor } from "../../lease/lessor.ts";
 import { OPEN_ACCESS } from "../../operations/open-access.testing.ts";
 import { ResponseHeaders } from "../../operations/response-headers.ts";
 import { LeaderMonitor } from "../../watch/leader-monitor.ts";
 import type { ApiContext } from "../context.ts";
 import { LeaderQuestions } from "./ask-leader.ts";
 import { KeepAliveStream } from "./keep-alive.ts";
-import { FakePeerRequests, settle } from "./testing.ts";
+import { FakePeerRequests, newLessor, settle } from "./testing.ts";
 
 /** A call as its client would see it. Messages that come while reading is paused wait, as in a real one. */
 class FakeCall {
@@ -81,16 +79,7 @@ class FakeCall {
 function setUp(hasLeader?: string) {
   const clock = new ManualClock();
   const peerRequests = new FakePeerRequests(clock);
-  const lessor = new Lessor({
-    clock,
-    backend: new MemoryBackend({ clock }),
-    proposals: { proposeRevoke: () => {}, proposeCheckpoint: async () => {} },
-    minimumTtlSeconds: 2,
-    electionTimeoutMs: 1000,
-    requestTimeoutMs: 7000,
-    checkpoints: false,
-    hashSeed: 1,
-  });
+  const lessor = newLessor(clock);
   lessor.applyGrant(7n, 20);
   lessor.applyGrant(8n, 30);
   lessor.promote();

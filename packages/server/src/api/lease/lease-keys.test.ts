@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { MemoryBackend } from "@quorate/storage/backend/memory-backend";
 import { DEFAULT_SLICE_LIMITS, Slices, type Steps } from "@quorate/storage/slices";
 import { ManualClock } from "@quorate/testkit/clock";
 import { decode, encode } from "@quorate/wire";
 import { LeaseLeasesResponseSchema, LeaseTimeToLiveResponseSchema } from "@quorate/wire/etcdserverpb";
 import { encodeLeaseInternalHead } from "@quorate/wire/hot";
 import { isRefusedWith } from "../../errors.ts";
-import { Lessor } from "../../lease/lessor.ts";
+import type { Lessor } from "../../lease/lessor.ts";
 import { keyFieldsOf, readInternalSteps } from "./lease-keys.ts";
 import { responseSteps } from "./leases.ts";
+import { newLessor } from "./testing.ts";
 
 /** Does it in slices, of which there must be some, and none may be long. */
 async function inSlices<Result>(steps: Steps<Result>): Promise<Result> {
@@ -23,17 +23,7 @@ async function inSlices<Result>(steps: Steps<Result>): Promise<Result> {
 
 /** A lessor whose lease 7 has these keys, with slices of its own. */
 function lessorWith(keys: readonly Uint8Array[]): Lessor {
-  const clock = ManualClock.withRealTurns();
-  const lessor = new Lessor({
-    clock,
-    backend: new MemoryBackend({ clock }),
-    proposals: { proposeRevoke: () => {}, proposeCheckpoint: async () => {} },
-    minimumTtlSeconds: 2,
-    electionTimeoutMs: 1000,
-    requestTimeoutMs: 7000,
-    checkpoints: false,
-    hashSeed: 1,
-  });
+  const lessor = newLessor(ManualClock.withRealTurns());
   lessor.applyGrant(7n, 20);
   for (const key of keys) lessor.attach(key, 7n);
   return lessor;

@@ -1,12 +1,10 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { MemoryBackend } from "@quorate/storage/backend/memory-backend";
 import { ManualClock } from "@quorate/testkit/clock";
-import { Lessor } from "../../lease/lessor.ts";
 import type { ApiContext } from "../context.ts";
 import { LeaderQuestions } from "./ask-leader.ts";
 import { renewLease } from "./renew.ts";
-import { FakePeerRequests, passTime, settle } from "./testing.ts";
+import { FakePeerRequests, newLessor, passTime, settle } from "./testing.ts";
 
 const SELF = 1n;
 const LEADER = 2n;
@@ -15,17 +13,7 @@ const hex = (text: string) => Buffer.from(text.replaceAll(" ", ""), "hex");
 class Harness {
   readonly clock = new ManualClock();
   readonly peerRequests = new FakePeerRequests(this.clock);
-  readonly lessor = new Lessor({
-    clock: this.clock,
-    backend: new MemoryBackend({ clock: this.clock }),
-    proposals: { proposeRevoke: () => {}, proposeCheckpoint: async () => {} },
-    minimumTtlSeconds: 2,
-    electionTimeoutMs: 1000,
-    requestTimeoutMs: 7000,
-    checkpoints: false,
-    pauseMs: 300,
-    hashSeed: 1,
-  });
+  readonly lessor = newLessor(this.clock, { pauseMs: 300 });
   readonly consensus = {
     leader: SELF,
     get isLeader(): boolean {

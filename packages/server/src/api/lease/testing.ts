@@ -1,5 +1,22 @@
+import { MemoryBackend } from "@quorate/storage/backend/memory-backend";
 import type { ManualClock } from "@quorate/testkit/clock";
+import { Lessor, type LessorOptions } from "../../lease/lessor.ts";
 import type { PeerRequest, PeerRequests, PeerResponse } from "../../peer/peer-requests.ts";
+
+/** A lessor that has no leases yet, and proposes nothing. */
+export function newLessor(clock: ManualClock, more: Partial<LessorOptions> = {}): Lessor {
+  return new Lessor({
+    clock,
+    backend: new MemoryBackend({ clock }),
+    proposals: { proposeRevoke: () => {}, proposeCheckpoint: async () => {} },
+    minimumTtlSeconds: 2,
+    electionTimeoutMs: 1000,
+    requestTimeoutMs: 7000,
+    checkpoints: false,
+    hashSeed: 1,
+    ...more,
+  });
+}
 
 /** A request that waits for the test to answer it. */
 export interface Sent {
