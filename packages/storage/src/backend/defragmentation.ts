@@ -1,6 +1,7 @@
 import { rmSync } from "node:fs";
 import { failpoints } from "../failpoints/index.ts";
 import type { Clock } from "../seams/clock.ts";
+import { nextTurn } from "../seams/waiting.ts";
 import { ChunkPool } from "./arena.ts";
 import { Committer } from "./committer.ts";
 import type { DeletedRevisions } from "./deleted-revisions.ts";
@@ -94,7 +95,7 @@ export class Defragmentation {
       }
       copied += visited;
       if (this.#filling.writes >= BATCH_WRITES || this.#filling.bytes >= BATCH_BYTES) await this.#write();
-      await this.#turn();
+      await nextTurn(this.#clock);
     }
   }
 
@@ -104,7 +105,7 @@ export class Defragmentation {
       this.#filling.deleteRevision(deleted.mainAt(i), deleted.subAt(i), deleted.isTombstone(i));
       if (i % SLICE !== SLICE - 1) continue;
       if (this.#filling.writes >= BATCH_WRITES) await this.#write();
-      await this.#turn();
+      await nextTurn(this.#clock);
     }
     for (const table of TREE_NAMES) {
       if (table === "key") continue;
@@ -114,7 +115,7 @@ export class Defragmentation {
           this.#filling.setEntry(table, key, value);
         });
         if (this.#filling.writes >= BATCH_WRITES) await this.#write();
-        await this.#turn();
+        await nextTurn(this.#clock);
       }
     }
     await this.#write();
@@ -156,10 +157,6 @@ export class Defragmentation {
     });
     // Whoever writes next hears of it.
     this.#writing.catch(() => {});
-  }
-
-  #turn(): Promise<void> {
-    return new Promise((resolve) => this.#clock.soon(resolve));
   }
 }
 
