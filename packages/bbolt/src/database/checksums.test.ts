@@ -117,6 +117,18 @@ test("sums are made anew when they are missing, cut short, or another program ha
   }
 });
 
+test("sums are found again when the last page of the file is a run of several", async () => {
+  const disk = new SimulatedDisk();
+  const database = await open(disk);
+  const tx = database.beginWrite();
+  tx.createBucketIfAbsent("b").put(bytesOf("key"), new Uint8Array(9000));
+  await tx.commit();
+  await database.close();
+  const again = await open(disk);
+  assert.equal(again.opening?.checksums, "stored");
+  await again.close();
+});
+
 test("a list of free pages that was stored at a stop is used, and loses no page", async () => {
   const random = new SeededRandom(2);
   const disk = await sound(random, true);

@@ -27,17 +27,20 @@ export class SumsFile {
   readonly #file: File;
   readonly #header = new Uint8Array(HEADER_BYTES);
   readonly #view = new DataView(this.#header.buffer);
+  /** Page slots whose sums the file has room for, up to the one that it was last made longer for. */
+  #slots: number;
 
-  private constructor(file: File, sums: PageSums) {
+  private constructor(file: File, sums: PageSums, slots: number) {
     this.#file = file;
     this.sums = sums;
+    this.#slots = slots;
   }
 
   /** The sums of the database whose newest meta this is; undefined when there are none, or they are of another one. */
   static async open(disk: Disk, path: string, meta: Meta): Promise<SumsFile | undefined> {
     const file = await disk.open(path, "write");
     const sums = new PageSums(meta.highWater);
-    const found = new SumsFile(file, sums);
+    const found = new SumsFile(file, sums, meta.highWater);
     const bodyBytes = meta.highWater * SUM_BYTES;
     const isWhole = file.readSync(found.#header, 0) === HEADER_BYTES && found.#isOf(meta);
     if (isWhole && file.readSync(sums.stored(0, meta.highWater), HEADER_BYTES) === bodyBytes) return found;
@@ -50,7 +53,7 @@ export class SumsFile {
     const unfinished = `${path}.creating`;
     const file = await disk.open(unfinished, "create");
     try {
-      const made = new SumsFile(file, sums);
+      const made = new SumsFile(file, sums, meta.highWater);
       made.#view.setUint32(0, MAGIC, true);
       made.#view.setUint32(4, meta.pageBytes, true);
       made.#note(meta);
@@ -74,6 +77,12 @@ export class SumsFile {
       let to = from + 1;
       for (i++; i < pages.length && pages[i]! - to < MOST_GAP; i++) to = pages[i]! + 1;
       await this.#file.write([this.sums.stored(from, to)], HEADER_BYTES + from * SUM_BYTES);
+    }
+    if (meta.highWater > this.#slots) {
+      // The last page may take several slots and has one sum: without theirs the file would look cut short.
+      const last = meta.highWater - 1;
+      await this.#file.write([this.sums.stored(last, last + 1)], HEADER_BYTES + last * SUM_BYTES);
+      this.#slots = meta.highWater;
     }
     await this.#file.sync();
   }
