@@ -28,6 +28,8 @@ const MEAN_PAUSE_MS = 400;
 const MEAN_OPEN_MS = 300;
 /** What it says when a change has been made, or cannot be. */
 const FAILED_PRECONDITION = 9;
+/** The same code, though nobody has looked at the change. */
+const IS_LEARNER = "etcdserver: rpc not supported for learner";
 const { READ, WRITE, READWRITE } = { READ: 0, WRITE: 1, READWRITE: 2 } as const;
 /** What workers and holders of leases use, whole and in parts. */
 const INTERVALS: readonly (readonly [key: string, end: string])[] = [
@@ -139,7 +141,7 @@ export class UserAdministrator {
   async #changePassword(name: string): Promise<void> {
     const password = this.#newPassword(name);
     const message = encode(AuthUserChangePasswordRequestSchema, { name, password });
-    if (await this.#try(["UserChangePassword", message])) this.#accounts.settled(name, password);
+    if ((await this.#try(["UserChangePassword", message])) === "made") this.#accounts.settled(name, password);
   }
 
   #newPassword(user: string): string {
@@ -150,19 +152,20 @@ export class UserAdministrator {
 
   /** Until it has been made, or cannot be. */
   async #make(change: Change): Promise<void> {
-    while (!this.#stopped && !(await this.#try(change))) await this.#world.time.sleep(RETRY_MS);
+    while (!this.#stopped && (await this.#try(change)) === undefined) await this.#world.time.sleep(RETRY_MS);
   }
 
-  /** Returns whether somebody has decided about it. */
-  async #try([method, message]: Change): Promise<boolean> {
+  /** Undefined: whether it will have been made is not known. */
+  async #try([method, message]: Change): Promise<"made" | "refused" | undefined> {
     const api = new Api(this.#world, this.#random.pick(this.#world.machines), this.name, this.#session);
     try {
       await api.ask(`Auth/${method}`, message);
       this.#world.count(`users: ${method}`);
-      return true;
+      return "made";
     } catch (error) {
       if (!(error instanceof CallError)) throw error;
-      return error.code === FAILED_PRECONDITION;
+      const isDecided = error.code === FAILED_PRECONDITION && error.message !== IS_LEARNER;
+      return isDecided ? "refused" : undefined;
     }
   }
 }
