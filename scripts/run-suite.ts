@@ -116,7 +116,7 @@ export const SUITES: Readonly<Record<string, Suite>> = {
   crash: {
     file: "test/crash/kill.suite.ts",
     what: "kill -9 at random moments under load",
-    ciArguments: ["--kills", "200"],
+    ciArguments: ["--kills", "120"],
   },
   "backend-crash": {
     file: "packages/storage/src/backend/crash.suite.ts",
@@ -173,6 +173,7 @@ export const SUITES: Readonly<Record<string, Suite>> = {
   "etcd-robustness": {
     file: "test/robustness/etcd-robustness.suite.ts",
     what: "etcd's own robustness suite: load, failpoints, and its checker",
+    ciArguments: ["--seconds", "150"],
   },
   "etcd-common": {
     file: "test/etcd-tests/etcd-common.suite.ts",

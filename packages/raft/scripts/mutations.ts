@@ -1,6 +1,7 @@
 /**
  * Plants one known mistake at a time in a copy of the package, and runs the suite on it, which must fail. Usage:
- * `node packages/raft/scripts/mutations.ts [--write] [NAME...]`; `--write` puts the outcome into docs/mutations.md.
+ * `node packages/raft/scripts/mutations.ts [--write] [NAME...]`; `--write` puts the outcome into docs/mutations.md. Only
+ * then all parts of the suite are run on each, and not those behind the first that has caught it.
  */
 import { execFile } from "node:child_process";
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
@@ -59,14 +60,19 @@ function runTests(
   });
 }
 
-async function run(mutation: Mutation | undefined): Promise<(string | undefined)[]> {
+/** `isWhole`: with all parts of the suite, whatever the first ones find. */
+async function run(mutation: Mutation | undefined, isWhole: boolean): Promise<(string | undefined)[]> {
   const root = mkdtempSync(path.join(tmpdir(), "raft-mutation-"));
   try {
     cpSync(packageRoot, root, { recursive: true, filter: (source) => !source.includes("node_modules") });
     symlinkSync(path.join(repositoryRoot, "node_modules"), path.join(root, "node_modules"));
     if (mutation !== undefined) plant(mutation, root);
     const failures: (string | undefined)[] = [];
-    for (const { files } of SUITES) failures.push(await firstFailure(root, files));
+    for (const { files } of SUITES) {
+      const failure = await firstFailure(root, files);
+      failures.push(failure);
+      if (failure !== undefined && !isWhole) break;
+    }
     return failures;
   } finally {
     rmSync(root, { recursive: true, force: true });
@@ -74,14 +80,14 @@ async function run(mutation: Mutation | undefined): Promise<(string | undefined)
 }
 
 /** As many at once as there are processors; the outcomes are in the order of the list. */
-async function runAll(mutations: readonly Mutation[]): Promise<Outcome[]> {
+async function runAll(mutations: readonly Mutation[], isWhole: boolean): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
   let next = 0;
   const work = async (): Promise<void> => {
     while (next < mutations.length) {
       const index = next++;
       const mutation = mutations[index]!;
-      const caught = await run(mutation);
+      const caught = await run(mutation, isWhole);
       const by = SUITES.filter((_, i) => caught[i] !== undefined).map(({ name }) => name);
       console.log(`${by.length > 0 ? "caught" : "MISSED"}  ${mutation.name}  [${by.join(", ")}]`);
       outcomes[index] = { mutation, caught };
@@ -112,14 +118,15 @@ function toMarkdown(outcomes: readonly Outcome[]): string {
 }
 
 const args = process.argv.slice(2);
+const isWritten = args.includes("--write");
 const names = args.filter((arg) => !arg.startsWith("--"));
 const selected = MUTATIONS.filter(
   ({ name }) => names.length === 0 || names.some((part) => name.includes(part)),
 );
-const clean = (await run(undefined)).find((failure) => failure !== undefined);
+const clean = (await run(undefined, true)).find((failure) => failure !== undefined);
 if (clean !== undefined) throw new Error(`the suite fails without any mistake: ${clean}`);
-const outcomes = await runAll(selected);
-if (args.includes("--write")) {
+const outcomes = await runAll(selected, isWritten);
+if (isWritten) {
   writeFileSync(path.join(packageRoot, "docs/mutations.md"), toMarkdown(outcomes));
 }
 const missed = outcomes.filter(({ caught }) => caught.every((failure) => failure === undefined));
