@@ -7,9 +7,16 @@ export interface GatewayBackend {
   serves(path: string): boolean;
   /**
    * Starts a call. `path` is gRPC's, `metadata` has lower-case names (binary values as latin1 strings), `deadlineMs` is
-   * relative, or Infinity. Callbacks may fire before this returns.
+   * relative, or Infinity. `clientAddress` is that of the socket of whoever asks, without a port: what the metadata says of it
+   * is the client's own word. Callbacks may fire before this returns.
    */
-  start(path: string, metadata: Map<string, string[]>, deadlineMs: number, sink: GatewaySink): GatewayCall;
+  start(
+    path: string,
+    metadata: Map<string, string[]>,
+    deadlineMs: number,
+    sink: GatewaySink,
+    clientAddress?: string,
+  ): GatewayCall;
 }
 
 export interface GatewaySink {

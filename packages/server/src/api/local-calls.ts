@@ -3,7 +3,7 @@ import { Code, GrpcError } from "@quorate/rpc/status";
 import type { Clock, Timer } from "@quorate/storage/seams/clock";
 import { FAILURES, RequestError } from "../errors.ts";
 import type { GatewayBackend, GatewayCall, GatewaySink } from "./gateway-backend.ts";
-import { LOOPBACK } from "./loopback.ts";
+import { LOOPBACK, LoopbackPeer } from "./loopback.ts";
 import type { Services, StreamHandler, UnaryHandler } from "./services.ts";
 
 /** What threw and must not: in a handler, or in whoever called it. */
@@ -11,7 +11,8 @@ export type ReportDefect = (error: unknown, path: string) => void;
 
 /**
  * Calls of this member's own services from within the process, with the checks and limits that gRPC calls have, and the
- * same contract for their handlers (`call-contract.test.ts`). `peer` is where they are said to come from.
+ * same contract for their handlers (`call-contract.test.ts`). `peer` is where they are said to come
+ * from, if they are not made for a client that has an address.
  */
 export function localCalls(
   services: Pick<Services, "unary" | "streams">,
@@ -23,7 +24,7 @@ export function localCalls(
 ): GatewayBackend {
   return {
     serves: (path) => services.unary.has(path) || services.streams.has(path),
-    start(path, metadata, deadlineMs, sink) {
+    start(path, metadata, deadlineMs, sink, clientAddress) {
       const call = new LocalCall(
         path,
         metadata,
@@ -32,7 +33,7 @@ export function localCalls(
         clock,
         maxReceiveBytes,
         report,
-        peer,
+        clientAddress === undefined ? peer : new LoopbackPeer(clientAddress),
         slowUnary,
       );
       call.start(services.unary.get(path), services.streams.get(path));

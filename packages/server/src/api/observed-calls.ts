@@ -5,9 +5,8 @@ import { WatchRequestSchema } from "@quorate/wire/etcdserverpb";
 import { statusOf } from "../errors.ts";
 import { type Caller, NOBODY } from "../operations/caller.ts";
 import type { WatchedKeys } from "../watch/stream.ts";
-import { callerOf } from "./callers.ts";
 import { commonNameOf } from "./common-name.ts";
-import { LOOPBACK } from "./loopback.ts";
+import { LoopbackPeer } from "./loopback.ts";
 
 /** What is known of a call that has begun or ended. */
 export interface CallReport<Touched> {
@@ -58,7 +57,7 @@ export class ObservedCall implements ServerCall {
   readonly #call: ServerCall;
   readonly #observer: CallObserver;
   readonly #isStream: boolean;
-  #caller: Caller | undefined;
+  #caller: Caller = NOBODY;
   #touched: unknown;
   #response: Uint8Array | undefined;
   #hasRequest = false;
@@ -74,6 +73,11 @@ export class ObservedCall implements ServerCall {
   }
 
   // What the observer hears of.
+
+  /** Who makes it, as soon as that can be said: when it ends its token may not hold any more, by what it did itself. */
+  identified(caller: Caller): void {
+    this.#caller = caller;
+  }
 
   /** To be told of the request of a unary call. */
   requested(message: Uint8Array): void {
@@ -116,14 +120,12 @@ export class ObservedCall implements ServerCall {
 
   #report(status: CallReport<unknown>["status"], left: CancelReason | undefined): CallReport<unknown> {
     const { peer } = this;
-    const isJson = peer === LOOPBACK;
-    // Whoever a stream was begun by is meant at its end, too.
-    this.#caller ??= this.userData === undefined ? NOBODY : callerOf(this);
+    const isJson = peer instanceof LoopbackPeer;
     return {
       path: this.path,
       caller: this.#caller,
       certificate: commonNameOf(peer.tls),
-      address: isJson ? addressOverJson(this) : `${peer.address}:${peer.port}`,
+      address: isJson ? peer.clientAddress : `${peer.address}:${peer.port}`,
       isJson,
       touched: this.#touched,
       status,
@@ -305,9 +307,4 @@ function codeAndText(error: unknown): readonly [code: number, text: string] {
     error instanceof Error ? error.message : String(error),
   ];
   return [code, text];
-}
-
-/** The last hop is the one that this member has seen by itself. */
-function addressOverJson(call: ServerCall): string {
-  return call.metadata("x-forwarded-for")?.split(", ").at(-1) ?? "";
 }

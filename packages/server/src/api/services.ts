@@ -104,7 +104,7 @@ export class Services {
       }
       const identity = context.identities.of(call);
       call.userData = identity;
-      if (identity.isExamined) begin(call, handle);
+      if (identity.isExamined) beginKnown(identity, call, handle);
       else beginLater(identity, call, handle);
     });
   }
@@ -146,13 +146,26 @@ function serve(message: Uint8Array, call: ServerCall, handle: UnaryHandler): voi
 /** As `serve`, once it can be said who makes the call. */
 function serveKnown(identity: Identity, message: Uint8Array, call: ServerCall, handle: UnaryHandler): void {
   call.userData = identity;
-  if (identity.isExamined) serve(message, call, handle);
-  else {
-    const owned = message.slice();
-    void identity.examine().then(() => {
-      if (!call.ended) serve(owned, call, handle);
-    });
+  if (identity.isExamined) {
+    tellObserver(call, identity);
+    serve(message, call, handle);
+    return;
   }
+  const owned = message.slice();
+  void identity.examine().then(() => {
+    if (call.ended) return;
+    tellObserver(call, identity);
+    serve(owned, call, handle);
+  });
+}
+
+function tellObserver(call: ServerCall, identity: Identity): void {
+  if (call instanceof ObservedCall) call.identified(identity.caller);
+}
+
+function beginKnown(identity: Identity, call: ServerCall, handle: StreamHandler): void {
+  tellObserver(call, identity);
+  begin(call, handle);
 }
 
 function begin(call: ServerCall, handle: StreamHandler): void {
@@ -165,13 +178,13 @@ function begin(call: ServerCall, handle: StreamHandler): void {
   }
 }
 
-/** As `begin`, once it can be said who makes the call: until then nothing of it is read. */
+/** As `beginKnown`, once it can be said who makes the call: until then nothing of it is read. */
 function beginLater(identity: Identity, call: ServerCall, handle: StreamHandler): void {
   call.pauseReading();
   void identity.examine().then(() => {
     if (call.ended) return;
     try {
-      begin(call, handle);
+      beginKnown(identity, call, handle);
     } catch (error) {
       call.failWith(error);
       return;

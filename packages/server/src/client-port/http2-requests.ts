@@ -55,6 +55,7 @@ function requestOf(exchange: HttpExchange, rawHeaders: readonly string[]): Gatew
     method: exchange.method,
     rawHeaders,
     remoteAddress: exchange.peer.address,
+    clientAddress: exchange.peer.address,
     bodyEnds: true,
     connection: exchange.peer,
     readBody: (onData, onEnd) => {

@@ -1,10 +1,6 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import path from "node:path";
-import test, { type TestContext } from "node:test";
+import test from "node:test";
 import { GrpcClient } from "@quorate/rpc/client";
-import { until } from "@quorate/testkit/wait";
 import { decode, encode } from "@quorate/wire";
 import {
   AuthUserGrantRoleRequestSchema,
@@ -16,55 +12,15 @@ import {
   TxnRequestSchema,
   WatchRequestSchema,
 } from "@quorate/wire/etcdserverpb";
-import { parseFlags } from "../config/parse-flags.ts";
-import { makeServerConfig } from "../config/server-config.ts";
 import { type LogFields, type Logger, silentLogger } from "../log/logger.ts";
 import { makeCertificate } from "../tls/testing.ts";
-import { Member } from "./member.ts";
+import { connectTo, start } from "./audited-member.testing.ts";
 import { addUser, login, mustDo, overGrpc, overJson } from "./ways-to-ask.testing.ts";
-
-type Line = Record<string, unknown> & { readonly method: string };
 
 const key = (text: string) => Buffer.from(text);
 const put = (name: string, more: object = {}) =>
   encode(PutRequestSchema, { key: key(name), value: key("planted-value"), ...more });
 const range = (name: string) => encode(RangeRequestSchema, { key: key(name) });
-
-async function start(t: TestContext, args: readonly string[], logger: Logger = silentLogger) {
-  const directory = mkdtempSync(path.join(tmpdir(), "quorate-audit-log-"));
-  t.after(() => rmSync(directory, { recursive: true, force: true }));
-  const file = path.join(directory, "audit.log");
-  const write = (name: string, content: string) => {
-    writeFileSync(path.join(directory, name), content);
-    return path.join(directory, name);
-  };
-  const flags = [
-    `--data-dir=${path.join(directory, "data")}`,
-    "--listen-peer-urls=http://127.0.0.1:0",
-    "--advertise-client-urls=http://127.0.0.1:1",
-    "--bcrypt-cost=4",
-    "--audit-log-flush-interval=10ms",
-    ...args.map((arg) => arg.replace("FILE", file)),
-  ];
-  const begin = (...more: string[]) =>
-    Member.start(makeServerConfig(parseFlags([...flags, ...more], {})), { logger });
-  const text = () => readFileSync(file, "utf8");
-  const lines = (): Line[] =>
-    text()
-      .split("\n")
-      .slice(0, -1)
-      .map((line) => JSON.parse(line) as Line);
-  /** Of a method, when there are so many. */
-  const linesOf = async (method: string, count: number) => {
-    const found = () => lines().filter((line) => line.method === `/etcdserverpb.${method}`);
-    await until(() => found().length >= count);
-    assert.equal(found().length, count);
-    return found();
-  };
-  return { begin, write, lines, linesOf, text };
-}
-
-const connectTo = (member: Member) => GrpcClient.connect({ address: new URL(member.clientUrls[0]!).host });
 
 test("each call is a line: who, from where, what of which keys, and what became of it", async (t) => {
   const flags = ["--audit-log=FILE", "--audit-log-keys=plain", "--listen-client-urls=http://127.0.0.1:0"];

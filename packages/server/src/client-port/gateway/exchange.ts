@@ -6,8 +6,10 @@ export interface GatewayRequest {
   readonly method: string;
   /** Names and values in turn, in the order and case in which they came. */
   readonly rawHeaders: readonly string[];
-  /** IP address without a port; empty for an inner request. */
+  /** IP address without a port; empty for an inner request, and over a unix socket. */
   readonly remoteAddress: string;
+  /** Of the socket that it came on, an inner request as well. */
+  readonly clientAddress: string;
   /** False when the body goes on for as long as the client listens: then its first value has to be enough. */
   readonly bodyEnds: boolean;
   /** What it came on, if other requests may be under way there at the same time. */

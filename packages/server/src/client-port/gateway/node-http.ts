@@ -10,10 +10,12 @@ import type { GatewayRequest, GatewayResponse } from "./exchange.ts";
 export function gatewayRequest(req: IncomingMessage): GatewayRequest {
   // A broken connection is reported by the response's close; without a listener it would be thrown.
   req.on("error", ignore);
+  const address = remoteAddress(req.socket);
   return {
     method: req.method ?? "",
     rawHeaders: req.rawHeaders,
-    remoteAddress: remoteAddress(req.socket),
+    remoteAddress: address,
+    clientAddress: address,
     bodyEnds: true,
     readBody: (onData, onEnd) => {
       req.on("data", onData);

@@ -20,6 +20,7 @@ class Harness {
       method: "POST",
       rawHeaders: [],
       remoteAddress: "",
+      clientAddress: "",
       bodyEnds: true,
       readBody: (onData, onEnd) => {
         this.#data = onData;

@@ -1,7 +1,7 @@
 import { Code } from "@quorate/rpc/status";
 import type { Clock, Timer } from "@quorate/storage/seams/clock";
 import type { Method } from "@quorate/wire";
-import type { GatewayBackend, GatewayCall } from "../../api/gateway-backend.ts";
+import type { GatewayBackend, GatewayCall, GatewaySink } from "../../api/gateway-backend.ts";
 import { FAILURES, RequestError, statusOf } from "../../errors.ts";
 import { AnswerPlace, AnswerRoom } from "./answer-room.ts";
 import type { ConversionTurns } from "./conversion-turns.ts";
@@ -102,6 +102,7 @@ function answerError(response: GatewayResponse, code: number, message: string): 
 export class Exchange implements ValueSink {
   readonly #context: ServeContext;
   readonly #bodyEnds: boolean;
+  readonly #clientAddress: string;
   readonly #response: GatewayResponse;
   readonly #method: Method;
   readonly #metadata: Map<string, string[]>;
@@ -136,6 +137,7 @@ export class Exchange implements ValueSink {
   ) {
     this.#context = context;
     this.#bodyEnds = request.bodyEnds;
+    this.#clientAddress = request.clientAddress;
     this.#response = response;
     this.#method = method;
     this.#metadata = metadata;
@@ -323,14 +325,15 @@ export class Exchange implements ValueSink {
       this.#refuse(...FAILURES.DEADLINE_EXCEEDED);
       return;
     }
-    const call = backend.start(this.#method.path, this.#metadata, remainingMs, {
+    const sink: GatewaySink = {
       onMessage: (message) => this.#guard(() => this.#receive(message)),
       onParts: (parts, release) => this.#guard(() => this.#receiveParts(parts, release)),
       whenAnswerRoom: (begin) => this.#place.whenRoom(begin),
       onPauseReading: () => this.#setCallBusy(true),
       onResumeReading: () => this.#guard(() => this.#setCallBusy(false)),
       onEnd: (code, message) => this.#guard(() => this.#finish(code, message)),
-    });
+    };
+    const call = backend.start(this.#method.path, this.#metadata, remainingMs, sink, this.#clientAddress);
     this.#call = call;
     if (this.#over) call.cancel();
   }

@@ -1,6 +1,7 @@
 import { Buffer } from "node:buffer";
 import { type IncomingMessage, STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
+import { remoteAddress } from "@quorate/rpc/server";
 import { type GatewayRequest, type GatewayResponse, headerValues } from "./exchange.ts";
 import { acceptance, WebsocketConnection, type WebsocketEvents } from "./websocket-connection.ts";
 
@@ -88,6 +89,7 @@ class BridgedExchange implements GatewayResponse, WebsocketEvents {
       method: "POST",
       rawHeaders: innerHeaders(req, protocol),
       remoteAddress: "",
+      clientAddress: remoteAddress(req.socket),
       // A websocket has no end of the request that is not also the end of everything.
       bodyEnds: false,
       readBody: (onData) => {
