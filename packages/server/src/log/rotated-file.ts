@@ -1,15 +1,8 @@
-import {
-  accessSync,
-  appendFileSync,
-  closeSync,
-  constants,
-  openSync,
-  readdirSync,
-  rmSync,
-  statSync,
-} from "node:fs";
+import { accessSync, appendFileSync, closeSync, constants, openSync } from "node:fs";
+import { readdir, rm, stat } from "node:fs/promises";
 import { createRequire } from "node:module";
 import path from "node:path";
+import type { RotatingFileStream } from "rotating-file-stream";
 import type { LogOutput } from "./log-output.ts";
 
 /** When a log file is replaced by an empty one, and what becomes of the old ones. */
@@ -26,47 +19,123 @@ export interface LogRotation {
 
 /** Of lines that wait for a disk that does not take them; further ones are lost. */
 const MAX_WAITING_BYTES = 16 * 2 ** 20;
+/** After a failure the file is opened again so much later. */
+const REOPEN_MS = 1_000;
+/** So many lines that are written are forgotten at a time. */
+const FORGOTTEN_LINES = 1_024;
 
 /** Appends to the file at `file`, and moves it aside, as `NAME-TIME.EXT`, whenever it is full. Throws when it cannot be opened. */
 export function openRotatedFile(file: string, rotation: LogRotation): LogOutput {
   checkWritable(file);
-  const { name, ext, dir } = path.parse(path.resolve(file));
-  const { createStream } = loadLibrary();
-  const stream = createStream(
-    (time, index) =>
-      time === null
-        ? `${name}${ext}`
-        : `${name}-${timeText(time, rotation)}${turn(index)}${ext}${ending(rotation)}`,
-    {
-      path: dir,
-      size: `${rotation.maxSizeBytes}B`,
-      mode: 0o600,
-      ...(rotation.compress ? { compress: "gzip" } : {}),
-    },
-  );
-  const isBackup = (entry: string) => entry.startsWith(`${name}-`) && entry.includes(ext);
-  const prune = () => removeOld(dir, isBackup, rotation);
-  stream.on("rotated", prune);
-  // A disk that is full must not stop a member: lines are lost, the data is not.
-  stream.on("error", () => {});
-  prune();
-  /** Given to the stream, and not known to be in the file. */
-  const waiting: string[] = [];
-  return {
-    write(line) {
-      if (stream.writableLength >= MAX_WAITING_BYTES) return;
-      waiting.push(line);
-      stream.write(line, () => waiting.shift());
-    },
-    flush() {
-      // The stream's turn does not come any more. One that was being written may be there twice.
-      try {
-        appendFileSync(file, waiting.splice(0).join(""));
-      } catch {
-        // As in every other write of a log.
-      }
-    },
-  };
+  return new RotatedFile(file, rotation);
+}
+
+/** Lines are written one after the other, so that of each it is known whether it is in the file. */
+class RotatedFile implements LogOutput {
+  readonly #file: string;
+  readonly #open: () => RotatingFileStream;
+  readonly #prune: () => void;
+  #stream: RotatingFileStream;
+  #lines: string[] = [];
+  /** Of them these are in the file. */
+  #written = 0;
+  #waitingChars = 0;
+  #isWriting = false;
+  /** The line that the stream has, and that is not known to be in the file. */
+  #line: string | undefined;
+
+  constructor(file: string, rotation: LogRotation) {
+    const { name, ext, dir } = path.parse(path.resolve(file));
+    const { createStream } = loadLibrary();
+    this.#file = file;
+    this.#open = () =>
+      createStream(
+        (time, index) =>
+          time === null
+            ? `${name}${ext}`
+            : `${name}-${timeText(time, rotation)}${turn(index)}${ext}${ending(rotation)}`,
+        {
+          path: dir,
+          size: `${rotation.maxSizeBytes}B`,
+          mode: 0o600,
+          ...(rotation.compress ? { compress: "gzip" } : {}),
+        },
+      );
+    this.#prune = () => void removeOld(dir, backupsOf(name, ext), rotation);
+    this.#stream = this.#begin();
+    this.#prune();
+  }
+
+  write(line: string): void {
+    if (this.#waitingChars >= MAX_WAITING_BYTES) return;
+    this.#waitingChars += line.length;
+    this.#lines.push(line);
+    this.#writeNext();
+  }
+
+  flush(): void {
+    // The stream's turn does not come any more. One that was being written may be there twice.
+    try {
+      appendFileSync(this.#file, this.#lines.slice(this.#written).join(""));
+    } catch {
+      // As in every other write of a log.
+    }
+    this.#lines = [];
+    this.#written = 0;
+    this.#waitingChars = 0;
+    this.#line = undefined;
+  }
+
+  #begin(): RotatingFileStream {
+    const stream = this.#open();
+    let isOpen = false;
+    stream.on("open", () => {
+      isOpen = true;
+    });
+    stream.on("rotated", this.#prune);
+    // A line that fills the file is in it, whatever becomes of the rotation. A full one is rotated before it is open.
+    stream.on("rotation", () => {
+      if (isOpen) this.#hasWritten();
+    });
+    // A disk that is full must not stop a member: lines wait, and are lost at last; the data is not.
+    stream.on("error", () => {});
+    // No failed stream is written to again.
+    stream.on("close", () => {
+      this.#isWriting = true;
+      this.#line = undefined;
+      setTimeout(() => this.#reopen(), REOPEN_MS).unref();
+    });
+    return stream;
+  }
+
+  #reopen(): void {
+    this.#stream = this.#begin();
+    this.#isWriting = false;
+    this.#writeNext();
+  }
+
+  #writeNext(): void {
+    if (this.#isWriting || this.#written === this.#lines.length) return;
+    this.#isWriting = true;
+    this.#line = this.#lines[this.#written]!;
+    this.#stream.write(this.#line, (error) => {
+      // What follows a failure is the stream's end.
+      if (error) return;
+      this.#hasWritten();
+      this.#isWriting = false;
+      this.#writeNext();
+    });
+  }
+
+  #hasWritten(): void {
+    if (this.#line === undefined) return;
+    this.#waitingChars -= this.#line.length;
+    this.#line = undefined;
+    this.#written++;
+    if (this.#written < FORGOTTEN_LINES) return;
+    this.#lines.splice(0, this.#written);
+    this.#written = 0;
+  }
 }
 
 /** It is loaded when there is a file to rotate. */
@@ -95,16 +164,35 @@ function ending({ compress }: LogRotation): string {
   return compress ? ".gz" : "";
 }
 
-function removeOld(dir: string, isBackup: (entry: string) => boolean, rotation: LogRotation): void {
-  try {
-    const backups = readdirSync(dir).filter(isBackup).sort().reverse();
-    const oldestMs = rotation.maxAgeMs === 0 ? 0 : Date.now() - rotation.maxAgeMs;
-    for (const [position, entry] of backups.entries()) {
-      const file = path.join(dir, entry);
+/** A file that was moved aside, by its name: when, and as which one of that moment. */
+function backupsOf(name: string, ext: string): RegExp {
+  const time = String.raw`(\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d\.\d{3})(?:-(\d+))?`;
+  return new RegExp(`^${RegExp.escape(`${name}-`)}${time}${RegExp.escape(ext)}(?:\\.gz)?$`);
+}
+
+async function removeOld(dir: string, backup: RegExp, rotation: LogRotation): Promise<void> {
+  // Somebody else may be tidying up, too: what is gone is as good as removed, and the next rotation tries the rest again.
+  const entries = await readdir(dir, { withFileTypes: true }).catch(() => []);
+  const backups = entries
+    .filter((entry) => entry.isFile() && backup.test(entry.name))
+    .map(({ name }) => name)
+    .sort((a, b) => compareAges(backup.exec(a)!, backup.exec(b)!));
+  const oldestMs = rotation.maxAgeMs === 0 ? 0 : Date.now() - rotation.maxAgeMs;
+  for (const [position, entry] of backups.entries()) {
+    const file = path.join(dir, entry);
+    try {
       const isTooMany = rotation.maxBackups !== 0 && position >= rotation.maxBackups;
-      if (isTooMany || statSync(file).mtimeMs < oldestMs) rmSync(file, { force: true });
+      if (isTooMany || (await stat(file)).mtimeMs < oldestMs) await rm(file);
+    } catch {
+      // One that stays does not keep the others.
     }
-  } catch {
-    // Somebody else may be tidying up, too. The next rotation tries again.
   }
+}
+
+/** The latest comes first. */
+function compareAges(
+  [, timeA, turnA = "1"]: RegExpExecArray,
+  [, timeB, turnB = "1"]: RegExpExecArray,
+): number {
+  return timeA === timeB ? Number(turnB) - Number(turnA) : timeA! < timeB! ? 1 : -1;
 }
