@@ -96,6 +96,76 @@ test("files that are full are put aside, and only so many are kept", async (t) =
   assert.deepEqual([content(""), content(".1"), content(".2")], ["line 5\n", "line 4\n", "line 3\n"]);
 });
 
+test("what fails while a file is put aside goes on where it failed: no file is shifted twice", async (t) => {
+  const file = newPath(t);
+  const failing = { opens: 0, renames: 0, closes: 0 };
+  const fail = (what: keyof typeof failing) => {
+    if (failing[what] === 0) return;
+    failing[what]--;
+    throw new Error(`EMFILE: too many open files, ${what}`);
+  };
+  const disk: AuditDisk = {
+    async open(path) {
+      fail("opens");
+      const opened = await REAL_AUDIT_DISK.open(path);
+      const close = opened.close.bind(opened);
+      opened.close = async () => {
+        await close();
+        fail("closes");
+      };
+      return opened;
+    },
+    async rename(from, to) {
+      if (from === file) fail("renames");
+      await REAL_AUDIT_DISK.rename(from, to);
+    },
+  };
+  const { audit, clock, flushed } = await open(file, { maxBytes: 10, keptFiles: 3, disk });
+  for (let i = 1; i <= 3; i++) {
+    audit.append(`line ${i}`);
+    await flushed(i);
+  }
+  Object.assign(failing, { opens: 3, renames: 3, closes: 1 });
+  audit.append("line 4");
+  for (let failures = 1; failures <= 6; failures++) {
+    clock.advance(1_000);
+    await until(() => audit.counts.failedWrites === failures);
+  }
+  clock.advance(1_000);
+  await until(() => audit.counts.written === 4);
+  await audit.close();
+  const content = ["", ".1", ".2", ".3"].map((suffix) => readFileSync(file + suffix, "utf8"));
+  assert.deepEqual(content, ["line 4\n", "line 3\n", "line 2\n", "line 1\n"]);
+  assert.deepEqual(audit.counts, { written: 4, lost: 0, failedWrites: 6 });
+});
+
+test("what is being written when a file is closed is written once, though the interval ends meanwhile", async (t) => {
+  const file = newPath(t);
+  const gate = Promise.withResolvers<void>();
+  const disk: AuditDisk = {
+    ...REAL_AUDIT_DISK,
+    async open(path) {
+      const opened = await REAL_AUDIT_DISK.open(path);
+      const append = opened.append.bind(opened);
+      opened.append = async (bytes) => {
+        await gate.promise;
+        return append(bytes);
+      };
+      return opened;
+    },
+  };
+  const { audit, clock } = await open(file, { disk });
+  audit.append("one");
+  const closed = audit.close();
+  await new Promise(setImmediate);
+  clock.advance(FLUSH_MS);
+  await new Promise(setImmediate);
+  gate.resolve();
+  await closed;
+  assert.equal(readFileSync(file, "utf8"), "one\n");
+  assert.deepEqual(audit.counts, { written: 1, lost: 0, failedWrites: 0 });
+});
+
 test("a full disk is warned of once, and when there is room no line is missing or cut off", async (t) => {
   const file = newPath(t);
   const disk = fullDisk(5);

@@ -1,4 +1,4 @@
-import type { Clock } from "@quorate/storage/seams/clock";
+import type { Clock, Timer } from "@quorate/storage/seams/clock";
 import type { Logger } from "../log/logger.ts";
 import type { AuditDisk, OpenedFile } from "./audit-disk.ts";
 
@@ -37,12 +37,15 @@ export class AuditFile {
   #rest: Uint8Array = new Uint8Array(0);
   #restLines = 0;
   #flushing: Promise<void> | undefined;
-  #isScheduled = false;
+  #timer: Timer | undefined;
+  /** Still to be done to put the file aside: what has failed in between goes on there, and shifts no file twice. */
+  #renamesLeft: number;
   #isFailing = false;
   #isClosed = false;
 
   private constructor(options: AuditFileOptions, file: OpenedFile) {
     this.#options = options;
+    this.#renamesLeft = options.keptFiles;
     this.#file = file;
     // A line that a crash or a full disk has cut off stays by itself.
     if (file.sizeBytes > 0 && file.lastByte !== NEWLINE) this.#rest = Uint8Array.of(NEWLINE);
@@ -69,6 +72,7 @@ export class AuditFile {
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#timer?.cancel();
     await this.#flushing;
     await this.#flush();
     this.counts.lost += this.#restLines + this.#lines.length;
@@ -76,10 +80,9 @@ export class AuditFile {
   }
 
   #schedule(delayMs: number): void {
-    if (this.#isScheduled || this.#isClosed) return;
-    this.#isScheduled = true;
-    this.#options.clock.setTimer(delayMs, () => {
-      this.#isScheduled = false;
+    if (this.#timer !== undefined || this.#isClosed) return;
+    this.#timer = this.#options.clock.setTimer(delayMs, () => {
+      this.#timer = undefined;
       this.#flushing ??= this.#flush().finally(() => {
         this.#flushing = undefined;
         if (this.#hasMore) this.#schedule(this.#isFailing ? RETRY_MS : this.#options.flushMs);
@@ -138,10 +141,15 @@ export class AuditFile {
 
   async #putAside(): Promise<void> {
     const { disk, keptFiles, path } = this.#options;
-    for (let i = keptFiles - 1; i > 0; i--) await disk.rename(`${path}.${i}`, `${path}.${i + 1}`);
-    await disk.rename(path, `${path}.1`);
+    for (; this.#renamesLeft > 0; this.#renamesLeft--) {
+      const from = this.#renamesLeft === 1 ? path : `${path}.${this.#renamesLeft - 1}`;
+      await disk.rename(from, `${path}.${this.#renamesLeft}`);
+    }
     const next = await disk.open(path);
-    await this.#file.close();
+    const full = this.#file;
     this.#file = next;
+    this.#renamesLeft = keptFiles;
+    // What is in it was taken when it was appended.
+    await full.close().catch(() => {});
   }
 }
