@@ -5,6 +5,7 @@ import type { Clock } from "@quorate/storage/seams/clock";
 import { decode } from "@quorate/wire";
 import { ResponseHeaderSchema } from "@quorate/wire/etcdserverpb";
 import type { AuditFile } from "../audit/audit-file.ts";
+import { cutText } from "./cut-text.ts";
 import type { CallObserver, CallReport } from "./observed-calls.ts";
 import { type Touched, type TouchedKeys, touchedBy } from "./touched.ts";
 
@@ -38,7 +39,7 @@ export class AuditLog implements CallObserver<Touched> {
     this.#write(report, {
       revision: response === undefined ? undefined : revisionOf(response),
       result: code === undefined ? `Left: ${left}` : codeName(code),
-      reason: text === "" ? undefined : text,
+      reason: text === "" ? undefined : cutText(text),
     });
   }
 
@@ -54,7 +55,9 @@ export class AuditLog implements CallObserver<Touched> {
       ...this.#fieldsOf(touched),
       ...outcome,
     };
-    this.#file.append(JSON.stringify(record));
+    // What anybody can bring about leaves room for what known ones do.
+    const isOfNobody = caller.username === "" && certificate === undefined;
+    this.#file.append(JSON.stringify(record), isOfNobody);
   }
 
   #fieldsOf(touched: Touched | undefined): Record<string, unknown> {

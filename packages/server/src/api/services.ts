@@ -27,6 +27,8 @@ export type StreamHandler = (call: ServerCall) => void;
 export class Services {
   readonly unary = new Map<string, UnaryHandler>();
   readonly streams = new Map<string, StreamHandler>();
+  /** The same for calls that are made to serve another one, of which alone an observer hears. */
+  readonly inner: Pick<Services, "unary" | "streams">;
   readonly #context: CallContext;
   readonly #observer: CallObserver | undefined;
 
@@ -34,6 +36,7 @@ export class Services {
   constructor(context: CallContext, observer?: CallObserver) {
     this.#context = context;
     this.#observer = observer;
+    this.inner = observer === undefined ? this : { unary: new Map(), streams: new Map() };
   }
 
   /** A unary method. What `handle` throws becomes the call's status. With `isOpen` nobody asks who makes a call. */
@@ -111,10 +114,8 @@ export class Services {
 
   #setUnary(path: string, handle: UnaryHandler): void {
     const observer = this.#observer;
-    if (observer === undefined) {
-      this.unary.set(path, handle);
-      return;
-    }
+    this.inner.unary.set(path, handle);
+    if (observer === undefined) return;
     this.unary.set(path, (message, call) => {
       const observed = new ObservedCall(call, observer, false);
       observed.requested(message);
@@ -124,10 +125,8 @@ export class Services {
 
   #setStream(path: string, handle: StreamHandler): void {
     const observer = this.#observer;
-    if (observer === undefined) {
-      this.streams.set(path, handle);
-      return;
-    }
+    this.inner.streams.set(path, handle);
+    if (observer === undefined) return;
     this.streams.set(path, (call) => {
       const observed = new ObservedCall(call, observer, true);
       observed.guard(() => handle(observed));

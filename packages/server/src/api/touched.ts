@@ -1,5 +1,8 @@
-import { decode, METHODS } from "@quorate/wire";
+import { decode, METHODS, OWN_METHODS } from "@quorate/wire";
+import { type CheckRequest, CheckRequestSchema } from "@quorate/wire/quorate";
 import type { Needs } from "../operations/access.ts";
+import { cutText } from "./cut-text.ts";
+import { needsOfContention } from "./needs-of-contention.ts";
 import { needsOfRequests } from "./needs-of-requests.ts";
 
 /** Keys that a request would read or write; `rangeEnd` as requests have it, empty for one key. */
@@ -21,14 +24,15 @@ export interface Touched {
 
 /** Of transactions, which may name very many. */
 const MAX_TOUCHED_KEYS = 16;
-/** Of a text that a request names, such as a user's name: whoever sends long ones must not push out other lines. */
-const MAX_SUBJECT_CHARS = 1024;
+/** Of a list that a request names, such as the URLs of a member. */
+const MAX_SUBJECT_TEXTS = 8;
 /** Fields of requests that are no secret, and say what becomes of what. */
 const NAMED = [
   "name",
   "user",
   "role",
   "ID",
+  "memberID",
   "targetID",
   "peerURLs",
   "isLearner",
@@ -45,6 +49,7 @@ export function touchedBy(path: string, request: Uint8Array): Touched {
   const needs = { here: seen, applied: seen };
   try {
     void needsOfRequests(path)?.(request, needs);
+    needsOfContention(path)?.(request, seen);
     return { ...seen.all, subject: OF_KEYS.test(path) ? {} : subjectOf(path, request) };
   } catch {
     // What is no request touches nothing: its call fails for it.
@@ -53,20 +58,33 @@ export function touchedBy(path: string, request: Uint8Array): Touched {
 }
 
 function subjectOf(path: string, request: Uint8Array): Record<string, unknown> {
-  const method = METHODS.get(path);
+  const method = METHODS.get(path) ?? OWN_METHODS.get(path);
   if (method === undefined) return {};
   const fields = decode(method.request, request) as unknown as Record<string, unknown>;
   const subject: Record<string, unknown> = {};
   for (const name of NAMED) {
     const value = fields[name];
     if (value === undefined || value === "" || value === 0n || value === 0 || value === false) continue;
-    // Names of locks and elections are keys, of which calls that these make tell; and they are borrowed.
+    // Names of locks and elections are keys, and named as such; and they are borrowed.
     if (value instanceof Uint8Array) continue;
-    if (typeof value === "bigint") subject[name] = value.toString(16);
-    else subject[name] = typeof value === "string" ? value.slice(0, MAX_SUBJECT_CHARS) : value;
+    subject[name] = namedOf(value);
   }
+  if (method.request === CheckRequestSchema) subject.asked = askedOf(fields as unknown as CheckRequest);
   if (typeof fields.revision === "bigint") subject.revision = String(fields.revision);
   return subject;
+}
+
+function namedOf(value: unknown): unknown {
+  if (typeof value === "bigint") return value.toString(16);
+  if (typeof value === "string") return cutText(value);
+  if (!Array.isArray(value)) return value;
+  const named = value.slice(0, MAX_SUBJECT_TEXTS).map(namedOf);
+  return value.length > named.length ? [...named, `and ${value.length - named.length} more`] : named;
+}
+
+/** Which kind of request a question is about, or the path of a method. */
+function askedOf({ request }: CheckRequest): string | undefined {
+  return request.case === "method" ? cutText(request.value) : request.case;
 }
 
 /** Writes down what is needed, and refuses nothing. */

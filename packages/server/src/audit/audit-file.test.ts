@@ -204,6 +204,18 @@ test("of what cannot be written only so much is kept: the rest is counted", asyn
   assert.deepEqual({ ...audit.counts, failedWrites: 0 }, { written: 0, lost: 21, failedWrites: 0 });
 });
 
+test("lines that matter less are left out first", async (t) => {
+  const { audit } = await open(newPath(t), { disk: fullDisk(0) });
+  const mebibyte = "x".repeat(2 ** 20 - 1);
+  for (let i = 0; i < 10; i++) audit.append(mebibyte, true);
+  assert.equal(audit.counts.lost, 2);
+  for (let i = 0; i < 8; i++) audit.append(mebibyte);
+  assert.equal(audit.counts.lost, 2);
+  audit.append(mebibyte);
+  assert.equal(audit.counts.lost, 3);
+  await audit.close();
+});
+
 test("a file that cannot be opened is an error", async (t) => {
   await assert.rejects(open(path.join(newPath(t), "no/such")), /ENOENT|ENOTDIR/);
 });

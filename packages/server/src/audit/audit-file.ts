@@ -4,6 +4,8 @@ import type { AuditDisk, OpenedFile } from "./audit-disk.ts";
 
 /** What waits in memory while it cannot be written. */
 const MAX_UNWRITTEN_BYTES = 16 * 1024 * 1024;
+/** The same, when lines that matter less are no longer taken. */
+const MAX_MINOR_BYTES = MAX_UNWRITTEN_BYTES / 2;
 /** After a write that has failed the next one waits so long, so that a full disk is no work. */
 const RETRY_MS = 1_000;
 /** What is put together in one turn of the loop. */
@@ -56,10 +58,11 @@ export class AuditFile {
     return new AuditFile(options, await options.disk.open(options.path));
   }
 
-  /** `line` has no newline. */
-  append(line: string): void {
+  /** `line` has no newline. With `isMinor` it is left out sooner, when too much waits. */
+  append(line: string, isMinor = false): void {
     const bytes = line.length + 1;
-    if (this.#isClosed || this.#rest.length + this.#linesBytes + bytes > MAX_UNWRITTEN_BYTES) {
+    const maxBytes = isMinor ? MAX_MINOR_BYTES : MAX_UNWRITTEN_BYTES;
+    if (this.#isClosed || this.#rest.length + this.#linesBytes + bytes > maxBytes) {
       this.counts.lost++;
       return;
     }

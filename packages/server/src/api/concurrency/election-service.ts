@@ -34,7 +34,7 @@ import { OwnClient } from "./own-client.ts";
 
 /** `v3electionpb.Election`. */
 export function addElectionService(services: Services, { clock }: ConcurrencyContext): void {
-  const clientOf = (call: ServerCall) => new OwnClient(services, clock, call);
+  const clientOf = (call: ServerCall) => new OwnClient(services.inner, clock, call);
 
   services.addAsync("/v3electionpb.Election/Campaign", async (message, call) => {
     const request = decode(CampaignRequestSchema, message.slice());

@@ -34,11 +34,14 @@ export function addLockService(services: Services, { clock }: ConcurrencyContext
   services.addAsync("/v3lockpb.Lock/Lock", async (message, call) => {
     const request = decode(LockRequestSchema, message.slice());
     const { signal } = waitingCallerOf(call);
-    return encode(LockResponseSchema, await lock(new OwnClient(services, clock, call), request, signal));
+    return encode(
+      LockResponseSchema,
+      await lock(new OwnClient(services.inner, clock, call), request, signal),
+    );
   });
   services.addAsync("/v3lockpb.Lock/Unlock", async (message, call) => {
     const { key } = decode(UnlockRequestSchema, message.slice());
-    const { header } = await new OwnClient(services, clock, call).deleteKey(key);
+    const { header } = await new OwnClient(services.inner, clock, call).deleteKey(key);
     return encode(UnlockResponseSchema, { header: header! });
   });
 }
