@@ -3,11 +3,10 @@ import type { ApiContext } from "../api/context.ts";
 import { notFound, type PlainRequest, type PlainResponse } from "../http/plain-text.ts";
 import { plainPath, requestTarget } from "../http/request-target.ts";
 import { handleVersion, versionSource } from "../http/version.ts";
-import type { LevelSetting } from "../log/logger.ts";
 import { answerDebugVars } from "./debug-vars.ts";
 import { type HealthSource, handleProbe, probeAt } from "./health.ts";
 import type { HealthCounts } from "./health-counts.ts";
-import { answerLogLevel, LOG_LEVEL_PATH } from "./log-level.ts";
+import { answerLogLevel, LOG_LEVEL_PATH, type LogLevelSource } from "./log-level.ts";
 import type { Profiles } from "./profiles.ts";
 
 /** Answers a request for a path that is not the gateway's; its owner hears of what fails. */
@@ -22,13 +21,14 @@ export interface Observation {
   readonly exposition: Exposition;
   /** With `--enable-pprof`. */
   readonly profiles?: Profiles;
-  readonly logLevel?: LevelSetting | undefined;
+  readonly logLevel?: LogLevelSource | undefined;
 }
 
 /** `/version`, `/debug/vars`, with `--enable-pprof` `/debug/pprof/` and the level of the log, and what `metricsEndpoints` answers. */
 export function clientEndpoints(context: ApiContext, observation: Observation): PlainEndpoints {
   const others = metricsEndpoints(context, observation);
   const version = versionSource(context);
+  const log = context.log.for("client-port/log-level.ts");
   return (text, req, res) => {
     const target = requestTarget(text, req.method);
     const path = target === undefined ? "" : plainPath(target);
@@ -37,7 +37,7 @@ export function clientEndpoints(context: ApiContext, observation: Observation): 
       return observation.profiles.answer(path, new URLSearchParams(target?.query), req, res);
     }
     if (path === LOG_LEVEL_PATH && observation.logLevel !== undefined) {
-      return answerLogLevel(observation.logLevel, new URLSearchParams(target?.query), req, res);
+      return answerLogLevel(observation.logLevel, log, new URLSearchParams(target?.query), req, res);
     }
     if (path === "/debug/vars") return answerDebugVars(context.consensus.raftStatus(), req, res);
     return others(text, req, res);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { LevelSetting } from "../log/logger.ts";
+import type { PlainRequest } from "../http/plain-text.ts";
+import { type LevelSetting, type LogFields, type Logger, silentLogger } from "../log/logger.ts";
 import { answerLogLevel } from "./log-level.ts";
 import { Profiles } from "./profiles.ts";
 
@@ -95,8 +96,39 @@ for (const { method, query = "", status, level } of levels) {
   test(`${method} of the log's level with "${query}" is answered with ${status}, and it is ${level}`, () => {
     const setting: LevelSetting = { level: "info" };
     const res = response();
-    answerLogLevel(setting, new URLSearchParams(query), { method }, res);
+    const source = { setting, isChangeable: true };
+    answerLogLevel(source, silentLogger, new URLSearchParams(query), { method }, res);
     assert.deepEqual([res.answer.status, setting.level], [status, level]);
     if (status === 200) assert.deepEqual(JSON.parse(res.answer.text), { level });
   });
 }
+
+test("a level that nobody has asked to be changeable is told, and not changed", () => {
+  const source = { setting: { level: "debug" } as LevelSetting, isChangeable: false };
+  const statusOf = (method: string) => {
+    const res = response();
+    answerLogLevel(source, silentLogger, new URLSearchParams("level=fatal"), { method }, res);
+    return res.answer.status;
+  };
+  assert.deepEqual([statusOf("GET"), statusOf("PUT"), source.setting.level], [200, 405, "debug"]);
+});
+
+test("the log says who has changed its level, at whatever level it was", () => {
+  const setting: LevelSetting = { level: "info" };
+  const lines: (LogFields | undefined)[] = [];
+  const log: Logger = {
+    ...silentLogger,
+    info(_message, fields) {
+      if (setting.level === "info") lines.push(fields);
+    },
+  };
+  const change = (level: string, request: PlainRequest) =>
+    answerLogLevel({ setting, isChangeable: true }, log, new URLSearchParams({ level }), request, response());
+  change("fatal", { method: "PUT", socket: { remoteAddress: "::ffff:10.0.0.1" } });
+  change("error", { method: "PUT", peer: { address: "10.0.0.2" } });
+  assert.deepEqual(lines, [
+    { from: "info", to: "fatal", "remote-addr": "10.0.0.1" },
+    { from: "fatal", to: "error", "remote-addr": "10.0.0.2" },
+  ]);
+  assert.equal(setting.level, "error");
+});

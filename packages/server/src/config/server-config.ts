@@ -58,8 +58,10 @@ export interface ServerConfig extends LogSettings {
   readonly keepaliveIntervalMs: number;
   readonly keepaliveTimeoutMs: number;
   readonly enableGateway: boolean;
-  /** Whoever reaches the client port may have profiles, and change the level of the log. */
+  /** Whoever reaches the client port may have profiles, and ask for the level of the log. */
   readonly enableProfiling: boolean;
+  /** They may change that, too. */
+  readonly isLogLevelChangeable: boolean;
   /** Other processes may listen at this member's addresses. */
   readonly reusePort: boolean;
   readonly clientTls: TlsSettings | undefined;
@@ -186,6 +188,8 @@ export function makeServerConfig(
     enableGateway: read.boolean("enable-grpc-gateway"),
     // As in etcd: who wants to know everything wants this, too.
     enableProfiling: read.boolean("enable-pprof") || log.logLevel === "debug",
+    // Of this etcd has nothing, so that nobody has asked for it who has not said so.
+    isLogLevelChangeable: read.boolean("enable-pprof"),
     reusePort: read.boolean("socket-reuse-port"),
     clientTls: clients,
     peerTls: peers,

@@ -3,6 +3,9 @@ import { HTTP_FAILURES, type HttpFailureCode } from "../errors.ts";
 /** What the plain endpoints need of a request; node:http's and HTTP/2's both have it. */
 export interface PlainRequest {
   readonly method?: string | undefined;
+  /** Where it comes from, over HTTP/1.1; and over HTTP/2. */
+  readonly socket?: { readonly remoteAddress?: string | undefined };
+  readonly peer?: { readonly address: string };
 }
 
 /** What the plain endpoints need of a response. */

@@ -223,11 +223,13 @@ export class Member implements AsyncDisposable {
   }
 
   #observation(metrics: Metrics): Observation {
-    const { logLevel } = this.#hooks;
+    const { enableProfiling, isLogLevelChangeable: isChangeable } = this.config;
+    const { logLevel: setting } = this.#hooks;
+    const logLevel = setting && { setting, isChangeable };
     return {
       health: this.#health,
       exposition: () => metrics.exposition(),
-      ...(this.config.enableProfiling ? { profiles: new Profiles(), logLevel } : {}),
+      ...(enableProfiling ? { profiles: new Profiles(), logLevel } : {}),
     };
   }
 
