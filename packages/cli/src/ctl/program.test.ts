@@ -84,3 +84,11 @@ for (const shell of ["bash", "zsh", "fish", "powershell"]) {
       assert.ok(stdout.includes(name), name);
   });
 }
+
+test("what is printed of all settings has no passwords and tokens", async () => {
+  const secrets = ["--user=u:planted", "--password=planted", "--auth-jwt-token=planted"];
+  const { stderr } = await run(["get", "k", "--debug", ...secrets, "--cert="]);
+  assert.match(stderr, /^ETCDCTL_USER=u:\*\*\*$/m);
+  assert.match(stderr, /^ETCDCTL_AUTH_JWT_TOKEN=\*\*\*$/m);
+  assert.equal(stderr.includes("planted"), false);
+});

@@ -138,4 +138,15 @@ test("a file that cannot be read is named", () => {
 test("what was given is told under the names of flags, but for secrets", () => {
   const { given } = configOf("name: m1\nmax-wals: 5\ndiscovery-config: {client: {auth: {password: p}}}\n");
   assert.deepEqual(given, { "discovery-password": "***", name: "m1" });
+  const user = (name: string) =>
+    configOf(`discovery-config: {client: {auth: {username: "${name}"}}}\n`).given["discovery-user"];
+  assert.deepEqual([user("u"), user("u:p:q")], ["u", "u:***"]);
+});
+
+test("a setting of ours that is none of its choices is refused, as on the command line", () => {
+  assert.equal(configOf("audit-log: a\naudit-log-keys: plain\n").auditLog?.keys, "plain");
+  assert.throws(
+    () => configOf("audit-log: a\naudit-log-keys: Plain\n"),
+    new ConfigError('audit-log-keys in the configuration file: invalid value: "Plain"'),
+  );
 });

@@ -5,6 +5,7 @@ import { gatesProblem } from "./feature-gates.ts";
 import { decodeFile, type FileValue, type FoundValues } from "./file-values.ts";
 import { FLAGS } from "./flag-table.ts";
 import { type FlagValue, parseValue } from "./flag-values.ts";
+import { OWN_SECTION } from "./own-flags.ts";
 import { defaultValues, type ParsedFlags } from "./parse-flags.ts";
 
 /** What the configuration file at `path` says, instead of all flags and variables. Throws `ConfigError`. */
@@ -62,8 +63,13 @@ function checkUrls(found: FoundValues): void {
 /** A text means what it means on the command line; only an empty one leaves what is there by default, if that is a list. */
 function settingOf(name: string, value: FileValue, defaults: ReadonlyMap<string, FlagValue>): FlagValue {
   const definition = FLAGS.get(name)!;
-  if (typeof value !== "string" || definition.kind === "string") return value;
+  if (typeof value !== "string") return value;
   const parsed = value === "" ? undefined : parseValue(definition, value);
+  // etcd takes what it does not know for something else; a setting of ours says what it is.
+  if (OWN_SECTION.flags.includes(definition) && parsed !== undefined && "problem" in parsed) {
+    throw new ConfigError(`${name} in the configuration file: ${parsed.problem}: ${JSON.stringify(value)}`);
+  }
+  if (definition.kind === "string") return value;
   return parsed !== undefined && "value" in parsed ? parsed.value : defaults.get(name)!;
 }
 

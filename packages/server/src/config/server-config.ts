@@ -249,15 +249,16 @@ function checkSupport(parsed: ParsedFlags, read: FlagReader, warnings: string[])
   }
 }
 
-const SECRETS = ["discovery-password"];
-
 function settingsOf(parsed: ParsedFlags, isWanted: (name: string) => boolean = () => true) {
   const wanted = [...parsed.values].filter(([name]) => isWanted(name));
-  const masked = wanted.map(([name, value]): [string, FlagValue] => [
-    name,
-    SECRETS.includes(name) && value !== "" ? "***" : value,
-  ]);
+  const masked = wanted.map(([name, value]): [string, FlagValue] => [name, withoutSecrets(name, value)]);
   return Object.freeze(Object.fromEntries(masked));
+}
+
+function withoutSecrets(name: string, value: FlagValue): FlagValue {
+  if (name === "discovery-password" && value !== "") return "***";
+  // It may be `name:password`.
+  return name === "discovery-user" ? String(value).replace(/:.*/s, ":***") : value;
 }
 
 /** URLs for others to use; of a member that listens everywhere those by default name this machine instead of itself. */

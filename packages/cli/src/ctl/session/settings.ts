@@ -62,8 +62,15 @@ function printFlags({ flags, output }: Invocation): void {
   };
   for (const { name, kind } of flags.specs) {
     if (name === "password" || kind === "duration") continue;
-    output.errorLine(`${variableOf(name)}=${shown(name, kind)}`);
+    output.errorLine(`${variableOf(name)}=${withoutSecrets(name, shown(name, kind))}`);
   }
+}
+
+/** What is printed to find a fault is passed on; etcdctl prints these, too, as they are. */
+function withoutSecrets(name: string, text: string): string {
+  if (name === "auth-jwt-token" && text !== "") return "***";
+  // It may be `name:password`.
+  return name === "user" ? text.replace(/:.*/s, ":***") : text;
 }
 
 function tlsFlags({ flags }: Invocation): TlsFlags {
