@@ -109,6 +109,12 @@ const refused = [
     error: "auth: public and private keys don't match",
   },
   {
+    name: "a key that is cut off behind a whole one",
+    algorithm: "ES256",
+    publicKey: publicPem + pair().publicPem.slice(0, 100),
+    error: "auth: the key of tokens cannot be read",
+  },
+  {
     name: "too many keys",
     algorithm: "ES256",
     publicKey: publicPem.repeat(9),

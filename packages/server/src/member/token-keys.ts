@@ -90,11 +90,14 @@ function isEmpty(bytes: Buffer | undefined): bytes is undefined {
   return bytes === undefined || bytes.length === 0;
 }
 
+const BEGINNINGS = /-----BEGIN (?:[A-Z0-9]+ )*(?:KEY|CERTIFICATE)-----/g;
+const BLOCKS = /-----BEGIN ((?:[A-Z0-9]+ )*(?:KEY|CERTIFICATE))-----[^-]*-----END \1-----/g;
+
 /** PEM of any kind, certificates too. */
 function publicKeysIn(text: string): KeyObject[] {
-  const blocks = text.match(/-----BEGIN ((?:[A-Z0-9]+ )*(?:KEY|CERTIFICATE))-----[^-]*-----END \1-----/g) ?? [
-    text,
-  ];
+  const blocks = text.match(BLOCKS) ?? [text];
+  // One that is cut off is a file that is being written, or damaged: nobody is to miss its key without a word.
+  if ((text.match(BEGINNINGS)?.length ?? 0) > blocks.length) throw unreadable();
   if (blocks.length > MAX_PUBLIC_KEYS) {
     throw new ConfigError(`auth: there are more than ${MAX_PUBLIC_KEYS} keys of tokens`);
   }
@@ -106,6 +109,10 @@ function read(create: (pem: string) => KeyObject, pem: string): KeyObject {
   try {
     return create(pem);
   } catch {
-    throw new ConfigError("auth: the key of tokens cannot be read");
+    throw unreadable();
   }
+}
+
+function unreadable(): ConfigError {
+  return new ConfigError("auth: the key of tokens cannot be read");
 }
