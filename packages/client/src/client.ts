@@ -9,7 +9,7 @@ import {
 import { Calls, method } from "./connection/calls.ts";
 import { Connections } from "./connection/connections.ts";
 import type { RequestOptions } from "./connection/deadline.ts";
-import { type Endpoint, parseEndpoint } from "./connection/endpoint.ts";
+import { type Endpoint, parseEndpoint, tlsNameOf } from "./connection/endpoint.ts";
 import { ClientError } from "./connection/errors.ts";
 import { type Credentials, Tokens } from "./connection/tokens.ts";
 import { Auth } from "./services/auth.ts";
@@ -109,8 +109,9 @@ export class Client {
 
 function connectionOptions(endpoint: Endpoint, options: ClientOptions): GrpcClientOptions {
   const { address, socketPath, serverName } = endpoint;
+  const tlsName = tlsNameOf(endpoint);
   const withTls = endpoint.tls === "required" || (endpoint.tls === "either" && options.tls !== undefined);
-  const tls = { ...(/^[\d.:]+$/.test(serverName) ? {} : { servername: serverName }), ...options.tls };
+  const tls = { ...(tlsName !== undefined && { servername: tlsName }), ...options.tls };
   return {
     ...(address !== undefined && { address }),
     ...(socketPath !== undefined && { socketPath, authority: serverName }),

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { parseEndpoint } from "./endpoint.ts";
+import { parseEndpoint, tlsNameOf } from "./endpoint.ts";
 
 const cases = [
   { text: "127.0.0.1:2379", address: "127.0.0.1:2379", tls: "either", serverName: "127.0.0.1" },
@@ -19,3 +19,11 @@ for (const { text, ...want } of cases) {
 for (const text of ["", "m1", "m1:port", "ftp://m1:1", "http://m1", "m1:1:2"]) {
   test(`refuses "${text}"`, () => assert.throws(() => parseEndpoint(text), TypeError));
 }
+
+test("an address is no name to ask for by TLS", () => {
+  const names = ["127.0.0.1:1", "[::1]:1", "[fe80::1]:1", "unix://127.0.0.1:1", "m1:1", "face:1"];
+  assert.deepEqual(
+    names.map((text) => tlsNameOf(parseEndpoint(text))),
+    [undefined, undefined, undefined, undefined, "m1", "face"],
+  );
+});

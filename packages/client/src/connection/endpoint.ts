@@ -1,3 +1,5 @@
+import { isIP } from "node:net";
+
 /** Where a member listens, as a client is told it. */
 export interface Endpoint {
   /** As it was given. */
@@ -32,4 +34,9 @@ export function parseEndpoint(given: string): Endpoint {
   if (tls === undefined || match === null)
     throw new TypeError(`endpoint "${given}" is not host:port or a URL`);
   return { text, address, tls, serverName: match[1] ?? match[2]! };
+}
+
+/** The name to ask for by TLS; undefined for an address, which is no name: also when a socket's path is like one, with a port. */
+export function tlsNameOf({ serverName }: Endpoint): string | undefined {
+  return isIP(serverName) !== 0 || /^[\d.:]+$/.test(serverName) ? undefined : serverName;
 }
