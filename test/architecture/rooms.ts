@@ -13,7 +13,12 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
     tree: ["format", "pages"],
   },
   bench: { backend: [], bbolt: [], mvcc: [], raft: [], rpc: [], wal: [] },
-  client: { concurrency: ["services"], connection: [], services: ["connection"], watch: ["connection"] },
+  client: {
+    concurrency: ["connection", "services"],
+    connection: [],
+    services: ["connection"],
+    watch: ["connection"],
+  },
   cli: {
     bundle: [],
     ctl: [],

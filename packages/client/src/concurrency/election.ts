@@ -1,5 +1,6 @@
 import { EventType, type KeyValue, type ResponseHeader, SortOrder, SortTarget } from "@quorate/wire/messages";
 import type { Client } from "../client.ts";
+import { isCompacted } from "../connection/errors.ts";
 import { withPrefix } from "../services/key-ranges.ts";
 import { createdIn, waitForTurn } from "./queue-of-keys.ts";
 import type { Session } from "./session.ts";
@@ -27,24 +28,11 @@ export class Election {
 
   /** Waits until this candidate leads. Rejects with a ClientError, and is no candidate any more then. */
   async campaign(value: Uint8Array | string, signal?: AbortSignal): Promise<void> {
-    const { client, lease } = this.#session;
-    const { header, succeeded, responses } = await client.kv.txn(
-      {
-        compare: [createdIn(this.key, 0n)],
-        success: [{ requestPut: { key: this.key, value, lease } }],
-        failure: [{ requestRange: { key: this.key } }],
-      },
-      { timeoutMs: Number.POSITIVE_INFINITY, signal },
-    );
-    const existing = responses[0]?.responseRange?.kvs[0];
-    this.#revision = succeeded ? header!.revision : existing!.createRevision;
     try {
-      if (existing !== undefined && Buffer.compare(existing.value, Buffer.from(value)) !== 0) {
-        await this.proclaim(value);
-      }
-      await waitForTurn(client, this.#prefix, this.#revision, signal);
+      await this.#waitForElection(value, signal);
     } catch (error) {
-      await this.resign();
+      // The own key may be there though nobody has heard of it. What fails once more is no news; the key ends with the session.
+      await this.#withdraw().catch(() => {});
       throw error;
     }
   }
@@ -68,6 +56,30 @@ export class Election {
     });
     this.#revision = undefined;
   }
+
+  async #waitForElection(value: Uint8Array | string, signal: AbortSignal | undefined): Promise<void> {
+    const { client, lease } = this.#session;
+    const { header, succeeded, responses } = await client.kv.txn(
+      {
+        compare: [createdIn(this.key, 0n)],
+        success: [{ requestPut: { key: this.key, value, lease } }],
+        failure: [{ requestRange: { key: this.key } }],
+      },
+      { timeoutMs: Number.POSITIVE_INFINITY, signal },
+    );
+    const existing = responses[0]?.responseRange?.kvs[0];
+    this.#revision = succeeded ? header!.revision : existing!.createRevision;
+    if (existing !== undefined && Buffer.compare(existing.value, Buffer.from(value)) !== 0) {
+      await this.proclaim(value);
+    }
+    await waitForTurn(client, this.#prefix, this.#revision, signal);
+  }
+
+  /** Takes the own key away, whether or not it is known since when it is there. */
+  async #withdraw(): Promise<void> {
+    if (this.#revision !== undefined) return this.resign();
+    await this.#session.client.kv.deleteRange({ key: this.key });
+  }
 }
 
 /** Every leader of an election, and every value that it proclaims, from the present one on. Ends with the signal or a ClientError. */
@@ -76,7 +88,31 @@ export async function* observeLeaders(
   name: string,
   signal?: AbortSignal,
 ): AsyncGenerator<Leader, void> {
-  const range = withPrefix(`${name}/`);
+  let last: KeyValue | undefined;
+  for (;;) {
+    try {
+      for await (const leader of leadersInOrder(client, withPrefix(`${name}/`), signal)) {
+        if (last !== undefined && isSame(last, leader.kv)) continue;
+        last = leader.kv;
+        yield leader;
+      }
+      return;
+    } catch (error) {
+      // Who leads now is seen by looking again.
+      if (!isCompacted(error)) throw error;
+    }
+  }
+}
+
+function isSame(one: KeyValue, other: KeyValue): boolean {
+  return one.modRevision === other.modRevision && Buffer.compare(one.key, other.key) === 0;
+}
+
+async function* leadersInOrder(
+  client: Client,
+  range: ReturnType<typeof withPrefix>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Leader, void> {
   const options = { timeoutMs: Number.POSITIVE_INFINITY, signal };
   const withSignal = signal === undefined ? {} : { signal };
   for (;;) {

@@ -24,6 +24,22 @@ export class Mutex {
 
   /** Waits for the lock. Rejects with a ClientError, having left the queue, or with an Error when the session is lost. */
   async lock(signal?: AbortSignal): Promise<void> {
+    try {
+      this.#header = await this.#waitForLock(signal);
+    } catch (error) {
+      // The own key may be there though nobody has heard of it. What fails once more is no news; the key ends with the session.
+      await this.unlock().catch(() => {});
+      throw error;
+    }
+  }
+
+  /** Leaves the queue, whatever the place in it. */
+  async unlock(): Promise<void> {
+    await this.#session.client.kv.deleteRange({ key: this.key });
+    this.#header = undefined;
+  }
+
+  async #waitForLock(signal: AbortSignal | undefined): Promise<ResponseHeader | undefined> {
     const { client, lease } = this.#session;
     const options = { timeoutMs: Number.POSITIVE_INFINITY, signal };
     const owner = {
@@ -42,24 +58,10 @@ export class Mutex {
     );
     const ownRevision = succeeded ? header!.revision : responses[0]!.responseRange!.kvs[0]!.createRevision;
     const first = responses[1]!.responseRange!.kvs[0];
-    if (first === undefined || first.createRevision === ownRevision) {
-      this.#header = header;
-      return;
-    }
-    try {
-      await waitForTurn(client, this.#prefix, ownRevision, signal);
-      const mine = await client.kv.range({ key: this.key }, options);
-      if (mine.kvs.length === 0) throw new Error("mutex: session is expired");
-      this.#header = mine.header;
-    } catch (error) {
-      await this.unlock();
-      throw error;
-    }
-  }
-
-  /** Leaves the queue, whatever the place in it. */
-  async unlock(): Promise<void> {
-    await this.#session.client.kv.deleteRange({ key: this.key });
-    this.#header = undefined;
+    if (first === undefined || first.createRevision === ownRevision) return header;
+    await waitForTurn(client, this.#prefix, ownRevision, signal);
+    const mine = await client.kv.range({ key: this.key }, options);
+    if (mine.kvs.length === 0) throw new Error("mutex: session is expired");
+    return mine.header;
   }
 }

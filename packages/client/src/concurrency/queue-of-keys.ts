@@ -1,6 +1,7 @@
 import type { Init } from "@quorate/wire/messages";
 import { CompareResult, CompareTarget, SortOrder, SortTarget, type TxnRequest } from "@quorate/wire/messages";
 import type { Client } from "../client.ts";
+import { isCompacted } from "../connection/errors.ts";
 import { withPrefix } from "../services/key-ranges.ts";
 
 /** For waiting, which ends with the signal or never. */
@@ -36,6 +37,11 @@ export async function waitForTurn(
     );
     const last = kvs[0];
     if (last === undefined) return;
-    await client.untilDeleted(last.key, header?.revision ?? 0n, signal);
+    try {
+      await client.untilDeleted(last.key, header?.revision ?? 0n, signal);
+    } catch (error) {
+      // Whether it has been deleted meanwhile is seen by looking again.
+      if (!isCompacted(error)) throw error;
+    }
   }
 }

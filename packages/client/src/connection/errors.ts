@@ -24,6 +24,13 @@ export class ClientError extends Error {
 const DEADLINE_TEXT = "context deadline exceeded";
 const CANCELED_TEXT = "context canceled";
 
+export const COMPACTED_TEXT = "etcdserver: mvcc: required revision has been compacted";
+
+/** Whether a watch ended because a compaction has removed what it was to begin with. */
+export function isCompacted(error: unknown): boolean {
+  return error instanceof ClientError && error.details === COMPACTED_TEXT;
+}
+
 export function deadlineExceeded(): ClientError {
   return new ClientError(Code.DEADLINE_EXCEEDED, DEADLINE_TEXT);
 }

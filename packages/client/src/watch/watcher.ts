@@ -11,7 +11,7 @@ import {
 } from "@quorate/wire/messages";
 import type { Calls, OpenCall } from "../connection/calls.ts";
 import type { Deadline } from "../connection/deadline.ts";
-import { ClientError, canceled } from "../connection/errors.ts";
+import { ClientError, COMPACTED_TEXT, canceled } from "../connection/errors.ts";
 import type { MessageQueue } from "../connection/message-queue.ts";
 
 const WATCH = "/etcdserverpb.Watch/Watch";
@@ -144,12 +144,7 @@ function cancellation(last: WatchResponse): ClientError {
   // A refused token is renewed, and the watch goes on: it is no end.
   const refused = /etcdserver: (invalid auth token|revision of auth store is old)/.exec(cancelReason);
   if (refused !== null) return new ClientError(Code.UNAUTHENTICATED, refused[0]);
-  if (compactRevision !== 0n)
-    return new WatchCanceled(
-      Code.OUT_OF_RANGE,
-      "etcdserver: mvcc: required revision has been compacted",
-      last,
-    );
+  if (compactRevision !== 0n) return new WatchCanceled(Code.OUT_OF_RANGE, COMPACTED_TEXT, last);
   if (cancelReason !== "") return new WatchCanceled(Code.FAILED_PRECONDITION, cancelReason, last);
   return new WatchCanceled(
     Code.OUT_OF_RANGE,
