@@ -36,3 +36,16 @@ test("usual traffic asks for no turn", () => {
   budget.spend(100);
   assert.equal(asked, 1);
 });
+
+test("who throws, and must not, keeps nobody else from going on", () => {
+  const later: (() => void)[] = [];
+  const budget = new TurnBudget(1000, (callback) => void later.push(callback));
+  let done = 0;
+  budget.wait(() => {
+    throw new Error("a defect");
+  });
+  budget.wait(() => void done++);
+  assert.throws(() => later.shift()!(), /a defect/);
+  later.shift()!();
+  assert.deepEqual([done, later.length], [1, 0]);
+});

@@ -57,7 +57,11 @@ export class TurnBudget {
   #turn(): void {
     this.#scheduled = false;
     this.#spent = 0;
-    while (this.#waiting.length > 0 && !this.isSpent) this.#waiting.shift()!();
-    if (this.#waiting.length > 0) this.#schedule();
+    try {
+      while (this.#waiting.length > 0 && !this.isSpent) this.#waiting.shift()!();
+    } finally {
+      // Whoever throws, and must not, keeps nobody else from going on.
+      if (this.#waiting.length > 0) this.#schedule();
+    }
   }
 }

@@ -53,12 +53,18 @@ export class Handshake {
     else this.#begin(credentials);
   }
 
+  /** Must not throw: it may be called from a turn that others wait for, too. */
   #begin(credentials: Credentials): void {
     if (this.#isOver) return;
-    if (this.#socket.destroyed) {
-      this.#left();
-      return;
+    try {
+      if (this.#socket.destroyed) this.#left();
+      else this.#shakeHands(credentials);
+    } catch (error) {
+      this.#fail((error as Error).message, "warn");
     }
+  }
+
+  #shakeHands(credentials: Credentials): void {
     const { tls: options, turns } = this.#options;
     const startedMs = performance.now();
     const secure = new tls.TLSSocket(this.#socket, {
