@@ -1,4 +1,4 @@
-import { constants, randomBytes, type X509Certificate } from "node:crypto";
+import { constants, type X509Certificate } from "node:crypto";
 import tls from "node:tls";
 import type { Clock } from "@quorate/storage/seams/clock";
 import type { TlsSettings } from "../config/tls-settings.ts";
@@ -8,6 +8,7 @@ import type { Usage } from "./certificate-chain.ts";
 import { type KeyPair, keyPairFiles } from "./key-pair.ts";
 import { ReloadedFiles } from "./reloaded-files.ts";
 import { revokedSerials } from "./revocation.ts";
+import { TicketKeys } from "./ticket-keys.ts";
 import { type NamedFile, UsableFiles } from "./usable-files.ts";
 
 /** Whose certificates they are; flags of peers begin with `peer-`. */
@@ -61,7 +62,7 @@ export class Certificates {
         ? server
         : pair(named(clientCertFile, "client-cert-file"), named(clientKeyFile, "client-key-file"));
     const common = commonOptions(settings, side);
-    this.#server = new Role(server, common);
+    this.#server = new Role(server, common, new TicketKeys(clock));
     this.#client = new Role(client, common);
     const bundle = named(settings.trustedCaFile, "trusted-ca-file");
     if (bundle.path === "") this.#authorities = authoritiesWithoutBundle(settings, side);
@@ -117,28 +118,44 @@ export class Certificates {
   }
 }
 
+/** And of what. */
+interface Made extends Credentials {
+  readonly pair: KeyPair | undefined;
+  readonly ticketKeys: Buffer | undefined;
+}
+
 /** One role's pair, and the context that it makes with whom is trusted. */
 class Role {
   readonly #pair: UsableFiles<KeyPair> | undefined;
   readonly #common: tls.SecureContextOptions;
-  #made: (Credentials & { readonly pair: KeyPair | undefined }) | undefined;
+  readonly #ticketKeys: TicketKeys | undefined;
+  #made: Made | undefined;
 
-  constructor(pair: UsableFiles<KeyPair> | undefined, common: tls.SecureContextOptions) {
+  constructor(
+    pair: UsableFiles<KeyPair> | undefined,
+    common: tls.SecureContextOptions,
+    ticketKeys?: TicketKeys,
+  ) {
     this.#pair = pair;
     this.#common = common;
+    this.#ticketKeys = ticketKeys;
   }
 
   /** The same object while nothing has changed. */
   async credentials(authorities: Authorities): Promise<Credentials> {
     const pair = await this.#pair?.current();
-    if (this.#made?.pair !== pair || this.#made?.authorities !== authorities) {
+    // Tickets outlive the certificate that was there when they were made.
+    const ticketKeys = this.#ticketKeys?.current;
+    const made = this.#made;
+    if (made?.pair !== pair || made?.authorities !== authorities || made?.ticketKeys !== ticketKeys) {
       const { pem } = authorities;
       const context = tls.createSecureContext({
         ...this.#common,
         ...(pem === undefined ? {} : { ca: [...pem] }),
         ...(pair === undefined ? {} : { cert: pair.cert, key: pair.key }),
+        ...(ticketKeys === undefined ? {} : { ticketKeys }),
       });
-      this.#made = { context, authorities, pair };
+      this.#made = { context, authorities, pair, ticketKeys };
     }
     return this.#made!;
   }
@@ -154,8 +171,6 @@ function commonOptions(settings: TlsSettings, side: TlsSide): tls.SecureContextO
     ...(ciphers === undefined ? {} : { ciphers }),
     honorCipherOrder: true,
     sessionIdContext: side,
-    // Tickets outlive the certificate that was there when they were made.
-    ticketKeys: randomBytes(48),
     // A resumed session shows no certificate chain, and with it nothing that could have been revoked.
     ...(requireClientCertificate ? { secureOptions: constants.SSL_OP_NO_TICKET } : {}),
   };
