@@ -6,11 +6,12 @@ import { Code, GrpcError } from "@quorate/rpc/status";
 import { MemoryLink } from "@quorate/rpc/testing";
 import { ManualClock, withCancelFunctions } from "@quorate/testkit/clock";
 import { localCalls } from "./local-calls.ts";
+import { type CallReport, ObservedCall } from "./observed-calls.ts";
 import type { StreamHandler, UnaryHandler } from "./services.ts";
 
 /*
  * What a handler and its client may rely on, whichever way the call comes: over HTTP/2 or within the process, as the JSON
- * gateway calls. Every case runs both ways.
+ * gateway calls; and whether or not somebody hears of its end. Every case runs in all of these ways.
  */
 
 const MAX_BYTES = 1_000;
@@ -45,7 +46,7 @@ interface Handlers {
   readonly stream?: StreamHandler;
 }
 
-const CALLERS: Record<string, (handlers: Handlers) => Caller> = {
+const WAYS: Record<string, (handlers: Handlers) => Caller> = {
   "over the wire": ({ unary, stream }) => {
     const clock = new ManualClock();
     const defects: unknown[] = [];
@@ -149,6 +150,59 @@ const CALLERS: Record<string, (handlers: Handlers) => Caller> = {
   },
 };
 
+/** Every way without an observer, and with one: of each call whose handler was told of it this hears the end, once. */
+const CALLERS: Record<string, (handlers: Handlers) => { caller: Caller; checkEnds: () => void }> =
+  Object.fromEntries(
+    Object.entries(WAYS).flatMap(([way, open]) => [
+      [way, (handlers: Handlers) => ({ caller: open(handlers), checkEnds: () => {} })],
+      [
+        `${way}, observed`,
+        (handlers: Handlers) => {
+          const ends = new Ends();
+          return { caller: open(ends.observed(handlers)), checkEnds: () => ends.check() };
+        },
+      ],
+    ]),
+  );
+
+/** What an observer hears of the ends of calls, beside what these came to. */
+class Ends {
+  readonly #calls: { readonly call: ServerCall; readonly reports: CallReport<unknown>[] }[] = [];
+
+  observed({ unary, stream }: Handlers): Handlers {
+    return {
+      ...(unary && {
+        unary: (message: Uint8Array, call: ServerCall) => {
+          const observed = this.#observe(call, false);
+          observed.requested(message);
+          observed.guard(() => unary(message, observed));
+        },
+      }),
+      ...(stream && {
+        stream: (call: ServerCall) => {
+          const observed = this.#observe(call, true);
+          observed.guard(() => stream(observed));
+        },
+      }),
+    };
+  }
+
+  check(): void {
+    for (const { call, reports } of this.#calls) {
+      assert.equal(reports.length, call.ended ? 1 : 0, "an end is heard of once");
+      for (const { status, left } of reports) {
+        assert.equal(status === undefined, left !== undefined, "it has a status, or a reason");
+      }
+    }
+  }
+
+  #observe(call: ServerCall, isStream: boolean): ObservedCall {
+    const reports: CallReport<unknown>[] = [];
+    this.#calls.push({ call, reports });
+    return new ObservedCall(call, { ended: (report) => void reports.push(report) }, isStream);
+  }
+}
+
 const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(text));
 const text = (message: Uint8Array): string => Buffer.from(message).toString();
 
@@ -161,7 +215,7 @@ function slowCalls(told: string[]): SlowUnaryCalls {
   };
 }
 
-/** Runs `body` both ways; `calls` has the handler's side of every call, `heard` what it was told. */
+/** Runs `body` in every way; `calls` has the handler's side of every call, `heard` what it was told. */
 function contract(
   name: string,
   handlersOf: (calls: ServerCall[], heard: string[]) => Handlers,
@@ -171,7 +225,9 @@ function contract(
     test(`${way}: ${name}`, () => {
       const calls: ServerCall[] = [];
       const heard: string[] = [];
-      body(open(handlersOf(calls, heard)), calls, heard);
+      const { caller, checkEnds } = open(handlersOf(calls, heard));
+      body(caller, calls, heard);
+      checkEnds();
     });
   }
 }

@@ -37,8 +37,12 @@ export class DenialLog implements CallObserver {
     this.#log = log;
   }
 
+  wants(status: CallReport<unknown>["status"]): boolean {
+    return denialOf(status) !== undefined;
+  }
+
   ended({ path, caller, certificate, address, status }: CallReport<unknown>): void {
-    const denial = status === undefined ? undefined : BY_TEXT.get(status[1]);
+    const denial = denialOf(status);
     if (denial === undefined) return;
     this.counts[denial.toLowerCase() as Lowercase<Denial>]++;
     const nowMs = this.#clock.nowMs();
@@ -61,4 +65,8 @@ export class DenialLog implements CallObserver {
     });
     this.#notLogged = 0;
   }
+}
+
+function denialOf(status: CallReport<unknown>["status"]): Denial | undefined {
+  return status === undefined ? undefined : BY_TEXT.get(status[1]);
 }

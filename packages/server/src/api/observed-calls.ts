@@ -27,8 +27,13 @@ export interface CallReport<Touched> {
   readonly response: Uint8Array | undefined;
 }
 
+/** How a call has ended: see `CallReport`. */
+type Status = CallReport<unknown>["status"];
+
 /** Hears of all calls, over gRPC and JSON alike. Must not throw. */
 export interface CallObserver<Touched = unknown> {
+  /** Whether to tell it of an end like that: what is told is not made in vain. Absent: of every one. */
+  wants?(status: Status): boolean;
   /** Makes what it wants to keep of a request, which is borrowed. */
   touchedBy?(path: string, request: Uint8Array): Touched;
   /** A stream has got its first request. */
@@ -43,6 +48,7 @@ export function asOne(observers: readonly CallObserver[]): CallObserver | undefi
   const keeping = observers.find((observer) => observer.touchedBy !== undefined);
   return {
     ...(keeping === undefined ? {} : { touchedBy: (path, request) => keeping.touchedBy!(path, request) }),
+    wants: (status) => observers.some((observer) => observer.wants?.(status) ?? true),
     streamBegan(report) {
       for (const observer of observers) observer.streamBegan?.(report);
     },
@@ -88,9 +94,10 @@ export class ObservedCall implements ServerCall {
 
   /** A watcher of these keys was created on this stream, or refused with `error`. */
   watched({ key, rangeEnd }: WatchedKeys, error: unknown): void {
+    const status = error === undefined ? ([Code.OK, ""] as const) : codeAndText(error);
+    if (!this.#isWanted(status)) return;
     const requestUnion = { case: "createRequest", value: { key, rangeEnd } } as const;
     const touched = this.#observer.touchedBy?.(this.path, encode(WatchRequestSchema, { requestUnion }));
-    const status = error === undefined ? ([Code.OK, ""] as const) : codeAndText(error);
     this.#observer.ended({ ...this.#report(status, undefined), touched });
   }
 
@@ -104,13 +111,21 @@ export class ObservedCall implements ServerCall {
   #end(code: number, text: string): void {
     if (this.#hasEnded || this.#call.ended) return;
     this.#hasEnded = true;
-    this.#observer.ended(this.#report([code, text], undefined));
+    this.#tell([code, text], undefined);
+  }
+
+  #tell(status: Status, left: CancelReason | undefined): void {
+    if (this.#isWanted(status)) this.#observer.ended(this.#report(status, left));
+  }
+
+  #isWanted(status: Status): boolean {
+    return this.#observer.wants?.(status) ?? true;
   }
 
   #left(reason: CancelReason): void {
     if (!this.#hasEnded) {
       this.#hasEnded = true;
-      this.#observer.ended(this.#report(undefined, reason));
+      this.#tell(undefined, reason);
     }
     const onCancel = this.#onCancel;
     this.#untold = onCancel === undefined ? reason : undefined;
@@ -118,7 +133,7 @@ export class ObservedCall implements ServerCall {
     onCancel?.(reason);
   }
 
-  #report(status: CallReport<unknown>["status"], left: CancelReason | undefined): CallReport<unknown> {
+  #report(status: Status, left: CancelReason | undefined): CallReport<unknown> {
     const { peer } = this;
     const isJson = peer instanceof LoopbackPeer;
     return {
