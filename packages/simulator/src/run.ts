@@ -3,8 +3,7 @@ import { compareHashes, compareTables, haveConverged } from "./checks/convergenc
 import { History, KeyHistories } from "./checks/history.ts";
 import { checkLeases } from "./checks/leases.ts";
 import { checkOperations } from "./checks/operations.ts";
-import { checkCalls } from "./checks/users/check-calls.ts";
-import { compareUsers, decideEntries } from "./checks/users/check-entries.ts";
+import { checkUsers } from "./checks/users/check-users.ts";
 import { checkWatcher } from "./checks/watches.ts";
 import { Accounts } from "./clients/accounts.ts";
 import { Administrator } from "./clients/administrator.ts";
@@ -376,20 +375,13 @@ class Run {
 
   #checkUsers(members: readonly Machine[]): string[] {
     const { tokens } = this.#scenario;
-    const decided = decideEntries(this.#history);
-    if (decided === undefined) {
-      this.#world.count("users not judged, as an entry was not seen");
-      return [];
-    }
-    const { decisions, wrong } = decided;
-    if (wrong.length > 0) return wrong;
-    const ttlMs = tokens.kind === "simple" ? tokens.ttlMs : undefined;
-    const calls = this.#sessions.flatMap((session) => session.calls);
-    for (const { error } of calls) if (error) this.#world.count(`users told: ${error}`);
-    return [
-      ...checkCalls(calls, decisions, ttlMs),
-      ...members.flatMap(({ name, process }) => compareUsers(name, process!.parts!, decisions.users)),
-    ];
+    return checkUsers(
+      this.#history,
+      this.#sessions.flatMap((session) => session.calls),
+      members.map(({ name, process }) => ({ name, parts: process!.parts! })),
+      tokens.kind === "simple" ? tokens.ttlMs : undefined,
+      (what) => this.#world.count(what),
+    );
   }
 
   #observeLimits(process: Process): void {

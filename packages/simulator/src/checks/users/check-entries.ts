@@ -27,17 +27,25 @@ export function entryKey(user: string, body: Uint8Array): string {
 /**
  * Goes through the log with a model and compares what the members came to behind each entry: nothing may have happened that its
  * user was not allowed when it was applied, and nothing may have been refused that was allowed. `wrong` is what is wrong.
- * Undefined when nobody was seen to have some entry.
+ * The decisions end before `unseenIndex`, the first entry that nobody was seen to have, if there is one.
  */
-export function decideEntries(history: History): { decisions: Decisions; wrong: string[] } | undefined {
+export function decideEntries(history: History): {
+  readonly decisions: Decisions;
+  readonly wrong: string[];
+  readonly unseenIndex: number | undefined;
+} {
   const model = new StateModel();
   const after: UsersState[] = [FIRST_USERS];
   const entries = new Map<string, DecidedEntry[]>();
   const wrong: string[] = [];
+  let unseenIndex: number | undefined;
   for (let index = 1; index <= history.lastIndex && wrong.length === 0; index++) {
     const entry = history.entry(index);
     // Who applied it ended at once, and the others got a snapshot: what came of it nobody saw.
-    if (entry === undefined) return undefined;
+    if (entry === undefined) {
+      unseenIndex = index;
+      break;
+    }
     const { data, type } = entry;
     if (type === EntryType.EntryNormal && data.length > 0) {
       const refusal = model.apply(data);
@@ -53,7 +61,7 @@ export function decideEntries(history: History): { decisions: Decisions; wrong: 
     }
     after.push(model.users);
   }
-  return { decisions: { after, entries, users: model.users }, wrong };
+  return { decisions: { after, entries, users: model.users }, wrong, unseenIndex };
 }
 
 function problemOf(
