@@ -27,6 +27,29 @@ test("what waits goes on in order, as much a turn as there is", () => {
   assert.equal(budget.mostInATurn, 1000);
 });
 
+test("what takes little waits for one of what takes much, however many there are, and keeps none of them waiting", () => {
+  const later: (() => void)[] = [];
+  const budget = new TurnBudget(1000, (callback) => later.push(callback));
+  budget.spend(1000);
+  const done: string[] = [];
+  const wait = (name: string, isShort: boolean) => {
+    const cost = isShort ? 10 : 600;
+    budget.wait(() => {
+      done.push(name);
+      budget.spend(cost);
+    }, isShort);
+  };
+  for (const name of ["A", "B", "C"]) wait(name, false);
+  for (const name of ["a", "b", "c", "d", "e", "f"]) wait(name, true);
+  later.shift()!();
+  assert.deepEqual(done.splice(0), ["a", "A", "b", "B"]);
+  wait("g", true);
+  later.shift()!();
+  assert.deepEqual(done.splice(0), ["c", "C", "d", "e", "f", "g"]);
+  later.shift()!();
+  assert.deepEqual([done, later], [[], []]);
+});
+
 test("usual traffic asks for no turn", () => {
   let asked = 0;
   const budget = new TurnBudget(1000, () => void asked++);

@@ -13,6 +13,8 @@ export class TurnBudget {
   #spent = 0;
   #scheduled = false;
   readonly #waiting: (() => void)[] = [];
+  /** What each takes little, and is not to wait for all that takes much. */
+  readonly #waitingShort: (() => void)[] = [];
 
   /** `soon` calls back in the next turn. */
   constructor(octets: number, soon: (callback: () => void) => void = setImmediate) {
@@ -42,9 +44,12 @@ export class TurnBudget {
     return Math.max(0, this.#octets - this.#spent);
   }
 
-  /** Calls `goOn` in a later turn, in order. It must not throw. */
-  wait(goOn: () => void): void {
-    this.#waiting.push(goOn);
+  /**
+   * Calls `goOn` in a later turn. Those that are `short` go on in their order, the others in theirs, and a turn takes one of
+   * each kind by turns, a short one first. It must not throw.
+   */
+  wait(goOn: () => void, isShort = false): void {
+    (isShort ? this.#waitingShort : this.#waiting).push(goOn);
     this.#schedule();
   }
 
@@ -57,11 +62,16 @@ export class TurnBudget {
   #turn(): void {
     this.#scheduled = false;
     this.#spent = 0;
+    let [next, other] = [this.#waitingShort, this.#waiting];
     try {
-      while (this.#waiting.length > 0 && !this.isSpent) this.#waiting.shift()!();
+      while (next.length + other.length > 0 && !this.isSpent) {
+        const goOn = next.shift();
+        [next, other] = [other, next];
+        goOn?.();
+      }
     } finally {
       // Whoever throws, and must not, keeps nobody else from going on.
-      if (this.#waiting.length > 0) this.#schedule();
+      if (next.length + other.length > 0) this.#schedule();
     }
   }
 }

@@ -51,8 +51,36 @@ test("what very many connections ask for at once is received over several turns,
   }
 });
 
-function request(from: number): Uint8Array {
-  const frames = Array.from({ length: CALLS }, (_, number) =>
+test("who asks for little does not wait for all that very many connections ask for", async () => {
+  const grpc = new GrpcServer();
+  const { promise: hasCome, resolve } = Promise.withResolvers<void>();
+  let cameBefore = 0;
+  grpc.stream("/test.Service/Call", (call) => {
+    call.end();
+    if (call.metadata("x-from") === "modest") resolve();
+    else cameBefore += 1;
+    // The calls of a connection of the crowd are three turns' worth.
+    receiveTurns.spend((3 * RECEIVED_IN_A_TURN) / CALLS);
+  });
+  const listener = await serve({ grpc });
+  const crowd = await Promise.all(Array.from({ length: CONNECTIONS }, () => connect(listener)));
+  const modest = await connect(listener);
+  try {
+    for (const [from, socket] of crowd.entries()) socket.write(request(from));
+    modest.write(request("modest", 1));
+    const timer = setTimeout(() => assert.fail(`${cameBefore} came`), 60_000);
+    await hasCome;
+    clearTimeout(timer);
+    assert.ok(cameBefore <= (CONNECTIONS / 2) * CALLS, `${cameBefore} calls came before`);
+  } finally {
+    for (const socket of [...crowd, modest]) socket.destroy();
+    grpc.close();
+    await listener.close();
+  }
+});
+
+function request(from: number | string, calls = CALLS): Uint8Array {
+  const frames = Array.from({ length: calls }, (_, number) =>
     raw.frame(
       FRAME_HEADERS,
       FLAG_END_HEADERS,
@@ -66,7 +94,7 @@ function request(from: number): Uint8Array {
     ),
   );
   const bytes = raw.concat(...frames);
-  assert.ok(bytes.length > SMALLEST_HELD_CHUNK);
+  assert.equal(bytes.length > SMALLEST_HELD_CHUNK, calls === CALLS);
   return bytes;
 }
 

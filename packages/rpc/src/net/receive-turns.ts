@@ -1,7 +1,7 @@
 import { TurnBudget } from "../turn-budget.ts";
 
 /** What receiving may take in one turn of the event loop, for all connections, in microseconds. */
-export const RECEIVED_IN_A_TURN = 8_000;
+export const RECEIVED_IN_A_TURN = 4_000;
 
 /**
  * What comes when the turn has had enough, and is no larger, is received nevertheless: a request or two. When it has had
