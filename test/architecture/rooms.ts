@@ -50,7 +50,7 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
   server: {
     alarm: [],
     audit: ["log"],
-    auth: [],
+    auth: ["system"],
     api: [
       "alarm",
       "apply",

@@ -1,7 +1,6 @@
 import type { ServerCall } from "@quorate/rpc/server";
 import { decode, encode } from "@quorate/wire";
 import {
-  AuthenticateRequestSchema,
   AuthenticateResponseSchema,
   AuthStatusRequestSchema,
   AuthStatusResponseSchema,
@@ -75,8 +74,7 @@ export function addAuthService(services: Services, context: AuthContext): void {
   );
 
   const login = async (message: Uint8Array, call: ServerCall): Promise<Uint8Array> => {
-    const { name, password } = decode(AuthenticateRequestSchema, message);
-    const token = await authenticate(context, name, password, waiterOf(call));
+    const token = await authenticate(context, message.slice(), waiterOf(call));
     return encode(AuthenticateResponseSchema, { header: headers.fields(store.currentRevision), token });
   };
   // Clients come with the token that they want a new one for. It may name an entry of a log that is no more.

@@ -25,8 +25,8 @@ export interface Cryptography {
 
 export const REAL_CRYPTOGRAPHY: Cryptography = {
   async loadPasswordHasher() {
-    const { default: bcrypt } = await import("@node-rs/bcrypt");
-    return bcrypt;
+    const { PasswordThreads } = await import("../system/password-threads.ts");
+    return new PasswordThreads();
   },
   async loadTokenSigner() {
     const { compactVerify, SignJWT } = await import("jose");

@@ -5,6 +5,7 @@ import type { PasswordHasher } from "./cryptography.ts";
 import { Passwords } from "./passwords.ts";
 
 const wanted = { of: {}, isGone: false, onGone: undefined };
+const asked = (password: string, hash: string) => () => ({ password, hash: Buffer.from(hash) });
 const refusedWith = (code: FailureCode) => (error: unknown) =>
   error instanceof RequestError && error.code === code;
 
@@ -12,21 +13,21 @@ test("a hash is bcrypt's, of the version that all members write, and only of its
   const passwords = new Passwords(4);
   const hash = await passwords.hash("p", wanted);
   assert.match(hash, /^\$2a\$04\$.{53}$/);
-  assert.equal(await passwords.matches("p", Buffer.from(hash), wanted), true);
-  assert.equal(await passwords.matches("q", Buffer.from(hash), wanted), false);
+  assert.equal(await passwords.matches(asked("p", hash), wanted), true);
+  assert.equal(await passwords.matches(asked("q", hash), wanted), false);
   assert.notEqual(await passwords.hash("p", wanted), hash);
-  assert.equal(await passwords.matches("", Buffer.from(await passwords.hash("", wanted)), wanted), true);
+  assert.equal(await passwords.matches(asked("", await passwords.hash("", wanted)), wanted), true);
 });
 
 test("hashes of other versions are understood, and what is none matches nothing", async () => {
   const passwords = new Passwords(4);
   const digest = "04$abcdefghijklmnopqrstuudMegMbPN37MbpdEfAtP66w1z0RBCtLG";
   for (const version of ["2a", "2b", "2y"]) {
-    assert.equal(await passwords.matches("p", Buffer.from(`$${version}$${digest}`), wanted), true, version);
+    assert.equal(await passwords.matches(asked("p", `$${version}$${digest}`), wanted), true, version);
   }
   for (const hash of ["", "p", "$2a$04$short", `$2a$99${digest}`]) {
-    assert.equal(await passwords.matches("p", Buffer.from(hash), wanted), false, hash);
-    assert.equal(await passwords.matches("", Buffer.from(hash), wanted), false, hash);
+    assert.equal(await passwords.matches(asked("p", hash), wanted), false, hash);
+    assert.equal(await passwords.matches(asked("", hash), wanted), false, hash);
   }
 });
 
@@ -36,6 +37,32 @@ test("a password of more bytes than bcrypt looks at is refused, however it is sp
   for (const long of ["x".repeat(73), "é".repeat(37)]) {
     await assert.rejects(passwords.hash(long, wanted), refusedWith("PASSWORD_TOO_LONG"));
   }
+});
+
+test("what is compared is asked for when it is its turn, and who cannot say it keeps nobody waiting", async () => {
+  const ends: ((isRight: boolean) => void)[] = [];
+  const verify = () => new Promise<boolean>((resolve) => ends.push(resolve));
+  const passwords = new Passwords(4, async () => ({ hash: async () => "", verify }), 1);
+  const settle = () => new Promise((resolve) => setImmediate(resolve));
+  const told: string[] = [];
+  const matches = (name: string) =>
+    passwords.matches(() => {
+      told.push(name);
+      if (name === "b") throw new RequestError("AUTH_NOT_ENABLED");
+      return { password: name, hash: new Uint8Array(0) };
+    }, wanted);
+  const a = matches("a");
+  const b = assert.rejects(matches("b"), refusedWith("AUTH_NOT_ENABLED"));
+  const c = matches("c");
+  await settle();
+  assert.deepEqual(told, ["a"]);
+  ends[0]!(true);
+  assert.equal(await a, true);
+  await b;
+  await settle();
+  assert.deepEqual(told, ["a", "b", "c"]);
+  ends[1]!(false);
+  assert.equal(await c, false);
 });
 
 test("two are worked on at a time, in order, and nothing is for whom nobody waits any more", async () => {

@@ -4,8 +4,13 @@ import { FairTurns, type Waiter } from "./fair-turns.ts";
 
 /** What bcrypt looks at. */
 const MAX_PASSWORD_BYTES = 72;
-/** Of the few threads that the disk is written with, too. */
+/** More processors than that are not for passwords. */
 const MAX_AT_THE_SAME_TIME = 2;
+
+export interface Comparison {
+  readonly password: string;
+  readonly hash: Uint8Array;
+}
 
 /** Hashes passwords, and compares them with hashes: a few at a time, others wait for their turns. */
 export class Passwords {
@@ -32,10 +37,17 @@ export class Passwords {
     return hash.replace(/^\$2[by]\$/, "$2a$$");
   }
 
-  /** Whether `hash`, as it is stored, is one of the password. Rejects with CANCELED when nobody waits any more. */
-  async matches(password: string, hash: Uint8Array, waiter: Waiter): Promise<boolean> {
-    const text = Buffer.from(hash.buffer, hash.byteOffset, hash.length).toString("latin1");
-    return this.#run(waiter, (hasher) => hasher.verify(password, text).catch(() => false));
+  /**
+   * Whether a hash, as it is stored, is one of the password. What is compared is asked for when it is the waiter's turn:
+   * thousands may wait, and cost no more than that until then. Rejects with what `ask` throws, and with CANCELED when nobody
+   * waits any more.
+   */
+  async matches(ask: () => Comparison, waiter: Waiter): Promise<boolean> {
+    return this.#run(waiter, async (hasher) => {
+      const { password, hash } = ask();
+      const text = Buffer.from(hash.buffer, hash.byteOffset, hash.length).toString("latin1");
+      return hasher.verify(password, text).catch(() => false);
+    });
   }
 
   async #run<Result>(waiter: Waiter, work: (hasher: PasswordHasher) => Promise<Result>): Promise<Result> {
