@@ -14,8 +14,9 @@ export interface LoopWork {
   readonly longestDelayMs: number;
   /** The longest turn in milliseconds, without what the loop's thread waited for a processor. */
   readonly longestTurnMs: number;
-  /** The longest such wait. */
+  /** The longest such wait, and all of them together. */
   readonly longestWaitMs: number;
+  readonly waitedMs: number;
   /** The most that a turn has cost, as bytes, of all kinds of work that is cut into slices. */
   readonly mostInATurn: number;
 }
@@ -54,6 +55,7 @@ const WATCH_TURNS = `
   let last = { nowMs: performance.now(), waitedMs: waitedMs() };
   let turnMs = 0;
   let waitMs = 0;
+  let takenMs = last.waitedMs;
   setInterval(() => {
     const next = { nowMs: performance.now(), waitedMs: waitedMs() };
     const waited = next.waitedMs - last.waitedMs;
@@ -62,12 +64,19 @@ const WATCH_TURNS = `
     last = next;
   }, everyMs).unref();
   globalThis.takeTurns = () => {
-    const taken = { turnMs, waitMs };
+    const taken = { turnMs, waitMs, waitedMs: last.waitedMs - takenMs };
+    takenMs = last.waitedMs;
     turnMs = 0;
     waitMs = 0;
     return taken;
   };
 `;
+
+interface Turns {
+  readonly turnMs: number;
+  readonly waitMs: number;
+  readonly waitedMs: number;
+}
 
 const MIB = 2 ** 20;
 /** So long the engine has to give back what it does not need. */
@@ -112,11 +121,12 @@ export class MeasuredMember {
 
   async takeLoopWork(): Promise<LoopWork> {
     const metrics = await this.#metrics();
-    const turns = await this.inspector.evaluate<{ turnMs: number; waitMs: number }>("takeTurns()");
+    const turns = await this.inspector.evaluate<Turns>("takeTurns()");
     const costs = [...metrics].filter(([name]) => name.startsWith("quorate_turn_work_most_bytes"));
     return {
       longestTurnMs: turns.turnMs,
       longestWaitMs: turns.waitMs,
+      waitedMs: turns.waitedMs,
       longestDelayMs: metric(metrics, "quorate_event_loop_longest_delay_seconds") * 1_000,
       mostInATurn: Math.max(...costs.map(([, value]) => value)),
     };
