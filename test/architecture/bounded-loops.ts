@@ -11,6 +11,7 @@ export const BOUNDED_LOOPS: Readonly<Record<string, Readonly<Record<string, stri
   "auth/key-intervals.ts": {
     "KeyIntervals.#holder": "a binary search",
     "KeyIntervals.#treeCovers": "the permissions of a user, once a change",
+    compareKeys: "the shorter one of two keys, of which an administrator has named one",
     merge: "the permissions of a user, once a change",
   },
   "auth/json-web-tokens.ts": { "JsonWebTokens.examine": "a token: metadata, whose bytes are bounded" },
