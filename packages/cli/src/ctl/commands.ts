@@ -1,6 +1,7 @@
 import type { CommandSpec } from "./command-line/command.ts";
 import { type FlagSpec, flag, toggle } from "./command-line/flag-spec.ts";
 import { GROUPS } from "./command-line/help.ts";
+import { checkShell } from "./command-line/shells.ts";
 
 const [KEYS, MAINTENANCE, CONCURRENCY, AUTHENTICATION, UTILITIES] = GROUPS;
 
@@ -502,8 +503,6 @@ const MAKE_MIRROR: CommandSpec = {
   load: () => import("./commands/make-mirror.ts"),
 };
 
-const SHELLS = ["bash", "zsh", "fish", "powershell"];
-
 const DEFRAG: CommandSpec = {
   name: "defrag",
   short: "Gives back what databases do not need any more",
@@ -565,12 +564,7 @@ const COMPLETION: CommandSpec = {
   takes: "[bash|zsh|fish|powershell]",
   short: "Prints a script that completes commands in a shell",
   group: UTILITIES,
-  checkArguments(args) {
-    if (args.length !== 1) return `accepts 1 arg(s), received ${args.length}`;
-    if (!SHELLS.includes(args[0]!))
-      return `invalid argument ${JSON.stringify(args[0])} for "etcdctl completion"`;
-    return undefined;
-  },
+  checkArguments: checkShell("etcdctl"),
   load: () => import("./commands/completion.ts"),
 };
 

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { execute } from "./command-line/execute.ts";
+import { ETCDCTL } from "./commands.ts";
 import { Output } from "./output/output.ts";
 import { StandardInput } from "./output/stdin.ts";
-import { execute } from "./program.ts";
 
 /** What a command line comes to that needs no server. */
 async function run(words: readonly string[], environment: Record<string, string> = {}, stdin = "") {
@@ -13,7 +14,7 @@ async function run(words: readonly string[], environment: Record<string, string>
   async function* input() {
     if (stdin !== "") yield Buffer.from(stdin);
   }
-  const code = await execute(words, { environment, input: new StandardInput(input), output });
+  const code = await execute(ETCDCTL, words, { environment, input: new StandardInput(input), output });
   return { code, stdout: written[1], stderr: written[2] };
 }
 

@@ -17,6 +17,12 @@ export interface CommandSpec {
   /** Flags of all commands below. */
   readonly sharedFlags?: readonly FlagSpec[];
   readonly commands?: readonly CommandSpec[];
+  /** Names of flags that have to be given. */
+  readonly requiredFlags?: readonly string[];
+  /** Of a program: each command explains the flags that all have, and nothing but how it is used. */
+  readonly explainsSharedFlags?: boolean;
+  /** Of a program: what is wrong with a command line is told once more behind how the command is used. */
+  readonly repeatsComplaints?: boolean;
   /** Says what is wrong with the arguments, as a matter of syntax. */
   readonly checkArguments?: (args: readonly string[]) => string | undefined;
   readonly load?: () => Promise<{ run(invocation: Invocation): Promise<void> }>;

@@ -23,6 +23,7 @@ export const GROUPS = [
 ] as const;
 
 export function helpText(path: CommandPath): string {
+  if (path[0].explainsSharedFlags === true) return usageText(path);
   const { long, short } = lastOf(path);
   return `${(long ?? short).trimEnd()}\n\n${usageText(path)}${OPTIONS_HINT}`;
 }
@@ -30,9 +31,10 @@ export function helpText(path: CommandPath): string {
 const OPTIONS_HINT =
   'Use "etcdctl options" for a list of global command-line options (applies to all commands).\n';
 
-/** How a command is used, without what it is. Global flags are left out. */
+/** How a command is used, without what it is. Flags of all commands are left out where the program has a command for them. */
 export function usageText(path: CommandPath): string {
   const command = lastOf(path);
+  const all = path[0].explainsSharedFlags === true;
   const { commands = [], examples } = command;
   const whole = pathText(path);
   const lines = ["Usage:"];
@@ -40,9 +42,9 @@ export function usageText(path: CommandPath): string {
   if (commands.length > 0) lines.push(`  ${whole} [command]`);
   if (examples !== undefined) lines.push("", "Examples:", examples);
   if (commands.length > 0) lines.push(...commandLines(command));
-  // The root's own flags are those of all commands, which have a command of their own to explain them.
-  if (path.length > 1) lines.push("", "Flags:", flagTable(ownFlags(path)));
-  const inherited = path.slice(1, -1).flatMap(({ sharedFlags = [] }) => sharedFlags);
+  // The root's own flags are those of all commands.
+  if (all || path.length > 1) lines.push("", "Flags:", flagTable(ownFlags(path)));
+  const inherited = path.slice(all ? 0 : 1, -1).flatMap(({ sharedFlags = [] }) => sharedFlags);
   if (inherited.length > 0) lines.push("", "Global Flags:", flagTable(inherited));
   if (commands.length > 0)
     lines.push("", `Use "${whole} [command] --help" for more information about a command.`);

@@ -8,7 +8,7 @@ interface Choice {
   readonly words: readonly string[];
 }
 
-const SCRIPTS: Readonly<Record<string, (choices: readonly Choice[]) => string>> = {
+const SCRIPTS: Readonly<Record<string, (program: string, choices: readonly Choice[]) => string>> = {
   bash: bashScript,
   zsh: zshScript,
   fish: fishScript,
@@ -16,7 +16,7 @@ const SCRIPTS: Readonly<Record<string, (choices: readonly Choice[]) => string>> 
 };
 
 export async function run({ path, args, output }: Invocation): Promise<void> {
-  output.write(SCRIPTS[args[0]!]!(choicesOf([path[0]])));
+  output.write(SCRIPTS[args[0]!]!(path[0].name, choicesOf([path[0]])));
 }
 
 function choicesOf(path: CommandPath): Choice[] {
@@ -27,10 +27,10 @@ function choicesOf(path: CommandPath): Choice[] {
 }
 
 /** Both shells know arrays, substrings and `case`. */
-function bashScript(choices: readonly Choice[]): string {
-  return `# completion of etcdctl for bash
-_etcdctl() {
-  local command=etcdctl word i
+function bashScript(program: string, choices: readonly Choice[]): string {
+  return `# completion of ${program} for bash
+_${program}() {
+  local command=${program} word i
   for ((i = 1; i < COMP_CWORD; i++)); do
     word=\${COMP_WORDS[i]}
     case "$command $word" in
@@ -41,15 +41,15 @@ ${caseOfCommands(choices, "      ")}
 ${choices.map(({ command, words }) => `    "${command}") COMPREPLY=($(compgen -W "${words.join(" ")}" -- "\${COMP_WORDS[COMP_CWORD]}")) ;;`).join("\n")}
   esac
 }
-complete -o default -F _etcdctl etcdctl
+complete -o default -F _${program} ${program}
 `;
 }
 
-function zshScript(choices: readonly Choice[]): string {
-  return `#compdef etcdctl
-# completion of etcdctl for zsh
-_etcdctl() {
-  local command=etcdctl word i
+function zshScript(program: string, choices: readonly Choice[]): string {
+  return `#compdef ${program}
+# completion of ${program} for zsh
+_${program}() {
+  local command=${program} word i
   for ((i = 2; i < CURRENT; i++)); do
     word=\${words[i]}
     case "$command $word" in
@@ -60,7 +60,7 @@ ${caseOfCommands(choices, "      ")}
 ${choices.map(({ command, words }) => `    "${command}") compadd -- ${words.join(" ")} ;;`).join("\n")}
   esac
 }
-compdef _etcdctl etcdctl
+compdef _${program} ${program}
 `;
 }
 
@@ -71,27 +71,27 @@ function caseOfCommands(choices: readonly Choice[], indentation: string): string
     .join("\n");
 }
 
-function fishScript(choices: readonly Choice[]): string {
+function fishScript(program: string, choices: readonly Choice[]): string {
   const lines = choices.map(({ command, words }) => {
     const names = command.split(" ").slice(1);
     const seen = names.map((name) => `__fish_seen_subcommand_from ${name}`);
     const condition = seen.length === 0 ? "__fish_use_subcommand" : seen.join("; and ");
-    return `complete -c etcdctl -n '${condition}' -a '${words.join(" ")}'`;
+    return `complete -c ${program} -n '${condition}' -a '${words.join(" ")}'`;
   });
-  return `# completion of etcdctl for fish\n${lines.join("\n")}\n`;
+  return `# completion of ${program} for fish\n${lines.join("\n")}\n`;
 }
 
-function powershellScript(choices: readonly Choice[]): string {
+function powershellScript(program: string, choices: readonly Choice[]): string {
   const rows = choices.map(
     ({ command, words }) => `    '${command}' = @(${words.map((word) => `'${word}'`).join(", ")})`,
   );
-  return `# completion of etcdctl for PowerShell
-Register-ArgumentCompleter -Native -CommandName etcdctl -ScriptBlock {
+  return `# completion of ${program} for PowerShell
+Register-ArgumentCompleter -Native -CommandName ${program} -ScriptBlock {
   param($wordToComplete, $commandAst, $cursorPosition)
   $choices = @{
 ${rows.join("\n")}
   }
-  $command = 'etcdctl'
+  $command = '${program}'
   foreach ($element in $commandAst.CommandElements | Select-Object -Skip 1) {
     if ($choices.ContainsKey("$command $element")) { $command = "$command $element" }
   }
