@@ -16,7 +16,7 @@ const PACKAGES: Record<string, readonly string[]> = {
   storage: ["wire", "raft"],
   server: ["storage", "wire", "rpc", "raft"],
   client: ["wire", "rpc"],
-  cli: ["server", "client", "wire", "rpc"],
+  cli: ["server", "client", "storage", "wire", "rpc", "raft", "bbolt"],
   testkit: [],
   simulator: ["server", "storage", "raft", "wire", "testkit"],
   bench: ["server", "storage", "wire", "rpc", "raft", "bbolt", "testkit"],

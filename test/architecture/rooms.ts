@@ -28,7 +28,15 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
     "ctl/output": ["ctl/go-text"],
     "ctl/session": ["ctl/command-line", "ctl/go-text", "ctl/output"],
     dev: [],
-    programs: ["ctl", "dev"],
+    programs: ["ctl", "dev", "utl"],
+    utl: ["ctl", "ctl/command-line", "ctl/commands", "ctl/go-text", "ctl/output"],
+    "utl/commands": [
+      ...["ctl", "ctl/command-line", "ctl/go-text", "ctl/output"],
+      ...["utl/database", "utl/migrate", "utl/restore"],
+    ],
+    "utl/database": ["ctl", "ctl/go-text"],
+    "utl/migrate": ["ctl", "ctl/go-text", "utl/database"],
+    "utl/restore": ["ctl", "ctl/go-text", "utl/database"],
   },
   raft: {
     confchange: ["quorum", "tracker"],

@@ -34,6 +34,9 @@ const commands: readonly { line: string; program: Name }[] = [
   { line: "etcdctl", program: "ctl" },
   { line: "etcdctl version", program: "ctl" },
   { line: "etcdctl --version", program: "ctl" },
+  { line: "quorate utl version", program: "utl" },
+  { line: "etcdutl", program: "utl" },
+  { line: "etcdutl --version", program: "utl" },
 ];
 for (const { line, program } of commands) {
   test(`${line} is the program ${program}`, () => {
@@ -58,12 +61,32 @@ const madeOf: Readonly<Record<Name, { of: readonly string[]; not: readonly strin
     of: ["cli/src/programs/ctl.ts", "cli/src/ctl/", "client/", "rpc/", "server/src/version.ts", "wire/"],
     not: ["rpc/src/server", "rpc/src/testing/", "wire/src/codec.ts", "wire/src/gen/etcdserverpb_pb.js"],
   },
+  utl: {
+    of: [
+      ...["cli/src/programs/utl.ts", "cli/src/utl/", "cli/src/ctl/command-line/", "cli/src/ctl/output/"],
+      ...["cli/src/ctl/go-text/", "cli/src/ctl/exit.ts", "cli/src/ctl/commands/completion.ts"],
+      ...["cli/src/ctl/commands/version.ts", "bbolt/", "raft/", "storage/", "wire/"],
+      ...[
+        "server/src/offline.ts",
+        "server/src/cluster/",
+        "server/src/member/host-resolver.ts",
+        "server/src/version.ts",
+      ],
+    ],
+    not: [
+      "bbolt/src/testing/",
+      "storage/src/backend/",
+      "wire/src/codec.ts",
+      "wire/src/gen/etcdserverpb_pb.js",
+    ],
+  },
   about: {
     of: ["cli/src/programs/about.ts", "cli/src/version.ts", "server/src/version.ts"],
     not: [],
   },
 };
-/** Of these packages of others there is nothing in any program but a member. */
+/** Which programs have anything of packages of others in them, or load it. */
+const MADE_WITH_OTHERS: readonly Name[] = ["member", "utl"];
 const ofOthers = /node_modules\/|from "(?!node:)/;
 
 const folder = mkdtempSync(path.join(tmpdir(), "quorate-programs-"));
@@ -84,7 +107,10 @@ for (const [name, { entry, bundle }] of Object.entries(PROGRAMS) as [Name, (type
       sources.filter((source) => !begins(of)(source) || begins(not)(source)),
       [],
     );
-    assert.equal(ofOthers.test(readFileSync(file, "utf8").replace(/^.*\n/, "")), name === "member");
+    assert.equal(
+      ofOthers.test(readFileSync(file, "utf8").replace(/^.*\n/, "")),
+      MADE_WITH_OTHERS.includes(name),
+    );
     const program = (await import(file)) as { run: unknown };
     assert.equal(typeof program.run, "function");
   });

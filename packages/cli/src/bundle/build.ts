@@ -23,7 +23,7 @@ const NOT_BUNDLED = ["lmdb", "@node-rs/bcrypt", "@node-rs/crc32", "prom-client",
  */
 const DEFERRED = ["node:http", "node:https"];
 /** Programs that are started for one request: of all builtins they load those that the request comes to need. */
-const SHORT_LIVED = ["ctl.ts"];
+const SHORT_LIVED = ["ctl.ts", "utl.ts"];
 const DEFERRED_PREFIX = "\0deferred:";
 
 /**

@@ -5,6 +5,7 @@ const USAGE = `Usage:
   quorate server [flags]    start a member
   quorate dev [flags]       start a cluster of three members on this machine (see 'quorate dev --help')
   quorate ctl ...           ask a cluster (the same as 'etcdctl ...')
+  quorate utl ...           work on snapshots and stopped members' files (the same as 'etcdutl ...')
   quorate version           print the version
   quorate help              print this text
 

@@ -22,14 +22,17 @@ export const PROGRAMS = {
   dev: { entry: "dev.ts", loadSources: () => import("./dev.ts"), bundle: "dev.mjs" },
   /** What a cluster is asked by hand. */
   ctl: { entry: "ctl.ts", loadSources: () => import("./ctl.ts"), bundle: "ctl.mjs" },
+  /** What is done with the files of members that are not running. */
+  utl: { entry: "utl.ts", loadSources: () => import("./utl.ts"), bundle: "utl.mjs" },
   /** What the commands tell about themselves. */
   about: { entry: "about.ts", loadSources: () => import("./about.ts"), bundle: "about.mjs" },
 } as const satisfies Record<string, Program>;
 
-/** The program that a command line means. `args[0]` is the command's name (`quorate`, `etcd` or `etcdctl`). */
+/** The program that a command line means. `args[0]` is the command's name (`quorate`, `etcd`, `etcdctl` or `etcdutl`). */
 export function programFor(args: readonly string[]): Program {
   const [command, first] = args;
   if (command === "etcdctl" || (command === "quorate" && first === "ctl")) return PROGRAMS.ctl;
+  if (command === "etcdutl" || (command === "quorate" && first === "utl")) return PROGRAMS.utl;
   // With anything beside it the flags are checked first, which only a member does.
   if (args.length === 2 && (first === "--version" || first === "-version")) return PROGRAMS.about;
   if (command === "etcd" || first === undefined || first.startsWith("-")) return PROGRAMS.member;

@@ -1,13 +1,37 @@
 import { memberId } from "./ids.ts";
 import type { ClusterMember } from "./member-json.ts";
+import { memberUrlProblem } from "./member-url.ts";
 import { peerUrlsDiffer, type ResolveHost } from "./peer-urls.ts";
+
+/** A member of a cluster that is to begin. */
+export interface InitialMember {
+  readonly name: string;
+  readonly peerUrls: readonly string[];
+}
 
 /** What a member without a log is told about its cluster. */
 export interface InitialCluster {
   readonly name: string;
   readonly initialAdvertisePeerUrls: readonly string[];
   readonly initialClusterToken: string;
-  readonly initialCluster: readonly { readonly name: string; readonly peerUrls: readonly string[] }[];
+  readonly initialCluster: readonly InitialMember[];
+}
+
+/** The members of a text such as `a=http://10.0.0.1:2380,b=http://10.0.0.2:2380`, and what is wrong with it, if anything. */
+export function parseInitialCluster(text: string): {
+  members: readonly InitialMember[];
+  problem: string | undefined;
+} {
+  const byName = new Map<string, string[]>();
+  let problem: string | undefined;
+  for (const item of text.split(",").filter((part) => part !== "")) {
+    const equals = item.indexOf("=");
+    const name = equals < 0 ? item : item.slice(0, equals);
+    const url = equals < 0 ? "" : item.slice(equals + 1).trim();
+    problem ??= memberUrlProblem(url);
+    byName.set(name, [...(byName.get(name) ?? []), url].sort());
+  }
+  return { members: [...byName].map(([name, peerUrls]) => ({ name, peerUrls })), problem };
 }
 
 /** Why no new cluster can begin like this; undefined when one can. */

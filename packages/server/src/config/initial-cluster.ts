@@ -1,11 +1,6 @@
-import { memberUrlProblem } from "../cluster/member-url.ts";
+import { type InitialMember, parseInitialCluster } from "../cluster/initial-cluster.ts";
 import type { FlagReader } from "./flag-reader.ts";
 import { FLAGS } from "./flag-table.ts";
-
-export interface InitialMember {
-  readonly name: string;
-  readonly peerUrls: readonly string[];
-}
 
 const DEFAULT_NAME = FLAGS.get("name")!.defaultText;
 const DEFAULT_CLUSTER = FLAGS.get("initial-cluster")!.defaultText;
@@ -21,19 +16,6 @@ export function initialCluster(
     return { members: [{ name, peerUrls: advertisePeerUrls }], problem: undefined };
   }
   return parseInitialCluster(text);
-}
-
-function parseInitialCluster(text: string) {
-  const byName = new Map<string, string[]>();
-  let problem: string | undefined;
-  for (const item of text.split(",").filter((part) => part !== "")) {
-    const equals = item.indexOf("=");
-    const name = equals < 0 ? item : item.slice(0, equals);
-    const url = equals < 0 ? "" : item.slice(equals + 1).trim();
-    problem ??= memberUrlProblem(url);
-    byName.set(name, [...(byName.get(name) ?? []), url].sort());
-  }
-  return { members: [...byName].map(([name, peerUrls]) => ({ name, peerUrls })), problem };
 }
 
 /** Several ways to find the first members exclude each other; that by default is none then. */

@@ -1,3 +1,4 @@
+import type { InitialMember } from "../cluster/initial-cluster.ts";
 import { type AuditLogSettings, auditLogSettings } from "./audit-log.ts";
 import { type AuthTokenSettings, authTokenSettings, bcryptCost } from "./auth-token.ts";
 import { clientTls } from "./client-tls.ts";
@@ -6,7 +7,7 @@ import type { FeatureGates } from "./feature-gates.ts";
 import { FlagReader } from "./flag-reader.ts";
 import { FLAGS } from "./flag-table.ts";
 import type { FlagValue } from "./flag-values.ts";
-import { type InitialMember, initialCluster } from "./initial-cluster.ts";
+import { initialCluster } from "./initial-cluster.ts";
 import type { LogSettings } from "./log-settings.ts";
 import { memberLocalAddress } from "./member-local-address.ts";
 import type { ParsedFlags } from "./parse-flags.ts";

@@ -5,14 +5,15 @@ import os from "node:os";
 export type LockOutcome = "taken" | "held" | "unsupported";
 
 /**
- * Takes an exclusive `flock` on an open file, without waiting. It belongs to this opening of the file: closing it (or the
+ * Takes a `flock` on an open file, without waiting; shared ones keep out exclusive ones only. It belongs to this opening of the file: closing it (or the
  * end of the process, in whatever way) drops the lock, and another opening within this process is kept out, too.
  * Throws when the kernel reports a fault.
  */
-export function takeFlock(fd: number): LockOutcome {
+export function takeFlock(fd: number, kind: "exclusive" | "shared" = "exclusive"): LockOutcome {
   const kernel = kernelCalls();
   if (kernel === undefined) return "unsupported";
-  return kernel.outcome(kernel.flock(fd, LOCK_EX | LOCK_NB), "flock");
+  const operation = kind === "shared" ? LOCK_SH : LOCK_EX;
+  return kernel.outcome(kernel.flock(fd, operation | LOCK_NB), "flock");
 }
 
 /** As `takeFlock`, of the kind that etcd takes on its log's segments; the file must be open for writing. Only on Linux. */
@@ -43,6 +44,7 @@ export function lockHolder(fd: number): number | undefined {
   return undefined;
 }
 
+const LOCK_SH = 1;
 const LOCK_EX = 2;
 const LOCK_NB = 4;
 const F_OFD_SETLK = 37;

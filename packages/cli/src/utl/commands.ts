@@ -1,0 +1,114 @@
+import type { CommandSpec } from "../ctl/command-line/command.ts";
+import { type FlagSpec, flag, toggle } from "../ctl/command-line/flag-spec.ts";
+import { checkShell } from "../ctl/command-line/shells.ts";
+
+const SHARED_FLAGS: readonly FlagSpec[] = [
+  flag("timeout", "duration", "10s", "how long to wait for others that have the database open, 0: for ever"),
+  flag("write-out", "string", "simple", "output format (fields, json, protobuf, simple, table)", "w"),
+];
+
+const DATA_DIR = flag("data-dir", "string", "", "data directory of a member that is not running");
+
+const SNAPSHOT: CommandSpec = {
+  name: "snapshot",
+  short: "Works on snapshot files",
+  commands: [
+    {
+      name: "status",
+      takes: "<filename>",
+      short: "Checks a snapshot file, and tells what is in it",
+      load: () => import("./commands/snapshot-status.ts"),
+    },
+    {
+      name: "restore",
+      takes: "<filename> --data-dir {output dir} [options]",
+      short: "Makes a data directory of a snapshot file, for a member of a new cluster",
+      flags: [
+        flag("data-dir", "string", "", "data directory that is made (<name>.etcd unless given)"),
+        flag("wal-dir", "string", "", "directory of its log (within the data directory unless given)"),
+        flag("initial-cluster", "string", "default=http://localhost:2380", "all members of the new cluster"),
+        flag("initial-cluster-token", "string", "etcd-cluster", "what tells the new cluster from others"),
+        flag(
+          "initial-advertise-peer-urls",
+          "string",
+          "http://localhost:2380",
+          "where the others reach this member, with commas between",
+        ),
+        flag("name", "string", "default", "name of this member"),
+        toggle("skip-hash-check", "take a file without its sum, such as a copy of a member's database"),
+        flag(
+          "initial-memory-map-size",
+          "uint",
+          "10737418240",
+          "accepted, without effect: memory is mapped as needed",
+        ),
+        flag("bump-revision", "uint", "0", "by how much revisions go ahead of the snapshot's last one"),
+        toggle(
+          "mark-compacted",
+          "what watchers may have seen counts as compacted (with --bump-revision only)",
+        ),
+      ],
+      load: () => import("./commands/snapshot-restore.ts"),
+    },
+  ],
+};
+
+const HASHKV: CommandSpec = {
+  name: "hashkv",
+  takes: "<filename>",
+  short: "Prints the hash of the keys in a database or snapshot file",
+  flags: [flag("rev", "int64", "0", "revision to hash (0: the last one)")],
+  checkArguments: (args) => (args.length === 1 ? undefined : `accepts 1 arg(s), received ${args.length}`),
+  load: () => import("./commands/hashkv.ts"),
+};
+
+const DEFRAG: CommandSpec = {
+  name: "defrag",
+  short: "Writes a member's database anew, without its free pages",
+  flags: [DATA_DIR],
+  requiredFlags: ["data-dir"],
+  load: () => import("./commands/defrag.ts"),
+};
+
+const MIGRATE: CommandSpec = {
+  name: "migrate",
+  short: "Makes a member's database one that another release of etcd starts on",
+  flags: [
+    DATA_DIR,
+    flag("target-version", "string", "", 'release to migrate to, as "X.Y", such as 3.6; at least 3.5'),
+    toggle("force", "write the version even if the migration fails; may cost data"),
+  ],
+  requiredFlags: ["data-dir", "target-version"],
+  load: () => import("./commands/migrate.ts"),
+};
+
+const VERSION: CommandSpec = {
+  name: "version",
+  short: "Prints the version",
+  load: () => import("../ctl/commands/version.ts"),
+};
+
+const COMPLETION: CommandSpec = {
+  name: "completion",
+  takes: "[bash|zsh|fish|powershell]",
+  short: "Prints a script that completes commands in a shell",
+  checkArguments: checkShell("etcdutl"),
+  load: () => import("../ctl/commands/completion.ts"),
+};
+
+const HELP: CommandSpec = {
+  name: "help",
+  takes: "[command]",
+  short: "Prints how a command is used",
+  load: () => import("../ctl/commands/version.ts"),
+};
+
+/** All of etcdutl. */
+export const ETCDUTL: CommandSpec = {
+  name: "etcdutl",
+  short: "Works on the files of members that are not running, and on snapshots.",
+  sharedFlags: SHARED_FLAGS,
+  explainsSharedFlags: true,
+  repeatsComplaints: true,
+  commands: [DEFRAG, SNAPSHOT, HASHKV, VERSION, COMPLETION, MIGRATE, HELP],
+};

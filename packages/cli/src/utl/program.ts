@@ -1,0 +1,28 @@
+import { execute, type Surroundings } from "../ctl/command-line/execute.ts";
+import { ExitCode } from "../ctl/exit.ts";
+import { Output } from "../ctl/output/output.ts";
+import { StandardInput } from "../ctl/output/stdin.ts";
+import { ETCDUTL } from "./commands.ts";
+import { failureText } from "./failure-text.ts";
+
+/** Does what a command line asks of etcdutl, and ends the process. `words` is all behind the program's name. */
+export async function runEtcdutl(words: readonly string[]): Promise<never> {
+  const surroundings: Surroundings = {
+    environment: process.env,
+    input: new StandardInput(() => process.stdin),
+    output: new Output(),
+  };
+  process.exit(await executeEtcdutl(words, surroundings));
+}
+
+/** Does what a command line asks of etcdutl; resolves to the exit code. Rejects only when the program is wrong. */
+export async function executeEtcdutl(words: readonly string[], surroundings: Surroundings): Promise<number> {
+  try {
+    return await execute(ETCDUTL, words, surroundings);
+  } catch (error) {
+    const text = failureText(error);
+    if (text === undefined) throw error;
+    surroundings.output.errorLine(`Error: ${text}`);
+    return ExitCode.ERROR;
+  }
+}

@@ -1,0 +1,59 @@
+import path from "node:path";
+import { formatId } from "@quorate/server/offline";
+import { RealDisk } from "@quorate/storage/seams/real-disk";
+import { snapDirectory } from "../database/data-directory.ts";
+import type { Log } from "../log.ts";
+import { SnapshotFile } from "./copy-snapshot.ts";
+import { FIRST_TERM, makeFirstLog } from "./first-log.ts";
+import { type NewClusterSettings, newCluster } from "./new-cluster.ts";
+import { adoptDatabase } from "./restored-database.ts";
+import { Staging } from "./staging.ts";
+
+export interface RestoreSettings extends NewClusterSettings {
+  /** The file. */
+  readonly snapshot: string;
+  /** Absent or empty. */
+  readonly dataDir: string;
+  /** Absent. */
+  readonly walDir: string;
+  /** Whether a snapshot may be without its sum, or with another one. */
+  readonly skipHashCheck: boolean;
+  /** 0, or by how much revisions go ahead; those of before are compacted then. */
+  readonly bumpRevision: bigint;
+}
+
+/**
+ * Makes the data directory of a member of a new cluster from a snapshot, which stays as it is: whole, or not at all. Throws
+ * Exit and what files, logs and databases fail with.
+ */
+export async function restore(settings: RestoreSettings, log: Log): Promise<void> {
+  const { snapshot, dataDir, walDir, skipHashCheck, bumpRevision } = settings;
+  const cluster = await newCluster(settings);
+  const disk = new RealDisk();
+  const staging = await Staging.plan(disk, dataDir, walDir);
+  const places = {
+    path: snapshot,
+    "wal-dir": walDir,
+    "data-dir": dataDir,
+    "snap-dir": snapDirectory(dataDir),
+  };
+  log.info("restoring snapshot", places);
+  await using source = await SnapshotFile.open(snapshot, skipHashCheck);
+  await staging.run(async () => {
+    const database = path.join(staging.snap, "db");
+    await source.copyTo(database, skipHashCheck);
+    const applied = { index: BigInt(cluster.members.length), term: BigInt(FIRST_TERM) };
+    await adoptDatabase(database, cluster, applied, bumpRevision, log);
+    await makeFirstLog(disk, staging, cluster);
+  });
+  for (const { id, peerUrls, isLearner } of cluster.members) {
+    log.info("added member", {
+      "cluster-id": formatId(cluster.id),
+      "local-member-id": formatId(cluster.localId),
+      "added-peer-id": formatId(id),
+      "added-peer-peer-urls": peerUrls,
+      "added-peer-is-learner": isLearner,
+    });
+  }
+  log.info("restored snapshot", places);
+}
