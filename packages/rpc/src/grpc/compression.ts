@@ -1,4 +1,3 @@
-import { gunzip, gunzipSync, gzipSync } from "node:zlib";
 import { WaitingRoom } from "../http2/waiting-room.ts";
 import { TurnBudget } from "../turn-budget.ts";
 
@@ -16,6 +15,9 @@ export const LARGEST_COMPRESSED = 131_072;
 export const INFLATED_TOO_LARGE = Symbol("inflated too large");
 export const INFLATE_FAILED = Symbol("inflate failed");
 export type InflateResult = Uint8Array | typeof INFLATED_TOO_LARGE | typeof INFLATE_FAILED;
+
+/** Loaded with the first message that is compressed: to load it takes longer than a client with one request has to. */
+const zlib = () => process.getBuiltinModule("node:zlib");
 
 /** Of this process. */
 export const inflateTurns = new TurnBudget(INFLATED_IN_A_TURN);
@@ -50,7 +52,7 @@ function inflateNow(
 ): InflateResult | undefined {
   const synchronousLimit = Math.min(limit, SYNCHRONOUS_BYTES);
   try {
-    const inflated = gunzipSync(message, { maxOutputLength: Math.max(1, synchronousLimit) });
+    const inflated = zlib().gunzipSync(message, { maxOutputLength: Math.max(1, synchronousLimit) });
     inflateTurns.spend(COST_OF_ONE + inflated.length);
     return plain(inflated);
   } catch (error) {
@@ -68,7 +70,7 @@ function inflateNow(
 function inflateOffTheLoop(message: Uint8Array, limit: number, done: (result: InflateResult) => void): void {
   waiting.enter(() => {
     offTheLoop++;
-    gunzip(message, { maxOutputLength: limit }, (error, inflated) => {
+    zlib().gunzip(message, { maxOutputLength: limit }, (error, inflated) => {
       offTheLoop--;
       waiting.recheck();
       if (error === null) done(plain(inflated));
@@ -79,7 +81,7 @@ function inflateOffTheLoop(message: Uint8Array, limit: number, done: (result: In
 
 /** Compresses a message to send, of at most {@link LARGEST_COMPRESSED} octets. */
 export function deflate(message: Uint8Array): Uint8Array {
-  return gzipSync(message, { level: 1 });
+  return zlib().gzipSync(message, { level: 1 });
 }
 
 function isTooLarge(error: unknown): boolean {
