@@ -4,6 +4,7 @@ export const STARTED: Readonly<Record<string, string>> = {
   "packages/simulator/src/explain/page/main.ts": "render-page.ts bundles it for browsers",
   "packages/bench/src/backend/backend-bench.ts": "a benchmark, run by hand",
   "packages/bench/src/bbolt/bbolt-bench.ts": "a benchmark, run by hand",
+  "packages/bench/src/ctl/start-bench.ts": "a benchmark, run by hand",
   "packages/bench/src/mvcc/index-bench.ts": "a benchmark, run by hand",
   "packages/bench/src/mvcc/store-bench.ts": "a benchmark, run by hand",
   "packages/bench/src/own-client-load.ts": "a benchmark, run by hand",

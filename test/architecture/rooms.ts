@@ -12,7 +12,7 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
     pages: ["disk", "format"],
     tree: ["format", "pages"],
   },
-  bench: { backend: [], bbolt: [], mvcc: [], raft: [], rpc: [], wal: [] },
+  bench: { backend: [], bbolt: [], ctl: [], mvcc: [], raft: [], rpc: [], wal: [] },
   client: {
     concurrency: ["connection", "services"],
     connection: [],
