@@ -25,7 +25,9 @@ etcd's words, and ends with etcd's exit code: 2 for what is no flag or no value 
 
 With \`--enable-pprof\` a member serves, beside its clients, profiles that Chrome's developer tools open (\`/debug/pprof/\` lists
 them), and \`PUT /debug/log-level?level=debug\` changes what it logs while it runs; \`GET\` tells the level. Whoever reaches the
-client port may do so. When it serves its clients, a member tells systemd (\`Type=notify\`). SIGTERM and SIGINT have it hand over and
+client port may do so; the log says who has changed its level, whatever that was. With \`--log-level=debug\` alone there are
+profiles, as in etcd, and the level is told but not changed. When it serves its clients, a member tells systemd
+(\`Type=notify\`). SIGTERM and SIGINT have it hand over and
 close, and end it by that signal; the first process of a container ends with 0.
 `;
 

@@ -24,6 +24,9 @@ const REOPEN_MS = 1_000;
 /** So many lines that are written are forgotten at a time. */
 const FORGOTTEN_LINES = 1_024;
 
+/** Those of loggers that nobody has any more stay, too: the runtime takes it for an error when an open file is collected. */
+const openStreams = new Set<RotatingFileStream>();
+
 /** Appends to the file at `file`, and moves it aside, as `NAME-TIME.EXT`, whenever it is full. Throws when it cannot be opened. */
 export function openRotatedFile(file: string, rotation: LogRotation): LogOutput {
   checkWritable(file);
@@ -88,6 +91,7 @@ class RotatedFile implements LogOutput {
 
   #begin(): RotatingFileStream {
     const stream = this.#open();
+    openStreams.add(stream);
     let isOpen = false;
     stream.on("open", () => {
       isOpen = true;
@@ -101,6 +105,7 @@ class RotatedFile implements LogOutput {
     stream.on("error", () => {});
     // No failed stream is written to again.
     stream.on("close", () => {
+      openStreams.delete(stream);
       this.#isWriting = true;
       this.#line = undefined;
       setTimeout(() => this.#reopen(), REOPEN_MS).unref();
