@@ -1,11 +1,14 @@
+import { isUtf8 } from "node:buffer";
 import { type ChildProcess, spawn } from "node:child_process";
 import { killAtExit } from "@quorate/testkit/process";
 import { until } from "@quorate/testkit/wait";
-import { type Line, lineOf, wordsOf } from "./scenario.ts";
+import { normalized } from "./normalized.ts";
+import { type Line, lineOf, type Sign, type Stay, wordsOf } from "./scenario.ts";
 
-const LONGEST_MS = 60_000;
+/** Far more than anything takes, on a machine that does many other things as well. */
+const LONGEST_MS = 180_000;
 /** How fast a machine is makes no difference, unless a line says how long something may take. */
-const PATIENCE = { ETCDCTL_DIAL_TIMEOUT: "50s", ETCDCTL_COMMAND_TIMEOUT: "50s" };
+const PATIENCE = { ETCDCTL_DIAL_TIMEOUT: "150s", ETCDCTL_COMMAND_TIMEOUT: "150s" };
 
 /** What a line has come to. */
 export interface Result {
@@ -15,54 +18,67 @@ export interface Result {
   readonly stderr: string;
 }
 
+export interface RunnerOptions {
+  readonly program: string;
+  /** Looks how far others are: the same etcdctl, whichever of them is run. */
+  readonly reference: string;
+  readonly folder: string;
+  readonly endpoint: string;
+  /** What lines may name from the beginning. */
+  readonly values: Readonly<Record<string, string>>;
+}
+
 /** Runs the lines of a scenario with one program, in one folder, against one member. */
 export class LineRunner {
   readonly results: Result[] = [];
-  readonly #program: string;
-  readonly #folder: string;
+  readonly #options: RunnerOptions;
   readonly #env: NodeJS.ProcessEnv;
   readonly #values: Map<string, string>;
 
-  /** `values` are what lines may name from the beginning. */
-  constructor(program: string, folder: string, endpoint: string, values: Readonly<Record<string, string>>) {
-    this.#program = program;
-    this.#folder = folder;
-    this.#values = new Map(Object.entries(values));
+  constructor(options: RunnerOptions) {
+    this.#options = options;
+    this.#values = new Map(Object.entries(options.values));
     const { PATH, HOME, TMPDIR } = process.env;
-    this.#env = { PATH, HOME, TMPDIR, ...PATIENCE, ETCDCTL_ENDPOINTS: endpoint };
+    this.#env = { PATH, HOME, TMPDIR, ...PATIENCE, ETCDCTL_ENDPOINTS: options.endpoint };
   }
 
   async run(given: string | Line): Promise<void> {
     const line = lineOf(given);
-    const child = this.#spawn(line);
-    const output = collect(child);
-    const closed = new Promise<number | null>((resolve) => child.once("close", resolve));
-    child.stdin?.end(line.meanwhile === undefined ? (line.stdin ?? "") : undefined);
+    const running = this.#spawn(this.#options.program, line);
     const at = this.results.length;
-    if (line.meanwhile !== undefined) await this.#meanwhile(line, child, output);
-    const timer = setTimeout(() => child.kill("SIGKILL"), LONGEST_MS);
-    const code = await closed;
-    clearTimeout(timer);
-    const result = { line: line.line, code, ...output.text() };
-    for (const [name, expression] of Object.entries(line.capture ?? {})) {
-      const [, value] = expression.exec(result.stdout) ?? [];
-      if (value !== undefined) this.#values.set(name, value);
+    try {
+      if (line.stays !== undefined) await this.#stay(line.stays, running);
+      const code = await running.closed;
+      const result = { line: line.line, code, ...running.text() };
+      for (const [name, expression] of Object.entries(line.capture ?? {})) {
+        const [, value] = expression.exec(result.stdout) ?? [];
+        if (value !== undefined) this.#values.set(name, value);
+      }
+      this.results.splice(at, 0, normalized(result, line, this.#values));
+    } finally {
+      running.end();
     }
-    this.results.splice(at, 0, this.#normalized(result, line));
   }
 
-  async #meanwhile(line: Line, child: ChildProcess, output: Output): Promise<void> {
-    // It has to be there before anything happens: a moment that is too short shows in what it prints.
-    await new Promise((resolve) => setTimeout(resolve, 1_500));
-    for (const each of line.meanwhile!) await this.run(each);
-    if (line.until !== undefined)
-      await until(() => line.until!.test(output.text().stdout) || child.exitCode !== null, LONGEST_MS).catch(
-        () => {},
-      );
-    if (line.signal !== undefined) child.kill(line.signal);
+  async #stay({ ready, meanwhile = [], until: end, signal }: Stay, running: Running): Promise<void> {
+    if (ready !== undefined) await this.#awaitSign(ready, running);
+    for (const each of meanwhile) await this.run(each);
+    await this.#awaitSign(end, running);
+    running.child.kill(signal);
   }
 
-  #spawn({ line, env }: Line): ChildProcess {
+  /** Until it comes, or the line in the background has ended. */
+  async #awaitSign(sign: Sign, running: Running): Promise<void> {
+    await until(async () => {
+      if (running.child.exitCode !== null || running.child.signalCode !== null) return true;
+      if (sign instanceof RegExp) return sign.test(running.text().stdout);
+      const asked = this.#spawn(this.#options.reference, { line: sign.line });
+      await asked.closed;
+      return sign.matches.test(asked.text().stdout);
+    }, LONGEST_MS);
+  }
+
+  #spawn(program: string, { line, env, stdin }: Line): Running {
     const words = wordsOf(line).map((word) => this.#fill(word));
     const all = { ...this.#env, ...env };
     // No variable at all where a flag says it.
@@ -71,55 +87,46 @@ export class LineRunner {
       if (words.some((word) => word.startsWith(`--${name}`)) && env?.[variable] === undefined)
         delete all[variable];
     }
-    const child = spawn(this.#program, words, { cwd: this.#folder, env: all, stdio: "pipe" });
+    const child = spawn(program, words, { cwd: this.#options.folder, env: all, stdio: "pipe" });
     child.stdin?.on("error", () => {});
+    child.stdin?.end(stdin ?? "");
     killAtExit(child);
-    return child;
+    return collect(child);
   }
 
   #fill(word: string): string {
     return word.replace(/\{(\w+)\}/g, (whole, name: string) => this.#values.get(name) ?? whole);
   }
-
-  /** Without what is not the same twice. */
-  #normalized(result: Result, { without, help }: Line): Result {
-    const clean = (text: string) => {
-      let cleaned = text
-        .replace(/^\{"level":.*\n/gm, "")
-        .replace(/took(?: =|"?:|) ?"?[\d.]+[a-zµ]+s?/g, "took");
-      for (const [name, value] of this.#values) cleaned = cleaned.replaceAll(value, `{${name}}`);
-      return without === undefined ? cleaned : cleaned.replace(without, "");
-    };
-    // How a command is used is told in words of our own.
-    const stderr = clean(result.stderr).replace(/^Usage:[\s\S]*/m, "Usage:\n");
-    const stdout = clean(result.stdout);
-    return { ...result, stdout: help === true ? namesIn(stdout) : stdout, stderr };
-  }
 }
 
-/** Commands and flags that a help text names. */
-function namesIn(text: string): string {
-  const commands = [...text.matchAll(/^ {2}([a-z][\w-]*) +\S/gm)].map(([, name]) => name);
-  const flags = [...text.matchAll(/^ {2}.{4}(--[\w-]+(?: \w+)?) {2,}/gm)].map(([, name]) => name);
-  // The first line says in words of its own what the command is.
-  const headings = [...text.matchAll(/(?<=\n)[A-Z][\w -]*(?:commands|Flags:|Usage:)$/gm)].map(
-    ([name]) => name,
-  );
-  return [...headings, ...commands.filter((name) => name !== "etcdctl"), ...flags].join("\n");
-}
-
-interface Output {
+interface Running {
+  readonly child: ChildProcess;
+  /** Its exit code, when all that it wrote has been read; null when it was killed. */
+  readonly closed: Promise<number | null>;
   text(): { stdout: string; stderr: string };
+  /** Kills it if it is still there. */
+  end(): void;
 }
 
-function collect(child: ChildProcess): Output {
+/** Two outputs have the same text exactly when they have the same bytes, which need not be text. */
+function textOf(chunks: readonly Buffer[]): string {
+  const bytes = Buffer.concat(chunks);
+  return isUtf8(bytes) ? bytes.toString() : `not UTF-8: ${bytes.toString("latin1")}`;
+}
+
+function collect(child: ChildProcess): Running {
   const chunks = { stdout: [] as Buffer[], stderr: [] as Buffer[] };
   for (const name of ["stdout", "stderr"] as const)
     child[name]?.on("data", (chunk: Buffer) => chunks[name].push(chunk));
+  const timer = setTimeout(() => child.kill("SIGKILL"), LONGEST_MS);
+  const closed = new Promise<number | null>((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", resolve);
+  }).finally(() => clearTimeout(timer));
   return {
-    text: () => ({
-      stdout: Buffer.concat(chunks.stdout).toString("latin1"),
-      stderr: Buffer.concat(chunks.stderr).toString("latin1"),
-    }),
+    child,
+    closed,
+    text: () => ({ stdout: textOf(chunks.stdout), stderr: textOf(chunks.stderr) }),
+    end: () => void child.kill("SIGKILL"),
   };
 }

@@ -1,7 +1,10 @@
-import type { Scenario } from "../scenario.ts";
+import type { Scenario, Sign } from "../scenario.ts";
 
 const STATUS =
   /\d+(\.\d)? [kM]?B, \d+(\.\d)? [kM]?B, -?\d+%|raft(Applied)?Index":\d+|"dbSize(InUse)?":\d+,?|"DBSize(InUse)?" : \d+|"Raft(Applied)?Index" : \d+|true, false, \d+, \d+, \d+/gi;
+
+/** Members are told in the order of their IDs, which depend on when they are added. */
+const MEMBER = /(?<=[[,])\{[^[]*"peerURLs":\[[^\]]*\](?:,"clientURLs":\[[^\]]*\])?(?:,"isLearner":true)?\}/g;
 
 export const CLUSTER: readonly Scenario[] = [
   {
@@ -36,19 +39,21 @@ export const CLUSTER: readonly Scenario[] = [
       {
         line: "member add learner --learner --peer-urls=http://127.0.0.1:1",
         capture: { learner: /^Member +([0-9a-f]+) added/ },
+        anyOrder: /\w+=http:[^,"]+/g,
       },
-      "member list",
-      { line: "member list -w json", without: /"ID":\d+/g },
-      "member list -w json --hex",
+      { line: "member list", anyOrder: /^.+\n/gm },
+      { line: "member list -w json", without: /"ID":\d+/g, anyOrder: MEMBER },
+      { line: "member list -w json --hex", anyOrder: MEMBER },
       "member promote {learner}",
       "member add another --learner --peer-urls=http://127.0.0.1:2",
       "member update {learner} --peer-urls=http://127.0.0.1:3,http://127.0.0.1:4",
-      "member update {learner} --peer-urls=http://127.0.0.1:3 -w json --hex",
-      "member list -w simple",
+      { line: "member update {learner} --peer-urls=http://127.0.0.1:3 -w json --hex", anyOrder: MEMBER },
+      { line: "member list -w simple", anyOrder: /^.+\n/gm },
       "member remove {learner} -w json --hex",
       {
         line: "member add learner2 --learner --peer-urls=http://127.0.0.1:1 -w json --hex",
         capture: { second: /"member":\{"ID":"([0-9a-f]+)"/ },
+        anyOrder: MEMBER,
       },
       "member remove {second} -w fields",
       "member list -w fields",
@@ -67,7 +72,7 @@ export const CLUSTER: readonly Scenario[] = [
       { line: "endpoint health", env: { ETCDCTL_CLUSTER: "true" } },
       "endpoint health --endpoints 127.0.0.1:1 --command-timeout 300ms",
       "endpoint health --endpoints 127.0.0.1:1 --command-timeout 300ms -w json",
-      "endpoint health --endpoints 127.0.0.1:1,{endpoint} --command-timeout 1s",
+      "endpoint health --endpoints 127.0.0.1:1,{endpoint} --command-timeout 10s",
       { line: "endpoint status", without: STATUS },
       { line: "endpoint status -w json", without: STATUS },
       { line: "endpoint status -w fields", without: STATUS },
@@ -78,7 +83,7 @@ export const CLUSTER: readonly Scenario[] = [
       "endpoint status --endpoints 127.0.0.1:1 --command-timeout 300ms -w json",
       "endpoint status --endpoints 127.0.0.1:1 --command-timeout 300ms -w table",
       "endpoint status --endpoints 127.0.0.1:1 --command-timeout 300ms -w fields",
-      { line: "endpoint status --endpoints 127.0.0.1:1,{endpoint} --command-timeout 1s", without: STATUS },
+      { line: "endpoint status --endpoints 127.0.0.1:1,{endpoint} --command-timeout 10s", without: STATUS },
       "put a b",
       "put a c",
       "endpoint hashkv",
@@ -149,20 +154,36 @@ export const CLUSTER: readonly Scenario[] = [
       "put o_key3 3",
       {
         line: "make-mirror {other} --prefix o_",
-        meanwhile: ["del o_key1", "put o_key4 4"],
-        signal: "SIGKILL",
+        stays: {
+          ready: copied("o_key3"),
+          meanwhile: ["del o_key1", "put o_key4 4"],
+          until: copied("o_key4"),
+          signal: "SIGKILL",
+        },
       },
-      { line: "get '' --prefix --endpoints {other}", without: /never/ },
+      "get '' --prefix --endpoints {other}",
       {
         line: "make-mirror {other} --prefix o_ --dest-prefix d_",
-        meanwhile: ["put o_key5 5"],
-        signal: "SIGKILL",
+        stays: {
+          ready: copied("d_key4"),
+          meanwhile: ["put o_key5 5"],
+          until: copied("d_key5"),
+          signal: "SIGKILL",
+        },
       },
       "get d_ --prefix --endpoints {other}",
-      { line: "make-mirror {other} --prefix o_ --no-dest-prefix --rev 4", meanwhile: [], signal: "SIGKILL" },
+      {
+        line: "make-mirror {other} --prefix o_ --no-dest-prefix --rev 4",
+        stays: { until: copied("key5"), signal: "SIGKILL" },
+      },
       "get key --prefix --endpoints {other}",
       "compact 5",
       "make-mirror {other} --prefix o_ --rev 3",
     ],
   },
 ];
+
+/** A mirror says nothing of itself: what it has written last is there. */
+function copied(key: string): Sign {
+  return { line: `get ${key} --keys-only --endpoints {other}`, matches: new RegExp(`^${key}\n`) };
+}

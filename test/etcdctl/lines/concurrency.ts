@@ -1,4 +1,4 @@
-import type { Scenario } from "../scenario.ts";
+import type { Scenario, Sign } from "../scenario.ts";
 
 /** Keys end with the lease of whoever made them. */
 const LEASE = /\/[0-9a-f]{14,16}|"Lease" : \d+|"key":"[^"]+"|"lease":\d+/g;
@@ -22,17 +22,25 @@ export const CONCURRENCY: readonly Scenario[] = [
       "lock L --ttl 0 true",
       {
         line: "lock held",
-        meanwhile: [{ line: "get held/ --prefix --keys-only", without: LEASE }],
-        signal: "SIGINT",
+        stays: {
+          ready: /held/,
+          meanwhile: [{ line: "get held/ --prefix --keys-only", without: LEASE }],
+          until: /held/,
+          signal: "SIGINT",
+        },
         without: LEASE,
       },
       "get held/ --prefix",
-      { line: "lock held -w json", meanwhile: [], signal: "SIGTERM", without: LEASE },
-      { line: "lock held -w fields", meanwhile: [], signal: "SIGTERM", without: LEASE },
+      { line: "lock held -w json", stays: { until: /\n/, signal: "SIGTERM" }, without: LEASE },
+      { line: "lock held -w fields", stays: { until: /"Count"/, signal: "SIGTERM" }, without: LEASE },
       {
         line: "lock held",
-        meanwhile: [{ line: "lock held", meanwhile: [], signal: "SIGINT" }],
-        signal: "SIGINT",
+        stays: {
+          ready: /held/,
+          meanwhile: [{ line: "lock held", stays: { until: keys("held/", 2), signal: "SIGINT" } }],
+          until: keys("held/", 1),
+          signal: "SIGINT",
+        },
         without: LEASE,
       },
       "get held/ --prefix",
@@ -42,30 +50,57 @@ export const CONCURRENCY: readonly Scenario[] = [
       "elect a b -l",
       {
         line: "elect E p",
-        meanwhile: [{ line: "get E/ --prefix", without: LEASE }],
-        signal: "SIGINT",
+        stays: {
+          ready: /p\n/,
+          meanwhile: [{ line: "get E/ --prefix", without: LEASE }],
+          until: /p\n/,
+          signal: "SIGINT",
+        },
         without: LEASE,
       },
-      { line: "elect E p -w fields", meanwhile: [], signal: "SIGINT", without: LEASE },
+      { line: "elect E p -w fields", stays: { until: /"Count"/, signal: "SIGINT" }, without: LEASE },
       "get E/ --prefix",
       {
-        line: "elect -l E",
-        meanwhile: [{ line: "elect E one", meanwhile: [], signal: "SIGINT", without: LEASE }],
-        signal: "SIGINT",
+        line: "elect E one",
+        stays: {
+          ready: /one\n/,
+          meanwhile: [{ line: "elect -l E", stays: { until: /one\n/, signal: "SIGINT" }, without: LEASE }],
+          until: /one\n/,
+          signal: "SIGINT",
+        },
         without: LEASE,
       },
       {
-        line: "elect -l E -w json",
-        meanwhile: [{ line: "elect E two", meanwhile: [], signal: "SIGINT", without: LEASE }],
-        signal: "SIGINT",
+        line: "elect E two",
+        stays: {
+          ready: /two\n/,
+          meanwhile: [
+            { line: "elect -l E -w json", stays: { until: /\n/, signal: "SIGINT" }, without: LEASE },
+            { line: "elect -l E -w fields", stays: { until: /"Count"/, signal: "SIGINT" }, without: LEASE },
+          ],
+          until: /two\n/,
+          signal: "SIGINT",
+        },
         without: LEASE,
       },
       {
         line: "elect E first",
-        meanwhile: [{ line: "elect E second", meanwhile: [], signal: "SIGINT" }],
-        signal: "SIGINT",
+        stays: {
+          ready: /first\n/,
+          meanwhile: [{ line: "elect E second", stays: { until: keys("E/", 2), signal: "SIGINT" } }],
+          until: /first\n/,
+          signal: "SIGINT",
+        },
         without: LEASE,
       },
     ],
   },
 ];
+
+/** Who waits says nothing: its key is there beside those of others. */
+function keys(prefix: string, count: number): Sign {
+  return {
+    line: `get ${prefix} --prefix --count-only -w fields`,
+    matches: new RegExp(`"Count" : ${count}\n`),
+  };
+}

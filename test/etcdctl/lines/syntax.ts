@@ -31,7 +31,7 @@ export const SYNTAX: readonly Scenario[] = [
       "get k --command-timeout xyz",
       "get k --command-timeout 5q",
       "get k --command-timeout 1m30s",
-      "get k --command-timeout 0.5s",
+      "get k --command-timeout 150.5s",
       "get k --dial-timeout=-5s",
       "get ---x",
       "get --=x",

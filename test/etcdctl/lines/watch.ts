@@ -3,8 +3,8 @@ import type { Line, Scenario } from "../scenario.ts";
 const CHANGES = ["put w1 a", "put w1 'b\"c'", "del w1", "put w2 z"];
 
 /** From the first revision on, so that it makes no difference when it is there. */
-function watch(flags: string, until: RegExp, more: Partial<Line> = {}): Line {
-  return { line: `watch ${flags}`, meanwhile: [], until, signal: "SIGKILL", ...more };
+function watch(flags: string, until: RegExp, env: Line["env"] = {}): Line {
+  return { line: `watch ${flags}`, stays: { until, signal: "SIGKILL" }, env };
 }
 
 export const WATCH: readonly Scenario[] = [
@@ -20,13 +20,14 @@ export const WATCH: readonly Scenario[] = [
       watch("w --prefix --rev 2 -w protobuf", /w2/),
       watch("w --prefix --rev 2 --hex", /x32\n/),
       watch("w1 w2 --rev 2", /DELETE\nw1\n\n/),
-      watch("w1 --rev 4 -w table", /never/, { signal: "SIGTERM" }),
+      "watch w1 --rev 4 -w table",
       watch(
         "w1 --rev 2 -- sh -c 'echo $ETCD_WATCH_REVISION $ETCD_WATCH_EVENT_TYPE $ETCD_WATCH_KEY $ETCD_WATCH_VALUE'",
         /"DELETE" "w1" ""\n/,
       ),
       watch("w2 --rev 5 -- echo --rev 1", /--rev 1\n/),
-      watch("echo --rev 1 -- echo hi", /never/, { meanwhile: ["put echo x"], until: /hi\n/ }),
+      "put echo x",
+      watch("echo --rev 1 -- echo hi", /hi\n/),
       "watch w1 --rev 2 -- false",
       "watch w1 --rev 2 -- sh -c 'exit 7'",
       "watch w1 --rev 2 -- nonexistentcommand",
@@ -41,14 +42,16 @@ export const WATCH: readonly Scenario[] = [
       { line: "watch", env: { ETCDCTL_WATCH_RANGE_END: "x" } },
       { line: "watch foo", env: { ETCDCTL_WATCH_KEY: "foo" } },
       { line: "watch foo -- echo 1", env: { ETCDCTL_WATCH_KEY: "foo" } },
-      watch("--rev 5", /w2\nz\n/, { env: { ETCDCTL_WATCH_KEY: "w2" } }),
-      watch("--rev 2", /DELETE\nw1/, { env: { ETCDCTL_WATCH_KEY: "w1", ETCDCTL_WATCH_RANGE_END: "w2" } }),
-      watch("--rev 5 -- echo hi", /hi\n/, { env: { ETCDCTL_WATCH_KEY: "w2" } }),
+      watch("--rev 5", /w2\nz\n/, { ETCDCTL_WATCH_KEY: "w2" }),
+      watch("--rev 2", /DELETE\nw1/, { ETCDCTL_WATCH_KEY: "w1", ETCDCTL_WATCH_RANGE_END: "w2" }),
+      watch("--rev 5 -- echo hi", /hi\n/, { ETCDCTL_WATCH_KEY: "w2" }),
       { line: "watch -i", stdin: "" },
       { line: "watch -i", stdin: "foo bar\n\n   \nwatch\nprogress\n" },
       { line: "watch -i", stdin: "watch foo --\n" },
       { line: "watch -i", stdin: "watch foo --bogus\n" },
-      { line: "watch -i", stdin: "watch a b --prefix\n" },
+      { line: "watch -i", stdin: "watch a b --prefix\nwatch --rev 1\n" },
+      { line: "watch -i", stdin: "watch --rev 1\n" },
+      { line: "watch -i", stdin: "watch a --prefix\nwatch a b --prefix\nprogres\n" },
       { line: "watch -i", stdin: 'watch "a\n' },
       "compact 5",
       "watch w1 --rev 2",

@@ -15,10 +15,19 @@ export class ClientError extends Error {
    */
   constructor(code: number, details: string, options?: ErrorOptions) {
     const known = API_ERRORS.has(details) || details === DEADLINE_TEXT || details === CANCELED_TEXT;
-    super(known ? details : `rpc error: code = ${codeName(code)} desc = ${details}`, options);
+    super(known ? details : textWithCode(code, details), options);
     this.code = code;
     this.details = details;
   }
+
+  /** The text with its code, of whatever kind it is. */
+  get textWithCode(): string {
+    return textWithCode(this.code, this.details);
+  }
+}
+
+function textWithCode(code: number, details: string): string {
+  return `rpc error: code = ${codeName(code)} desc = ${details}`;
 }
 
 const DEADLINE_TEXT = "context deadline exceeded";

@@ -3,7 +3,6 @@ import type { Event, Init, RequestOp } from "@quorate/wire/messages";
 import type { Invocation } from "../command-line/command.ts";
 import type { FlagValues } from "../command-line/flag-values.ts";
 import { badArguments, ExitCode, exitWith } from "../exit.ts";
-import type { Output } from "../output/output.ts";
 import { clientOf, connect } from "../session/connect.ts";
 import { credentialsOf } from "../session/settings.ts";
 
@@ -16,7 +15,7 @@ export async function run(invocation: Invocation): Promise<void> {
   const [destination] = args;
   if (destination === undefined || args.length !== 1)
     throw badArguments("make-mirror takes one destination argument");
-  const target = await destinationClient(destination, flags, output);
+  const target = await destinationClient(destination, invocation);
   const { client } = await connect(invocation);
   if (flags.on("no-dest-prefix") && flags.text("dest-prefix") !== "")
     throw badArguments("`--dest-prefix` and `--no-dest-prefix` cannot be set at the same time, choose one");
@@ -29,12 +28,13 @@ export async function run(invocation: Invocation): Promise<void> {
   }
 }
 
-async function destinationClient(endpoint: string, flags: FlagValues, output: Output): Promise<Client> {
+async function destinationClient(endpoint: string, invocation: Invocation): Promise<Client> {
+  const { flags } = invocation;
   const user = flags.text("dest-user");
   const password = flags.text("dest-password");
   return clientOf({
     endpoints: [endpoint],
-    credentials: await credentialsOf(user, password, "Destination Password: ", output),
+    credentials: await credentialsOf(user, password, "Destination Password: ", invocation),
     token: undefined,
     tls: {
       cert: flags.text("dest-cert"),

@@ -1,5 +1,5 @@
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
-import type { Client } from "@quorate/client";
+import { type Client, ClientError, Code } from "@quorate/client";
 import type { Invocation } from "../command-line/command.ts";
 import { badArguments, Exit, ExitCode, exitWith } from "../exit.ts";
 import { fileError } from "../go-text/errno.ts";
@@ -52,7 +52,7 @@ async function saveTo(file: string, client: Client, timeoutMs: number): Promise<
         writeWhole(descriptor, response.blob);
       }
     } catch (error) {
-      throw new Exit(ExitCode.INTERRUPTED, `could not write snapshot: ${(error as Error).message}`);
+      throw new Exit(ExitCode.INTERRUPTED, failureText(error, version !== undefined));
     }
     if (size % SECTOR_BYTES !== HASH_BYTES)
       throw new Exit(ExitCode.INTERRUPTED, `sha256 checksum not found [bytes: ${size}]`);
@@ -69,6 +69,13 @@ async function saveTo(file: string, client: Client, timeoutMs: number): Promise<
     closeSync(descriptor);
     rmSync(part, { force: true });
   }
+}
+
+/** Who gets nothing at all is told the whole error as it came, and nothing of a file. */
+function failureText(error: unknown, began: boolean): string {
+  if (began) return `could not write snapshot: ${(error as Error).message}`;
+  const answered = error instanceof ClientError && error.code !== Code.DEADLINE_EXCEEDED;
+  return answered ? error.textWithCode : (error as Error).message;
 }
 
 function writeWhole(descriptor: number, bytes: Uint8Array): void {

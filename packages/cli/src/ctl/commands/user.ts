@@ -8,7 +8,7 @@ import {
   AuthUserRevokeRoleResponse,
 } from "@quorate/wire/messages";
 import type { Invocation } from "../command-line/command.ts";
-import { badArguments, Exit, ExitCode, exitWith } from "../exit.ts";
+import { badArguments, ExitCode, exitWith } from "../exit.ts";
 import { print } from "../output/display.ts";
 import { connect } from "../session/connect.ts";
 import { changeResult, NO_DEADLINE, oneName } from "./auth-results.ts";
@@ -112,21 +112,13 @@ function fail(error: unknown): never {
   throw exitWith(ExitCode.ERROR, error);
 }
 
-async function askNewPassword({ flags, input, output }: Invocation, name: string): Promise<string> {
-  const interactive = flags.on("interactive");
-  if (!interactive) return (await input.line())?.trim().split(/\s/)[0] ?? "";
+async function askNewPassword(invocation: Invocation, name: string): Promise<string> {
+  const { flags, input } = invocation;
+  if (!flags.on("interactive")) return (await input.line())?.trim().split(/\s/)[0] ?? "";
   const { askPassword } = await import("../session/password.ts");
-  const ask = async (prompt: string) => {
-    try {
-      return await askPassword(prompt, output);
-    } catch (error) {
-      if (!(error instanceof Exit)) throw error;
-      throw badArguments(`failed to ask password: ${error.message}`);
-    }
-  };
-  const password = await ask(`Password of ${name}: `);
+  const password = await askPassword(`Password of ${name}: `, invocation);
   if (password === "") throw badArguments("empty password");
-  const again = await ask(`Type password of ${name} again for confirmation: `);
+  const again = await askPassword(`Type password of ${name} again for confirmation: `, invocation);
   if (password !== again) throw badArguments("given passwords are different");
   return password;
 }

@@ -26,6 +26,8 @@ export async function run(invocation: Invocation): Promise<void> {
   const behind = words.slice(words.indexOf("watch") + 1);
   const watched = watchArguments(behind, args, given);
   const { client, display } = await connect(invocation);
+  const complaint = rangeComplaint(watched, flags);
+  if (complaint !== undefined) throw badArguments(complaint);
   await follow(startWatch(client, watched, flags), watched, display, environment);
 }
 
@@ -46,6 +48,11 @@ async function interact(invocation: Invocation): Promise<void> {
     else {
       const flags = new FlagValues(lastOf(path).flags ?? []);
       const watched = watchArguments(words.slice(1), parsed(words.slice(1), flags), given);
+      const complaint = rangeComplaint(watched, flags);
+      if (complaint !== undefined) {
+        output.errorLine(`Invalid command ${line} (${complaint})`);
+        continue;
+      }
       const watcher = startWatch(client, watched, flags);
       watchers.push(watcher);
       follow(watcher, watched, display, environment, "stay").catch((error: unknown) =>
@@ -64,11 +71,16 @@ function parsed(words: readonly string[], flags: FlagValues): string[] {
   }
 }
 
+/** What is wrong with the keys beside the flags. */
+function rangeComplaint({ keys }: WatchArguments, flags: FlagValues): string | undefined {
+  if (keys.length === 0) return "bad number of arguments";
+  if (keys.length === 2 && flags.on("prefix")) return "`range_end` and `--prefix` are mutually exclusive";
+  return undefined;
+}
+
 function startWatch(client: Client, { keys }: WatchArguments, flags: FlagValues): Watcher {
   const [key, end] = keys;
-  if (key === undefined) throw badArguments("bad number of arguments");
   const prefix = flags.on("prefix");
-  if (keys.length === 2 && prefix) throw badArguments("`range_end` and `--prefix` are mutually exclusive");
   const range = prefix
     ? key === ""
       ? { key: "\0", rangeEnd: "\0" }

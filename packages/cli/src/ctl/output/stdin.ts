@@ -26,6 +26,13 @@ export class StandardInput {
     }
   }
 
+  /** What stands behind the last end of a line. */
+  unfinishedLine(): string {
+    const text = this.#buffered.toString();
+    this.#buffered = Buffer.alloc(0);
+    return text;
+  }
+
   /** All that has not been taken from the system yet. What has been belongs to lines. */
   async rest(): Promise<Buffer> {
     const chunks: Buffer[] = [];

@@ -1,17 +1,23 @@
-import { Exit, ExitCode } from "../exit.ts";
-import type { Output } from "../output/output.ts";
+import type { Invocation } from "../command-line/command.ts";
 
 const INTERRUPT = "\u0003";
 const BACKSPACES = ["\b", "\u007f"];
 
-/** Asks on the terminal, showing nothing of what is typed. Throws Exit when there is no terminal. */
-export async function askPassword(prompt: string, output: Output): Promise<string> {
+/** Asks, and takes a line without the white space around it. A terminal shows nothing of what is typed. */
+export async function askPassword(
+  prompt: string,
+  { input, output }: Pick<Invocation, "input" | "output">,
+): Promise<string> {
   output.write(prompt);
   const { stdin } = process;
-  if (!stdin.isTTY) throw new Exit(ExitCode.ERROR, "inappropriate ioctl for device");
+  if (!stdin.isTTY) {
+    const line = (await input.line()) ?? input.unfinishedLine();
+    output.write("\n");
+    return line.trim();
+  }
   stdin.setRawMode(true);
   try {
-    return await readHidden(stdin);
+    return (await readHidden(stdin)).trim();
   } finally {
     stdin.setRawMode(false);
     output.write("\n");

@@ -1,6 +1,6 @@
 import type { Credentials } from "@quorate/client";
 import type { Invocation } from "../command-line/command.ts";
-import { badArguments, Exit, ExitCode } from "../exit.ts";
+import { badArguments } from "../exit.ts";
 import { type Display, displayOf } from "../output/display.ts";
 import { applyEnvironment, variableOf } from "./environment.ts";
 import type { TlsFlags } from "./tls.ts";
@@ -88,10 +88,16 @@ function tlsFlags({ flags }: Invocation): TlsFlags {
   };
 }
 
-async function identity({ flags, output }: Invocation): Promise<Pick<Settings, "credentials" | "token">> {
+async function identity(invocation: Invocation): Promise<Pick<Settings, "credentials" | "token">> {
+  const { flags } = invocation;
   const token = flags.text("auth-jwt-token");
   if (token !== "") return { credentials: undefined, token };
-  const credentials = await credentialsOf(flags.text("user"), flags.text("password"), "Password: ", output);
+  const credentials = await credentialsOf(
+    flags.text("user"),
+    flags.text("password"),
+    "Password: ",
+    invocation,
+  );
   return { credentials, token: undefined };
 }
 
@@ -100,16 +106,12 @@ export async function credentialsOf(
   user: string,
   password: string,
   prompt: string,
-  output: Invocation["output"],
+  terminal: Pick<Invocation, "input" | "output">,
 ): Promise<Credentials | undefined> {
   if (user === "") return undefined;
   if (password !== "") return { user, password };
   const colon = user.indexOf(":");
   if (colon >= 0) return { user: user.slice(0, colon), password: user.slice(colon + 1) };
   const { askPassword } = await import("./password.ts");
-  try {
-    return { user, password: await askPassword(prompt, output) };
-  } catch (error) {
-    throw new Exit(ExitCode.ERROR, (error as Error).message);
-  }
+  return { user, password: await askPassword(prompt, terminal) };
 }
