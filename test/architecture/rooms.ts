@@ -24,6 +24,7 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
     ctl: [],
     "ctl/command-line": ["ctl/go-text", "ctl/output"],
     "ctl/commands": ["ctl/command-line", "ctl/go-text", "ctl/output", "ctl/session"],
+    "ctl/explore": ["ctl/command-line", "ctl/go-text", "ctl/output", "ctl/session"],
     "ctl/go-text": [],
     "ctl/output": ["ctl/go-text"],
     "ctl/session": ["ctl/command-line", "ctl/go-text", "ctl/output"],

@@ -2,6 +2,7 @@ import type { CommandSpec } from "./command-line/command.ts";
 import { type FlagSpec, flag, toggle } from "./command-line/flag-spec.ts";
 import { GROUPS } from "./command-line/help.ts";
 import { checkShell } from "./command-line/shells.ts";
+import { EXPLORING } from "./explore/commands.ts";
 
 const [KEYS, MAINTENANCE, CONCURRENCY, AUTHENTICATION, UTILITIES] = GROUPS;
 
@@ -579,3 +580,6 @@ export const ETCDCTL: CommandSpec = {
     ...[SNAPSHOT, MAKE_MIRROR, LOCK, ELECT, AUTH, USER, ROLE, CHECK, COMPLETION, DOWNGRADE, OPTIONS, HELP],
   ],
 };
+
+/** The same with what only `quorate ctl` has: under etcdctl's name nothing is more than etcdctl's. */
+export const QUORATE_CTL: CommandSpec = { ...ETCDCTL, commands: [...ETCDCTL.commands!, ...EXPLORING] };

@@ -13,6 +13,8 @@ export interface CommandSpec {
   readonly examples?: string;
   /** Under which heading the root's help has it. */
   readonly group?: string;
+  /** Not a command of etcdctl. */
+  readonly beyondEtcd?: true;
   readonly flags?: readonly FlagSpec[];
   /** Flags of all commands below. */
   readonly sharedFlags?: readonly FlagSpec[];

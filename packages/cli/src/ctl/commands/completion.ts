@@ -20,7 +20,9 @@ export async function run({ path, args, output }: Invocation): Promise<void> {
 }
 
 function choicesOf(path: CommandPath): Choice[] {
-  const { commands = [] }: CommandSpec = path.at(-1)!;
+  const { commands: all = [] }: CommandSpec = path.at(-1)!;
+  // The scripts are for the name `etcdctl`.
+  const commands = all.filter(({ beyondEtcd }) => beyondEtcd !== true);
   const flags = allFlags(path).map(({ name }) => `--${name}`);
   const own = { command: pathText(path), words: [...commands.map(({ name }) => name), ...flags] };
   return [own, ...commands.flatMap((command) => choicesOf([...path, command]))];

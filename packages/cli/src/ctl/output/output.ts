@@ -21,6 +21,11 @@ export class Output {
     this.#write(STDOUT, joined(parts));
   }
 
+  /** Whether people read it as it is written. */
+  isTerminal(): boolean {
+    return this.#write === writeAll && process.getBuiltinModule("node:tty").isatty(STDOUT);
+  }
+
   errorLine(text: string): void {
     this.#write(STDERR, Buffer.from(`${text}\n`));
   }

@@ -1,0 +1,68 @@
+import type { CommandSpec } from "../command-line/command.ts";
+import { flag, toggle } from "../command-line/flag-spec.ts";
+import { GROUPS } from "../command-line/help.ts";
+
+const [KEYS] = GROUPS;
+
+const SEPARATOR = flag("separator", "string", "/", "what separates the parts of a key");
+const REVISION = flag("rev", "int64", "0", "as it was in this revision");
+
+/** What `quorate ctl` has beside the commands of etcdctl. */
+export const EXPLORING: readonly CommandSpec[] = [
+  {
+    name: "tree",
+    takes: "[options] [prefix]",
+    short: "Shows keys as folders in folders",
+    group: KEYS,
+    beyondEtcd: true,
+    flags: [flag("depth", "int", "0", "how many levels at most (0: all)"), SEPARATOR, REVISION],
+    load: () => import("./tree.ts"),
+  },
+  {
+    name: "du",
+    takes: "[options] [prefix]",
+    short: "Shows how many keys and bytes lie under a prefix",
+    group: KEYS,
+    beyondEtcd: true,
+    flags: [
+      flag("depth", "int", "1", "how many levels below the prefix are told apart (0: none)"),
+      toggle("history", "also count what compaction would remove: every change since the last one is read"),
+      SEPARATOR,
+    ],
+    load: () => import("./du.ts"),
+  },
+  {
+    name: "history",
+    takes: "[options] <key>",
+    short: "Shows every change of a key since the last compaction",
+    group: KEYS,
+    beyondEtcd: true,
+    load: () => import("./history.ts"),
+  },
+  {
+    name: "diff",
+    takes: "<revision> <revision> [prefix]",
+    short: "Shows what is different between two revisions",
+    group: KEYS,
+    beyondEtcd: true,
+    load: () => import("./diff.ts"),
+  },
+  {
+    name: "dump",
+    takes: "[options] [prefix]",
+    short: "Writes keys, values and leases as lines of JSON",
+    group: KEYS,
+    beyondEtcd: true,
+    flags: [REVISION],
+    load: () => import("./dump.ts"),
+  },
+  {
+    name: "load",
+    short: "Stores what dump has written, from standard input",
+    long: `Stores what dump has written, from standard input: keys, values, and leases with the time that they were granted for.
+Keys that are there already are replaced; others stay. Revisions and versions are new ones.`,
+    group: KEYS,
+    beyondEtcd: true,
+    load: () => import("./load.ts"),
+  },
+];
