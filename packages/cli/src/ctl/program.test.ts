@@ -62,6 +62,36 @@ for (const { line, code, error, environment } of failures) {
   });
 }
 
+test("an interactive watch with keys that make no range is told so, and the next line is read", async () => {
+  assert.deepEqual(await run(["watch", "-i"], {}, "watch a b --prefix\nother\n"), {
+    code: 3,
+    stdout: "",
+    stderr: [
+      "Invalid command watch a b --prefix (`range_end` and `--prefix` are mutually exclusive)",
+      "Invalid command other (only support watch)",
+      "Error: error reading watch request line: EOF",
+      "",
+    ].join("\n"),
+  });
+});
+
+const passwords = [
+  { stdin: "one\r\ntwo\n", error: "given passwords are different", asked: 2 },
+  { stdin: "one\ntwo", error: "given passwords are different", asked: 2 },
+  { stdin: " \nx\n", error: "empty password", asked: 1 },
+  { stdin: "", error: "empty password", asked: 1 },
+];
+for (const { stdin, error, asked } of passwords) {
+  test(`a password that is asked for comes from a pipe, too: ${JSON.stringify(stdin)}`, async () => {
+    const prompts = ["Password of alice: \n", "Type password of alice again for confirmation: \n"];
+    assert.deepEqual(await run(["user", "add", "alice"], {}, stdin), {
+      code: 128,
+      stdout: prompts.slice(0, asked).join(""),
+      stderr: `Error: ${error}\n`,
+    });
+  });
+}
+
 test("a variable and a flag that say the same are too much", async () => {
   const { code, stderr } = await run(["get", "k", "--endpoints", "b"], { ETCDCTL_ENDPOINTS: "a" });
   assert.equal(code, 1);

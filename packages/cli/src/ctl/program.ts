@@ -10,7 +10,10 @@ export type ProgramName = "etcdctl" | "quorate ctl";
 export async function runEtcdctl(words: readonly string[], name: ProgramName = "etcdctl"): Promise<never> {
   const surroundings: Surroundings = {
     environment: process.env,
-    input: new StandardInput(() => process.stdin),
+    input: new StandardInput(
+      () => process.stdin,
+      () => (process.stdin.isTTY ? process.stdin : undefined),
+    ),
     output: new Output(),
   };
   // Connections and what is still awaited end with the process.

@@ -4,7 +4,7 @@ const USAGE = `Usage:
   quorate [flags]           start a member (etcd's flags; the same as 'quorate server')
   quorate server [flags]    start a member
   quorate dev [flags]       start a cluster of three members on this machine (see 'quorate dev --help')
-  quorate ctl ...           ask a cluster (the same as 'etcdctl ...')
+  quorate ctl ...           ask a cluster (what 'etcdctl' does, and more; see 'quorate ctl help')
   quorate utl ...           work on snapshots and stopped members' files (the same as 'etcdutl ...')
   quorate version           print the version
   quorate help              print this text

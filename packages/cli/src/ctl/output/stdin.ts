@@ -6,9 +6,16 @@ export class StandardInput {
   #chunks: AsyncIterator<Buffer> | undefined;
   #buffered: Buffer = Buffer.alloc(0);
 
+  /** It when it is a terminal, whose keys may be read one by one. */
+  readonly terminal: () => NodeJS.ReadStream | undefined;
+
   /** It is opened when it is read for the first time: most commands do not. */
-  constructor(open: () => AsyncIterable<Buffer>) {
+  constructor(
+    open: () => AsyncIterable<Buffer>,
+    terminal: () => NodeJS.ReadStream | undefined = () => undefined,
+  ) {
     this.#open = open;
+    this.terminal = terminal;
   }
 
   /** With its end cut off; undefined when there is no whole line any more. */

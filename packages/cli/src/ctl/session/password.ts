@@ -9,8 +9,8 @@ export async function askPassword(
   { input, output }: Pick<Invocation, "input" | "output">,
 ): Promise<string> {
   output.write(prompt);
-  const { stdin } = process;
-  if (!stdin.isTTY) {
+  const stdin = input.terminal();
+  if (stdin === undefined) {
     const line = (await input.line()) ?? input.unfinishedLine();
     output.write("\n");
     return line.trim();
