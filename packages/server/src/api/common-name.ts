@@ -1,13 +1,17 @@
 import type { TLSSocket } from "node:tls";
 
 /** Certificates are looked at once a connection. */
-const names = new WeakMap<TLSSocket, string | undefined>();
+const names = new WeakMap<TLSSocket, string | null>();
 
 /** The name of the subject of a client's verified certificate, which may be empty; undefined without such a certificate. */
 export function commonNameOf(socket: TLSSocket | undefined): string | undefined {
   if (socket === undefined) return undefined;
-  if (!names.has(socket)) names.set(socket, readName(socket));
-  return names.get(socket);
+  let name = names.get(socket);
+  if (name === undefined) {
+    name = readName(socket) ?? null;
+    names.set(socket, name);
+  }
+  return name ?? undefined;
 }
 
 function readName(socket: TLSSocket): string | undefined {
