@@ -20,6 +20,8 @@ const { values } = parseArgs({
 
 /** Of the thread's CPU time. An election takes ten heartbeats of 100 ms. */
 const LONGEST_TURN_MS = 100;
+/** Whoever connects and puts meanwhile has given up by then: a handshake is ended after that long. */
+const SLOWEST_PUT_MS = 10_000;
 /** Tables, caches and code that have grown to their size, and what the allocator keeps. */
 const SPARE_BYTES = 96 * 2 ** 20;
 const SPARE_HEAP_BYTES = 24 * 2 ** 20;
@@ -64,6 +66,7 @@ async function attack({ name, count, costBytes, begin }: Attack): Promise<string
   for (const peer of peers) peer.destroy();
   const held = await untilLeft(before.resources);
   assert.ok(longestTurnMs <= LONGEST_TURN_MS, `${name}: a turn of ${longestTurnMs.toFixed(1)} ms`);
+  assert.ok(slowestPutMs <= SLOWEST_PUT_MS, `${name}: a put of ${slowestPutMs.toFixed(0)} ms`);
   const most = SPARE_BYTES + total * costBytes;
   assert.ok(grownBytes <= most, `${name}: ${grownBytes} octets more, of ${most}`);
   const left = held.heapBytes + held.externalBytes - before.heapBytes - before.externalBytes;
