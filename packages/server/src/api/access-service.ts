@@ -15,7 +15,7 @@ import { type CheckRequest, CheckRequestSchema, CheckResponseSchema } from "@quo
 import { RequestError } from "../errors.ts";
 import type { Caller } from "../operations/caller.ts";
 import { NOBODY } from "../operations/caller.ts";
-import { callerOf } from "./callers.ts";
+import { callerOf, identified } from "./callers.ts";
 import type { AccessQuestionContext } from "./context.ts";
 import { needsOfRequests } from "./needs-of-requests.ts";
 import type { Services } from "./services.ts";
@@ -43,6 +43,7 @@ export function addAccessService(services: Services, context: AccessQuestionCont
   services.addAsync("/quorate.v1.Access/Check", async (message, call) => {
     const question = decode(CheckRequestSchema, message.slice());
     await consensus.linearizable();
+    await identified(call);
     const asking = callerOf(call);
     if (access.isRestricted) {
       const needs = access.needsOf(asking);

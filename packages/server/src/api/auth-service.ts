@@ -24,7 +24,7 @@ import { USER_REVOKE_ROLE } from "../operations/auth/user-revoke-role.ts";
 import type { ClientOperation } from "../operations/operation.ts";
 import { authenticate } from "./auth/authenticate.ts";
 import { hashedPassword, hashedUser } from "./auth/hashed-requests.ts";
-import { callerOf } from "./callers.ts";
+import { callerOf, identified } from "./callers.ts";
 import type { AuthContext } from "./context.ts";
 import { LoggedMethod } from "./logged-method.ts";
 import { failCall, type Services } from "./services.ts";
@@ -84,7 +84,10 @@ export function addAuthService(services: Services, context: AuthContext): void {
     decode(AuthStatusRequestSchema, message);
     await context.consensus.linearizable();
     // Anybody may ask, but with no token that is none.
-    if (access.isRestricted) access.needsOf(callerOf(call));
+    if (access.isRestricted) {
+      await identified(call);
+      access.needsOf(callerOf(call));
+    }
     return encode(AuthStatusResponseSchema, {
       header: headers.fields(store.currentRevision),
       enabled: auth.isEnabled,

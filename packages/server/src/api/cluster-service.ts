@@ -8,7 +8,7 @@ import { type MemberChange, memberMessage } from "../operations/member-change.ts
 import { MEMBER_PROMOTE } from "../operations/member-promote.ts";
 import { MEMBER_REMOVE } from "../operations/member-remove.ts";
 import { MEMBER_UPDATE } from "../operations/member-update.ts";
-import { callerOf, type WaitingCaller, waitingCallerOf } from "./callers.ts";
+import { callerOf, identified, type WaitingCaller, waitingCallerOf } from "./callers.ts";
 import { changeMembers } from "./change-members.ts";
 import type { ClusterContext } from "./context.ts";
 import { promoteMember } from "./promote-member.ts";
@@ -44,7 +44,10 @@ export function addClusterService(services: Services, context: ClusterContext): 
   services.addAsync("/etcdserverpb.Cluster/MemberList", async (message, call) => {
     const request = decode(MemberListRequestSchema, message);
     if (request.linearizable) await consensus.linearizable();
-    if (access.isRestricted) CALL_NEEDS.MemberList(access.needsOf(callerOf(call)));
+    if (access.isRestricted) {
+      await identified(call);
+      CALL_NEEDS.MemberList(access.needsOf(callerOf(call)));
+    }
     return encode(MemberListResponseSchema, {
       header: headers.withoutRevision(),
       members: membership.members.map(memberMessage),

@@ -63,6 +63,11 @@ export class Identity {
     this.#call = call;
   }
 
+  /** Since authentication was enabled: what there was to find out by then has been found out. */
+  get wasAskedFor(): boolean {
+    return this.#sentToken !== null;
+  }
+
   /** Whether `caller` can say by now who it is. */
   get isExamined(): boolean {
     const { tokens } = this.#options;

@@ -82,7 +82,7 @@ export class ObservedCall implements ServerCall {
 
   /** Who makes it, as soon as that can be said: when it ends its token may not hold any more, by what it did itself. */
   identified(caller: Caller): void {
-    this.#caller = caller;
+    if (this.#caller.username === "") this.#caller = caller;
   }
 
   /** To be told of the request of a unary call. */

@@ -49,8 +49,14 @@ export class Services {
         refuse(call, refusal);
         return;
       }
-      if (isOpen || !context.identities.areNeeded) serve(message, call, handle);
-      else serveKnown(context.identities.of(call), message, call, handle);
+      const { identities } = context;
+      if (isOpen) serve(message, call, handle);
+      else if (identities.areNeeded) serveKnown(identities.of(call), message, call, handle);
+      else {
+        // It may become somebody's while it waits: see `identified`.
+        call.userData = identities;
+        serve(message, call, handle);
+      }
     });
   }
 

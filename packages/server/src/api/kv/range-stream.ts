@@ -4,7 +4,7 @@ import type { RangeChunk } from "../../mvcc/store.ts";
 import { checkRangeStream } from "../../mvcc/txn/check.ts";
 import type { Needs } from "../../operations/access.ts";
 import { RANGE } from "../../operations/range.ts";
-import { callerOf } from "../callers.ts";
+import { callerOf, identified } from "../callers.ts";
 import type { KvContext } from "../context.ts";
 import { failCall } from "../services.ts";
 
@@ -14,7 +14,11 @@ export function handleRangeStream(context: KvContext, request: RangeRequest, cal
   if (request.serializable) begin(context, request, call);
   else {
     context.consensus.read({
-      ready: () => begin(context, request, call),
+      ready: () => {
+        const later = context.access.isRestricted ? identified(call) : undefined;
+        if (later === undefined) begin(context, request, call);
+        else void later.then(() => begin(context, request, call));
+      },
       fail: (error) => failCall(call, error),
     });
   }

@@ -2,7 +2,7 @@ import type { ServerCall } from "@quorate/rpc/server";
 import type { RangeRequest } from "@quorate/wire/hot";
 import type { Reader } from "../../consensus/read-index.ts";
 import { RANGE } from "../../operations/range.ts";
-import { callerOf } from "../callers.ts";
+import { callerOf, identified } from "../callers.ts";
 import type { KvContext } from "../context.ts";
 import { failCall } from "../services.ts";
 
@@ -30,7 +30,15 @@ class RangeRead implements Reader {
     this.#request = request;
     this.#call = call;
   }
+
   ready(): void {
+    if (this.#call.ended) return;
+    const later = this.#context.access.isRestricted ? identified(this.#call) : undefined;
+    if (later === undefined) this.#answer();
+    else void later.then(() => this.#answer());
+  }
+
+  #answer(): void {
     if (this.#call.ended) return;
     try {
       answer(this.#context, this.#request, this.#call);
@@ -38,6 +46,7 @@ class RangeRead implements Reader {
       failCall(this.#call, error);
     }
   }
+
   fail(error: Error): void {
     failCall(this.#call, error);
   }

@@ -5,7 +5,7 @@ import { isReadOnlyTxn, isSerializableTxn } from "../../mvcc/txn/check.ts";
 import type { TxnOutcome } from "../../mvcc/txn/outcome.ts";
 import type { UnreadTxn } from "../../mvcc/txn/unread.ts";
 import { answerReadOnlyTxn, needsOfTxn, TXN } from "../../operations/txn.ts";
-import { callerOf } from "../callers.ts";
+import { callerOf, identified } from "../callers.ts";
 import type { KvContext } from "../context.ts";
 import { LoggedMethod } from "../logged-method.ts";
 import type { LongEntries } from "../long-entries.ts";
@@ -34,6 +34,7 @@ export class TxnMethod {
     const { reading } = this.#context.store;
     await reading.next();
     reading.spend(DEFAULT_SLICE_LIMITS.turn);
+    if (this.#context.access.isRestricted) await identified(call);
     if (call.ended) return;
     try {
       this.#begin(owned, call);
@@ -67,6 +68,13 @@ export class TxnMethod {
       }
     };
     if (isSerializableTxn(request)) answer();
-    else consensus.read({ ready: answer, fail: (error) => failCall(call, error) });
+    else {
+      const ready = () => {
+        const later = access.isRestricted ? identified(call) : undefined;
+        if (later === undefined) answer();
+        else void later.then(answer);
+      };
+      consensus.read({ ready, fail: (error) => failCall(call, error) });
+    }
   }
 }

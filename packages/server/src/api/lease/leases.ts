@@ -4,7 +4,7 @@ import { encode } from "@quorate/wire";
 import { LeaseLeasesResponseSchema } from "@quorate/wire/etcdserverpb";
 import { encodeLeaseIds } from "@quorate/wire/hot";
 import { CALL_NEEDS } from "../../operations/call-needs.ts";
-import { callerOf } from "../callers.ts";
+import { callerOf, identified } from "../callers.ts";
 import type { LeaseContext } from "../context.ts";
 import { failCall } from "../services.ts";
 
@@ -21,7 +21,10 @@ export function handleLeaseLeases(context: LeaseContext, call: ServerCall): void
 async function partsOf(context: LeaseContext, call: ServerCall): Promise<Uint8Array[]> {
   const { access, headers, lessor, store } = context;
   const ids = await lessor.leases();
-  if (access.isRestricted) await CALL_NEEDS.LeaseLeases(access.needsOf(callerOf(call)));
+  if (access.isRestricted) {
+    await identified(call);
+    await CALL_NEEDS.LeaseLeases(access.needsOf(callerOf(call)));
+  }
   const head = encode(LeaseLeasesResponseSchema, { header: headers.fields(store.currentRevision) });
   return lessor.reading.run(responseSteps(head, ids));
 }

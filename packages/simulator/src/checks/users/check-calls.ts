@@ -56,8 +56,6 @@ function problemOf(call: EndedCall, decisions: Decisions, ttlMs: number | undefi
       if (call.token === undefined || isInLog(call, decisions, "user name is empty") === undefined) {
         return sometimes(call, decisions, ({ isEnabled }) => isEnabled, "it need not say who it is");
       }
-      // A member that did not know of users yet when it was asked has not looked who asks.
-      if (decisions.after[call.memberIndex]?.isEnabled === false) return undefined;
       return sometimes(call, decisions, ({ isEnabled }) => !isEnabled, "it has said who it is");
     case OLD:
       return oldProblem(call, decisions);
