@@ -176,7 +176,7 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
       "watch",
     ],
     system: [],
-    tls: ["config", "log"],
+    tls: ["config", "log", "system"],
     watch: [],
   },
   simulator: {

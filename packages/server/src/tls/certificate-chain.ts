@@ -1,4 +1,4 @@
-import type { X509Certificate } from "node:crypto";
+import type { KeyObject, X509Certificate } from "node:crypto";
 import { DerReader, DerTag } from "./der.ts";
 
 /** What a certificate is presented as. */
@@ -9,9 +9,17 @@ const USAGE_OIDS: Readonly<Record<Usage, string>> = {
   serverAuth: "1.3.6.1.5.5.7.3.1",
 };
 const ANY_USAGE_OID = "2.5.29.37.0";
-const MAX_DEPTH = 8;
-/** As in Go: without a limit, a few certificates that sign each other keep a member busy. */
-const MAX_SIGNATURE_CHECKS = 100;
+/** Certificates of a chain, and the most issuers that OpenSSL looks for between a leaf and a trusted one. */
+export const MAX_DEPTH = 8;
+/**
+ * Go has 100, on another thread: without a limit, a few certificates that sign each other keep a member busy, and a
+ * signature may take a millisecond and more.
+ */
+const MAX_SIGNATURE_CHECKS = 32;
+/** Those that Go knows. To check a signature with others may take several times as long. */
+const CURVES = new Set(["secp224r1", "prime256v1", "secp384r1", "secp521r1"]);
+/** As in Go. */
+const MAX_RSA_BITS = 8_192;
 
 /**
  * OpenSSL's errors where Go may think otherwise. OpenSSL takes a certificate for self-signed when subject and issuer bear
@@ -84,12 +92,18 @@ function mayBeUsed(certificate: X509Certificate, usage: Usage, nowMs: number): b
 
 /** `below`: how many issuers are between it and the leaf. That its key may sign certificates, `checkIssued` has seen. */
 function mayIssue(certificate: X509Certificate, below: number): boolean {
-  if (!certificate.ca) return false;
+  if (!certificate.ca || !isUsualKey(certificate.publicKey)) return false;
   for (const { oid, value } of extensionsOf(certificate)) {
     if (oid === Oid.nameConstraints) return false;
     if (oid === Oid.basicConstraints && below > pathLengthOf(value)) return false;
   }
   return true;
+}
+
+function isUsualKey({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): boolean {
+  if (asymmetricKeyType === "ed25519") return true;
+  if (asymmetricKeyType === "ec") return CURVES.has(asymmetricKeyDetails?.namedCurve ?? "");
+  return asymmetricKeyType === "rsa" && (asymmetricKeyDetails?.modulusLength ?? 0) <= MAX_RSA_BITS;
 }
 
 /** Of extensions, as hex of their DER. */

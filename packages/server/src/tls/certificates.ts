@@ -3,8 +3,9 @@ import tls from "node:tls";
 import type { Clock } from "@quorate/storage/seams/clock";
 import type { TlsSettings } from "../config/tls-settings.ts";
 import type { Logger } from "../log/logger.ts";
+import { limitVerificationDepth } from "../system/verification-depth.ts";
 import { Authorities } from "./authorities.ts";
-import type { Usage } from "./certificate-chain.ts";
+import { MAX_DEPTH, type Usage } from "./certificate-chain.ts";
 import { type KeyPair, keyPairFiles } from "./key-pair.ts";
 import { ReloadedFiles } from "./reloaded-files.ts";
 import { revokedSerials } from "./revocation.ts";
@@ -49,6 +50,7 @@ export class Certificates {
     this.settings = settings;
     this.#clock = clock;
     const { certFile, keyFile, clientCertFile, clientKeyFile, crlFile } = settings;
+    if (settings.requireClientCertificate) limitVerificationDepth(MAX_DEPTH);
     const named = (path: string, name: string) => ({ path, flag: side === "peer" ? `peer-${name}` : name });
     const pair = (cert: NamedFile, key: NamedFile) => {
       if (cert.path === "") return undefined;

@@ -100,6 +100,18 @@ function connect(port: number, own?: TestCertificate, options: tls.ConnectionOpt
   });
 }
 
+/** One of so many CAs, each of which signed the next, and the first is trusted. */
+function certificateBelow(issuers: number): TestCertificate {
+  let issuer = ca;
+  const chain: TestCertificate[] = [];
+  for (let i = 0; i < issuers; i++) {
+    issuer = makeCertificate({ commonName: `issuer ${i}`, isCa: true, issuer });
+    chain.unshift(issuer);
+  }
+  const leaf = makeCertificate({ commonName: "client", issuer });
+  return { ...leaf, certPem: [leaf, ...chain].map(({ certPem }) => certPem).join("") };
+}
+
 interface RefusalCase {
   readonly name: string;
   readonly own: TestCertificate | undefined;
@@ -115,6 +127,11 @@ const refusals: RefusalCase[] = [
     own: makeCertificate({ commonName: "client", issuer: strangeCa }),
     error:
       /^failed to verify the client's certificate: UNABLE_TO_(VERIFY_LEAF_SIGNATURE|GET_ISSUER_CERT_LOCALLY)$/,
+  },
+  {
+    name: "a chain of more issuers than are looked for",
+    own: certificateBelow(9),
+    error: "failed to verify the client's certificate: UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
   },
   {
     name: "an expired certificate",
@@ -177,6 +194,11 @@ for (const side of ["client", "peer"] as const) {
     });
   }
 }
+
+test("a certificate of as many issuers as are looked for is let through", async (t) => {
+  const { port } = await listen(t);
+  assert.equal((await connect(port, certificateBelow(8))).text, "hello");
+});
 
 test("a revoked certificate is refused from the next connection on, and so is its intermediate's", async (t) => {
   const middle = makeCertificate({ commonName: "middle", isCa: true, issuer: ca });
