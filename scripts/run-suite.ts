@@ -35,6 +35,12 @@ export const SUITES: Readonly<Record<string, Suite>> = {
     what: "our etcdctl beside Go's: output, errors and exit codes of some hundred lines",
     onlyByName: true,
   },
+  "etcdutl-compared": {
+    file: "test/etcdutl/compared.suite.ts",
+    what: "our etcdutl beside Go's: output, errors and exit codes, and the directories that come of it",
+    onlyOurs: true,
+    onlyByName: true,
+  },
   "go-client": {
     file: "test/interop/go-client.suite.ts",
     what: "Go's clientv3 3.7 and its concurrency package",
