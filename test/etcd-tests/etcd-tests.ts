@@ -5,7 +5,7 @@
  *   those that take minutes
  * - `--only PATTERN,PATTERN`: names of tests, `*` stands for anything; also those that are left out
  * - `--seed N`: the order
- * - `--tools ours`: with our `etcdctl` in the place of etcd's
+ * - `--tools ours`: with our `etcdctl` and `etcdutl` in the place of etcd's
  */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
@@ -44,6 +44,11 @@ import { type EtcdTestResult, runEtcdTest } from "./run-test.ts";
 
 const LEFT_OUT_FILE = path.join(repositoryRoot, "docs/foreign-suites.md");
 
+const OUR_TOOLS = {
+  etcdctl: path.join(repositoryRoot, "bin/etcdctl"),
+  etcdutl: path.join(repositoryRoot, "bin/etcdutl"),
+};
+
 /** Folders of etcd's tests module: `common` has the same tests for all kinds of clusters, `e2e` all others. */
 export type EtcdTestFolder = "common" | "e2e";
 
@@ -69,7 +74,7 @@ export function testAsEtcd(folder: EtcdTestFolder): void {
     values.tools === "etcd" || values.tools === "ours",
     `--tools is etcd or ours, not ${values.tools}`,
   );
-  const etcdctl = values.tools === "ours" ? path.join(repositoryRoot, "bin/etcdctl") : undefined;
+  const tools = values.tools === "ours" ? OUR_TOOLS : {};
   const seed = values.seed === undefined ? freshSeed() : Number(values.seed);
   const wanted: Wanted =
     values.only !== undefined ? { patterns: values.only.split(",") } : values.all ? "all" : "part";
@@ -79,8 +84,7 @@ export function testAsEtcd(folder: EtcdTestFolder): void {
     const programs = etcdTestPrograms(folder, (line) => t.diagnostic(line));
     if ("missing" in programs) return t.skip(programs.missing);
     const names = new SeededRandom(seed).shuffled(wantedTests(folder, programs.found, wanted));
-    const given = etcdctl === undefined ? programs.found : { ...programs.found, etcdctl };
-    await runAll(t, names, given, limitMs);
+    await runAll(t, names, { ...programs.found, ...tools }, limitMs);
   });
 }
 
