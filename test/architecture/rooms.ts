@@ -33,11 +33,12 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
     utl: ["ctl", "ctl/command-line", "ctl/commands", "ctl/go-text", "ctl/output"],
     "utl/commands": [
       ...["ctl", "ctl/command-line", "ctl/go-text", "ctl/output"],
-      ...["utl/database", "utl/migrate", "utl/restore"],
+      ...["utl/database", "utl/migrate", "utl/restore", "utl/verify"],
     ],
     "utl/database": ["ctl", "ctl/go-text"],
     "utl/migrate": ["ctl", "ctl/go-text", "utl/database"],
     "utl/restore": ["ctl", "ctl/go-text", "utl/database"],
+    "utl/verify": ["utl/database"],
   },
   raft: {
     confchange: ["quorum", "tracker"],

@@ -1,7 +1,12 @@
 /** What those need who work on a member's files without a member. */
 export { clusterId, formatId } from "./cluster/ids.ts";
 export { initialMembers, newClusterProblem, parseInitialCluster } from "./cluster/initial-cluster.ts";
-export { type ClusterMember, encodeMember, encodeMemberContext } from "./cluster/member-json.ts";
+export {
+  type ClusterMember,
+  decodeMember,
+  encodeMember,
+  encodeMemberContext,
+} from "./cluster/member-json.ts";
 export { memberUrlProblem } from "./cluster/member-url.ts";
 export {
   compareVersions,

@@ -82,6 +82,27 @@ const MIGRATE: CommandSpec = {
   load: () => import("./commands/migrate.ts"),
 };
 
+const CHECK: CommandSpec = {
+  name: "check",
+  takes: "<filename>",
+  short: "Looks at every page and every entry of a database or snapshot file",
+  beyondEtcd: true,
+  checkArguments: HASHKV.checkArguments!,
+  load: () => import("./commands/check.ts"),
+};
+
+const VERIFY: CommandSpec = {
+  name: "verify",
+  short: "Looks at all files of a member, and whether they belong together",
+  beyondEtcd: true,
+  flags: [
+    DATA_DIR,
+    flag("wal-dir", "string", "", "directory of its log (within the data directory unless given)"),
+  ],
+  requiredFlags: ["data-dir"],
+  load: () => import("./commands/verify.ts"),
+};
+
 const VERSION: CommandSpec = {
   name: "version",
   short: "Prints the version",
@@ -110,5 +131,5 @@ export const ETCDUTL: CommandSpec = {
   sharedFlags: SHARED_FLAGS,
   explainsSharedFlags: true,
   repeatsComplaints: true,
-  commands: [DEFRAG, SNAPSHOT, HASHKV, VERSION, COMPLETION, MIGRATE, HELP],
+  commands: [DEFRAG, SNAPSHOT, HASHKV, VERSION, COMPLETION, MIGRATE, HELP, CHECK, VERIFY],
 };

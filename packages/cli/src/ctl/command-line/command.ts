@@ -19,6 +19,8 @@ export interface CommandSpec {
   /** Flags of all commands below. */
   readonly sharedFlags?: readonly FlagSpec[];
   readonly commands?: readonly CommandSpec[];
+  /** Not one of etcd's: what is short for one of its commands does not mean this one. */
+  readonly beyondEtcd?: boolean;
   /** Names of flags that have to be given. */
   readonly requiredFlags?: readonly string[];
   /** Of a program: each command explains the flags that all have, and nothing but how it is used. */

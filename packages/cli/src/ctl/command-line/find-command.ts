@@ -50,7 +50,9 @@ export function childNamed({ commands = [] }: CommandSpec, name: string): Comman
   const exact = commands.find((command) => command.name === name);
   if (exact !== undefined) return exact;
   const beginning = commands.filter((command) => command.name.startsWith(name));
-  return beginning.length === 1 ? beginning[0] : undefined;
+  const ofEtcd = beginning.filter(({ beyondEtcd }) => beyondEtcd !== true);
+  const meant = ofEtcd.length > 0 ? ofEtcd : beginning;
+  return meant.length === 1 ? meant[0] : undefined;
 }
 
 /** What is neither a flag nor the value of one. A flag that nobody knows is taken to have a value. */
