@@ -13,14 +13,12 @@ export interface CommandSpec {
   readonly examples?: string;
   /** Under which heading the root's help has it. */
   readonly group?: string;
-  /** Not a command of etcdctl. */
-  readonly beyondEtcd?: true;
   readonly flags?: readonly FlagSpec[];
   /** Flags of all commands below. */
   readonly sharedFlags?: readonly FlagSpec[];
   readonly commands?: readonly CommandSpec[];
   /** Not one of etcd's: what is short for one of its commands does not mean this one. */
-  readonly beyondEtcd?: boolean;
+  readonly beyondEtcd?: true;
   /** Names of flags that have to be given. */
   readonly requiredFlags?: readonly string[];
   /** Of a program: each command explains the flags that all have, and nothing but how it is used. */
