@@ -3,6 +3,7 @@ import { type FlagSpec, flag, toggle } from "./command-line/flag-spec.ts";
 import { GROUPS } from "./command-line/help.ts";
 import { checkShell } from "./command-line/shells.ts";
 import { EXPLORING } from "./explore/commands.ts";
+import { explain } from "./explore/explain.ts";
 
 const [KEYS, MAINTENANCE, CONCURRENCY, AUTHENTICATION, UTILITIES] = GROUPS;
 
@@ -582,4 +583,8 @@ export const ETCDCTL: CommandSpec = {
 };
 
 /** The same with what only `quorate ctl` has: under etcdctl's name nothing is more than etcdctl's. */
-export const QUORATE_CTL: CommandSpec = { ...ETCDCTL, commands: [...ETCDCTL.commands!, ...EXPLORING] };
+export const QUORATE_CTL: CommandSpec = {
+  ...ETCDCTL,
+  commands: [...ETCDCTL.commands!, ...EXPLORING],
+  explain,
+};

@@ -1,20 +1,30 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { execute } from "./command-line/execute.ts";
-import { ETCDCTL } from "./commands.ts";
+import { ETCDCTL, QUORATE_CTL } from "./commands.ts";
 import { Output } from "./output/output.ts";
 import { StandardInput } from "./output/stdin.ts";
+import type { ProgramName } from "./program.ts";
 
 /** What a command line comes to that needs no server. */
-async function run(words: readonly string[], environment: Record<string, string> = {}, stdin = "") {
+async function run(
+  words: readonly string[],
+  environment: Record<string, string> = {},
+  stdin = "",
+  { name = "etcdctl", terminal = false }: { name?: ProgramName; terminal?: boolean } = {},
+) {
   const written = { 1: "", 2: "" };
-  const output = new Output((descriptor, bytes) => {
-    written[descriptor] += bytes.toString();
-  });
+  const output = new Output(
+    (descriptor, bytes) => {
+      written[descriptor] += bytes.toString();
+    },
+    () => terminal,
+  );
   async function* input() {
     if (stdin !== "") yield Buffer.from(stdin);
   }
-  const code = await execute(ETCDCTL, words, { environment, input: new StandardInput(input), output });
+  const root = name === "etcdctl" ? ETCDCTL : QUORATE_CTL;
+  const code = await execute(root, words, { environment, input: new StandardInput(input), output });
   return { code, stdout: written[1], stderr: written[2] };
 }
 
@@ -106,6 +116,27 @@ test("an unknown word is told with what may have been meant", async () => {
     `Error: unknown command "gte" for "etcdctl"\n\nDid you mean this?\n\tget\n\nRun 'etcdctl --help' for usage.\n`,
   );
 });
+
+const unanswered: { name: ProgramName; terminal: boolean; flags: string[]; explains: boolean }[] = [
+  { name: "quorate ctl", terminal: true, flags: [], explains: true },
+  { name: "quorate ctl", terminal: true, flags: ["-w", "json"], explains: false },
+  { name: "quorate ctl", terminal: false, flags: [], explains: false },
+  { name: "etcdctl", terminal: true, flags: [], explains: false },
+];
+for (const { name, terminal, flags, explains } of unanswered) {
+  const where = [terminal ? "a terminal" : "no terminal", ...flags].join(" ");
+  test(`${name} at ${where} ${explains ? "explains" : "says only"} that nobody answered`, async () => {
+    const words = ["get", "k", "--endpoints", "unix:///nowhere/at.all", "--command-timeout", "1ms", ...flags];
+    const { code, stdout, stderr } = await run(words, {}, "", { name, terminal });
+    assert.deepEqual([code, stdout], [1, ""]);
+    const [first, ...more] = stderr.trimEnd().split("\n");
+    assert.equal(first, "Error: context deadline exceeded");
+    assert.equal(
+      more[0],
+      explains ? "  unix:///nowhere/at.all is no socket: nobody listens there" : undefined,
+    );
+  });
+}
 
 for (const shell of ["bash", "zsh", "fish", "powershell"]) {
   test(`the completion for ${shell} knows the commands`, async () => {

@@ -1,3 +1,4 @@
+import type { Exit } from "../exit.ts";
 import type { Output } from "../output/output.ts";
 import type { StandardInput } from "../output/stdin.ts";
 import type { FlagSpec } from "./flag-spec.ts";
@@ -25,6 +26,8 @@ export interface CommandSpec {
   readonly explainsSharedFlags?: boolean;
   /** Of a program: what is wrong with a command line is told once more behind how the command is used. */
   readonly repeatsComplaints?: boolean;
+  /** Of a program: says the same failure with more about it, where it knows more. */
+  readonly explain?: (exit: Exit, flags: FlagValues, output: Output) => Promise<Exit>;
   /** Says what is wrong with the arguments, as a matter of syntax. */
   readonly checkArguments?: (args: readonly string[]) => string | undefined;
   readonly load?: () => Promise<{ run(invocation: Invocation): Promise<void> }>;

@@ -46,6 +46,7 @@ async function dispatch(
     const { run } = await command.load();
     return await run({ path, args: positional, flags, words, ...surroundings });
   } catch (error) {
+    if (error instanceof Exit && root.explain !== undefined) throw await root.explain(error, flags, output);
     if (!(error instanceof UsageError)) throw error;
     output.errorLine(`Error: ${error.message}`);
     output.errorLine(usageText(path));

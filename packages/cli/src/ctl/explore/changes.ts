@@ -37,8 +37,9 @@ async function firstRevision(client: Client, key: Uint8Array): Promise<bigint> {
     for await (const _ of watcher) break;
     return 1n;
   } catch (error) {
-    if (error instanceof WatchCanceled && error.response !== undefined) return error.response.compactRevision;
-    throw error;
+    const compacted = error instanceof WatchCanceled ? (error.response?.compactRevision ?? 0n) : 0n;
+    if (compacted === 0n) throw error;
+    return compacted;
   } finally {
     clearInterval(timer);
     watcher.close();

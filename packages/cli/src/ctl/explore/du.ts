@@ -3,14 +3,14 @@ import { humanBytes } from "../go-text/human-bytes.ts";
 import { connect } from "../session/connect.ts";
 import { changesSince } from "./changes.ts";
 import { addTo, type Folder, newFolder } from "./folders.ts";
-import { keysUnder, onePrefix, rangeUnder } from "./pages.ts";
+import { depthOf, keysUnder, onePrefix, rangeUnder } from "./pages.ts";
 import { shown, styleOf } from "./terminal.ts";
 
 /** `du [prefix]`: keys and bytes, those of older revisions with `--history`, below each other as on a disk. */
 export async function run(invocation: Invocation): Promise<void> {
   const { args, flags, output } = invocation;
   const prefix = onePrefix(args, "du");
-  const depth = Number(flags.integer("depth"));
+  const depth = depthOf(flags);
   const { client } = await connect(invocation);
   const root = newFolder(prefix);
   const below = Buffer.from(prefix).length;

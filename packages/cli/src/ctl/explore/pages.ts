@@ -1,5 +1,6 @@
 import { type Client, NO_END, prefixEnd } from "@quorate/client";
 import type { KeyValue } from "@quorate/wire/messages";
+import type { FlagValues } from "../command-line/flag-values.ts";
 import { badArguments, ExitCode, exitWith } from "../exit.ts";
 import { parseInt64 } from "../go-text/parse-number.ts";
 
@@ -54,6 +55,13 @@ export function keysUnder(client: Client, prefix: string, pages?: Pages): AsyncG
 export function onePrefix(args: readonly string[], command: string): string {
   if (args.length > 1) throw badArguments(`${command} command takes one prefix at most`);
   return args[0] ?? "";
+}
+
+/** How many levels are wanted. Throws Exit. */
+export function depthOf(flags: FlagValues): number {
+  const depth = Number(flags.integer("depth"));
+  if (depth < 0) throw badArguments("--depth is negative");
+  return depth;
 }
 
 /** Throws Exit. */

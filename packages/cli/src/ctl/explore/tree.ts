@@ -1,7 +1,7 @@
 import type { Invocation } from "../command-line/command.ts";
 import { connect } from "../session/connect.ts";
 import { addTo, type Folder, newFolder } from "./folders.ts";
-import { keysUnder, onePrefix } from "./pages.ts";
+import { depthOf, keysUnder, onePrefix } from "./pages.ts";
 import { type Style, shown, styleOf } from "./terminal.ts";
 
 const ONE_KEY = { keys: 1, bytes: 0, oldBytes: 0 };
@@ -10,7 +10,7 @@ const ONE_KEY = { keys: 1, bytes: 0, oldBytes: 0 };
 export async function run(invocation: Invocation): Promise<void> {
   const { args, flags, output } = invocation;
   const prefix = onePrefix(args, "tree");
-  const depth = Number(flags.integer("depth"));
+  const depth = depthOf(flags);
   const { client } = await connect(invocation);
   const root = newFolder(prefix);
   const below = Buffer.from(prefix).length;

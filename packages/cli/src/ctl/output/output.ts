@@ -7,9 +7,14 @@ const FULL_PIPE_PAUSE_MS = 2;
 /** Standard output and standard error, in the order in which they are written. */
 export class Output {
   readonly #write: (descriptor: 1 | 2, bytes: Buffer) => void;
+  readonly #isTerminal: () => boolean;
 
-  constructor(write: (descriptor: 1 | 2, bytes: Buffer) => void = writeAll) {
+  constructor(
+    write: (descriptor: 1 | 2, bytes: Buffer) => void = writeAll,
+    isTerminal: () => boolean = () => process.getBuiltinModule("node:tty").isatty(STDOUT),
+  ) {
     this.#write = write;
+    this.#isTerminal = isTerminal;
   }
 
   /** A line; bytes are written as they are. */
@@ -21,9 +26,9 @@ export class Output {
     this.#write(STDOUT, joined(parts));
   }
 
-  /** Whether people read it as it is written. */
+  /** Whether people read standard output as it is written. */
   isTerminal(): boolean {
-    return this.#write === writeAll && process.getBuiltinModule("node:tty").isatty(STDOUT);
+    return this.#isTerminal();
   }
 
   errorLine(text: string): void {
