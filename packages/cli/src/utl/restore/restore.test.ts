@@ -273,6 +273,22 @@ for (const { name, damage, flags = [], error } of damages) {
   });
 }
 
+test("what another restore is making stays as it is", async (t) => {
+  const directory = scratchDirectory(t);
+  const snapshot = path.join(directory, "s.db");
+  await makeSnapshot(snapshot, CONTENT);
+  const [dataDir, walDir] = [path.join(directory, "data"), path.join(directory, "wal")];
+  const theirs = `${walDir}.unfinished`;
+  mkdirSync(theirs);
+  writeFileSync(path.join(theirs, "0"), "");
+  const line = ["snapshot", "restore", snapshot, "--data-dir", dataDir, "--wal-dir", walDir];
+  const { code, stderr } = await etcdutl(...line);
+  assert.equal(code, 1);
+  assert.match(stderr, /Error: .*wal\.unfinished exists: a restore is under way, or one was cut off/);
+  assert.deepEqual(readdirSync(theirs), ["0"]);
+  assert.deepEqual(readdirSync(directory), ["s.db", "wal.unfinished"]);
+});
+
 test("a directory is no snapshot", async (t) => {
   const directory = scratchDirectory(t);
   const { code, stderr } = await etcdutl(

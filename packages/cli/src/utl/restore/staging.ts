@@ -19,8 +19,10 @@ export class Staging {
   readonly #member: string;
   /** Where the log is to be, unless it is with the rest. */
   readonly #walElsewhere: string | undefined;
-  /** Directories that were not there, from the inside out. */
+  /** Directories that were not there. */
   readonly #made: string[] = [];
+  /** Those with what is being made. */
+  readonly #claimed: string[] = [];
 
   private constructor(disk: Disk, dataDir: string, walDir: string) {
     this.#disk = disk;
@@ -63,8 +65,26 @@ export class Staging {
   }
 
   async #make(): Promise<void> {
-    await this.#makeDirectory(this.snap);
-    await this.#makeDirectory(path.dirname(this.wal));
+    await this.#makeDirectory(this.#dataDir);
+    await this.#claim(this.#member + UNFINISHED);
+    if (this.#walElsewhere !== undefined) {
+      await this.#makeDirectory(path.dirname(this.wal));
+      await this.#claim(this.wal);
+    }
+    await mkdir(this.snap, { mode: 0o700 });
+    await mkdir(path.dirname(this.wal), { recursive: true, mode: 0o700 });
+  }
+
+  /** Makes a directory that nobody else has made: another restore may be under way. Throws Exit. */
+  async #claim(directory: string): Promise<void> {
+    try {
+      await mkdir(directory, { mode: 0o700 });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+      const hint = "a restore is under way, or one was cut off: remove the directory if none is";
+      throw new Exit(ExitCode.ERROR, `${directory} exists: ${hint}`);
+    }
+    this.#claimed.push(directory);
   }
 
   async #makeDirectory(directory: string): Promise<void> {
@@ -88,15 +108,15 @@ export class Staging {
       if (this.#walElsewhere !== undefined) await rename(this.#walElsewhere, this.wal);
       throw error;
     }
-    const above = this.#made.filter((made) => !made.startsWith(unfinished)).map((made) => path.dirname(made));
+    const above = this.#made.map((made) => path.dirname(made));
     for (const directory of new Set([path.dirname(this.wal), this.#dataDir, ...above]))
       if (!directory.startsWith(unfinished)) await this.#disk.syncDirectory(directory);
   }
 
   /** The first failure is the one to report. What others have put there meanwhile stays. */
   async #remove(): Promise<void> {
-    await rm(this.#member + UNFINISHED, { recursive: true, force: true }).catch(() => {});
-    await rm(this.wal, { recursive: true, force: true }).catch(() => {});
-    for (const made of this.#made) await rmdir(made).catch(() => {});
+    for (const claimed of this.#claimed) await rm(claimed, { recursive: true, force: true }).catch(() => {});
+    const innermostFirst = this.#made.toSorted((a, b) => b.length - a.length);
+    for (const made of innermostFirst) await rmdir(made).catch(() => {});
   }
 }
