@@ -169,9 +169,6 @@ function run(program: string, line: string, folder: string) {
   return { code: status, stdout: withoutUsage(stdout), stderr: withoutUsage(logged(stderr)) };
 }
 
-/** Commands that only ours has. */
-const BEYOND_ETCD = ["check", "verify"];
-
 /** How a command is used is told in words of our own; which commands and flags there are has to be the same. */
 function withoutUsage(text: string): string {
   return text.replace(/^Usage:\n[\s\S]*?(?=^Error: |$(?![\s\S]))/m, (usage) => {
@@ -179,7 +176,7 @@ function withoutUsage(text: string): string {
       ...usage.matchAll(/^ {2}([a-z]\w+) {2,}|^ {2}(?:-\w, | {4})(--[\w-]+(?: \w+)?)(?= {2,})/gm),
     ];
     const shown = names.map(([, command, flag]) => command ?? flag!);
-    return `Usage: ${shown.filter((name) => !BEYOND_ETCD.includes(name)).join(" ")}\n`;
+    return `Usage: ${shown.join(" ")}\n`;
   });
 }
 

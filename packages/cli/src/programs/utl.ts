@@ -2,5 +2,6 @@ import { runEtcdutl } from "../utl/program.ts";
 
 /** `etcdutl …` and `quorate utl …` */
 export function run(args: readonly string[]): Promise<never> {
-  return runEtcdutl(args.slice(args[0] === "etcdutl" ? 1 : 2));
+  if (args[0] === "etcdutl") return runEtcdutl(args.slice(1), "etcdutl");
+  return runEtcdutl(args.slice(2), "quorate utl");
 }

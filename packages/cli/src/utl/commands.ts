@@ -131,5 +131,8 @@ export const ETCDUTL: CommandSpec = {
   sharedFlags: SHARED_FLAGS,
   explainsSharedFlags: true,
   repeatsComplaints: true,
-  commands: [DEFRAG, SNAPSHOT, HASHKV, VERSION, COMPLETION, MIGRATE, HELP, CHECK, VERIFY],
+  commands: [DEFRAG, SNAPSHOT, HASHKV, VERSION, COMPLETION, MIGRATE, HELP],
 };
+
+/** The same with what only `quorate utl` has: under etcdutl's name nothing is more than etcdutl's. */
+export const QUORATE_UTL: CommandSpec = { ...ETCDUTL, commands: [...ETCDUTL.commands!, CHECK, VERIFY] };

@@ -2,23 +2,29 @@ import { execute, type Surroundings } from "../ctl/command-line/execute.ts";
 import { ExitCode } from "../ctl/exit.ts";
 import { Output } from "../ctl/output/output.ts";
 import { StandardInput } from "../ctl/output/stdin.ts";
-import { ETCDUTL } from "./commands.ts";
+import { ETCDUTL, QUORATE_UTL } from "./commands.ts";
 import { failureText } from "./failure-text.ts";
 
-/** Does what a command line asks of etcdutl, and ends the process. `words` is all behind the program's name. */
-export async function runEtcdutl(words: readonly string[]): Promise<never> {
+export type ProgramName = "etcdutl" | "quorate utl";
+
+/** Does what a command line asks of a program, and ends the process. `words` is all behind the program's name. */
+export async function runEtcdutl(words: readonly string[], name: ProgramName): Promise<never> {
   const surroundings: Surroundings = {
     environment: process.env,
     input: new StandardInput(() => process.stdin),
     output: new Output(),
   };
-  process.exit(await executeEtcdutl(words, surroundings));
+  process.exit(await executeEtcdutl(words, surroundings, name));
 }
 
-/** Does what a command line asks of etcdutl; resolves to the exit code. Rejects only when the program is wrong. */
-export async function executeEtcdutl(words: readonly string[], surroundings: Surroundings): Promise<number> {
+/** Does what a command line asks of a program; resolves to the exit code. Rejects only when the program is wrong. */
+export async function executeEtcdutl(
+  words: readonly string[],
+  surroundings: Surroundings,
+  name: ProgramName,
+): Promise<number> {
   try {
-    return await execute(ETCDUTL, words, surroundings);
+    return await execute(name === "etcdutl" ? ETCDUTL : QUORATE_UTL, words, surroundings);
   } catch (error) {
     const text = failureText(error);
     if (text === undefined) throw error;

@@ -7,16 +7,26 @@ import { encodeKeyValue, encodeTombstone } from "@quorate/wire/hot";
 import { Output } from "../ctl/output/output.ts";
 import { StandardInput } from "../ctl/output/stdin.ts";
 import { encodeRevisionKey, encodeUint64 } from "./database/buckets.ts";
-import { executeEtcdutl } from "./program.ts";
+import { executeEtcdutl, type ProgramName } from "./program.ts";
 
 /** What a command line of etcdutl comes to. Rejects when the program would end with a stack trace. */
-export async function etcdutl(...words: readonly string[]) {
+export function etcdutl(...words: readonly string[]) {
+  return resultOf(words, "etcdutl");
+}
+
+/** As `etcdutl`, of `quorate utl`. */
+export function quorateUtl(...words: readonly string[]) {
+  return resultOf(words, "quorate utl");
+}
+
+async function resultOf(words: readonly string[], name: ProgramName) {
   const written = { 1: "", 2: "" };
   const output = new Output((descriptor, bytes) => {
     written[descriptor] += bytes.toString();
   });
   async function* nothing() {}
-  const code = await executeEtcdutl(words, { environment: {}, input: new StandardInput(nothing), output });
+  const surroundings = { environment: {}, input: new StandardInput(nothing), output };
+  const code = await executeEtcdutl(words, surroundings, name);
   return { code, stdout: written[1], stderr: written[2] };
 }
 

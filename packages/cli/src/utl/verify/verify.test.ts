@@ -13,7 +13,7 @@ import test from "node:test";
 import { Database, type WriteTransaction } from "@quorate/bbolt";
 import { encodeKeyValue } from "@quorate/wire/hot";
 import { encodeRevisionKey, encodeUint64 } from "../database/buckets.ts";
-import { etcdutl, makeDatabase, makeSnapshot, scratchDirectory } from "../testing.ts";
+import { etcdutl, makeDatabase, makeSnapshot, quorateUtl, scratchDirectory } from "../testing.ts";
 import { Faults } from "./faults.ts";
 
 const CONTENT = { changes: [{ put: "a", value: "1" }, { put: "b", value: "2" }, { delete: "a" }] };
@@ -25,10 +25,19 @@ async function change(file: string, write: (tx: WriteTransaction) => void): Prom
   await tx.commit();
 }
 
+test("under etcdutl's name there is nothing that etcdutl has not", async () => {
+  for (const name of ["check", "verify"]) {
+    const { code, stderr } = await etcdutl(name, "--help");
+    assert.equal(code, 1);
+    assert.match(stderr, /^Error: unknown command/);
+    assert.equal((await quorateUtl(name, "--help")).code, 0);
+  }
+});
+
 test("a sound file is said to be sound", async (t) => {
   const file = path.join(scratchDirectory(t), "db");
   await makeSnapshot(file, CONTENT);
-  const { code, stdout } = await etcdutl("check", file);
+  const { code, stdout } = await quorateUtl("check", file);
   assert.equal(code, 0);
   assert.match(stdout, /db is sound: 10 buckets, 6 entries, 1 keys at revision 4, \d+ kB\n$/);
 });
@@ -104,7 +113,7 @@ for (const { name, write, fault } of contents) {
     const file = path.join(scratchDirectory(t), "db");
     await makeDatabase(file, CONTENT);
     await change(file, write);
-    assert.deepEqual(await etcdutl("check", file), {
+    assert.deepEqual(await quorateUtl("check", file), {
       code: 1,
       stdout: "",
       stderr: `Error: ${file}: 1 faults found\n${fault}\n`,
@@ -116,7 +125,7 @@ test("the record of a bumped revision is no fault", async (t) => {
   const file = path.join(scratchDirectory(t), "db");
   await makeDatabase(file, CONTENT);
   await change(file, (tx) => tx.bucket("key")!.put(key(1000), new Uint8Array(0)));
-  assert.equal((await etcdutl("check", file)).code, 0);
+  assert.equal((await quorateUtl("check", file)).code, 0);
 });
 
 test("of very many faults the first ones are told, and how many there are", () => {
@@ -188,7 +197,7 @@ test("all files of a member are looked at, and whether they belong together", as
   assert.equal(restored.code, 0, restored.stderr);
   // What is behind the records is empty, and takes long to copy.
   truncateSync(segmentOf(whole), 4096);
-  const sound = await etcdutl("verify", "--data-dir", whole);
+  const sound = await quorateUtl("verify", "--data-dir", whole);
   assert.equal(sound.code, 0, sound.stderr);
   assert.match(
     sound.stdout,
@@ -199,7 +208,7 @@ test("all files of a member are looked at, and whether they belong together", as
       const copy = path.join(directory, "copy");
       cpSync(whole, copy, { recursive: true });
       await damage(copy);
-      const { code, stdout, stderr } = await etcdutl("verify", "--data-dir", copy);
+      const { code, stdout, stderr } = await quorateUtl("verify", "--data-dir", copy);
       assert.deepEqual([code, stdout], [1, ""]);
       assert.match(stderr, told);
       rmSync(copy, { recursive: true });
@@ -212,7 +221,7 @@ test("all files of a member are looked at, and whether they belong together", as
     const end = bytes.findLastIndex((byte) => byte !== 0) + 1;
     truncateSync(segmentOf(copy), Math.ceil(end / 8) * 8);
     appendFileSync(segmentOf(copy), Buffer.of(40, 0, 0, 0, 0, 0, 0, 0, 8, 2));
-    const { code, stdout, stderr } = await etcdutl("verify", "--data-dir", copy);
+    const { code, stdout, stderr } = await quorateUtl("verify", "--data-dir", copy);
     assert.equal(code, 0, stderr);
     assert.match(stdout, /the last write to the log was cut off/);
   });
