@@ -2,6 +2,7 @@
 import http2 from "node:http2";
 import net from "node:net";
 import tls from "node:tls";
+import { chainOf, LARGE_CERTIFICATE } from "./certificates.ts";
 import { IDENTITY } from "./member.ts";
 
 export interface Attack {
@@ -91,6 +92,22 @@ export const ATTACKS: readonly Attack[] = [
     costBytes: 4 * PLENTY,
     begin: (port) => dialSecure(port, { ALPNProtocols: ["h2"] }),
   },
+  ...[
+    { name: "certificates of a hundred issuers", identity: chainOf(100) },
+    { name: "certificates of more issuers than may be shown", identity: chainOf(400) },
+    { name: "certificates with thousands of names", identity: LARGE_CERTIFICATE },
+  ].map(({ name, identity }) => ({
+    name,
+    count: 4,
+    costBytes: 8 * PLENTY,
+    begin: async (port: number) => {
+      // Of TLS 1.2, in which the client waits for the server's judgement, and of TLS 1.3, in which it does not.
+      const refused = await dialSecure(port, identity.tls12);
+      const socket = await dialSecure(port, identity.tls13);
+      socket.once("close", () => refused.destroy());
+      return socket;
+    },
+  })),
   {
     name: "headers of HTTP/1.1 that never end",
     count: 100,
