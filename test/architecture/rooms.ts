@@ -16,6 +16,7 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
   client: {
     concurrency: ["connection", "services"],
     connection: [],
+    dns: [],
     services: ["connection"],
     watch: ["connection"],
   },
