@@ -57,7 +57,7 @@ function cells(flag: FlagDefinition): string[] {
 function meaning({ help, support, reason }: FlagDefinition): string {
   if (reason !== undefined) return `${help} No effect: ${reason}.`;
   if (support === "supported") return help;
-  return `${help} Not supported yet${support === "refused" ? ": a member does not start with it" : ""}.`;
+  return `${help} Not supported yet.`;
 }
 
 function escaped(text: string): string {

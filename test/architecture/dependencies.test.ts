@@ -14,7 +14,7 @@ const PACKAGES: Record<string, readonly string[]> = {
   raft: [],
   bbolt: [],
   storage: ["wire", "raft"],
-  server: ["storage", "wire", "rpc", "raft"],
+  server: ["storage", "wire", "rpc", "raft", "client"],
   client: ["wire", "rpc"],
   cli: ["server", "client", "storage", "wire", "rpc", "raft", "bbolt"],
   testkit: [],

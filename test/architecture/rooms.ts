@@ -99,6 +99,7 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
     cluster: [],
     config: ["cluster", "log"],
     consensus: ["cluster", "operations"],
+    discovery: ["cluster", "config", "log"],
     corruption: ["alarm", "api", "apply", "cluster", "mvcc", "operations", "peer"],
     duties: [
       "api",
@@ -128,6 +129,7 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
       "config",
       "consensus",
       "corruption",
+      "discovery",
       "duties",
 
       "lease",

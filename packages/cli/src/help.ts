@@ -43,8 +43,7 @@ export function flagsText({ columns, bold }: HelpStyle): string {
 }
 
 function flagText({ name, defaultText, help, support, reason }: FlagDefinition, columns: number): string {
-  const note =
-    support === "inert" ? " (accepted, no effect yet)" : support === "refused" ? " (not supported yet)" : "";
+  const note = support === "inert" ? " (accepted, no effect yet)" : "";
   const text = reason === undefined ? help : `${help} No effect: ${reason}.`;
   return `  --${name} '${defaultText}'${note}\n${wrap(text, HELP_INDENT, columns)}\n`;
 }

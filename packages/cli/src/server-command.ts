@@ -1,6 +1,7 @@
 import {
   ConfigError,
   createLogger,
+  DiscoveryError,
   defaultHost,
   Member,
   makeServerConfig,
@@ -99,8 +100,12 @@ function die(log: OwnedLogger, thrown: unknown): void {
 }
 
 function failToStart(program: string, log: OwnedLogger, error: Error): void {
+  if (error instanceof DiscoveryError) {
+    log.warn("failed to bootstrap; discovery token was already used", { error: error.message });
+    log.warn("do not reuse discovery token; generate a new one to bootstrap a cluster");
+  }
   // etcd has these words for whatever keeps it from starting.
-  if (program === "etcd") log.fatal("discovery failed", { error: error.message });
+  else if (program === "etcd") log.fatal("discovery failed", { error: error.message });
   // One line: a mistake of the operator's is told to a person, everything else to the log.
   else if (error instanceof ConfigError) process.stderr.write(`${program}: ${error.message}\n`);
   else log.fatal("failed to start", { error: error.message });

@@ -6,6 +6,7 @@ export { readConfigFile } from "./config/load-config-file.ts";
 export { type ParsedFlags, parseFlags } from "./config/parse-flags.ts";
 export { makeServerConfig, type ServerConfig } from "./config/server-config.ts";
 export type { TlsSettings } from "./config/tls-settings.ts";
+export { DiscoveryError } from "./discovery/discovery-error.ts";
 export { createLogger, type Logger, type OwnedLogger, silentLogger } from "./log/logger.ts";
 export { Member, type MemberHooks, type MemberOptions } from "./member/member.ts";
 export { notifySystemd } from "./system/notify-systemd.ts";

@@ -1,4 +1,4 @@
-import { type FlagDefinition, type FlagKind, type FlagSupport, flag } from "./flag-definition.ts";
+import { type FlagDefinition, type FlagKind, flag } from "./flag-definition.ts";
 
 /** A flag of v3 discovery, of whose client the file has a section of its own. */
 const discovery = (
@@ -7,10 +7,8 @@ const discovery = (
   defaultText: string,
   help: string,
   file: readonly string[],
-  support: FlagSupport = "inert",
 ) =>
   flag(`discovery-${name}`, kind, defaultText, `V3 discovery: ${help}`, {
-    support,
     file: ["discovery-config", ...file],
   });
 
@@ -46,8 +44,8 @@ export const CLUSTERING_FLAGS: readonly FlagDefinition[] = [
     "etcd-cluster",
     "Token of the cluster during bootstrap; part of its IDs.",
   ),
-  discovery("token", "string", "", "token of the cluster that begins.", ["token"], "refused"),
-  discovery("endpoints", "set", "", "endpoints of the service.", ["client", "endpoints"], "refused"),
+  discovery("token", "string", "", "token of the cluster that begins.", ["token"]),
+  discovery("endpoints", "set", "", "endpoints of the service.", ["client", "endpoints"]),
   discovery("dial-timeout", "duration", "2s", "dial timeout.", ["client", "dial-timeout"]),
   discovery("request-timeout", "duration", "5s", "request timeout.", ["client", "request-timeout"]),
   discovery("keepalive-time", "duration", "2s", "time between pings.", ["client", "keepalive-time"]),
@@ -68,15 +66,18 @@ export const CLUSTERING_FLAGS: readonly FlagDefinition[] = [
   discovery("cert", "string", "", "path to the client's certificate.", ["client", "secure", "cert"]),
   discovery("key", "string", "", "path to the client's key.", ["client", "secure", "key"]),
   discovery("cacert", "string", "", "path to the CA.", ["client", "secure", "cacert"]),
-  discovery("user", "string", "", "name of the user.", ["client", "auth", "username"]),
+  discovery("user", "string", "", "name[:password] of the user, who needs a password.", [
+    "client",
+    "auth",
+    "username",
+  ]),
   discovery("password", "string", "", "password of the user.", ["client", "auth", "password"]),
-  flag("discovery-fallback", "string", "exit", "Behaviour when discovery fails.", {
-    support: "inert",
+  flag("discovery-fallback", "string", "exit", "What a member does when discovery fails: exit.", {
     choices: ["exit", "proxy"],
     file: "none",
   }),
-  flag("discovery-srv", "string", "", "DNS domain for bootstrapping.", { support: "refused" }),
-  flag("discovery-srv-name", "string", "", "Suffix of the DNS SRV name.", { support: "refused" }),
+  flag("discovery-srv", "string", "", "DNS domain whose SRV records name the first members."),
+  flag("discovery-srv-name", "string", "", "Suffix of the names of the services in these records."),
   flag("strict-reconfig-check", "bool", "true", "Refuse reconfigurations that would lose the quorum."),
   flag("pre-vote", "bool", "true", "Run the raft pre-vote phase."),
   flag(

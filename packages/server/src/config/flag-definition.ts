@@ -21,10 +21,9 @@ export type FlagKind =
 
 /**
  * `supported`: has its effect. `pointless`: there is nothing here that it could change, which one warning says. `inert`: accepted,
- * and a value other than the default is warned about. `refused`: such a value stops the start, because running without its
- * effect would be unsafe.
+ * and a value other than the default is warned about.
  */
-export type FlagSupport = "supported" | "pointless" | "inert" | "refused";
+export type FlagSupport = "supported" | "pointless" | "inert";
 
 /** Where a configuration file has a setting: the names of the sections that it lies in, and its own. */
 export type FileKey = readonly string[];

@@ -2,7 +2,7 @@ import type { InitialMember } from "../cluster/initial-cluster.ts";
 import { type AuditLogSettings, auditLogSettings } from "./audit-log.ts";
 import { type AuthTokenSettings, authTokenSettings, bcryptCost } from "./auth-token.ts";
 import { clientTls } from "./client-tls.ts";
-import { ConfigError } from "./errors.ts";
+import { type DiscoverySettings, discoverySettings } from "./discovery.ts";
 import type { FeatureGates } from "./feature-gates.ts";
 import { FlagReader } from "./flag-reader.ts";
 import { FLAGS } from "./flag-table.ts";
@@ -34,6 +34,8 @@ export interface ServerConfig extends LogSettings {
   readonly initialClusterProblem: string | undefined;
   readonly initialClusterState: "new" | "existing";
   readonly initialClusterToken: string;
+  /** How the others are found, if `initialCluster` does not name them. */
+  readonly discovery: DiscoverySettings | undefined;
   readonly heartbeatMs: number;
   readonly electionTicks: number;
   readonly initialElectionTickAdvance: boolean;
@@ -154,6 +156,7 @@ export function makeServerConfig(
   const clients = clientTls(read, dataDir, protocol, warnings);
   warnings.push(...aboutPeers);
   const cluster = initialCluster(read, advertisePeerUrls);
+  const discovery = discoverySettings(read);
   return Object.freeze({
     name,
     dataDir,
@@ -167,7 +170,9 @@ export function makeServerConfig(
     initialCluster: cluster.members,
     initialClusterProblem: cluster.problem && `error setting up initial cluster: ${cluster.problem}`,
     initialClusterState: read.string("initial-cluster-state") === "new" ? "new" : "existing",
-    initialClusterToken: read.string("initial-cluster-token"),
+    initialClusterToken:
+      discovery?.kind === "service" ? discovery.token : read.string("initial-cluster-token"),
+    discovery,
     heartbeatMs,
     electionTicks: Math.floor(read.number("election-timeout") / heartbeatMs),
     initialElectionTickAdvance: read.boolean("initial-election-tick-advance"),
@@ -236,16 +241,14 @@ const DEPRECATED: ReadonlyMap<string, string> = new Map([
   ],
 ]);
 
-/** Refuses flags whose missing effect would be unsafe; adds a warning for each that merely has none. */
+/** Adds a warning for each flag that was given and has no effect. */
 function checkSupport(parsed: ParsedFlags, read: FlagReader, warnings: string[]): void {
   for (const name of parsed.explicit) {
     const { support, reason } = FLAGS.get(name)!;
     const deprecation = DEPRECATED.get(name);
     if (deprecation !== undefined) warnings.push(deprecation);
     else if (support === "supported" || !read.isSet(name)) continue;
-    else if (support === "refused") {
-      throw new ConfigError(`--${name} is not supported by this release; start without it`);
-    } else if (support === "pointless") warnings.push(`--${name} has no effect: ${reason}`);
+    else if (support === "pointless") warnings.push(`--${name} has no effect: ${reason}`);
     else warnings.push(`--${name} is accepted for compatibility and has no effect`);
   }
 }

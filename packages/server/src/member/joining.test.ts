@@ -79,6 +79,7 @@ function find(given: JoiningSettings, requests: PeerRequests) {
     requests,
     log: silentLogger,
     requestTimeoutMs: 7_000,
+    signal: new AbortController().signal,
     createResolver: () => async (host) => {
       throw new Error(`lookup ${host}: no such host`);
     },
@@ -86,6 +87,26 @@ function find(given: JoiningSettings, requests: PeerRequests) {
 }
 
 const joinAsC = settings("existing", "c", ["a", "b", "c"]);
+
+test("who joins a running cluster may not ask a discovery service", async () => {
+  const tls = { certFile: "", keyFile: "", caFile: "", insecureTransport: true, skipVerification: false };
+  const times = { dialTimeoutMs: 1, requestTimeoutMs: 1, keepaliveTimeMs: 1, keepaliveTimeoutMs: 1 };
+  const endpoints = ["127.0.0.1:1"];
+  const discovery = {
+    kind: "service",
+    token: "t",
+    endpoints,
+    ...times,
+    tls,
+    credentials: undefined,
+  } as const;
+  const peers = new FakePeers(running());
+  await assert.rejects(
+    find({ ...joinAsC, discovery }, peers),
+    new ConfigError("discovery URL should not be set when joining existing initial cluster"),
+  );
+  assert.deepEqual(peers.asked, []);
+});
 
 test("who joins takes over its ID and the cluster's", async () => {
   const peers = new FakePeers(running());

@@ -8,7 +8,9 @@ import {
 import { type ClusterMember, decodeMemberList } from "../cluster/member-json.ts";
 import { peerUrlsDiffer, type ResolveHost } from "../cluster/peer-urls.ts";
 import { isCompatibleWithCluster } from "../cluster/version-negotiation.ts";
+import type { DiscoverySettings } from "../config/discovery.ts";
 import { ConfigError } from "../config/errors.ts";
+import type { Discovery } from "../discovery/discovery.ts";
 import { fetchDowngradeEnabled, fetchVersions } from "../duties/peer-versions.ts";
 import type { Logger } from "../log/logger.ts";
 import type { PeerRequests } from "../peer/peer-requests.ts";
@@ -18,6 +20,8 @@ export interface JoiningSettings extends InitialCluster {
   /** Why `initialCluster` cannot be used. */
   readonly initialClusterProblem?: string | undefined;
   readonly initialClusterState: "new" | "existing";
+  /** How the members are found, if `initialCluster` does not name them. */
+  readonly discovery?: DiscoverySettings | undefined;
   readonly maxLearners: number;
 }
 
@@ -27,6 +31,12 @@ export interface JoiningWays {
   readonly requestTimeoutMs: number;
   /** A resolver with a budget of its own; the system's by default. */
   readonly createResolver?: () => ResolveHost;
+  /** Needed where the settings ask for it. */
+  readonly discovery?: Discovery;
+  /** Certificates of members have to be for this name from now on, and not for the hosts that are dialled. */
+  readonly expectName?: (name: string) => void;
+  /** Ends a wait for other members. */
+  readonly signal: AbortSignal;
 }
 
 /** Who a member without a log is, and of which cluster. */
@@ -45,15 +55,49 @@ const PROBE_TIMEOUT_MS = 1_000;
 /** Finds out who this member is. Throws `ConfigError` for settings that do not fit, `Error` when it must not start. */
 export async function findIdentity(settings: JoiningSettings, ways: JoiningWays): Promise<InitialIdentity> {
   if (settings.initialClusterProblem !== undefined) throw new ConfigError(settings.initialClusterProblem);
-  return settings.initialClusterState === "new" ? begin(settings, ways) : join(settings, ways);
+  const named = await withMembersOfDomain(settings, ways);
+  return settings.initialClusterState === "new" ? begin(named, ways) : join(named, ways);
+}
+
+/** With the members that the records of a domain name, if it is said that they do. */
+async function withMembersOfDomain(
+  settings: JoiningSettings,
+  { discovery, expectName }: JoiningWays,
+): Promise<JoiningSettings> {
+  if (settings.discovery?.kind !== "srv") return settings;
+  const initialCluster = await discovery!.byRecords({
+    settings: settings.discovery,
+    name: settings.name,
+    advertisedUrls: settings.initialAdvertisePeerUrls,
+  });
+  // Records can be forged: a host that they name has to belong to the domain that was asked.
+  const isSecure = initialCluster.some(({ peerUrls }) => peerUrls.some((url) => url.startsWith("https:")));
+  if (isSecure) expectName?.(settings.discovery.domain);
+  return { ...settings, initialCluster };
 }
 
 async function begin(settings: JoiningSettings, ways: JoiningWays): Promise<InitialIdentity> {
   const { createResolver = createHostResolver } = ways;
   const problem = await newClusterProblem(settings, createResolver());
   if (problem !== undefined) throw new ConfigError(problem);
-  const members = initialMembers(settings);
-  const { id } = byName(members, settings.name);
+  const known = initialMembers(settings);
+  const { id } = byName(known, settings.name);
+  await refuseIfBegun(id, known, settings, ways);
+  const members = await withMembersOfService(id, settings, known, ways);
+  return {
+    localId: id,
+    clusterId: clusterId(members.map((member) => member.id)),
+    firstMembers: members,
+    remotes: [],
+  };
+}
+
+async function refuseIfBegun(
+  id: bigint,
+  members: readonly ClusterMember[],
+  settings: JoiningSettings,
+  ways: JoiningWays,
+): Promise<void> {
   // At once: one that accepts and says nothing must not make this member the last one to start.
   const answers = await Promise.all(
     remoteUrls(members, settings.name).map((url) => fetchClusterAt(url, PROBE_TIMEOUT_MS, ways, false)),
@@ -63,18 +107,28 @@ async function begin(settings: JoiningSettings, ways: JoiningWays): Promise<Init
   if (known !== undefined && known.clientUrls.length > 0) {
     throw new Error(`member ${formatId(id)} has already been bootstrapped`);
   }
-  return {
-    localId: id,
-    clusterId: clusterId(members.map((member) => member.id)),
-    firstMembers: members,
-    remotes: [],
-  };
+}
+
+/** With a discovery service, all who have registered there, of whom the local one is known before; otherwise `known`. */
+async function withMembersOfService(
+  id: bigint,
+  settings: JoiningSettings,
+  known: ClusterMember[],
+  { discovery, signal }: JoiningWays,
+): Promise<ClusterMember[]> {
+  if (settings.discovery?.kind !== "service") return known;
+  const local = settings.initialCluster.find(({ name }) => name === settings.name)!;
+  const initialCluster = await discovery!.byService(settings.discovery, id, local, signal);
+  return initialMembers({ ...settings, initialCluster });
 }
 
 async function join(settings: JoiningSettings, ways: JoiningWays): Promise<InitialIdentity> {
   const { createResolver = createHostResolver } = ways;
   const problem = existingClusterProblem(settings);
   if (problem !== undefined) throw new ConfigError(problem);
+  if (settings.discovery?.kind === "service") {
+    throw new ConfigError("discovery URL should not be set when joining existing initial cluster");
+  }
   const local = initialMembers(settings);
   const { running, matched } = await findRunningCluster(local, settings.name, ways, createResolver());
   const { id } = byName(matched, settings.name);

@@ -115,7 +115,8 @@ export class MemberLife {
 
   async #openStorage(): Promise<void> {
     const { config } = this;
-    const { disk, clock, log, databases, peerRequests, createResolver, walSegmentBytes } = this.#surroundings;
+    const { disk, clock, log, databases, peerRequests, createResolver, discovery, walSegmentBytes } =
+      this.#surroundings;
     this.#storage = await openStorage({
       config,
       disk,
@@ -127,10 +128,18 @@ export class MemberLife {
           log,
           requestTimeoutMs: requestTimeoutMs(config),
           ...(createResolver === undefined ? {} : { createResolver }),
+          ...(discovery === undefined ? {} : { discovery }),
+          expectName: (name) => this.#surroundings.expectPeerName?.(name),
+          signal: this.#stopping.signal,
         }),
       log,
       ...(walSegmentBytes === undefined ? {} : { walSegmentBytes }),
     });
+    if (this.#storage.isRestart && config.discovery?.kind === "service") {
+      log.warn("discovery token is ignored since cluster already initialized; valid logs are found", {
+        "wal-dir": config.walDir,
+      });
+    }
   }
 
   async #closeStorage(): Promise<void> {

@@ -1,5 +1,6 @@
 import type http from "node:http";
 import { availableParallelism } from "node:os";
+import { type Dns, systemDns } from "@quorate/client/dns";
 import { type FailpointServer, openFailpointServer } from "@quorate/storage/failpoints";
 import type { Clock } from "@quorate/storage/seams/clock";
 import type { Disk } from "@quorate/storage/seams/disk";
@@ -18,6 +19,8 @@ import { Profiles } from "../client-port/profiles.ts";
 import { RequestDefects } from "../client-port/request-defects.ts";
 import { createMetricsHttp } from "../client-port/servers.ts";
 import type { ServerConfig } from "../config/server-config.ts";
+import { Discovery } from "../discovery/discovery.ts";
+import { openServiceStore } from "../discovery/service-store.ts";
 import { type LevelSetting, type Logger, silentLogger } from "../log/logger.ts";
 import { Metrics } from "../metrics/metrics.ts";
 import { PeerDialer } from "../peer/dialer.ts";
@@ -43,6 +46,8 @@ export interface MemberHooks {
   readonly logger?: Logger;
   /** Of that logger; with `enableProfiling` it may be changed over HTTP. */
   readonly logLevel?: LevelSetting;
+  /** What the records of `discovery` are asked for. Default: the name servers of this machine. */
+  readonly dns?: Dns;
   /**
    * Called once when the member can no longer keep its promises (the disk failed, state is corrupt). It serves nothing
    * any more; nothing acknowledged is lost. Default: the error is thrown from the event loop.
@@ -180,6 +185,16 @@ export class Member implements AsyncDisposable {
       log,
       databases: new DatabaseFiles({ config, clock, disk, log, onFatal }),
       peerRequests,
+      discovery: new Discovery({
+        dns: this.#hooks.dns ?? systemDns,
+        openStore: openServiceStore,
+        clock,
+        log: log.for("discovery/discovery.ts"),
+      }),
+      // As in etcd: with authorities of one's own the hosts' names are enough.
+      expectPeerName: (name) => {
+        if (config.peerTls === undefined || config.peerTls.trustedCaFile === "") dialer.expectName(name);
+      },
       tokenKeys: tokenKeys && (() => tokenKeys.current),
       // A processor is left for the loop, if there is another one.
       passwordsAtOnce: Math.max(1, availableParallelism() - 1),

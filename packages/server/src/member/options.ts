@@ -25,6 +25,7 @@ export function configFromOptions(options: MemberOptions): ServerConfig {
     listenClientUrls: ANY_LOOPBACK_PORT,
     listenPeerUrls: ANY_LOOPBACK_PORT,
     initialCluster: [{ name, peerUrls: initialAdvertisePeerUrls }],
+    ...(options.discovery?.kind === "service" && { initialClusterToken: options.discovery.token }),
     ...options,
   });
 }

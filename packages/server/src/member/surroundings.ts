@@ -2,6 +2,7 @@ import type { ApiContext } from "../api/context.ts";
 import type { CallObserver } from "../api/observed-calls.ts";
 import type { Services } from "../api/services.ts";
 import type { ResolveHost } from "../cluster/peer-urls.ts";
+import type { Discovery } from "../discovery/discovery.ts";
 import type { MemberParts } from "./parts.ts";
 import type { MemberStorage } from "./storage.ts";
 import type { PartsSurroundings } from "./wiring.ts";
@@ -10,6 +11,10 @@ import type { PartsSurroundings } from "./wiring.ts";
 export interface Surroundings extends PartsSurroundings {
   /** A resolver with a budget of its own; the system's by default. */
   readonly createResolver?: () => ResolveHost;
+  /** How other members are found when settings do not name them; none in simulations. */
+  readonly discovery?: Discovery;
+  /** Certificates of other members have to be for this name from now on. */
+  expectPeerName?(name: string): void;
   /** For the simulation, whose logs are short. */
   readonly walSegmentBytes?: number;
 

@@ -13,6 +13,7 @@ const HANDSHAKE_TIMEOUT_MS = 10_000;
 export class PeerDialer {
   readonly #certificates: () => Certificates;
   readonly #from: Pick<net.TcpNetConnectOpts, "localAddress" | "family">;
+  #expectedName: string | undefined;
 
   /**
    * `certificates` is asked when an https peer is dialled: the system's roots take a while to be read. With
@@ -21,6 +22,11 @@ export class PeerDialer {
   constructor(certificates: () => Certificates, localAddress?: string) {
     this.#certificates = certificates;
     this.#from = localAddress === undefined ? {} : { localAddress, family: net.isIP(localAddress) };
+  }
+
+  /** Certificates have to be for this name from now on, whichever host is dialled. */
+  expectName(name: string): void {
+    this.#expectedName = name;
   }
 
   /**
@@ -54,11 +60,12 @@ export class PeerDialer {
       plain.destroy();
       throw error;
     }
+    const name = this.#expectedName ?? address.host;
     // No ALPN: who offers h2 to an etcd member gets it, and HTTP/1.1 inside of it.
     const secure = tls.connect({
       socket: plain,
       host: address.host,
-      ...(net.isIP(address.host) === 0 ? { servername: address.host } : {}),
+      ...(net.isIP(name) === 0 ? { servername: name } : {}),
       secureContext: credentials.context,
       // We judge the other's certificate below: the runtime would do so by OpenSSL's rules.
       rejectUnauthorized: false,
@@ -66,7 +73,7 @@ export class PeerDialer {
     });
     const why = `dial ${address.url}: TLS handshake timeout`;
     await untilEvent(secure, "secureConnect", HANDSHAKE_TIMEOUT_MS, why, signal);
-    const refusal = refusalOf(secure, address.host, certificates, credentials);
+    const refusal = refusalOf(secure, name, certificates, credentials);
     if (refusal !== undefined) {
       secure.destroy();
       throw new Error(`dial ${address.url}: ${refusal}`);

@@ -76,6 +76,24 @@ test("two members link over TLS", async (t) => {
   await until(() => a.transport.attachedStreams(b.id) === 2 && b.transport.attachedStreams(a.id) === 2);
 });
 
+test("a certificate has to be for the name that is expected, whichever host is dialled", async (t) => {
+  const ofDomain = member({ names: ["127.0.0.1", "example.com"] });
+  const a = await listen(t, {}, ofDomain);
+  const certificates = filesOf(t, member());
+  for (const [name, accepted] of [
+    ["example.com", true],
+    ["example.org", false],
+  ] as const) {
+    const dialer = new PeerDialer(() => certificates);
+    dialer.expectName(name);
+    const requests = testRequests(dialer);
+    t.after(() => requests.close());
+    const probed = requests.send(a.url, { method: "GET", path: "/raft/probing", timeoutMs: 5_000 });
+    if (accepted) assert.equal((await probed).status, 200);
+    else await assert.rejects(probed, /the certificate is not for example\.org/);
+  }
+});
+
 interface AccessCase {
   readonly name: string;
   readonly own?: TestCertificate | undefined;
