@@ -30,7 +30,8 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
     "ctl/output": ["ctl/go-text"],
     "ctl/session": ["ctl/command-line", "ctl/go-text", "ctl/output"],
     dev: [],
-    programs: ["ctl", "dev", "utl"],
+    gateway: ["ctl", "ctl/command-line", "ctl/go-text", "ctl/output"],
+    programs: ["ctl", "ctl/output", "dev", "gateway", "utl"],
     utl: ["ctl", "ctl/command-line", "ctl/commands", "ctl/go-text", "ctl/output"],
     "utl/commands": [
       ...["ctl", "ctl/command-line", "ctl/go-text", "ctl/output"],

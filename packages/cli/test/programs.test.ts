@@ -30,6 +30,8 @@ const commands: readonly { line: string; program: Name }[] = [
   { line: "quorate version", program: "about" },
   { line: "quorate help", program: "about" },
   { line: "quorate bogus", program: "about" },
+  { line: "etcd gateway start --endpoints a:1", program: "gateway" },
+  { line: "quorate gateway", program: "gateway" },
   { line: "quorate ctl get a", program: "ctl" },
   { line: "etcdctl", program: "ctl" },
   { line: "etcdctl version", program: "ctl" },
@@ -79,6 +81,18 @@ const madeOf: Readonly<Record<Name, { of: readonly string[]; not: readonly strin
       "wire/src/codec.ts",
       "wire/src/gen/etcdserverpb_pb.js",
     ],
+  },
+  gateway: {
+    of: [
+      ...[
+        "cli/src/programs/gateway.ts",
+        "cli/src/gateway/",
+        "cli/src/ctl/command-line/",
+        "cli/src/ctl/go-text/",
+      ],
+      ...["cli/src/ctl/output/", "cli/src/ctl/exit.ts", "client/src/dns/", "server/src/system/"],
+    ],
+    not: [],
   },
   about: {
     of: ["cli/src/programs/about.ts", "cli/src/version.ts", "server/src/version.ts"],

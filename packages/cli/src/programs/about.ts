@@ -6,6 +6,7 @@ const USAGE = `Usage:
   quorate dev [flags]       start a cluster of three members on this machine (see 'quorate dev --help')
   quorate ctl ...           ask a cluster (what 'etcdctl' does, and more; see 'quorate ctl help')
   quorate utl ...           work on snapshots and stopped members' files (the same as 'etcdutl ...')
+  quorate gateway start     hand connections on to the members of a cluster (see 'quorate gateway start --help')
   quorate version           print the version
   quorate help              print this text
 

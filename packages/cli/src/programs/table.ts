@@ -24,6 +24,8 @@ export const PROGRAMS = {
   ctl: { entry: "ctl.ts", loadSources: () => import("./ctl.ts"), bundle: "ctl.mjs" },
   /** What is done with the files of members that are not running. */
   utl: { entry: "utl.ts", loadSources: () => import("./utl.ts"), bundle: "utl.mjs" },
+  /** Hands connections on to the members of a cluster. */
+  gateway: { entry: "gateway.ts", loadSources: () => import("./gateway.ts"), bundle: "gateway.mjs" },
   /** What the commands tell about themselves. */
   about: { entry: "about.ts", loadSources: () => import("./about.ts"), bundle: "about.mjs" },
 } as const satisfies Record<string, Program>;
@@ -33,6 +35,7 @@ export function programFor(args: readonly string[]): Program {
   const [command, first] = args;
   if (command === "etcdctl" || (command === "quorate" && first === "ctl")) return PROGRAMS.ctl;
   if (command === "etcdutl" || (command === "quorate" && first === "utl")) return PROGRAMS.utl;
+  if (first === "gateway") return PROGRAMS.gateway;
   // With anything beside it the flags are checked first, which only a member does.
   if (args.length === 2 && (first === "--version" || first === "-version")) return PROGRAMS.about;
   if (command === "etcd" || first === undefined || first.startsWith("-")) return PROGRAMS.member;

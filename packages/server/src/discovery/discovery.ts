@@ -1,7 +1,11 @@
 import type { Dns } from "@quorate/client/dns";
 import type { Clock } from "@quorate/storage/seams/clock";
 import { formatId } from "../cluster/ids.ts";
-import { describeInitialCluster, type InitialMember, parseInitialCluster } from "../cluster/initial-cluster.ts";
+import {
+  describeInitialCluster,
+  type InitialMember,
+  parseInitialCluster,
+} from "../cluster/initial-cluster.ts";
 import type { ServiceDiscovery } from "../config/discovery.ts";
 import type { Logger } from "../log/logger.ts";
 import { DiscoveryError } from "./discovery-error.ts";
