@@ -164,6 +164,25 @@ export const BOUNDED_AT_THE_EDGES: Readonly<Record<string, Readonly<Record<strin
     rawHeadersOf: "headers of at most 1 MiB; longer lists are refused before",
     responseOf: "pieces of one line, of some 32 KiB each",
   },
+  "client-port/keys/accept.ts": { "*": "headers, whose bytes the runtime bounds" },
+  "client-port/keys/conditions.ts": { "*": "headers, whose bytes the runtime bounds" },
+  "client-port/keys/get-key.ts": {
+    getKey: "headers of one response",
+    isJson: "a value of at most 16 KiB",
+  },
+  "client-port/keys/key-exchange.ts": { "*": PARTS },
+  "client-port/keys/list-keys.ts": { outlineOf: "a page of at most 10,000 keys: 0.1 us a key" },
+  "client-port/keys/logins.ts": { "*": "code and text of an error" },
+  "client-port/keys/message-fields.ts": {
+    fieldOf: "the few fields before the one that is wanted",
+  },
+  "client-port/keys/octets.ts": { "*": "a field, copied: 0.1 ms a MiB; or a prefix of at most 16 KiB" },
+  "client-port/keys/parameters.ts": { "*": "a query of a head that the runtime bounds" },
+  "client-port/keys/problems.ts": { "*": "codes that there are" },
+  "client-port/keys/site.ts": { "*": "at the end of the member all exchanges" },
+  "client-port/keys/watch-keys.ts": {
+    "*": "parts of an answer, of 64 KiB each, or the few fields before its events",
+  },
   "client-port/listeners.ts": { "*": "URLs of the configuration" },
   "client-port/log-level.ts": { "*": "levels of the log" },
   "client-port/profiles.ts": {

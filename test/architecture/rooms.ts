@@ -97,6 +97,7 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
     apply: ["alarm", "cluster", "consensus", "lease", "mvcc", "mvcc/txn", "operations"],
     "client-port": ["alarm", "api", "config", "http", "log", "tls"],
     "client-port/gateway": ["api", "http"],
+    "client-port/keys": ["api", "client-port/gateway", "http"],
     cluster: [],
     config: ["cluster", "log"],
     consensus: ["cluster", "operations"],

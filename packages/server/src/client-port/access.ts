@@ -2,6 +2,13 @@ import { type Facts, HTTP_FAILURES, type HttpFailureCode, withFacts } from "../e
 import { clientTarget } from "../http/request-target.ts";
 import { headerValues } from "./gateway/exchange.ts";
 
+/** Where keys are resources by themselves. */
+export const KEYS_PATH = "/kv/";
+/** What pages of a browser may send for keys besides, and read of an answer. */
+const KEY_HEADERS = ", if-match, if-none-match, last-event-id";
+const EXPOSED_OF_KEYS =
+  "ETag, Quorate-Version, Quorate-Create-Revision, Quorate-Lease, Quorate-Revision, Quorate-Count, Quorate-Continue";
+
 /** Who may talk HTTP to the client port; for every path, not only the gateway's. */
 export interface AccessOptions {
   /** Allowed values of `Origin`; empty or with `*`: all. */
@@ -42,12 +49,18 @@ export function admit(options: AccessOptions, request: AccessRequest): Admission
     options.gatewayEnabled &&
     request.clientCommonName !== "" &&
     options.isAuthEnabled() &&
-    clientTarget(request.target, request.method)?.path.startsWith("/v3/") === true
+    actsForUsers(clientTarget(request.target, request.method)?.path ?? "")
   ) {
     return { headers: [], answer: refusal("COMMON_NAME_IGNORED") };
   }
-  const headers = corsHeaders(options.cors, headerValues(request.rawHeaders, "origin")[0] ?? "");
+  const origin = headerValues(request.rawHeaders, "origin")[0] ?? "";
+  const headers = corsHeaders(options.cors, origin, request.target.startsWith(KEYS_PATH));
   return request.method === "OPTIONS" ? { headers, answer: { status: 200, text: "" } } : { headers };
+}
+
+/** Whether what is asked for at a path is done in the name of a user. */
+function actsForUsers(path: string): boolean {
+  return path.startsWith("/v3/") || path.startsWith(KEYS_PATH);
 }
 
 function refusal(failure: HttpFailureCode, ...facts: Facts): NonNullable<Admission["answer"]> {
@@ -67,12 +80,13 @@ function hostName(host: string): string {
   return colon >= 0 && colon === host.lastIndexOf(":") ? host.slice(0, colon) : host;
 }
 
-function corsHeaders(allowed: readonly string[], origin: string): Admission["headers"] {
+function corsHeaders(allowed: readonly string[], origin: string, isForKey: boolean): Admission["headers"] {
   const anyOrigin = allowed.length === 0 || allowed.includes("*");
   if (!anyOrigin && !allowed.includes(origin)) return [];
   return [
     ["Access-Control-Allow-Methods", "POST, GET, OPTIONS, PUT, DELETE"],
     ["Access-Control-Allow-Origin", anyOrigin ? "*" : origin],
-    ["Access-Control-Allow-Headers", "accept, content-type, authorization"],
+    ["Access-Control-Allow-Headers", `accept, content-type, authorization${isForKey ? KEY_HEADERS : ""}`],
+    ...(isForKey ? [["Access-Control-Expose-Headers", EXPOSED_OF_KEYS] as const] : []),
   ];
 }

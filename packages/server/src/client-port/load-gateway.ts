@@ -14,6 +14,7 @@ export function loadGateway(): Promise<void> {
     () => import("./gateway/message-to-json.ts"),
     () => import("./gateway/serve.ts"),
     () => import("./gateway/websocket.ts"),
+    () => import("./keys/site.ts"),
     () => import("./open-gateway.ts"),
   ]);
 }

@@ -8,7 +8,7 @@ const MOST_IN_THE_MAKING = 16;
  * Room for the long answers of one connection on which requests come at the same time: as long as too much of earlier
  * ones has not been sent, further ones are not made. All others are.
  */
-export class AnswerRoom {
+class AnswerRoom {
   readonly #clock: Pick<Clock, "soon">;
   readonly #waiting: WaitingRoom;
   #inTheMaking = 0;
@@ -44,6 +44,33 @@ export class AnswerRoom {
       this.#rechecks = false;
       if (this.#waiting.recheck()) this.#recheckSoon();
     });
+  }
+}
+
+/** A connection has room for so many messages of the largest size, as over gRPC. */
+const MESSAGES_PER_ROOM = 64;
+
+/** The rooms of all connections on which requests come at the same time. */
+export class AnswerRooms {
+  readonly #rooms = new WeakMap<object, AnswerRoom>();
+  readonly #maxUnsentBytes: number;
+  readonly #clock: Pick<Clock, "soon">;
+
+  /** `maxMessageBytes`: of a request over gRPC. */
+  constructor(maxMessageBytes: number, clock: Pick<Clock, "soon">) {
+    this.#maxUnsentBytes = MESSAGES_PER_ROOM * maxMessageBytes;
+    this.#clock = clock;
+  }
+
+  /** The room of a connection; none where requests come one after another. */
+  of(connection: object | undefined): AnswerRoom | undefined {
+    if (connection === undefined) return undefined;
+    let room = this.#rooms.get(connection);
+    if (room === undefined) {
+      room = new AnswerRoom(this.#maxUnsentBytes, this.#clock);
+      this.#rooms.set(connection, room);
+    }
+    return room;
   }
 }
 

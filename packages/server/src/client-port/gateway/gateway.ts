@@ -13,6 +13,7 @@ import {
   type WholeAnswer,
 } from "../../http/request-target.ts";
 import { type AccessOptions, type AccessRequest, type Admission, admit } from "../access.ts";
+import { AnswerRooms } from "./answer-room.ts";
 import { ConversionTurns } from "./conversion-turns.ts";
 import type { GatewayRequest, GatewayResponse } from "./exchange.ts";
 import { accessRequest, gatewayRequest, gatewayResponse } from "./node-http.ts";
@@ -30,6 +31,23 @@ export interface GatewayOptions extends Omit<AccessOptions, "gatewayEnabled"> {
   readonly clock: Clock;
   /** What threw and must not, and in which RPC; the client has been answered with INTERNAL. Default: ignored. */
   readonly onDefect?: (error: unknown, path: string) => void;
+  /** What else there is when the gateway is on. Default: nothing. */
+  readonly openBeside?: (shared: Shared) => readonly Site[];
+}
+
+/** What all that is answered on the port has together, so that it stays within limits. */
+export interface Shared {
+  readonly turns: ConversionTurns;
+  readonly answerRooms: AnswerRooms;
+}
+
+/** What answers for paths of its own beside the gateway's, under the same access rules. */
+export interface Site {
+  /** Such a path means what it says: it is not cleaned. */
+  owns(target: RequestTarget): boolean;
+  serve(target: RequestTarget, request: GatewayRequest, response: GatewayResponse): void;
+  /** Ends what is under way. */
+  close(): void;
 }
 
 /** A request that may go on to what its target names. */
@@ -74,17 +92,21 @@ export function createGateway(options: GatewayOptions): Gateway {
   };
   const active = new Set<Exchange>();
   const maxMessageBytes = options.maxRequestBytes + GRPC_OVERHEAD_BYTES;
+  const shared: Shared = {
+    turns: new ConversionTurns(clock),
+    answerRooms: new AnswerRooms(maxMessageBytes, clock),
+  };
+  const sites = backend === undefined ? [] : (options.openBeside?.(shared) ?? []);
   const context: ServeContext | undefined =
     backend === undefined
       ? undefined
       : {
           backend,
           clock,
-          turns: new ConversionTurns(clock),
+          ...shared,
           maxMessageBytes,
           active,
           onDefect: options.onDefect ?? (() => {}),
-          answerRooms: new WeakMap(),
         };
 
   const bridge = new WebsocketBridge(
@@ -94,21 +116,31 @@ export function createGateway(options: GatewayOptions): Gateway {
     2 * maxMessageBytes + 1024 * 1024,
   );
 
+  const siteOf = (target: RequestTarget) => sites.find((site) => site.owns(target));
+  const enterHere = (request: AccessRequest) => enter(access, request, siteOf);
+
+  /** False when it belongs to nobody here. `open` is called only if it does. */
+  const serveHere = (target: RequestTarget, open: () => [GatewayRequest, GatewayResponse]): boolean => {
+    const site = siteOf(target);
+    if (site !== undefined) site.serve(target, ...open());
+    else if (context !== undefined && isUnderV3(target)) serve(context, target.path, ...open());
+    else return false;
+    return true;
+  };
+
   return {
     handle(req, res) {
-      const { headers, answer, target } = enter(access, accessRequest(req, req.socket));
+      const { headers, answer, target } = enterHere(accessRequest(req, req.socket));
       for (const [name, value] of headers) res.setHeader(name, value);
       if (answer !== undefined) {
         req.resume();
         answerText(res, answer);
         return true;
       }
-      if (context === undefined || !isUnderV3(target)) return false;
-      serve(context, target.path, gatewayRequest(req), gatewayResponse(res));
-      return true;
+      return serveHere(target, () => [gatewayRequest(req), gatewayResponse(res)]);
     },
     upgrade(req, socket, head) {
-      const { headers, answer, target } = enter(access, accessRequest(req, socket));
+      const { headers, answer, target } = enterHere(accessRequest(req, socket));
       if (answer !== undefined) {
         answerRaw(socket, answer.status, headers, answer.text);
         return true;
@@ -117,13 +149,10 @@ export function createGateway(options: GatewayOptions): Gateway {
       bridge.accept(target.path, req, socket, head);
       return true;
     },
-    admit: (request) => enter(access, request),
-    serve(target, request, response) {
-      if (context === undefined || !isUnderV3(target)) return false;
-      serve(context, target.path, request, response);
-      return true;
-    },
+    admit: enterHere,
+    serve: (target, request, response) => serveHere(target, () => [request, response]),
     close() {
+      for (const site of sites) site.close();
       for (const exchange of [...active]) exchange.shutDown();
       bridge.close();
     },
@@ -131,7 +160,11 @@ export function createGateway(options: GatewayOptions): Gateway {
 }
 
 /** What stands before the answers themselves: is the target one at all, may the client ask, is it the right path. */
-function enter(access: AccessOptions, request: AccessRequest): Admitted | Refused {
+function enter(
+  access: AccessOptions,
+  request: AccessRequest,
+  siteOf: (target: RequestTarget) => Site | undefined,
+): Admitted | Refused {
   const { method } = request;
   const target = clientTarget(request.target, method);
   if (target === undefined) {
@@ -140,6 +173,7 @@ function enter(access: AccessOptions, request: AccessRequest): Admitted | Refuse
   }
   const { headers, answer } = isOfServer(target, method) ? NOTHING_TO_REFUSE : admit(access, request);
   if (answer !== undefined) return { headers, answer };
+  if (siteOf(target) !== undefined) return { headers, target };
   const before = answerBefore(target, method, clientSubtrees(access.gatewayEnabled));
   return before === undefined
     ? { headers, target }

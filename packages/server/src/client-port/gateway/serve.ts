@@ -3,7 +3,7 @@ import type { Clock, Timer } from "@quorate/storage/seams/clock";
 import type { Method } from "@quorate/wire";
 import type { GatewayBackend, GatewayCall, GatewaySink } from "../../api/gateway-backend.ts";
 import { FAILURES, RequestError, statusOf } from "../../errors.ts";
-import { AnswerPlace, AnswerRoom } from "./answer-room.ts";
+import { AnswerPlace, type AnswerRooms } from "./answer-room.ts";
 import type { ConversionTurns } from "./conversion-turns.ts";
 import { type ClientEnd, type GatewayRequest, type GatewayResponse, headerValues } from "./exchange.ts";
 import { JsonMappingError } from "./json-reader.ts";
@@ -25,8 +25,7 @@ export interface ServeContext {
   readonly maxMessageBytes: number;
   /** Exchanges under way. */
   readonly active: Set<Exchange>;
-  /** Of connections on which requests come at the same time. */
-  readonly answerRooms: WeakMap<object, AnswerRoom>;
+  readonly answerRooms: AnswerRooms;
   /** Told of what threw and must not, with the path of the RPC. */
   readonly onDefect: (error: unknown, path: string) => void;
 }
@@ -39,9 +38,6 @@ const JSON_BYTES_BESIDES = 1024 * 1024;
 const SLICE_CHARS = 32 * 1024;
 /** What a value counts beside its length: it becomes a message, which takes time too. */
 const VALUE_CHARS = 512;
-
-/** A connection has room for so many messages of the largest size, as over gRPC. */
-const MESSAGES_PER_ROOM = 64;
 
 const JSON_TYPE = ["Content-Type", "application/json"] as const;
 const GRPC_TYPE = ["Grpc-Metadata-Content-Type", "application/grpc"] as const;
@@ -77,16 +73,6 @@ function methodOf({ method, rawHeaders }: GatewayRequest): string {
   const override = headerValues(rawHeaders, "x-http-method-override")[0];
   const isForm = headerValues(rawHeaders, "content-type")[0] === "application/x-www-form-urlencoded";
   return isForm && override ? override.toUpperCase() : method;
-}
-
-function answerRoomOf(context: ServeContext, connection: object | undefined): AnswerRoom | undefined {
-  if (connection === undefined) return undefined;
-  let room = context.answerRooms.get(connection);
-  if (room === undefined) {
-    room = new AnswerRoom(MESSAGES_PER_ROOM * context.maxMessageBytes, context.clock);
-    context.answerRooms.set(connection, room);
-  }
-  return room;
 }
 
 function answerError(response: GatewayResponse, code: number, message: string): void {
@@ -145,7 +131,7 @@ export class Exchange implements ValueSink {
     this.#startedMs = context.clock.nowMs();
     const maxValueBytes = context.maxMessageBytes * JSON_BYTES_PER_MESSAGE_BYTE + JSON_BYTES_BESIDES;
     this.#values = new RequestValues(request, maxValueBytes, this, (step) => this.#guard(step));
-    this.#place = new AnswerPlace(answerRoomOf(context, request.connection));
+    this.#place = new AnswerPlace(context.answerRooms.of(request.connection));
     this.#outbox = new Outbox(response, context.turns, (error) => context.onDefect(error, method.path));
   }
 
