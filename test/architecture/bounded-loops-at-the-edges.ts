@@ -185,6 +185,9 @@ export const BOUNDED_AT_THE_EDGES: Readonly<Record<string, Readonly<Record<strin
   },
   "client-port/listeners.ts": { "*": "URLs of the configuration" },
   "client-port/log-level.ts": { "*": "levels of the log" },
+  "client-port/openapi/document.ts": { "*": "methods and parameters that there are, once" },
+  "client-port/openapi/message-schemas.ts": { "*": SCHEMA },
+  "client-port/openapi/site.ts": { "*": "the document, which is of one size" },
   "client-port/profiles.ts": {
     "*": "kinds of profiles; and one that an operator asked for, which is told as a whole",
   },

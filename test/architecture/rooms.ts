@@ -98,6 +98,7 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
     "client-port": ["alarm", "api", "config", "http", "log", "tls"],
     "client-port/gateway": ["api", "http"],
     "client-port/keys": ["api", "client-port/gateway", "http"],
+    "client-port/openapi": ["client-port/gateway", "client-port/keys", "http"],
     cluster: [],
     config: ["cluster", "log"],
     consensus: ["cluster", "operations"],

@@ -15,6 +15,7 @@ export function loadGateway(): Promise<void> {
     () => import("./gateway/serve.ts"),
     () => import("./gateway/websocket.ts"),
     () => import("./keys/site.ts"),
+    () => import("./openapi/site.ts"),
     () => import("./open-gateway.ts"),
   ]);
 }

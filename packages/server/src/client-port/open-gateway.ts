@@ -3,6 +3,7 @@ import { localCalls } from "../api/local-calls.ts";
 import type { Services } from "../api/services.ts";
 import { createGateway, type Gateway } from "./gateway/gateway.ts";
 import { keysSite } from "./keys/site.ts";
+import { openApiSite } from "./openapi/site.ts";
 import { slowRequests } from "./slow-requests.ts";
 
 /** The JSON gateway and keys as resources, over this member's own services; with `--enable-grpc-gateway=false` only the access rules. */
@@ -25,7 +26,7 @@ export function openGateway(
   };
   return createGateway({
     backend: config.enableGateway ? backend : undefined,
-    openBeside: (shared) => [keysSite(keys, shared)],
+    openBeside: (shared) => [keysSite(keys, shared), openApiSite(backend.serves)],
     maxRequestBytes: config.maxRequestBytes,
     clock,
     cors: config.corsOrigins,

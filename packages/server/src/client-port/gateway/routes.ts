@@ -20,6 +20,13 @@ export function methodAt(path: string, serves: (method: string) => boolean): Met
   return own !== undefined && serves(own.path) ? own : ROUTES.get(path);
 }
 
+/** All that have a path, those that etcd does not have as far as `serves` has them. */
+export function methodsServed(serves: (method: string) => boolean): readonly Method[] {
+  return [...new Set([...ROUTES.values(), ...OWN_ROUTES.values()])].filter(
+    (method) => ROUTES.has(method.httpPaths[0]!) || serves(method.path),
+  );
+}
+
 export function routedMethods(): readonly Method[] {
   return [...new Set(ROUTES.values())];
 }

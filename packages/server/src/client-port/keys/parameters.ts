@@ -7,9 +7,9 @@ export interface Parameter {
 }
 
 /** Keys of a page: more would take a turn too long to look through. */
-const MAX_PAGE_KEYS = 10_000;
+export const MAX_PAGE_KEYS = 10_000;
 
-const PARAMETERS = {
+export const PARAMETERS = {
   prefix: { kind: "flag", what: "All keys that begin with this one." },
   revision: { kind: "revision", what: "As it was at this revision; of a watch, the first one that is told." },
   serializable: { kind: "flag", what: "As this member knows it, which may be behind." },
