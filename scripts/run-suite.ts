@@ -114,6 +114,11 @@ export const SUITES: Readonly<Record<string, Suite>> = {
     onlyOurs: true,
     ciArguments: ["--inputs", "30000"],
   },
+  openapi: {
+    file: "test/openapi/openapi.suite.ts",
+    what: "schemathesis asks a member for what its /openapi.json says that there is",
+    onlyOurs: true,
+  },
   hostile: {
     file: "test/hostile/hostile.suite.ts",
     what: "peers who keep a member behind TLS busy, beside whom others are served",
