@@ -40,6 +40,7 @@ export const BOUNDED_AT_THE_EDGES: Readonly<Record<string, Readonly<Record<strin
   "api/local-calls.ts": {
     "LocalCall.receive": "code and text of an error",
     "LocalCall.replyInParts": PARTS,
+    lengthOf: PARTS,
     "LocalCall.#deliverWaiting": "what was sent before the caller was held back",
   },
   "api/maintenance-service.ts": { "*": "alarms: 20 ns each" },
@@ -83,6 +84,7 @@ export const BOUNDED_AT_THE_EDGES: Readonly<Record<string, Readonly<Record<strin
   "client-port/client-servers.ts": { createClientServers: "methods and servers that there are" },
   "client-port/access.ts": { "*": "a host's name, of a head that the runtime bounds" },
   "client-port/debug-vars.ts": { "*": "the command line" },
+  "client-port/proc-files.ts": { "*": "lines of three short files, when somebody asks for metrics" },
   "client-port/endpoints.ts": { "*": "a path of at most 16 KiB, or alarms" },
   "client-port/gateway/answer-room.ts": { "*": PARTS },
   "client-port/gateway/conversion-turns.ts": { "*": "ends when the turn's share is used up" },

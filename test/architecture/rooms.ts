@@ -148,7 +148,7 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
 
       "watch",
     ],
-    metrics: ["api", "client-port", "cluster", "peer"],
+    metrics: ["alarm", "api", "client-port", "cluster", "config", "operations", "peer"],
     mvcc: [],
     "mvcc/index": [],
     "mvcc/txn": ["mvcc/index"],

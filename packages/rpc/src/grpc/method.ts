@@ -15,6 +15,8 @@ export class MethodStats {
   /** Serialized octets of these messages. */
   receivedBytes = 0;
   sentBytes = 0;
+  /** Calls that took so many seconds, if somebody wants to know: from the chunk in which they came, to the millisecond. */
+  seconds: { observe(seconds: number): void } | undefined = undefined;
   /** Calls ended, by gRPC status code. */
   readonly handled: number[] = new Array(17).fill(0);
 }

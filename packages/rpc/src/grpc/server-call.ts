@@ -420,13 +420,8 @@ export class ServerCallStream extends GrpcStream implements ServerCall, Expiring
       this.connection.rooms.inTheMaking--;
       if (!this.connection.rooms.answers.isEmpty) this.connection.requestFlush();
     }
-    const { route } = this.head;
-    if (route !== undefined) route.stats.handled[code] = (route.stats.handled[code] ?? 0) + 1;
-    const { observer, slowUnary, clock } = this.owner.server;
-    if (slowUnary !== undefined && route?.unary !== undefined) {
-      const tookMs = sinceShortTime(clock.nowMs(), this.receivedAt);
-      if (tookMs > slowUnary.afterMs) slowUnary.report(this, tookMs, code);
-    }
+    this.#count(code);
+    const { observer } = this.owner.server;
     if (observer !== undefined) {
       try {
         observer.onCallEnd(this, code);
@@ -435,6 +430,20 @@ export class ServerCallStream extends GrpcStream implements ServerCall, Expiring
       }
     }
     if (reason !== undefined) this.#tellHandler(reason);
+  }
+
+  /** One look at the clock serves all who want to know how long the call took. */
+  #count(code: number): void {
+    const { route } = this.head;
+    if (route === undefined) return;
+    const { handled, seconds } = route.stats;
+    handled[code] = (handled[code] ?? 0) + 1;
+    const { clock, slowUnary } = this.owner.server;
+    const slow = route.unary === undefined ? undefined : slowUnary;
+    if (slow === undefined && seconds === undefined) return;
+    const tookMs = sinceShortTime(clock.nowMs(), this.receivedAt);
+    if (seconds !== undefined) seconds.observe(tookMs / 1_000);
+    if (slow !== undefined && tookMs > slow.afterMs) slow.report(this, tookMs, code);
   }
 }
 

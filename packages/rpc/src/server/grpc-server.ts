@@ -93,14 +93,17 @@ export class GrpcServer implements ConnectedServer {
     this.deadlines = new DeadlineWheel(this.clock);
   }
 
-  /** Registers a unary method, e.g. `/etcdserverpb.KV/Put`. Register before the first connection. */
-  unary(path: string, handler: UnaryHandler): void {
-    this.#register({ path, stats: new MethodStats(), kind: "unary", unary: handler, stream: undefined });
+  /**
+   * Registers a unary method, e.g. `/etcdserverpb.KV/Put`. Register before the first connection. What happens is counted in
+   * `stats`.
+   */
+  unary(path: string, handler: UnaryHandler, stats = new MethodStats()): void {
+    this.#register({ path, stats, kind: "unary", unary: handler, stream: undefined });
   }
 
   /** Registers a method of any streaming kind. */
-  stream(path: string, handler: StreamHandler): void {
-    this.#register({ path, stats: new MethodStats(), kind: "stream", unary: undefined, stream: handler });
+  stream(path: string, handler: StreamHandler, stats = new MethodStats()): void {
+    this.#register({ path, stats, kind: "stream", unary: undefined, stream: handler });
   }
 
   /** Serves HTTP/2 on a connected socket, TLS or not; what was already read must have been unshifted. */

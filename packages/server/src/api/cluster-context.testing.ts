@@ -19,6 +19,7 @@ import { UserAccess } from "../operations/user-access.ts";
 import type { PeerRequest, PeerRequests, PeerResponse } from "../peer/peer-requests.ts";
 import type { ApiContext } from "./context.ts";
 import { Identities } from "./identities.ts";
+import { Measures } from "./measures.ts";
 
 export const LOCAL_ID = 1n;
 const CLUSTER_ID = 0xc0ffeen;
@@ -165,6 +166,7 @@ export class ClusterHarness {
         this.consensus,
       ),
       log: silentLogger,
+      measures: new Measures(this.clock),
       peerRequests: this.peers,
       transport: { activeSince: (id: bigint) => this.active.get(id) },
       requestTimeoutMs: 7_000,

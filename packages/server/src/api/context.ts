@@ -9,6 +9,7 @@ import type { Membership } from "../cluster/membership.ts";
 import type { RequestIds } from "../cluster/request-ids.ts";
 import type { ServerConfig } from "../config/server-config.ts";
 import type { Consensus } from "../consensus/consensus.ts";
+import type { LogCounts } from "../consensus/log-writer.ts";
 import type { Lessor } from "../lease/lessor.ts";
 import type { Logger } from "../log/logger.ts";
 import type { MvccStore } from "../mvcc/store.ts";
@@ -18,6 +19,7 @@ import type { ResponseHeaders } from "../operations/response-headers.ts";
 import type { PeerRequests } from "../peer/peer-requests.ts";
 import type { WatchHub } from "../watch/hub.ts";
 import type { Identities } from "./identities.ts";
+import type { Measures } from "./measures.ts";
 
 /** What a proposal goes through. */
 export interface ProposeContext {
@@ -49,6 +51,7 @@ export interface LoggedMethodContext extends SpaceContext {
 }
 
 export interface KvContext extends LoggedMethodContext {
+  readonly measures: Pick<Measures, "ranges" | "readOnlyTxns">;
   readonly store: MvccStore;
 }
 
@@ -70,6 +73,8 @@ export interface LeadershipContext {
 
 /** What answers for a lease that this member may be the lessor of. */
 export interface RenewContext extends LeaderContext, LeadershipContext {
+  /** For metrics; absent where there are none. */
+  readonly measures?: Pick<Measures, "streamFailures">;
   readonly access: Access;
   readonly headers: ResponseHeaders;
   readonly store: MvccStore;
@@ -86,6 +91,8 @@ export interface ReconfigureContext extends ProposeContext, CallContext {
 }
 
 export interface PromoteContext extends ReconfigureContext, LeaderContext {
+  /** For metrics; absent where there are none. */
+  readonly measures?: Pick<Measures, "promotions">;
   readonly electionTimeoutMs: number;
 }
 
@@ -143,6 +150,8 @@ export interface AccessQuestionContext {
 }
 
 export interface WatchContext {
+  /** For metrics; absent where there are none. */
+  readonly measures?: Pick<Measures, "streamFailures">;
   readonly access: Access;
   readonly watches: WatchHub;
 }
@@ -172,6 +181,9 @@ export interface ApiContext
     WatchContext,
     ConcurrencyContext,
     ComparisonContext {
+  readonly measures: Measures;
+  /** How the log is written. */
+  readonly logCounts: LogCounts;
   /** Largest message a client may send, in bytes. */
   readonly maxReceiveBytes: number;
 }

@@ -1,10 +1,23 @@
-import type { CancelReason, Peer, ServerCall, SlowUnaryCalls } from "@quorate/rpc/server";
+import {
+  type CancelReason,
+  MethodStats,
+  type Peer,
+  type ServerCall,
+  type SlowUnaryCalls,
+} from "@quorate/rpc/server";
 import { Code, GrpcError } from "@quorate/rpc/status";
 import type { Clock, Timer } from "@quorate/storage/seams/clock";
 import { FAILURES, RequestError } from "../errors.ts";
+import { OWN_CALL } from "./call-counts.ts";
 import type { GatewayBackend, GatewayCall, GatewaySink } from "./gateway-backend.ts";
 import { LOOPBACK, LoopbackPeer } from "./loopback.ts";
 import type { Services, StreamHandler, UnaryHandler } from "./services.ts";
+
+/** Without `counts` calls are not counted: those that a member makes for itself. */
+export type LocalServices = Pick<Services, "unary" | "streams"> & Partial<Pick<Services, "counts">>;
+
+/** Takes what is counted of such calls, and nobody reads it. */
+const UNCOUNTED = new MethodStats();
 
 /** What threw and must not: in a handler, or in whoever called it. */
 export type ReportDefect = (error: unknown, path: string) => void;
@@ -15,7 +28,7 @@ export type ReportDefect = (error: unknown, path: string) => void;
  * from, if they are not made for a client that has an address.
  */
 export function localCalls(
-  services: Pick<Services, "unary" | "streams">,
+  services: LocalServices,
   clock: Clock,
   maxReceiveBytes: number,
   report: ReportDefect = () => {},
@@ -25,6 +38,7 @@ export function localCalls(
   return {
     serves: (path) => services.unary.has(path) || services.streams.has(path),
     start(path, metadata, deadlineMs, sink, clientAddress) {
+      const stats = services.counts?.methods.get(path);
       const call = new LocalCall(
         path,
         metadata,
@@ -35,6 +49,7 @@ export function localCalls(
         report,
         clientAddress === undefined ? peer : new LoopbackPeer(clientAddress),
         slowUnary,
+        stats,
       );
       call.start(services.unary.get(path), services.streams.get(path));
       const caller: GatewayCall = {
@@ -61,6 +76,7 @@ class LocalCall implements ServerCall {
   readonly #deadline: Timer | undefined;
   readonly #clock: Clock;
   readonly #slowUnary: SlowUnaryCalls | undefined;
+  readonly #stats: MethodStats;
   readonly #startedMs: number;
   #unary: UnaryHandler | undefined;
   /** Requests that came while the handler did not read: the few that the caller sends before it is held back. */
@@ -74,7 +90,7 @@ class LocalCall implements ServerCall {
   /** Why the call was ended, until its handler has been told. */
   #untold: CancelReason | undefined = undefined;
   ended = false;
-  userData: unknown = undefined;
+  userData: unknown;
   queuedBytes = 0;
   receivedMessages = 0;
   sentMessages = 0;
@@ -94,16 +110,20 @@ class LocalCall implements ServerCall {
     report: ReportDefect,
     peer: Peer,
     slowUnary: SlowUnaryCalls | undefined,
+    stats: MethodStats | undefined,
   ) {
+    this.#clock = clock;
+    this.userData = stats === undefined ? OWN_CALL : undefined;
+    this.#stats = stats ?? UNCOUNTED;
+    this.#startedMs = clock.nowMs();
+    this.#stats.started++;
     this.path = path;
     this.peer = peer;
     this.#metadata = metadata;
     this.#sink = sink;
     this.#maxReceiveBytes = maxReceiveBytes;
     this.#report = report;
-    this.#clock = clock;
     this.#slowUnary = slowUnary;
-    this.#startedMs = clock.nowMs();
     this.deadlineMs = this.#startedMs + timeoutMs;
     this.#deadline =
       timeoutMs === Number.POSITIVE_INFINITY ? undefined : clock.setTimer(timeoutMs, () => this.#expire());
@@ -191,12 +211,12 @@ class LocalCall implements ServerCall {
   }
 
   replyInParts(parts: readonly Uint8Array[], release: (part: Uint8Array) => void): void {
-    for (const part of parts) this.responseBytes += part.length;
-    if (!this.#finish(undefined, Code.OK)) {
+    if (this.ended) {
       for (const part of parts) release(part);
       return;
     }
-    this.sentMessages = 1;
+    this.#countSent(lengthOf(parts));
+    this.#finish(undefined, Code.OK);
     this.#tellCaller(() => {
       this.#sink.onParts(parts, release);
       this.#sink.onEnd(Code.OK, "");
@@ -214,15 +234,14 @@ class LocalCall implements ServerCall {
 
   send(message: Uint8Array): boolean {
     if (this.ended) return false;
-    this.sentMessages++;
-    this.responseBytes += message.length;
+    this.#countSent(message.length);
     this.#tellCaller(() => this.#sink.onMessage(message));
     return !this.ended && !this.#outputPaused;
   }
 
   sendInParts(parts: readonly Uint8Array[]): boolean {
     if (this.ended) return false;
-    this.sentMessages++;
+    this.#countSent(lengthOf(parts));
     this.#tellCaller(() => this.#sink.onMessage(parts));
     return !this.ended && !this.#outputPaused;
   }
@@ -273,8 +292,17 @@ class LocalCall implements ServerCall {
     return !this.ended && !this.#readingPaused;
   }
 
+  #countSent(bytes: number): void {
+    this.sentMessages++;
+    this.#stats.sentMessages++;
+    this.responseBytes += bytes;
+    this.#stats.sentBytes += bytes;
+  }
+
   #deliver(message: Uint8Array): void {
     this.receivedMessages++;
+    this.#stats.receivedMessages++;
+    this.#stats.receivedBytes += message.length;
     const unary = this.#unary;
     if (unary === undefined) this.#guard(() => this.onMessage?.(message));
     else if (this.receivedMessages === 1) this.#guard(() => unary(message, this));
@@ -302,16 +330,19 @@ class LocalCall implements ServerCall {
   #finish(reason: CancelReason | undefined, code: number): boolean {
     if (this.ended) return false;
     this.ended = true;
-    this.#reportIfSlow(code);
+    this.#countEnd(code);
     this.#waiting = [];
     this.#deadline?.cancel();
     if (reason !== undefined) this.#tellHandler(reason);
     return true;
   }
 
-  #reportIfSlow(code: number): void {
-    if (this.#slowUnary === undefined || this.#unary === undefined) return;
+  #countEnd(code: number): void {
+    const { handled, seconds } = this.#stats;
+    handled[code] = (handled[code] ?? 0) + 1;
     const tookMs = this.#clock.nowMs() - this.#startedMs;
+    seconds?.observe(tookMs / 1_000);
+    if (this.#slowUnary === undefined || this.#unary === undefined) return;
     if (tookMs > this.#slowUnary.afterMs) this.#slowUnary.report(this, tookMs, code);
   }
 
@@ -339,4 +370,10 @@ class LocalCall implements ServerCall {
       this.failWith(error);
     }
   }
+}
+
+function lengthOf(parts: readonly Uint8Array[]): number {
+  let length = 0;
+  for (const part of parts) length += part.length;
+  return length;
 }

@@ -101,7 +101,7 @@ export function addMaintenanceService(services: Services, context: MaintenanceCo
     const startedMs = context.clock.nowMs();
     const before = backend.sizeBytes;
     context.log.info("starting defragmentation", { sizeBytes: before });
-    await backend.defragment();
+    await timeDefragmentation(context);
     context.log.info("finished defragmentation", {
       sizeBytesBefore: before,
       sizeBytes: backend.sizeBytes,
@@ -125,6 +125,18 @@ export function addMaintenanceService(services: Services, context: MaintenanceCo
     const version = await downgrade(context, request.action, request.version, caller);
     return encode(DowngradeResponseSchema, { header: headers.fields(store.currentRevision), version });
   });
+}
+
+async function timeDefragmentation({ backend, clock }: MaintenanceContext): Promise<void> {
+  const { counts } = backend;
+  const beganMs = clock.nowMs();
+  counts.defragmenting++;
+  try {
+    await backend.defragment();
+    counts.defragmentSeconds.observe((clock.nowMs() - beganMs) / 1_000);
+  } finally {
+    counts.defragmenting--;
+  }
 }
 
 /** As Go prints the message: what `Status` reports for each active alarm. */

@@ -25,6 +25,7 @@ import { addKvService } from "./kv/service.ts";
 import { FakePeerRequests } from "./lease/testing.ts";
 import { addLeaseService } from "./lease-service.ts";
 import { localCalls } from "./local-calls.ts";
+import { Measures } from "./measures.ts";
 import { Services } from "./services.ts";
 import { addSnapshotService } from "./snapshot-service.ts";
 import { addWatchService } from "./watch-service.ts";
@@ -199,6 +200,7 @@ export class OpenCalls {
   #context(): ApiContext {
     return {
       clock: this.clock,
+      measures: new Measures(this.clock),
       log: silentLogger,
       watches: this.watch.hub,
       headers: new ResponseHeaders(new HeaderEncoder(1n, 1n), 1n, 1n, { appliedTerm: 2 }),

@@ -59,6 +59,10 @@ export class OperationProposal<Request, Outcome, To> extends Proposal {
     return undefined;
   }
 
+  override get field(): number {
+    return this.#operation.field;
+  }
+
   override fail(error: Error): void {
     this.#outcomes.refused(this.#to, error);
   }

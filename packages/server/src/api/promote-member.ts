@@ -27,12 +27,26 @@ export async function promoteMember(
   token: string | undefined,
   caller: WaitingCaller,
 ): Promise<readonly ClusterMember[]> {
+  const counts = context.measures?.promotions;
   try {
-    return await changeMembers(context, MEMBER_PROMOTE, id, caller);
+    const members = await changeMembers(context, MEMBER_PROMOTE, id, caller);
+    if (counts !== undefined) counts.successes++;
+    return members;
   } catch (error) {
-    if (!isRefusedWith(error, "NOT_LEADER")) throw error;
+    if (!isRefusedWith(error, "NOT_LEADER")) {
+      const reason = reasonOf(error);
+      counts?.failures.set(reason, (counts.failures.get(reason) ?? 0) + 1);
+      throw error;
+    }
   }
   return forward(context, id, token, caller.signal);
+}
+
+/** What metrics call it: etcd's own text, which other members are told, too. */
+function reasonOf(error: unknown): string {
+  const told = PROMOTION_REFUSALS.find(([code]) => isRefusedWith(error, code));
+  if (told !== undefined) return HTTP_FAILURES[told[1]][1];
+  return error instanceof RequestError ? error.message : "unknown";
 }
 
 async function forward(

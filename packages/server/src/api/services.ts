@@ -11,6 +11,7 @@ import {
   type Status,
   statusOf,
 } from "../errors.ts";
+import { CallCounts, OWN_CALL } from "./call-counts.ts";
 import type { CallContext } from "./context.ts";
 import type { Identity } from "./identities.ts";
 import { type CallObserver, ObservedCall } from "./observed-calls.ts";
@@ -29,6 +30,7 @@ export class Services {
   readonly streams = new Map<string, StreamHandler>();
   /** The same for calls that are made to serve another one, of which alone an observer hears. */
   readonly inner: Pick<Services, "unary" | "streams">;
+  readonly counts = new CallCounts();
   readonly #context: CallContext;
   readonly #observer: CallObserver | undefined;
 
@@ -42,9 +44,11 @@ export class Services {
   /** A unary method. What `handle` throws becomes the call's status. With `isOpen` nobody asks who makes a call. */
   addUnary(path: string, handle: UnaryHandler, isOpen = false): void {
     const context = this.#context;
+    const { counts } = this;
+    counts.add(path);
     this.#setUnary(path, (message, call) => {
       const mayRun = !context.membership.isLearner || isUnaryForLearners(path, message);
-      const refusal = refusalOf(context, call, mayRun);
+      const refusal = refusalOf(context, counts, call, mayRun, false);
       if (refusal !== undefined) {
         refuse(call, refusal);
         return;
@@ -104,9 +108,11 @@ export class Services {
   /** A streaming method of any kind. */
   addStream(path: string, handle: StreamHandler): void {
     const context = this.#context;
+    const { counts } = this;
+    counts.add(path);
     this.#setStream(path, (call) => {
       const mayRun = !context.membership.isLearner || path === SNAPSHOT_PATH;
-      const refusal = refusalOf(context, call, mayRun);
+      const refusal = refusalOf(context, counts, call, mayRun, true);
       if (refusal !== undefined) {
         refuse(call, refusal);
         return;
@@ -231,11 +237,18 @@ function refuse(call: ServerCall, failure: FailureCode): void {
 }
 
 /** The checks that come before any method, in etcd's order. `mayRun`: on this kind of member. */
-function refusalOf(context: CallContext, call: ServerCall, mayRun: boolean): FailureCode | undefined {
+function refusalOf(
+  context: CallContext,
+  counts: CallCounts,
+  call: ServerCall,
+  mayRun: boolean,
+  isStream: boolean,
+): FailureCode | undefined {
   if (context.membership.version === undefined) return "NOT_CAPABLE";
   if (!mayRun) return "NOT_SUPPORTED_FOR_LEARNER";
   const clientVersion = call.metadata("client-api-version");
   if (clientVersion !== undefined && !isUtf8(clientVersion)) return "INVALID_CLIENT_API_VERSION";
+  if (call.userData !== OWN_CALL) counts.count(clientVersion, isStream);
   if (context.consensus.leader === 0n && call.metadata("hasleader") === "true") return "NO_LEADER";
   return undefined;
 }

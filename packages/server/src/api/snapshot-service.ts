@@ -62,6 +62,7 @@ class SnapshotStream {
       }
       if (!(await this.#send(0, hash.digest()))) return;
       this.#call.end();
+      backend.counts.snapshotSeconds.observe((clock.nowMs() - startedMs) / 1_000);
       log.info("successfully sent database snapshot to client", {
         ...fields,
         tookMs: Math.round(clock.nowMs() - startedMs),

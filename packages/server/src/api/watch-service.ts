@@ -31,7 +31,8 @@ export function addWatchService(
     call.onDrain = () => stream.drained();
     // A client that sends no more requests (every curl) goes on watching: half-close is not close.
     call.onHalfClose = () => {};
-    call.onCancel = () => {
+    call.onCancel = (reason) => {
+      if (reason === "failed" && context.measures !== undefined) context.measures.streamFailures.watch++;
       leave?.();
       stream.close();
     };

@@ -15,6 +15,7 @@ import type { MembershipChange } from "../cluster/membership.ts";
 import type { ConfChangeResult } from "../consensus/consensus.ts";
 import type { Proposal } from "../consensus/proposal.ts";
 import { RequestError } from "../errors.ts";
+import type { OperationTimes } from "../operations/operation-times.ts";
 import type { ReplicatedState } from "../operations/state.ts";
 import { applyEncoded } from "./entry.ts";
 
@@ -29,6 +30,8 @@ export interface StateMachineOptions {
   readonly clock: Clock;
   /** Milliseconds. */
   readonly slowMs: number;
+  /** For metrics: told of each operation in turn, with `state.executed`. */
+  readonly times?: OperationTimes;
   /** Called when an entry took longer than `slowMs`. */
   readonly onSlowEntry: (entry: Entry, tookMs: number) => void;
 }
@@ -63,15 +66,17 @@ export class StateMachine {
       return undefined;
     }
     this.#begin(entry);
+    const { executed } = this.#state;
+    if (executed !== undefined) executed.begin(0);
     const startedMs = this.#clock.nowMs();
     const before = this.#state.store.currentRevision;
     const ends = proposal === undefined ? this.#applyForNobody(entry) : proposal.apply(this.#state);
     if (ends === undefined) {
-      this.#applied(entry, startedMs, before);
+      this.#applied(entry, proposal, startedMs, before);
       return undefined;
     }
     backend.entryPaused();
-    return ends.then(() => this.#applied(entry, startedMs, before));
+    return ends.then(() => this.#applied(entry, proposal, startedMs, before));
   }
 
   /** What has not been applied yet follows what has, without a gap. */
@@ -83,14 +88,28 @@ export class StateMachine {
   }
 
   /** `before`: the store's revision before the entry. */
-  #applied(entry: Entry, startedMs: number, before: Revision): void {
+  #applied(entry: Entry, proposal: Proposal | undefined, startedMs: number, before: Revision): void {
     const { store, backend } = this.#state;
     assert(backend.consistentIndex === entry.index, "one entry is applied at a time");
     assert(store.currentRevision >= before, "revisions never go back");
     assert(store.currentRevision <= before + 1, "an entry makes one revision at most");
-    const tookMs = this.#clock.nowMs() - startedMs;
+    const nowMs = this.#clock.nowMs();
+    const tookMs = nowMs - startedMs;
+    this.#count(proposal, tookMs, nowMs);
     if (tookMs > this.#options.slowMs) this.#options.onSlowEntry(entry, tookMs);
     backend.entryApplied();
+  }
+
+  /** Hot. */
+  #count(proposal: Proposal | undefined, tookMs: number, nowMs: number): void {
+    const { executed } = this.#state;
+    const { slowMs, times } = this.#options;
+    if (times === undefined || executed === undefined) return;
+    if (tookMs > slowMs) times.slow++;
+    const kind = times.kindOf(executed.field);
+    if (kind === undefined) return;
+    kind.applied.observe(tookMs / 1_000, executed.hasSucceeded);
+    if (proposal !== undefined) kind.requests.succeeded.observe((nowMs - proposal.startedMs) / 1_000);
   }
 
   applyConfChange(entry: Entry): ConfChangeResult {

@@ -40,8 +40,9 @@ export function createClientServers(
   const withHttp = { onHttpRequest: (exchange: HttpExchange) => onHttp2Request(exchange) };
   const isSplit = context.config.listenClientHttpUrls.length > 0;
   const grpc = new GrpcServer({ ...http2Options(context, report), ...(isSplit ? {} : withHttp) });
-  for (const [path, handler] of services.unary) grpc.unary(path, handler);
-  for (const [path, handler] of services.streams) grpc.stream(path, handler);
+  const { methods } = services.counts;
+  for (const [path, handler] of services.unary) grpc.unary(path, handler, methods.get(path));
+  for (const [path, handler] of services.streams) grpc.stream(path, handler, methods.get(path));
   const byTraffic = new Map<Traffic, Servers>();
   const http2 = [grpc];
   if (isSplit) {

@@ -1,3 +1,4 @@
+import { decodeRangeRequest } from "@quorate/wire/hot";
 import { AlarmType } from "../alarm/alarm-store.ts";
 import type { ApiContext } from "../api/context.ts";
 import { notFound, type PlainRequest, type PlainResponse } from "../http/plain-text.ts";
@@ -79,12 +80,20 @@ function healthSource(context: ApiContext, counts: HealthCounts): HealthSource {
     hasLeader: () => consensus.leader !== 0n,
     isLearner: () => membership.member(membership.localId)?.isLearner ?? false,
     probe: async (serializable) => {
-      if (!serializable) await consensus.linearizable();
-      context.store.get(PROBE_KEY);
+      const { clock, measures, store } = context;
+      const sinceMs = clock.nowMs();
+      try {
+        if (!serializable) await consensus.linearizable();
+      } catch (error) {
+        measures.ranges.neverRead(sinceMs);
+        throw error;
+      }
+      measures.ranges.read(sinceMs, () => store.range(PROBE));
     },
     checked: (type, name, ok) => counts.checked(type, name, ok),
     healthAnswered: (ok) => counts.answered(ok),
   };
 }
 
-const PROBE_KEY = Buffer.from("health");
+/** A range of one key, counted as such. */
+const PROBE = decodeRangeRequest(Buffer.from("\n\x06health"));

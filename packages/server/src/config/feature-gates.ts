@@ -30,6 +30,11 @@ export type FeatureGates = Readonly<Record<FeatureGate, boolean>>;
 
 const NAMES = Object.keys(GATES) as FeatureGate[];
 
+/** How far each of them is. */
+export const GATE_STAGES = Object.fromEntries(NAMES.map((name) => [name, GATES[name].stage])) as Readonly<
+  Record<FeatureGate, Stage>
+>;
+
 /** Parses the text of `--feature-gates`. Throws `ConfigError`; adds a line to `warnings` for what has no effect. */
 export function parseFeatureGates(text: string, warnings: string[]): FeatureGates {
   const named = new Map<FeatureGate, boolean>();

@@ -26,6 +26,8 @@ export interface ServerConfig extends LogSettings {
   readonly listenClientHttpUrls: readonly string[];
   /** For metrics and health only. */
   readonly listenMetricsUrls: readonly string[];
+  /** How long calls take is counted, too. */
+  readonly extensiveMetrics: boolean;
   readonly advertiseClientUrls: readonly string[];
   readonly listenPeerUrls: readonly string[];
   readonly initialAdvertisePeerUrls: readonly string[];
@@ -164,6 +166,7 @@ export function makeServerConfig(
     listenClientUrls: read.list("listen-client-urls"),
     listenClientHttpUrls: read.list("listen-client-http-urls"),
     listenMetricsUrls: read.list("listen-metrics-urls"),
+    extensiveMetrics: read.string("metrics") === "extensive",
     advertiseClientUrls: advertised(read, "advertise-client-urls", "listen-client-urls", defaultHost),
     listenPeerUrls: read.list("listen-peer-urls"),
     initialAdvertisePeerUrls: advertisePeerUrls,

@@ -53,6 +53,7 @@ export class Consensus {
   #draining = false;
   #stopped = false;
   #lastTickMs = 0;
+  #lateHeartbeats = 0;
 
   constructor(options: ConsensusOptions) {
     const { node, clock, appliedIndex, appliedTerm } = options;
@@ -128,6 +129,8 @@ export class Consensus {
     return {
       leaderChangesSeen: this.#leadership.changesSeen,
       proposalsPending: this.#proposing.count,
+      proposalsFailed: this.#proposing.failed,
+      lateHeartbeats: this.#lateHeartbeats,
       slowReadIndexes: this.#reads.slow,
       readIndexesFailed: this.#reads.failed,
     };
@@ -161,7 +164,7 @@ export class Consensus {
   /** Calls `reader` once local state reflects everything acknowledged before now. */
   read(reader: Reader): void {
     if (this.#stopped) {
-      reader.fail(new RequestError("STOPPED"));
+      reader.fail(new RequestError("STOPPED"), this.#clock.nowMs());
       return;
     }
     this.#reads.add(reader);
@@ -280,7 +283,9 @@ export class Consensus {
 
   tick(): void {
     this.#guarded(() => {
-      this.#lastTickMs = this.#clock.nowMs();
+      const nowMs = this.#clock.nowMs();
+      this.#countLateHeartbeats(nowMs - this.#lastTickMs);
+      this.#lastTickMs = nowMs;
       this.#node.tick();
       this.#reads.tick(this.#lastTickMs);
       this.#readNext();
@@ -288,6 +293,13 @@ export class Consensus {
       this.#leadership.tick(this.#lastTickMs);
       this.#goOn();
     });
+  }
+
+  /** Of a leader's heartbeats, one to each follower, those that come more than two intervals after those before. */
+  #countLateHeartbeats(sinceTickMs: number): void {
+    const { electionTicks, electionTimeoutMs, members } = this.#options;
+    const heartbeatMs = electionTimeoutMs / electionTicks;
+    if (this.isLeader && sinceTickMs > 2 * heartbeatMs) this.#lateHeartbeats += members().length - 1;
   }
 
   /** `count` ticks at once: a member that starts does not wait for a leader that cannot be. */

@@ -3,6 +3,7 @@ import { assert } from "@quorate/storage/assert";
 import { requestId } from "@quorate/wire/hot";
 import type { RequestError } from "../errors.ts";
 import type { Proposal } from "./proposal.ts";
+import { ProposalFailures } from "./proposal-failures.ts";
 
 /**
  * The proposals that raft sent on to the leader. Their place in the log is not known, so the caller of a committed
@@ -11,12 +12,14 @@ import type { Proposal } from "./proposal.ts";
  */
 export class ForwardedProposals {
   readonly #timeoutMs: number;
+  readonly #failures: ProposalFailures;
   /** In order of `startedMs`. */
   readonly #waiting = new Map<bigint, Proposal>();
   #bytes = 0;
 
-  constructor(timeoutMs: number) {
+  constructor(timeoutMs: number, failures = new ProposalFailures()) {
     this.#timeoutMs = timeoutMs;
+    this.#failures = failures;
   }
 
   get size(): number {
@@ -53,14 +56,14 @@ export class ForwardedProposals {
     for (const [id, proposal] of this.#waiting) {
       if (proposal.startedMs >= limitMs) return;
       this.#end(id, proposal);
-      proposal.fail(failure(proposal.startedMs));
+      this.#failures.fail(proposal, failure(proposal.startedMs));
     }
   }
 
   failAll(error: Error): void {
     for (const [id, proposal] of this.#waiting) {
       this.#end(id, proposal);
-      proposal.fail(error);
+      this.#failures.fail(proposal, error);
     }
   }
 

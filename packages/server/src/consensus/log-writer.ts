@@ -10,6 +10,7 @@ import {
 } from "@quorate/raft";
 import { assert } from "@quorate/storage/assert";
 import { failpoints } from "@quorate/storage/failpoints";
+import { exponentialBounds, Histogram } from "@quorate/storage/histogram";
 import type { Clock } from "@quorate/storage/seams/clock";
 import { costOf, type SliceLimits, Slices } from "@quorate/storage/slices";
 import type { WalSnapshot } from "@quorate/storage/wal/types";
@@ -39,6 +40,9 @@ export interface LogWriterOptions {
  */
 const LIMITS: SliceLimits = { turn: 2 ** 21, small: 2 ** 21 };
 
+/** For metrics. */
+export type LogCounts = Pick<LogWriter, "encodeSeconds" | "syncSeconds" | "writtenBytes">;
+
 interface CommitWaiter {
   readonly commit: LogIndex;
   readonly resolve: () => void;
@@ -54,6 +58,9 @@ export class LogWriter {
   readonly #storage: MemoryStorage;
   readonly #clock: Clock;
   readonly #options: LogWriterOptions;
+  /** For metrics: how long it took to encode what waited, and to have that on the disk. */
+  readonly encodeSeconds = new Histogram(exponentialBounds(0.001, 2, 14));
+  readonly syncSeconds = new Histogram(exponentialBounds(0.001, 2, 14));
   /** For encoding. */
   readonly #slices: Slices;
   /** Of the piece that `#endOfPiece` found. */
@@ -211,7 +218,8 @@ export class LogWriter {
   }
 
   async #save(batch: readonly Message[]): Promise<void> {
-    this.#writingSinceMs = this.#clock.nowMs();
+    const beganMs = this.#clock.nowMs();
+    this.#writingSinceMs = beganMs;
     // What is deferred from now on is newer than the batch.
     const deferred = batch.length > 0 ? this.#takeDeferred() : undefined;
     if (failpoints !== undefined) await failpoints.hit("raftBeforeSave");
@@ -219,10 +227,20 @@ export class LogWriter {
     const isWaitedFor = this.#commitWaiters.length > 0;
     if (isWaitedFor) this.writeDeferred();
     const commit = this.#commit;
-    if (mustSync || isWaitedFor) await this.#wal.sync();
+    if (mustSync || isWaitedFor) {
+      const encodedMs = this.#clock.nowMs();
+      this.encodeSeconds.observe((encodedMs - beganMs) / 1_000);
+      await this.#wal.sync();
+      this.syncSeconds.observe((this.#clock.nowMs() - encodedMs) / 1_000);
+    }
     if (failpoints !== undefined) await failpoints.hit("raftAfterSave");
     this.#writingSinceMs = undefined;
     if (isWaitedFor) this.#tellCommit(commit);
+  }
+
+  /** Bytes of the log that have become durable. */
+  get writtenBytes(): number {
+    return this.#wal.writtenBytes;
   }
 
   /** `durable`: a commit index. */

@@ -2,6 +2,7 @@ import type { Entry, LogIndex, Term } from "@quorate/raft";
 import { AssertionFailure, assert } from "@quorate/storage/assert";
 import { RequestError } from "../errors.ts";
 import type { Proposal } from "./proposal.ts";
+import { ProposalFailures } from "./proposal-failures.ts";
 
 /**
  * The proposals that raft has accepted, in log order. A leader gives a batch consecutive indexes, so the caller of a
@@ -9,11 +10,13 @@ import type { Proposal } from "./proposal.ts";
  */
 export class PendingProposals {
   readonly #timeoutMs: number;
+  readonly #failures: ProposalFailures;
   #queue: Proposal[] = [];
   #head = 0;
 
-  constructor(timeoutMs: number) {
+  constructor(timeoutMs: number, failures = new ProposalFailures()) {
     this.#timeoutMs = timeoutMs;
+    this.#failures = failures;
   }
 
   /** How many wait, those included who gave up and whose entry has not come yet. */
@@ -50,7 +53,7 @@ export class PendingProposals {
       // Another leader put another entry in its place: it was not applied and never will be from here. etcd lets
       // the caller run into its timeout; so do we not, for the outcome is known.
       proposal.settled = true;
-      proposal.fail(new RequestError("LEADER_CHANGED"));
+      this.#failures.fail(proposal, new RequestError("LEADER_CHANGED"));
     }
     return undefined;
   }
@@ -63,7 +66,7 @@ export class PendingProposals {
       const proposal = this.#queue[i]!;
       if (proposal.settled) continue;
       proposal.settled = true;
-      proposal.fail(new RequestError("TIMEOUT_LEADER_FAILED"));
+      this.#failures.fail(proposal, new RequestError("TIMEOUT_LEADER_FAILED"));
     }
   }
 
@@ -74,14 +77,14 @@ export class PendingProposals {
       const proposal = this.#queue[i]!;
       if (proposal.settled) continue;
       proposal.settled = true;
-      proposal.fail(failure(proposal.startedMs));
+      this.#failures.fail(proposal, failure(proposal.startedMs));
     }
   }
 
   failAll(error: Error): void {
     for (let i = this.#head; i < this.#queue.length; i++) {
       const proposal = this.#queue[i]!;
-      if (!proposal.settled) proposal.fail(error);
+      if (!proposal.settled) this.#failures.fail(proposal, error);
       proposal.settled = true;
     }
     this.#queue = [];
@@ -97,7 +100,7 @@ export class PendingProposals {
       const proposal = this.#queue.pop()!;
       if (proposal.settled) continue;
       proposal.settled = true;
-      proposal.fail(new RequestError("LEADER_CHANGED"));
+      this.#failures.fail(proposal, new RequestError("LEADER_CHANGED"));
     }
   }
 

@@ -36,4 +36,9 @@ export abstract class Proposal {
    */
   abstract apply(state: ReplicatedState): Promise<void> | undefined;
   abstract fail(error: Error): void;
+
+  /** Which operation it is, by its field in the entry; 0 when it does not say. For metrics. */
+  get field(): number {
+    return 0;
+  }
 }

@@ -5,6 +5,7 @@ import type { Leadership } from "./leadership.ts";
 import { PendingProposals } from "./pending-proposals.ts";
 import type { Position } from "./position.ts";
 import type { Proposal } from "./proposal.ts";
+import { ProposalFailures } from "./proposal-failures.ts";
 import type { ConsensusOptions } from "./surroundings.ts";
 import { timeoutFailure } from "./timeouts.ts";
 import { WaitingProposals } from "./waiting-proposals.ts";
@@ -31,7 +32,8 @@ export class Proposing {
   readonly #needs: ProposingNeeds;
   readonly #position: Position;
   readonly #leadership: Leadership;
-  readonly #waiting = new WaitingProposals();
+  readonly #failures: ProposalFailures;
+  readonly #waiting: WaitingProposals;
   readonly #pending: PendingProposals;
   readonly #forwarded: ForwardedProposals;
 
@@ -40,8 +42,10 @@ export class Proposing {
     this.#needs = needs;
     this.#position = needs.position;
     this.#leadership = needs.leadership;
-    this.#pending = new PendingProposals(options.requestTimeoutMs);
-    this.#forwarded = new ForwardedProposals(options.requestTimeoutMs);
+    this.#failures = new ProposalFailures(options.events.proposalFailed);
+    this.#waiting = new WaitingProposals(this.#failures);
+    this.#pending = new PendingProposals(options.requestTimeoutMs, this.#failures);
+    this.#forwarded = new ForwardedProposals(options.requestTimeoutMs, this.#failures);
   }
 
   /** Whether raft has not taken some yet. */
@@ -51,6 +55,10 @@ export class Proposing {
   /** All whose outcome is not known. */
   get count(): number {
     return this.#waiting.size + this.#pending.size + this.#forwarded.size;
+  }
+  /** All that have come to no outcome, since the start. */
+  get failed(): number {
+    return this.#failures.count;
   }
   /** What those occupy, roughly, that are in no log of this member. */
   get waitingBytes(): number {

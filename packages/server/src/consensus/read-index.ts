@@ -6,7 +6,8 @@ import { RequestError } from "../errors.ts";
 export interface Reader {
   /** The local state is now new enough: read it. Never throws for what a client did. */
   ready(): void;
-  fail(error: Error): void;
+  /** `sinceMs`: it has waited since then at least, on the monotonic clock. */
+  fail(error: Error, sinceMs: number): void;
 }
 
 const RETRY_MS = 500;
@@ -99,7 +100,7 @@ export class ReadIndexRounds {
   stop(): void {
     const error = new RequestError("STOPPED");
     this.#fail(error);
-    for (const reader of this.#waiting.splice(0)) reader.fail(error);
+    for (const reader of this.#waiting.splice(0)) reader.fail(error, this.#startedMs);
   }
 
   #attempt(nowMs: number): void {
@@ -114,6 +115,6 @@ export class ReadIndexRounds {
   #fail(error: Error): void {
     const readers = this.#round ?? [];
     this.#round = undefined;
-    for (const reader of readers) reader.fail(error);
+    for (const reader of readers) reader.fail(error, this.#startedMs);
   }
 }

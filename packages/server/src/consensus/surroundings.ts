@@ -21,6 +21,8 @@ export interface ConsensusEvents {
   /** After a batch of entries has been applied, up to `index`. */
   batchApplied(index: LogIndex): void;
   roleChanged(isLeader: boolean, leader: NodeId): void;
+  /** A proposal came to no outcome, and is about to be told so. */
+  readonly proposalFailed?: (proposal: Proposal) => void;
   /** Messages to other members, in order; none of them is a `MsgSnap`. */
   send(messages: readonly Message[]): void;
   /** A follower needs the applied state, since the log does not go back far enough for it. */

@@ -1,5 +1,6 @@
 import { RequestError } from "../errors.ts";
 import type { Proposal } from "./proposal.ts";
+import { ProposalFailures } from "./proposal-failures.ts";
 
 /** What a waiting proposal occupies besides its payload, roughly. */
 const OVERHEAD_BYTES = 256;
@@ -9,8 +10,13 @@ const OVERHEAD_BYTES = 256;
  * known, leadership is handed over, or too much is uncommitted or not yet in the database.
  */
 export class WaitingProposals {
+  readonly #failures: ProposalFailures;
   #queue: Proposal[] = [];
   #bytes = 0;
+
+  constructor(failures = new ProposalFailures()) {
+    this.#failures = failures;
+  }
 
   get size(): number {
     return this.#queue.length;
@@ -79,7 +85,7 @@ export class WaitingProposals {
     this.#queue = kept;
     for (const proposal of failed) {
       this.#bytes -= sizeOf(proposal);
-      proposal.fail(error);
+      this.#failures.fail(proposal, error);
     }
   }
 }

@@ -126,7 +126,7 @@ export class Lessor {
     this.persist(slot);
     if (this.isPrimary) this.deadlines.add(slot, ttl);
     this.metrics.granted += 1;
-    this.metrics.observeTtl(ttl);
+    this.metrics.ttlSeconds.observe(ttl);
     return ttl;
   }
 

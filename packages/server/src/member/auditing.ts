@@ -6,7 +6,7 @@ import { REAL_AUDIT_DISK } from "../audit/audit-disk.ts";
 import { AuditFile } from "../audit/audit-file.ts";
 import type { ServerConfig } from "../config/server-config.ts";
 import type { Logger } from "../log/logger.ts";
-import type { AuditCounts } from "../metrics/audit-exposition.ts";
+import type { AuditCounts } from "../metrics/audit-families.ts";
 
 /** What is written down of calls. */
 export interface Auditing {

@@ -1,4 +1,5 @@
 import type { Timer } from "@quorate/storage/seams/clock";
+import { Measures } from "../api/measures.ts";
 import { createServices } from "../api/register.ts";
 import type { ServerConfig } from "../config/server-config.ts";
 import { initialCheck } from "../corruption/initial-check.ts";
@@ -159,6 +160,7 @@ export class MemberLife {
     const { clock } = this.#surroundings;
     const parts = buildParts({
       config,
+      measures: new Measures(clock),
       storage,
       surroundings: this.#surroundings,
       fail: (error) => this.fail(error),

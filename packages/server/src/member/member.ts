@@ -253,7 +253,7 @@ export class Member implements AsyncDisposable {
     const servers = createClientServers(context, services, this.#observation(metrics), this.#defects);
     this.#clientServers = servers;
     this.#clientListeners!.serve(serveClients(this.#certificates?.client, servers.byTraffic, this.#log));
-    metrics.started();
+    metrics.started(services);
     this.#hooks.onServing?.(this);
     this.#log.info("ready to serve client requests", { "listen-client-urls": this.clientUrls });
     for (const { url, traffic } of this.#clientListeners!.urls) {

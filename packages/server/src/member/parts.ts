@@ -96,7 +96,7 @@ export function buildParts(options: PartsOptions): MemberParts {
   const machine = createMachine(
     options,
     node,
-    { store, lessor, alarms, membership, backend, auth, tokens, access },
+    { store, lessor, alarms, membership, backend, auth, tokens, access, executed: options.measures.executed },
     transport,
   );
   const installer: SnapshotInstaller = new SnapshotInstaller({
@@ -170,6 +170,8 @@ export function buildParts(options: PartsOptions): MemberParts {
     peerRequests: surroundings.peerRequests,
     ...timeouts,
     maxReceiveBytes,
+    measures: options.measures,
+    logCounts: writer,
   };
   return { node, consensus, writer, store, lessor, compaction, snapshotSender, transport, context };
 }
@@ -203,7 +205,7 @@ function createStore({ config, storage, surroundings, fail }: PartsOptions): Mvc
 }
 
 function createCompaction(
-  { config, storage, surroundings, fail }: PartsOptions,
+  { config, measures, storage, surroundings, fail }: PartsOptions,
   consensus: Consensus,
   writer: LogWriter,
 ): LogCompaction {
@@ -212,7 +214,7 @@ function createCompaction(
   const paths = storagePaths(config);
   const saveMembershipFile = async (index: LogIndex, term: Term) => {
     const state = membershipState(storage);
-    await saveSnapFile(disk, paths.snap, { index, term, ...state });
+    await saveSnapFile(disk, paths.snap, { index, term, ...state }, measures.snap);
     await purgeSnapFiles(disk, paths.snap, config.maxSnapFiles);
   };
   return new LogCompaction({

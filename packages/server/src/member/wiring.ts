@@ -4,6 +4,7 @@ import type { Disk } from "@quorate/storage/seams/disk";
 import type { Random } from "@quorate/storage/seams/random";
 import type { Transport, TransportEvents } from "@quorate/storage/seams/transport";
 import { saveSnapFile } from "@quorate/storage/snap/snap-directory";
+import type { Measures } from "../api/measures.ts";
 import { StateMachine } from "../apply/state-machine.ts";
 import type { Cryptography } from "../auth/cryptography.ts";
 import type { TokenKeys } from "../auth/json-web-tokens.ts";
@@ -54,6 +55,7 @@ export interface PartsOptions {
   readonly config: ServerConfig;
   readonly storage: MemberStorage;
   readonly surroundings: PartsSurroundings;
+  readonly measures: Measures;
   readonly fail: (error: Error) => void;
   /** This member does not belong to the cluster any more, for good. */
   readonly removed: () => void;
@@ -69,7 +71,7 @@ export interface LateParts {
 }
 
 export function createTransport(options: PartsOptions, late: LateParts): Transport {
-  const { config, storage, surroundings } = options;
+  const { config, measures, storage, surroundings } = options;
   const { disk, databases } = surroundings;
   const paths = storagePaths(config);
   return surroundings.createTransport(storage, {
@@ -78,7 +80,8 @@ export function createTransport(options: PartsOptions, late: LateParts): Transpo
     snapshotSent: (id, succeeded) => late.snapshotSender().sent(id, succeeded),
     receiveSnapshot: async (message, database) => {
       const index = message.snapshot?.metadata.index ?? 0;
-      await saveReceivedDatabase(disk, paths.snap, index, database, databases.findReceivedFault);
+      const { findReceivedFault } = databases;
+      await saveReceivedDatabase(disk, paths.snap, index, database, findReceivedFault, measures.snap);
       late.consensus().receive([message]);
     },
     removedFromCluster: () => options.removed(),
@@ -104,6 +107,7 @@ export function createMachine(
       log.warn("refused a configuration change", { index, error: error.message });
     },
     clock,
+    times: options.measures.operations,
     slowMs: config.warningApplyMs,
     onSlowEntry: (entry, tookMs) => {
       log.warn("apply request took too long", {
@@ -134,7 +138,7 @@ function follow(
 }
 
 export function createWriter(
-  { config, storage, surroundings, fail }: PartsOptions,
+  { config, measures, storage, surroundings, fail }: PartsOptions,
   late: LateParts,
   installer: SnapshotInstaller,
   transport: Transport,
@@ -150,11 +154,16 @@ export function createWriter(
     saveSnapshotFile: async ({ data, metadata }) => {
       // A snapshot of the member's own that is on its way must not get behind this one in the log.
       await late.compaction().pause();
-      await saveSnapFile(disk, paths.snap, { ...metadata, data });
+      await saveSnapFile(disk, paths.snap, { ...metadata, data }, measures.snap);
     },
     installSnapshot: async (snapshot) => {
       await late.consensus().entryEnded();
-      await installer.install(snapshot);
+      measures.installing++;
+      try {
+        await installer.install(snapshot);
+      } finally {
+        measures.installing--;
+      }
       // Its content is in the member's own database now.
       await removeOrphans(disk, paths.snap, snapshot.metadata.index + 1);
       late.compaction().resume(snapshot.metadata.index);
@@ -172,7 +181,8 @@ export function consensusEvents(
   lessor: Lessor,
   transport: Transport,
 ): ConsensusEvents {
-  const { log } = options.surroundings;
+  const { clock, log } = options.surroundings;
+  const { kinds } = options.measures.operations;
   return {
     applyEntry: (entry, proposal) => machine.applyEntry(entry, proposal),
     applyConfChange: (entry) => machine.applyConfChange(entry),
@@ -187,6 +197,8 @@ export function consensusEvents(
       if (!isLeader) lessor.demote();
       log.info("leadership changed", { leader: leader.toString(16), "is-leader": isLeader });
     },
+    proposalFailed: ({ field, startedMs }) =>
+      kinds.get(field)?.requests.observe((clock.nowMs() - startedMs) / 1_000, false),
     send: (messages) => transport.send(messages),
     sendSnapshot: (message) => late.snapshotSender().send(message),
     diskStalled: (stalledMs, transferee) => {

@@ -35,6 +35,11 @@ export class ReadViews {
     this.#clock = clock;
   }
 
+  /** Reads that are open. */
+  get count(): number {
+    return this.#open.size;
+  }
+
   /** `revision` is readable now. */
   open(revision: Revision): ReadView {
     const view = { revision, isGivenUp: false };

@@ -1,3 +1,4 @@
+import { exponentialBounds, Histogram } from "@quorate/storage/histogram";
 import type { Backend, Revision } from "@quorate/storage/seams/backend";
 import type { Clock } from "@quorate/storage/seams/clock";
 import type { Slices } from "@quorate/storage/slices";
@@ -30,6 +31,7 @@ export interface StoreState {
   /** The member ends: what is long is not worth going on with. */
   isClosed: boolean;
   readonly counters: StoreCounters;
+  readonly durations: StoreDurations;
 }
 
 /** Whether what the index says of the latest revisions is what a reader at `at` sees. */
@@ -43,6 +45,8 @@ export interface StoreCounters {
   puts: number;
   deletes: number;
   txns: number;
+  /** Of more than one operation, also those that change nothing. */
+  longTxns: number;
   /** Records removed by compactions. */
   compactedRecords: number;
   /** Bytes of keys and values put. */
@@ -61,10 +65,30 @@ export function newCounters(): StoreCounters {
     puts: 0,
     deletes: 0,
     txns: 0,
+    longTxns: 0,
     compactedRecords: 0,
     putBytes: 0,
     readBytes: 0,
     unansweredTxns: 0,
     lastCompactionWallMs: 0,
   };
+}
+
+/** So many reads of one state, by a transaction that only reads or before it writes, are a transaction of their own. */
+export function countReads({ counters }: StoreState, ranges: number): void {
+  counters.ranges += ranges;
+  if (ranges > 1) counters.longTxns += 1;
+}
+
+/** How long work of the store took, since the process started; etcd's bounds. */
+export class StoreDurations {
+  /** Of the pass over the index of each compaction. */
+  readonly indexCompactionMs = new Histogram(exponentialBounds(0.5, 2, 14));
+  /** Of each batch of records that a compaction looks at. */
+  readonly compactionBatchMs = new Histogram(exponentialBounds(1, 2, 13));
+  /** Of each compaction's pass over the records, with the pauses between its batches. */
+  readonly compactionMs = new Histogram(exponentialBounds(100, 2, 14));
+  /** Of Hash, and of HashKV. */
+  readonly hashSeconds = new Histogram(exponentialBounds(0.01, 2, 15));
+  readonly hashKvSeconds = new Histogram(exponentialBounds(0.01, 2, 15));
 }

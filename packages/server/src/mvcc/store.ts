@@ -23,7 +23,7 @@ import type { RangeSink } from "./range-sink.ts";
 import { type RangeChunk, rangeStream } from "./range-stream.ts";
 import { ReadViews } from "./read-views.ts";
 import { restoreState } from "./restore.ts";
-import { newCounters, type StoreCounters, type StoreState } from "./store-state.ts";
+import { newCounters, type StoreCounters, StoreDurations, type StoreState } from "./store-state.ts";
 import { type KvHash, StoredHashes } from "./stored-hashes.ts";
 import { latestRecord, WriteTxn } from "./write-txn.ts";
 
@@ -101,6 +101,7 @@ export class MvccStore {
       isHalfWritten: false,
       isClosed: false,
       counters: newCounters(),
+      durations: new StoreDurations(),
     };
     this.#txn = new WriteTxn(this.state, () => this.#listener);
     this.#compactor = new Compactor(
@@ -188,6 +189,15 @@ export class MvccStore {
 
   get counters(): Readonly<StoreCounters> {
     return this.state.counters;
+  }
+
+  get durations(): StoreDurations {
+    return this.state.durations;
+  }
+
+  /** Reads under way that take more than one turn. */
+  get openReads(): number {
+    return this.state.views.count;
   }
 
   /** For what clients read. */
@@ -318,8 +328,11 @@ export class MvccStore {
     const waiting = this.#lock.acquire();
     if (waiting !== undefined) await waiting;
     try {
-      const { currentRevision } = this.state;
-      return { ...(await hashKv(this.state, revision)), currentRevision };
+      const { clock, currentRevision, durations } = this.state;
+      const startedMs = clock.nowMs();
+      const hash = await hashKv(this.state, revision);
+      durations.hashKvSeconds.observe((clock.nowMs() - startedMs) / 1_000);
+      return { ...hash, currentRevision };
     } finally {
       this.#lock.release();
     }
@@ -335,7 +348,11 @@ export class MvccStore {
     const waiting = this.#lock.acquire();
     if (waiting !== undefined) await waiting;
     try {
-      return await hashAll(this.state);
+      const { clock, durations } = this.state;
+      const startedMs = clock.nowMs();
+      const hash = await hashAll(this.state);
+      durations.hashSeconds.observe((clock.nowMs() - startedMs) / 1_000);
+      return hash;
     } finally {
       this.#lock.release();
     }

@@ -40,6 +40,8 @@ export class WriteTxn {
   #open = false;
   #main = 0;
   #sub = 0;
+  /** Reads, puts and deletions, whatever they found; for metrics. */
+  #operations = 0;
   /** Undefined when nobody looked at the beginning, or they have become many. */
   #changes: Change[] | undefined;
   #changeBytes = 0;
@@ -58,6 +60,7 @@ export class WriteTxn {
     assert(this.#state.latestMain === this.#state.currentRevision, "no transaction is half written");
     this.#main = this.#state.currentRevision + 1;
     this.#sub = 0;
+    this.#operations = 0;
     this.#changes = this.#listener()?.hasListener() ? [] : undefined;
     this.#changeBytes = 0;
     return this;
@@ -79,6 +82,7 @@ export class WriteTxn {
     const record = encodeKeyValue(key, entries.createMain(id), main, entries.version(id), value, lease);
     backend.putRevision(main, sub, false, record);
     this.#state.latestMain = main;
+    this.#operations += 1;
     counters.puts += 1;
     counters.putBytes += key.length + value.length;
     if (this.#changes !== undefined) this.#addChange(sub, false, record);
@@ -92,6 +96,7 @@ export class WriteTxn {
    */
   deleteRange(key: Uint8Array, rangeEnd: Uint8Array, prevKvs?: RecordSink, attached?: AttachedKeys): number {
     if (rangeEnd.length > 0) return inOneGo(this.deleteRangeSteps(key, rangeEnd, prevKvs, attached));
+    this.#countDeletion();
     const id = this.#state.index.findLive(key);
     if (id < 0) return 0;
     this.#deleteKey(key, id, prevKvs, attached);
@@ -105,6 +110,7 @@ export class WriteTxn {
     prevKvs?: RecordSink,
     attached?: AttachedKeys,
   ): Steps<number> {
+    this.#countDeletion();
     const { index } = this.#state;
     const end = endOf(rangeEnd);
     const tally = new Tally(this.#state);
@@ -143,6 +149,17 @@ export class WriteTxn {
     }
   }
 
+  /** Something is read in this transaction. */
+  countRange(): void {
+    this.#operations += 1;
+    this.#state.counters.ranges += 1;
+  }
+
+  #countDeletion(): void {
+    this.#operations += 1;
+    this.#state.counters.deletes += 1;
+  }
+
   /** As `MvccStore.range`, seeing this transaction's changes when no revision is asked for. */
   range(request: RangeRequest): RangeResult {
     return readRange(this.#state, request);
@@ -158,6 +175,7 @@ export class WriteTxn {
     assert(this.#open, "a write transaction ends once");
     this.#open = false;
     const state = this.#state;
+    if (this.#operations > 1) state.counters.longTxns += 1;
     if (this.#sub === 0) return state.currentRevision;
     assert(this.#main === state.currentRevision + 1, "a transaction makes the next revision");
     assert(this.#main === state.latestMain, "a transaction ends with all of its changes in sight");
@@ -185,7 +203,7 @@ export class WriteTxn {
     prevKvs: RecordSink | undefined,
     attached: AttachedKeys | undefined,
   ): void {
-    const { index, backend, counters } = this.#state;
+    const { index, backend } = this.#state;
     if (prevKvs !== undefined) {
       index.findAt(id, this.#main, found);
       const record = recordOf(this.#state, found.main, found.sub);
@@ -198,7 +216,6 @@ export class WriteTxn {
     const record = encodeTombstone(key);
     backend.putRevision(this.#main, sub, true, record);
     this.#state.latestMain = this.#main;
-    counters.deletes += 1;
     if (wasLeased && attached !== undefined) attached.detach(key);
     if (this.#changes !== undefined) this.#addChange(sub, true, record);
     else if (this.#span !== undefined) widen(this.#span, recordKey(record));

@@ -48,10 +48,11 @@ export function needsOfDeletion({ key, rangeEnd, prevKv }: DeleteRangeRequest, n
 
 function* deletionSteps(
   { store, lessor }: ReplicatedState,
-  { key, rangeEnd }: DeleteRangeRequest,
+  { key, prevKv, rangeEnd }: DeleteRangeRequest,
   prevKvs: RecordsWriter | undefined,
 ): Steps<DeleteOutcome> {
   const txn = store.beginWrite();
+  if (prevKv) txn.countRange();
   const deleted =
     rangeEnd.length === 0
       ? txn.deleteRange(key, rangeEnd, prevKvs, lessor)

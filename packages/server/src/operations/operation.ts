@@ -94,20 +94,27 @@ export function clientOperation<Request, Outcome>(
 
 /** Applies one operation after the checks that all have, in etcd's order. `costBytes` is the operation's for the request. */
 export function execute<Request, Outcome>(
-  { apply, needsWhenApplied, runsWhenCorrupt }: Operation<Request, Outcome>,
+  { apply, field, needsWhenApplied, runsWhenCorrupt }: Operation<Request, Outcome>,
   state: ReplicatedState,
   request: Request,
   costBytes: number,
   caller: Caller,
   isAwaited: boolean,
 ): Outcome | Promise<Outcome> {
-  const { access, alarms } = state;
-  if (!runsWhenCorrupt) {
-    if (alarms.corrupt) throw new RequestError("CORRUPT");
-    if (alarms.noSpace && costBytes > 0) throw new RequestError("NO_SPACE");
+  const { access, alarms, executed } = state;
+  if (executed !== undefined) executed.begin(field);
+  try {
+    if (!runsWhenCorrupt) {
+      if (alarms.corrupt) throw new RequestError("CORRUPT");
+      if (alarms.noSpace && costBytes > 0) throw new RequestError("NO_SPACE");
+    }
+    if (access.isRestricted) needsWhenApplied(request, access.needsOf(caller));
+    const outcome = apply(state, request, isAwaited);
+    return executed !== undefined && outcome instanceof Promise ? executed.follow(outcome) : outcome;
+  } catch (error) {
+    executed?.failed(error);
+    throw error;
   }
-  if (access.isRestricted) needsWhenApplied(request, access.needsOf(caller));
-  return apply(state, request, isAwaited);
 }
 
 /** At once when that is little work, else the rest in later turns. */

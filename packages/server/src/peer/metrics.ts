@@ -1,27 +1,6 @@
 import type { NodeId } from "@quorate/raft";
+import { exponentialBounds, Histogram } from "@quorate/storage/histogram";
 import { formatId } from "../cluster/ids.ts";
-
-/** What a histogram counts: observations up to each bound, all of them, and their sum. */
-export class Histogram {
-  readonly bounds: readonly number[];
-  /** Of observations at most as large as the bound of the same place, and not as the one before. */
-  readonly counts: number[];
-  count = 0;
-  sum = 0;
-
-  /** Bounds `first`, `first * factor`, ... */
-  constructor(first: number, factor: number, bounds: number) {
-    this.bounds = Array.from({ length: bounds }, (_, i) => first * factor ** i);
-    this.counts = new Array<number>(bounds).fill(0);
-  }
-
-  observe(value: number): void {
-    this.count++;
-    this.sum += value;
-    const place = this.bounds.findIndex((bound) => value <= bound);
-    if (place >= 0) this.counts[place]!++;
-  }
-}
 
 /** Transfers of databases with one member, in one direction. */
 class TransferCounts {
@@ -32,7 +11,7 @@ class TransferCounts {
   /** etcd_network_snapshot_send_inflights_total, etcd_network_snapshot_receive_inflights_total */
   inflight = 0;
   /** etcd_network_snapshot_send_total_duration_seconds, etcd_network_snapshot_receive_total_duration_seconds */
-  readonly seconds = new Histogram(0.1, 2, 10);
+  readonly seconds = new Histogram(exponentialBounds(0.1, 2, 10));
 }
 
 /** What passed between this member and another one. */
@@ -52,7 +31,7 @@ export class PeerCounts {
   /** etcd_network_disconnected_peers_total{Local,Remote} */
   disconnects = 0;
   /** etcd_network_peer_round_trip_time_seconds{To} */
-  readonly roundTripSeconds = new Histogram(0.0001, 2, 16);
+  readonly roundTripSeconds = new Histogram(exponentialBounds(0.0001, 2, 16));
   readonly snapshotsSent = new TransferCounts();
   readonly snapshotsReceived = new TransferCounts();
 }

@@ -2,8 +2,11 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { type Disk, readFile } from "@quorate/storage/seams/disk";
 import { SimulatedDisk, type SimulatedDiskOptions } from "@quorate/storage/seams/simulated-disk";
+import { SnapTimes } from "@quorate/storage/snap/snap-times";
+import { ManualClock } from "@quorate/testkit/clock";
 import { receivedDatabasePath, removeOrphans, saveReceivedDatabase } from "./received-database.ts";
 
+const TIMES = new SnapTimes(new ManualClock());
 const DIRECTORY = "data/member/snap";
 const PATH = receivedDatabasePath(DIRECTORY, 0x2a);
 
@@ -22,7 +25,7 @@ function save(
   index: number,
   chunks: AsyncIterable<Uint8Array>,
 ): Promise<void> {
-  return saveReceivedDatabase(disk, directory, index, chunks, async () => undefined);
+  return saveReceivedDatabase(disk, directory, index, chunks, async () => undefined, TIMES);
 }
 
 async function* chunksOf(bytes: Uint8Array, size: number, failure?: Error): AsyncGenerator<Uint8Array> {
@@ -61,7 +64,10 @@ test("one that is not sound is refused with what is wrong, before it has its nam
     return "page 5 is torn";
   };
   const damaged = chunksOf(content.subarray(1), 65_536);
-  await assert.rejects(saveReceivedDatabase(disk, DIRECTORY, 0x2a, damaged, findFault), /page 5 is torn/);
+  await assert.rejects(
+    saveReceivedDatabase(disk, DIRECTORY, 0x2a, damaged, findFault, TIMES),
+    /page 5 is torn/,
+  );
   assert.deepEqual(asked, [[content.length - 1, 0x2a]]);
   // What was there before is still there, and nothing else.
   assert.deepEqual(Buffer.from(await readFile(disk, PATH, 2 ** 30)), content);

@@ -1,6 +1,7 @@
 import type { LogIndex } from "@quorate/raft";
 import { failpoints } from "@quorate/storage/failpoints";
 import type { Disk, DiskFile } from "@quorate/storage/seams/disk";
+import type { SnapTimes } from "@quorate/storage/snap/snap-times";
 
 const SUFFIX = ".snap.db";
 /** Of files that are not finished; a start removes them. */
@@ -33,12 +34,24 @@ export async function saveReceivedDatabase(
   index: LogIndex,
   database: AsyncIterable<Uint8Array>,
   findFault: FindDatabaseFault,
+  times: SnapTimes,
+): Promise<void> {
+  await times.time(times.databaseSaveSeconds, () => save(disk, directory, index, database, findFault, times));
+}
+
+async function save(
+  disk: Disk,
+  directory: string,
+  index: LogIndex,
+  database: AsyncIterable<Uint8Array>,
+  findFault: FindDatabaseFault,
+  times: SnapTimes,
 ): Promise<void> {
   const number = filesBegun.get(disk) ?? 0;
   filesBegun.set(disk, number + 1);
   const temporaryPath = `${directory}/${TEMPORARY_PREFIX}${index.toString(16)}-${number}`;
   try {
-    await writeFile(disk, temporaryPath, database);
+    await writeFile(disk, temporaryPath, database, times);
     const fault = await findFault(temporaryPath, index);
     if (fault !== undefined)
       throw new Error(`the database received with snapshot ${index} is of no use: ${fault}`);
@@ -72,12 +85,17 @@ export async function removeOrphans(
   return orphans;
 }
 
-async function writeFile(disk: Disk, path: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+async function writeFile(
+  disk: Disk,
+  path: string,
+  chunks: AsyncIterable<Uint8Array>,
+  times: SnapTimes,
+): Promise<void> {
   const file = await disk.open(path, "write");
   try {
     const size = await writeChunks(file, chunks);
     await file.truncate(size);
-    await file.sync();
+    await times.time(times.databaseSyncSeconds, () => file.sync());
   } finally {
     await file.close();
   }

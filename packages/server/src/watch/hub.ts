@@ -8,6 +8,7 @@ import { CatchUp } from "./catch-up.ts";
 import { Delivery } from "./delivery.ts";
 import { Fifo } from "./fifo.ts";
 import { compareKeys } from "./key-range.ts";
+import { type Lags, mostBehind } from "./lag.ts";
 import type { WatchMetrics } from "./metrics.ts";
 import { RecentChanges, type RevisionEvents } from "./recent-changes.ts";
 import { ControlResponses, type Headers } from "./responses.ts";
@@ -78,6 +79,8 @@ export class WatchHub {
   readonly index = new WatcherIndex();
   readonly recent: RecentChanges;
   readonly catchUp: CatchUp;
+  /** Streams with watchers that are behind, those that have been so for longest first. */
+  readonly laggingStreams = new Set<WatchStream>();
 
   private readonly random: Random;
   private readonly progressIntervalMs: number;
@@ -170,6 +173,11 @@ export class WatchHub {
   get hasBacklog(): boolean {
     if (this.underWay >= 0) return true;
     return this.recent.length > 0 && this.recent.at(this.recent.length - 1).main > this.delivered;
+  }
+
+  /** How far streams and watchers are behind, for metrics. */
+  mostBehind(): Lags {
+    return mostBehind(this.laggingStreams, this.source.currentRevision);
   }
 
   /** Calls `stream.backlogDelivered` when there is no backlog any more. */

@@ -52,6 +52,7 @@ export interface StreamHub {
   readonly catchUp: CatchUp;
   readonly budget: TurnBudget;
   readonly hasBacklog: boolean;
+  readonly laggingStreams: Set<WatchStream>;
   whenDelivered(stream: WatchStream): void;
   skipUnwatched(): void;
   register(watcher: Watcher): void;
@@ -134,6 +135,7 @@ export class WatchStream implements WatcherStream {
     this.closed = true;
     this.full = true;
     this.ticker?.cancel();
+    this.hub.laggingStreams.delete(this);
     this.controls.clear();
     this.waitingRequests.clear();
     this.behind.clear();
@@ -161,6 +163,10 @@ export class WatchStream implements WatcherStream {
     return dropped;
   }
 
+  watchersOfStream(): Iterable<Watcher> {
+    return this.watchers.values();
+  }
+
   get hasWatchers(): boolean {
     return this.watchers.size > 0;
   }
@@ -170,6 +176,7 @@ export class WatchStream implements WatcherStream {
     watcher.state = UNSYNCED;
     watcher.range.moveToBehind(watcher);
     this.unsyncedCount += 1;
+    this.hub.laggingStreams.add(this);
     this.hub.metrics.slowWatchers += 1;
     this.queueBehind(watcher);
   }
@@ -200,8 +207,13 @@ export class WatchStream implements WatcherStream {
     assert(watcher.next > this.hub.source.currentRevision, "a synced watcher has been handed everything");
     watcher.state = SYNCED;
     watcher.range.moveToSynced(watcher);
-    this.unsyncedCount -= 1;
+    this.lessUnsynced();
     this.hub.metrics.slowWatchers -= 1;
+  }
+
+  private lessUnsynced(): void {
+    this.unsyncedCount -= 1;
+    if (this.unsyncedCount === 0) this.hub.laggingStreams.delete(this);
   }
 
   /** For the catch-up: the history from the watcher's `next` on is no longer there. */
@@ -328,7 +340,7 @@ export class WatchStream implements WatcherStream {
     if (watcher === undefined) return;
     this.watchers.delete(id);
     this.future?.delete(watcher);
-    if (watcher.state !== SYNCED) this.unsyncedCount -= 1;
+    if (watcher.state !== SYNCED) this.lessUnsynced();
     this.hub.unregister(watcher);
     this.respond(this.hub.responses.canceled(this.hub.source.currentRevision, id));
   }

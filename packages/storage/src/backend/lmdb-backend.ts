@@ -12,6 +12,7 @@ import type {
   RevisionScan,
   Table,
 } from "../seams/backend.ts";
+import { BackendCounts } from "../seams/backend-counts.ts";
 import type { Clock } from "../seams/clock.ts";
 import { commitWithFailpoints, writeBackWithFailpoints } from "./commit-failpoints.ts";
 import { type CommitLimits, CommitSchedule, DEFAULT_COMMIT_LIMITS } from "./commit-schedule.ts";
@@ -53,6 +54,7 @@ const COPIED_BYTES = 256 * 1024;
 /** Tables in an LMDB file, behind a memory of what is not committed yet. */
 export class LmdbBackend implements Backend {
   readonly path: string;
+  readonly counts = new BackendCounts();
   readonly #options: LmdbBackendOptions;
   readonly #limits: CommitLimits;
   readonly #schedule: CommitSchedule;
@@ -61,6 +63,7 @@ export class LmdbBackend implements Backend {
   readonly #batches = new WriteBatches();
   /** The oldest sealed batch is being committed. */
   #isCommitting = false;
+  #commitBeganMs = 0;
   /** As in `ScanSource`. */
   #stateNumber = 0;
   #consistentIndex = 0;
@@ -423,6 +426,7 @@ export class LmdbBackend implements Backend {
     if (batch === undefined || this.#isCommitting || this.#commitsHeld) return;
     if (this.#failure !== undefined) return;
     this.#isCommitting = true;
+    this.#commitBeganMs = this.#options.clock.nowMs();
     this.#rememberDeleted(batch.deleted);
     const setIndex = () => {
       if (batch.consistentIndex !== this.#committedIndex) batch.recordConsistentIndex();
@@ -455,6 +459,9 @@ export class LmdbBackend implements Backend {
       this.#fail(error);
       return;
     }
+    const seconds = (this.#options.clock.nowMs() - this.#commitBeganMs) / 1_000;
+    this.counts.commitSeconds.observe(seconds);
+    this.counts.writeSeconds.observe(seconds);
     this.#committedIndex = index;
     this.#file.reader.renew();
     this.#batches.oldestCommitted();

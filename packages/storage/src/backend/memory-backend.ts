@@ -12,6 +12,7 @@ import {
   SOME_BYTES,
   type Table,
 } from "../seams/backend.ts";
+import { BackendCounts } from "../seams/backend-counts.ts";
 import type { Clock, Timer } from "../seams/clock.ts";
 import { type CommitLimits, CommitSchedule, DEFAULT_COMMIT_LIMITS } from "./commit-schedule.ts";
 import { CommitWaiters } from "./commit-waiters.ts";
@@ -34,6 +35,7 @@ export interface MemoryBackendOptions extends Partial<CommitLimits> {
 
 /** A backend without a disk, for the simulator and for tests: it forgets in a crash what a disk would forget. */
 export class MemoryBackend implements Backend {
+  readonly counts = new BackendCounts();
   readonly #options: MemoryBackendOptions;
   readonly #clock: Clock;
   readonly #schedule: CommitSchedule;

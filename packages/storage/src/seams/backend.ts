@@ -1,4 +1,6 @@
 import type { LogIndex, NumberOf, Term } from "@quorate/raft";
+import type { BackendCounts } from "./backend-counts.ts";
+
 /** The tables of a backend: etcd's bucket names without `key`, which has its own methods. */
 export type Table =
   | "alarm"
@@ -93,6 +95,8 @@ export interface DatabaseExport {
  * One writer, on the event loop.
  */
 export interface Backend {
+  readonly counts: BackendCounts;
+
   /** Bytes of the database file, counting what is not in use. What quotas compare. */
   readonly sizeBytes: number;
   readonly sizeInUseBytes: number;

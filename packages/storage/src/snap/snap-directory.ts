@@ -6,6 +6,7 @@ import {
   SnapFileError,
   snapFileName,
 } from "./snap-file.ts";
+import type { SnapTimes } from "./snap-times.ts";
 
 /** Holds membership only; anything near this is no such file. */
 const LIMIT_BYTES = 512 * 1024 * 1024;
@@ -14,15 +15,29 @@ const LIMIT_BYTES = 512 * 1024 * 1024;
  * Writes `<term>-<index>.snap`; durable when it resolves with the path. A file that could not be written wholly is
  * removed. The caller writes the log's snapshot record after it. `content.index` is greater than 0.
  */
-export async function saveSnapFile(disk: Disk, directory: string, content: SnapFileContent): Promise<string> {
+export async function saveSnapFile(
+  disk: Disk,
+  directory: string,
+  content: SnapFileContent,
+  times: SnapTimes,
+): Promise<string> {
+  return times.time(times.saveSeconds, () => save(disk, directory, content, times));
+}
+
+async function save(
+  disk: Disk,
+  directory: string,
+  content: SnapFileContent,
+  times: SnapTimes,
+): Promise<string> {
   const path = `${directory}/${snapFileName(content.term, content.index)}`;
   try {
     const file = await disk.open(path, "write");
     try {
-      const bytes = encodeSnapFile(content);
+      const bytes = await times.time(times.encodeSeconds, async () => encodeSnapFile(content));
       await file.truncate(bytes.length);
       await file.write(bytes, 0);
-      await file.sync();
+      await times.time(times.syncSeconds, () => file.sync());
     } finally {
       await file.close();
     }

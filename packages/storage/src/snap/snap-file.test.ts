@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { ManualClock } from "@quorate/testkit/clock";
 import { fc } from "@quorate/testkit/property";
 import type { Disk } from "../seams/disk.ts";
 import { SimulatedDisk } from "../seams/simulated-disk.ts";
@@ -11,6 +12,7 @@ import {
   SnapFileError,
   snapFileName,
 } from "./snap-file.ts";
+import { SnapTimes } from "./snap-times.ts";
 import { encodeV2Store } from "./v2-store.ts";
 
 function content(index: number, term: number, data = "{}"): SnapFileContent {
@@ -77,7 +79,8 @@ async function directoryWith(indexes: number[]): Promise<{ disk: Disk; simulated
   const disk = simulated.mount();
   await disk.makeDirectory("snap");
   await disk.syncDirectory(".");
-  for (const index of indexes) await saveSnapFile(disk, "snap", content(index, 1));
+  for (const index of indexes)
+    await saveSnapFile(disk, "snap", content(index, 1), new SnapTimes(new ManualClock()));
   return { disk, simulated };
 }
 
@@ -114,7 +117,9 @@ test("a file that could not be written wholly is removed", async () => {
   const disk = simulated.mount();
   await disk.makeDirectory("snap");
   full = true;
-  await assert.rejects(saveSnapFile(disk, "snap", content(1, 1)), { code: "FULL" });
+  await assert.rejects(saveSnapFile(disk, "snap", content(1, 1), new SnapTimes(new ManualClock())), {
+    code: "FULL",
+  });
   assert.deepEqual(await disk.list("snap"), []);
 });
 

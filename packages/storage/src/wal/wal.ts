@@ -60,6 +60,8 @@ interface NextSegment {
  * the member must stop. The directory is to be locked by the caller, with `WalLock`.
  */
 export class Wal {
+  /** Bytes of records that have become durable since this was opened. */
+  writtenBytes = 0;
   readonly directory: string;
   readonly #disk: Disk;
   readonly #segmentBytes: number;
@@ -334,6 +336,7 @@ export class Wal {
     if (conflict !== undefined) await conflict;
     await this.#file.write(batch.bytes.subarray(0, batch.length), position);
     this.#position.ended();
+    this.writtenBytes += batch.length;
     this.#durableIndex = lastIndex;
     this.#durableTerm = term;
     this.#encoder.recycle(batch);

@@ -1,7 +1,9 @@
 import { ConfChangeType, type Entry, EntryType, encodeConfChange } from "@quorate/raft";
 import { encodeMemberContext } from "@quorate/server/offline";
 import type { Disk } from "@quorate/storage/seams/disk";
+import { realClock } from "@quorate/storage/seams/real-clock";
 import { saveSnapFile } from "@quorate/storage/snap/snap-directory";
+import { SnapTimes } from "@quorate/storage/snap/snap-times";
 import { encodeV2Store } from "@quorate/storage/snap/v2-store";
 import { Wal } from "@quorate/storage/wal/wal";
 import type { NewCluster } from "./new-cluster.ts";
@@ -33,7 +35,7 @@ export async function makeFirstLog(
     wal.save({ term: FIRST_TERM, vote: voters[0]!, commit: entries.length }, entries);
     await wal.sync();
     const data = encodeV2Store({ members, removedIds: [], clusterVersion: undefined });
-    await saveSnapFile(disk, directories.snap, { ...applied, data });
+    await saveSnapFile(disk, directories.snap, { ...applied, data }, new SnapTimes(realClock));
     await wal.saveSnapshot(applied);
   } finally {
     await wal.close();

@@ -23,8 +23,7 @@ import {
 } from "@quorate/wire/etcdserverpb";
 import { FAILURES, grpcError, RequestError } from "../../errors.ts";
 import type { GatewayBackend, GatewaySink } from "../gateway-backend.ts";
-import { localCalls } from "../local-calls.ts";
-import type { Services } from "../services.ts";
+import { type LocalServices, localCalls } from "../local-calls.ts";
 
 /** What says who somebody is; certificates come with the peer. */
 const CREDENTIALS = ["token", "authorization"] as const;
@@ -38,12 +37,12 @@ export class OwnClient {
   readonly #backend: GatewayBackend;
   #defect: unknown;
 
-  constructor(services: Pick<Services, "unary" | "streams">, clock: Clock, call: ServerCall) {
+  constructor({ unary, streams }: LocalServices, clock: Clock, call: ServerCall) {
     this.#call = call;
     const report = (error: unknown): void => {
       this.#defect = error;
     };
-    this.#backend = localCalls(services, clock, Number.POSITIVE_INFINITY, report, call.peer);
+    this.#backend = localCalls({ unary, streams }, clock, Number.POSITIVE_INFINITY, report, call.peer);
   }
 
   range(request: MessageInitShape<typeof RangeRequestSchema>): Promise<RangeResponse> {

@@ -2,6 +2,7 @@ import type { ServerCall } from "@quorate/rpc/server";
 import type { RangeRequest } from "@quorate/wire/hot";
 import type { Reader } from "../../consensus/read-index.ts";
 import { RANGE } from "../../operations/range.ts";
+import { NOT_TIMED } from "../../operations/read-times.ts";
 import { callerOf, identified } from "../callers.ts";
 import type { KvContext } from "../context.ts";
 import { failCall } from "../services.ts";
@@ -10,14 +11,19 @@ import { failCall } from "../services.ts";
 export function handleRange(context: KvContext, message: Uint8Array, call: ServerCall): void {
   const request = RANGE.decode(message);
   RANGE.check(request);
+  const beganMs = context.measures.ranges.begin();
   if (request.serializable) {
-    answer(context, request, call);
+    answer(context, request, call, beganMs);
     return;
   }
   // The message is borrowed and the read happens later: only now are the few bytes worth a copy.
   request.key = request.key.slice();
   if (request.rangeEnd.length > 0) request.rangeEnd = request.rangeEnd.slice();
-  context.consensus.read(new RangeRead(context, request, call));
+  const read =
+    beganMs === NOT_TIMED
+      ? new RangeRead(context, request, call)
+      : new TimedRangeRead(context, request, call, beganMs);
+  context.consensus.read(read);
 }
 
 class RangeRead implements Reader {
@@ -32,32 +38,69 @@ class RangeRead implements Reader {
   }
 
   ready(): void {
-    if (this.#call.ended) return;
-    const later = this.#context.access.isRestricted ? identified(this.#call) : undefined;
-    if (later === undefined) this.#answer();
-    else void later.then(() => this.#answer());
+    this.begin(NOT_TIMED);
   }
 
-  #answer(): void {
-    if (this.#call.ended) return;
+  fail(error: Error, sinceMs: number): void {
+    this.#context.measures.ranges.neverRead(sinceMs);
+    failCall(this.#call, error);
+  }
+
+  protected begin(beganMs: number): void {
+    const call = this.#call;
+    const later = !call.ended && this.#context.access.isRestricted ? identified(call) : undefined;
+    if (later === undefined) this.#answer(beganMs);
+    else void later.then(() => this.#answer(beganMs));
+  }
+
+  #answer(beganMs: number): void {
+    if (this.#call.ended) {
+      this.#context.measures.ranges.abandoned();
+      return;
+    }
     try {
-      answer(this.#context, this.#request, this.#call);
+      answer(this.#context, this.#request, this.#call, beganMs);
     } catch (error) {
       failCall(this.#call, error);
     }
   }
+}
 
-  fail(error: Error): void {
-    failCall(this.#call, error);
+/** One of a few: those that are timed need room for it. */
+class TimedRangeRead extends RangeRead {
+  readonly #beganMs: number;
+
+  constructor(context: KvContext, request: RangeRequest, call: ServerCall, beganMs: number) {
+    super(context, request, call);
+    this.#beganMs = beganMs;
+  }
+
+  override ready(): void {
+    this.begin(this.#beganMs);
   }
 }
 
-function answer({ access, headers, store }: KvContext, request: RangeRequest, call: ServerCall): void {
-  const needs = access.isRestricted ? access.needsOf(callerOf(call)) : undefined;
-  if (needs !== undefined) {
-    RANGE.needs(request, needs);
-    needs.unchanged();
+/** `beganMs`: of the request, or `NOT_TIMED`. */
+function answer(
+  { access, headers, measures, store }: KvContext,
+  request: RangeRequest,
+  call: ServerCall,
+  beganMs: number,
+): void {
+  const { ranges } = measures;
+  const readBeganMs = ranges.beginRead(beganMs);
+  let later: Promise<void> | undefined;
+  try {
+    const needs = access.isRestricted ? access.needsOf(callerOf(call)) : undefined;
+    if (needs !== undefined) {
+      RANGE.needs(request, needs);
+      needs.unchanged();
+    }
+    later = RANGE.answer(headers, store, request, call, needs);
+  } catch (error) {
+    ranges.refused();
+    throw error;
   }
-  const later = RANGE.answer(headers, store, request, call, needs);
-  later?.catch((error: unknown) => failCall(call, error));
+  if (later === undefined) ranges.succeeded(beganMs, readBeganMs);
+  else ranges.follow(beganMs, readBeganMs, later).catch((error: unknown) => failCall(call, error));
 }

@@ -52,20 +52,34 @@ export class TxnMethod {
   }
 
   #read(request: TxnRequest, call: ServerCall): void {
-    const { access, consensus, headers, store } = this.#context;
+    const { access, consensus, headers, measures, store } = this.#context;
+    const times = measures.readOnlyTxns;
+    const beganMs = times.begin();
     const answer = () => {
-      if (call.ended) return;
+      if (call.ended) {
+        times.abandoned();
+        return;
+      }
+      const readBeganMs = times.beginRead(beganMs);
+      let later: Promise<void> | undefined;
       try {
         const needs = access.isRestricted ? access.needsOf(callerOf(call)) : undefined;
         if (needs !== undefined) {
           needsOfTxn(request, needs);
           needs.unchanged();
         }
-        const later = answerReadOnlyTxn(headers, store, request, call, needs);
-        later?.catch((error: unknown) => failCall(call, error));
+        later = answerReadOnlyTxn(headers, store, request, call, needs);
       } catch (error) {
+        times.refused();
         failCall(call, error);
+        return;
       }
+      if (later === undefined) times.succeeded(beganMs, readBeganMs);
+      else times.follow(beganMs, readBeganMs, later).catch((error: unknown) => failCall(call, error));
+    };
+    const fail = (error: Error, sinceMs: number) => {
+      times.neverRead(sinceMs);
+      failCall(call, error);
     };
     if (isSerializableTxn(request)) answer();
     else {
@@ -74,7 +88,7 @@ export class TxnMethod {
         if (later === undefined) answer();
         else void later.then(answer);
       };
-      consensus.read({ ready, fail: (error) => failCall(call, error) });
+      consensus.read({ ready, fail });
     }
   }
 }

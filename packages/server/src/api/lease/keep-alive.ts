@@ -34,7 +34,11 @@ export class KeepAliveStream {
     // Comes after the last request, and after that has been answered: reading is paused until then.
     call.onHalfClose = () => this.#end(() => call.end());
     call.onDrain = () => call.resumeReading();
-    call.onCancel = () => this.#end(() => {});
+    call.onCancel = (reason) => {
+      const { measures } = this.#context;
+      if (reason === "failed" && measures !== undefined) measures.streamFailures["lease-keepalive"]++;
+      this.#end(() => {});
+    };
   }
 
   #serve(message: Uint8Array): void {

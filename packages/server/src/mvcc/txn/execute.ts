@@ -5,11 +5,11 @@ import type { RangeRequest, RequestOp, TxnRequest, TxnResponseParts } from "@quo
 import { RequestError } from "../../errors.ts";
 import { type RangeCaller, restInView } from "../range.ts";
 import type { MvccStore } from "../store.ts";
-import type { StoreState } from "../store-state.ts";
+import { countReads, type StoreState } from "../store-state.ts";
 import { holdsForKey, holdsSteps } from "./compare.ts";
 import { Erasures } from "./erasures.ts";
 import type { TxnOutcome } from "./outcome.ts";
-import { checkPutInState, type KeyLeases, runPut } from "./put.ts";
+import { checkPutInState, type KeyLeases, readsBefore, runPut } from "./put.ts";
 import { deletionResponse, keyResponse, NO_PARTS, recordsOfDeletion } from "./records-response.ts";
 import { type Decision, putResponse, TxnRun, type WriteOp } from "./run.ts";
 import { isRead, readAnswers, UnreadRange, UnreadTxn } from "./unread.ts";
@@ -54,7 +54,7 @@ export function executePlainTxn(
 ): TxnOutcome {
   const { state } = store;
   const decision = decidePlain(state, request);
-  checkPath(state, decision, leases, new Erasures());
+  countReads(state, decision.compared + checkPath(state, decision, leases, new Erasures()));
   const txn = store.beginWrite();
   const responses: TxnResponseParts[] = [];
   for (let i = 0; i < decision.ops.length; i++) {
@@ -62,13 +62,14 @@ export function executePlainTxn(
     if (op.kind === 1) {
       if (!isAwaited) continue;
       const at = op.range.revision > 0 ? op.range.revision : txn.revision;
-      state.counters.ranges += 1;
+      txn.countRange();
       responses.push(keyResponse(state, op.range, at, txn.revision));
     } else if (op.kind === 2) {
       if (isAwaited) responses.push({ kind: 2, body: putResponse(txn, op.put, leases), rest: NO_PARTS });
       else runPut(txn, op.put, leases, false);
     } else if (op.kind === 3) {
-      const { key, rangeEnd } = op.deleteRange;
+      const { key, prevKv, rangeEnd } = op.deleteRange;
+      if (prevKv) txn.countRange();
       const records = isAwaited ? recordsOfDeletion(op.deleteRange) : undefined;
       const deleted = txn.deleteRange(key, rangeEnd, records, leases);
       if (isAwaited) responses.push(deletionResponse(txn.revision, deleted, records));
@@ -79,10 +80,11 @@ export function executePlainTxn(
 
 function decidePlain(state: StoreState, request: TxnRequest): Decision {
   let succeeded = true;
-  for (let i = 0; i < request.compare.length && succeeded; i++) {
-    succeeded = holdsForKey(state, request.compare[i]!, state.currentRevision);
+  let compared = 0;
+  while (compared < request.compare.length && succeeded) {
+    succeeded = holdsForKey(state, request.compare[compared++]!, state.currentRevision);
   }
-  return { succeeded, ops: succeeded ? request.success : request.failure, nested: NOT_NESTED };
+  return { succeeded, compared, ops: succeeded ? request.success : request.failure, nested: NOT_NESTED };
 }
 
 const NOT_NESTED: readonly Decision[] = [];
@@ -100,7 +102,7 @@ export function* txnSteps(
   const { state } = store;
   const decision = yield* decideSteps(state, request, state.currentRevision);
   const erasures = new Erasures();
-  checkPath(state, decision, leases, erasures);
+  countReads(state, decision.compared + checkPath(state, decision, leases, erasures));
   const txn = store.beginWrite();
   const run = new TxnRun(state, txn, leases, writesOf(decision), isAwaited);
   const answers = yield* txn.hiding(run.steps(decision));
@@ -137,13 +139,13 @@ export function executeReadOnlyTxn(
 
 function readPlain(state: StoreState, request: TxnRequest): TxnOutcome {
   const { currentRevision, compactRevision } = state;
-  const { succeeded, ops } = decidePlain(state, request);
+  const { succeeded, compared, ops } = decidePlain(state, request);
   for (const op of ops) if (op.kind === 1) checkRevision(op.range, currentRevision, compactRevision);
+  countReads(state, compared + ops.length);
   const responses: TxnResponseParts[] = [];
   for (const op of ops) {
     assert(op.kind === 1, "a read-only transaction has only ranges");
     const at = op.range.revision > 0 ? op.range.revision : currentRevision;
-    state.counters.ranges += 1;
     responses.push(keyResponse(state, op.range, at, currentRevision));
   }
   return { revision: currentRevision, succeeded, responses };
@@ -177,11 +179,11 @@ function lowestRevision(txn: TxnRequest, currentRevision: Revision, compactRevis
 function* readOnlySteps(state: StoreState, request: TxnRequest): Steps<TxnOutcome> {
   // What is current now stays so for the whole transaction.
   const { currentRevision, compactRevision } = state;
-  const { succeeded, ops } = yield* decideSteps(state, request, currentRevision);
+  const { succeeded, compared, ops } = yield* decideSteps(state, request, currentRevision);
   for (const op of ops) if (op.kind === 1) checkRevision(op.range, currentRevision, compactRevision);
+  countReads(state, compared + ops.length);
   const answers = ops.map((op) => {
     assert(op.kind === 1, "a read-only transaction has only ranges");
-    state.counters.ranges += 1;
     return new UnreadRange(
       op.range,
       op.range.revision > 0 ? op.range.revision : currentRevision,
@@ -194,18 +196,27 @@ function* readOnlySteps(state: StoreState, request: TxnRequest): Steps<TxnOutcom
 
 function* decideSteps(state: StoreState, txn: TxnRequest, at: number): Steps<Decision> {
   let succeeded = true;
+  let compared = 0;
   for (const compare of txn.compare) {
+    compared++;
     succeeded = yield* holdsSteps(state, compare, at);
     if (!succeeded) break;
   }
   const ops = succeeded ? txn.success : txn.failure;
   const nested: Decision[] = [];
-  for (const op of ops) if (op.kind === 4) nested.push(yield* decideSteps(state, op.txn, at));
-  return { succeeded, ops, nested };
+  for (const op of ops) {
+    if (op.kind !== 4) continue;
+    const inner = yield* decideSteps(state, op.txn, at);
+    compared += inner.compared;
+    nested.push(inner);
+  }
+  return { succeeded, compared, ops, nested };
 }
 
-function checkPath(state: StoreState, decision: Decision, leases: KeyLeases, erasures: Erasures): void {
+/** Returns how many of its operations look at what is there before them. */
+function checkPath(state: StoreState, decision: Decision, leases: KeyLeases, erasures: Erasures): number {
   let nested = 0;
+  let reads = 0;
   for (const op of decision.ops) {
     switch (op.kind) {
       case 1:
@@ -213,19 +224,21 @@ function checkPath(state: StoreState, decision: Decision, leases: KeyLeases, era
         break;
       case 2:
         checkPutInState(state, op.put, leases, erasures);
+        if (readsBefore(op.put)) reads++;
         erasures.put(op.put.key);
         break;
       case 3:
         erasures.deleted(op.deleteRange);
         break;
       case 4:
-        checkPath(state, decision.nested[nested++]!, leases, erasures);
+        reads += checkPath(state, decision.nested[nested++]!, leases, erasures);
         break;
       default:
         // The API refuses it; should it be in the log nevertheless, all members refuse it alike.
         throw new RequestError("KEY_NOT_FOUND");
     }
   }
+  return reads;
 }
 
 /** Unlike in a plain range, a negative revision is compared as it is. */

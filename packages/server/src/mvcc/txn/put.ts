@@ -24,7 +24,15 @@ export function checkPutInState(
 ): void {
   if (put.lease !== 0n && !leases.has(put.lease)) throw new RequestError("LEASE_NOT_FOUND");
   if (!put.ignoreValue && !put.ignoreLease) return;
-  if (state.index.findLive(put.key) < 0 || erasures?.erased(put.key)) throw new RequestError("KEY_NOT_FOUND");
+  if (state.index.findLive(put.key) < 0 || erasures?.erased(put.key)) {
+    state.counters.ranges += 1;
+    throw new RequestError("KEY_NOT_FOUND");
+  }
+}
+
+/** Whether a put looks at what is there before it. */
+export function readsBefore({ ignoreLease, ignoreValue, prevKv }: PutRequest): boolean {
+  return prevKv || ignoreValue || ignoreLease;
 }
 
 /**
@@ -36,6 +44,7 @@ export function runPut(
   leases: KeyLeases,
   withPrevious: boolean,
 ): Uint8Array | undefined {
+  if (readsBefore(put)) txn.countRange();
   let { value, lease } = put;
   let previous: Uint8Array | undefined;
   if (withPrevious || put.ignoreValue || put.ignoreLease) {

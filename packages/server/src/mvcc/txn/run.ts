@@ -20,6 +20,8 @@ import { type Answer, isRead, UnreadNested, UnreadRange } from "./unread.ts";
 /** Which branch a transaction takes, and those that it contains. */
 export interface Decision {
   readonly succeeded: boolean;
+  /** So many compares were looked at, those of nested ones included. */
+  readonly compared: number;
   readonly ops: readonly RequestOp[];
   /** Of the nested transactions among `ops`, in their order. */
   readonly nested: readonly Decision[];
@@ -108,7 +110,7 @@ export class TxnRun {
 
   *#range(request: RangeRequest): Steps<Answer> {
     const state = this.#state;
-    state.counters.ranges += 1;
+    this.#txn.countRange();
     const { revision } = this.#txn;
     // Without a revision of its own it sees what the transaction has done so far.
     const at = request.revision > 0 ? request.revision : revision;
@@ -149,7 +151,8 @@ export class TxnRun {
 
   *#delete(request: DeleteRangeRequest): Steps<TxnResponseParts> {
     const txn = this.#txn;
-    const { key, rangeEnd } = request;
+    const { key, prevKv, rangeEnd } = request;
+    if (prevKv) txn.countRange();
     const records = this.#isAwaited ? recordsOfDeletion(request) : undefined;
     const deleted =
       rangeEnd.length === 0
