@@ -52,6 +52,15 @@ export const SUITES: Readonly<Record<string, Suite>> = {
     againstEtcdFirst: true,
   },
   etcd3: { file: "test/interop/etcd3.suite.ts", what: "the npm client etcd3", againstEtcdFirst: true },
+  metrics: {
+    file: "test/metrics/metrics.suite.ts",
+    what: "metrics, health and readiness beside a real etcd",
+  },
+  monitoring: {
+    file: "test/metrics/monitoring.suite.ts",
+    what: "our alerts and dashboard, evaluated by Prometheus",
+    onlyOurs: true,
+  },
   h2spec: { file: "test/programs/h2spec.suite.ts", what: "every case of h2spec", onlyOurs: true },
   "go-grpc": {
     file: "test/programs/go-grpc.suite.ts",
