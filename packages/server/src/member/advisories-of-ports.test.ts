@@ -228,8 +228,10 @@ test("what clients say of themselves makes no metric", async (t) => {
   assert.equal(text.includes("planted"), false);
   assert.equal(/Planted/.exec(text), null);
   assert.ok(before.size > 20);
+  // The runtime tells of a kind of collection when there has been one.
+  const isOfRuntime = (name: string) => name.startsWith("nodejs_gc_");
   assert.deepEqual(
-    [...namesOf(text)].filter((name) => !before.has(name)),
+    [...namesOf(text)].filter((name) => !before.has(name) && !isOfRuntime(name)),
     [],
   );
 });
