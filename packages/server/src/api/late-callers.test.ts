@@ -12,6 +12,7 @@ import type { KvContext } from "./context.ts";
 import { Identities } from "./identities.ts";
 import { addKvService } from "./kv/service.ts";
 import { localCalls } from "./local-calls.ts";
+import { Measures } from "./measures.ts";
 import type { CallReport } from "./observed-calls.ts";
 import { Services } from "./services.ts";
 
@@ -55,6 +56,7 @@ function setUp(isKnownAtOnce: boolean) {
     },
     config: { maxTxnOps: 128 },
     quota: { fits: () => true },
+    measures: new Measures(new ManualClock()),
     store: {},
   } as unknown as KvContext & ConstructorParameters<typeof Services>[0];
   const services = new Services(context, { ended: (report) => void reports.push(report) });

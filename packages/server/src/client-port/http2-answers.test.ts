@@ -81,7 +81,7 @@ async function setUp(t: TestContext, isSecure: boolean) {
     onDefect: (error) => assert.fail(String(error)),
   });
   const client = createClientHttp(
-    {} as ApiContext,
+    { log: silentLogger } as unknown as ApiContext,
     async () => gateway,
     {} as Observation,
     new RequestDefects(silentLogger, () => {}),

@@ -12,6 +12,7 @@ import { listenOnFreePort } from "@quorate/testkit/ports";
 import { until } from "@quorate/testkit/wait";
 import { PutResponseSchema } from "@quorate/wire/etcdserverpb";
 import type { ApiContext } from "../api/context.ts";
+import { Measures } from "../api/measures.ts";
 import { silentLogger } from "../log/logger.ts";
 import { FakeBackend } from "./gateway/fake-backend.testing.ts";
 import { createGateway, type Gateway } from "./gateway/gateway.ts";
@@ -49,8 +50,11 @@ async function setUp(t: TestContext) {
     alarms: { list: () => [] },
     consensus: { leader: 1n, linearizable: async () => {} },
     membership: { version: "3.7.0" },
-    store: { get: () => undefined },
+    clock: realClock,
+    store: { range: () => ({ records: [], count: 0 }) },
     backend: { get: () => undefined },
+    log: silentLogger,
+    measures: new Measures(realClock),
   } as unknown as ApiContext;
   const client = createClientHttp(
     context,
