@@ -106,11 +106,12 @@ export const SUITES: Readonly<Record<string, Suite>> = {
     file: "packages/simulator/src/simulation.suite.ts",
     what: "whole clusters under virtual time; planted mistakes, then new seeds",
     onlyOurs: true,
+    ciArguments: ["--seconds", "45"],
   },
   differential: {
     file: "test/differential/differential.suite.ts",
     what: "random operations against a real etcd",
-    ciArguments: ["--runs", "4", "--ops", "2500"],
+    ciArguments: ["--runs", "3", "--ops", "2500"],
   },
   configuration: {
     file: "test/configuration/configuration.suite.ts",
@@ -136,7 +137,7 @@ export const SUITES: Readonly<Record<string, Suite>> = {
   crash: {
     file: "test/crash/kill.suite.ts",
     what: "kill -9 at random moments under load",
-    ciArguments: ["--kills", "120"],
+    ciArguments: ["--kills", "100"],
   },
   "backend-crash": {
     file: "packages/storage/src/backend/crash.suite.ts",
@@ -193,7 +194,7 @@ export const SUITES: Readonly<Record<string, Suite>> = {
   "etcd-robustness": {
     file: "test/robustness/etcd-robustness.suite.ts",
     what: "etcd's own robustness suite: load, failpoints, and its checker",
-    ciArguments: ["--seconds", "150"],
+    ciArguments: ["--seconds", "120"],
   },
   "etcd-common": {
     file: "test/etcd-tests/etcd-common.suite.ts",
