@@ -31,7 +31,7 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
     "ctl/session": ["ctl/command-line", "ctl/go-text", "ctl/output"],
     dev: [],
     gateway: ["ctl", "ctl/command-line", "ctl/go-text", "ctl/output"],
-    programs: ["ctl", "ctl/output", "dev", "gateway", "utl"],
+    programs: ["ctl", "ctl/command-line", "dev", "gateway", "utl"],
     utl: ["ctl", "ctl/command-line", "ctl/commands", "ctl/go-text", "ctl/output"],
     "utl/commands": [
       ...["ctl", "ctl/command-line", "ctl/go-text", "ctl/output"],

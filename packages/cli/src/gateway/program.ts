@@ -1,4 +1,4 @@
-import type { Invocation } from "../ctl/command-line/command.ts";
+import type { Surroundings } from "../ctl/command-line/execute.ts";
 import { allFlags, findCommand, lastOf } from "../ctl/command-line/find-command.ts";
 import { FlagValues } from "../ctl/command-line/flag-values.ts";
 import { usageText } from "../ctl/command-line/help.ts";
@@ -7,10 +7,7 @@ import { Exit, ExitCode } from "../ctl/exit.ts";
 import { gatewayCommands } from "./commands.ts";
 
 /** Does what a command line asks for, which begins with the program's name and `gateway`. Throws Exit when it cannot. */
-export async function runGateway(
-  words: readonly string[],
-  surroundings: Pick<Invocation, "environment" | "input" | "output">,
-): Promise<void> {
+export async function runGateway(words: readonly string[], surroundings: Surroundings): Promise<void> {
   const [program, ...rest] = words;
   const { output } = surroundings;
   const { path, args } = findCommand(gatewayCommands(program!), rest);

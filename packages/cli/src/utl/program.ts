@@ -1,7 +1,6 @@
 import { execute, type Surroundings } from "../ctl/command-line/execute.ts";
+import { processSurroundings } from "../ctl/command-line/process-surroundings.ts";
 import { ExitCode } from "../ctl/exit.ts";
-import { Output } from "../ctl/output/output.ts";
-import { StandardInput } from "../ctl/output/stdin.ts";
 import { ETCDUTL, QUORATE_UTL } from "./commands.ts";
 import { failureText } from "./failure-text.ts";
 
@@ -9,12 +8,7 @@ export type ProgramName = "etcdutl" | "quorate utl";
 
 /** Does what a command line asks of a program, and ends the process. `words` is all behind the program's name. */
 export async function runEtcdutl(words: readonly string[], name: ProgramName): Promise<never> {
-  const surroundings: Surroundings = {
-    environment: process.env,
-    input: new StandardInput(() => process.stdin),
-    output: new Output(),
-  };
-  process.exit(await executeEtcdutl(words, surroundings, name));
+  process.exit(await executeEtcdutl(words, processSurroundings(), name));
 }
 
 /** Does what a command line asks of a program; resolves to the exit code. Rejects only when the program is wrong. */
