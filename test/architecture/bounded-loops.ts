@@ -44,6 +44,7 @@ export const BOUNDED_LOOPS: Readonly<Record<string, Readonly<Record<string, stri
     "Consensus.durable": "responses of raft: one or two for each message that became durable",
     "Consensus.#drain":
       "until raft has nothing more to say: what it hands out to be applied or written waits in queues",
+    "Consensus.#handOut": "messages of raft: a few for each member",
   },
   "consensus/forwarded-proposals.ts": { "*": "proposals that wait: open calls" },
   "consensus/leadership.ts": { "*": "members" },
@@ -52,9 +53,6 @@ export const BOUNDED_LOOPS: Readonly<Record<string, Readonly<Record<string, stri
     "LogWriter.#takeBatch": "messages that came during one write",
     "LogWriter.#tellCommit": "changes of members that wait: open calls",
     "LogWriter.#endOfPiece": "as many entries as a turn may encode",
-  },
-  "consensus/outgoing-messages.ts": {
-    "OutgoingMessages.#handOut": "messages of raft: a few for each member",
   },
   "consensus/pending-proposals.ts": { "*": "proposals that wait: open calls" },
   "consensus/proposing.ts": {

@@ -1,15 +1,21 @@
 import {
   type ConfChange,
   isRaftError,
+  LOCAL_APPEND_THREAD,
+  LOCAL_APPLY_THREAD,
   type LogIndex,
   type Message,
+  MessageType,
   type NodeId,
   type RawNode,
   type SnapshotMetadata,
   StateType,
   statusToJson,
   type Term,
+  withoutVoteRequests,
 } from "@quorate/raft";
+import { assert } from "@quorate/storage/assert";
+import { failpoints } from "@quorate/storage/failpoints";
 import type { Clock } from "@quorate/storage/seams/clock";
 import { RequestError } from "../errors.ts";
 import { Applying } from "./applying.ts";
@@ -17,7 +23,7 @@ import { ConfChangeWaiters } from "./conf-change-waiters.ts";
 import { Leadership } from "./leadership.ts";
 import { LoadLimits } from "./load-limits.ts";
 import type { LogWriter } from "./log-writer.ts";
-import { OutgoingMessages } from "./outgoing-messages.ts";
+import { MessagesToPeers, promisesDurability } from "./messages-to-peers.ts";
 import { Position } from "./position.ts";
 import type { Proposal } from "./proposal.ts";
 import { Proposing } from "./proposing.ts";
@@ -46,7 +52,7 @@ export class Consensus {
   readonly #proposing: Proposing;
   readonly #reads: ReadIndexRounds;
   readonly #received: ReceivedMessages;
-  readonly #outgoing: OutgoingMessages;
+  readonly #toPeers: MessagesToPeers;
   readonly #applying: Applying;
   readonly #confChanges = new ConfChangeWaiters();
   #turnScheduled = false;
@@ -89,7 +95,7 @@ export class Consensus {
       goOn: () => this.#goOn(),
       guarded,
     });
-    this.#outgoing = new OutgoingMessages(options, { leadership, applying: this.#applying, guarded });
+    this.#toPeers = new MessagesToPeers(options, { leadership, guarded });
     this.#received = new ReceivedMessages({
       node,
       clock,
@@ -229,7 +235,7 @@ export class Consensus {
   receive(messages: readonly Message[]): void {
     this.#guarded(() => {
       for (const message of messages) {
-        this.#outgoing.received(message);
+        this.#toPeers.received(message);
         this.#leadership.heard(message.from);
         this.#received.receive(message);
       }
@@ -322,7 +328,7 @@ export class Consensus {
           toPeers.push(response);
         }
       }
-      if (toPeers !== undefined) this.#outgoing.send(toPeers);
+      if (toPeers !== undefined) this.#toPeers.send(toPeers);
       this.#drain();
     });
   }
@@ -336,7 +342,7 @@ export class Consensus {
       this.#proposing.failAll(error);
       this.#confChanges.failAll(error);
       this.#applying.stop();
-      this.#outgoing.stop();
+      this.#toPeers.stop();
       this.#received.stop();
     }
     await this.entryEnded();
@@ -409,12 +415,34 @@ export class Consensus {
           this.#roleChanged(ready.softState.lead, ready.softState.raftState === StateType.StateLeader);
         }
         for (const state of ready.readStates) this.#reads.answered(state);
-        this.#outgoing.handOut(ready.messages);
+        this.#handOut(withoutVoteRequests(ready.messages));
         this.#releaseReads();
       }
     } finally {
       this.#draining = false;
     }
+  }
+
+  /** Raft's messages of one Ready: to the log's writer, to be applied, to other members. Hot. */
+  #handOut(messages: readonly Message[]): void {
+    let toPeers: Message[] | undefined;
+    for (let i = 0; i < messages.length; i++) {
+      const message = messages[i]!;
+      if (message.to === LOCAL_APPEND_THREAD) {
+        if (message.snapshot !== undefined) this.#applying.skipOvertaken();
+        this.#writer.append(message);
+      } else if (message.to === LOCAL_APPLY_THREAD) {
+        this.#applying.add(message);
+      } else if (message.type === MessageType.MsgSnap) {
+        this.#events.sendSnapshot(message);
+      } else {
+        assert(!promisesDurability(message.type), "acknowledgements and votes leave when they are durable");
+        toPeers ??= [];
+        toPeers.push(message);
+      }
+    }
+    if (failpoints !== undefined) this.#writer.saveNothing();
+    this.#toPeers.sendReady(toPeers);
   }
 
   #roleChanged(leader: NodeId, isLeader: boolean): void {
