@@ -3,10 +3,12 @@ import type { Peer } from "./call.ts";
 import type { DeadlineWheel, RpcClock } from "./deadlines.ts";
 import type { CallObserver } from "./method.ts";
 import type { SlowUnaryCalls } from "./slow-calls.ts";
+import type { TurnClock } from "./turn-clock.ts";
 
 /** What calls need of the server that they came to. */
 export interface CalledServer {
   readonly maxReceiveMessageBytes: number;
+  readonly turnClock: TurnClock;
   readonly deadlines: DeadlineWheel;
   readonly clock: RpcClock;
   readonly observer: CallObserver | undefined;

@@ -432,16 +432,16 @@ export class ServerCallStream extends GrpcStream implements ServerCall, Expiring
     if (reason !== undefined) this.#tellHandler(reason);
   }
 
-  /** One look at the clock serves all who want to know how long the call took. */
+  /** One look at the clock serves all who want to know how long the call took, and others that end with it. */
   #count(code: number): void {
     const { route } = this.head;
     if (route === undefined) return;
     const { handled, seconds } = route.stats;
     handled[code] = (handled[code] ?? 0) + 1;
-    const { clock, slowUnary } = this.owner.server;
+    const { turnClock, slowUnary } = this.owner.server;
     const slow = route.unary === undefined ? undefined : slowUnary;
     if (slow === undefined && seconds === undefined) return;
-    const tookMs = sinceShortTime(clock.nowMs(), this.receivedAt);
+    const tookMs = sinceShortTime(turnClock.nowMs(), this.receivedAt);
     if (seconds !== undefined) seconds.observe(tookMs / 1_000);
     if (slow !== undefined && tookMs > slow.afterMs) slow.report(this, tookMs, code);
   }

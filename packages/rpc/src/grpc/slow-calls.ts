@@ -24,5 +24,5 @@ export function shortTime(nowMs: number): number {
 
 /** Milliseconds since a short time, which is not 49 days ago; up to one too many. */
 export function sinceShortTime(nowMs: number, short: number): number {
-  return (((nowMs | 0) - short) >>> 0) + (nowMs % 1);
+  return (((nowMs | 0) - short) >>> 0) + (nowMs - Math.floor(nowMs));
 }

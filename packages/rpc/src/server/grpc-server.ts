@@ -12,6 +12,7 @@ import {
   type UnaryHandler,
 } from "../grpc/method.ts";
 import type { SlowUnaryCalls } from "../grpc/slow-calls.ts";
+import { TurnClock } from "../grpc/turn-clock.ts";
 import { SharedBlocks } from "../http2/header-reader.ts";
 import { type ConnectionLimits, DEFAULT_LIMITS } from "../http2/limits.ts";
 import { flushAll } from "../net/flush-queue.ts";
@@ -59,6 +60,7 @@ export class GrpcServer implements ConnectedServer {
   readonly observer: CallObserver | undefined;
   readonly slowUnary: SlowUnaryCalls | undefined;
   readonly clock: RpcClock;
+  readonly turnClock: TurnClock;
   readonly deadlines: DeadlineWheel;
   /** The registered methods with their counts. */
   readonly routes = new Map<string, Route>();
@@ -90,6 +92,7 @@ export class GrpcServer implements ConnectedServer {
     this.slowUnary = options.slowUnary;
     this.#onHandlerError = options.onHandlerError;
     this.clock = options.clock ?? SYSTEM_CLOCK;
+    this.turnClock = new TurnClock(this.clock);
     this.deadlines = new DeadlineWheel(this.clock);
   }
 

@@ -147,7 +147,8 @@ export class ServerConnection implements ConnectionHandler, CallOwner {
       else call.fail(rejection.code, rejection.message);
       return;
     }
-    if (head.timeoutMs !== Number.POSITIVE_INFINITY) call.setDeadline(server.clock.nowMs() + head.timeoutMs);
+    if (head.timeoutMs !== Number.POSITIVE_INFINITY)
+      call.setDeadline(server.turnClock.nowMs() + head.timeoutMs);
     const { stream } = head.route!;
     if (stream !== undefined) {
       try {

@@ -45,6 +45,8 @@ export class StateMachine {
   readonly #state: ReplicatedState;
   readonly #clock: Clock;
   #lastConfChangeIndex: LogIndex = 0;
+  /** When the entry before was applied, of the same batch: the next one begins then. */
+  #endedMs: number | undefined;
 
   constructor(options: StateMachineOptions) {
     this.#options = options;
@@ -68,15 +70,18 @@ export class StateMachine {
     this.#begin(entry);
     const { executed } = this.#state;
     if (executed !== undefined) executed.begin(0);
-    const startedMs = this.#clock.nowMs();
+    const startedMs = this.#endedMs ?? this.#clock.nowMs();
     const before = this.#state.store.currentRevision;
     const ends = proposal === undefined ? this.#applyForNobody(entry) : proposal.apply(this.#state);
     if (ends === undefined) {
-      this.#applied(entry, proposal, startedMs, before);
+      this.#endedMs = this.#applied(entry, proposal, startedMs, before);
       return undefined;
     }
     backend.entryPaused();
-    return ends.then(() => this.#applied(entry, proposal, startedMs, before));
+    this.#endedMs = undefined;
+    return ends.then(() => {
+      this.#applied(entry, proposal, startedMs, before);
+    });
   }
 
   /** What has not been applied yet follows what has, without a gap. */
@@ -87,8 +92,13 @@ export class StateMachine {
     backend.setConsistentIndex(index, term);
   }
 
-  /** `before`: the store's revision before the entry. */
-  #applied(entry: Entry, proposal: Proposal | undefined, startedMs: number, before: Revision): void {
+  /** Other things than entries happen now. */
+  batchApplied(): void {
+    this.#endedMs = undefined;
+  }
+
+  /** `before`: the store's revision before the entry. Returns when it ended. */
+  #applied(entry: Entry, proposal: Proposal | undefined, startedMs: number, before: Revision): number {
     const { store, backend } = this.#state;
     assert(backend.consistentIndex === entry.index, "one entry is applied at a time");
     assert(store.currentRevision >= before, "revisions never go back");
@@ -98,6 +108,7 @@ export class StateMachine {
     this.#count(proposal, tookMs, nowMs);
     if (tookMs > this.#options.slowMs) this.#options.onSlowEntry(entry, tookMs);
     backend.entryApplied();
+    return nowMs;
   }
 
   /** Hot. */
@@ -113,6 +124,7 @@ export class StateMachine {
   }
 
   applyConfChange(entry: Entry): ConfChangeResult {
+    this.#endedMs = undefined;
     // Nobody proposes the other kind; whoever did could not be followed.
     assert(
       entry.type === EntryType.EntryConfChange,

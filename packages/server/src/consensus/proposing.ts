@@ -36,6 +36,8 @@ export class Proposing {
   readonly #waiting: WaitingProposals;
   readonly #pending: PendingProposals;
   readonly #forwarded: ForwardedProposals;
+  /** When the first proposal of this turn came. */
+  #turnMs: number | undefined;
 
   constructor(options: ConsensusOptions, needs: ProposingNeeds) {
     this.#options = options;
@@ -65,14 +67,16 @@ export class Proposing {
     return this.#waiting.bytes + this.#forwarded.bytes;
   }
 
-  /** It waits until `proposeWaiting`. */
+  /** It waits until `proposeWaiting`. Those of a turn have one beginning: a look at the clock is dear. */
   add(proposal: Proposal): void {
-    proposal.startedMs = this.#options.clock.nowMs();
+    this.#turnMs ??= this.#options.clock.nowMs();
+    proposal.startedMs = this.#turnMs;
     this.#waiting.add(proposal);
   }
 
   /** Gives raft what waits, as far as it may be proposed now. */
   proposeWaiting(): void {
+    this.#turnMs = undefined;
     const waiting = this.#waiting;
     if (waiting.size === 0) return;
     const { leader, isLeader } = this.#leadership;

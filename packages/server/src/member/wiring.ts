@@ -192,7 +192,10 @@ export function consensusEvents(
       lessor.promote();
       options.leaderCommitted();
     },
-    batchApplied: () => late.compaction().check(),
+    batchApplied: () => {
+      machine.batchApplied();
+      late.compaction().check();
+    },
     roleChanged: (isLeader, leader) => {
       if (!isLeader) lessor.demote();
       log.info("leadership changed", { leader: leader.toString(16), "is-leader": isLeader });

@@ -18,10 +18,10 @@ function watchedClock(): { readonly clock: ManualClock; looks(): number } {
 
 const counted = ({ succeeded, failed }: Times) => [succeeded.count, failed.count];
 
-test("every short read is counted, and the clock is looked at for one in eight, which stands for the others", () => {
+test("every short read is counted, and the clock is looked at for one in 32, which stands for the others", () => {
   const { clock, looks } = watchedClock();
   const times = new ReadTimes(clock);
-  for (let i = 0; i < 20; i++) {
+  for (let i = 0; i < 70; i++) {
     const began = times.begin();
     clock.advance(2_000);
     const readBegan = times.beginRead(began);
@@ -32,13 +32,13 @@ test("every short read is counted, and the clock is looked at for one in eight, 
   assert.deepEqual(
     [counted(times.requests), counted(times.reads)],
     [
-      [20, 0],
-      [20, 0],
+      [70, 0],
+      [70, 0],
     ],
   );
-  assert.deepEqual([times.requests.succeeded.sum, times.reads.succeeded.sum], [60, 20]);
+  assert.deepEqual([times.requests.succeeded.sum, times.reads.succeeded.sum], [210, 70]);
   // Asked again, nothing is counted twice.
-  assert.deepEqual(counted(times.requests), [20, 0]);
+  assert.deepEqual(counted(times.requests), [70, 0]);
 });
 
 test("long reads are timed whether it was their turn or not, by what came of them", async () => {

@@ -1,8 +1,8 @@
 import type { Clock } from "@quorate/storage/seams/clock";
 import { APPLY_BOUNDS, REQUEST_BOUNDS, Times } from "./operation-times.ts";
 
-/** One short read of so many is timed, and stands for those around it: three looks at the clock take 2 % of a small one. */
-const TIMED_OF = 8;
+/** One short read of so many is timed, and stands for those around it: three looks at the clock take a tenth of a small one. */
+const TIMED_OF = 32;
 /** The beginning of a read that is not timed. */
 export const NOT_TIMED = -1;
 
