@@ -13,7 +13,7 @@ const PACKAGES: Record<string, readonly string[]> = {
   rpc: [],
   raft: [],
   bbolt: [],
-  storage: ["wire", "raft"],
+  storage: ["wire", "raft", "bbolt"],
   server: ["storage", "wire", "rpc", "raft", "client"],
   client: ["wire", "rpc"],
   cli: ["server", "client", "storage", "wire", "rpc", "raft", "bbolt"],

@@ -31,7 +31,7 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
     "snapshot",
     "watch",
   ],
-  storage: ["backend", "snap", "wal"],
+  storage: ["backend", "database", "snap", "wal"],
   rpc: ["grpc", "hpack", "http2", "net", "server"],
 };
 const BOUNDED = { ...BOUNDED_LOOPS, ...BOUNDED_AT_THE_EDGES };

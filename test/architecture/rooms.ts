@@ -200,6 +200,7 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
   storage: {
     backend: ["bbolt", "failpoints", "seams"],
     bbolt: [],
+    database: ["backend", "failpoints", "seams"],
     failpoints: [],
     seams: [],
     snap: ["failpoints", "seams", "wal"],

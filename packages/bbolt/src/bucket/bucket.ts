@@ -9,6 +9,7 @@ import {
   PAGE_HEADER_BYTES,
 } from "../format/page.ts";
 import { PageView } from "../pages/page-view.ts";
+import { estimateCount } from "../tree/estimate-count.ts";
 import { freeTree } from "../tree/free-tree.ts";
 import { Path } from "../tree/path.ts";
 import { Tree } from "../tree/tree.ts";
@@ -78,6 +79,12 @@ export class Bucket {
   cursor(): Cursor {
     this.#assertOpen();
     return new Cursor(this.#tx, this.#tree);
+  }
+
+  /** About how many elements there are; exact when their pages are few. */
+  estimateCount(): number {
+    this.#assertOpen();
+    return estimateCount(this.#tx, this.#tree);
   }
 
   /** A bucket in this one; undefined when there is none. The same object whenever it is asked for. */

@@ -86,6 +86,11 @@ export class Cursor {
     return page.elementFlags(index) === ELEMENT_VALUE ? page.value(index) : undefined;
   }
 
+  /** Which page the element is on; 0 for an inline bucket's. */
+  get page(): number {
+    return this.#element().page.page;
+  }
+
   /** Memory in which key and value lie, for scans that want no object for each. */
   get bytes(): Uint8Array {
     return this.#element().page.bytes;

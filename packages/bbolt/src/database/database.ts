@@ -35,15 +35,21 @@ export interface DatabaseOptions {
    */
   readonly checksums?: boolean;
   /** Whether pages are read in mapped memory, where that is possible; unless given, they are. */
-  readonly map?: boolean;
+  readonly map?: boolean | undefined;
   /** Memory for pages that are not mapped; unless given, 64 MiB. */
   readonly cacheBytes?: number;
-  /** Called again and again while the whole file is looked at, so that others have their turn. Unless given, a turn of the loop. */
+  /**
+   * Called again and again while the whole file is looked at, or a large commit summed up, so that others have their turn.
+   * Unless given, a turn of the loop.
+   */
   readonly pause?: () => Promise<void>;
 }
 
 const DEFAULT_CACHE_BYTES = 64 << 20;
 const CHECK_CACHE_BYTES = 1 << 20;
+/** Page slots of a commit that are summed up in one go: some hundred microseconds. */
+const SUMMED_SLOTS = 256;
+
 /**
  * A bbolt database file. Any number of transactions read it, each one state, and one at a time writes. A crash at any moment
  * leaves the state after one of the committed transactions, none older than the last one whose `commit` had resolved.
@@ -122,7 +128,12 @@ export class Database {
   }
 
   get path(): string {
-    return this.#file.path;
+    return this.#shared.reader.path;
+  }
+
+  /** The file has been renamed: errors name it so from now on. */
+  set path(path: string) {
+    this.#shared.reader.path = path;
   }
 
   get pageBytes(): number {
@@ -132,6 +143,11 @@ export class Database {
   /** Of the last durable transaction. */
   get txId(): number {
     return this.#meta.txId;
+  }
+
+  /** Whether the file has the list of its free pages, so that who opens it need not look for them. */
+  get hasStoredFreelist(): boolean {
+    return this.#meta.freelist !== undefined;
   }
 
   /** What the file takes, without what may lie behind its last page. */
@@ -179,7 +195,7 @@ export class Database {
     const owner = this.#owner;
     if (owner === undefined) throw new DatabaseError("NOT_WRITABLE", "the database is only read");
     const tx = this.beginRead();
-    return new Snapshot(tx, this.#file, owner.freelist.unused(), this.#sums?.sums);
+    return new Snapshot(tx, this.#file, this.#shared.reader, owner.freelist.unused(), this.#sums?.sums);
   }
 
   /** `WRITE_IN_PROGRESS` while there is another one, or one whose commit is not durable; `idle` tells when. */
@@ -253,7 +269,14 @@ export class Database {
   async #makeDurable(layout: Layout): Promise<void> {
     const { meta, runs } = layout;
     const { reader } = this.#shared;
+    let slotsOfTurn = 0;
     for (const { page, slots, bytes, at, length } of runs) {
+      // Nothing durable refers to these pages, so others may read meanwhile.
+      if (slotsOfTurn >= SUMMED_SLOTS) {
+        slotsOfTurn = 0;
+        await this.#pause();
+      }
+      slotsOfTurn += slots;
       reader.forget(page, slots);
       reader.sums?.set(page, bytes, at, length);
     }

@@ -1,8 +1,8 @@
 import { crc32 } from "node:zlib";
 import type { File } from "../disk/disk.ts";
-import { DatabaseFileError } from "../format/errors.ts";
 import { encodeMeta, META_PAGES, type Meta } from "../format/meta.ts";
 import { PAGE_HEADER_BYTES, readNumber } from "../format/page.ts";
+import type { PageReader } from "../pages/page-reader.ts";
 import type { PageSums } from "../pages/page-sums.ts";
 import type { ReadTransaction } from "./read-transaction.ts";
 
@@ -21,13 +21,21 @@ export class Snapshot {
   readonly sizeBytes: number;
   readonly tx: ReadTransaction;
   readonly #file: File;
+  readonly #reader: PageReader;
   readonly #unused: Uint32Array;
   readonly #sums: PageSums | undefined;
 
-  constructor(tx: ReadTransaction, file: File, unused: Uint32Array, sums: PageSums | undefined) {
+  constructor(
+    tx: ReadTransaction,
+    file: File,
+    reader: PageReader,
+    unused: Uint32Array,
+    sums: PageSums | undefined,
+  ) {
     this.tx = tx;
     this.sizeBytes = tx.meta.highWater * tx.meta.pageBytes;
     this.#file = file;
+    this.#reader = reader;
     this.#unused = unused;
     this.#sums = sums;
   }
@@ -93,6 +101,6 @@ export class Snapshot {
   }
 
   #fail(page: number, what: string): never {
-    throw new DatabaseFileError(this.#file.path, page, page * this.tx.pageBytes, what);
+    this.#reader.fail(page, what);
   }
 }

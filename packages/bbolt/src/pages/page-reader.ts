@@ -8,7 +8,8 @@ import type { PageView } from "./page-view.ts";
 
 /** Reads pages and believes nothing: each is checked when it is first met, and again when its bytes are read again. */
 export class PageReader {
-  readonly path: string;
+  /** Names the file in errors. */
+  path: string;
   readonly pageBytes: number;
   /**
    * Whether each page is known to have one parent, with whose keys its own were compared when it was checked: then that need not

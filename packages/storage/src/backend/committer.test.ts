@@ -24,7 +24,7 @@ function commit(committer: Committer, file: LmdbFile, batch: WriteBatch): Promis
 test("a batch of very many changes is made a transaction in slices", async () => {
   const file = await LmdbFile.open(path.join(root, "many"));
   const committer = new Committer(clock);
-  const batch = new WriteBatch(new ChunkPool());
+  const batch = new WriteBatch(new ChunkPool(), true);
   const count = 60_000;
   for (let main = 1; main <= count; main++) batch.putRevision(main, 0, false, record);
   for (let id = 0; id < count; id++) {
@@ -55,7 +55,7 @@ for (const count of [10, 40_000]) {
   test(`a put that is not behind all others is told of, among ${count}`, async () => {
     const file = await LmdbFile.open(path.join(root, `refused-${count}`));
     const committer = new Committer(clock);
-    const batch = new WriteBatch(new ChunkPool());
+    const batch = new WriteBatch(new ChunkPool(), true);
     batch.putRevision(count, 0, false, record);
     assert.equal(await commit(committer, file, batch), undefined);
     batch.clear();

@@ -1,20 +1,11 @@
 import { SeededRandom } from "@quorate/testkit/random";
-import { realClock } from "../seams/real-clock.ts";
 import { applyEntry } from "./entry-model.testing.ts";
-import { LmdbBackend } from "./lmdb-backend.ts";
+import { openTested } from "./tested-backend.testing.ts";
 
 // Writes entries as fast as it can until it is killed, and tells its parent how far it is and what of that is durable.
 const [file, seed] = process.argv.slice(2);
 const random = new SeededRandom(Number(seed));
-const backend = await LmdbBackend.open({
-  path: file!,
-  clock: realClock,
-  batchLimit: 500,
-  batchIntervalMs: 5,
-  onFatal: (error) => {
-    throw error;
-  },
-});
+const backend = await openTested(file!, { batchLimit: 500, batchIntervalMs: 5 });
 const tell = (message: object) => new Promise((resolve) => process.send!(message, resolve));
 await tell({ opened: backend.consistentIndex });
 let index = backend.consistentIndex;

@@ -1,20 +1,10 @@
-import { realClock } from "../seams/real-clock.ts";
 import { applyEntry } from "./entry-model.testing.ts";
-import { importDatabase, temporaryDatabasePath } from "./import-database.ts";
-import { LmdbBackend } from "./lmdb-backend.ts";
+import { temporaryDatabasePath } from "./import-database.ts";
+import { importTested, openTested } from "./tested-backend.testing.ts";
 
 // Replaces its database by that of a bbolt file, writes on, and tells its parent what it is at until it is killed.
 const [file, bbolt] = process.argv.slice(2);
-const open = (path: string) =>
-  LmdbBackend.open({
-    path,
-    clock: realClock,
-    batchLimit: 50,
-    batchIntervalMs: 5,
-    onFatal: (error) => {
-      throw error;
-    },
-  });
+const open = (path: string) => openTested(path, { batchLimit: 50, batchIntervalMs: 5 });
 const tell = (message: string) => new Promise((resolve) => process.send!(message, resolve));
 const backend = await open(file!);
 function write(count: number): void {
@@ -30,7 +20,7 @@ backend.commit();
 await backend.flushed();
 await tell("importing");
 const received = temporaryDatabasePath(file!);
-const imported = importDatabase(bbolt!, received);
+const imported = importTested(bbolt!, received);
 write(100);
 await imported;
 const other = await open(received);

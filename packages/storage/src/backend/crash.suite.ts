@@ -9,7 +9,8 @@ import { testWithSeed } from "@quorate/testkit/seed";
 import type { FailpointName } from "../failpoints/names.ts";
 import { exported } from "./backend-contract.testing.ts";
 import { applyEntry, EntryModel } from "./entry-model.testing.ts";
-import { openBackend as open, writeUntilKilled } from "./killed-writer.testing.ts";
+import { writeUntilKilled } from "./killed-writer.testing.ts";
+import { openTested as open, testedFiles } from "./tested-backend.testing.ts";
 
 /**
  * Processes that are killed while they write, while their database is replaced, and at every failpoint of the backend.
@@ -75,7 +76,9 @@ testWithSeed(
       model.advance(index);
       model.check(backend);
       await backend.close();
-      const names = readdirSync(path.dirname(file)).filter((name) => !/^(db|db-lock|tmp\..*)$/.test(name));
+      const names = readdirSync(path.dirname(file)).filter(
+        (name) => !testedFiles.test(name) && !name.startsWith("tmp."),
+      );
       assert.deepEqual(names, []);
     }
     assert.ok(found.old > 0 && found.new > 0);

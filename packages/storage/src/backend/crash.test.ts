@@ -5,8 +5,9 @@ import { temporaryDir } from "@quorate/testkit/process";
 import { SeededRandom } from "@quorate/testkit/random";
 import { testWithSeed } from "@quorate/testkit/seed";
 import { applyEntry, EntryModel } from "./entry-model.testing.ts";
-import { openBackend as open, writeUntilKilled } from "./killed-writer.testing.ts";
+import { writeUntilKilled } from "./killed-writer.testing.ts";
 import { FLUSHED_META_OFFSET, newestMeta, PAGE_BYTES } from "./lmdb-format.ts";
+import { openTested as open } from "./tested-backend.testing.ts";
 
 // One life each; the suite backend-crash kills many more, and at every failpoint.
 const root = temporaryDir("crash");

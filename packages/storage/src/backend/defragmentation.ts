@@ -58,7 +58,7 @@ export class Defragmentation {
       },
     };
     this.#scan = new LmdbScan(scanSource, 0, Number.MAX_SAFE_INTEGER);
-    this.#filling = new WriteBatch(this.#pool);
+    this.#filling = new WriteBatch(this.#pool, true);
   }
 
   /**
@@ -142,7 +142,7 @@ export class Defragmentation {
     await this.#writing;
     const batch = this.#filling;
     if (batch.writes === 0) return;
-    this.#filling = this.#spare ?? new WriteBatch(this.#pool);
+    this.#filling = this.#spare ?? new WriteBatch(this.#pool, true);
     this.#spare = undefined;
     this.#writing = new Promise((resolve, reject) => {
       this.#committer.commit(this.target.environment, batch, (error) => {

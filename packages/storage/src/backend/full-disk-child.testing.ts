@@ -1,13 +1,10 @@
 import { strict as assert } from "node:assert";
-import { realClock } from "../seams/real-clock.ts";
 import { applyEntry, EntryModel } from "./entry-model.testing.ts";
-import { LmdbBackend } from "./lmdb-backend.ts";
+import { openTested } from "./tested-backend.testing.ts";
 
 // Writes until its files may not grow any more, and tells what it saw.
 let failure: Error | undefined;
-const backend = await LmdbBackend.open({
-  path: process.argv[2]!,
-  clock: realClock,
+const backend = await openTested(process.argv[2]!, {
   onFatal: (error) => {
     assert.equal(failure, undefined, "reported once");
     failure = error;

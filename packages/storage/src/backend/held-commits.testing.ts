@@ -1,5 +1,11 @@
 import { mock } from "node:test";
-import { Committer } from "./committer.ts";
+import type { WriteBatch } from "./write-batch.ts";
+
+/** The part of a backend that makes write batches part of a file of its own kind. */
+export interface CommitterPrototype {
+  // biome-ignore lint/suspicious/noExplicitAny: each has files of its own kind.
+  commit(file: any, batch: WriteBatch, done: (error?: Error) => void): void;
+}
 
 /** Makes the commits of all files, from now on, end only when they are told to: a disk as slow as a test needs it. */
 export class HeldCommits {
@@ -9,19 +15,19 @@ export class HeldCommits {
   /** What the writes of each commit begun so far count as. */
   readonly bytes: number[] = [];
 
-  constructor() {
-    const { commit } = Committer.prototype;
+  constructor(prototype: CommitterPrototype) {
+    const { commit } = prototype;
     const { bytes } = this;
     const hold = (end: () => void) => {
       this.#held.push(end);
       this.#onHeld?.();
     };
     this.#mocked = mock.method(
-      Committer.prototype,
+      prototype,
       "commit",
-      function (this: Committer, ...[environment, batch, done]: Parameters<typeof commit>) {
+      function (this: CommitterPrototype, ...[file, batch, done]: Parameters<typeof commit>) {
         bytes.push(batch.bytes);
-        commit.call(this, environment, batch, (error) => hold(() => done(error)));
+        commit.call(this, file, batch, (error) => hold(() => done(error)));
       },
     );
   }

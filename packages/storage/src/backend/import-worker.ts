@@ -36,7 +36,7 @@ parentPort!.postMessage(result);
 
 async function copy(): Promise<string[]> {
   const committer = new Committer(realClock);
-  const batch = new WriteBatch(new ChunkPool());
+  const batch = new WriteBatch(new ChunkPool(), true);
   const commit = async (): Promise<void> => {
     await new Promise<void>((resolve, reject) => {
       committer.commit(target.environment, batch, (error) =>

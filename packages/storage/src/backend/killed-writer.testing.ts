@@ -2,17 +2,6 @@ import { strict as assert } from "node:assert";
 import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { killAtExit } from "@quorate/testkit/process";
-import { realClock } from "../seams/real-clock.ts";
-import { LmdbBackend } from "./lmdb-backend.ts";
-
-export const openBackend = (file: string): Promise<LmdbBackend> =>
-  LmdbBackend.open({
-    path: file,
-    clock: realClock,
-    onFatal: (error) => {
-      throw error;
-    },
-  });
 
 /** When a process is killed: by what it has done, so that a slow machine makes no difference. */
 export type KillMoment =

@@ -5,6 +5,7 @@ import path from "node:path";
 import { after } from "node:test";
 import type { Clock } from "../seams/clock.ts";
 import { backendContract } from "./backend-contract.testing.ts";
+import { Committer } from "./committer.ts";
 import { HeldCommits } from "./held-commits.testing.ts";
 import { importDatabase, temporaryDatabasePath } from "./import-database.ts";
 import { LmdbBackend } from "./lmdb-backend.ts";
@@ -49,5 +50,5 @@ backendContract("lmdb", {
     return openAt(imported, clock);
   },
   settle: (backend) => backend.flushed(),
-  holdCommits: () => new HeldCommits(),
+  holdCommits: () => new HeldCommits(Committer.prototype),
 });

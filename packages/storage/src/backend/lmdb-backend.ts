@@ -60,7 +60,7 @@ export class LmdbBackend implements Backend {
   readonly #schedule: CommitSchedule;
   readonly #committer: Committer;
   #file: LmdbFile;
-  readonly #batches = new WriteBatches();
+  readonly #batches = new WriteBatches(true);
   /** The oldest sealed batch is being committed. */
   #isCommitting = false;
   #commitBeganMs = 0;

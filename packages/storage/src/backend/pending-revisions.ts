@@ -7,7 +7,7 @@ const FIRST_CAPACITY = 4096;
 const TOMBSTONE = 1;
 const DEAD = 2;
 
-/** Bytes of the checksum that lies behind every record in the arena, and so in the database. */
+/** Bytes of the checksum that lies behind every record in the arena, and so in a database whose pages have none. */
 export const CHECKSUM_BYTES = 4;
 
 /**
@@ -17,6 +17,7 @@ export const CHECKSUM_BYTES = 4;
 export class PendingRevisions {
   count = 0;
   readonly #arena: Arena;
+  readonly #isChecksummed: boolean;
   #mains = new Float64Array(FIRST_CAPACITY);
   #subs = new Uint32Array(FIRST_CAPACITY);
   #flags = new Uint8Array(FIRST_CAPACITY);
@@ -24,8 +25,10 @@ export class PendingRevisions {
   #starts = new Uint32Array(FIRST_CAPACITY);
   #lengths = new Uint32Array(FIRST_CAPACITY);
 
-  constructor(arena: Arena) {
+  /** `isChecksummed`: behind each record lie its `CHECKSUM_BYTES`. */
+  constructor(arena: Arena, isChecksummed: boolean) {
     this.#arena = arena;
+    this.#isChecksummed = isChecksummed;
   }
 
   /** Copies `record`. (main, sub) is above every one before. */
@@ -33,12 +36,14 @@ export class PendingRevisions {
     const ordinal = this.count;
     if (ordinal === this.#mains.length) this.#grow();
     const length = record.length;
-    const start = this.#arena.reserve(length + CHECKSUM_BYTES);
+    const start = this.#arena.reserve(length + (this.#isChecksummed ? CHECKSUM_BYTES : 0));
     const chunkIndex = this.#arena.chunks.length - 1;
     const chunk = this.#arena.chunks[chunkIndex]!;
     chunk.bytes.set(record, start);
-    const checksum = recordChecksum(chunk.view, start, start + length, main, sub, tombstone);
-    chunk.view.setUint32(start + length, checksum, true);
+    if (this.#isChecksummed) {
+      const checksum = recordChecksum(chunk.view, start, start + length, main, sub, tombstone);
+      chunk.view.setUint32(start + length, checksum, true);
+    }
     this.#mains[ordinal] = main;
     this.#subs[ordinal] = sub;
     this.#flags[ordinal] = tombstone ? TOMBSTONE : 0;

@@ -7,26 +7,21 @@ import { ManualClock } from "@quorate/testkit/clock";
 import type { Clock } from "../seams/clock.ts";
 import { realClock } from "../seams/real-clock.ts";
 import { exported, putEntry, scanned, turn } from "./backend-contract.testing.ts";
-import { Committer } from "./committer.ts";
-import { HeldCommits } from "./held-commits.testing.ts";
-import { LmdbBackend, type LmdbBackendOptions } from "./lmdb-backend.ts";
+import { type CommitterPrototype, HeldCommits } from "./held-commits.testing.ts";
+import { openTested, type TestedBackendOptions, testedCommitter } from "./tested-backend.testing.ts";
 
 const root = mkdtempSync(path.join(tmpdir(), "quorate-slow-commits-"));
 after(() => rmSync(root, { recursive: true, force: true }));
 let directories = 0;
 
-const open = (options: Partial<LmdbBackendOptions> = {}) =>
-  LmdbBackend.open({
-    path: path.join(root, `${directories++}`, "db"),
-    clock: ManualClock.withRealTurns(),
-    onFatal: (error) => {
-      throw error;
-    },
-    ...options,
-  });
+const open = ({
+  path: file = path.join(root, `${directories++}`, "db"),
+  ...options
+}: TestedBackendOptions & { readonly path?: string } = {}) =>
+  openTested(file, { clock: ManualClock.withRealTurns(), ...options });
 
 function holdCommits(context: TestContext): HeldCommits {
-  const commits = new HeldCommits();
+  const commits = new HeldCommits(testedCommitter);
   context.after(() => commits.release());
   return commits;
 }
@@ -125,12 +120,13 @@ test("a commit that fails is told to whoever waits for the backlog", async () =>
   });
   const heard: (string | undefined)[] = [];
   backend.onCommitEnd(() => heard.push(failure?.message));
-  const { commit } = Committer.prototype;
+  const prototype: CommitterPrototype = testedCommitter;
+  const { commit } = prototype;
   const failing = mock.method(
-    Committer.prototype,
+    prototype,
     "commit",
-    function (this: Committer, ...[environment, batch, done]: Parameters<typeof commit>) {
-      commit.call(this, environment, batch, () => done(new Error("no space")));
+    function (this: CommitterPrototype, ...[file, batch, done]: Parameters<typeof commit>) {
+      commit.call(this, file, batch, () => done(new Error("no space")));
     },
   );
   putEntry(backend, 1);

@@ -20,9 +20,9 @@ export class WriteBatch {
   consistentIndex = 0;
   consistentTerm = 0;
 
-  constructor(pool: ChunkPool) {
+  constructor(pool: ChunkPool, isChecksummed: boolean) {
     this.arena = new Arena(pool);
-    this.revisions = new PendingRevisions(this.arena);
+    this.revisions = new PendingRevisions(this.arena, isChecksummed);
   }
 
   putRevision(main: number, sub: number, tombstone: boolean, record: Uint8Array): void {

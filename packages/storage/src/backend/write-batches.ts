@@ -8,6 +8,7 @@ import { WriteBatch } from "./write-batch.ts";
  */
 export class WriteBatches {
   readonly #pool = new ChunkPool();
+  readonly #isChecksummed: boolean;
   #all: readonly WriteBatch[];
   #active: WriteBatch;
   /** Cleared, for reuse. */
@@ -15,8 +16,10 @@ export class WriteBatches {
   #sealed = 0;
   #committed = 0;
 
-  constructor() {
-    this.#active = new WriteBatch(this.#pool);
+  /** As in `PendingRevisions`. */
+  constructor(isChecksummed: boolean) {
+    this.#isChecksummed = isChecksummed;
+    this.#active = new WriteBatch(this.#pool, isChecksummed);
     this.#all = [this.#active];
   }
 
@@ -54,7 +57,7 @@ export class WriteBatches {
   seal(consistentIndex: LogIndex, consistentTerm: Term): void {
     this.#active.consistentIndex = consistentIndex;
     this.#active.consistentTerm = consistentTerm;
-    this.#active = this.#spare ?? new WriteBatch(this.#pool);
+    this.#active = this.#spare ?? new WriteBatch(this.#pool, this.#isChecksummed);
     this.#spare = undefined;
     this.#all = [...this.#all, this.#active];
     this.#sealed++;
@@ -75,4 +78,18 @@ export class WriteBatches {
     this.#all = [this.#active];
     this.#committed = this.#sealed;
   }
+}
+
+/** Whether one of the batches from number `first` on deletes the record. */
+export function isDeletedIn(
+  batches: readonly WriteBatch[],
+  first: number,
+  main: number,
+  sub: number,
+  tombstone: boolean,
+): boolean {
+  for (let b = first; b < batches.length; b++) {
+    if (batches[b]!.deleted.has(main, sub, tombstone)) return true;
+  }
+  return false;
 }

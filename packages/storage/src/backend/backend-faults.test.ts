@@ -5,23 +5,13 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { realClock } from "../seams/real-clock.ts";
 import { applyEntry, EntryModel } from "./entry-model.testing.ts";
-import { LmdbBackend } from "./lmdb-backend.ts";
+import { openTested as open, type TestedBackend } from "./tested-backend.testing.ts";
 
 const root = mkdtempSync(path.join(tmpdir(), "quorate-faults-"));
 after(() => rmSync(root, { recursive: true, force: true }));
 
-const open = (file: string) =>
-  LmdbBackend.open({
-    path: file,
-    clock: realClock,
-    onFatal: (error) => {
-      throw error;
-    },
-  });
-
-function write(backend: LmdbBackend, from: number, to: number): void {
+function write(backend: TestedBackend, from: number, to: number): void {
   for (let index = from; index <= to; index++) {
     backend.setConsistentIndex(index, 1);
     applyEntry(index, backend);

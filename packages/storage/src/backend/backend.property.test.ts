@@ -7,8 +7,8 @@ import { ManualClock } from "@quorate/testkit/clock";
 import { fc } from "@quorate/testkit/property";
 import { searchRuns } from "@quorate/testkit/seed";
 import type { Backend, Table } from "../seams/backend.ts";
-import { LmdbBackend } from "./lmdb-backend.ts";
 import { MemoryBackend } from "./memory-backend.ts";
+import { openTested, type TestedBackend } from "./tested-backend.testing.ts";
 
 const root = mkdtempSync(path.join(tmpdir(), "quorate-property-"));
 after(() => rmSync(root, { recursive: true, force: true }));
@@ -78,7 +78,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
 );
 
-const keyOf = (key: number): Uint8Array => new Uint8Array(key * 30).fill(key);
+const keyOf = (key: number): Uint8Array => new Uint8Array(key * 30 + 1).fill(key);
 
 function content(backend: Backend, fromMain: number, toMain: number): string[] {
   const found: string[] = [];
@@ -88,16 +88,8 @@ function content(backend: Backend, fromMain: number, toMain: number): string[] {
   return found;
 }
 
-const openFile = (file: string, clock: ManualClock): Promise<LmdbBackend> =>
-  LmdbBackend.open({
-    path: file,
-    clock,
-    batchLimit: 50,
-    batchBytes: 4000,
-    onFatal: (error) => {
-      throw error;
-    },
-  });
+const openFile = (file: string, clock: ManualClock): Promise<TestedBackend> =>
+  openTested(file, { clock, batchLimit: 50, batchBytes: 4000 });
 
 /** Both backends, in step: the one in memory, with all it holds in arrays and maps, is the model. */
 async function run(steps: Step[]): Promise<void> {

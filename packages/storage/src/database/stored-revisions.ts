@@ -1,0 +1,115 @@
+import type { Bucket, Cursor, Database, ReadTransaction } from "@quorate/bbolt";
+import { DatabaseFileError } from "@quorate/bbolt";
+import {
+  isRevisionKey,
+  mainOf,
+  subOf,
+  TOMBSTONE_KEY_BYTES,
+  writeRevisionKey,
+} from "../backend/revision-key.ts";
+import type { RecordSink } from "../seams/backend.ts";
+
+export interface StoredRevision {
+  readonly main: number;
+  readonly sub: number;
+  readonly tombstone: boolean;
+}
+
+/** Bucket `key`, as the last durable transaction left it. */
+export class StoredRevisions {
+  readonly #database: Database;
+  readonly #key = new Uint8Array(TOMBSTONE_KEY_BYTES);
+  readonly #view = new DataView(this.#key.buffer);
+  /** The state that `#bucket` belongs to. */
+  #state: ReadTransaction | undefined;
+  #bucket: Bucket | undefined;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  /** Good until the next commit is durable. */
+  get bucket(): Bucket {
+    const { latest } = this.#database;
+    if (latest !== this.#state || this.#bucket === undefined) {
+      this.#bucket = latest.bucket("key");
+      this.#state = latest;
+      if (this.#bucket === undefined) this.#fail(0, "no bucket key");
+    }
+    return this.#bucket;
+  }
+
+  /** The record; borrowed for this turn. */
+  get(main: number, sub: number, tombstone: boolean): Uint8Array | undefined {
+    return this.bucket.get(this.#keyOf(main, sub, tombstone));
+  }
+
+  /** As `Backend.copyRevisions`, of revisions that are all in the file; stops after about `mostBytes`. */
+  copy(
+    mains: Float64Array,
+    subs: Int32Array,
+    from: number,
+    to: number,
+    mostBytes: number,
+    sink: RecordSink,
+  ): number {
+    let left = mostBytes;
+    let at = from;
+    for (; at < to && left > 0; at++) {
+      const record = this.get(mains[at]!, subs[at]!, false);
+      if (record === undefined) break;
+      const target = sink.begin(record.length);
+      sink.bytes.set(record, target);
+      left -= record.length;
+    }
+    return at;
+  }
+
+  /** The newest one, below `before` where that is given. */
+  last(before?: StoredRevision): StoredRevision | undefined {
+    const cursor = this.bucket.cursor();
+    if (before === undefined) return cursor.last() ? this.at(cursor) : undefined;
+    const isThere = cursor.seek(this.#keyOf(before.main, before.sub, before.tombstone));
+    return (isThere ? cursor.previous() : cursor.last()) ? this.at(cursor) : undefined;
+  }
+
+  /** To the first record at or above (main, sub); whether there is one. */
+  seek(cursor: Cursor, main: number, sub: number): boolean {
+    return cursor.seek(this.#keyOf(main, sub, false));
+  }
+
+  /** Which revision a cursor is at. Throws `DatabaseFileError` when the key is none. */
+  at(cursor: Cursor): StoredRevision {
+    const { view, keyStart } = cursor;
+    const length = cursor.valueStart - keyStart;
+    this.assertKey(cursor, view, keyStart, length);
+    return {
+      main: mainOf(view, keyStart),
+      sub: subOf(view, keyStart),
+      tombstone: length === TOMBSTONE_KEY_BYTES,
+    };
+  }
+
+  /** Throws `DatabaseFileError` when the key at a cursor, `length` bytes at `keyStart`, is no revision. */
+  assertKey(cursor: Cursor, view: DataView, keyStart: number, length: number): void {
+    if (!isRevisionKey(view, keyStart, length)) this.#fail(cursor.page, "a key of bucket key is no revision");
+  }
+
+  notInOrder(cursor: Cursor): never {
+    this.#fail(cursor.page, "revisions out of order");
+  }
+
+  /** About how many there are. */
+  estimateCount(): number {
+    return this.bucket.estimateCount();
+  }
+
+  #keyOf(main: number, sub: number, tombstone: boolean): Uint8Array {
+    const length = writeRevisionKey(this.#view, 0, main, sub, tombstone);
+    return length === TOMBSTONE_KEY_BYTES ? this.#key : this.#key.subarray(0, length);
+  }
+
+  #fail(page: number, what: string): never {
+    throw new DatabaseFileError(this.#database.path, page, page * this.#database.pageBytes, what);
+  }
+}
