@@ -1,5 +1,7 @@
 import type { LogIndex } from "@quorate/raft";
 import { LmdbBackend } from "@quorate/storage/backend/lmdb-backend";
+import { BboltBackend } from "@quorate/storage/database/bbolt-backend";
+import { adoptDatabase } from "@quorate/storage/database/database-names";
 import type { Backend } from "@quorate/storage/seams/backend";
 import type { Clock } from "@quorate/storage/seams/clock";
 import type { Disk } from "@quorate/storage/seams/disk";
@@ -8,7 +10,7 @@ import type { Logger } from "../log/logger.ts";
 import { lagFault, receivedDatabasePath } from "../snapshot/received-database.ts";
 import { type Databases, storagePaths } from "./storage.ts";
 
-export interface DatabaseFilesOptions {
+interface DatabaseFilesOptions {
   readonly config: ServerConfig;
   readonly clock: Clock;
   readonly disk: Disk;
@@ -17,8 +19,62 @@ export interface DatabaseFilesOptions {
   readonly onFatal: (error: Error) => void;
 }
 
-/** The databases of a member as files. What converts them is loaded when it is needed: most members never do. */
-export class DatabaseFiles implements Databases {
+/** The databases of a member as files, in the format that `kind` names; unless it says otherwise, in LMDB's. */
+export function databaseFiles(
+  options: DatabaseFilesOptions,
+  kind: string | undefined = process.env.QUORATE_BACKEND,
+): Databases {
+  return kind === "bbolt" ? new BboltDatabases(options) : new LmdbDatabases(options);
+}
+
+/** How many databases that were received have been opened, so that each has a name of its own. */
+let receivedFiles = 0;
+
+/** The databases of a member as files of bbolt's, as etcd has them: nothing is converted. */
+class BboltDatabases implements Databases {
+  readonly #options: DatabaseFilesOptions;
+
+  constructor(options: DatabaseFilesOptions) {
+    this.#options = options;
+  }
+
+  async open(path: string): Promise<Backend> {
+    const { config, clock, log, onFatal } = this.#options;
+    const backend = await BboltBackend.open({
+      path,
+      clock,
+      batchLimit: config.backendBatchLimit,
+      batchIntervalMs: config.backendBatchMs,
+      onFatal,
+    });
+    const { opening } = backend;
+    if (opening?.freelist === "made" || opening?.checksums === "made") {
+      log.info("went over the database file, as its free pages or checksums were not stored", {
+        path,
+        ...opening,
+      });
+    }
+    return backend;
+  }
+
+  /** The received file stays: whoever asks removes it once the member has become its content. */
+  importReceived(index: LogIndex, path: string): Promise<void> {
+    return adoptDatabase(receivedDatabasePath(storagePaths(this.#options.config).snap, index), path);
+  }
+
+  async openReceived(index: LogIndex): Promise<Backend> {
+    const path = `${storagePaths(this.#options.config).database}.tmp.received.${receivedFiles++}`;
+    await this.importReceived(index, path);
+    return this.open(path);
+  }
+
+  findReceivedFault(path: string, index: LogIndex): Promise<string | undefined> {
+    return findFault(path, index);
+  }
+}
+
+/** The databases of a member as files of LMDB's. What converts them is loaded when it is needed: most members never do. */
+class LmdbDatabases implements Databases {
   readonly #options: DatabaseFilesOptions;
 
   constructor(options: DatabaseFilesOptions) {
@@ -49,12 +105,8 @@ export class DatabaseFiles implements Databases {
     return this.#open(path);
   }
 
-  /** See `FindDatabaseFault`. All of the file is read, in a thread of its own: half a second for each gigabyte. */
-  async findReceivedFault(path: string, index: LogIndex): Promise<string | undefined> {
-    const { inspectDatabase } = await import("@quorate/storage/backend/inspect-database");
-    const found = await inspectDatabase(path);
-    if ("fault" in found) return found.fault;
-    return lagFault(found.consistentIndex, index);
+  findReceivedFault(path: string, index: LogIndex): Promise<string | undefined> {
+    return findFault(path, index);
   }
 
   #open(path: string): Promise<Backend> {
@@ -67,4 +119,12 @@ export class DatabaseFiles implements Databases {
       onFatal,
     });
   }
+}
+
+/** See `FindDatabaseFault`. All of the file is read, in a thread of its own: half a second for each gigabyte. */
+async function findFault(path: string, index: LogIndex): Promise<string | undefined> {
+  const { inspectDatabase } = await import("@quorate/storage/backend/inspect-database");
+  const found = await inspectDatabase(path);
+  if ("fault" in found) return found.fault;
+  return lagFault(found.consistentIndex, index);
 }

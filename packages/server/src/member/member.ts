@@ -29,7 +29,7 @@ import { openPeerListeners, type PeerListeners } from "../peer-port/listener.ts"
 import { makeMissingPairs } from "../tls/generated-files.ts";
 import { type Auditing, openAuditing } from "./auditing.ts";
 import { clientUrls, serveClients, serveMetrics } from "./client-connections.ts";
-import { DatabaseFiles } from "./databases.ts";
+import { databaseFiles } from "./databases.ts";
 import { describeConfig } from "./describe-config.ts";
 import { warnWhenOpen } from "./directory-modes.ts";
 import { MemberLife } from "./life.ts";
@@ -183,7 +183,7 @@ export class Member implements AsyncDisposable {
       random,
       disk,
       log,
-      databases: new DatabaseFiles({ config, clock, disk, log, onFatal }),
+      databases: databaseFiles({ config, clock, disk, log, onFatal }),
       peerRequests,
       discovery: new Discovery({
         dns: this.#hooks.dns ?? systemDns,

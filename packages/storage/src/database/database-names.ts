@@ -1,5 +1,5 @@
 import { rmSync } from "node:fs";
-import { rename, rm } from "node:fs/promises";
+import { copyFile, link, open, rename, rm } from "node:fs/promises";
 import path from "node:path";
 import { syncDirectory } from "../backend/sync-directory.ts";
 
@@ -30,4 +30,41 @@ export async function replaceDatabase(from: string, to: string, onReplaced: () =
   onReplaced();
   await rename(`${from}.sums`, `${to}.sums`);
   await syncDirectory(directory);
+}
+
+/**
+ * Gives a database file that nobody has open the name `to`, in the place of one that nobody has open either; it keeps its own
+ * name, too. A crash leaves either, and perhaps a file with the temporary prefix.
+ */
+export async function adoptDatabase(file: string, to: string): Promise<void> {
+  const unfinished = path.join(path.dirname(to), `${temporaryPrefix(to)}${process.pid}.adopted`);
+  removeDatabase(unfinished);
+  await link(file, unfinished).catch(async (error: NodeJS.ErrnoException) => {
+    if (!NO_LINKS.has(error.code ?? "")) throw error;
+    await copyDurably(file, unfinished);
+  });
+  await rm(`${to}.sums`, { force: true });
+  await syncDirectory(path.dirname(to));
+  await rename(unfinished, to);
+  await syncDirectory(path.dirname(to));
+}
+
+/** How file systems say that they do not have two names for a file. */
+const NO_LINKS: ReadonlySet<string> = new Set([
+  "EPERM",
+  "EOPNOTSUPP",
+  "ENOTSUP",
+  "ENOSYS",
+  "EMLINK",
+  "EXDEV",
+]);
+
+async function copyDurably(from: string, to: string): Promise<void> {
+  await copyFile(from, to);
+  const copy = await open(to, "r");
+  try {
+    await copy.sync();
+  } finally {
+    await copy.close();
+  }
 }
