@@ -61,12 +61,17 @@ export class Bucket {
 
   /** Copies both. `KEY_REQUIRED`, `KEY_TOO_LARGE`, `VALUE_TOO_LARGE`; `INCOMPATIBLE_VALUE` when the key is a bucket's. */
   put(key: Uint8Array, value: Uint8Array): void {
-    this.#assertWritable();
-    if (key.length === 0 || key.length > LONGEST_KEY_BYTES || value.length > LONGEST_VALUE_BYTES) {
-      throw sizeError(key.length, value.length);
-    }
-    if (this.#level === 0) throw new DatabaseError("INCOMPATIBLE_VALUE", "the root has buckets only");
+    this.#assertValue(key.length, value.length);
     this.#tree.putValue(key, value);
+  }
+
+  /**
+   * The same of the value in `source` from `start` up to `end` (exclusive): what is appended in the order of its keys, and is
+   * not long, costs no object.
+   */
+  putFrom(key: Uint8Array, source: DataView, start: number, end: number): void {
+    this.#assertValue(key.length, end - start);
+    this.#tree.putValueFrom(key, source, start, end);
   }
 
   /** Removes a value; whether there was one. `INCOMPATIBLE_VALUE` when the key is a bucket's. */
@@ -224,6 +229,14 @@ export class Bucket {
   #assertOpen(): void {
     this.#tx.assertOpen();
     if (this.#isRemoved) throw new DatabaseError("BUCKET_NOT_FOUND", "the bucket has been removed");
+  }
+
+  #assertValue(keyBytes: number, valueBytes: number): void {
+    this.#assertWritable();
+    if (keyBytes === 0 || keyBytes > LONGEST_KEY_BYTES || valueBytes > LONGEST_VALUE_BYTES) {
+      throw sizeError(keyBytes, valueBytes);
+    }
+    if (this.#level === 0) throw new DatabaseError("INCOMPATIBLE_VALUE", "the root has buckets only");
   }
 
   #assertWritable(): void {

@@ -80,14 +80,34 @@ export class DirtyPage extends PageView {
    * length that is allowed.
    */
   appendLeaf(key: Uint8Array, value: Uint8Array, limit: number): boolean {
+    const at = this.#append(key, value.length, limit);
+    if (at < 0) return false;
+    this.bytes.set(value, at);
+    return true;
+  }
+
+  /** The same of the value in `source` from `start` up to `end` (exclusive), without an object for it. */
+  appendLeafFrom(key: Uint8Array, source: DataView, start: number, end: number, limit: number): boolean {
+    let to = this.#append(key, end - start, limit);
+    if (to < 0) return false;
+    const { view } = this;
+    let from = start;
+    for (const wordsEnd = end - 7; from < wordsEnd; from += 8, to += 8) {
+      view.setBigUint64(to, source.getBigUint64(from, true), true);
+    }
+    for (; from < end; from++, to++) view.setUint8(to, source.getUint8(from));
+    return true;
+  }
+
+  /** Appends the element of a value that is still to be copied to where this returns; -1 when it may not. */
+  #append(key: Uint8Array, valueLength: number, limit: number): number {
     const { count, bytes, view } = this;
     const keyLength = key.length;
-    const valueLength = value.length;
     const elementsEnd = PAGE_HEADER_BYTES + (count + 1) * ELEMENT_BYTES;
     const liveBytes = this.#liveBytes + keyLength + valueLength;
     const element = this.at + elementsEnd - ELEMENT_BYTES;
     const start = this.#dataStart - keyLength - valueLength;
-    if (elementsEnd + liveBytes > limit || element + ELEMENT_BYTES > start) return false;
+    if (elementsEnd + liveBytes > limit || element + ELEMENT_BYTES > start) return -1;
     if (count > 0) {
       const before = element - ELEMENT_BYTES;
       const last = before + view.getUint32(before + 4, true);
@@ -95,7 +115,7 @@ export class DirtyPage extends PageView {
       const shorter = lastLength < keyLength ? lastLength : keyLength;
       let same = 0;
       while (same < shorter && bytes[last + same] === key[same]) same++;
-      if (same < shorter ? bytes[last + same]! > key[same]! : lastLength >= keyLength) return false;
+      if (same < shorter ? bytes[last + same]! > key[same]! : lastLength >= keyLength) return -1;
     }
     view.setUint32(element, 0, true);
     view.setUint32(element + 4, start - element, true);
@@ -103,11 +123,10 @@ export class DirtyPage extends PageView {
     view.setUint32(element + 12, valueLength, true);
     if (keyLength > SHORT_BYTES) bytes.set(key, start);
     else for (let i = 0; i < keyLength; i++) bytes[start + i] = key[i]!;
-    bytes.set(value, start + keyLength);
     this.#dataStart = start;
     this.#liveBytes = liveBytes;
     this.count = count + 1;
-    return true;
+    return start + keyLength;
   }
 
   /** Becomes a copy of a page that is no longer than this one, which is empty. */

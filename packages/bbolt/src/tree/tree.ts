@@ -61,6 +61,15 @@ export class Tree implements TreeRoot {
     this.put(ELEMENT_VALUE, key, value);
   }
 
+  /** The same of the value in `source` from `start` up to `end` (exclusive). */
+  putValueFrom(key: Uint8Array, source: DataView, start: number, end: number): void {
+    if (this.#tail?.appendLeafFrom(key, source, start, end, this.#appendBytes) === true) {
+      this.version++;
+      return;
+    }
+    this.putValue(key, new Uint8Array(source.buffer, source.byteOffset + start, end - start));
+  }
+
   /** Puts an element with its flags. */
   put(flags: number, key: Uint8Array, value: Uint8Array): void {
     this.#tail = undefined;

@@ -3,16 +3,20 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { LmdbBackend } from "../../../storage/src/backend/lmdb-backend.ts";
+import { BboltBackend } from "../../../storage/src/database/bbolt-backend.ts";
+import type { RecordSink } from "../../../storage/src/seams/backend.ts";
 
 /*
  * What the backend costs the loop and the process: `node backend-bench.ts [records] [bytes of a record]`.
- * Writes 1,000 entries a turn, as a busy member does, and prints microseconds a record.
+ * Writes 1,000 entries a turn, as a busy member does, and prints microseconds a record. QUORATE_BACKEND says which one.
  */
 const RECORDS = Number(process.argv[2] ?? 300_000);
 const RECORD_BYTES = Number(process.argv[3] ?? 300);
 const ENTRIES_A_TURN = 1_000;
 /** Beyond it the writer waits, as a member does for its log. */
 const MAX_BACKLOG_BYTES = 16 << 20;
+
+type Subject = LmdbBackend | BboltBackend;
 
 const directory = mkdtempSync(path.join(process.env.QUORATE_BENCH_DIR ?? tmpdir(), "quorate-bench-"));
 const file = path.join(directory, "db");
@@ -27,14 +31,15 @@ const clock = {
     setImmediate(callback);
   },
 };
-const open = (): Promise<LmdbBackend> =>
-  LmdbBackend.open({
-    path: file,
-    clock,
-    onFatal: (error) => {
-      throw error;
-    },
-  });
+const options = {
+  path: file,
+  clock,
+  onFatal: (error: Error) => {
+    throw error;
+  },
+};
+const open = (): Promise<Subject> =>
+  process.env.QUORATE_BACKEND === "bbolt" ? BboltBackend.open(options) : LmdbBackend.open(options);
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 const cpuUs = (): number => {
   const { user, system } = process.cpuUsage();
@@ -46,7 +51,7 @@ const report = (what: string, value: string): void => {
 const anonymousMb = (): number =>
   Number(/RssAnon:\s+(\d+)/.exec(readFileSync("/proc/self/status", "utf8"))?.[1]) / 1024;
 
-async function puts(backend: LmdbBackend): Promise<void> {
+async function puts(backend: Subject): Promise<void> {
   const record = new Uint8Array(RECORD_BYTES).fill(7);
   const loop = monitorEventLoopDelay({ resolution: 1 });
   loop.enable();
@@ -78,7 +83,7 @@ async function puts(backend: LmdbBackend): Promise<void> {
   report("loop delay p99.9 during puts", `${(loop.percentile(99.9) / 1e6).toFixed(1)} ms`);
 }
 
-function reads(backend: LmdbBackend, what: string, count: number, revisionOf: (i: number) => number): void {
+function reads(backend: Subject, what: string, count: number, revisionOf: (i: number) => number): void {
   const samples: number[] = [];
   for (let round = 0; round < 5; round++) {
     const started = performance.now();
@@ -90,7 +95,41 @@ function reads(backend: LmdbBackend, what: string, count: number, revisionOf: (i
   report(what, `${samples.sort((a, b) => a - b)[2]!.toFixed(2)} µs`);
 }
 
-function scan(backend: LmdbBackend): void {
+/** Takes records into memory that is used again and again, as the parts of a response are. */
+class Sink implements RecordSink {
+  readonly bytes = new Uint8Array(1 << 16);
+  readonly view = new DataView(this.bytes.buffer);
+  #at = 0;
+
+  begin(length: number): number {
+    if (this.#at + length > this.bytes.length) this.#at = 0;
+    const at = this.#at;
+    this.#at += length;
+    return at;
+  }
+
+  takeBack(): void {}
+}
+
+function copies(backend: Subject, what: string, revisionOf: (i: number) => number): void {
+  const count = 10_000;
+  const mains = Float64Array.from({ length: count }, (_, i) => revisionOf(i));
+  const subs = new Int32Array(count);
+  const sink = new Sink();
+  const samples: number[] = [];
+  for (let round = 0; round < 21; round++) {
+    const started = performance.now();
+    for (let at = 0; at < count; ) {
+      const stopped = backend.copyRevisions(mains, subs, at, count, sink);
+      if (stopped === at) throw new Error("not found");
+      at = stopped;
+    }
+    samples.push(((performance.now() - started) * 1e3) / count);
+  }
+  report(what, `${samples.sort((a, b) => a - b)[10]!.toFixed(2)} µs`);
+}
+
+function scan(backend: Subject): void {
   let worstMs = 0;
   const started = performance.now();
   const records = backend.scanRevisions(0, Number.MAX_SAFE_INTEGER);
@@ -104,7 +143,7 @@ function scan(backend: LmdbBackend): void {
   report("longest slice of 2,000", `${worstMs.toFixed(1)} ms`);
 }
 
-async function defragment(backend: LmdbBackend): Promise<void> {
+async function defragment(backend: Subject): Promise<void> {
   for (let main = 2; main < RECORDS; main += 2) {
     backend.deleteRevision(main, 0, false);
     if (main % 2_000 === 0) {
@@ -139,6 +178,8 @@ async function main(): Promise<void> {
   };
   reads(backend, "read of a committed record, random", 100_000, random);
   reads(backend, "read of a committed record, page in cache", 100_000, (i) => RECORDS - (i & 7));
+  copies(backend, "copies of 10,000 records, random", random);
+  copies(backend, "copies of 10,000 records, in order", (i) => 2 + i);
   scan(backend);
   globalThis.gc?.();
   report("anonymous memory above the start", `${(anonymousMb() - startMb).toFixed(0)} MB`);

@@ -10,8 +10,8 @@ const STEP = 256;
 /** What one costs, in the unit of `costOf`: records are appended one behind the other, the others find their page first. */
 const APPEND_COST = 64;
 const CHANGE_COST = 512;
-/** Nobody else spends of them, so that a commit may always begin with a whole turn's work: usual ones are done in one. */
-const LIMITS: SliceLimits = { turn: 2 ** 20, small: 2 ** 20 };
+/** Nobody else spends of them, so that a commit may always begin with a whole turn's work, as far as time allows. */
+const LIMITS: SliceLimits = { turn: 2 ** 20, small: 2 ** 16 };
 
 /** Turns write batches into transactions. */
 export class GenerationCommitter {
@@ -84,8 +84,10 @@ export class GenerationCommitter {
     for (let i = 0; i < revisions.count; i++) {
       if (!revisions.isDead(i)) {
         const key = this.#keyOf(revisions.mainAt(i), revisions.subAt(i), revisions.isTombstone(i));
-        bucket.put(key, revisions.recordAt(i));
-        bytes += revisions.lengthAt(i);
+        const start = revisions.startAt(i);
+        const length = revisions.lengthAt(i);
+        bucket.putFrom(key, revisions.chunkAt(i).view, start, start + length);
+        bytes += length;
       }
       if (i % STEP !== STEP - 1) continue;
       yield STEP * APPEND_COST + bytes / 8;
