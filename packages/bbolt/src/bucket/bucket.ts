@@ -146,6 +146,12 @@ export class Bucket {
     this.#tree.remove(ELEMENT_BUCKET, key);
   }
 
+  /** Where its tree begins; 0 when it lies in its element. For who reads pages himself. */
+  get rootPage(): number {
+    this.#assertOpen();
+    return this.#tree.image === undefined ? this.#tree.root : 0;
+  }
+
   /** A number that is kept with the bucket. */
   get sequence(): bigint {
     this.#assertOpen();

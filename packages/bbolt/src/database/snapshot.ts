@@ -93,7 +93,7 @@ export class Snapshot {
     if (this.#sums === undefined) return;
     run.sum = crc32(bytes.subarray(at, at + pageBytes), run.sum);
     if (run.leftBytes > 0 || this.#sums.is(run.page, run.sum)) return;
-    this.#fail(run.page, "its checksum is another one");
+    this.#reader.failSum(run.page);
   }
 
   #isUnused(page: number): boolean {

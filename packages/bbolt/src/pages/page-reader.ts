@@ -70,6 +70,11 @@ export class PageReader {
     this.onForget(page, slots);
   }
 
+  /** Nobody knows which of the two is damaged, the page or the file with its sum. */
+  failSum(page: number): never {
+    this.fail(page, `its checksum is not the one in ${this.path}.sums`);
+  }
+
   fail(page: number, what: string): never {
     throw new DatabaseFileError(this.path, page, page * this.pageBytes, what);
   }
@@ -79,7 +84,7 @@ export class PageReader {
   }
 
   #checkSum(page: number, bytes: Uint8Array, at: number, length: number): void {
-    if (this.sums?.matches(page, bytes, at, length) === false) this.fail(page, "its checksum is another one");
+    if (this.sums?.matches(page, bytes, at, length) === false) this.failSum(page);
   }
 
   #locate(page: number, highWater: number, parent: number): number {

@@ -8,6 +8,7 @@ import {
   writeRevisionKey,
 } from "../backend/revision-key.ts";
 import type { RecordSink } from "../seams/backend.ts";
+import { RecordLookup } from "./record-lookup.ts";
 
 export interface StoredRevision {
   readonly main: number;
@@ -18,6 +19,7 @@ export interface StoredRevision {
 /** Bucket `key`, as the last durable transaction left it. */
 export class StoredRevisions {
   readonly #database: Database;
+  readonly #lookup: RecordLookup;
   readonly #key = new Uint8Array(TOMBSTONE_KEY_BYTES);
   readonly #view = new DataView(this.#key.buffer);
   /** The state that `#bucket` belongs to. */
@@ -26,6 +28,7 @@ export class StoredRevisions {
 
   constructor(database: Database) {
     this.#database = database;
+    this.#lookup = new RecordLookup(database);
   }
 
   /** Good until the next commit is durable. */
@@ -41,6 +44,10 @@ export class StoredRevisions {
 
   /** The record; borrowed for this turn. */
   get(main: number, sub: number, tombstone: boolean): Uint8Array | undefined {
+    const lookup = this.#lookup;
+    if (!tombstone && lookup.find(this.bucket, main, sub)) {
+      return lookup.bytes.subarray(lookup.start, lookup.end);
+    }
     return this.bucket.get(this.#keyOf(main, sub, tombstone));
   }
 
@@ -53,16 +60,13 @@ export class StoredRevisions {
     mostBytes: number,
     sink: RecordSink,
   ): number {
-    let left = mostBytes;
-    let at = from;
-    for (; at < to && left > 0; at++) {
-      const record = this.get(mains[at]!, subs[at]!, false);
-      if (record === undefined) break;
-      const target = sink.begin(record.length);
-      sink.bytes.set(record, target);
-      left -= record.length;
-    }
-    return at;
+    const stopped = this.#lookup.copy(this.bucket, mains, subs, from, to, mostBytes, sink);
+    if (stopped > from) return stopped;
+    const record = this.bucket.get(this.#keyOf(mains[from]!, subs[from]!, false));
+    if (record === undefined) return from;
+    const target = sink.begin(record.length);
+    sink.bytes.set(record, target);
+    return from + 1;
   }
 
   /** The newest one, below `before` where that is given. */
