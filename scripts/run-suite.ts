@@ -67,6 +67,11 @@ export const SUITES: Readonly<Record<string, Suite>> = {
     what: "Go's gRPC client against rpc alone",
     onlyOurs: true,
   },
+  alternating: {
+    file: "test/interop/alternating.suite.ts",
+    what: "etcd and we by turns on one data directory, each killed under load",
+    onlyOurs: true,
+  },
   "etcd-wal": {
     file: "packages/storage/src/wal/interop/etcd-wal.suite.ts",
     what: "logs exchanged with etcd's own WAL code, both ways",
