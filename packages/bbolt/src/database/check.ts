@@ -13,6 +13,8 @@ export interface CheckResult {
   readonly hasMore: boolean;
   /** Pages of trees that were looked at. */
   readonly pages: number;
+  /** Slots of the file in use: by those pages, the stored list of free pages, and the metas. */
+  readonly slots: number;
   readonly buckets: number;
   /** Keys with values. */
   readonly values: number;
@@ -45,6 +47,7 @@ export class Check {
   readonly #open: Visit[] = [];
   #hasMore = false;
   #pages = 0;
+  #slots = META_PAGES;
   #buckets = 0;
   #values = 0;
 
@@ -73,6 +76,7 @@ export class Check {
       faults: this.#faults,
       hasMore: this.#hasMore,
       pages: this.#pages,
+      slots: this.#slots,
       buckets: this.#buckets,
       values: this.#values,
     };
@@ -91,6 +95,7 @@ export class Check {
       this.#met.add(i);
     }
     this.#pages++;
+    this.#slots += view.slots;
     this.#checkBounds(view, low, high);
     for (let i = 0; i < view.count; i++) {
       if (view.isLeaf) this.#noting(() => this.#checkElement(view, i, bucketLevel));
@@ -146,6 +151,7 @@ export class Check {
 
   #checkFreelist(page: number): void {
     const list = storedFreelist(this.#reader, this.#meta, page);
+    this.#slots += list.slots;
     for (let i = page; i < page + list.slots; i++) {
       if (this.#met.has(i)) this.#note(i, "in use, and part of the list of free pages");
       this.#met.add(i);

@@ -4,7 +4,7 @@ import { SeededRandom } from "@quorate/testkit/random";
 import { testWithSeed } from "@quorate/testkit/seed";
 import { DatabaseFileError } from "../format/errors.ts";
 import { bytesOf } from "../testing/apply.ts";
-import { SimulatedDisk } from "../testing/simulated-disk.ts";
+import { ProcessKilled, SimulatedDisk } from "../testing/simulated-disk.ts";
 import { Database } from "./database.ts";
 
 const PATH = "/data/db";
@@ -115,6 +115,37 @@ test("sums are made anew when they are missing, cut short, or another program ha
     assert.notDeepEqual(await readAll(again), content);
     await again.close();
   }
+});
+
+test("sums of a transaction that never became durable are not those of another one with its number", async () => {
+  const disk = new SimulatedDisk();
+  const put = async (database: Database, value: string): Promise<void> => {
+    const tx = database.beginWrite();
+    tx.createBucketIfAbsent("b").put(bytesOf("key"), bytesOf(value.padEnd(2000)));
+    await tx.commit();
+  };
+  const first = await open(disk);
+  await put(first, "first");
+  await first.close();
+  // Both that come now find the same pages free, and take the same ones.
+  const killed = await open(disk);
+  let writes = 0;
+  disk.onEvent = (event, path) => {
+    // Pages, which follow each other, and then the meta.
+    if (event === "write" && path === PATH && ++writes > 1) throw new ProcessKilled(0);
+  };
+  await assert.rejects(put(killed, "never durable"), ProcessKilled);
+  const rest = disk.afterKill();
+  const other = await open(rest, false);
+  await put(other, "of another program");
+  await other.close();
+  const again = await open(rest);
+  assert.equal(again.opening?.checksums, "made");
+  assert.match(
+    (await readAll(again)).join(),
+    new RegExp(Buffer.from("of another").toString("base64").slice(0, 12)),
+  );
+  await again.close();
 });
 
 test("sums are found again when the last page of the file is a run of several", async () => {

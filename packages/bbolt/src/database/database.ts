@@ -3,6 +3,7 @@ import { RealDisk } from "../disk/real-disk.ts";
 import { DatabaseError } from "../format/errors.ts";
 import { encodeMeta, META_PAGES, type Meta } from "../format/meta.ts";
 import { DEFAULT_PAGE_BYTES } from "../format/page.ts";
+import { encodeMark, NO_MARK } from "../format/sums-mark.ts";
 import { MappedPages } from "../pages/mapped-pages.ts";
 import { PageCache } from "../pages/page-cache.ts";
 import { PageReader } from "../pages/page-reader.ts";
@@ -112,6 +113,11 @@ export class Database {
         file = await disk.open(path, "write");
       }
       const meta = readNewestMeta(file, await file.size());
+      if (!readOnly) {
+        // Who wrote last may have been killed before its sync. Nothing of it may be lost once pages of the state before are written.
+        await file.sync();
+        await disk.syncDirectory(path);
+      }
       const reader = new PageReader(sourceOf(file, meta.pageBytes, options), path, meta.pageBytes);
       try {
         const sumsPath = options.checksums === true ? `${path}.sums` : undefined;
@@ -280,9 +286,12 @@ export class Database {
       reader.forget(page, slots);
       reader.sums?.set(page, bytes, at, length);
     }
-    const pages = this.#sums === undefined ? [] : runs.map(({ page }) => page).sort((a, b) => a - b);
-    await Promise.all([this.#writePages(layout), this.#sums?.write(pages, meta)]);
-    await this.#file.write([encodeMeta(meta)], (meta.txId % META_PAGES) * meta.pageBytes);
+    const sums = this.#sums;
+    const pages = sums === undefined ? [] : runs.map(({ page }) => page).sort((a, b) => a - b);
+    const digest = sums?.digestOf(pages) ?? 0;
+    await Promise.all([this.#writePages(layout), sums?.write(pages, meta, digest)]);
+    const mark = sums === undefined ? NO_MARK : encodeMark(digest);
+    await this.#file.write([encodeMeta(meta), mark], (meta.txId % META_PAGES) * meta.pageBytes);
     await this.#file.sync();
   }
 

@@ -33,7 +33,7 @@ export async function findPages(
   meta: Meta,
   pause: () => Promise<void>,
 ): Promise<FoundPages> {
-  let sums = sumsPath === undefined ? undefined : await SumsFile.open(disk, sumsPath, meta);
+  let sums = sumsPath === undefined ? undefined : await SumsFile.open(disk, sumsPath, file, meta);
   const checksums = sumsPath === undefined ? undefined : sums === undefined ? "made" : "stored";
   try {
     if (sums !== undefined) {
@@ -49,7 +49,7 @@ export async function findPages(
     const made = checksums === "made" ? new PageSums(meta.highWater) : undefined;
     const freelist = await searchedFreelist(reader, meta, pause, made);
     if (made !== undefined) {
-      sums = await SumsFile.create(disk, sumsPath!, meta, made);
+      sums = await SumsFile.create(disk, sumsPath!, file, meta, made);
       reader.sums = made;
     }
     return { freelist, sums, opening: { freelist: "made", checksums } };

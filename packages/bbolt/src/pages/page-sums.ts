@@ -21,6 +21,10 @@ export class PageSums {
     return this.is(page, crc32(bytes.subarray(at, at + length)));
   }
 
+  at(page: number): number {
+    return this.#sums[page]!;
+  }
+
   is(page: number, sum: number): boolean {
     return this.#sums[page] === sum;
   }

@@ -1,1 +1,1 @@
-export { type Chance, type DiskEvent, SimulatedDisk } from "./simulated-disk.ts";
+export { type Chance, type DiskEvent, ProcessKilled, SimulatedDisk } from "./simulated-disk.ts";

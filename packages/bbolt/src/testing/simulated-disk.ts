@@ -10,9 +10,20 @@ export interface Chance {
 /** A name made, renamed or removed; written bytes; a sync. */
 export type DiskEvent = "open" | "rename" | "write" | "sync" | "syncDirectory";
 
+/** Thrown by `onEvent`: the process is killed at this operation, and of a write so much is done, a part of 1. */
+export class ProcessKilled extends Error {
+  readonly writtenPart: number;
+
+  constructor(writtenPart: number) {
+    super("the process is killed");
+    this.name = "ProcessKilled";
+    this.writtenPart = writtenPart;
+  }
+}
+
 /**
  * A disk in memory. `crashed` tells what a loss of power at this moment leaves: of everything that has not been synced, any
- * part.
+ * part. `afterKill` tells what the death of the process leaves: everything, as the kernel still has it, and no more of it durable.
  */
 export class SimulatedDisk implements Disk {
   #names = new Map<string, Content>();
@@ -58,7 +69,18 @@ export class SimulatedDisk implements Disk {
     return this.#names.get(path)?.current.slice(0, this.#names.get(path)!.size);
   }
 
-  /** What is left after a loss of power: each sector that was not synced is the old or the new one. */
+  /** The same disk for the next process. */
+  afterKill(): SimulatedDisk {
+    const disk = new SimulatedDisk();
+    disk.#names = new Map(this.#names);
+    disk.#durableNames = new Map(this.#durableNames);
+    return disk;
+  }
+
+  /**
+   * What is left after a loss of power: each sector that was not synced is as it was at the last sync or after any write since
+   * then, and bytes that the file has grown by may be zeros.
+   */
   crashed(chance: Chance): SimulatedDisk {
     const left: Record<string, Uint8Array> = {};
     const names = chance.chance(0.5) ? this.#names : this.#durableNames;
@@ -71,7 +93,8 @@ class Content {
   current: Uint8Array<ArrayBuffer>;
   size: number;
   #durable: Uint8Array;
-  readonly #unsynced = new Set<number>();
+  /** Of each sector that was written since the last sync: what it was after every write but the last one. */
+  readonly #unsynced = new Map<number, Uint8Array[]>();
 
   /** With bytes that are durable. */
   constructor(bytes: Uint8Array) {
@@ -81,7 +104,13 @@ class Content {
   }
 
   write(bytes: Uint8Array, position: number): void {
+    if (bytes.length === 0) return;
     const end = position + bytes.length;
+    for (let s = Math.floor(position / SECTOR_BYTES); s * SECTOR_BYTES < end; s++) {
+      const versions = this.#unsynced.get(s);
+      if (versions === undefined) this.#unsynced.set(s, []);
+      else versions.push(this.#sector(s).slice());
+    }
     if (end > this.current.length) {
       const wider = new Uint8Array(Math.max(end, 2 * this.current.length, 1 << 14));
       wider.set(this.current);
@@ -89,7 +118,6 @@ class Content {
     }
     this.current.set(bytes, position);
     this.size = Math.max(this.size, end);
-    for (let s = Math.floor(position / SECTOR_BYTES); s * SECTOR_BYTES < end; s++) this.#unsynced.add(s);
   }
 
   sync(): void {
@@ -98,24 +126,29 @@ class Content {
   }
 
   crashed(chance: Chance): Uint8Array {
-    // Mostly any subset; now and then nearly all or nearly none, which leave what is missing alone.
+    // Mostly any subset; now and then nearly all or nearly none, or but one, which leave what is missing alone.
     const survival = chance.chance(0.3) ? (chance.chance(0.5) ? 0.95 : 0.05) : 0.5;
-    return this.#merged(() => chance.chance(survival));
-  }
-
-  #merged(survives: () => boolean): Uint8Array<ArrayBuffer> {
-    let size = this.#durable.length;
-    const surviving = [...this.#unsynced].filter(() => survives());
-    for (const s of surviving) size = Math.max(size, Math.min(this.size, (s + 1) * SECTOR_BYTES));
+    const alone = chance.chance(0.15) ? below(chance, this.#unsynced.size) : -1;
+    const isLost = chance.chance(0.5);
+    const surviving: [position: number, bytes: Uint8Array][] = [];
+    let index = 0;
+    for (const [s, versions] of this.#unsynced) {
+      const survives = alone < 0 ? chance.chance(survival) : (index === alone) !== isLost;
+      index++;
+      if (!survives) continue;
+      const older = versions.length > 0 && chance.chance(0.3);
+      surviving.push([s * SECTOR_BYTES, older ? versions[below(chance, versions.length)]! : this.#sector(s)]);
+    }
+    let size = chance.chance(0.1) ? this.size : this.#durable.length;
+    for (const [position, { length }] of surviving) size = Math.max(size, position + length);
     const bytes = new Uint8Array(size);
     bytes.set(this.#durable);
-    for (const s of surviving) {
-      bytes.set(
-        this.current.subarray(s * SECTOR_BYTES, Math.min(size, (s + 1) * SECTOR_BYTES)),
-        s * SECTOR_BYTES,
-      );
-    }
+    for (const [position, sector] of surviving) bytes.set(sector, position);
     return bytes;
+  }
+
+  #sector(s: number): Uint8Array {
+    return this.current.subarray(s * SECTOR_BYTES, Math.min(this.size, (s + 1) * SECTOR_BYTES));
   }
 }
 
@@ -147,8 +180,19 @@ class SimulatedFile implements File {
   }
 
   async write(parts: readonly Uint8Array[], position: number): Promise<void> {
-    this.#onEvent("write");
     let at = position;
+    try {
+      this.#onEvent("write");
+    } catch (error) {
+      if (error instanceof ProcessKilled) {
+        // The kernel copies a sector or does not.
+        const all = Buffer.concat(parts);
+        const end = position + all.length * error.writtenPart;
+        const wholeEnd = Math.floor(end / SECTOR_BYTES) * SECTOR_BYTES;
+        this.#content.write(all.subarray(0, Math.max(0, wholeEnd - position)), position);
+      }
+      throw error;
+    }
     for (const part of parts) {
       this.#content.write(part, at);
       at += part.length;
@@ -161,4 +205,11 @@ class SimulatedFile implements File {
   }
 
   async close(): Promise<void> {}
+}
+
+/** An integer in [0, limit), about as likely as any other; 0 when there is none. */
+function below(chance: Chance, limit: number): number {
+  let number = 0;
+  for (let half = 1; half < limit; half *= 2) number += chance.chance(0.5) ? half : 0;
+  return number < limit ? number : number - limit;
 }
