@@ -82,6 +82,12 @@ export const SUITES: Readonly<Record<string, Suite>> = {
     what: "our database files and Go's bbolt: the same transactions on each other's files; damaged files",
     onlyOurs: true,
   },
+  "bbolt-crash": {
+    file: "packages/bbolt/src/interop/bbolt-crash.suite.ts",
+    what: "losses of power at any moment of a database's life, opened by us and by Go's bbolt",
+    onlyOurs: true,
+    ciArguments: ["--images", "5000", "--sample", "50"],
+  },
   "etcd-database": {
     file: "packages/bbolt/src/interop/etcd-database.suite.ts",
     what: "the database of a real etcd, read, changed and compacted by us, and gone on with by etcd",
