@@ -29,6 +29,10 @@ export function wrongInElements(
   let room = length - data;
   let before = 0;
   let beforeLength = 0;
+  let beforeEnd = 0;
+  // bbolt lays data out in the order of the keys, and so do we where they were appended, from the end.
+  let isAscending = true;
+  let isDescending = true;
   for (let i = 0; i < count; i++) {
     const element = at + PAGE_HEADER_BYTES + i * ELEMENT_BYTES;
     if (isLeaf && view.getUint32(element, true) > ELEMENT_BUCKET) {
@@ -39,16 +43,41 @@ export function wrongInElements(
     const dataLength = keyLength + (isLeaf ? view.getUint32(element + 12, true) : 0);
     if (keyLength === 0 || keyLength > LONGEST_KEY_BYTES) return `element ${i}: a key of ${keyLength} bytes`;
     if (start < at + data || start + dataLength > end) return `element ${i}: data outside of the page`;
-    // Together they are no more than what there is, or a small file could pretend to be a large one.
+    // Together they are no more than what there is.
     room -= dataLength;
     if (room < 0) return "elements overlap";
     if (i > 0 && compareIn(bytes, before, beforeLength, start, keyLength) >= 0) {
       return `element ${i}: keys out of order`;
     }
+    if (i > 0 && start < beforeEnd) isAscending = false;
+    if (i > 0 && start + dataLength > before) isDescending = false;
     before = start;
     beforeLength = keyLength;
+    beforeEnd = start + dataLength;
   }
-  return undefined;
+  return isAscending || isDescending || areApart(view, at, count, isLeaf) ? undefined : "elements overlap";
+}
+
+let starts = new Uint32Array(256);
+let ends = new Uint32Array(256);
+
+/** Whether no data shares bytes with other data: then each ends, in the order of the ends, before the next one starts. */
+function areApart(view: DataView, at: number, count: number, isLeaf: boolean): boolean {
+  if (count > starts.length) {
+    starts = new Uint32Array(2 * count);
+    ends = new Uint32Array(2 * count);
+  }
+  for (let i = 0; i < count; i++) {
+    const element = PAGE_HEADER_BYTES + i * ELEMENT_BYTES;
+    const start = element + view.getUint32(at + element + (isLeaf ? 4 : 0), true);
+    const keyLength = view.getUint32(at + element + (isLeaf ? 8 : 4), true);
+    starts[i] = start;
+    ends[i] = start + keyLength + (isLeaf ? view.getUint32(at + element + 12, true) : 0);
+  }
+  starts.subarray(0, count).sort();
+  ends.subarray(0, count).sort();
+  for (let i = 1; i < count; i++) if (starts[i]! < ends[i - 1]!) return false;
+  return true;
 }
 
 /** The same of a whole page, which is to have the number `page`. */
