@@ -79,7 +79,7 @@ export const SUITES: Readonly<Record<string, Suite>> = {
   },
   bbolt: {
     file: "packages/bbolt/src/interop/bbolt.suite.ts",
-    what: "our database files and Go's bbolt: the same transactions on each other's files; damaged files",
+    what: "our database files and Go's bbolt: the same transactions on each other's files",
     onlyOurs: true,
   },
   "bbolt-crash": {
@@ -87,6 +87,12 @@ export const SUITES: Readonly<Record<string, Suite>> = {
     what: "losses of power at any moment of a database's life, opened by us and by Go's bbolt",
     onlyOurs: true,
     ciArguments: ["--images", "5000", "--sample", "50"],
+  },
+  "bbolt-fuzz": {
+    file: "packages/bbolt/src/interop/bbolt-fuzz.suite.ts",
+    what: "database files damaged in all ways: told as such, or read as their bytes say",
+    onlyOurs: true,
+    ciArguments: ["--files", "4000"],
   },
   "etcd-database": {
     file: "packages/bbolt/src/interop/etcd-database.suite.ts",

@@ -17,7 +17,7 @@ export async function compact(
   target: Database,
   transactionBytes: number = DEFAULT_TRANSACTION_BYTES,
 ): Promise<void> {
-  const copy = new Copy(target, transactionBytes);
+  const copy = new Copy(source, target, transactionBytes);
   try {
     await copy.bucket(source.root, []);
     await copy.end();
@@ -28,12 +28,16 @@ export async function compact(
 }
 
 class Copy {
+  readonly #source: ReadTransaction;
+  /** Root pages of buckets. A damaged file may have one in several places, and so be endless. */
+  readonly #met = new Set<number>();
   readonly #target: Database;
   readonly #transactionBytes: number;
   #tx: WriteTransaction;
   #bytes = 0;
 
-  constructor(target: Database, transactionBytes: number) {
+  constructor(source: ReadTransaction, target: Database, transactionBytes: number) {
+    this.#source = source;
     this.#target = target;
     this.#transactionBytes = transactionBytes;
     this.#tx = target.beginWrite();
@@ -45,12 +49,18 @@ class Copy {
 
   /** Copies a bucket into the one at `path`, which is there. */
   async bucket(source: Bucket, path: readonly Uint8Array[]): Promise<void> {
+    const { rootPage } = source;
+    if (rootPage !== 0 && this.#met.has(rootPage)) this.#source.fail(rootPage, "the root of two buckets");
+    this.#met.add(rootPage);
     let target = this.#bucketAt(path);
     target.sequence = source.sequence;
     target.setFill(1);
     const cursor = source.cursor();
     while (cursor.next()) {
       const { key, value } = cursor;
+      if (value !== undefined && path.length === 0) {
+        this.#source.fail(rootPage, "a value beside the buckets of the root");
+      }
       if (value === undefined) {
         const name = key.slice();
         target.createBucket(name);

@@ -41,14 +41,21 @@ export function readNewestMeta(file: File, sizeBytes: number): Meta {
   return newest;
 }
 
-/** What is wrong with one of the two metas, of which `newest` is the newest; undefined when both are sound. */
+/**
+ * What is wrong with one of the two metas, of which `newest` is the newest; undefined when both are sound, and of transactions that
+ * follow each other.
+ */
 export function metaFault(file: File, newest: Meta): DatabaseFileError | undefined {
+  const fault = (page: number, what: string) =>
+    new DatabaseFileError(file.path, page, page * newest.pageBytes, what);
   for (let page = 0; page < META_PAGES; page++) {
-    const offset = page * newest.pageBytes;
-    const meta = metaAt(file, offset);
-    if (typeof meta === "string") return new DatabaseFileError(file.path, page, offset, meta);
+    const meta = metaAt(file, page * newest.pageBytes);
+    if (typeof meta === "string") return fault(page, meta);
+    if (meta.pageBytes !== newest.pageBytes) return fault(page, `pages of ${meta.pageBytes} bytes`);
   }
-  return undefined;
+  const [first, second] = [0, 1].map((page) => metaAt(file, page * newest.pageBytes) as Meta);
+  if (Math.abs(first!.txId - second!.txId) === 1) return undefined;
+  return fault(1, `of transaction ${second!.txId}, beside ${first!.txId}`);
 }
 
 /** Makes an empty database, which gets its name when it is whole: a crash leaves all of it or none. `RangeError` for pages of a wrong size. */

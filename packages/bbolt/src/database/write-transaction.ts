@@ -1,4 +1,5 @@
 import type { Bucket, BucketName } from "../bucket/bucket.ts";
+import { DatabaseFileError } from "../format/errors.ts";
 import { freelistBytes, writeFreelist } from "../format/freelist-page.ts";
 import type { Meta } from "../format/meta.ts";
 import { readNumber } from "../format/page.ts";
@@ -32,6 +33,8 @@ export class WriteTransaction extends Transaction {
   readonly #place: Place = { bytes: new Uint8Array(0), view: new DataView(new ArrayBuffer(0)), at: 0 };
   readonly #txId: number;
   #isCommitted = false;
+  /** What was found to be wrong in the file: a change may have ended halfway there. */
+  #damage: DatabaseFileError | undefined;
 
   constructor(shared: Shared, meta: Meta, owner: WriteOwner) {
     super(shared, meta);
@@ -56,11 +59,11 @@ export class WriteTransaction extends Transaction {
    * the transaction is durable, and from then on new readers see it. Rejects when the disk has failed: the database then takes
    * no more writes, and after it has been opened again this transaction is there or not. With `storeFreelist` the file gets the
    * list of its free pages, which the next transaction drops unless it stores one too: who opens the file then need not look
-   * for them.
+   * for them. Throws, and rolls back, when a damaged page was met on the way.
    */
   commit({ storeFreelist = this.#owner.storesFreelist }: { storeFreelist?: boolean } = {}): Promise<void> {
     this.assertWritable();
-    const layout = this.#layOut(storeFreelist);
+    const layout = this.#layOutOrEnd(storeFreelist);
     this.#isCommitted = true;
     this.end();
     return this.#owner.commit(layout);
@@ -80,8 +83,20 @@ export class WriteTransaction extends Transaction {
   load(page: number, into: PageView, parent: number): PageView {
     const dirty = this.#dirty.get(page);
     if (dirty !== undefined) return dirty;
-    this.shared.reader.load(page, this.meta.highWater, into, parent);
+    try {
+      this.shared.reader.load(page, this.meta.highWater, into, parent);
+    } catch (error) {
+      this.#note(error);
+    }
     return into;
+  }
+
+  override fail(page: number, what: string): never {
+    try {
+      super.fail(page, what);
+    } catch (error) {
+      this.#note(error);
+    }
   }
 
   touch(page: PageView): DirtyPage {
@@ -111,6 +126,21 @@ export class WriteTransaction extends Transaction {
     if (this.#isCommitted) return;
     this.#owner.freelist.rollback();
     this.#owner.rolledBack();
+  }
+
+  #note(error: unknown): never {
+    if (error instanceof DatabaseFileError) this.#damage ??= error;
+    throw error;
+  }
+
+  #layOutOrEnd(storeFreelist: boolean): Layout {
+    try {
+      if (this.#damage !== undefined) throw this.#damage;
+      return this.#layOut(storeFreelist);
+    } catch (error) {
+      this.end();
+      throw error;
+    }
   }
 
   #newPage(isLeaf: boolean, slots: number): DirtyPage {

@@ -64,6 +64,12 @@ function drawLength(draws: Draws, longest: number): number {
   return draws.below(Math.min(limit, longest) + 1);
 }
 
+/** Each another pattern, so that bytes at a wrong place are wrong bytes. */
 function bytes(draws: Draws, length: number): Uint8Array {
-  return new Uint8Array(length).fill(draws.below(256));
+  const value = new Uint8Array(length);
+  const [first, step] = [draws.below(256), draws.below(256)];
+  const period = Math.min(length, 251);
+  for (let i = 0; i < period; i++) value[i] = first + i * step;
+  for (let at = period; at < length; at *= 2) value.copyWithin(at, 0, at);
+  return value;
 }

@@ -1,5 +1,5 @@
 import { DatabaseError } from "../format/errors.ts";
-import { ELEMENT_BYTES, ELEMENT_VALUE, PAGE_HEADER_BYTES } from "../format/page.ts";
+import { ELEMENT_BYTES, ELEMENT_VALUE, MOST_TREE_LEVELS, PAGE_HEADER_BYTES } from "../format/page.ts";
 import { compareElements, PageView } from "../pages/page-view.ts";
 import { DirtyPage } from "./dirty-page.ts";
 import { partition } from "./partition.ts";
@@ -408,7 +408,8 @@ export class Tree implements TreeRoot {
   /** A branch with one child is no root, nor is one without children. */
   #lowerRoot(page: DirtyPage): void {
     let root: PageView = page;
-    while (!root.isLeaf && root.count < 2) {
+    for (let level = 0; !root.isLeaf && root.count < 2; level++) {
+      if (level === MOST_TREE_LEVELS) this.#pages.fail(root.page, `more than ${MOST_TREE_LEVELS} levels`);
       const child = root.count === 1 ? root.child(0) : this.#pages.create(true, PAGE_HEADER_BYTES).page;
       this.#pages.free(root);
       this.root = child;
