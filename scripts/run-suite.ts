@@ -35,6 +35,10 @@ export const SUITES: Readonly<Record<string, Suite>> = {
     what: "our etcdctl beside Go's: output, errors and exit codes of some hundred lines",
     onlyByName: true,
   },
+  "etcdctl-terminal": {
+    file: "test/etcdctl/terminal/terminal.suite.ts",
+    what: "etcdctl's dialogs and what `quorate ctl` shows to people, on a pseudo-terminal of Python's",
+  },
   "etcdutl-compared": {
     file: "test/etcdutl/compared.suite.ts",
     what: "our etcdutl beside Go's: output, errors and exit codes, and the directories that come of it",

@@ -8,14 +8,15 @@ export async function askPassword(
   prompt: string,
   { input, output }: Pick<Invocation, "input" | "output">,
 ): Promise<string> {
-  output.write(prompt);
   const stdin = input.terminal();
+  // Before the question is there: who answers it at once is not to see the answer.
+  stdin?.setRawMode(true);
+  output.write(prompt);
   if (stdin === undefined) {
     const line = (await input.line()) ?? input.unfinishedLine();
     output.write("\n");
     return line.trim();
   }
-  stdin.setRawMode(true);
   try {
     return (await readHidden(stdin)).trim();
   } finally {
