@@ -20,8 +20,13 @@ interface Ended {
   readonly stderr: string;
 }
 
-/** `program` is a command of `bin`, with its first arguments. */
-async function run(program: readonly string[], args: readonly string[], stdin = ""): Promise<Ended> {
+/** `program` is a command of `bin`, with its first arguments. Its input ends when its output is like `until`, or at once. */
+async function run(
+  program: readonly string[],
+  args: readonly string[],
+  stdin = "",
+  until?: RegExp,
+): Promise<Ended> {
   const [command, ...first] = program;
   const child = spawn(path.join(bin, command!), [...first, ...args], {
     env: { ...process.env, ETCDCTL_ENDPOINTS: server.endpoint, ETCDCTL_COMMAND_TIMEOUT: "200s" },
@@ -32,9 +37,11 @@ async function run(program: readonly string[], args: readonly string[], stdin = 
   for (const name of ["stdout", "stderr"] as const)
     child[name].setEncoding("utf8").on("data", (chunk: string) => {
       text[name] += chunk;
+      if (until?.test(text.stdout)) child.stdin.end();
     });
   child.stdin.on("error", () => {});
-  child.stdin.end(stdin);
+  child.stdin.write(stdin);
+  if (until === undefined) child.stdin.end();
   const code = await new Promise<number | null>((resolve) => child.once("close", resolve));
   return { code, ...text };
 }
@@ -153,11 +160,67 @@ test("a line that is no line of a dump is told with its number, and what stands 
   assert.equal(await output("get", "early", "--print-value-only"), "2\n");
 });
 
+test("values are laid out when that is asked for, and otherwise only on a terminal", async () => {
+  await output("put", "values/json", '{"a":[1]}');
+  await output("put", "values/text", "plain");
+  const plain = 'values/json\n{"a":[1]}\nvalues/text\nplain\n';
+  const laidOut = 'values/json\n{\n  "a": [\n    1\n  ]\n}\nvalues/text\nplain\n';
+  assert.equal(await output("get", "values/", "--prefix"), plain);
+  assert.equal(await output("get", "values/", "--prefix", "--decode", "auto"), laidOut);
+  assert.equal(await output("get", "values/", "--prefix", "--decode=k8s"), plain);
+  assert.equal(await output("get", "values/text", "--decode=auto", "--print-value-only"), "plain\n");
+  const refused = [
+    { args: ["--decode", "yaml"], code: 4, error: 'unknown decoding "yaml"' },
+    { args: ["--decode=auto", "-w", "json"], code: 128, error: "--decode is only for `--write-out=simple`" },
+    {
+      args: ["--decode=auto", "--hex"],
+      code: 128,
+      error: "`--decode` and `--hex` cannot be set at the same time, choose one",
+    },
+  ];
+  for (const { args, code, error } of refused)
+    assert.deepEqual(await ctl(["get", "values/json", ...args]), {
+      code,
+      stdout: "",
+      stderr: `Error: ${error}\n`,
+    });
+});
+
+test("a watch tells only what is different in values when that is asked for", async () => {
+  const first = 2 + Number(/"Revision" : (\d+)/.exec(await output("get", "none", "-w", "fields"))![1]);
+  await output("put", "watched", '{"a":1,"b":2}');
+  await output("put", "watched", '{"a":1,"b":3}');
+  await output("del", "watched");
+  await output("put", "watched", "end");
+  // The first put is not watched, but what it was is known.
+  const watched = await run(
+    ["quorate", "ctl"],
+    ["watch", "-i"],
+    `watch --watch-only-changes --rev ${first} watched\n`,
+    /\+ end\n/,
+  );
+  assert.equal(
+    watched.stdout,
+    'PUT\nwatched\n-   "b": 2\n+   "b": 3\nDELETE\nwatched\nPUT\nwatched\n+ end\n',
+  );
+  const refused = await ctl(["watch", "watched", "--watch-only-changes", "-w", "json"]);
+  assert.deepEqual(refused, {
+    code: 128,
+    stdout: "",
+    stderr: "Error: --watch-only-changes is only for `--write-out=simple`\n",
+  });
+});
+
 test("under etcdctl's name there is none of it", async () => {
   for (const name of ["tree", "du", "history", "diff", "dump", "load"]) {
     const { code, stderr } = await run(["etcdctl"], [name]);
     assert.equal(code, 1);
     assert.match(stderr, new RegExp(`^Error: unknown command "${name}" for "etcdctl"`));
+  }
+  for (const line of ["get a --decode=auto", "watch a --watch-only-changes"]) {
+    const { code, stderr } = await run(["etcdctl"], line.split(" "));
+    assert.equal(code, 1);
+    assert.match(stderr, /^Error: unknown flag: --/);
   }
   assert.doesNotMatch((await run(["etcdctl"], ["help"])).stdout, /^ +(tree|history|diff) /m);
   assert.match(await output("help"), /^ +tree .*\n/m);

@@ -262,6 +262,33 @@ export const BEYOND: readonly Dialog[] = [
     shows: `3.0 kB  1  ${BLUE}a/${END}\n   2 B  1  ${BLUE}b${END}\n3.0 kB  2  ${BLUE}""${END}\n`,
   },
   {
+    name: "values that are JSON are laid out",
+    args: ["get", "foo"],
+    before: [["put", "foo", '{"a":1}']],
+    steps: [],
+    code: 0,
+    shows: `${BLUE}foo${END}\n{\n  "a": 1\n}\n`,
+  },
+  {
+    name: "values stay what they are where a format is asked for",
+    args: ["get", "foo", "-w", "simple"],
+    before: [["put", "foo", '{"a":1}']],
+    steps: [],
+    code: 0,
+    shows: 'foo\n{"a":1}\n',
+  },
+  {
+    name: "a watch shows with colours what is different",
+    args: ["watch", "foo", "--rev", "3", "--watch-only-changes"],
+    before: [
+      ["put", "foo", "a\nb"],
+      ["put", "foo", "a\nc"],
+    ],
+    steps: [{ sees: /\+ c/ }, { types: CONTROL_C }],
+    code: 130,
+    shows: `${GREEN}PUT${END}\n${BLUE}foo${END}\n${RED}- b${END}\n${GREEN}+ c${END}\n^C`,
+  },
+  {
     name: "who gets no answer is told of each endpoint",
     args: ["--endpoints", "127.0.0.1:1", "--command-timeout", "300ms", "get", "foo"],
     steps: [],

@@ -570,6 +570,22 @@ const COMPLETION: CommandSpec = {
   load: () => import("./commands/completion.ts"),
 };
 
+/** What commands of etcdctl take beside their own flags. */
+const MORE_FLAGS: ReadonlyMap<CommandSpec, readonly FlagSpec[]> = new Map([
+  [
+    GET,
+    [
+      flag(
+        "decode",
+        "string",
+        "",
+        "show values of these kinds as text: auto (all), json, k8s (objects of Kubernetes) or none; unless given, auto on a terminal",
+      ),
+    ],
+  ],
+  [WATCH, [toggle("watch-only-changes", "print what is different in values, not all of them")]],
+]);
+
 /** All of etcdctl. What it knows of commands is here, what they do is loaded one by one. */
 export const ETCDCTL: CommandSpec = {
   name: "etcdctl",
@@ -585,6 +601,11 @@ export const ETCDCTL: CommandSpec = {
 /** The same with what only `quorate ctl` has: under etcdctl's name nothing is more than etcdctl's. */
 export const QUORATE_CTL: CommandSpec = {
   ...ETCDCTL,
-  commands: [...ETCDCTL.commands!, ...EXPLORING],
+  commands: [...ETCDCTL.commands!.map(withMoreFlags), ...EXPLORING],
   explain,
 };
+
+function withMoreFlags(command: CommandSpec): CommandSpec {
+  const more = MORE_FLAGS.get(command);
+  return more === undefined ? command : { ...command, flags: [...(command.flags ?? []), ...more] };
+}

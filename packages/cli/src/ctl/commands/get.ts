@@ -5,18 +5,31 @@ import type { FlagValues } from "../command-line/flag-values.ts";
 import { badArguments, Exit, ExitCode, exitWith } from "../exit.ts";
 import { type Display, type Printable, print } from "../output/display.ts";
 import { connect, type Session } from "../session/connect.ts";
+import type { Decoding } from "../values/decoding.ts";
 import { checkNoRangeEnd, checkPrefixOrFromKey, isSerializable, rangeOf } from "./key-range.ts";
 
 export async function run(invocation: Invocation): Promise<void> {
   const { flags } = invocation;
   const request = rangeRequest(invocation.args, flags);
+  const decoding = await decodingFor(invocation);
   const session = await connect(invocation);
+  if (decoding !== "none" && session.display.format !== "simple")
+    throw badArguments("--decode is only for `--write-out=simple`");
   const response = await ask(session, request, flags.on("stream"));
   if (flags.on("count-only") && session.display.format !== "fields")
     throw badArguments("--count-only is only for `--write-out=fields`");
   if (flags.on("print-value-only") && session.display.format !== "simple")
     throw badArguments("print-value-only is only for `--write-out=simple`");
-  await printRange(session.display, response, flags.on("print-value-only"));
+  if (decoding === "none") return printRange(session.display, response, flags.on("print-value-only"));
+  const { printDecoded } = await import("./get-decoded.ts");
+  printDecoded(invocation, response.kvs, decoding);
+}
+
+/** Only `quorate ctl` has the flag. */
+async function decodingFor(invocation: Invocation): Promise<Decoding> {
+  if (invocation.flags.byName("decode") === undefined) return "none";
+  const { decodingOf } = await import("../values/decoding.ts");
+  return decodingOf(invocation);
 }
 
 async function ask(

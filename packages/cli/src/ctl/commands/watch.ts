@@ -1,4 +1,11 @@
-import { type Client, EventType, prefixEnd, WatchCanceled, type Watcher } from "@quorate/client";
+import {
+  type Client,
+  EventType,
+  prefixEnd,
+  WatchCanceled,
+  type WatchedChanges,
+  type Watcher,
+} from "@quorate/client";
 import {
   type Event,
   Event as EventTable,
@@ -26,9 +33,10 @@ export async function run(invocation: Invocation): Promise<void> {
   const behind = words.slice(words.indexOf("watch") + 1);
   const watched = watchArguments(behind, args, given);
   const { client, display } = await connect(invocation);
-  const complaint = rangeComplaint(watched, flags);
+  const complaint = rangeComplaint(watched, flags) ?? changesComplaint(flags, display);
   if (complaint !== undefined) throw badArguments(complaint);
-  await follow(startWatch(client, watched, flags), watched, display, environment);
+  const show = await showerFor(flags, display, invocation);
+  await follow(startWatch(client, watched, flags), watched, display, environment, show);
 }
 
 async function interact(invocation: Invocation): Promise<void> {
@@ -48,14 +56,15 @@ async function interact(invocation: Invocation): Promise<void> {
     else {
       const flags = new FlagValues(lastOf(path).flags ?? []);
       const watched = watchArguments(words.slice(1), parsed(words.slice(1), flags), given);
-      const complaint = rangeComplaint(watched, flags);
+      const complaint = rangeComplaint(watched, flags) ?? changesComplaint(flags, display);
       if (complaint !== undefined) {
         output.errorLine(`Invalid command ${line} (${complaint})`);
         continue;
       }
+      const show = await showerFor(flags, display, invocation);
       const watcher = startWatch(client, watched, flags);
       watchers.push(watcher);
-      follow(watcher, watched, display, environment, "stay").catch((error: unknown) =>
+      follow(watcher, watched, display, environment, show, "stay").catch((error: unknown) =>
         exitNow(exitWith(ExitCode.ERROR, error), display),
       );
     }
@@ -78,6 +87,28 @@ function rangeComplaint({ keys }: WatchArguments, flags: FlagValues): string | u
   return undefined;
 }
 
+function changesComplaint(flags: FlagValues, { format }: Display): string | undefined {
+  if (!onlyChanges(flags) || format === "simple") return undefined;
+  return "--watch-only-changes is only for `--write-out=simple`";
+}
+
+/** Only `quorate ctl` has the flag. */
+function onlyChanges(flags: FlagValues): boolean {
+  return flags.byName(ONLY_CHANGES) !== undefined && flags.on(ONLY_CHANGES);
+}
+
+const ONLY_CHANGES = "watch-only-changes";
+
+/** Prints what a response has told. */
+type Shower = (changed: WatchedChanges) => Promise<void>;
+
+async function showerFor(flags: FlagValues, display: Display, invocation: Invocation): Promise<Shower> {
+  if (!onlyChanges(flags))
+    return ({ header, events }) => print(display, watchResult({ ...EMPTY, header, events }));
+  const { printChanges } = await import("./watch-changes.ts");
+  return async ({ events }) => printChanges(invocation, events);
+}
+
 function startWatch(client: Client, { keys }: WatchArguments, flags: FlagValues): Watcher {
   const [key, end] = keys;
   const prefix = flags.on("prefix");
@@ -89,7 +120,7 @@ function startWatch(client: Client, { keys }: WatchArguments, flags: FlagValues)
   const request = {
     ...range,
     startRevision: flags.integer("rev"),
-    prevKv: flags.on("prev-kv"),
+    prevKv: flags.on("prev-kv") || onlyChanges(flags),
     progressNotify: flags.on("progress-notify"),
   };
   return client.watch(request, { requireLeader: true });
@@ -101,12 +132,13 @@ async function follow(
   { command }: WatchArguments,
   display: Display,
   environment: Invocation["environment"],
+  show: Shower,
   atTheEnd: "exit" | "stay" = "exit",
 ): Promise<void> {
   try {
     for await (const { header, events } of watcher) {
       if (events.length === 0) display.output.line(`progress notify: ${header.revision}`);
-      await print(display, watchResult({ ...EMPTY, header, events }));
+      await show({ header, events });
       if (command.length > 0)
         for (const event of events) await runFor(event, header, command, environment, display);
     }

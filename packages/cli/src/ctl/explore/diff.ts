@@ -2,8 +2,8 @@ import type { KeyValue } from "@quorate/wire/messages";
 import type { Invocation } from "../command-line/command.ts";
 import { badArguments } from "../exit.ts";
 import { connect } from "../session/connect.ts";
+import { type Style, shown, styleOf } from "../terminal/style.ts";
 import { keysUnder, parseRevision } from "./pages.ts";
-import { type Style, shown, styleOf } from "./terminal.ts";
 
 /** `diff <revision> <revision> [prefix]`: a line for each key that is not the same, with its values. */
 export async function run(invocation: Invocation): Promise<void> {

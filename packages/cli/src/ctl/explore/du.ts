@@ -1,10 +1,10 @@
 import type { Invocation } from "../command-line/command.ts";
 import { humanBytes } from "../go-text/human-bytes.ts";
 import { connect } from "../session/connect.ts";
+import { shown, styleOf } from "../terminal/style.ts";
 import { changesSince } from "./changes.ts";
 import { addTo, type Folder, newFolder } from "./folders.ts";
 import { depthOf, keysUnder, onePrefix, rangeUnder } from "./pages.ts";
-import { shown, styleOf } from "./terminal.ts";
 
 /** `du [prefix]`: keys and bytes, those of older revisions with `--history`, below each other as on a disk. */
 export async function run(invocation: Invocation): Promise<void> {

@@ -3,8 +3,8 @@ import type { KeyValue } from "@quorate/wire/messages";
 import type { Invocation } from "../command-line/command.ts";
 import { badArguments } from "../exit.ts";
 import { connect } from "../session/connect.ts";
+import { shown, styleOf } from "../terminal/style.ts";
 import { changesSince } from "./changes.ts";
-import { shown, styleOf } from "./terminal.ts";
 
 /** `history <key>`: a line each, with the revision, what happened, the key's version and its value. */
 export async function run(invocation: Invocation): Promise<void> {

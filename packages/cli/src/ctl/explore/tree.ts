@@ -1,8 +1,8 @@
 import type { Invocation } from "../command-line/command.ts";
 import { connect } from "../session/connect.ts";
+import { type Style, shown, styleOf } from "../terminal/style.ts";
 import { addTo, type Folder, newFolder } from "./folders.ts";
 import { depthOf, keysUnder, onePrefix } from "./pages.ts";
-import { type Style, shown, styleOf } from "./terminal.ts";
 
 const ONE_KEY = { keys: 1, bytes: 0, oldBytes: 0 };
 

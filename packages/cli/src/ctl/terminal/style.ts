@@ -7,14 +7,17 @@ export interface Style {
   removed(text: string): string;
   changed(text: string): string;
   folder(text: string): string;
+  /** The parts of a line, of bytes that are written as they are. */
+  name(bytes: Uint8Array): readonly (string | Uint8Array)[];
 }
 
-const PLAIN: Style = { added: same, removed: same, changed: same, folder: same };
+const PLAIN: Style = { added: same, removed: same, changed: same, folder: same, name: (bytes) => [bytes] };
 const COLOURED: Style = {
   added: (text) => `\u001b[32m${text}\u001b[0m`,
   removed: (text) => `\u001b[31m${text}\u001b[0m`,
   changed: (text) => `\u001b[33m${text}\u001b[0m`,
   folder: (text) => `\u001b[1;34m${text}\u001b[0m`,
+  name: (bytes) => ["\u001b[1;34m", bytes, "\u001b[0m"],
 };
 
 function same(text: string): string {
