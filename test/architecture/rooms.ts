@@ -27,11 +27,24 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
     "ctl/commands": [
       ...["ctl/command-line", "ctl/go-text", "ctl/output", "ctl/session", "ctl/terminal", "ctl/values"],
     ],
-    "ctl/explore": ["ctl/command-line", "ctl/go-text", "ctl/output", "ctl/session", "ctl/terminal"],
+    "ctl/explore": [
+      ...["ctl/command-line", "ctl/go-text", "ctl/output", "ctl/session", "ctl/terminal", "ctl/top"],
+    ],
     "ctl/go-text": [],
     "ctl/output": ["ctl/go-text"],
     "ctl/session": ["ctl/command-line", "ctl/go-text", "ctl/output"],
     "ctl/terminal": ["ctl/command-line", "ctl/go-text"],
+    "ctl/top": [
+      ...[
+        "ctl",
+        "ctl/command-line",
+        "ctl/commands",
+        "ctl/go-text",
+        "ctl/output",
+        "ctl/session",
+        "ctl/terminal",
+      ],
+    ],
     "ctl/values": ["ctl", "ctl/command-line", "ctl/go-text"],
     dev: [],
     gateway: ["ctl", "ctl/command-line", "ctl/go-text", "ctl/output"],

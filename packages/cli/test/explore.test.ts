@@ -211,8 +211,35 @@ test("a watch tells only what is different in values when that is asked for", as
   });
 });
 
+test("top tells once what members do and where keys change, when nobody looks", async () => {
+  let isOver = false;
+  const told = ctl(["top", "hot/", "--interval", "300ms", "--depth", "2"]).finally(() => {
+    isOver = true;
+  });
+  while (!isOver) {
+    const puts = Array.from({ length: 20 }, (_, i) => ({ key: `hot/a/${i}`, value: "v" }));
+    await loadKeys([...puts, { key: "hot/b", value: "v" }, { key: "cold", value: "v" }]);
+  }
+  const { code, stdout, stderr } = await told;
+  assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
+  assert.match(stdout, /^leader\tm1\nterm\t\d+\nrevision\t\d+\ntransactions\/s\t[\d.]+\n/m);
+  assert.match(stdout, /^m1\t[0-9a-f]+\tleader\t3\.7\.3\t\d+\t\d+\t\d+\t\d+\t\d+\t[\d.]+ms\n/m);
+  assert.match(stdout, /^hot\/a\/\t[\d.]+\t\d+\t\d+0\nhot\/b\t/m);
+  assert.doesNotMatch(stdout, /cold/);
+});
+
+test("top refuses what it cannot do", async () => {
+  const lines = [
+    { args: ["a", "b"], error: "top command takes one prefix at most" },
+    { args: ["--interval", "1ms"], error: "--interval is shorter than 50ms" },
+    { args: ["--depth", "0"], error: "--depth is less than 1" },
+  ];
+  for (const { args, error } of lines)
+    assert.deepEqual(await ctl(["top", ...args]), { code: 128, stdout: "", stderr: `Error: ${error}\n` });
+});
+
 test("under etcdctl's name there is none of it", async () => {
-  for (const name of ["tree", "du", "history", "diff", "dump", "load"]) {
+  for (const name of ["tree", "du", "history", "diff", "dump", "load", "top"]) {
     const { code, stderr } = await run(["etcdctl"], [name]);
     assert.equal(code, 1);
     assert.match(stderr, new RegExp(`^Error: unknown command "${name}" for "etcdctl"`));

@@ -211,6 +211,7 @@ export const DIALOGS: readonly Dialog[] = [
   },
 ];
 
+const ESC = "\x1b";
 const RED = "\x1b[31m";
 const GREEN = "\x1b[32m";
 const YELLOW = "\x1b[33m";
@@ -287,6 +288,29 @@ export const BEYOND: readonly Dialog[] = [
     steps: [{ sees: /\+ c/ }, { types: CONTROL_C }],
     code: 130,
     shows: `${GREEN}PUT${END}\n${BLUE}foo${END}\n${RED}- b${END}\n${GREEN}+ c${END}\n^C`,
+  },
+  {
+    name: "top shows members until it is left, and then what was there before",
+    args: ["top", "--interval", "100ms"],
+    steps: [{ sees: /leader m1 / }, { sees: /leader m1 / }, { types: "q" }],
+    code: 0,
+    shows: new RegExp(
+      `^${ESC}\\[\\?1049h${ESC}\\[\\?25l${ESC}\\[Hcluster [^]*${ESC}\\[\\?25h${ESC}\\[\\?1049l$`,
+    ),
+  },
+  {
+    name: "top is left as programs are interrupted",
+    args: ["top", "--interval", "100ms"],
+    steps: [{ sees: /leader m1 / }, { types: CONTROL_C }],
+    code: 0,
+    shows: new RegExp(`${ESC}\\[\\?1049l$`),
+  },
+  {
+    name: "top tells once what it is asked for once",
+    args: ["top", "--once", "--interval", "100ms"],
+    steps: [],
+    code: 0,
+    shows: /^cluster [0-9a-f]+ {3}leader m1 .*\n\nMEMBER .*\nm1 .*\n\nPREFIX .*\n$/,
   },
   {
     name: "who gets no answer is told of each endpoint",

@@ -2,7 +2,7 @@ import type { CommandSpec } from "../command-line/command.ts";
 import { flag, toggle } from "../command-line/flag-spec.ts";
 import { GROUPS } from "../command-line/help.ts";
 
-const [KEYS] = GROUPS;
+const [KEYS, MAINTENANCE] = GROUPS;
 
 const SEPARATOR = flag("separator", "string", "/", "what separates the parts of a key");
 const REVISION = flag("rev", "int64", "0", "as it was in this revision");
@@ -64,5 +64,21 @@ Keys that are there already are replaced; others stay. Revisions and versions ar
     group: KEYS,
     beyondEtcd: true,
     load: () => import("./load.ts"),
+  },
+  {
+    name: "top",
+    takes: "[options] [prefix]",
+    short: "Shows what members do, and where keys change most",
+    long: `Shows what members do, how far they are, and where keys change most: on a terminal again and again, until it is left
+with q; elsewhere once.`,
+    group: MAINTENANCE,
+    beyondEtcd: true,
+    flags: [
+      flag("interval", "duration", "2s", "how long is counted"),
+      toggle("once", "on a terminal, too, only once"),
+      flag("depth", "int", "1", "how many parts of keys make a prefix that is told apart"),
+      SEPARATOR,
+    ],
+    load: () => import("../top/top.ts"),
   },
 ];
