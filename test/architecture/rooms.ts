@@ -51,12 +51,12 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
     programs: ["ctl", "ctl/command-line", "dev", "gateway", "utl"],
     utl: ["ctl", "ctl/command-line", "ctl/commands", "ctl/go-text", "ctl/output"],
     "utl/commands": [
-      ...["ctl", "ctl/command-line", "ctl/go-text", "ctl/output"],
+      ...["ctl", "ctl/command-line", "ctl/go-text", "ctl/output", "ctl/terminal"],
       ...["utl/database", "utl/migrate", "utl/restore", "utl/verify"],
     ],
     "utl/database": ["ctl", "ctl/go-text"],
     "utl/migrate": ["ctl", "ctl/go-text", "utl/database"],
-    "utl/restore": ["ctl", "ctl/go-text", "utl/database"],
+    "utl/restore": ["ctl", "ctl/go-text", "ctl/terminal", "utl/database"],
     "utl/verify": ["utl/database"],
   },
   raft: {

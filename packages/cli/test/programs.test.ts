@@ -67,7 +67,8 @@ const madeOf: Readonly<Record<Name, { of: readonly string[]; not: readonly strin
     of: [
       ...["cli/src/programs/utl.ts", "cli/src/utl/", "cli/src/ctl/command-line/", "cli/src/ctl/output/"],
       ...["cli/src/ctl/go-text/", "cli/src/ctl/exit.ts", "cli/src/ctl/commands/completion.ts"],
-      ...["cli/src/ctl/commands/version.ts", "bbolt/", "raft/", "storage/", "wire/"],
+      ...["cli/src/ctl/terminal/", "cli/src/ctl/values/", "cli/src/ctl/commands/version.ts"],
+      ...["bbolt/", "raft/", "storage/", "wire/"],
       ...[
         "server/src/offline.ts",
         "server/src/cluster/",

@@ -3,6 +3,7 @@ import type { Step } from "./terminal.ts";
 /** A program on a terminal, and what a person does there. Each has a member of its own, which has nothing in it. */
 export interface Dialog {
   readonly name: string;
+  /** `{endpoint}` is the member's, and `{folder}` one that is empty. */
   readonly args: readonly string[];
   /** Commands of etcdctl that are done before, one after another. */
   readonly before?: readonly (readonly string[])[];
@@ -202,6 +203,13 @@ export const DIALOGS: readonly Dialog[] = [
     shows: /^┌─+┬[\w\s:/.─┬┐│├┼┤└┴]*┘\n$/,
   },
   {
+    name: "a terminal makes no difference to a snapshot",
+    args: ["snapshot", "save", "{folder}/db"],
+    steps: [],
+    code: 0,
+    shows: "Snapshot saved at {folder}/db\nServer version 3.7.0\n",
+  },
+  {
     name: "a terminal makes no difference to keys",
     args: ["get", "foo"],
     before: [["put", "foo", '{"a":1}']],
@@ -217,6 +225,10 @@ const GREEN = "\x1b[32m";
 const YELLOW = "\x1b[33m";
 const BLUE = "\x1b[1;34m";
 const END = "\x1b[0m";
+const ESC_CLEAR = `\r${ESC}\\[K`;
+/** A line that shows how far something is, up to its end, and then what is told. */
+const bar = (what: string, told: string) =>
+  new RegExp(`^${ESC_CLEAR}${what} [^]*100% █+ [^\n]*${ESC_CLEAR}${told}$`);
 const TWO_KEYS: Dialog["before"] = [
   ["put", "app/a", "1"],
   ["put", "app/b", "2"],
@@ -290,6 +302,39 @@ export const BEYOND: readonly Dialog[] = [
     shows: `${GREEN}PUT${END}\n${BLUE}foo${END}\n${RED}- b${END}\n${GREEN}+ c${END}\n^C`,
   },
   {
+    name: "a snapshot shows how far it is, and in the end nothing of that",
+    args: ["snapshot", "save", "{folder}/db"],
+    steps: [],
+    code: 0,
+    shows: bar("snapshot", "Snapshot saved at {folder}/db\nServer version 3.7.0\n"),
+  },
+  {
+    name: "a mirror shows how many keys it has copied, and goes on",
+    args: ["make-mirror", "--prefix", "a/", "--dest-prefix", "b/", "{endpoint}"],
+    before: [
+      ["put", "a/1", "x"],
+      ["put", "a/2", "x"],
+    ],
+    steps: [
+      { sees: /mirror 100% .* 2 of 2 keys/ },
+      { meanwhile: ["put", "a/3", "x"] },
+      { sees: /mirror {2}3 keys/ },
+      { types: CONTROL_C },
+    ],
+    code: 130,
+    shows: new RegExp(`^${ESC_CLEAR}mirror [^]*\\^C$`),
+    after: { args: ["get", "b/", "--prefix", "--keys-only"], prints: "b/1\n\nb/2\n\nb/3\n" },
+  },
+  {
+    name: "a check shows how far it is, below what it tells",
+    args: ["check", "datascale"],
+    steps: [],
+    code: 0,
+    shows: new RegExp(
+      `^Start data scale check .*\n${ESC_CLEAR}check [^]* 10000 of 10000 keys [^\n]*${ESC_CLEAR}PASS: .*\n$`,
+    ),
+  },
+  {
     name: "top shows members until it is left, and then what was there before",
     args: ["top", "--interval", "100ms"],
     steps: [{ sees: /leader m1 / }, { sees: /leader m1 / }, { types: "q" }],
@@ -320,5 +365,19 @@ export const BEYOND: readonly Dialog[] = [
     shows:
       "Error: context deadline exceeded\n  127.0.0.1:1 refuses connections: nobody listens there\n" +
       "--endpoints, or ETCDCTL_ENDPOINTS in the environment, says where members listen.\n",
+  },
+];
+
+/** Of `quorate utl`. */
+export const OF_FILES: readonly Dialog[] = [
+  {
+    name: "a restore shows how far its copy is",
+    args: ["snapshot", "restore", "{folder}/db", "--data-dir", "{folder}/restored"],
+    before: [["snapshot", "save", "{folder}/db"]],
+    steps: [],
+    code: 0,
+    shows: new RegExp(
+      `^[^\n]*restoring snapshot[^\n]*\n${ESC_CLEAR}restore 100% █+ [^\n]*${ESC_CLEAR}[^]*restored snapshot`,
+    ),
   },
 ];

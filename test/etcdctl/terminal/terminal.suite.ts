@@ -8,9 +8,9 @@ import path from "node:path";
 import { describe, test } from "node:test";
 import { parseArgs, promisify } from "node:util";
 import { realEtcd } from "@quorate/testkit/etcd";
-import { Server } from "@quorate/testkit/process";
+import { Server, temporaryDir } from "@quorate/testkit/process";
 import { repositoryRoot, target } from "@quorate/testkit/target";
-import { BEYOND, DIALOGS, type Dialog } from "./dialogs.ts";
+import { BEYOND, DIALOGS, type Dialog, OF_FILES } from "./dialogs.ts";
 import { onTerminal, terminalMaker } from "./terminal.ts";
 
 const { values } = parseArgs({
@@ -27,6 +27,7 @@ const real = realEtcd();
 const PROGRAMS: readonly Program[] = [
   { name: "our etcdctl", command: [ours], dialogs: DIALOGS },
   { name: "quorate ctl", command: [quorate, "ctl"], dialogs: BEYOND },
+  { name: "quorate utl", command: [quorate, "utl"], dialogs: OF_FILES },
   {
     name: "Go's etcdctl",
     command: "found" in real ? [real.found.etcdctl] : [],
@@ -52,13 +53,17 @@ for (const { name, command, dialogs, missing } of PROGRAMS) {
 }
 
 async function holdDialog(command: readonly string[], dialog: Dialog): Promise<void> {
-  const { args, before = [], steps, code, shows, after } = dialog;
+  const { before = [], steps, code, shows, after } = dialog;
   await using server = await Server.start({ command: target().command, startTimeoutMs: START_TIMEOUT_MS });
+  const folder = temporaryDir("terminal");
+  const filled = (words: readonly string[]) =>
+    words.map((word) => word.replace("{endpoint}", server.endpoint).replace("{folder}", folder));
+  const args = filled(dialog.args);
   const { PATH, HOME, TMPDIR } = process.env;
   // Nothing of the machine that has to do with colours.
   const env = { PATH, HOME, TMPDIR, TERM: "xterm" };
   const ask = async (words: readonly string[]): Promise<string> => {
-    const all = ["--endpoints", server.endpoint, "--command-timeout", "200s", ...words];
+    const all = ["--endpoints", server.endpoint, "--command-timeout", "200s", ...filled(words)];
     return (await promisify(execFile)(ours, all, { env })).stdout;
   };
   for (const words of before) await ask(words);
@@ -69,7 +74,7 @@ async function holdDialog(command: readonly string[], dialog: Dialog): Promise<v
     await ask(words);
   });
   // Go's client logs on the same terminal.
-  const text = shown.text.replace(/^\{"level":.*\n/gm, "");
+  const text = shown.text.replace(/^\{"level":.*\n/gm, "").replaceAll(folder, "{folder}");
   if (typeof shows === "string") assert.equal(text, shows);
   else assert.match(text, shows);
   assert.deepEqual([shown.code, shown.showsTyping], [code, true]);

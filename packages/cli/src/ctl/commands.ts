@@ -602,6 +602,7 @@ export const ETCDCTL: CommandSpec = {
 export const QUORATE_CTL: CommandSpec = {
   ...ETCDCTL,
   commands: [...ETCDCTL.commands!.map(withMoreFlags), ...EXPLORING],
+  isForPeople: true,
   explain,
 };
 

@@ -135,4 +135,8 @@ export const ETCDUTL: CommandSpec = {
 };
 
 /** The same with what only `quorate utl` has: under etcdutl's name nothing is more than etcdutl's. */
-export const QUORATE_UTL: CommandSpec = { ...ETCDUTL, commands: [...ETCDUTL.commands!, CHECK, VERIFY] };
+export const QUORATE_UTL: CommandSpec = {
+  ...ETCDUTL,
+  commands: [...ETCDUTL.commands!, CHECK, VERIFY],
+  isForPeople: true,
+};

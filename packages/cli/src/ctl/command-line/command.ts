@@ -26,6 +26,8 @@ export interface CommandSpec {
   readonly explainsSharedFlags?: boolean;
   /** Of a program: what is wrong with a command line is told once more behind how the command is used. */
   readonly repeatsComplaints?: boolean;
+  /** Of a program: shows people on a terminal more than etcd's own does. */
+  readonly isForPeople?: boolean;
   /** Of a program: says the same failure with more about it, where it knows more. */
   readonly explain?: (exit: Exit, flags: FlagValues, output: Output) => Promise<Exit>;
   /** Says what is wrong with the arguments, as a matter of syntax. */

@@ -6,6 +6,7 @@ import type { Invocation } from "../command-line/command.ts";
 import { Exit, ExitCode, exitWith } from "../exit.ts";
 import type { Output } from "../output/output.ts";
 import type { Settings } from "../session/settings.ts";
+import { progressOf } from "../terminal/progress.ts";
 import {
   compactTo,
   defragmentAll,
@@ -38,7 +39,8 @@ export async function run(invocation: Invocation): Promise<void> {
   output.line(
     `Start data scale check for work load [${load.keys} key-value pairs, ${2 * HALF_BYTES} bytes per key-value, ${load.clients} concurrent clients].`,
   );
-  const tally = new Tally();
+  const progress = progressOf(invocation, { what: "check", unit: "keys" });
+  const tally = new Tally((done) => progress.reach(done, load.keys));
   const value = Buffer.alloc(HALF_BYTES);
   let begun = 0;
   await Promise.all(
@@ -49,6 +51,7 @@ export async function run(invocation: Invocation): Promise<void> {
       }
     }),
   );
+  progress.end();
   const after = await memoryOf(settings, "after", output);
   const { header } = await first!.kv
     .deleteRange(withPrefix(prefix), { timeoutMs: Number.POSITIVE_INFINITY })

@@ -53,6 +53,13 @@ export function randomKey(prefix: string, bytes: number): Buffer {
 export class Tally {
   readonly errors = new Map<string, number>();
   readonly #seconds: number[] = [];
+  readonly #onDone: (done: number) => void;
+  #done = 0;
+
+  /** `onDone` is told after each request how many there have been, whatever became of them. */
+  constructor(onDone: (done: number) => void) {
+    this.#onDone = onDone;
+  }
 
   /** Makes the request and takes down how it went. */
   async count(request: () => Promise<unknown>): Promise<void> {
@@ -64,6 +71,7 @@ export class Tally {
       const { message } = error as Error;
       this.errors.set(message, (this.errors.get(message) ?? 0) + 1);
     }
+    this.#onDone(++this.#done);
   }
 
   /** Of requests that went well. */

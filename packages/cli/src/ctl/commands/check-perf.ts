@@ -2,6 +2,7 @@ import { type Client, withPrefix } from "@quorate/client";
 import type { Invocation } from "../command-line/command.ts";
 import { Exit, ExitCode } from "../exit.ts";
 import type { Output } from "../output/output.ts";
+import { progressOf } from "../terminal/progress.ts";
 import {
   compactTo,
   defragmentAll,
@@ -36,10 +37,12 @@ export async function run(invocation: Invocation): Promise<void> {
   await refuseKeysUnder(first!, prefix, `'etcdctl del --prefix ${prefix}'`);
   const interrupted = new AbortController();
   process.once("SIGINT", () => interrupted.abort());
-  const tally = new Tally();
+  const progress = progressOf(invocation, { what: "check", unit: "puts" });
+  const tally = new Tally((done) => progress.reach(done, load.putsPerSecond * SECONDS));
   const begunMs = performance.now();
   await putAtRate(clients, prefix, load.putsPerSecond, tally, interrupted.signal);
   const seconds = (performance.now() - begunMs) / 1_000;
+  progress.end();
   await cleanUp(first!, prefix, flags.on("auto-compact"), output);
   if (flags.on("auto-defrag")) await defragmentAll(settings, output);
   if (!isGoodEnough(tally, tally.succeeded / seconds, load.putsPerSecond, output)) {

@@ -5,6 +5,7 @@ import type { FlagValues } from "../command-line/flag-values.ts";
 import { badArguments, ExitCode, exitWith } from "../exit.ts";
 import { clientOf, connect } from "../session/connect.ts";
 import { credentialsOf } from "../session/settings.ts";
+import { type Progress, progressOf } from "../terminal/progress.ts";
 
 const KEYS_OF_A_PAGE = 1_000;
 const REPORT_MS = 30_000;
@@ -19,12 +20,15 @@ export async function run(invocation: Invocation): Promise<void> {
   const { client } = await connect(invocation);
   if (flags.on("no-dest-prefix") && flags.text("dest-prefix") !== "")
     throw badArguments("`--dest-prefix` and `--no-dest-prefix` cannot be set at the same time, choose one");
-  const mirror = new Mirror(client, target, flags);
-  setInterval(() => output.line(String(mirror.copied)), REPORT_MS);
+  const progress = progressOf(invocation, { what: "mirror", unit: "keys" });
+  const mirror = new Mirror(client, target, flags, progress);
+  setInterval(() => progress.beside(() => output.line(String(mirror.copied))), REPORT_MS);
   try {
     await mirror.run();
   } catch (error) {
     throw exitWith(ExitCode.ERROR, error);
+  } finally {
+    progress.end();
   }
 }
 
@@ -61,12 +65,14 @@ class Mirror {
   readonly #target: Client;
   readonly #prefix: Buffer;
   readonly #mostOperations: number;
+  readonly #progress: Progress;
   readonly #keepsPrefix: boolean;
   #targetPrefix: Buffer;
   /** Up to which all is there. */
   #revision: bigint;
 
-  constructor(source: Client, target: Client, flags: FlagValues) {
+  constructor(source: Client, target: Client, flags: FlagValues, progress: Progress) {
+    this.#progress = progress;
     this.#source = source;
     this.#target = target;
     this.#prefix = Buffer.from(flags.text("prefix"));
@@ -100,14 +106,18 @@ class Mirror {
     this.#revision = header!.revision;
     const { rangeEnd } = this.#range();
     let { key } = this.#range();
+    let total: number | undefined;
     for (;;) {
       const page = await this.#source.kv.range(
         { key, rangeEnd, limit: KEYS_OF_A_PAGE, revision: this.#revision },
         NO_DEADLINE,
       );
+      // How many there are from here on; later pages begin further on.
+      total ??= Number(page.count);
       for (const kv of page.kvs) {
         await this.#target.kv.put({ key: this.#targetKey(kv.key), value: kv.value });
         this.copied++;
+        this.#progress.reach(this.copied, total);
       }
       if (!page.more) return;
       key = Buffer.concat([page.kvs.at(-1)!.key, Buffer.of(0)]);
@@ -136,6 +146,7 @@ class Mirror {
       this.copied++;
     }
     await commit();
+    this.#progress.reach(this.copied, undefined);
   }
 
   /** With the first occurrence of the prefix replaced. */

@@ -5,6 +5,7 @@ import { badArguments, Exit, ExitCode, exitWith } from "../exit.ts";
 import { fileError } from "../go-text/errno.ts";
 import { clientOf } from "../session/connect.ts";
 import { readSettings } from "../session/settings.ts";
+import { type Progress, progressOf } from "../terminal/progress.ts";
 
 const SECTOR_BYTES = 512;
 const HASH_BYTES = 32;
@@ -29,13 +30,18 @@ export async function save(invocation: Invocation): Promise<void> {
     if (error instanceof Exit && error.code === ExitCode.BAD_ARGUMENTS) throw error;
     throw new Exit(ExitCode.INTERRUPTED, (error as Error).message);
   }
-  const version = await saveTo(file, client, timeoutMs);
+  const version = await saveTo(
+    file,
+    client,
+    timeoutMs,
+    progressOf(invocation, { what: "snapshot", unit: "bytes" }),
+  );
   output.line(`Snapshot saved at ${file}`);
   if (version !== "") output.line(`Server version ${version}`);
 }
 
 /** Writes the whole snapshot or nothing; returns the version of its storage. Throws Exit. */
-async function saveTo(file: string, client: Client, timeoutMs: number): Promise<string> {
+async function saveTo(file: string, client: Client, timeoutMs: number, progress: Progress): Promise<string> {
   const part = `${file}.part`;
   rmSync(part, { recursive: true, force: true });
   const descriptor = attempt(
@@ -50,6 +56,7 @@ async function saveTo(file: string, client: Client, timeoutMs: number): Promise<
         version ??= response.version;
         size += response.blob.length;
         writeWhole(descriptor, response.blob);
+        progress.reach(size, size + Number(response.remainingBytes));
       }
     } catch (error) {
       throw new Exit(ExitCode.INTERRUPTED, failureText(error, version !== undefined));
@@ -66,6 +73,7 @@ async function saveTo(file: string, client: Client, timeoutMs: number): Promise<
     );
     return version ?? "";
   } finally {
+    progress.end();
     closeSync(descriptor);
     rmSync(part, { force: true });
   }

@@ -1,10 +1,12 @@
 import type { Invocation } from "../../ctl/command-line/command.ts";
 import { badArguments } from "../../ctl/exit.ts";
+import { progressOf } from "../../ctl/terminal/progress.ts";
 import { walDirectory } from "../database/data-directory.ts";
 import { Log } from "../log.ts";
 import { restore } from "../restore/restore.ts";
 
-export async function run({ args, flags, output }: Invocation): Promise<void> {
+export async function run(invocation: Invocation): Promise<void> {
+  const { args, flags, output } = invocation;
   const [snapshot] = args;
   if (snapshot === undefined || args.length !== 1)
     throw badArguments("snapshot restore requires exactly one argument");
@@ -26,5 +28,6 @@ export async function run({ args, flags, output }: Invocation): Promise<void> {
       bumpRevision,
     },
     new Log(output),
+    progressOf(invocation, { what: "restore", unit: "bytes" }),
   );
 }

@@ -41,9 +41,13 @@ export class SnapshotFile implements AsyncDisposable {
 
   /**
    * Writes the database in it to `target`, which is not there, without the sum; durable when it resolves. Throws Exit when
-   * the sum is another one, unless `skipHashCheck`.
+   * the sum is another one, unless `skipHashCheck`. `onCopied` is told how many bytes there are already.
    */
-  async copyTo(target: string, skipHashCheck: boolean): Promise<void> {
+  async copyTo(
+    target: string,
+    skipHashCheck: boolean,
+    onCopied: (done: number, total: number) => void = () => {},
+  ): Promise<void> {
     const sum = createHash("sha256");
     const databaseBytes = this.#sizeBytes - (this.#hasSum ? SUM_BYTES : 0);
     const output = await named("open", target, open(target, "wx", 0o600));
@@ -53,6 +57,7 @@ export class SnapshotFile implements AsyncDisposable {
         sum.update(chunk);
         await named("write", target, output.writeFile(chunk));
         at += chunk.length;
+        onCopied(at, databaseBytes);
       }
       if (this.#hasSum && !skipHashCheck)
         refuseOther(await this.#read(databaseBytes, SUM_BYTES), sum.digest());

@@ -1,6 +1,7 @@
 import path from "node:path";
 import { formatId } from "@quorate/server/offline";
 import { RealDisk } from "@quorate/storage/seams/real-disk";
+import type { Progress } from "../../ctl/terminal/progress.ts";
 import { snapDirectory } from "../database/data-directory.ts";
 import type { Log } from "../log.ts";
 import { SnapshotFile } from "./copy-snapshot.ts";
@@ -24,9 +25,9 @@ export interface RestoreSettings extends NewClusterSettings {
 
 /**
  * Makes the data directory of a member of a new cluster from a snapshot, which stays as it is: whole, or not at all. Throws
- * Exit and what files, logs and databases fail with.
+ * Exit and what files, logs and databases fail with. `progress` is that of the copy.
  */
-export async function restore(settings: RestoreSettings, log: Log): Promise<void> {
+export async function restore(settings: RestoreSettings, log: Log, progress: Progress): Promise<void> {
   const { snapshot, dataDir, walDir, skipHashCheck, bumpRevision } = settings;
   const cluster = await newCluster(settings);
   const disk = new RealDisk();
@@ -41,7 +42,11 @@ export async function restore(settings: RestoreSettings, log: Log): Promise<void
   await using source = await SnapshotFile.open(snapshot, skipHashCheck);
   await staging.run(async () => {
     const database = path.join(staging.snap, "db");
-    await source.copyTo(database, skipHashCheck);
+    try {
+      await source.copyTo(database, skipHashCheck, (done, total) => progress.reach(done, total));
+    } finally {
+      progress.end();
+    }
     const applied = { index: BigInt(cluster.members.length), term: BigInt(FIRST_TERM) };
     await adoptDatabase(database, cluster, applied, bumpRevision, log);
     await makeFirstLog(disk, staging, cluster);
