@@ -52,9 +52,10 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
     utl: ["ctl", "ctl/command-line", "ctl/commands", "ctl/go-text", "ctl/output"],
     "utl/commands": [
       ...["ctl", "ctl/command-line", "ctl/go-text", "ctl/output", "ctl/terminal"],
-      ...["utl/database", "utl/migrate", "utl/restore", "utl/verify"],
+      ...["utl/database", "utl/migrate", "utl/inspect", "utl/restore", "utl/verify"],
     ],
     "utl/database": ["ctl", "ctl/go-text"],
+    "utl/inspect": ["ctl", "ctl/go-text", "utl/database"],
     "utl/migrate": ["ctl", "ctl/go-text", "utl/database"],
     "utl/restore": ["ctl", "ctl/go-text", "ctl/terminal", "utl/database"],
     "utl/verify": ["utl/database"],

@@ -103,6 +103,55 @@ const VERIFY: CommandSpec = {
   load: () => import("./commands/verify.ts"),
 };
 
+const FILE_OR_DIRECTORY = {
+  takes: "<data directory or filename>",
+  beyondEtcd: true,
+  checkArguments: HASHKV.checkArguments!,
+} as const;
+
+const INSPECT: CommandSpec = {
+  name: "inspect",
+  short: "Shows what is in the files of a member",
+  beyondEtcd: true,
+  commands: [
+    {
+      name: "wal",
+      takes: "<data directory>",
+      short: "Prints every record of a log, with what its entries have members do",
+      beyondEtcd: true,
+      flags: [
+        flag("wal-dir", "string", "", "directory of the log (within the data directory unless given)"),
+        flag("from", "int64", "0", "from the entry with this index on"),
+        flag("limit", "int", "0", "how many records at most (0: all)"),
+      ],
+      checkArguments: HASHKV.checkArguments!,
+      load: async () => ({ run: (await import("./commands/inspect.ts")).wal }),
+    },
+    {
+      name: "buckets",
+      ...FILE_OR_DIRECTORY,
+      short: "Prints the buckets of a database, and how much is in each",
+      load: async () => ({ run: (await import("./commands/inspect.ts")).buckets }),
+    },
+    {
+      name: "keys",
+      ...FILE_OR_DIRECTORY,
+      short: "Prints the keys of a database that take most",
+      flags: [
+        flag(
+          "by",
+          "string",
+          "size",
+          "what is most: size (now), total (all revisions) or revisions (their number)",
+        ),
+        flag("limit", "int", "20", "how many keys at most (0: all)"),
+        flag("prefix", "string", "", "only keys that begin so"),
+      ],
+      load: async () => ({ run: (await import("./commands/inspect.ts")).keys }),
+    },
+  ],
+};
+
 const VERSION: CommandSpec = {
   name: "version",
   short: "Prints the version",
@@ -137,6 +186,6 @@ export const ETCDUTL: CommandSpec = {
 /** The same with what only `quorate utl` has: under etcdutl's name nothing is more than etcdutl's. */
 export const QUORATE_UTL: CommandSpec = {
   ...ETCDUTL,
-  commands: [...ETCDUTL.commands!, CHECK, VERIFY],
+  commands: [...ETCDUTL.commands!, CHECK, VERIFY, INSPECT],
   isForPeople: true,
 };

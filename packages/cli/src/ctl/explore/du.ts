@@ -1,6 +1,7 @@
 import type { Invocation } from "../command-line/command.ts";
 import { humanBytes } from "../go-text/human-bytes.ts";
 import { connect } from "../session/connect.ts";
+import { columnsText } from "../terminal/columns.ts";
 import { shown, styleOf } from "../terminal/style.ts";
 import { changesSince } from "./changes.ts";
 import { addTo, type Folder, newFolder } from "./folders.ts";
@@ -41,7 +42,7 @@ export async function run(invocation: Invocation): Promise<void> {
     String(folder.keys),
     style.folder(shown(Buffer.from(name, "latin1"))),
   ]);
-  for (const line of forPeople ? aligned(rows) : rows.map((row) => row.join("\t"))) output.line(line);
+  for (const line of forPeople ? columnsText(rows) : rows.map((row) => row.join("\t"))) output.line(line);
 }
 
 /** What lies deeper comes first, and the whole last. */
@@ -53,11 +54,4 @@ function rowsOf(root: Folder, prefix: string): { folder: Folder; name: string }[
   };
   visit(root, Buffer.from(prefix).toString("latin1"));
   return rows;
-}
-
-/** Numbers to the right; the last column, which may be coloured, as it is. */
-function aligned(rows: readonly (readonly string[])[]): string[] {
-  const numbers = (rows[0]?.length ?? 1) - 1;
-  const widths = Array.from({ length: numbers }, (_, i) => Math.max(...rows.map((row) => row[i]!.length)));
-  return rows.map((row) => row.map((cell, i) => (i < numbers ? cell.padStart(widths[i]!) : cell)).join("  "));
 }
