@@ -11,7 +11,6 @@ export const BOUNDED_LOOPS: Readonly<Record<string, Readonly<Record<string, stri
   "auth/key-intervals.ts": {
     "KeyIntervals.#holder": "a binary search",
     "KeyIntervals.#treeCovers": "the permissions of a user, once a change",
-    compareKeys: "the shorter one of two keys, of which an administrator has named one",
     merge: "the permissions of a user, once a change",
   },
   "auth/json-web-tokens.ts": { "JsonWebTokens.examine": "a token: metadata, whose bytes are bounded" },
@@ -65,6 +64,8 @@ export const BOUNDED_LOOPS: Readonly<Record<string, Readonly<Record<string, stri
   "consensus/timeouts.ts": { "*": "members" },
   "consensus/waiting-proposals.ts": { "*": "proposals that wait: open calls" },
 
+  "keys/bytes.ts": { "*": "the bytes of a key, or of the shorter one of two" },
+
   "lease/byte-arena.ts": { "*": "the bytes of a key" },
   "lease/columns.ts": { "*": "chunks of a column, each filled as one piece of memory: 2 ns a slot" },
   "lease/deadline-heap.ts": { "*": "the way between the root of a heap and a leaf" },
@@ -94,7 +95,6 @@ export const BOUNDED_LOOPS: Readonly<Record<string, Readonly<Record<string, stri
   "lease/slot-index.ts": {
     "*": "neighbours in one segment of a hash table, which is split before it is large",
   },
-  "lease/sorted-keys.ts": { compareBytes: "the bytes of a key; its caller counts them" },
 
   "mvcc/kept-heads.ts": { "KeptHeads.compare": "the first 256 bytes of two values" },
   "operations/user-access.ts": {
@@ -110,7 +110,6 @@ export const BOUNDED_LOOPS: Readonly<Record<string, Readonly<Record<string, stri
   "operations/operation-times.ts": { "*": "the operations that there are, once" },
   "operations/txn.ts": { "*": "operations of one request, which has at most 1.5 MiB" },
 
-  "mvcc/bytes.ts": { "*": "the bytes of a key" },
   "mvcc/compaction.ts": {
     "Compactor.#run": "waits for each batch",
     "CompactionPass.batch": "records of a batch, by default 1,000",
@@ -296,7 +295,6 @@ export const BOUNDED_LOOPS: Readonly<Record<string, Readonly<Record<string, stri
     next: "ways between the root and a leaf",
     leftmost: "the way to a leaf",
   },
-  "watch/key-range.ts": { "*": "the bytes of a key" },
   "watch/lag.ts": { "*": "4,096 watchers, when metrics are asked for: a millisecond" },
   "watch/leader-monitor.ts": { "*": "512 streams" },
   "watch/recent-changes.ts": {

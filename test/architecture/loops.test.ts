@@ -22,6 +22,7 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
     "corruption",
     "duties",
     "http",
+    "keys",
     "lease",
     "member",
     "mvcc",

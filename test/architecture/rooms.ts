@@ -80,7 +80,7 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
   server: {
     alarm: [],
     audit: ["log"],
-    auth: ["system"],
+    auth: ["keys", "system"],
     api: [
       "alarm",
       "apply",
@@ -136,7 +136,8 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
       "snapshot",
     ],
     http: ["cluster", "config"],
-    lease: [],
+    keys: [],
+    lease: ["keys"],
     log: ["system"],
     member: [
       "alarm",
@@ -167,9 +168,9 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
       "watch",
     ],
     metrics: ["alarm", "api", "client-port", "cluster", "config", "operations", "peer"],
-    mvcc: [],
-    "mvcc/index": [],
-    "mvcc/txn": ["mvcc/index"],
+    mvcc: ["keys"],
+    "mvcc/index": ["keys"],
+    "mvcc/txn": ["keys", "mvcc/index"],
     operations: ["alarm", "auth", "cluster", "lease", "mvcc", "mvcc/txn"],
     "operations/auth": ["auth"],
     peer: ["cluster", "config", "log", "tls"],
@@ -202,7 +203,7 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
     ],
     system: [],
     tls: ["config", "log", "system"],
-    watch: [],
+    watch: ["keys"],
   },
   simulator: {
     checks: ["clients", "world"],

@@ -1,3 +1,5 @@
+import { compareBytes, successorOf } from "../keys/bytes.ts";
+import { isFromKey } from "../keys/key-range.ts";
 import { IntervalTree, type KeyInterval } from "./interval-tree.ts";
 
 /** The keys that a user may read, or write: a union of intervals. */
@@ -16,7 +18,7 @@ export class KeyIntervals {
   /** Whether all keys are in it that a request names: `rangeEnd` empty for one key, a zero byte for all from `key` on. */
   covers(key: Uint8Array, rangeEnd: Uint8Array): boolean {
     if (rangeEnd.length === 0) return this.#holder(key) !== undefined;
-    const end = isOpenEnd(rangeEnd) ? undefined : rangeEnd;
+    const end = isFromKey(rangeEnd) ? undefined : rangeEnd;
     if (end !== undefined && Buffer.compare(end, key) < 0) return this.#treeCovers(key, end);
     const holder = this.#holder(key);
     if (holder === undefined) return false;
@@ -30,12 +32,12 @@ export class KeyIntervals {
     let high = merged.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (compareKeys(merged[middle]!.begin, key) <= 0) low = middle + 1;
+      if (compareBytes(merged[middle]!.begin, key) <= 0) low = middle + 1;
       else high = middle;
     }
     if (low === 0) return undefined;
     const candidate = merged[low - 1]!;
-    return candidate.end === undefined || compareKeys(key, candidate.end) < 0 ? candidate : undefined;
+    return candidate.end === undefined || compareBytes(key, candidate.end) < 0 ? candidate : undefined;
   }
 
   /** Of a request that names no key, as its end comes before its beginning. Rare. */
@@ -48,31 +50,10 @@ export class KeyIntervals {
   }
 }
 
-/** As `Buffer.compare`, which takes longer for keys of usual length: it is a call into native code. */
-function compareKeys(a: Uint8Array, b: Uint8Array): number {
-  const shorter = Math.min(a.length, b.length);
-  for (let i = 0; i < shorter; i++) {
-    const difference = a[i]! - b[i]!;
-    if (difference !== 0) return difference;
-  }
-  return a.length - b.length;
-}
-
-export function isOpenEnd(rangeEnd: Uint8Array): boolean {
-  return rangeEnd.length === 1 && rangeEnd[0] === 0;
-}
-
 /** The interval of what a request or a permission names. */
 export function intervalOf(key: Uint8Array, rangeEnd: Uint8Array): KeyInterval {
-  if (isOpenEnd(rangeEnd)) return { begin: key, end: undefined };
-  return { begin: key, end: rangeEnd.length === 0 ? justBehind(key) : rangeEnd };
-}
-
-/** The least key above `key`. */
-function justBehind(key: Uint8Array): Uint8Array {
-  const next = new Uint8Array(key.length + 1);
-  next.set(key);
-  return next;
+  if (isFromKey(rangeEnd)) return { begin: key, end: undefined };
+  return { begin: key, end: rangeEnd.length === 0 ? successorOf(key) : rangeEnd };
 }
 
 function merge(given: readonly KeyInterval[]): KeyInterval[] {

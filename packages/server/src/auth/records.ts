@@ -1,6 +1,6 @@
 import { decode, encode } from "@quorate/wire";
 import { type Permission, type Role, RoleSchema, type User, UserSchema } from "@quorate/wire/authpb";
-import { isOpenEnd } from "./key-intervals.ts";
+import { isFromKey } from "../keys/key-range.ts";
 import { patternSort } from "./pattern-sort.ts";
 
 /** `authpb.Permission.Type`. */
@@ -34,7 +34,7 @@ export function sortedNames(names: Iterable<string>): string[] {
 /** Whether a permission may be granted for these keys. */
 export function isGrantable(key: Uint8Array, rangeEnd: Uint8Array): boolean {
   if (key.length === 0) return false;
-  return rangeEnd.length === 0 || isOpenEnd(rangeEnd) || Buffer.compare(key, rangeEnd) < 0;
+  return rangeEnd.length === 0 || isFromKey(rangeEnd) || Buffer.compare(key, rangeEnd) < 0;
 }
 
 /**

@@ -1,4 +1,5 @@
 import { costOf, type Steps } from "@quorate/storage/slices";
+import { compareBytes } from "../keys/bytes.ts";
 import { type Comparison, sortInSteps } from "../sort-in-steps.ts";
 
 /** Keys looked at between two yields. */
@@ -36,13 +37,4 @@ class KeyComparison implements Comparison {
     this.cost += this.mostCost;
     return compareBytes(this.#keys[a]!, this.#keys[b]!);
   }
-}
-
-function compareBytes(a: Uint8Array, b: Uint8Array): number {
-  const shorter = Math.min(a.length, b.length);
-  for (let i = 0; i < shorter; i++) {
-    const difference = a[i]! - b[i]!;
-    if (difference !== 0) return difference;
-  }
-  return a.length - b.length;
 }

@@ -2,7 +2,7 @@ import type { Revision } from "@quorate/storage/seams/backend";
 import { pause } from "@quorate/storage/seams/waiting";
 import { costOf } from "@quorate/storage/slices";
 import { RequestError } from "../errors.ts";
-import { NO_BYTES, successorOf } from "./bytes.ts";
+import { NO_BYTES, successorOf } from "../keys/bytes.ts";
 import type { FifoLock } from "./fifo-lock.ts";
 import { KvHasher } from "./kv-hasher.ts";
 import { decodeRevisionMain, encodeRevision, recordKey } from "./record.ts";

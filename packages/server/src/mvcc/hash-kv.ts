@@ -1,7 +1,7 @@
 import type { Revision, Table } from "@quorate/storage/seams/backend";
 import { costOf } from "@quorate/storage/slices";
 import { RequestError } from "../errors.ts";
-import { NO_BYTES, successorOf } from "./bytes.ts";
+import { NO_BYTES, successorOf } from "../keys/bytes.ts";
 import type { FoundRevision } from "./index/key-index.ts";
 import { KvHasher } from "./kv-hasher.ts";
 import { recordKey } from "./record.ts";

@@ -1,6 +1,6 @@
 import type { Revision, RevisionScan } from "@quorate/storage/seams/backend";
+import { endOf, rangeContains } from "../keys/key-range.ts";
 import type { Change } from "./change.ts";
-import { endOf, rangeContains } from "./key-range.ts";
 import { recordKey } from "./record.ts";
 import { RecordBlocks } from "./record-blocks.ts";
 import type { StoreState } from "./store-state.ts";

@@ -2,7 +2,7 @@ import { assert } from "@quorate/storage/assert";
 import type { RecordSink, Revision } from "@quorate/storage/seams/backend";
 import { costOf, type Steps } from "@quorate/storage/slices";
 import { decodeKeyValue, keyValueSize, type RangeRequest, writeKeyValue } from "@quorate/wire/hot";
-import { NO_BYTES } from "./bytes.ts";
+import { NO_BYTES } from "../keys/bytes.ts";
 import { Column } from "./column.ts";
 import type { StoreState } from "./store-state.ts";
 

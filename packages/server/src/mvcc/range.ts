@@ -3,9 +3,9 @@ import type { Revision } from "@quorate/storage/seams/backend";
 import { costOf, inOneGo, type Steps } from "@quorate/storage/slices";
 import type { RangeRequest } from "@quorate/wire/hot";
 import { RequestError } from "../errors.ts";
-import { NO_BYTES, successorOf } from "./bytes.ts";
+import { NO_BYTES, successorOf } from "../keys/bytes.ts";
+import { endOf } from "../keys/key-range.ts";
 import type { FoundRevision, KeyIndex, KeyWalk } from "./index/key-index.ts";
-import { endOf } from "./key-range.ts";
 import {
   appendKeyOnly,
   createOf,

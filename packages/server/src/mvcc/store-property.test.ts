@@ -4,9 +4,9 @@ import { fc } from "@quorate/testkit/property";
 import { searchRuns } from "@quorate/testkit/seed";
 import { decodeKeyValue, encodeKeyValue } from "@quorate/wire/hot";
 import { RequestError } from "../errors.ts";
-import { compareBytes } from "./bytes.ts";
+import { compareBytes } from "../keys/bytes.ts";
+import { rangeContains } from "../keys/key-range.ts";
 import type { Change } from "./change.ts";
-import { rangeContains } from "./key-range.ts";
 import type { MvccStore } from "./store.ts";
 import { memoryBackend, openStore, rangeRequest, rangeSliced } from "./testing.ts";
 

@@ -5,6 +5,7 @@ import type { Random } from "@quorate/storage/seams/random";
 import { DEFAULT_SLICE_LIMITS, type SliceLimits, type SliceMeter, Slices } from "@quorate/storage/slices";
 import type { RangeRequest } from "@quorate/wire/hot";
 import { RequestError } from "../errors.ts";
+import { endOf } from "../keys/key-range.ts";
 import type { ChangeListener } from "./change.ts";
 import {
   type CompactionFailpoints,
@@ -16,7 +17,6 @@ import { FifoLock } from "./fifo-lock.ts";
 import { hashAll, hashKv } from "./hash-kv.ts";
 import { type HistoryScan, openHistory } from "./history.ts";
 import { type FoundRevision, KeyIndex } from "./index/key-index.ts";
-import { endOf } from "./key-range.ts";
 import { type RangeCaller, type RangeOutcome, type RangeResult, readRange, readRangeInto } from "./range.ts";
 import { recordOf } from "./range-hits.ts";
 import type { RangeSink } from "./range-sink.ts";

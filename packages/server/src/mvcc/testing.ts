@@ -11,7 +11,7 @@ import {
   type RequestOp,
   type TxnRequest,
 } from "@quorate/wire/hot";
-import { NO_BYTES } from "./bytes.ts";
+import { NO_BYTES } from "../keys/bytes.ts";
 import type { RangeResult } from "./range.ts";
 import { RecordList } from "./record-list.ts";
 import { MvccStore, type MvccStoreOptions } from "./store.ts";

@@ -1,9 +1,9 @@
 import { assert } from "@quorate/storage/assert";
 import type { Revision } from "@quorate/storage/seams/backend";
 import type { Clock } from "@quorate/storage/seams/clock";
+import { rangeContains } from "../keys/key-range.ts";
 import { EventPieces } from "./event-pieces.ts";
 import { Fifo } from "./fifo.ts";
-import { rangeHolds } from "./key-range.ts";
 import type { RecentChanges } from "./recent-changes.ts";
 import { RecordMemory } from "./record-memory.ts";
 import { type ControlResponses, EventsBody } from "./responses.ts";
@@ -203,7 +203,7 @@ export class CatchUp {
       const { main, events } = recent.at(i);
       for (let e = 0; e < events.length; e++) {
         const event = events[e]!;
-        if (rangeHolds(key, rangeEnd, event.change.key)) pending.push(event);
+        if (rangeContains(key, rangeEnd, event.change.key)) pending.push(event);
       }
       job.readTo = main;
     }

@@ -4,10 +4,10 @@ import { failpoints } from "@quorate/storage/failpoints";
 import type { Revision } from "@quorate/storage/seams/backend";
 import type { Clock } from "@quorate/storage/seams/clock";
 import type { Random } from "@quorate/storage/seams/random";
+import { compareBytes } from "../keys/bytes.ts";
 import { CatchUp } from "./catch-up.ts";
 import { Delivery } from "./delivery.ts";
 import { Fifo } from "./fifo.ts";
-import { compareKeys } from "./key-range.ts";
 import { type Lags, mostBehind } from "./lag.ts";
 import type { WatchMetrics } from "./metrics.ts";
 import { RecentChanges, type RevisionEvents } from "./recent-changes.ts";
@@ -275,8 +275,8 @@ export class WatchHub {
     let lowest = entry.events[0]!.change.key;
     let highest = lowest;
     for (const { change } of entry.events) {
-      if (compareKeys(change.key, lowest) < 0) lowest = change.key;
-      if (compareKeys(change.key, highest) > 0) highest = change.key;
+      if (compareBytes(change.key, lowest) < 0) lowest = change.key;
+      if (compareBytes(change.key, highest) > 0) highest = change.key;
     }
     this.beginRetreat(entry.main, lowest, highest);
   }

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { fc } from "@quorate/testkit/property";
+import { compareBytes } from "../keys/bytes.ts";
 import { IntervalTree } from "./interval-tree.ts";
-import { compareKeys } from "./key-range.ts";
 
 const anyKey = fc.uint8Array({ minLength: 1, maxLength: 3, min: 0, max: 5 });
 const anyInterval = fc
   .tuple(anyKey, fc.option(anyKey, { nil: undefined }))
-  .filter(([begin, end]) => end === undefined || compareKeys(begin, end) < 0);
+  .filter(([begin, end]) => end === undefined || compareBytes(begin, end) < 0);
 const anyStep = fc.oneof(
   { weight: 3, arbitrary: anyInterval.map(([begin, end]) => ({ add: true, begin, end })) },
   { weight: 2, arbitrary: anyInterval.map(([begin, end]) => ({ add: false, begin, end })) },
@@ -40,7 +40,7 @@ test("intervals over a key or a span of keys are those that looking at every int
         const want = [...model]
           .filter(
             ([, { begin, end }]) =>
-              compareKeys(begin, key) <= 0 && (end === undefined || compareKeys(key, end) < 0),
+              compareBytes(begin, key) <= 0 && (end === undefined || compareBytes(key, end) < 0),
           )
           .map(([name]) => name);
         const few: string[] = [];
@@ -51,12 +51,12 @@ test("intervals over a key or a span of keys are those that looking at every int
       }
       for (const lowest of keys) {
         for (const highest of [...keys, undefined]) {
-          if (highest !== undefined && compareKeys(highest, lowest) < 0) continue;
+          if (highest !== undefined && compareBytes(highest, lowest) < 0) continue;
           const want = [...model]
             .filter(
               ([, { begin, end }]) =>
-                (highest === undefined || compareKeys(begin, highest) <= 0) &&
-                (end === undefined || compareKeys(lowest, end) < 0),
+                (highest === undefined || compareBytes(begin, highest) <= 0) &&
+                (end === undefined || compareBytes(lowest, end) < 0),
             )
             .map(([name]) => name);
           assert.deepEqual([...tree.overlapping(lowest, highest)].sort(), want.sort());

@@ -1,4 +1,4 @@
-import { compareKeys } from "./key-range.ts";
+import { compareBytes } from "../keys/bytes.ts";
 
 interface Node<T> {
   readonly begin: Uint8Array;
@@ -109,10 +109,10 @@ export class IntervalTree<T> {
 
 function stab<T>(node: Node<T> | undefined, key: Uint8Array, into: T[], most: number): void {
   while (node !== undefined) {
-    if (node.maxEnd !== undefined && compareKeys(node.maxEnd, key) <= 0) return;
+    if (node.maxEnd !== undefined && compareBytes(node.maxEnd, key) <= 0) return;
     if (node.left !== undefined) stab(node.left, key, into, most);
-    if (into.length >= most || compareKeys(node.begin, key) > 0) return;
-    if (node.end === undefined || compareKeys(key, node.end) < 0) into.push(node.value);
+    if (into.length >= most || compareBytes(node.begin, key) > 0) return;
+    if (node.end === undefined || compareBytes(key, node.end) < 0) into.push(node.value);
     node = node.right;
   }
 }
@@ -128,12 +128,12 @@ function next<T>(
   after: Node<T> | undefined,
 ): Node<T> | undefined {
   while (node !== undefined) {
-    if (node.maxEnd !== undefined && compareKeys(node.maxEnd, lowest) <= 0) return undefined;
+    if (node.maxEnd !== undefined && compareBytes(node.maxEnd, lowest) <= 0) return undefined;
     if (after === undefined || compareInterval(after.begin, after.end, node) < 0) {
       const found = next(node.left, lowest, highest, after);
       if (found !== undefined) return found;
-      if (highest !== undefined && compareKeys(node.begin, highest) > 0) return undefined;
-      if (node.end === undefined || compareKeys(lowest, node.end) < 0) return node;
+      if (highest !== undefined && compareBytes(node.begin, highest) > 0) return undefined;
+      if (node.end === undefined || compareBytes(lowest, node.end) < 0) return node;
     }
     node = node.right;
   }
@@ -141,14 +141,14 @@ function next<T>(
 }
 
 function compareInterval<T>(begin: Uint8Array, end: Uint8Array | undefined, node: Node<T>): number {
-  const order = compareKeys(begin, node.begin);
+  const order = compareBytes(begin, node.begin);
   return order !== 0 ? order : compareEnds(end, node.end);
 }
 
 /** Undefined, the end of the key space, is greater than every key. */
 function compareEnds(a: Uint8Array | undefined, b: Uint8Array | undefined): number {
   if (a === undefined) return b === undefined ? 0 : 1;
-  return b === undefined ? -1 : compareKeys(a, b);
+  return b === undefined ? -1 : compareBytes(a, b);
 }
 
 function balance<T>(node: Node<T>): Node<T> {

@@ -3,9 +3,10 @@ import type { Revision } from "@quorate/storage/seams/backend";
 import type { Clock, Timer } from "@quorate/storage/seams/clock";
 import { decodeWatchRequest } from "@quorate/wire/hot";
 import { decodingText, RequestError, WATCH_REFUSALS } from "../errors.ts";
+import { compareBytes } from "../keys/bytes.ts";
+import { isFromKey } from "../keys/key-range.ts";
 import type { CatchUp } from "./catch-up.ts";
 import { Fifo } from "./fifo.ts";
-import { compareKeys, isOpenEnd } from "./key-range.ts";
 import type { WatchMetrics } from "./metrics.ts";
 import {
   type ControlResponses,
@@ -283,7 +284,7 @@ export class WatchStream implements WatcherStream {
       this.refuse(denied);
       return;
     }
-    if (rangeEnd.length > 0 && !isOpenEnd(rangeEnd) && compareKeys(key, rangeEnd) >= 0) {
+    if (rangeEnd.length > 0 && !isFromKey(rangeEnd) && compareBytes(key, rangeEnd) >= 0) {
       this.refuse(WATCH_REFUSALS.EMPTY_RANGE);
       return;
     }

@@ -1,6 +1,7 @@
 import type { Revision } from "@quorate/storage/seams/backend";
+import { compareBytes } from "../keys/bytes.ts";
+import { isFromKey } from "../keys/key-range.ts";
 import { IntervalTree } from "./interval-tree.ts";
-import { compareKeys, isOpenEnd } from "./key-range.ts";
 import { WatchedRange } from "./watched-range.ts";
 import type { Watcher } from "./watcher.ts";
 
@@ -74,7 +75,7 @@ export class WatcherIndex {
     highest: Uint8Array | undefined,
   ): Generator<WatchedRange<Watcher> | undefined> {
     for (const range of this.single.values()) {
-      const isInside = compareKeys(range.key, lowest) >= 0 && !isBeyond(range.key, highest);
+      const isInside = compareBytes(range.key, lowest) >= 0 && !isBeyond(range.key, highest);
       yield isInside ? range : undefined;
     }
     yield* this.ranges.overlapping(lowest, highest);
@@ -82,13 +83,13 @@ export class WatcherIndex {
 }
 
 function isBeyond(key: Uint8Array, highest: Uint8Array | undefined): boolean {
-  return highest !== undefined && compareKeys(key, highest) > 0;
+  return highest !== undefined && compareBytes(key, highest) > 0;
 }
 
 const NO_BYTES = new Uint8Array(0);
 
 function exclusiveEnd(rangeEnd: Uint8Array): Uint8Array | undefined {
-  return isOpenEnd(rangeEnd) ? undefined : rangeEnd;
+  return isFromKey(rangeEnd) ? undefined : rangeEnd;
 }
 
 /** A string with one character a byte, so that different keys have different names, whatever their bytes. */

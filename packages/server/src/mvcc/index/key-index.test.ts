@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fc } from "@quorate/testkit/property";
 import { SeededRandom } from "@quorate/testkit/random";
-import { compareBytes } from "../bytes.ts";
+import { compareBytes } from "../../keys/bytes.ts";
 import { KeyIndex } from "./key-index.ts";
 
 const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, "latin1"));

@@ -1,5 +1,5 @@
 import { assert } from "@quorate/storage/assert";
-import { commonPrefixLength, compareBytes, keyHead } from "../bytes.ts";
+import { commonPrefixLength, compareBytes, keyHead } from "../../keys/bytes.ts";
 import { type EntryTable, plainId } from "./entry-table.ts";
 import type { Work } from "./sort-ids.ts";
 import { INNER_CAPACITY, Inner, LEAF_CAPACITY, LEAF_WORDS, Leaf, liveOf } from "./tree-node.ts";

@@ -1,4 +1,4 @@
-import { commonPrefixLength, compareBytes, keyHead } from "../bytes.ts";
+import { commonPrefixLength, compareBytes, keyHead } from "../../keys/bytes.ts";
 import { type EntryTable, plainId } from "./entry-table.ts";
 
 export const LEAF_CAPACITY = 128;

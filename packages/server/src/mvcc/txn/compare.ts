@@ -1,9 +1,9 @@
 import type { Revision } from "@quorate/storage/seams/backend";
 import type { Steps } from "@quorate/storage/slices";
 import { type Compare, decodeKeyValue, keyValueLease } from "@quorate/wire/hot";
-import { compareBytes, NO_BYTES, successorOf } from "../bytes.ts";
+import { compareBytes, NO_BYTES, successorOf } from "../../keys/bytes.ts";
+import { endOf } from "../../keys/key-range.ts";
 import type { FoundRevision } from "../index/key-index.ts";
-import { endOf } from "../key-range.ts";
 import { createOf, recordOf, Tally, versionOf } from "../range-hits.ts";
 import type { StoreState } from "../store-state.ts";
 

@@ -1,6 +1,6 @@
 import type { DeleteRangeRequest } from "@quorate/wire/hot";
-import { compareBytes, successorOf } from "../bytes.ts";
-import { isFromKey, rangeContains } from "../key-range.ts";
+import { compareBytes, successorOf } from "../../keys/bytes.ts";
+import { isFromKey, rangeContains } from "../../keys/key-range.ts";
 import { IntervalSet } from "./interval-set.ts";
 
 /**

@@ -1,4 +1,4 @@
-import { compareBytes } from "../bytes.ts";
+import { compareBytes } from "../../keys/bytes.ts";
 
 /** Disjoint half-open intervals in ascending order. */
 interface Run {

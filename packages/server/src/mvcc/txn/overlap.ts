@@ -1,6 +1,6 @@
 import type { RequestOp, TxnRequest } from "@quorate/wire/hot";
 import { RequestError } from "../../errors.ts";
-import { successorOf } from "../bytes.ts";
+import { successorOf } from "../../keys/bytes.ts";
 import { IntervalSet } from "./interval-set.ts";
 
 /** What the operations of a list may touch: the keys put (by their bytes as a string) and the intervals deleted. */

@@ -1,7 +1,7 @@
 import type { RequestOp, TxnRequest } from "@quorate/wire/hot";
 import { RequestError } from "../../errors.ts";
-import { compareBytes } from "../bytes.ts";
-import { isFromKey } from "../key-range.ts";
+import { compareBytes } from "../../keys/bytes.ts";
+import { isFromKey } from "../../keys/key-range.ts";
 
 /**
  * Refuses (DUPLICATE_KEY) a put that keeps the old value or lease of a key which a "from key" delete of the same

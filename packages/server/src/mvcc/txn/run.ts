@@ -9,7 +9,7 @@ import {
   type RequestOp,
   type TxnResponseParts,
 } from "@quorate/wire/hot";
-import { rangeContains, rangesMeet } from "../key-range.ts";
+import { rangeContains, rangesMeet } from "../../keys/key-range.ts";
 import { isLatest, type StoreState } from "../store-state.ts";
 import type { WriteTxn } from "../write-txn.ts";
 import { nestedResponse } from "./outcome.ts";

@@ -1,5 +1,6 @@
 import { decodeKeyValue, encodeKeyValue, encodeTombstone } from "@quorate/wire/hot";
-import { compareKeys, rangeHolds } from "../key-range.ts";
+import { compareBytes } from "../../keys/bytes.ts";
+import { rangeContains } from "../../keys/key-range.ts";
 import type { Change, HistoryScan, RecordCopies, WatchSource } from "../source.ts";
 
 export type Operation =
@@ -47,7 +48,7 @@ export class MemoryStore implements WatchSource {
     this.currentRevision = main;
     if (made.length <= this.maxChanges) this.onChanges(main, made);
     else {
-      const keys = made.map(({ key }) => key).sort(compareKeys);
+      const keys = made.map(({ key }) => key).sort(compareBytes);
       this.onManyChanges(main, keys[0]!, keys.at(-1)!);
     }
     return main;
@@ -111,7 +112,7 @@ export class MemoryStore implements WatchSource {
             insideSub = change.sub - 1;
             break;
           }
-          if (rangeHolds(key, rangeEnd, change.key))
+          if (rangeContains(key, rangeEnd, change.key))
             into.push(copies === undefined ? change : { ...change, record: copies.copy(change.record) });
           step.records += 1;
           step.bytes += change.record.length;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { decodeKeyValue } from "@quorate/wire/hot";
-import { rangeHolds } from "../key-range.ts";
+import { rangeContains } from "../../keys/key-range.ts";
 import type { Change } from "../source.ts";
 import type { CreateFields, Seen, SeenEvent } from "./harness.ts";
 import { bytesOf, nameOf } from "./memory-store.ts";
@@ -167,7 +167,7 @@ export class WatchModel {
       const change = this.history[i]!;
       if (change.main < from) break;
       if (change.main > to || fields.filters?.includes(change.deleted ? 1 : 0)) continue;
-      if (rangeHolds(first, end, change.key)) changes.push(change);
+      if (rangeContains(first, end, change.key)) changes.push(change);
     }
     return changes.reverse();
   }
