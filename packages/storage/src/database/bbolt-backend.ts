@@ -35,6 +35,8 @@ export interface BboltBackendOptions extends Partial<CommitLimits> {
   readonly clock: Clock;
   /** Whether pages are read in mapped memory, where that is possible; unless given, they are. */
   readonly map?: boolean;
+  /** Bytes of the file that may be kept only because exports read them, before those are copied; unless given, 64 MiB. */
+  readonly mostKeptBytes?: number;
   /**
    * A commit or flush failed (full disk, I/O error): what was written since the last one is in memory only and will
    * not be committed any more. The member must stop. Called once.
@@ -47,8 +49,7 @@ const META: Table = "meta";
 const MOST_WAITING_WRITES = 20_000;
 /** Copied in one go: well below a millisecond. */
 const COPIED_BYTES = 256 * 1024;
-/** What may lie in the file only because exports read it. */
-const MOST_KEPT_BYTES = 64 << 20;
+const DEFAULT_KEPT_BYTES = 64 << 20;
 const NO_KEY = new Uint8Array(0);
 
 /** Tables in a bbolt file as etcd has it, behind a memory of what is not committed yet. */
@@ -514,9 +515,10 @@ export class BboltBackend implements Backend {
   async #export(signal: AbortSignal | undefined): Promise<DatabaseExport> {
     signal?.throwIfAborted();
     const held = await this.#holdCommitted();
-    if (signal?.aborted === true) {
+    if (signal?.aborted === true || this.#closing) {
       held.release();
-      signal.throwIfAborted();
+      signal?.throwIfAborted();
+      throw new Error("the backend is closed");
     }
     const exported = new ExportedState(held, this.#temporaryPath(), this.#stopExports.signal, () =>
       this.#exports.delete(exported),
@@ -544,7 +546,9 @@ export class BboltBackend implements Backend {
 
   /** Whoever reads slowly reads a copy, and no more pages are kept for him. */
   #boundExports(): void {
-    if (this.#exports.size === 0 || this.#file.database.pendingBytes <= MOST_KEPT_BYTES) return;
+    if (this.#exports.size === 0) return;
+    const { mostKeptBytes = DEFAULT_KEPT_BYTES } = this.#options;
+    if (this.#file.database.pendingBytes <= mostKeptBytes) return;
     for (const each of this.#exports) each.copyRest();
   }
 

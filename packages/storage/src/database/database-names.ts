@@ -46,6 +46,8 @@ export async function adoptDatabase(file: string, to: string): Promise<void> {
   await rm(`${to}.sums`, { force: true });
   await syncDirectory(path.dirname(to));
   await rename(unfinished, to);
+  // Between two names of one file a rename does nothing.
+  removeDatabase(unfinished);
   await syncDirectory(path.dirname(to));
 }
 

@@ -31,7 +31,7 @@ export class ExportedState implements DatabaseExport {
   #failure: Error | undefined;
   #released: Promise<void> | undefined;
 
-  /** `copyPath`: where a copy would begin. `stop`: nobody may read any more. `onEnd` is called when nothing is kept. */
+  /** `copyPath`: where a copy would begin. `stop`: nobody may read any more, not so yet. `onEnd` is called when nothing is kept. */
   constructor(held: HeldSnapshot, copyPath: string, stop: AbortSignal, onEnd: () => void) {
     this.#held = held;
     this.#copyPath = copyPath;
@@ -42,8 +42,7 @@ export class ExportedState implements DatabaseExport {
     const meta = snapshot.tx.bucket("meta");
     this.consistentIndex = readUint64(meta?.get(INDEX_KEY));
     this.consistentTerm = readUint64(meta?.get(TERM_KEY));
-    if (stop.aborted) this.#stopped();
-    else stop.addEventListener("abort", this.#stopped);
+    stop.addEventListener("abort", this.#stopped);
   }
 
   async *read(): AsyncGenerator<Uint8Array, void, undefined> {
