@@ -8,6 +8,9 @@ import { inTurns } from "./in-turns.ts";
 import { PageSet, reachablePages, storedFreelist } from "./reachable-pages.ts";
 import { SumsFile } from "./sums-file.ts";
 
+/** As much of a file is touched before its memory is given back. */
+const RELEASED_BYTES = 16 << 20;
+
 /** Whether what is known of the pages was stored, or made by going over all of them. */
 export interface Opening {
   readonly freelist: "made" | "stored";
@@ -72,9 +75,14 @@ async function searchedFreelist(
   pause: () => Promise<void>,
   sums: PageSums | undefined,
 ): Promise<Freelist> {
-  const steps = reachablePages(reader, meta, ({ page, bytes, at, length }) =>
-    sums?.set(page, bytes, at, length),
-  );
+  let touchedBytes = 0;
+  const steps = reachablePages(reader, meta, ({ page, bytes, at, length }) => {
+    sums?.set(page, bytes, at, length);
+    touchedBytes += length;
+    if (touchedBytes < RELEASED_BYTES) return;
+    touchedBytes = 0;
+    reader.release();
+  });
   const reached = await inTurns(steps, pause);
   reader.isTreeChecked = true;
   const list = meta.freelist === undefined ? undefined : storedFreelist(reader, meta, meta.freelist);

@@ -79,6 +79,14 @@ export class PageReader {
     throw new DatabaseFileError(this.path, page, page * this.pageBytes, what);
   }
 
+  /**
+   * Mapped memory that was touched counts as the process's until this is called: for who has gone over much of the file. Takes
+   * 50 ns for each page that was.
+   */
+  release(): void {
+    this.#source.release();
+  }
+
   close(): void {
     this.#source.close();
   }

@@ -1,4 +1,4 @@
-import { type Bucket, Database, DatabaseFileError, type Snapshot } from "@quorate/bbolt";
+import { type Bucket, Database, DatabaseFileError, type Disk, type Snapshot } from "@quorate/bbolt";
 import { TREE_NAMES } from "../backend/tree-names.ts";
 import type { Clock } from "../seams/clock.ts";
 import { nextTurn } from "../seams/waiting.ts";
@@ -12,6 +12,8 @@ export interface BboltFileOptions {
   readonly clock: Clock;
   /** Whether pages are read in mapped memory, where that is possible; unless given, they are. */
   readonly map?: boolean | undefined;
+  /** Unless given, the machine's. */
+  readonly disk?: Disk;
 }
 
 /** One database file, open: what is durable of it, and who still reads an older state. */
@@ -25,9 +27,12 @@ export class BboltFile {
    * Opens the file, or makes it. Throws `DatabaseFileError` when it is damaged or no database, and a `DiskError` when somebody
    * else holds it.
    */
-  static async open(path: string, { clock, map }: BboltFileOptions): Promise<BboltFile> {
+  static async open(
+    path: string,
+    { clock, map, disk = new LockedDisk() }: BboltFileOptions,
+  ): Promise<BboltFile> {
     const database = await Database.open(path, {
-      disk: new LockedDisk(),
+      disk,
       checksums: true,
       map,
       pause: () => nextTurn(clock),

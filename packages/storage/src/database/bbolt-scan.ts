@@ -19,6 +19,9 @@ export interface ScanSource {
   readonly stateNumber: number;
 }
 
+/** A scan touches as much of the file before it gives the memory back. */
+const RELEASED_BYTES = 16 << 20;
+
 /**
  * Records of the file and then of the batches behind it, one by one. It keeps only its position, which it looks up again
  * when something has been committed.
@@ -35,6 +38,8 @@ export class BboltScan implements RevisionScan {
   #fileDone = false;
   /** What the visit under way may still visit. */
   #bytesLeft = 0;
+  /** Of the file, since memory was given back. */
+  #touchedBytes = 0;
 
   constructor(source: ScanSource, fromMain: number, toMain: number) {
     this.#source = source;
@@ -103,6 +108,11 @@ export class BboltScan implements RevisionScan {
     this.#nextMain = main;
     this.#nextSub = sub + 1;
     this.#fileDone = !cursor.next();
+    this.#touchedBytes += valueEnd - keyStart;
+    if (this.#touchedBytes >= RELEASED_BYTES) {
+      this.#touchedBytes = 0;
+      revisions.releaseMemory();
+    }
     if (isDeletedIn(batches, 0, main, sub, tombstone)) return 0;
     this.#bytesLeft -= valueEnd - valueStart;
     visitor(main, sub, tombstone, bytes, valueStart, valueEnd);

@@ -5,6 +5,7 @@ import { failpoints } from "../failpoints/index.ts";
 import type { Clock } from "../seams/clock.ts";
 import { nextTurn } from "../seams/waiting.ts";
 import { BboltFile, type BboltFileOptions } from "./bbolt-file.ts";
+import { LockedDisk } from "./locked-disk.ts";
 import type { StoredRevision } from "./stored-revisions.ts";
 
 /** What is copied before the loop gets its turn: about a millisecond. */
@@ -27,6 +28,7 @@ const FULL = 1;
 export class Defragmentation {
   readonly target: BboltFile;
   readonly #source: BboltFile;
+  readonly #disk: LockedDisk;
   readonly #clock: Clock;
   readonly #abandoned: () => boolean;
   readonly #key = new Uint8Array(TOMBSTONE_KEY_BYTES);
@@ -46,10 +48,19 @@ export class Defragmentation {
   ): Promise<Defragmentation> {
     await failpoints?.hit("defragBeforeCopy");
     await failIfAsked("defragOpenFileError");
-    return new Defragmentation(source, await BboltFile.open(path, options), options.clock, abandoned);
+    const disk = new LockedDisk({ syncsLater: true });
+    const target = await BboltFile.open(path, { ...options, disk });
+    return new Defragmentation(source, target, disk, options.clock, abandoned);
   }
 
-  private constructor(source: BboltFile, target: BboltFile, clock: Clock, abandoned: () => boolean) {
+  private constructor(
+    source: BboltFile,
+    target: BboltFile,
+    disk: LockedDisk,
+    clock: Clock,
+    abandoned: () => boolean,
+  ) {
+    this.#disk = disk;
     this.#source = source;
     this.target = target;
     this.#clock = clock;
@@ -62,9 +73,11 @@ export class Defragmentation {
     let before = Number.POSITIVE_INFINITY;
     for (let round = 0; round < MOST_ROUNDS; round++) {
       const copied = await this.#copyRevisions();
-      if (copied <= FEW_REVISIONS || copied > before / 2) return;
+      if (copied <= FEW_REVISIONS || copied > before / 2) break;
       before = copied;
     }
+    // What the disk takes long for is done before commits are held.
+    await this.#disk.syncFromNowOn();
   }
 
   /** While no commit begins: the rest, and what was deleted since the copy began. Makes all of it durable. */

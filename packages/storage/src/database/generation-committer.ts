@@ -10,8 +10,8 @@ const STEP = 256;
 /** What one costs, in the unit of `costOf`: records are appended one behind the other, the others find their page first. */
 const APPEND_COST = 64;
 const CHANGE_COST = 512;
-/** Nobody else spends of them, so that a commit may always begin with a whole turn's work, as far as time allows. */
-const LIMITS: SliceLimits = { turn: 2 ** 20, small: 2 ** 16 };
+/** Nobody else spends of them, so that a commit may always begin with a whole turn's work: about a millisecond. */
+const LIMITS: SliceLimits = { turn: 2 ** 18, small: 2 ** 16 };
 
 /** Turns write batches into transactions. */
 export class GenerationCommitter {

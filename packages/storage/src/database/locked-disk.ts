@@ -7,17 +7,33 @@ import { lockDatabase } from "../backend/lock-database.ts";
  */
 export class LockedDisk implements Disk {
   readonly #disk = new RealDisk();
+  readonly #files = new Set<SyncedLater>();
+  #syncsLater: boolean;
+
+  /** `syncsLater`: nothing that is written is made durable before `syncFromNowOn`, as for a copy that nobody needs before it is whole. */
+  constructor({ syncsLater = false }: { readonly syncsLater?: boolean } = {}) {
+    this.#syncsLater = syncsLater;
+  }
 
   async open(path: string, mode: "read" | "write" | "create"): Promise<File> {
     const file = await this.#disk.open(path, mode);
-    if (mode !== "write" || file.descriptor === undefined) return file;
     try {
-      lockDatabase(path, file.descriptor);
-      return file;
+      if (mode === "write" && file.descriptor !== undefined) lockDatabase(path, file.descriptor);
     } catch (error) {
       await file.close();
       throw error;
     }
+    if (!this.#syncsLater) return file;
+    const later = new SyncedLater(file, () => this.#syncsLater);
+    this.#files.add(later);
+    return later;
+  }
+
+  /** Makes durable what has been written, and from now on whatever is asked to be. */
+  async syncFromNowOn(): Promise<void> {
+    this.#syncsLater = false;
+    await Promise.all([...this.#files].map((file) => file.syncIfOpen()));
+    this.#files.clear();
   }
 
   rename(from: string, to: string): Promise<void> {
@@ -26,5 +42,49 @@ export class LockedDisk implements Disk {
 
   syncDirectory(path: string): Promise<void> {
     return this.#disk.syncDirectory(path);
+  }
+}
+
+class SyncedLater implements File {
+  readonly path: string;
+  readonly descriptor: number | undefined;
+  readonly #file: File;
+  readonly #isLater: () => boolean;
+  #isOpen = true;
+
+  constructor(file: File, isLater: () => boolean) {
+    this.path = file.path;
+    this.descriptor = file.descriptor;
+    this.#file = file;
+    this.#isLater = isLater;
+  }
+
+  size(): Promise<number> {
+    return this.#file.size();
+  }
+
+  readSync(target: Uint8Array, position: number): number {
+    return this.#file.readSync(target, position);
+  }
+
+  read(target: Uint8Array, position: number): Promise<number> {
+    return this.#file.read(target, position);
+  }
+
+  write(parts: readonly Uint8Array[], position: number): Promise<void> {
+    return this.#file.write(parts, position);
+  }
+
+  async sync(): Promise<void> {
+    if (!this.#isLater()) await this.#file.sync();
+  }
+
+  async syncIfOpen(): Promise<void> {
+    if (this.#isOpen) await this.#file.sync();
+  }
+
+  close(): Promise<void> {
+    this.#isOpen = false;
+    return this.#file.close();
   }
 }

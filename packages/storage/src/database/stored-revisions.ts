@@ -99,6 +99,11 @@ export class StoredRevisions {
     if (!isRevisionKey(view, keyStart, length)) this.#fail(cursor.page, "a key of bucket key is no revision");
   }
 
+  /** Of mapped pages that were touched. */
+  releaseMemory(): void {
+    this.#database.reader.release();
+  }
+
   notInOrder(cursor: Cursor): never {
     this.#fail(cursor.page, "revisions out of order");
   }
