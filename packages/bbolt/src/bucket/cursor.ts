@@ -114,7 +114,7 @@ export class Cursor {
 
   get valueEnd(): number {
     const { page, index } = this.#element();
-    return page.keyStart(index) + page.dataLength(index);
+    return page.valueEnd(index);
   }
 
   /** Removes the value that the cursor is at; `next` goes on behind it. `INCOMPATIBLE_VALUE` when it is a bucket. */

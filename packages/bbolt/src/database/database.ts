@@ -50,6 +50,7 @@ const DEFAULT_CACHE_BYTES = 64 << 20;
 const CHECK_CACHE_BYTES = 1 << 20;
 /** Page slots of a commit that are summed up in one go: some hundred microseconds. */
 const SUMMED_SLOTS = 256;
+const WRITES_AT_ONCE = 2;
 
 /**
  * A bbolt database file. Any number of transactions read it, each one state, and one at a time writes. A crash at any moment
@@ -295,9 +296,15 @@ export class Database {
     await this.#file.sync();
   }
 
-  /** One write after another, so that other work of the process finds a native thread. */
+  /** Few writes at a time, so that other work of the process finds a native thread. */
   async #writePages(layout: Layout): Promise<void> {
-    for (const { parts, position } of fileWrites(layout)) await this.#file.write(parts, position);
+    const writes = fileWrites(layout).values();
+    const lanes = Array.from({ length: WRITES_AT_ONCE }, async () => {
+      for (const { parts, position } of writes) await this.#file.write(parts, position);
+    });
+    // Where one has failed, the others still borrow the pages.
+    const failed = (await Promise.allSettled(lanes)).find(({ status }) => status === "rejected");
+    if (failed !== undefined) throw (failed as PromiseRejectedResult).reason;
     await this.#file.sync();
   }
 

@@ -47,6 +47,14 @@ export class PageView {
     return this.isLeaf ? this.keyLength(index) + this.valueLength(index) : this.keyLength(index);
   }
 
+  /** In a leaf: where an element's value ends. */
+  valueEnd(index: number): number {
+    const { view } = this;
+    const element = this.at + PAGE_HEADER_BYTES + index * ELEMENT_BYTES;
+    const start = element + view.getUint32(element + 4, true);
+    return start + view.getUint32(element + 8, true) + view.getUint32(element + 12, true);
+  }
+
   /** What a page needs that has the elements `from` up to `to` (exclusive). */
   bytesOf(from: number, to: number): number {
     let bytes = PAGE_HEADER_BYTES + (to - from) * ELEMENT_BYTES;

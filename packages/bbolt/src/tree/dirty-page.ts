@@ -196,6 +196,11 @@ export class DirtyPage extends PageView {
     this.bytes.set(value, this.keyStart(index) + this.keyLength(index));
   }
 
+  /** By one of the same length; the order stays. */
+  overwriteKey(index: number, key: Uint8Array): void {
+    copyKey(this.bytes, this.keyStart(index), key);
+  }
+
   setChild(index: number, child: number): void {
     writeNumber(this.view, this.at + PAGE_HEADER_BYTES + index * ELEMENT_BYTES + 8, child);
   }

@@ -93,8 +93,12 @@ export class Tree implements TreeRoot {
     const leaf = path.leaf.page as DirtyPage;
     const { index } = path.leaf;
     leaf.remove(index);
-    this.#rebalance(path.depth - 1);
-    if (index === 0) while (!this.#alignSeparators(key));
+    const isAsBefore = this.#isLargeEnough(path.depth - 1);
+    if (!isAsBefore) this.#rebalance(path.depth - 1);
+    if (index === 0) {
+      if (!isAsBefore) path.find(this, key);
+      while (!this.#alignSeparators()) path.find(this, key);
+    }
     return true;
   }
 
@@ -219,14 +223,12 @@ export class Tree implements TreeRoot {
   }
 
   /**
-   * On the way to `key`, which was the first one of its leaf: the key by which a branch refers to a page must be the page's
+   * On the path, to where the first key of a leaf was: the key by which a branch refers to a page must be the page's
    * first key, and not only below it. bbolt finds the element of a page that it writes again by that key. False when it has
    * to begin again.
    */
-  #alignSeparators(key: Uint8Array): boolean {
-    const path = this.#path;
-    path.find(this, key);
-    const { levels, depth } = path;
+  #alignSeparators(): boolean {
+    const { levels, depth } = this.#path;
     for (let i = depth - 1; i > 0; i--) {
       const { page } = levels[i]!;
       const parent = levels[i - 1]!;
@@ -242,6 +244,10 @@ export class Tree implements TreeRoot {
     const level = this.#path.levels[levelIndex]!;
     const branch = level.page as DirtyPage;
     const { index } = level;
+    if (branch.keyLength(index) === key.length) {
+      branch.overwriteKey(index, key);
+      return true;
+    }
     const child = branch.child(index);
     branch.remove(index);
     if (branch.slots === 1 && branch.hasRoom(key.length, this.#pages.pageBytes)) {
@@ -334,6 +340,12 @@ export class Tree implements TreeRoot {
       target.insertBranch(index + i, children[i]!.key(0), children[i]!.page);
     }
     if (!hasRoom) this.#replace(levelIndex, target);
+  }
+
+  /** Whether the page of a level, which is not the root, can stay as it is after something was removed from it. */
+  #isLargeEnough(levelIndex: number): boolean {
+    const page = this.#path.levels[levelIndex]!.page as DirtyPage;
+    return levelIndex > 0 && page.slots === 1 && page.usedBytes >= this.#pages.pageBytes * LEAST_FILL;
   }
 
   /** After something was removed from the page of a level: it may be empty, or too small to be kept. */
