@@ -8,6 +8,13 @@ const OUTCOMES: readonly Outcome[] = ["OK", "BUCKET_EXISTS", "BUCKET_NOT_FOUND",
 /** Anything that it is asked for takes far less. */
 const PATIENCE_MS = 120_000;
 
+/** What one phase of the benchmark took, in nanoseconds a record: on the clock, and of the processors. */
+export interface BenchPhase {
+  readonly name: string;
+  readonly ns: number;
+  readonly cpuNs: number;
+}
+
 /** Go's bbolt in a process of its own, which does what it is asked. */
 export class GoTwin {
   readonly #child: ChildProcess;
@@ -75,15 +82,15 @@ export class GoTwin {
     });
   }
 
-  /** The benchmark's phases, in nanoseconds a record. */
+  /** The benchmark's phases. */
   async bench(
     file: string,
     transactions: number,
     records: number,
     valueBytes: number,
-  ): Promise<{ name: string; ns: number }[]> {
+  ): Promise<BenchPhase[]> {
     const request = new Request("B").text(file).u32(transactions).u32(records).u32(valueBytes);
-    return JSON.parse((await this.#ask(request)).toString()) as { name: string; ns: number }[];
+    return JSON.parse((await this.#ask(request)).toString()) as BenchPhase[];
   }
 
   async stop(): Promise<void> {

@@ -196,9 +196,14 @@ export class DirtyPage extends PageView {
     this.bytes.set(value, this.keyStart(index) + this.keyLength(index));
   }
 
-  /** By one of the same length; the order stays. */
-  overwriteKey(index: number, key: Uint8Array): void {
-    copyKey(this.bytes, this.keyStart(index), key);
+  /** By the first key of another page, which has the same length; the order stays. */
+  overwriteKey(index: number, source: PageView): void {
+    const { bytes } = this;
+    const start = this.keyStart(index);
+    const from = source.keyStart(0);
+    const length = source.keyLength(0);
+    if (length > SHORT_BYTES) bytes.set(source.bytes.subarray(from, from + length), start);
+    else for (let i = 0; i < length; i++) bytes[start + i] = source.bytes[from + i]!;
   }
 
   setChild(index: number, child: number): void {

@@ -234,7 +234,9 @@ export class Tree implements TreeRoot {
       const parent = levels[i - 1]!;
       if (page.count === 0 || compareElements(page, 0, parent.page, parent.index) === 0) continue;
       this.#touchPath(depth);
-      if (!this.#setSeparator(i - 1, page.key(0).slice())) return false;
+      const branch = parent.page as DirtyPage;
+      if (branch.keyLength(parent.index) === page.keyLength(0)) branch.overwriteKey(parent.index, page);
+      else if (!this.#setSeparator(i - 1, page.key(0).slice())) return false;
     }
     return true;
   }
@@ -244,10 +246,6 @@ export class Tree implements TreeRoot {
     const level = this.#path.levels[levelIndex]!;
     const branch = level.page as DirtyPage;
     const { index } = level;
-    if (branch.keyLength(index) === key.length) {
-      branch.overwriteKey(index, key);
-      return true;
-    }
     const child = branch.child(index);
     branch.remove(index);
     if (branch.slots === 1 && branch.hasRoom(key.length, this.#pages.pageBytes)) {

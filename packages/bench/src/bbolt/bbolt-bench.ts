@@ -1,14 +1,17 @@
 /*
  * Our database beside Go's bbolt, in one run on the same disk: `node bbolt-bench.ts [transactions] [records of each] [bytes of
  * a value]`. Nanoseconds a record, the best of the rounds, since a busy machine only ever makes it slower, and how many times
- * those of bbolt that is; below 1 we are faster. A commit waits for the disk; an open is divided by all records.
+ * those of bbolt that is; below 1 we are faster. The same for the time of processors, all threads together, which says more
+ * where others use them too. A commit waits for the disk. bbolt lays out pages in its commit and we in the put, so that
+ * the two are to be taken together. An open is divided by all records.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { type Bucket, Database, type DatabaseOptions } from "@quorate/bbolt";
 import { SeededRandom } from "@quorate/testkit/random";
-import { GoTwin } from "../../../bbolt/src/interop/go-twin.testing.ts";
+import { type BenchPhase, GoTwin } from "../../../bbolt/src/interop/go-twin.testing.ts";
+import { Stopwatch } from "./stopwatch.ts";
 
 const TRANSACTIONS = Number(process.argv[2] ?? 30);
 const RECORDS = Number(process.argv[3] ?? 10_000);
@@ -16,13 +19,8 @@ const VALUE_BYTES = Number(process.argv[4] ?? 300);
 const TOTAL = TRANSACTIONS * RECORDS;
 const DELETING_TRANSACTIONS = Math.floor(TRANSACTIONS / 4);
 const ROUNDS = 3;
-/** The best of so many scans and opens counts. */
+/** Gets, scans and opens are done so often, and the best counts. */
 const REPEATS = 5;
-
-interface Phase {
-  readonly name: string;
-  readonly ns: number;
-}
 
 const key = new Uint8Array(17);
 const keyView = new DataView(key.buffer);
@@ -35,64 +33,59 @@ function benchKey(number: number): Uint8Array {
 }
 
 /** The phases that `bench.go` has too, and what of a commit the event loop does. */
-async function ours(file: string): Promise<Phase[]> {
+async function ours(file: string): Promise<BenchPhase[]> {
   const database = await Database.open(file);
-  const value = new Uint8Array(VALUE_BYTES);
-  const phases: Phase[] = [];
-  for (const order of ["sequential", "random"]) {
-    const random = new SeededRandom(1);
-    let [puts, leastPuts, layouts, commits] = [0, Number.POSITIVE_INFINITY, 0, 0];
-    for (let t = 0; t < TRANSACTIONS; t++) {
-      const tx = database.beginWrite();
-      const bucket = tx.createBucketIfAbsent("key");
-      const began = performance.now();
-      for (let i = 0; i < RECORDS; i++) {
-        bucket.put(benchKey(order === "random" ? random.below(TOTAL) : t * RECORDS + i), value);
-      }
-      const put = performance.now();
-      const committed = tx.commit();
-      const laidOut = performance.now();
-      await committed;
-      puts += put - began;
-      leastPuts = Math.min(leastPuts, put - began);
-      layouts += laidOut - put;
-      commits += performance.now() - put;
-    }
+  const phases: BenchPhase[] = [];
+  for (const order of ["sequential", "random"]) phases.push(...(await puts(database, order)));
+  {
+    using tx = database.beginRead();
+    const bucket = tx.bucket("key")!;
     phases.push(
-      phase(`${order} put`, puts, TOTAL),
-      phase(`${order} put, best transaction`, leastPuts, RECORDS),
-      phase(`${order} commit, on the loop`, layouts, TOTAL),
-      phase(`${order} commit`, commits, TOTAL),
+      best("random get", () => randomGets(bucket)),
+      best("scan", () => scan(bucket)),
     );
   }
-  using tx = database.beginRead();
-  const bucket = tx.bucket("key")!;
-  phases.push(
-    phase("random get", randomGets(bucket), TOTAL),
-    phase("scan", Math.min(...Array.from({ length: REPEATS }, () => scan(bucket))), TOTAL),
-  );
-  tx.end();
-  for (const order of ["sequential", "random"]) {
-    const count = DELETING_TRANSACTIONS * RECORDS;
-    phases.push(phase(`${order} delete, with commit`, await deletes(database, order), count));
-  }
+  for (const order of ["sequential", "random"]) phases.push(await deletes(database, order));
   await database.close();
   phases.push(
-    phase("open", await openAfterChange(file, {}), TOTAL),
-    phase(
-      "open, list of free pages stored",
-      await openAfterChange(file, { storeFreelist: true, checksums: true }),
-      TOTAL,
-    ),
+    await openAfterChange("open", file, {}),
+    await openAfterChange("open, list of free pages stored", file, { storeFreelist: true, checksums: true }),
   );
   return phases;
 }
 
+async function puts(database: Database, order: string): Promise<BenchPhase[]> {
+  const random = new SeededRandom(1);
+  const value = new Uint8Array(VALUE_BYTES);
+  const [both, putting, onLoop] = [new Stopwatch(), new Stopwatch(), new Stopwatch()];
+  for (let t = 0; t < TRANSACTIONS; t++) {
+    const tx = database.beginWrite();
+    const bucket = tx.createBucketIfAbsent("key");
+    both.start();
+    putting.start();
+    for (let i = 0; i < RECORDS; i++) {
+      bucket.put(benchKey(order === "random" ? random.below(TOTAL) : t * RECORDS + i), value);
+    }
+    putting.stop();
+    onLoop.start();
+    const committed = tx.commit();
+    onLoop.stop();
+    await committed;
+    both.stop();
+  }
+  return [
+    phase(`${order} put and commit`, both, TOTAL),
+    phase(`${order} put`, putting, TOTAL),
+    phase(`${order} commit, on the loop`, onLoop, TOTAL),
+  ];
+}
+
 /** The first keys there are, or any of the later ones, of which some are no longer there. */
-async function deletes(database: Database, order: string): Promise<number> {
+async function deletes(database: Database, order: string): Promise<BenchPhase> {
   const random = new SeededRandom(3);
   const kept = Math.floor(TOTAL / 4);
-  const began = performance.now();
+  const watch = new Stopwatch();
+  watch.start();
   for (let t = 0; t < DELETING_TRANSACTIONS; t++) {
     const tx = database.beginWrite();
     const bucket = tx.bucket("key")!;
@@ -101,62 +94,79 @@ async function deletes(database: Database, order: string): Promise<number> {
     }
     await tx.commit();
   }
-  return performance.now() - began;
+  watch.stop();
+  return phase(`${order} delete and commit`, watch, DELETING_TRANSACTIONS * RECORDS);
 }
 
 /** Without checksums, as bbolt, or with them. */
-async function openAfterChange(file: string, options: DatabaseOptions): Promise<number> {
+async function openAfterChange(name: string, file: string, options: DatabaseOptions): Promise<BenchPhase> {
   const before = await Database.open(file, options);
   const tx = before.beginWrite();
   tx.bucket("key")!.put(benchKey(0), new Uint8Array(VALUE_BYTES));
   await tx.commit();
   await before.close();
-  let least = Number.POSITIVE_INFINITY;
+  const opens: BenchPhase[] = [];
   for (let i = 0; i < REPEATS; i++) {
-    const began = performance.now();
+    const watch = new Stopwatch();
+    watch.start();
     const database = await Database.open(file, options);
-    least = Math.min(least, performance.now() - began);
+    watch.stop();
+    opens.push(phase(name, watch, TOTAL));
     await database.close();
   }
-  return least;
+  return least(opens);
 }
 
-function randomGets(bucket: Bucket): number {
+function randomGets(bucket: Bucket): void {
   const random = new SeededRandom(2);
-  const began = performance.now();
   for (let i = 0; i < TOTAL; i++) {
     if (bucket.get(benchKey(random.below(TOTAL))) === undefined) throw new Error("a record is missing");
   }
-  return performance.now() - began;
 }
 
-function scan(bucket: Bucket): number {
-  const began = performance.now();
+function scan(bucket: Bucket): void {
   const cursor = bucket.cursor();
   let bytes = 0;
   while (cursor.next()) bytes += cursor.valueEnd - cursor.keyStart;
   if (bytes !== TOTAL * (key.length + VALUE_BYTES)) throw new Error(`${bytes} bytes`);
-  return performance.now() - began;
 }
 
-function phase(name: string, ms: number, records: number): Phase {
-  return { name, ns: (ms * 1e6) / records };
+function best(name: string, run: () => void): BenchPhase {
+  return least(
+    Array.from({ length: REPEATS }, () => {
+      const watch = new Stopwatch();
+      watch.start();
+      run();
+      watch.stop();
+      return phase(name, watch, TOTAL);
+    }),
+  );
 }
 
-function keepBest(best: Map<string, number>, phases: readonly Phase[]): void {
-  for (const { name, ns } of phases) best.set(name, Math.min(ns, best.get(name) ?? Number.POSITIVE_INFINITY));
+function phase(name: string, { ms, cpuMs }: Stopwatch, records: number): BenchPhase {
+  return { name, ns: (ms * 1e6) / records, cpuNs: (cpuMs * 1e6) / records };
+}
+
+/** The best of several runs of one phase. */
+function least(runs: readonly BenchPhase[]): BenchPhase {
+  return {
+    name: runs[0]!.name,
+    ns: Math.min(...runs.map(({ ns }) => ns)),
+    cpuNs: Math.min(...runs.map(({ cpuNs }) => cpuNs)),
+  };
 }
 
 const directory = mkdtempSync(path.join(process.env.QUORATE_BENCH_DIR ?? tmpdir(), "quorate-bbolt-bench-"));
 const twin = GoTwin.start();
-const best = { ours: new Map<string, number>(), theirs: new Map<string, number>() };
+const rounds: { ours: BenchPhase[]; theirs: BenchPhase[] }[] = [];
 try {
   for (let round = 0; round < ROUNDS; round++) {
     const file = path.join(directory, `${round}`);
-    keepBest(best.ours, await ours(`${file}.ours`));
-    if (twin instanceof GoTwin) {
-      keepBest(best.theirs, await twin.bench(`${file}.theirs`, TRANSACTIONS, RECORDS, VALUE_BYTES));
-    }
+    rounds.push({
+      ours: await ours(`${file}.ours`),
+      theirs:
+        twin instanceof GoTwin ? await twin.bench(`${file}.theirs`, TRANSACTIONS, RECORDS, VALUE_BYTES) : [],
+    });
   }
 } finally {
   if (twin instanceof GoTwin) await twin.stop();
@@ -164,10 +174,17 @@ try {
 }
 console.log(`${TRANSACTIONS} transactions of ${RECORDS} records of ${VALUE_BYTES} bytes, ns a record`);
 if (typeof twin === "string") console.log(`without bbolt: ${twin}`);
-console.log(`${"".padEnd(34)}${"ours".padStart(8)}${"bbolt".padStart(10)}${"ratio".padStart(8)}`);
-for (const [name, ns] of best.ours) {
-  const theirs = best.theirs.get(name);
-  const beside =
-    theirs === undefined ? "" : `${theirs.toFixed(0).padStart(10)}${(ns / theirs).toFixed(2).padStart(8)}`;
-  console.log(`${name.padEnd(34)}${ns.toFixed(0).padStart(8)}${beside}`);
+console.log(`${"".padEnd(34)}    ours     bbolt   ratio    ours cpu     bbolt   ratio`);
+for (const { name } of rounds[0]!.ours) {
+  const own = least(rounds.map((round) => round.ours.find((each) => each.name === name)!));
+  const others = rounds.flatMap((round) => round.theirs.filter((each) => each.name === name));
+  const theirs = others.length === 0 ? undefined : least(others);
+  console.log(
+    `${name.padEnd(34)}${columns(own.ns, theirs?.ns)}    ${columns(own.cpuNs, theirs?.cpuNs)}`.trimEnd(),
+  );
+}
+
+function columns(own: number, theirs: number | undefined): string {
+  const beside = theirs === undefined ? ["", ""] : [theirs.toFixed(0), (own / theirs).toFixed(2)];
+  return `${own.toFixed(0).padStart(8)}${beside[0]!.padStart(10)}${beside[1]!.padStart(8)}`;
 }
