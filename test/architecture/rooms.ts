@@ -52,11 +52,12 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
     utl: ["ctl", "ctl/command-line", "ctl/commands", "ctl/go-text", "ctl/output"],
     "utl/commands": [
       ...["ctl", "ctl/command-line", "ctl/go-text", "ctl/output", "ctl/terminal"],
-      ...["utl/database", "utl/migrate", "utl/inspect", "utl/restore", "utl/verify"],
+      ...["utl/database", "utl/migrate", "utl/inspect", "utl/recover", "utl/restore", "utl/verify"],
     ],
     "utl/database": ["ctl", "ctl/go-text"],
     "utl/inspect": ["ctl", "ctl/go-text", "utl/database"],
     "utl/migrate": ["ctl", "ctl/go-text", "utl/database"],
+    "utl/recover": ["ctl", "utl", "utl/database", "utl/restore", "utl/verify"],
     "utl/restore": ["ctl", "ctl/go-text", "ctl/terminal", "utl/database"],
     "utl/verify": ["utl/database"],
   },

@@ -75,6 +75,8 @@ const madeOf: Readonly<Record<Name, { of: readonly string[]; not: readonly strin
         "server/src/member/host-resolver.ts",
         "server/src/version.ts",
       ],
+      // Why a change of members is refused.
+      ...["server/src/errors.ts", "rpc/src/grpc/status.ts"],
     ],
     not: [
       "bbolt/src/testing/",

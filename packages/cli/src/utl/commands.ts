@@ -152,6 +152,23 @@ const INSPECT: CommandSpec = {
   ],
 };
 
+const RECOVER: CommandSpec = {
+  name: "recover",
+  takes: "<data directory>[=<wal directory>]... [options]",
+  short: "Compares what is left of members, and makes a new cluster of the best",
+  long: `Compares what is left of the members of a cluster that has lost its quorum, names the best, and says what may be lost.
+With --data-dir it makes a new cluster of one of copies of the best's files. The directories that are compared stay as they are,
+and no member may run on them.`,
+  beyondEtcd: true,
+  flags: [
+    flag("data-dir", "string", "", "data directory to make (default: none is made)"),
+    flag("wal-dir", "string", "", "directory of its log (within the data directory unless given)"),
+    flag("best", "string", "", "the data directory that is to count as the best"),
+    toggle("yes", "do not ask"),
+  ],
+  load: () => import("./commands/recover.ts"),
+};
+
 const VERSION: CommandSpec = {
   name: "version",
   short: "Prints the version",
@@ -186,6 +203,6 @@ export const ETCDUTL: CommandSpec = {
 /** The same with what only `quorate utl` has: under etcdutl's name nothing is more than etcdutl's. */
 export const QUORATE_UTL: CommandSpec = {
   ...ETCDUTL,
-  commands: [...ETCDUTL.commands!, CHECK, VERIFY, INSPECT],
+  commands: [...ETCDUTL.commands!, CHECK, VERIFY, INSPECT, RECOVER],
   isForPeople: true,
 };

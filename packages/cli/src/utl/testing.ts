@@ -19,13 +19,20 @@ export function quorateUtl(...words: readonly string[]) {
   return resultOf(words, "quorate utl");
 }
 
-async function resultOf(words: readonly string[], name: ProgramName) {
+/** As `quorateUtl`, with all that somebody types. */
+export function quorateUtlTyping(typed: string, ...words: readonly string[]) {
+  return resultOf(words, "quorate utl", typed);
+}
+
+async function resultOf(words: readonly string[], name: ProgramName, typed = "") {
   const written = { 1: "", 2: "" };
   const output = new Output((descriptor, bytes) => {
     written[descriptor] += bytes.toString();
   });
-  async function* nothing() {}
-  const surroundings = { environment: {}, input: new StandardInput(nothing), output };
+  async function* input() {
+    if (typed !== "") yield Buffer.from(typed);
+  }
+  const surroundings = { environment: {}, input: new StandardInput(input), output };
   const code = await executeEtcdutl(words, surroundings, name);
   return { code, stdout: written[1], stderr: written[2] };
 }
@@ -43,6 +50,8 @@ export type Change = { readonly put: string; readonly value?: string } | { reado
 export interface DatabaseContent {
   readonly changes?: readonly Change[];
   readonly storageVersion?: string;
+  /** Whether keys that are put again are new versions of what they were. */
+  readonly versions?: boolean;
   /** Entries of other buckets. */
   readonly entries?: readonly (readonly [bucket: string, key: Uint8Array, value: Uint8Array])[];
 }
@@ -62,7 +71,7 @@ const BUCKETS = [
 
 /** Makes a database as etcd has them, at index 9 of term 3. The first change has revision 2. */
 export async function makeDatabase(file: string, content: DatabaseContent): Promise<void> {
-  const { changes = [], storageVersion = "3.7.0", entries = [] } = content;
+  const { changes = [], storageVersion = "3.7.0", entries = [], versions = false } = content;
   await using database = await Database.open(file);
   using tx = database.beginWrite();
   for (const name of BUCKETS) tx.createBucket(name);
@@ -70,17 +79,26 @@ export async function makeDatabase(file: string, content: DatabaseContent): Prom
   meta.put(Buffer.from("consistent_index"), encodeUint64(9n));
   meta.put(Buffer.from("term"), encodeUint64(3n));
   if (storageVersion !== "") meta.put(Buffer.from("storageVersion"), Buffer.from(storageVersion));
-  for (const [i, change] of changes.entries()) tx.bucket("key")!.put(...record(i + 2, change));
+  const born = new Map<string, { createRevision: number; version: number }>();
+  for (const [i, change] of changes.entries())
+    tx.bucket("key")!.put(...record(i + 2, change, versions ? born : new Map()));
   for (const [bucket, key, value] of entries) tx.bucket(bucket)!.put(key, value);
   await tx.commit();
 }
 
-function record(revision: number, change: Change): [key: Uint8Array, value: Uint8Array] {
+function record(
+  revision: number,
+  change: Change,
+  born: Map<string, { createRevision: number; version: number }>,
+): [key: Uint8Array, value: Uint8Array] {
   const key = encodeRevisionKey(BigInt(revision), 0n);
   const text = "put" in change ? change.put : change.delete;
+  const { createRevision, version } = born.get(text) ?? { createRevision: revision, version: 1 };
+  if ("delete" in change) born.delete(text);
+  else born.set(text, { createRevision, version: version + 1 });
   if ("delete" in change) return [Buffer.concat([key, Buffer.from("t")]), encodeTombstone(Buffer.from(text))];
   const value = Buffer.from(change.value ?? "");
-  return [key, encodeKeyValue(Buffer.from(text), revision, revision, 1, value, 0n)];
+  return [key, encodeKeyValue(Buffer.from(text), createRevision, revision, version, value, 0n)];
 }
 
 /** Makes a snapshot file: the database with its sum behind it. */
