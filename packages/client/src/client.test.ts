@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { after, before, test } from "node:test";
+import { CuttingProxy } from "@quorate/testkit/cutting-proxy";
 import { freePort } from "@quorate/testkit/ports";
 import { Server } from "@quorate/testkit/process";
 import { target } from "@quorate/testkit/target";
 import { until } from "@quorate/testkit/wait";
 import { Client } from "./client.ts";
-import { CuttingProxy } from "./cutting-proxy.testing.ts";
 import {
   AlarmAction,
   ClientError,

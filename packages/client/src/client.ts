@@ -1,5 +1,3 @@
-import type { ConnectionOptions } from "node:tls";
-import { GrpcClient, type GrpcClientOptions } from "@quorate/rpc/client";
 import {
   AuthenticateRequest,
   AuthenticateResponse,
@@ -7,9 +5,10 @@ import {
   type WatchCreateRequest,
 } from "@quorate/wire/messages";
 import { Calls, method } from "./connection/calls.ts";
+import { type ConnectionSettings, connectTo } from "./connection/connect.ts";
 import { Connections } from "./connection/connections.ts";
 import type { RequestOptions } from "./connection/deadline.ts";
-import { type Endpoint, parseEndpoint, tlsNameOf } from "./connection/endpoint.ts";
+import { parseEndpoint } from "./connection/endpoint.ts";
 import { ClientError } from "./connection/errors.ts";
 import { type Credentials, Tokens } from "./connection/tokens.ts";
 import { Auth } from "./services/auth.ts";
@@ -19,26 +18,16 @@ import { Lease } from "./services/lease.ts";
 import { Maintenance } from "./services/maintenance.ts";
 import { untilDeleted, Watcher, type WatchOptions } from "./watch/watcher.ts";
 
-export interface ClientOptions {
+export interface ClientOptions extends ConnectionSettings {
   /** Where members listen: `host:port`, `http://…`, `https://…`, `unix:…`. Any of them serves; one at a time is connected to. */
   readonly endpoints: readonly string[];
-  /** Certificates and what else Node.js takes for TLS. Given, endpoints without a scheme are spoken to with TLS. */
-  readonly tls?: ConnectionOptions;
   readonly credentials?: Credentials;
   /** Sent as it is, in place of one that is fetched with credentials. */
   readonly token?: string;
   /** For each request that has no timeout of its own. Default 5 s; Infinity waits for ever. */
   readonly requestTimeoutMs?: number;
-  /** For one connection, with TLS. Default 2 s. */
-  readonly connectTimeoutMs?: number;
-  /** A connection that is silent for so long is asked whether it is there. Default 30 s. */
-  readonly keepaliveTimeMs?: number;
-  /** How long that may take. Default 6 s. */
-  readonly keepaliveTimeoutMs?: number;
   /** The largest message to send. Default 2 MiB. */
   readonly maxRequestBytes?: number;
-  /** The largest message to receive. Default 2^31 - 1. */
-  readonly maxResponseBytes?: number;
 }
 
 const AUTHENTICATE = method("Auth", "Authenticate", AuthenticateRequest, AuthenticateResponse, "safe");
@@ -58,7 +47,7 @@ export class Client {
   constructor(options: ClientOptions) {
     if (options.endpoints.length === 0) throw new TypeError("a client needs an endpoint");
     this.#connections = new Connections(options.endpoints.map(parseEndpoint), (endpoint) =>
-      GrpcClient.connect(connectionOptions(endpoint, options)),
+      connectTo(endpoint, options),
     );
     const { credentials } = options;
     const fetch = credentials === undefined ? undefined : () => this.#fetchToken(credentials);
@@ -105,20 +94,4 @@ export class Client {
       throw error;
     }
   }
-}
-
-function connectionOptions(endpoint: Endpoint, options: ClientOptions): GrpcClientOptions {
-  const { address, socketPath, serverName } = endpoint;
-  const tlsName = tlsNameOf(endpoint);
-  const withTls = endpoint.tls === "required" || (endpoint.tls === "either" && options.tls !== undefined);
-  const tls = { ...(tlsName !== undefined && { servername: tlsName }), ...options.tls };
-  return {
-    ...(address !== undefined && { address }),
-    ...(socketPath !== undefined && { socketPath, authority: serverName }),
-    ...(withTls && { tls }),
-    connectTimeoutMs: options.connectTimeoutMs ?? 2_000,
-    keepalive: { timeMs: options.keepaliveTimeMs ?? 30_000, timeoutMs: options.keepaliveTimeoutMs ?? 6_000 },
-    ...(options.maxResponseBytes !== undefined && { maxReceiveMessageBytes: options.maxResponseBytes }),
-    userAgent: "quorate-client",
-  };
 }

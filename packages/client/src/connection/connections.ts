@@ -12,9 +12,11 @@ export type Connect = (endpoint: Endpoint) => Promise<GrpcClient>;
 
 /** One connection to one of several members, replaced by one to another when it is lost or its member cannot serve. */
 export class Connections {
-  readonly #endpoints: readonly Endpoint[];
+  #endpoints: readonly Endpoint[];
   readonly #connect: Connect;
   #current: GrpcClient | undefined;
+  /** The endpoint that it leads to. */
+  #currentText = "";
   #dialing: Promise<GrpcClient> | undefined;
   #waiters = 0;
   /** Of which endpoint the next try is. */
@@ -49,6 +51,21 @@ export class Connections {
     void closeWhenIdle(connection);
   }
 
+  /** The same of the connection that there is. */
+  leaveCurrent(): void {
+    if (this.#current !== undefined) this.leave(this.#current);
+  }
+
+  /** The cluster has other members now. A connection to one that is no longer among them is left. */
+  replaceEndpoints(endpoints: readonly Endpoint[]): void {
+    if (endpoints.length === 0) return;
+    this.#endpoints = endpoints;
+    const current = this.#current;
+    if (current === undefined || endpoints.some(({ text }) => text === this.#currentText)) return;
+    this.#current = undefined;
+    void closeWhenIdle(current);
+  }
+
   close(): void {
     this.#closed = true;
     this.#current?.close();
@@ -58,14 +75,15 @@ export class Connections {
   /** Goes on as long as anybody waits for it. */
   async #dial(): Promise<GrpcClient> {
     for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
-      const connection = await this.#tryAll();
+      const found = await this.#tryAll();
       if (this.#closed || this.#waiters === 0) {
-        connection?.close();
+        found?.connection.close();
         throw canceled();
       }
-      if (connection !== undefined) {
-        this.#current = connection;
-        return connection;
+      if (found !== undefined) {
+        this.#current = found.connection;
+        this.#currentText = found.endpoint.text;
+        return found.connection;
       }
       await new Promise((resolve) => setTimeout(resolve, pauseMs));
       if (this.#closed || this.#waiters === 0) throw canceled();
@@ -73,26 +91,31 @@ export class Connections {
   }
 
   /** The first endpoint that answers; undefined when none does. */
-  async #tryAll(): Promise<GrpcClient | undefined> {
-    const tries: Promise<GrpcClient | undefined>[] = [];
-    let found: GrpcClient | undefined;
-    for (let i = 0; i < this.#endpoints.length && found === undefined; i++) {
-      const endpoint = this.#endpoints[this.#next++ % this.#endpoints.length]!;
+  async #tryAll(): Promise<Found | undefined> {
+    const tries: Promise<unknown>[] = [];
+    const endpoints = this.#endpoints;
+    let found: Found | undefined;
+    for (let i = 0; i < endpoints.length && found === undefined; i++) {
+      const endpoint = endpoints[this.#next++ % endpoints.length]!;
       const attempt = this.#connect(endpoint).then(
         (connection) => {
-          if (found === undefined) found = connection;
+          if (found === undefined) found = { connection, endpoint };
           else connection.close();
-          return connection;
         },
         () => undefined,
       );
       tries.push(attempt);
-      const last = i === this.#endpoints.length - 1;
+      const last = i === endpoints.length - 1;
       await (last ? attempt : settledWithin(attempt, HEAD_START_MS));
     }
     if (found === undefined) await Promise.all(tries);
     return found;
   }
+}
+
+interface Found {
+  readonly connection: GrpcClient;
+  readonly endpoint: Endpoint;
 }
 
 async function settledWithin(promise: Promise<unknown>, ms: number): Promise<void> {

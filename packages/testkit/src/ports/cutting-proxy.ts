@@ -1,5 +1,5 @@
 import net from "node:net";
-import { listenOnFreePort } from "@quorate/testkit/ports";
+import { listenOnFreePort } from "./index.ts";
 
 /** Stands between a client and a member, and can cut all connections, or let no new ones through. */
 export class CuttingProxy {
