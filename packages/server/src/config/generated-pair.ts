@@ -15,7 +15,11 @@ const MAX_VALIDITY_YEARS = 292;
 
 /** The pair for listeners at these URLs. */
 export function generatedPair(read: FlagReader, listenUrls: readonly string[]): GeneratedPair {
-  const validityYears = read.number("self-signed-cert-validity");
+  return pairForListeners(listenUrls, read.number("self-signed-cert-validity"));
+}
+
+/** The same, valid for so many years. Throws `ConfigError`. */
+export function pairForListeners(listenUrls: readonly string[], validityYears: number): GeneratedPair {
   if (validityYears === 0) {
     throw new ConfigError("selfSignedCertValidity is invalid,it should be greater than 0");
   }

@@ -59,8 +59,16 @@ const VERSIONS: Readonly<Record<string, TlsVersion>> = { "TLS1.2": "TLSv1.2", "T
 
 /** The same for clients and peers. Throws `ConfigError`. */
 export function tlsProtocol(read: FlagReader): TlsProtocol {
-  const min = read.string("tls-min-version") || "TLS1.2";
-  const max = read.string("tls-max-version");
+  return tlsProtocolOf(
+    read.string("tls-min-version"),
+    read.string("tls-max-version"),
+    read.list("cipher-suites"),
+  );
+}
+
+/** Versions and suites as flags name them; empty ones are the usual ones. Throws `ConfigError`. */
+export function tlsProtocolOf(minVersion: string, max: string, suites: readonly string[]): TlsProtocol {
+  const min = minVersion || "TLS1.2";
   for (const version of [min, max]) {
     if (version !== "" && VERSIONS[version] === undefined) {
       throw new ConfigError(`unexpected TLS version "${version}" (must be one of: TLS1.2, TLS1.3)`);
@@ -69,7 +77,6 @@ export function tlsProtocol(read: FlagReader): TlsProtocol {
   if (min === "TLS1.3" && max === "TLS1.2") {
     throw new ConfigError("min version (TLS1.3) is greater than max version (TLS1.2)");
   }
-  const suites = read.list("cipher-suites");
   if (min === "TLS1.3" && suites.length > 0) {
     throw new ConfigError("cipher suites cannot be configured when only TLS1.3 is enabled");
   }
