@@ -9,7 +9,9 @@ const RPC = "@quorate/rpc";
 /** Through which doors of rpc each package's product goes: what it does not need is not loaded. Tests may use any. */
 const DOORS_OF: Readonly<Record<string, readonly string[]>> = {
   bench: ["client", "server", "status", "testing"],
+  cli: ["server", "status"],
   client: ["client", "status"],
+  proxy: ["client", "server", "status"],
   server: ["server", "status"],
 };
 

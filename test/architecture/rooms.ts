@@ -23,7 +23,7 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
   cli: {
     bundle: [],
     ctl: [],
-    "ctl/command-line": ["ctl/go-text", "ctl/output"],
+    "ctl/command-line": ["ctl", "ctl/go-text", "ctl/output"],
     "ctl/commands": [
       ...["ctl/command-line", "ctl/go-text", "ctl/output", "ctl/session", "ctl/terminal", "ctl/values"],
     ],
@@ -48,7 +48,8 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
     "ctl/values": ["ctl", "ctl/command-line", "ctl/go-text"],
     dev: [],
     gateway: ["ctl", "ctl/command-line", "ctl/go-text", "ctl/output"],
-    programs: ["ctl", "ctl/command-line", "dev", "gateway", "utl"],
+    "grpc-proxy": ["ctl", "ctl/command-line", "gateway"],
+    programs: ["ctl", "ctl/command-line", "dev", "gateway", "grpc-proxy", "utl"],
     utl: ["ctl", "ctl/command-line", "ctl/commands", "ctl/go-text", "ctl/output"],
     "utl/commands": [
       ...["ctl", "ctl/command-line", "ctl/go-text", "ctl/output", "ctl/terminal"],
@@ -60,6 +61,17 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
     "utl/recover": ["ctl", "utl", "utl/database", "utl/restore", "utl/verify"],
     "utl/restore": ["ctl", "ctl/go-text", "ctl/terminal", "utl/database"],
     "utl/verify": ["utl/database"],
+  },
+  proxy: {
+    cache: [],
+    cluster: ["forwarding", "members", "namespace"],
+    forwarding: ["cache", "members"],
+    http: ["cache", "members", "namespace", "watch"],
+    kv: ["cache", "forwarding", "members", "namespace"],
+    lease: ["cache", "forwarding", "members", "namespace"],
+    members: [],
+    namespace: [],
+    watch: ["forwarding", "members", "namespace"],
   },
   raft: {
     confchange: ["quorum", "tracker"],

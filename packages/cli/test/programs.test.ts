@@ -32,6 +32,8 @@ const commands: readonly { line: string; program: Name }[] = [
   { line: "quorate bogus", program: "about" },
   { line: "etcd gateway start --endpoints a:1", program: "gateway" },
   { line: "quorate gateway", program: "gateway" },
+  { line: "etcd grpc-proxy start --namespace a", program: "grpcProxy" },
+  { line: "quorate grpc-proxy", program: "grpcProxy" },
   { line: "quorate ctl get a", program: "ctl" },
   { line: "etcdctl", program: "ctl" },
   { line: "etcdctl version", program: "ctl" },
@@ -96,6 +98,16 @@ const madeOf: Readonly<Record<Name, { of: readonly string[]; not: readonly strin
       ...["cli/src/ctl/output/", "cli/src/ctl/exit.ts", "client/src/dns/", "server/src/system/"],
     ],
     not: [],
+  },
+  grpcProxy: {
+    of: [
+      ...["cli/src/programs/grpc-proxy.ts", "cli/src/grpc-proxy/", "cli/src/gateway/discovered-remotes.ts"],
+      ...["cli/src/ctl/command-line/", "cli/src/ctl/go-text/", "cli/src/ctl/output/", "cli/src/ctl/exit.ts"],
+      ...["client/", "proxy/", "rpc/", "wire/", "storage/src/seams/"],
+      ...["server/src/standalone-tls.ts", "server/src/tls/", "server/src/system/", "server/src/config/"],
+      ...["server/src/client-port/profiles.ts", "server/src/http/plain-text.ts", "server/src/errors.ts"],
+    ],
+    not: ["rpc/src/testing/", "wire/src/codec.ts", "wire/src/gen/etcdserverpb_pb.js"],
   },
   about: {
     of: ["cli/src/programs/about.ts", "cli/src/version.ts", "server/src/version.ts"],

@@ -10,19 +10,27 @@ const HANDSHAKE_MS = 5_000;
 
 /** What the records of `--discovery-srv` name; empty without it. Rejects when there are none. */
 export async function discoveredRemotes(flags: FlagValues, dns: Dns, log: Log): Promise<readonly Remote[]> {
-  const domain = flags.text("discovery-srv");
-  if (domain === "") return [];
-  const found = await discoverEndpoints(dns, domain, flags.text("discovery-srv-name"));
-  log("info", "discovered cluster from SRV", { "srv-server": domain, endpoints: urlsOf(found) });
-  const taken = flags.on("insecure-discovery")
-    ? found
-    : await verified(found, domain, flags.text("trusted-ca-file"), log);
-  return taken.map(({ record: { target, port, priority, weight } }) => ({
+  const found = await discoveredEndpoints(flags, flags.text("trusted-ca-file"), dns, log);
+  return found.map(({ record: { target, port, priority, weight } }) => ({
     host: target,
     port,
     priority,
     weight,
   }));
+}
+
+/** The same, as members are called. The authorities of `caFile` vouch for them; empty: those of the system. */
+export async function discoveredEndpoints(
+  flags: FlagValues,
+  caFile: string,
+  dns: Dns,
+  log: Log,
+): Promise<readonly DiscoveredEndpoint[]> {
+  const domain = flags.text("discovery-srv");
+  if (domain === "") return [];
+  const found = await discoverEndpoints(dns, domain, flags.text("discovery-srv-name"));
+  log("info", "discovered cluster from SRV", { "srv-server": domain, endpoints: urlsOf(found) });
+  return flags.on("insecure-discovery") ? found : await verified(found, domain, caFile, log);
 }
 
 /** Those with a certificate for the domain. Records can be forged, and the gateway will not see who answers its clients. */

@@ -7,6 +7,7 @@ const USAGE = `Usage:
   quorate ctl ...           ask a cluster (what 'etcdctl' does, and more; see 'quorate ctl help')
   quorate utl ...           work on snapshots and stopped members' files (the same as 'etcdutl ...')
   quorate gateway start     hand connections on to the members of a cluster (see 'quorate gateway start --help')
+  quorate grpc-proxy start  share watches and reads of many clients (see 'quorate grpc-proxy start --help')
   quorate version           print the version
   quorate help              print this text
 

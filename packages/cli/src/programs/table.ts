@@ -26,6 +26,12 @@ export const PROGRAMS = {
   utl: { entry: "utl.ts", loadSources: () => import("./utl.ts"), bundle: "utl.mjs" },
   /** Hands connections on to the members of a cluster. */
   gateway: { entry: "gateway.ts", loadSources: () => import("./gateway.ts"), bundle: "gateway.mjs" },
+  /** Does for many clients at once what each would have a member do. */
+  grpcProxy: {
+    entry: "grpc-proxy.ts",
+    loadSources: () => import("./grpc-proxy.ts"),
+    bundle: "grpc-proxy.mjs",
+  },
   /** What the commands tell about themselves. */
   about: { entry: "about.ts", loadSources: () => import("./about.ts"), bundle: "about.mjs" },
 } as const satisfies Record<string, Program>;
@@ -36,6 +42,7 @@ export function programFor(args: readonly string[]): Program {
   if (command === "etcdctl" || (command === "quorate" && first === "ctl")) return PROGRAMS.ctl;
   if (command === "etcdutl" || (command === "quorate" && first === "utl")) return PROGRAMS.utl;
   if (first === "gateway") return PROGRAMS.gateway;
+  if (first === "grpc-proxy") return PROGRAMS.grpcProxy;
   // With anything beside it the flags are checked first, which only a member does.
   if (args.length === 2 && (first === "--version" || first === "-version")) return PROGRAMS.about;
   if (command === "etcd" || first === undefined || first.startsWith("-")) return PROGRAMS.member;
