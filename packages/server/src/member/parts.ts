@@ -84,7 +84,7 @@ export function buildParts(options: PartsOptions): MemberParts {
   const usesCertificates = config.clientTls?.namesClients ?? false;
   const identities = new Identities({ auth, tokens, usesCertificates });
   const access = new UserAccess(auth, lessor);
-  const quota = new Quota(config.quotaBackendBytes, () => backend.sizeBytes);
+  const quota = new Quota(config.quotaBackendBytes, () => backend.sizeInUseBytes);
 
   // The parts refer to each other, and only when they run: by then all of them are there.
   const late: LateParts = {

@@ -97,8 +97,9 @@ export interface DatabaseExport {
 export interface Backend {
   readonly counts: BackendCounts;
 
-  /** Bytes of the database file, counting what is not in use. What quotas compare. */
+  /** Bytes of the database file, counting what is not in use. */
   readonly sizeBytes: number;
+  /** Bytes of the pages in use, as of the last commit. What quotas compare: exact, and cheap to ask. */
   readonly sizeInUseBytes: number;
 
   /** Records in table `key`, as of the last commit. */
