@@ -177,6 +177,7 @@ export const BOUNDED_LOOPS: Readonly<Record<string, Readonly<Record<string, stri
   "mvcc/txn/unread.ts": {
     dropAnswers: "parts of an answer, 64 KiB each, which are freed later, some in a turn",
   },
+  "mvcc/put-sample.ts": { "*": "a table of 48 prefixes, and the first 64 bytes of a key" },
   "mvcc/write-txn.ts": { spanOf: "changes that have just become many: at most 1,025" },
 
   "alarm/alarm-store.ts": {
@@ -207,6 +208,7 @@ export const BOUNDED_LOOPS: Readonly<Record<string, Readonly<Record<string, stri
 
   "duties/cluster-version.ts": { "*": "members, or those who wait for a decision" },
   "duties/peer-versions.ts": { "*": "members and their URLs" },
+  "duties/quota-watch.ts": { "*": "three prefixes" },
   "duties/publish.ts": { "*": "waits for each try, or URLs of one member" },
 
   "peer/dial-schedule.ts": { "*": "dials of one member that are under way" },

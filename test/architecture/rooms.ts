@@ -136,6 +136,7 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
     discovery: ["cluster", "config", "log"],
     corruption: ["alarm", "api", "apply", "cluster", "mvcc", "operations", "peer"],
     duties: [
+      "alarm",
       "api",
       "api/lease",
       "cluster",

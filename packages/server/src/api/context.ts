@@ -169,6 +169,13 @@ export interface ComparisonContext extends LeaderContext, ProposeContext {
   readonly store: MvccStore;
 }
 
+/** What a member looks at its own space with. */
+export interface QuotaContext extends SpaceContext {
+  readonly clock: Clock;
+  readonly quota: Quota;
+  readonly store: Pick<MvccStore, "putSample">;
+}
+
 /** The parts of a member that answer requests: only who wires them needs to know all of them. */
 export interface ApiContext
   extends KvContext,

@@ -1,9 +1,10 @@
-import type { CallContext, ComparisonContext, TransferContext } from "../api/context.ts";
+import type { CallContext, ComparisonContext, QuotaContext, TransferContext } from "../api/context.ts";
 import { transferOnStop } from "../api/leadership.ts";
 import { CorruptionMonitor } from "../corruption/monitor.ts";
 import type { LogCompaction } from "../snapshot/log-compaction.ts";
 import { AutoCompaction } from "./auto-compaction.ts";
 import { ClusterVersionMonitor } from "./cluster-version.ts";
+import { QuotaWatch } from "./quota-watch.ts";
 
 /** An election, an unanswered question of the leader's and the way through the log fit in. */
 const VERSION_WAIT_MS = 5_000;
@@ -14,8 +15,12 @@ export class ClusterDuties {
   readonly #versions: ClusterVersionMonitor;
   readonly #corruption: CorruptionMonitor;
   readonly #autoCompaction: AutoCompaction;
+  readonly #quota: QuotaWatch;
 
-  constructor(context: ComparisonContext & TransferContext & CallContext, compaction: LogCompaction) {
+  constructor(
+    context: ComparisonContext & TransferContext & CallContext & QuotaContext,
+    compaction: LogCompaction,
+  ) {
     this.#context = context;
     this.#versions = new ClusterVersionMonitor({
       context,
@@ -24,6 +29,7 @@ export class ClusterDuties {
     });
     this.#corruption = new CorruptionMonitor(context);
     this.#autoCompaction = new AutoCompaction(context);
+    this.#quota = new QuotaWatch(context);
   }
 
   /** Call once consensus runs. */
@@ -31,12 +37,14 @@ export class ClusterDuties {
     this.#versions.start();
     this.#corruption.start();
     this.#autoCompaction.start();
+    this.#quota.start();
   }
 
   stop(): void {
     this.#versions.stop();
     this.#corruption.stop();
     this.#autoCompaction.stop();
+    this.#quota.stop();
   }
 
   /** This member leads, and the first entry of its term is applied. */

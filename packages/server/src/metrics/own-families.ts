@@ -8,7 +8,7 @@ export function ownFamilies(
   loopDelays: LoopDelays,
   defects: { readonly count: number },
 ): Family[] {
-  const { lessor, store, watches } = context;
+  const { lessor, quota, store, watches } = context;
   const work = { ...store.meters, leases: lessor.reading.meter };
   return [
     gauge(
@@ -45,6 +45,11 @@ export function ownFamilies(
       "quorate_unanswered_txns_total",
       "Transactions that were applied, and whose long answer could not be read any more.",
       () => store.counters.unansweredTxns,
+    ),
+    gauge(
+      "quorate_backend_quota_used_ratio",
+      "Pages of the database in use, as a part of the space quota; 0 when there is none.",
+      () => quota.usedRatio,
     ),
     gauge(
       "quorate_watch_stream_lag_revisions",

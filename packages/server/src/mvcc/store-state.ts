@@ -4,6 +4,7 @@ import type { Clock } from "@quorate/storage/seams/clock";
 import type { Slices } from "@quorate/storage/slices";
 import type { FifoLock } from "./fifo-lock.ts";
 import type { KeyIndex } from "./index/key-index.ts";
+import type { PutSample } from "./put-sample.ts";
 import type { ReadViews } from "./read-views.ts";
 
 /** What the parts of the store share. */
@@ -31,6 +32,8 @@ export interface StoreState {
   /** The member ends: what is long is not worth going on with. */
   isClosed: boolean;
   readonly counters: StoreCounters;
+  /** Which keys most of the bytes that are put belong to. */
+  readonly putSample: PutSample;
   readonly durations: StoreDurations;
 }
 

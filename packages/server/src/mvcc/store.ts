@@ -17,6 +17,7 @@ import { FifoLock } from "./fifo-lock.ts";
 import { hashAll, hashKv } from "./hash-kv.ts";
 import { type HistoryScan, openHistory } from "./history.ts";
 import { type FoundRevision, KeyIndex } from "./index/key-index.ts";
+import { PutSample } from "./put-sample.ts";
 import { type RangeCaller, type RangeOutcome, type RangeResult, readRange, readRangeInto } from "./range.ts";
 import { recordOf } from "./range-hits.ts";
 import type { RangeSink } from "./range-sink.ts";
@@ -101,6 +102,7 @@ export class MvccStore {
       isHalfWritten: false,
       isClosed: false,
       counters: newCounters(),
+      putSample: new PutSample(),
       durations: new StoreDurations(),
     };
     this.#txn = new WriteTxn(this.state, () => this.#listener);
@@ -189,6 +191,11 @@ export class MvccStore {
 
   get counters(): Readonly<StoreCounters> {
     return this.state.counters;
+  }
+
+  /** What was put lately, by prefixes; nothing of it is state. */
+  get putSample(): PutSample {
+    return this.state.putSample;
   }
 
   get durations(): StoreDurations {

@@ -73,7 +73,7 @@ export class WriteTxn {
 
   /** `key` and `value` are borrowed. Returns whether the key was attached to a lease before. */
   put(key: Uint8Array, value: Uint8Array, lease: bigint): boolean {
-    const { index, backend, counters } = this.#state;
+    const { index, backend, counters, putSample } = this.#state;
     const main = this.#main;
     const sub = this.#sub++;
     const { entries } = index;
@@ -85,6 +85,7 @@ export class WriteTxn {
     this.#operations += 1;
     counters.puts += 1;
     counters.putBytes += key.length + value.length;
+    if (--putSample.untilNext === 0) putSample.take(key, value.length);
     if (this.#changes !== undefined) this.#addChange(sub, false, record);
     else if (this.#span !== undefined) widen(this.#span, recordKey(record));
     return wasLeased;
