@@ -34,5 +34,11 @@ export const OWN_SECTION: FlagSection = {
       "Size from which on an audit log is put aside and a new one begun (0 is never).",
     ),
     flag("audit-log-max-files", "uint", "10", "Audit logs to keep that were put aside."),
+    flag(
+      "quota-alarm-auto-disarm",
+      "bool",
+      "false",
+      "Disarm this member's own NOSPACE alarm when less than 90 % of its space quota are in use again.",
+    ),
   ],
 };

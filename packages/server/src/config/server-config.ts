@@ -54,6 +54,8 @@ export interface ServerConfig extends LogSettings {
   readonly maxWalFiles: number;
   /** Infinity when the quota is off. */
   readonly quotaBackendBytes: number;
+  /** The member's own alarm about space ends by itself when there is space again. */
+  readonly quotaAlarmAutoDisarm: boolean;
   readonly backendBatchMs: number;
   readonly backendBatchLimit: number;
   readonly maxTxnOps: number;
@@ -188,6 +190,7 @@ export function makeServerConfig(
     maxSnapFiles: read.number("max-snapshots"),
     maxWalFiles: read.number("max-wals"),
     quotaBackendBytes: quota === 0 ? DEFAULT_QUOTA_BYTES : quota < 0 ? Number.POSITIVE_INFINITY : quota,
+    quotaAlarmAutoDisarm: read.boolean("quota-alarm-auto-disarm"),
     backendBatchMs: read.number("backend-batch-interval") || 100,
     backendBatchLimit: read.number("backend-batch-limit") || 10_000,
     maxTxnOps: read.number("max-txn-ops"),

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ClusterHarness, testMember } from "../api/cluster-context.testing.ts";
+import { AlarmType } from "../alarm/alarm-store.ts";
+import { ClusterHarness, LOCAL_ID, settle, testMember } from "../api/cluster-context.testing.ts";
+import { RequestError } from "../errors.ts";
 import { type LogFields, silentLogger } from "../log/logger.ts";
 import { PutSample } from "../mvcc/put-sample.ts";
 import { bytes } from "../mvcc/testing.ts";
@@ -17,15 +19,24 @@ class Watched {
   readonly watch: QuotaWatch;
   used = 0;
 
-  constructor({ quotaBytes = QUOTA_BYTES } = {}) {
-    const { context } = this.cluster;
+  constructor({ quotaBytes = QUOTA_BYTES, autoDisarm = false } = {}) {
+    const { context, state } = this.cluster;
     this.watch = new QuotaWatch({
       ...context,
+      config: { ...context.config, quotaAlarmAutoDisarm: autoDisarm },
+      alarms: state.alarms,
       quota: new Quota(quotaBytes, () => this.used),
       store: { putSample: this.sample },
       log: { ...silentLogger, warn: (message, fields = {}) => this.warnings.push([message, fields]) },
     });
     this.watch.start();
+  }
+
+  /** Uses `percent` of the quota for ten seconds; then the IDs of the members that have an alarm about space. */
+  async alarmsAt(percent: number): Promise<bigint[]> {
+    this.warningsAt(percent);
+    await settle();
+    return this.cluster.state.alarms.list(AlarmType.NOSPACE).map(({ memberId }) => memberId);
   }
 
   /** Uses `percent` of the quota, and says how many warnings there are after ten seconds. */
@@ -92,4 +103,31 @@ test("without a quota nobody looks, and nobody does after the end", () => {
   const member = new Watched();
   member.watch.stop();
   assert.equal(member.warningsAt(90), 0);
+});
+
+test("a member ends its own alarm when less than 90 % are in use, and no other's, and says so", async () => {
+  const member = new Watched({ autoDisarm: true });
+  const { alarms } = member.cluster.state;
+  alarms.activate(LOCAL_ID, AlarmType.NOSPACE);
+  alarms.activate(2n, AlarmType.NOSPACE);
+  alarms.activate(LOCAL_ID, AlarmType.CORRUPT);
+  assert.deepEqual(await member.alarmsAt(90), [LOCAL_ID, 2n]);
+  assert.deepEqual(await member.alarmsAt(89), [2n]);
+  assert.equal(alarms.corrupt, true);
+  assert.equal(member.warnings.at(-1)![0], "disarmed the alarm about space, as there is space again");
+});
+
+test("unless asked for no alarm ends by itself", async () => {
+  const member = new Watched();
+  member.cluster.state.alarms.activate(LOCAL_ID, AlarmType.NOSPACE);
+  assert.deepEqual(await member.alarmsAt(10), [LOCAL_ID]);
+});
+
+test("what could not be proposed is proposed at the next look", async () => {
+  const member = new Watched({ autoDisarm: true });
+  member.cluster.state.alarms.activate(LOCAL_ID, AlarmType.NOSPACE);
+  member.cluster.consensus.proposalError = new RequestError("TIMEOUT");
+  assert.deepEqual(await member.alarmsAt(10), [LOCAL_ID]);
+  member.cluster.consensus.proposalError = undefined;
+  assert.deepEqual(await member.alarmsAt(10), []);
 });

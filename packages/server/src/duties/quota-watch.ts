@@ -1,5 +1,9 @@
 import type { Timer } from "@quorate/storage/seams/clock";
+import { AlarmType } from "../alarm/alarm-store.ts";
 import type { QuotaContext } from "../api/context.ts";
+import { propose } from "../api/propose.ts";
+import { ALARM, encodeDeactivation } from "../operations/alarm.ts";
+import { NOBODY } from "../operations/caller.ts";
 
 const LOOK_MS = 10_000;
 /** What was put so long ago weighs half as much. */
@@ -11,13 +15,19 @@ const QUIET_PERCENT = 75;
 const STEP_PERCENT = 5;
 const WARN_AGAIN_MS = 3_600_000;
 const TOLD_PREFIXES = 3;
+/** With less in use an alarm about space has no reason any more. */
+const DISARM_PERCENT = 90;
 
-/** Looks how much of its space quota a member uses, and tells its operator before writes are refused. */
+/**
+ * Looks how much of its space quota a member uses, and tells its operator before writes are refused. If it is to, it ends its
+ * own alarm when there is space again.
+ */
 export class QuotaWatch {
   readonly #context: QuotaContext;
   #timer: Timer | undefined;
   #stopped = false;
   #looks = 0;
+  #disarming = false;
   /** At the last warning; undefined: there was none since less than 75 % were in use. */
   #warned: { readonly percent: number; readonly atMs: number } | undefined;
 
@@ -44,7 +54,9 @@ export class QuotaWatch {
 
   #look(): void {
     const { quota, store } = this.#context;
-    this.#warn(quota.usedRatio * 100);
+    const percent = quota.usedRatio * 100;
+    this.#warn(percent);
+    if (this.#mayDisarm(percent)) void this.#disarm();
     if (++this.#looks % LOOKS_TO_HALVE === 0) store.putSample.halve();
   }
 
@@ -65,5 +77,30 @@ export class QuotaWatch {
         .largest(TOLD_PREFIXES)
         .map(({ prefix, bytes }) => ({ prefix: Buffer.from(prefix).toString(), "recent-bytes": bytes })),
     });
+  }
+
+  #mayDisarm(percent: number): boolean {
+    const { alarms, config, membership } = this.#context;
+    if (!config.quotaAlarmAutoDisarm || this.#disarming || percent >= DISARM_PERCENT) return false;
+    return alarms.list(AlarmType.NOSPACE).some(({ memberId }) => memberId === membership.localId);
+  }
+
+  /** Never rejects: what fails is tried again at the next look. */
+  async #disarm(): Promise<void> {
+    const { log, membership, quota } = this.#context;
+    const facts = {
+      "current-db-size-in-use-bytes": quota.usedBytes,
+      "quota-size-bytes": quota.limitBytes,
+    };
+    this.#disarming = true;
+    try {
+      await propose(this.#context, ALARM, encodeDeactivation(membership.localId, AlarmType.NOSPACE), NOBODY);
+      log.warn("disarmed the alarm about space, as there is space again", facts);
+    } catch (error) {
+      if (!this.#stopped)
+        log.warn("failed to disarm the alarm about space", { ...facts, error: (error as Error).message });
+    } finally {
+      this.#disarming = false;
+    }
   }
 }

@@ -78,3 +78,17 @@ test("a compaction alone brings writes back, and the file may stay as large as i
   for (let i = 0; i < 30; i++) await put(client, "jobs/1", Buffer.alloc(10_000));
   client.close();
 });
+
+test("with --quota-alarm-auto-disarm nobody needs to do more than compact", async () => {
+  await using member = await Member.start({
+    dataDir: path.join(root, "2"),
+    quotaBackendBytes: QUOTA_BYTES,
+    quotaAlarmAutoDisarm: true,
+  });
+  const client = await connect(member);
+  await fill(client);
+  await compact(client);
+  await until(async () => (await status(client)).errors.length === 0);
+  await put(client, "k", "v");
+  client.close();
+});

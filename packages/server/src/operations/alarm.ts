@@ -27,3 +27,8 @@ export const ALARM = operation<AlarmRequest, readonly Alarm[]>({
 export function encodeActivation(memberID: bigint, type: number): Uint8Array {
   return encode(AlarmRequestSchema, { action: AlarmAction.ACTIVATE, memberID, alarm: type });
 }
+
+/** The request that ends an alarm of `type` of a member whose reason has gone. */
+export function encodeDeactivation(memberID: bigint, type: number): Uint8Array {
+  return encode(AlarmRequestSchema, { action: AlarmAction.DEACTIVATE, memberID, alarm: type });
+}
