@@ -287,6 +287,7 @@ export const BOUNDED_AT_THE_EDGES: Readonly<Record<string, Readonly<Record<strin
   "database/exported-state.ts": { "*": "waits for each piece" },
   "database/key-branches.ts": { "*": `${WAY_DOWN}, and pages that a commit writes: 10 ns each` },
   "database/record-lookup.ts": { "*": "a batch of 32 records, as often as 256 KiB take; or one page" },
+  "database/locked-disk.ts": { "*": "files of one database: two" },
   "backend/memory-backend.ts": { "*": WHOLE_FILE },
   "backend/memory-database.ts": { "*": WHOLE_FILE },
   "backend/memory-state.ts": { "*": WHOLE_FILE },

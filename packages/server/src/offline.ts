@@ -1,6 +1,7 @@
 /** What those need who work on a member's files without a member. */
-export { clusterId, formatId } from "./cluster/ids.ts";
+
 export { afterConfChange, type ClusterMembers, validateConfChange } from "./cluster/conf-change.ts";
+export { clusterId, formatId } from "./cluster/ids.ts";
 export { initialMembers, newClusterProblem, parseInitialCluster } from "./cluster/initial-cluster.ts";
 export {
   type ClusterMember,
