@@ -1,4 +1,5 @@
 import type { LogIndex } from "@quorate/raft";
+import { isLmdb } from "@quorate/storage/backend/is-lmdb";
 import { LmdbBackend } from "@quorate/storage/backend/lmdb-backend";
 import { BboltBackend } from "@quorate/storage/database/bbolt-backend";
 import { adoptDatabase } from "@quorate/storage/database/database-names";
@@ -19,12 +20,13 @@ interface DatabaseFilesOptions {
   readonly onFatal: (error: Error) => void;
 }
 
-/** The databases of a member as files, in the format that `kind` names; unless it says otherwise, in LMDB's. */
+/** The databases of a member as files of bbolt's; one of LMDB's, which releases before made, stays what it is. */
 export function databaseFiles(
   options: DatabaseFilesOptions,
   kind: string | undefined = process.env.QUORATE_BACKEND,
 ): Databases {
-  return kind === "bbolt" ? new BboltDatabases(options) : new LmdbDatabases(options);
+  const isOfLmdb = kind === "lmdb" || isLmdb(storagePaths(options.config).database);
+  return isOfLmdb ? new LmdbDatabases(options) : new BboltDatabases(options);
 }
 
 /** How many databases that were received have been opened, so that each has a name of its own. */
