@@ -5,26 +5,20 @@ import path from "node:path";
 import { after } from "node:test";
 import { SeededRandom } from "@quorate/testkit/random";
 import { searchRuns, testWithSeed } from "@quorate/testkit/seed";
-import { realClock } from "../seams/real-clock.ts";
-import { BackendCorruptionError } from "./corruption.ts";
 import { applyEntry, EntryModel } from "./entry-model.testing.ts";
-import { LmdbBackend } from "./lmdb-backend.ts";
+import {
+  openTested as open,
+  type TestedBackend,
+  TestedCorruption,
+  testedParts,
+} from "./tested-backend.testing.ts";
 
 const root = mkdtempSync(path.join(tmpdir(), "quorate-corrupt-"));
 after(() => rmSync(root, { recursive: true, force: true }));
 const FLIPS = searchRuns(40, 120);
 const ENTRIES = 1200;
 
-const open = (file: string) =>
-  LmdbBackend.open({
-    path: file,
-    clock: realClock,
-    onFatal: (error) => {
-      throw error;
-    },
-  });
-
-function write(backend: LmdbBackend, from: number, to: number): void {
+function write(backend: TestedBackend, from: number, to: number): void {
   for (let index = from; index <= to; index++) {
     backend.setConsistentIndex(index, 1);
     applyEntry(index, backend);
@@ -33,7 +27,7 @@ function write(backend: LmdbBackend, from: number, to: number): void {
 }
 
 /** A database with branch pages, overflow pages and free pages. */
-async function sound(): Promise<Buffer> {
+async function sound(): Promise<ReadonlyMap<string, Buffer>> {
   const file = path.join(root, "sound", "db");
   rmSync(path.dirname(file), { recursive: true, force: true });
   const backend = await open(file);
@@ -43,12 +37,26 @@ async function sound(): Promise<Buffer> {
     await backend.flushed();
   }
   await backend.close();
-  return readFileSync(file);
+  return new Map(testedParts.map((name) => [name, readFileSync(path.join(path.dirname(file), name))]));
+}
+
+/** Writes all parts, one of them damaged; returns where the database is. */
+function writeDamaged(
+  directory: string,
+  image: ReadonlyMap<string, Buffer>,
+  part: string,
+  damaged: Buffer,
+): string {
+  rmSync(directory, { recursive: true, force: true });
+  mkdirSync(directory);
+  for (const [name, bytes] of image)
+    writeFileSync(path.join(directory, name), name === part ? damaged : bytes);
+  return path.join(directory, "db");
 }
 
 /** Opens the file, reads everything, writes on; how it went. */
 async function use(file: string, model: EntryModel): Promise<"reported" | "harmless"> {
-  let backend: LmdbBackend | undefined;
+  let backend: TestedBackend | undefined;
   try {
     backend = await open(file);
     assert.equal(backend.consistentIndex, model.index);
@@ -69,7 +77,7 @@ async function use(file: string, model: EntryModel): Promise<"reported" | "harml
     later.check(backend);
     return "harmless";
   } catch (error) {
-    if (!(error instanceof BackendCorruptionError)) throw error;
+    if (!(error instanceof TestedCorruption)) throw error;
     assert.equal(error.path, file);
     assert.ok(error.offset >= 0 && error.message.includes(file) && error.message.includes(`${error.offset}`));
     return "reported";
@@ -86,19 +94,17 @@ testWithSeed("flipped bits are reported with file and offset, or change nothing"
   const outcomes = { reported: 0, harmless: 0 };
   const directory = path.join(root, "flipped");
   for (let i = 0; i < FLIPS; i++) {
+    const part = testedParts[i % 8 === 7 ? testedParts.length - 1 : 0]!;
+    const damaged = Buffer.from(image.get(part)!);
     // Every third one in the first bytes of a page, where the structure is.
-    const page = random.below(image.length / 4096) * 4096;
-    const at = i % 3 === 0 ? page + random.below(64) : page + random.below(4096);
-    const damaged = Buffer.from(image);
+    const page = random.below(Math.max(1, damaged.length / 4096)) * 4096;
+    const at = Math.min(damaged.length - 1, page + random.below(i % 3 === 0 ? 64 : 4096));
     damaged[at]! ^= 1 << random.below(8);
-    rmSync(directory, { recursive: true, force: true });
-    mkdirSync(directory);
-    const file = path.join(directory, "db");
-    writeFileSync(file, damaged);
+    const file = writeDamaged(directory, image, part, damaged);
     try {
       outcomes[await use(file, model)]++;
     } catch (error) {
-      throw new Error(`bit flipped at ${at}`, { cause: error });
+      throw new Error(`bit flipped at ${at} of ${part}`, { cause: error });
     }
   }
   assert.ok(outcomes.reported > FLIPS / 4, JSON.stringify(outcomes));
@@ -112,15 +118,15 @@ testWithSeed("a file cut short or overwritten with zeros or noise is reported", 
   const outcomes = { reported: 0, harmless: 0 };
   const directory = path.join(root, "mangled");
   for (let i = 0; i < 40; i++) {
-    let damaged = Buffer.from(image);
-    const at = random.below(image.length / 512) * 512;
+    const part = testedParts[i % 8 === 7 ? testedParts.length - 1 : 0]!;
+    let damaged = Buffer.from(image.get(part)!);
+    const at = random.below(damaged.length / 512) * 512;
     if (i % 4 === 0) damaged = damaged.subarray(0, at);
-    else for (let j = at; j < at + 512; j++) damaged[j] = i % 4 === 1 ? 0 : random.below(256);
-    rmSync(directory, { recursive: true, force: true });
-    mkdirSync(directory);
-    const file = path.join(directory, "db");
-    writeFileSync(file, damaged);
+    else
+      for (let j = at; j < Math.min(at + 512, damaged.length); j++)
+        damaged[j] = i % 4 === 1 ? 0 : random.below(256);
     if (damaged.length === 0) continue;
+    const file = writeDamaged(directory, image, part, damaged);
     outcomes[await use(file, model)]++;
   }
   assert.ok(outcomes.reported > 10, JSON.stringify(outcomes));

@@ -1,8 +1,10 @@
 import { copyFile } from "node:fs/promises";
+import { DatabaseFileError } from "@quorate/bbolt";
 import { BboltBackend, type BboltBackendOptions } from "../database/bbolt-backend.ts";
 import { GenerationCommitter } from "../database/generation-committer.ts";
 import { realClock } from "../seams/real-clock.ts";
 import { Committer } from "./committer.ts";
+import { BackendCorruptionError } from "./corruption.ts";
 import { importDatabase } from "./import-database.ts";
 import { LmdbBackend } from "./lmdb-backend.ts";
 
@@ -36,3 +38,9 @@ export async function importTested(received: string, path: string): Promise<void
   if (isBbolt) await copyFile(received, path);
   else await importDatabase(received, path);
 }
+
+/** The files that make up a database: its own, and what is believed of it. */
+export const testedParts: readonly string[] = isBbolt ? ["db", "db.sums"] : ["db"];
+
+/** What is thrown where a database is damaged. */
+export const TestedCorruption = isBbolt ? DatabaseFileError : BackendCorruptionError;

@@ -3,3 +3,4 @@ process.env.QUORATE_BACKEND = "bbolt";
 await import("../backend/backend-faults.test.ts");
 await import("../backend/backend.property.test.ts");
 await import("../backend/slow-commits.test.ts");
+await import("../backend/corruption.test.ts");
