@@ -8,9 +8,6 @@ import { inTurns } from "./in-turns.ts";
 import { PageSet, reachablePages, storedFreelist } from "./reachable-pages.ts";
 import { SumsFile } from "./sums-file.ts";
 
-/** As much of a file is touched before its memory is given back. */
-const RELEASED_BYTES = 16 << 20;
-
 /** Whether what is known of the pages was stored, or made by going over all of them. */
 export interface Opening {
   readonly freelist: "made" | "stored";
@@ -50,7 +47,7 @@ export async function findPages(
       }
     }
     const made = checksums === "made" ? new PageSums(meta.highWater) : undefined;
-    const freelist = await searchedFreelist(reader, meta, pause, made);
+    const freelist = await searchedFreelist(file, reader, meta, pause, made);
     if (made !== undefined) {
       sums = await SumsFile.create(disk, sumsPath!, file, meta, made);
       reader.sums = made;
@@ -70,19 +67,15 @@ function listedFreelist(reader: PageReader, meta: Meta, listPage: number): Freel
 }
 
 async function searchedFreelist(
+  file: File,
   reader: PageReader,
   meta: Meta,
   pause: () => Promise<void>,
   sums: PageSums | undefined,
 ): Promise<Freelist> {
-  let touchedBytes = 0;
-  const steps = reachablePages(reader, meta, ({ page, bytes, at, length }) => {
-    sums?.set(page, bytes, at, length);
-    touchedBytes += length;
-    if (touchedBytes < RELEASED_BYTES) return;
-    touchedBytes = 0;
-    reader.release();
-  });
+  const steps = reachablePages(reader.ahead(file), meta, ({ page, bytes, at, length }) =>
+    sums?.set(page, bytes, at, length),
+  );
   const reached = await inTurns(steps, pause);
   reader.isTreeChecked = true;
   const list = meta.freelist === undefined ? undefined : storedFreelist(reader, meta, meta.freelist);

@@ -60,7 +60,8 @@ export function* reachablePages(
       met.add(i);
     }
     onPage(view);
-    for (let i = 0; i < view.count; i++) {
+    // The first child is visited next, as its pages are likely to be behind this one in the file.
+    for (let i = view.count - 1; i >= 0; i--) {
       if (!view.isLeaf) {
         open.push(view.child(i), page, level + 1, bucketLevel);
         bounds.push(view.key(i).slice(), i + 1 < view.count ? view.key(i + 1).slice() : high);

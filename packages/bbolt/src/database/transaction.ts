@@ -10,7 +10,7 @@ import type { DirtyPage } from "../tree/dirty-page.ts";
 /** What all transactions of a database share. */
 export interface Shared {
   readonly reader: PageReader;
-  isClosed: boolean;
+  readonly isClosed: boolean;
 }
 
 /** One state of the database: whatever is committed meanwhile, it stays the same. */

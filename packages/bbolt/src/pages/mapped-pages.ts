@@ -11,7 +11,6 @@ const WINDOW_BYTES = 64 << 20;
 const CACHE_BYTES = 4 << 20;
 const PROT_READ = 1;
 const MAP_SHARED = 1;
-const MADV_DONTNEED = 4;
 
 interface Mapping extends Place {
   readonly address: bigint;
@@ -73,13 +72,6 @@ export class MappedPages implements PageSource {
     for (let i = page; i < end; i++) this.#checked[i >>> 3]! &= ~(1 << (i & 7));
   }
 
-  /** The views stay good: what is touched again is found in the kernel's cache again. */
-  release(): void {
-    for (const window of this.#windows) {
-      if (window !== undefined) this.#kernel.advise(window.address, WINDOW_BYTES, MADV_DONTNEED);
-    }
-  }
-
   close(): void {
     for (const window of this.#windows) {
       if (window === undefined) continue;
@@ -111,7 +103,6 @@ interface Kernel {
   /** The address of a shared read-only mapping; undefined when the kernel refuses. */
   map(descriptor: number, position: number, length: number): bigint | undefined;
   unmap(address: bigint, length: number): void;
-  advise(address: bigint, length: number, advice: number): void;
   bufferAt(address: bigint, length: number): ArrayBuffer;
 }
 
@@ -129,7 +120,6 @@ function loadKernelCalls(): Kernel | undefined {
     const { functions } = ffi.dlopen(null, {
       mmap: { arguments: ["u64", "u64", "i32", "i32", "i32", "i64"], return: "i64" },
       munmap: { arguments: ["u64", "u64"], return: "i32" },
-      madvise: { arguments: ["u64", "u64", "i32"], return: "i32" },
     });
     return {
       map(descriptor, position, length) {
@@ -145,9 +135,6 @@ function loadKernelCalls(): Kernel | undefined {
       },
       unmap(address, length) {
         functions.munmap(address, BigInt(length));
-      },
-      advise(address, length, advice) {
-        functions.madvise(address, BigInt(length), advice);
       },
       bufferAt: (address, length) => ffi.toArrayBuffer(address, length, false),
     };

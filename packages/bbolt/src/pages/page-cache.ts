@@ -55,9 +55,6 @@ export class PageCache implements PageSource {
     }
   }
 
-  /** What it keeps it keeps within its bounds. */
-  release(): void {}
-
   close(): void {
     this.#entries.clear();
     this.#bytes = 0;

@@ -1,10 +1,13 @@
+import type { File } from "../disk/disk.ts";
 import { DatabaseFileError } from "../format/errors.ts";
 import { META_PAGES } from "../format/meta.ts";
 import { LONGEST_RUN_BYTES } from "../format/page.ts";
+import { MappedPages } from "./mapped-pages.ts";
 import { wrongInPage } from "./page-check.ts";
 import type { PageSource, Place } from "./page-source.ts";
 import type { PageSums } from "./page-sums.ts";
 import type { PageView } from "./page-view.ts";
+import { ReadAheadPages } from "./read-ahead.ts";
 
 /** Reads pages and believes nothing: each is checked when it is first met, and again when its bytes are read again. */
 export class PageReader {
@@ -80,11 +83,16 @@ export class PageReader {
   }
 
   /**
-   * Mapped memory that was touched counts as the process's until this is called: for who has gone over much of the file. Takes
-   * 50 ns for each page that was.
+   * Another reader of the same file, for who goes over many pages in order: it reads ahead, and a leaf that it has found
+   * is good until it is asked for another page. What it reads is that of now, so that it is good for one state.
    */
-  release(): void {
-    this.#source.release();
+  ahead(file: File): PageReader {
+    const mapped = this.#source instanceof MappedPages ? this.#source : undefined;
+    const source = new ReadAheadPages(file, this.pageBytes, mapped);
+    const reader = new PageReader(source, this.path, this.pageBytes);
+    reader.sums = this.sums;
+    reader.isTreeChecked = this.isTreeChecked;
+    return reader;
   }
 
   close(): void {

@@ -15,8 +15,6 @@ export interface PageSource {
   markChecked(page: number): void;
   /** What is known of these pages is no longer so: the file has been written there. */
   forget(page: number, slots: number): void;
-  /** Gives back memory that costs nothing to have again, such as mapped pages that were touched. */
-  release(): void;
   /** Idempotent. Views that were handed out are empty, or no longer change. */
   close(): void;
 }

@@ -19,8 +19,8 @@ export interface ScanSource {
   readonly stateNumber: number;
 }
 
-/** A scan touches as much of the file before it gives the memory back. */
-const RELEASED_BYTES = 16 << 20;
+/** A scan that has visited as much of the file goes on by reading ahead, so that it touches no mapped memory. */
+const LONG_BYTES = 1 << 20;
 
 /**
  * Records of the file and then of the batches behind it, one by one. It keeps only its position, which it looks up again
@@ -31,15 +31,16 @@ export class BboltScan implements RevisionScan {
   toMain: number;
   #nextMain: number;
   #nextSub = 0;
-  /** At the record of the file that comes next; good for the state that `#stateNumber` says. */
+  /** At the record of the file that comes next, or at the one that was visited last; good for the state that `#stateNumber` says. */
   #cursor: Cursor | undefined;
   #stateNumber = -1;
+  #isVisited = false;
   /** The file has no record at or above the position. */
   #fileDone = false;
   /** What the visit under way may still visit. */
   #bytesLeft = 0;
-  /** Of the file, since memory was given back. */
-  #touchedBytes = 0;
+  /** Of the file, up to `LONG_BYTES`. */
+  #storedBytes = 0;
 
   constructor(source: ScanSource, fromMain: number, toMain: number) {
     this.#source = source;
@@ -74,6 +75,7 @@ export class BboltScan implements RevisionScan {
     while (count < limit && this.#bytesLeft > 0) {
       // A visitor may write, and a commit may end meanwhile.
       if (this.#stateNumber !== this.#source.stateNumber) this.#lookUp();
+      else if (this.#isVisited) this.#advance(this.#cursor!);
       if (!this.#fileDone) {
         const visited = this.#visitStored(this.#cursor!, visitor);
         if (visited < 0) return count;
@@ -89,8 +91,15 @@ export class BboltScan implements RevisionScan {
   #lookUp(): void {
     const { revisions, stateNumber } = this.#source;
     this.#stateNumber = stateNumber;
-    this.#cursor = revisions.bucket.cursor();
+    this.#isVisited = false;
+    const isLong = this.#storedBytes >= LONG_BYTES;
+    this.#cursor = isLong ? revisions.scan() : revisions.bucket.cursor();
     this.#fileDone = !revisions.seek(this.#cursor, this.#nextMain, this.#nextSub);
+  }
+
+  #advance(cursor: Cursor): void {
+    this.#isVisited = false;
+    this.#fileDone = !cursor.next();
   }
 
   /** Visits the next record of the file: 1, 0 if it is deleted, -1 at the scan's end. */
@@ -107,11 +116,10 @@ export class BboltScan implements RevisionScan {
     const { bytes, valueEnd } = cursor;
     this.#nextMain = main;
     this.#nextSub = sub + 1;
-    this.#fileDone = !cursor.next();
-    this.#touchedBytes += valueEnd - keyStart;
-    if (this.#touchedBytes >= RELEASED_BYTES) {
-      this.#touchedBytes = 0;
-      revisions.releaseMemory();
+    this.#isVisited = true;
+    if (this.#storedBytes < LONG_BYTES) {
+      this.#storedBytes += valueEnd - keyStart;
+      if (this.#storedBytes >= LONG_BYTES) this.#stateNumber = -1;
     }
     if (isDeletedIn(batches, 0, main, sub, tombstone)) return 0;
     this.#bytesLeft -= valueEnd - valueStart;

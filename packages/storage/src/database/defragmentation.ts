@@ -109,7 +109,7 @@ export class Defragmentation {
 
   /** Copies all revisions that are durable when it is called and were not copied yet; returns how many. */
   async #copyRevisions(): Promise<number> {
-    using state = this.#source.database.beginRead();
+    using state = this.#source.database.beginRead({ isScan: true });
     const cursor = state.bucket("key")!.cursor();
     const last = this.#last;
     let isThere =

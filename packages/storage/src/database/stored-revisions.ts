@@ -35,9 +35,8 @@ export class StoredRevisions {
   get bucket(): Bucket {
     const { latest } = this.#database;
     if (latest !== this.#state || this.#bucket === undefined) {
-      this.#bucket = latest.bucket("key");
+      this.#bucket = this.#bucketOf(latest);
       this.#state = latest;
-      if (this.#bucket === undefined) this.#fail(0, "no bucket key");
     }
     return this.#bucket;
   }
@@ -99,9 +98,9 @@ export class StoredRevisions {
     if (!isRevisionKey(view, keyStart, length)) this.#fail(cursor.page, "a key of bucket key is no revision");
   }
 
-  /** Of mapped pages that were touched. */
-  releaseMemory(): void {
-    this.#database.reader.release();
+  /** A cursor that reads ahead; good until the next commit is durable, and what it is at until it is moved. */
+  scan(): Cursor {
+    return this.#bucketOf(this.#database.scanLatest()).cursor();
   }
 
   notInOrder(cursor: Cursor): never {
@@ -111,6 +110,10 @@ export class StoredRevisions {
   /** About how many there are. */
   estimateCount(): number {
     return this.bucket.estimateCount();
+  }
+
+  #bucketOf(state: ReadTransaction): Bucket {
+    return state.bucket("key") ?? this.#fail(0, "no bucket key");
   }
 
   #keyOf(main: number, sub: number, tombstone: boolean): Uint8Array {
