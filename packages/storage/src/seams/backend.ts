@@ -102,7 +102,7 @@ export interface Backend {
   /** Bytes of the pages in use, as of the last commit. What quotas compare: exact, and cheap to ask. */
   readonly sizeInUseBytes: number;
 
-  /** Records in table `key`, as of the last commit. */
+  /** About how many records table `key` has, as of the last commit. */
   readonly revisionCount: number;
 
   /**
