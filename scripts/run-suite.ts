@@ -98,6 +98,12 @@ export const SUITES: Readonly<Record<string, Suite>> = {
     onlyOurs: true,
     ciArguments: ["--files", "4000"],
   },
+  "bbolt-long": {
+    file: "packages/bbolt/src/interop/bbolt-long.suite.ts",
+    what: "a few keys overwritten and compacted for long: the size of our file beside bbolt's",
+    onlyOurs: true,
+    ciArguments: ["--overwrites", "900000"],
+  },
   "etcd-database": {
     file: "packages/bbolt/src/interop/etcd-database.suite.ts",
     what: "the database of a real etcd, read, changed and compacted by us, and gone on with by etcd",

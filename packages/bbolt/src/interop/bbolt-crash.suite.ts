@@ -1,9 +1,10 @@
 /**
- * Losses of power: images of a simulated disk at any moment of many histories are opened by us, and some of them by Go's bbolt.
+ * Losses of power: images of a simulated disk at any moment of many histories are opened by us, and some of them by Go's bbolt, which
+ * writes to them before we go on.
  * Arguments: `-- --images N --sample N`. Where Go is absent, bbolt's part is skipped.
  */
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { after } from "node:test";
 import { parseArgs } from "node:util";
@@ -11,7 +12,17 @@ import { temporaryDir } from "@quorate/testkit/process";
 import { SeededRandom } from "@quorate/testkit/random";
 import { testWithSeed } from "@quorate/testkit/seed";
 import { Database } from "../database/database.ts";
-import { assertRecovers, CRASH_PATH, CrashHistory, type CrashImage } from "../testing/crash-images.ts";
+import {
+  assertAccountsForPages,
+  assertRecovers,
+  CRASH_PATH,
+  CrashHistory,
+  type CrashImage,
+  seenIn,
+} from "../testing/crash-images.ts";
+import { applyToModel } from "../testing/model.ts";
+import { drawOperation } from "../testing/random-operations.ts";
+import { SimulatedDisk } from "../testing/simulated-disk.ts";
 import { digestOf } from "./digest.testing.ts";
 import { GoTwin } from "./go-twin.testing.ts";
 
@@ -22,6 +33,8 @@ const { values } = parseArgs({
 const IMAGES = Number(values.images);
 const SAMPLE = Number(values.sample);
 const LIVES = 6;
+const SUMS_PATH = `${CRASH_PATH}.sums`;
+const SHAPE = { longestKey: 60, longestValue: 2000, keys: 200, deepest: 2 };
 
 const directory = temporaryDir("bbolt-crash");
 const twin = GoTwin.start();
@@ -47,7 +60,9 @@ testWithSeed("every image is the state before or after the transaction on its wa
       if (samplesDue >= 1 && isFile && twin instanceof GoTwin) {
         samplesDue -= 1;
         counts.seenByBbolt++;
-        await assertBboltAccepts(twin, image, bytes);
+        await useInBbolt(twin, image, bytes, random).catch((error: Error) =>
+          assert.fail(`${image.moment}: ${error.message}`),
+        );
       }
       await assertRecovers(image, random);
     }
@@ -57,16 +72,39 @@ testWithSeed("every image is the state before or after the transaction on its wa
   else t.diagnostic(`without bbolt: ${twin}`);
 });
 
-/** bbolt's check is content, and it finds what we find. */
-async function assertBboltAccepts(
+/** bbolt's check is content, it finds what we find, and we go on with what it has written. */
+async function useInBbolt(
   bbolt: GoTwin,
-  { disk, moment }: CrashImage,
+  image: CrashImage,
   bytes: Uint8Array,
+  random: SeededRandom,
 ): Promise<void> {
   const file = path.join(directory, "image.db");
   writeFileSync(file, bytes);
-  const digest = await bbolt.check(file).catch((error: Error) => assert.fail(`${moment}: ${error.message}`));
-  await using database = await Database.open(CRASH_PATH, { disk, readOnly: true });
-  using tx = database.beginRead();
-  assert.equal(digestOf(tx), digest, `${moment}: digests`);
+  const digest = await bbolt.check(file);
+  const database = await Database.open(CRASH_PATH, { disk: image.disk, readOnly: true });
+  assert.equal(digestOf(database.latest), digest, "digests");
+  const model = seenIn(database, image.durable, image.next).copy();
+  await database.close();
+
+  await bbolt.open(file, database.pageBytes, random.chance(0.3), random.chance(0.5));
+  for (let t = random.between(1, 2); t > 0; t--) {
+    const operations = Array.from({ length: random.pick([0, 1, 20]) }, () => {
+      const operation = drawOperation(random, model, SHAPE);
+      applyToModel(model, operation);
+      return operation;
+    });
+    await bbolt.transaction(operations, true);
+  }
+  await bbolt.close();
+  const sums = image.disk.bytesOf(SUMS_PATH);
+  const disk = SimulatedDisk.with({
+    [CRASH_PATH]: readFileSync(file),
+    ...(sums === undefined ? {} : { [SUMS_PATH]: sums }),
+  });
+  const again = await Database.open(CRASH_PATH, { disk, checksums: true });
+  assert.equal(again.opening?.checksums, "made", "checksums are of before");
+  seenIn(again, model, undefined);
+  await assertAccountsForPages(again);
+  await again.close();
 }

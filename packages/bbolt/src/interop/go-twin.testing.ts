@@ -93,6 +93,27 @@ export class GoTwin {
     return JSON.parse((await this.#ask(request)).toString()) as BenchPhase[];
   }
 
+  /** Opens an empty file for `longTransaction`. */
+  async openLong(file: string): Promise<void> {
+    await this.#ask(new Request("L").text(file));
+  }
+
+  /** Puts `count` records of `valueBytes` from a revision on, and deletes others, under etcd's load; sizes in bytes. */
+  async longTransaction(
+    from: number,
+    count: number,
+    valueBytes: number,
+    deleted: readonly number[],
+  ): Promise<{ size: number; inUse: number }> {
+    const request = new Request("l").u64(BigInt(from)).u32(count).u32(valueBytes).u32(deleted.length);
+    const answer = await this.#ask(request.list64(deleted));
+    return { size: Number(answer.readBigUInt64LE(0)), inUse: Number(answer.readBigUInt64LE(8)) };
+  }
+
+  async closeLong(): Promise<void> {
+    await this.#ask(new Request("x"));
+  }
+
   async stop(): Promise<void> {
     if (this.#child.exitCode !== null) return;
     this.#child.stdin!.end();
@@ -172,6 +193,14 @@ class Request {
 
   list(bytes: Uint8Array): this {
     this.u32(bytes.length);
+    this.#parts.push(bytes);
+    return this;
+  }
+
+  /** Without their number before them. */
+  list64(numbers: readonly number[]): this {
+    const bytes = Buffer.alloc(8 * numbers.length);
+    for (const [i, number] of numbers.entries()) bytes.writeBigUInt64LE(BigInt(number), 8 * i);
     this.#parts.push(bytes);
     return this;
   }

@@ -134,7 +134,7 @@ export class CrashHistory {
 }
 
 /** Which of two states a database is in; throws when it is in neither. */
-function seenIn(database: Database, durable: ModelBucket, next: ModelBucket | undefined): ModelBucket {
+export function seenIn(database: Database, durable: ModelBucket, next: ModelBucket | undefined): ModelBucket {
   using tx = database.beginRead();
   if (next !== undefined) {
     try {

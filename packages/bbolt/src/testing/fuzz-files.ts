@@ -196,12 +196,27 @@ async function writeTo(
       using latest = database.beginRead();
       assertSees(latest, model, `after transaction ${t}`);
     }
-    if (isSound) await assertAccountsForPages(database);
+    if (isSound) {
+      await assertAccountsForPages(database);
+      if (random.chance(0.2)) await assertSnapshot(database, model);
+    }
   } catch (error) {
     if (isSound || !isRefusal(error)) throw error;
   } finally {
     await database.close();
   }
+}
+
+/** The state as a file is a sound file, and has it. */
+async function assertSnapshot(database: Database, model: ModelBucket): Promise<void> {
+  const snapshot = database.beginSnapshot();
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of snapshot.read(4 * database.pageBytes)) chunks.push(chunk);
+  snapshot.release();
+  const disk = SimulatedDisk.with({ [PATH]: Buffer.concat(chunks) });
+  await using copy = await Database.open(PATH, { disk, pause });
+  assertSees(copy.latest, model, "the snapshot");
+  await assertAccountsForPages(copy);
 }
 
 /** By cursors, which drawn operations do not use, and whatever names a damaged file has. */

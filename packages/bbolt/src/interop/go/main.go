@@ -50,6 +50,7 @@ func (r *request) bytes() []byte {
 type twin struct {
 	db      *bolt.DB
 	readers map[uint32]*bolt.Tx
+	long    *long
 }
 
 func main() {
@@ -106,6 +107,13 @@ func (t *twin) serve(r *request) (answer []byte, err error) {
 		return check(string(r.bytes()))
 	case 'B':
 		return bench(r)
+	case 'L':
+		t.long, err = openLong(string(r.bytes()))
+		return nil, err
+	case 'l':
+		return t.long.transaction(r)
+	case 'x':
+		return nil, t.long.close()
 	default:
 		return nil, fmt.Errorf("unknown request %c", kind)
 	}
