@@ -54,10 +54,8 @@ function cells(flag: FlagDefinition): string[] {
   ];
 }
 
-function meaning({ help, support, reason }: FlagDefinition): string {
-  if (reason !== undefined) return `${help} No effect: ${reason}.`;
-  if (support === "supported") return help;
-  return `${help} Not supported yet.`;
+function meaning({ help, reason }: FlagDefinition): string {
+  return reason === undefined ? help : `${help} No effect: ${reason}.`;
 }
 
 function escaped(text: string): string {

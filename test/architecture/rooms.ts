@@ -126,7 +126,7 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
       "watch",
     ],
     apply: ["alarm", "cluster", "consensus", "lease", "mvcc", "mvcc/txn", "operations"],
-    "client-port": ["alarm", "api", "config", "http", "log", "tls"],
+    "client-port": ["alarm", "api", "config", "http", "log", "tls", "tracing"],
     "client-port/gateway": ["api", "http"],
     "client-port/keys": ["api", "client-port/gateway", "http"],
     "client-port/openapi": ["client-port/gateway", "client-port/keys", "http"],
@@ -178,6 +178,7 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
 
       "snapshot",
       "tls",
+      "tracing",
 
       "watch",
     ],
@@ -217,6 +218,7 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
     ],
     system: [],
     tls: ["config", "log", "system"],
+    tracing: ["config", "log"],
     watch: ["keys"],
   },
   simulator: {

@@ -42,10 +42,9 @@ export function flagsText({ columns, bold }: HelpStyle): string {
   return `\n${sections.join("\n")}\n`;
 }
 
-function flagText({ name, defaultText, help, support, reason }: FlagDefinition, columns: number): string {
-  const note = support === "inert" ? " (accepted, no effect yet)" : "";
+function flagText({ name, defaultText, help, reason }: FlagDefinition, columns: number): string {
   const text = reason === undefined ? help : `${help} No effect: ${reason}.`;
-  return `  --${name} '${defaultText}'${note}\n${wrap(text, HELP_INDENT, columns)}\n`;
+  return `  --${name} '${defaultText}'\n${wrap(text, HELP_INDENT, columns)}\n`;
 }
 
 function wrap(text: string, indent: string, columns: number): string {

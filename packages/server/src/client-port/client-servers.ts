@@ -2,6 +2,7 @@ import type http from "node:http";
 import { GrpcServer, type HttpExchange } from "@quorate/rpc/server";
 import type { ApiContext } from "../api/context.ts";
 import type { Services } from "../api/services.ts";
+import type { CallTracing } from "../tracing/call-tracing.ts";
 import type { Observation } from "./endpoints.ts";
 import type { Gateway } from "./gateway/gateway.ts";
 import type { Traffic } from "./listeners.ts";
@@ -26,23 +27,27 @@ export interface ClientServers {
 
 /**
  * `services` over gRPC, as JSON, and in the plain endpoints beside them. With addresses of their own for HTTP there is a
- * second server of HTTP/2 for these, without gRPC.
+ * second server of HTTP/2 for these, without gRPC. Calls over gRPC are traced if `tracing` is given.
  */
 export function createClientServers(
   context: ApiContext,
   services: Services,
   observation: Observation,
   defects: RequestDefects,
+  tracing: CallTracing | undefined,
 ): ClientServers {
   const report = (error: unknown, request: string) => defects.report(error, request);
   const gateway = () => loadGateway(context, services, report);
   const { server, onHttp2Request, close } = createClientHttp(context, gateway, observation, defects);
   const withHttp = { onHttpRequest: (exchange: HttpExchange) => onHttp2Request(exchange) };
   const isSplit = context.config.listenClientHttpUrls.length > 0;
-  const grpc = new GrpcServer({ ...http2Options(context, report), ...(isSplit ? {} : withHttp) });
+  const traced = tracing && { observer: tracing.observer };
+  const grpc = new GrpcServer({ ...http2Options(context, report), ...traced, ...(isSplit ? {} : withHttp) });
   const { methods } = services.counts;
-  for (const [path, handler] of services.unary) grpc.unary(path, handler, methods.get(path));
-  for (const [path, handler] of services.streams) grpc.stream(path, handler, methods.get(path));
+  for (const [path, handler] of services.unary)
+    grpc.unary(path, tracing?.unary(path, handler) ?? handler, methods.get(path));
+  for (const [path, handler] of services.streams)
+    grpc.stream(path, tracing?.stream(path, handler) ?? handler, methods.get(path));
   const byTraffic = new Map<Traffic, Servers>();
   const http2 = [grpc];
   if (isSplit) {

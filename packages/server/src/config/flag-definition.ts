@@ -19,12 +19,6 @@ export type FlagKind =
   /** `Name=true|false`, of which each mention of the flag adds some. */
   | "gates";
 
-/**
- * `supported`: has its effect. `pointless`: there is nothing here that it could change, which one warning says. `inert`: accepted,
- * and a value other than the default is warned about.
- */
-export type FlagSupport = "supported" | "pointless" | "inert";
-
 /** Where a configuration file has a setting: the names of the sections that it lies in, and its own. */
 export type FileKey = readonly string[];
 
@@ -34,8 +28,7 @@ export interface FlagDefinition {
   /** The default, as it would be typed. */
   readonly defaultText: string;
   readonly help: string;
-  readonly support: FlagSupport;
-  /** Why it is pointless. */
+  /** Why there is nothing here that it could change, which one warning says; absent when it has its effect. */
   readonly reason?: string;
   /** The only values it may have, or of which a list may consist; undefined: any. */
   readonly choices?: readonly string[];
@@ -49,7 +42,6 @@ export interface FlagSection {
 }
 
 export interface FlagOptions {
-  readonly support?: FlagSupport;
   readonly reason?: string;
   readonly choices?: readonly string[];
   /** Default: the flag's name. */
@@ -61,14 +53,13 @@ export function flag(
   kind: FlagKind,
   defaultText: string,
   help: string,
-  { support, reason, choices, file = [name] }: FlagOptions = {},
+  { reason, choices, file = [name] }: FlagOptions = {},
 ): FlagDefinition {
   return {
     name,
     kind,
     defaultText,
     help,
-    support: support ?? (reason === undefined ? "supported" : "pointless"),
     ...(reason === undefined ? {} : { reason }),
     ...(choices === undefined ? {} : { choices }),
     fileKey: file === "none" ? undefined : file,

@@ -1,7 +1,5 @@
 import { type FlagDefinition, flag } from "./flag-definition.ts";
 
-const TRACING = { support: "inert" } as const;
-
 export const OBSERVABILITY_FLAGS: readonly FlagDefinition[] = [
   flag("enable-pprof", "bool", "false", "Serve profiles of the running member under /debug/pprof/."),
   flag("metrics", "string", "basic", "extensive adds histograms of how long calls take."),
@@ -24,9 +22,24 @@ export const OBSERVABILITY_FLAGS: readonly FlagDefinition[] = [
   ),
   flag("warning-unary-request-duration", "duration", "300ms", "Log unary requests slower than this."),
   flag("warning-apply-duration", "duration", "100ms", "Log applies slower than this."),
-  flag("enable-distributed-tracing", "bool", "false", "Export traces.", TRACING),
-  flag("distributed-tracing-address", "string", "localhost:4317", "Trace collector.", TRACING),
-  flag("distributed-tracing-service-name", "string", "etcd", "Service name of traces.", TRACING),
-  flag("distributed-tracing-instance-id", "string", "", "Instance id of traces.", TRACING),
-  flag("distributed-tracing-sampling-rate", "int", "0", "Samples per million.", TRACING),
+  flag("enable-distributed-tracing", "bool", "false", "Send spans of calls to a collector of OpenTelemetry."),
+  flag(
+    "distributed-tracing-address",
+    "string",
+    "localhost:4317",
+    "Where the collector takes OTLP over gRPC, in plaintext.",
+  ),
+  flag("distributed-tracing-service-name", "string", "etcd", "Which service the spans are of."),
+  flag(
+    "distributed-tracing-instance-id",
+    "string",
+    "",
+    "Which instance of the service, if that is to be told.",
+  ),
+  flag(
+    "distributed-tracing-sampling-rate",
+    "int",
+    "0",
+    "So many traces of a million are begun; those of clients are always followed.",
+  ),
 ];

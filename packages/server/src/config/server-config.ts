@@ -14,6 +14,7 @@ import type { ParsedFlags } from "./parse-flags.ts";
 import { peerTls } from "./peer-tls.ts";
 import { type AutoCompaction, autoCompaction } from "./retention.ts";
 import type { TlsSettings } from "./tls-settings.ts";
+import { type TracingSettings, tracingSettings } from "./tracing.ts";
 import { checkSharedUrls, validate } from "./validate.ts";
 
 /** All that a member needs to know, after every rule has been checked. Times in milliseconds, sizes in bytes. */
@@ -90,6 +91,8 @@ export interface ServerConfig extends LogSettings {
   readonly logDenials: boolean;
   /** Undefined: none is kept. */
   readonly auditLog: AuditLogSettings | undefined;
+  /** undefined: calls are not traced. */
+  readonly tracing: TracingSettings | undefined;
   readonly corsOrigins: readonly string[];
   readonly hostWhitelist: readonly string[];
   readonly warningApplyMs: number;
@@ -216,6 +219,7 @@ export function makeServerConfig(
     accessQuestions: read.boolean("access-questions"),
     logDenials: read.boolean("log-denials"),
     auditLog: auditLogSettings(read),
+    tracing: tracingSettings(read),
     corsOrigins: read.list("cors"),
     hostWhitelist: read.list("host-whitelist"),
     ...log,
@@ -250,12 +254,10 @@ const DEPRECATED: ReadonlyMap<string, string> = new Map([
 /** Adds a warning for each flag that was given and has no effect. */
 function checkSupport(parsed: ParsedFlags, read: FlagReader, warnings: string[]): void {
   for (const name of parsed.explicit) {
-    const { support, reason } = FLAGS.get(name)!;
+    const { reason } = FLAGS.get(name)!;
     const deprecation = DEPRECATED.get(name);
     if (deprecation !== undefined) warnings.push(deprecation);
-    else if (support === "supported" || !read.isSet(name)) continue;
-    else if (support === "pointless") warnings.push(`--${name} has no effect: ${reason}`);
-    else warnings.push(`--${name} is accepted for compatibility and has no effect`);
+    else if (reason !== undefined && read.isSet(name)) warnings.push(`--${name} has no effect: ${reason}`);
   }
 }
 

@@ -27,6 +27,8 @@ import { PeerDialer } from "../peer/dialer.ts";
 import { createPeerRequests, type PeerRequests } from "../peer/peer-requests.ts";
 import { openPeerListeners, type PeerListeners } from "../peer-port/listener.ts";
 import { makeMissingPairs } from "../tls/generated-files.ts";
+import type { CallTracing } from "../tracing/call-tracing.ts";
+import { openTracing } from "../tracing/open-tracing.ts";
 import { type Auditing, openAuditing } from "./auditing.ts";
 import { clientUrls, serveClients, serveMetrics } from "./client-connections.ts";
 import { databaseFiles } from "./databases.ts";
@@ -80,6 +82,7 @@ export class Member implements AsyncDisposable {
   #certificates: MemberCertificates | undefined;
   #tokenKeys: TokenKeyFiles | undefined;
   #auditing: Auditing | undefined;
+  #tracing: CallTracing | undefined;
   #isRemoved = false;
   #toldRemoved = false;
   #closing: Promise<void> | undefined;
@@ -149,6 +152,7 @@ export class Member implements AsyncDisposable {
     await warnWhenOpen(config.walDir, this.#log);
     this.#log.info("settings that are not the defaults", config.given);
     this.#auditing = await openAuditing(config, realClock, this.#log);
+    if (config.tracing !== undefined) this.#tracing = await openTracing(config.tracing, this.#log);
     this.#failpointServer = await openFailpointServer();
     const peerListeners = await openEarly(config, this.#disk, realClock);
     this.#peerListeners = peerListeners;
@@ -250,7 +254,8 @@ export class Member implements AsyncDisposable {
 
   #serveClients(context: ApiContext, services: Services): void {
     const metrics = this.#metrics!;
-    const servers = createClientServers(context, services, this.#observation(metrics), this.#defects);
+    const observation = this.#observation(metrics);
+    const servers = createClientServers(context, services, observation, this.#defects, this.#tracing);
     this.#clientServers = servers;
     this.#clientListeners!.serve(serveClients(this.#certificates?.client, servers.byTraffic, this.#log));
     metrics.started(services);
@@ -303,6 +308,7 @@ export class Member implements AsyncDisposable {
     this.#tokenKeys?.close();
     await this.#failpointServer?.close();
     await this.#auditing?.close();
+    await this.#tracing?.close();
   }
 }
 
