@@ -5,6 +5,7 @@
  *   those that take minutes
  * - `--only PATTERN,PATTERN`: names of tests, `*` stands for anything; also those that are left out
  * - `--seed N`: the order
+ * - `--proxy`: clients of every cluster go through `etcd grpc-proxy`, one beside each member
  * - `--tools ours`: with our `etcdctl` and `etcdutl` in the place of etcd's
  */
 import assert from "node:assert/strict";
@@ -66,6 +67,7 @@ export function testAsEtcd(folder: EtcdTestFolder): void {
       all: { type: "boolean", default: false },
       seconds: { type: "string", default: "120" },
       only: { type: "string" },
+      proxy: { type: "boolean", default: false },
       seed: { type: "string" },
       tools: { type: "string", default: "etcd" },
     },
@@ -81,20 +83,26 @@ export function testAsEtcd(folder: EtcdTestFolder): void {
   const limitMs = wanted === "part" ? Number(values.seconds) * 1_000 : Number.POSITIVE_INFINITY;
   testWithSeed(`etcd's own tests, ${folder} (seed ${seed})`, { seed }, async (_, t) => {
     if (process.platform !== "linux") return t.skip("needs signals and terminals as Linux has them");
-    const programs = etcdTestPrograms(folder, (line) => t.diagnostic(line));
+    const programs = etcdTestPrograms(folder, values.proxy, (line) => t.diagnostic(line));
     if ("missing" in programs) return t.skip(programs.missing);
-    const names = new SeededRandom(seed).shuffled(wantedTests(folder, programs.found, wanted));
+    const names = new SeededRandom(seed).shuffled(wantedTests(folder, values.proxy, programs.found, wanted));
     await runAll(t, names, { ...programs.found, ...tools }, limitMs);
   });
 }
 
 /** Finds the programs, building what is not in the cache. */
-function etcdTestPrograms(folder: EtcdTestFolder, log: (line: string) => void): Found<EtcdTestPrograms> {
+function etcdTestPrograms(
+  folder: EtcdTestFolder,
+  throughProxies: boolean,
+  log: (line: string) => void,
+): Found<EtcdTestPrograms> {
   const present = realEtcd(log);
   if ("missing" in present) return present;
   const old = realEtcd(log, OLD_ETCD_VERSION);
   try {
-    const built = cached(`etcd-${folder}-${ETCD_VERSION}`, log, (dir) => build(dir, folder));
+    const tags = throughProxies ? ["e2e", "cluster_proxy"] : ["e2e"];
+    const name = `etcd-${folder}${throughProxies ? "-proxy" : ""}-${ETCD_VERSION}`;
+    const built = cached(name, log, (dir) => build(dir, folder, tags));
     return {
       found: {
         program: path.join(built, `${folder}.test`),
@@ -112,11 +120,12 @@ function etcdTestPrograms(folder: EtcdTestFolder, log: (line: string) => void): 
   }
 }
 
-function build(dir: string, folder: EtcdTestFolder): void {
+function build(dir: string, folder: EtcdTestFolder, tags: readonly string[]): void {
   const copy = path.join(dir, "tests");
   copyModule(dir, TESTS_MODULE, ETCD_VERSION, copy);
   writeModule(dir, [[TESTS_MODULE, `v${ETCD_VERSION}`]], [TESTS_MODULE, "tests"]);
-  go(dir, ["test", "-c", "-trimpath", "-tags", "e2e", "-o", `${folder}.test`, `${TESTS_MODULE}/${folder}`]);
+  const program = ["-o", `${folder}.test`, `${TESTS_MODULE}/${folder}`];
+  go(dir, ["test", "-c", "-trimpath", "-tags", tags.join(","), ...program]);
   renameSync(path.join(copy, "fixtures"), path.join(dir, "fixtures"));
   rmSync(copy, { recursive: true });
 }
@@ -127,6 +136,7 @@ type Wanted = "part" | "all" | { readonly patterns: readonly string[] };
 /** All tests but those that are left out, or those that are asked for. A part has none that take minutes. */
 function wantedTests(
   folder: EtcdTestFolder,
+  throughProxies: boolean,
   { program, certDir }: EtcdTestPrograms,
   wanted: Wanted,
 ): string[] {
@@ -144,6 +154,8 @@ function wantedTests(
   }
   const document = readFileSync(LEFT_OUT_FILE, "utf8");
   const leftOut = readTables(document, [folder, "why"]).map((row) => row[folder]);
+  const column = `${folder}-through-proxies`;
+  if (throughProxies) leftOut.push(...readTables(document, [column, "why"]).map((row) => row[column]!));
   const long = readTables(document, ["suite", "test", "minutes"]).filter(
     ({ suite }) => suite === `etcd-${folder}`,
   );
@@ -152,6 +164,8 @@ function wantedTests(
     ...(wanted === "all" ? [] : long.map((row) => row.test)),
   ];
   for (const pattern of passedOver) {
+    // Tests that make no sense with a proxy are not built then.
+    if (throughProxies) break;
     assert.ok(
       all.some((name) => matchesPattern(name, pattern)),
       `${LEFT_OUT_FILE} names ${pattern}: there is none`,
