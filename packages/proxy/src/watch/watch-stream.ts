@@ -3,8 +3,6 @@ import { Code, GrpcError, type GrpcStatus } from "@quorate/rpc/status";
 import {
   decodeMessage,
   encodeMessage,
-  RangeRequest,
-  RangeResponse,
   type ResponseHeader,
   type WatchCreateRequest,
   WatchRequest,
@@ -12,8 +10,8 @@ import {
 } from "@quorate/wire/messages";
 import { failCall } from "../forwarding/unary.ts";
 import { type Identity, identityOf } from "../members/caller.ts";
-import type { Members } from "../members/members.ts";
 import type { Prefix } from "../namespace/prefix.ts";
+import type { AccessChecks } from "./access-checks.ts";
 import { ProgressRound } from "./progress-round.ts";
 import { ProxiedWatcher, type WatcherCall, type WatcherSource } from "./proxied-watcher.ts";
 import type { WatchedKeys } from "./upstream-watch.ts";
@@ -26,8 +24,14 @@ const MOST_WAITING_REQUESTS = 64;
 const COMPACTED = "etcdserver: mvcc: required revision has been compacted";
 const DUPLICATE_ID = "mvcc: duplicate watch ID provided on the WatchStream";
 
+interface WaitingRequest {
+  readonly message: WatchRequest;
+  /** Whether the keys may be read, if that has been asked. */
+  readonly access: Promise<ResponseHeader> | undefined;
+}
+
 export interface WatchStreamParts {
-  readonly members: Members;
+  readonly checks: AccessChecks;
   readonly ranges: WatchedRanges;
   readonly prefix: Prefix;
 }
@@ -35,7 +39,7 @@ export interface WatchStreamParts {
 /** The watchers of one call of a client. Its requests are answered one after another, in their order. */
 export class WatchStream implements WatcherCall {
   readonly #call: ServerCall;
-  readonly #members: Members;
+  readonly #checks: AccessChecks;
   readonly #ranges: WatchedRanges;
   readonly #prefix: Prefix;
   readonly #identity: Identity;
@@ -43,7 +47,7 @@ export class WatchStream implements WatcherCall {
   readonly #keysOf = new Map<ProxiedWatcher, WatchedKeys>();
   /** Watchers that go on when the call takes more. */
   readonly #behind = new Set<ProxiedWatcher>();
-  readonly #requests: WatchRequest[] = [];
+  readonly #requests: WaitingRequest[] = [];
   /** The watcher that is being begun, and who waits for that. */
   #beginning: { readonly watcher: ProxiedWatcher; readonly done: () => void } | undefined;
   #progress: ProgressRound | undefined;
@@ -53,9 +57,9 @@ export class WatchStream implements WatcherCall {
 
   readonly #onClosed: () => void;
 
-  constructor(call: ServerCall, { members, ranges, prefix }: WatchStreamParts, onClosed: () => void) {
+  constructor(call: ServerCall, { checks, ranges, prefix }: WatchStreamParts, onClosed: () => void) {
     this.#call = call;
-    this.#members = members;
+    this.#checks = checks;
     this.#ranges = ranges;
     this.#prefix = prefix;
     this.#onClosed = onClosed;
@@ -118,7 +122,7 @@ export class WatchStream implements WatcherCall {
 
   #receive(message: Uint8Array): void {
     try {
-      this.#requests.push(decodeMessage(WatchRequest, message));
+      this.#requests.push(this.#prepared(decodeMessage(WatchRequest, message)));
     } catch (error) {
       this.#failWith(error);
       return;
@@ -132,8 +136,8 @@ export class WatchStream implements WatcherCall {
     try {
       for (let request = this.#requests.shift(); request !== undefined; request = this.#requests.shift()) {
         if (this.#closed) return;
-        const { createRequest, cancelRequest, progressRequest } = request;
-        if (createRequest !== undefined) await this.#create(createRequest);
+        const { createRequest, cancelRequest, progressRequest } = request.message;
+        if (createRequest !== undefined) await this.#create(createRequest, request.access);
         else if (cancelRequest !== undefined) this.#cancel(cancelRequest.watchId);
         else if (progressRequest !== undefined) this.#askForProgress();
         if (this.#requests.length === MOST_WAITING_REQUESTS - 1) this.#call.resumeReading();
@@ -143,17 +147,30 @@ export class WatchStream implements WatcherCall {
     }
   }
 
-  /** Resolves when the client has been told that the watcher has begun, or why not. */
-  async #create(request: WatchCreateRequest): Promise<void> {
-    const watcher = new ProxiedWatcher(this, request);
-    const { key, rangeEnd, startRevision, watchId, prevKv } = request;
-    if (startRevision < 0n) return watcher.refuse(NO_HEADER, COMPACTED);
-    const keys: WatchedKeys = {
+  /** What will be wanted to know of one that waits is asked at once, for all of them. */
+  #prepared(message: WatchRequest): WaitingRequest {
+    const { createRequest } = message;
+    if (createRequest === undefined) return { message, access: undefined };
+    const keys = this.#keysIn(createRequest);
+    const mayJoin = isRange(keys) && (this.#isAnswering || this.#ranges.isWatched(keys));
+    return { message, access: mayJoin ? this.#checks.check(keys) : undefined };
+  }
+
+  #keysIn({ key, rangeEnd, prevKv }: WatchCreateRequest): WatchedKeys {
+    return {
       key: key.length === 0 && this.#prefix.isEmpty ? FIRST_KEY : this.#prefix.key(key),
       rangeEnd: this.#prefix.end(rangeEnd),
       prevKv,
       identity: this.#identity,
     };
+  }
+
+  /** Resolves when the client has been told that the watcher has begun, or why not. */
+  async #create(request: WatchCreateRequest, access: WaitingRequest["access"]): Promise<void> {
+    const watcher = new ProxiedWatcher(this, request);
+    const { startRevision, watchId } = request;
+    if (startRevision < 0n) return watcher.refuse(NO_HEADER, COMPACTED);
+    const keys = this.#keysIn(request);
     // A member judges a range that has no keys, and says so in the order in which it looks at things.
     const isDuplicate = watchId !== 0n && this.#watchers.has(watchId) && isRange(keys);
     if (isDuplicate) return watcher.refuse(NO_HEADER, DUPLICATE_ID);
@@ -161,17 +178,25 @@ export class WatchStream implements WatcherCall {
     const begun = new Promise<void>((resolve) => {
       this.#beginning = { watcher, done: resolve };
     });
-    if (!this.#ranges.isWatched(keys) || !isRange(keys) || !(await this.#joinWhatIsThere(watcher, keys))) {
+    if (
+      !this.#ranges.isWatched(keys) ||
+      !isRange(keys) ||
+      !(await this.#joinWhatIsThere(watcher, keys, access))
+    ) {
       if (!watcher.isEnded && !this.#closed) this.#ranges.join(watcher, keys);
     }
     await begun;
   }
 
   /** True when a watch that is under way gives the watcher what it wants, or the client must not have it. */
-  async #joinWhatIsThere(watcher: ProxiedWatcher, keys: WatchedKeys): Promise<boolean> {
+  async #joinWhatIsThere(
+    watcher: ProxiedWatcher,
+    keys: WatchedKeys,
+    access: WaitingRequest["access"],
+  ): Promise<boolean> {
     let header: ResponseHeader;
     try {
-      header = await this.#checkAccess(keys);
+      header = await (access ?? this.#checks.check(keys));
     } catch (error) {
       if (!(error instanceof GrpcError)) throw error;
       if (error.code === Code.UNAVAILABLE) return false;
@@ -186,20 +211,6 @@ export class WatchStream implements WatcherCall {
     watch.add(watcher);
     watcher.begun(header, revision);
     return true;
-  }
-
-  /** Whether the client may read the keys, and at which revision a member is. Rejects with a GrpcError. */
-  async #checkAccess({ key, rangeEnd, identity }: WatchedKeys): Promise<ResponseHeader> {
-    const request = encodeMessage(RangeRequest, {
-      key,
-      rangeEnd,
-      serializable: true,
-      countOnly: true,
-      limit: 1,
-    });
-    const onward = { metadata: identity.metadata, deadlineMs: Number.POSITIVE_INFINITY };
-    const answer = await this.#members.unary("/etcdserverpb.KV/Range", request, onward, true);
-    return decodeMessage(RangeResponse, answer).header ?? NO_HEADER;
   }
 
   #cancel(id: bigint): void {
