@@ -65,6 +65,12 @@ export const SUITES: Readonly<Record<string, Suite>> = {
     what: "our alerts and dashboard, evaluated by Prometheus",
     onlyOurs: true,
   },
+  "docs-site": {
+    file: "test/docs-site/docs-site.suite.ts",
+    what: "the documents as a site, which VitePress builds; links that lead nowhere fail it",
+    onlyOurs: true,
+    onlyByName: true,
+  },
   h2spec: { file: "test/programs/h2spec.suite.ts", what: "every case of h2spec", onlyOurs: true },
   "go-grpc": {
     file: "test/programs/go-grpc.suite.ts",
