@@ -207,6 +207,7 @@ export const BOUNDED_AT_THE_EDGES: Readonly<Record<string, Readonly<Record<strin
   "peer-port/answers.ts": { "*": "chunks of a body whose bytes its caller bounds, or its parts of 64 KiB" },
   "peer-port/leases.ts": { handleLeaseTimeToLive: "parts of an answer, of 64 KiB each" },
   "peer-port/endpoints.ts": { "*": "endpoints that there are, or the two parts of an exchange" },
+  "peer-port/defragment.ts": { "*": "a few fields of JSON" },
   "peer-port/hash-kv.ts": { "*": "a request of a few fields, whose bytes are bounded" },
   "peer-port/listener.ts": { "*": "URLs of the configuration" },
   "peer-port/promote.ts": { answerFailure: "the reasons that there are" },

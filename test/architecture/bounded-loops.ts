@@ -206,6 +206,8 @@ export const BOUNDED_LOOPS: Readonly<Record<string, Readonly<Record<string, stri
   "corruption/monitor.ts": { "*": "members, or the hashes of the last ten compactions" },
   "corruption/peer-hashes.ts": { "*": "members and their URLs" },
 
+  "duties/ask-defragmentation.ts": { "*": "the URLs of one member" },
+  "duties/auto-defragmentation.ts": { "*": "members, and waits between questions" },
   "duties/cluster-version.ts": { "*": "members, or those who wait for a decision" },
   "duties/peer-versions.ts": { "*": "members and their URLs" },
   "duties/quota-watch.ts": { "*": "three prefixes" },

@@ -20,6 +20,7 @@ import type { PeerRequest, PeerRequests, PeerResponse } from "../peer/peer-reque
 import type { ApiContext } from "./context.ts";
 import { Identities } from "./identities.ts";
 import { Measures } from "./measures.ts";
+import { ScheduledDefragmentation } from "./scheduled-defragmentation.ts";
 
 export const LOCAL_ID = 1n;
 const CLUSTER_ID = 0xc0ffeen;
@@ -155,6 +156,11 @@ export class ClusterHarness {
       identities: new Identities({ auth: this.auth, tokens: this.tokens, usesCertificates: false }),
       access: this.access,
       quota: { fits: () => true },
+      defragmentation: new ScheduledDefragmentation({
+        backend: this.backend,
+        clock: this.clock,
+        log: silentLogger,
+      }),
       membership: this.membership,
       backend: this.backend,
       clock: this.clock,

@@ -20,6 +20,7 @@ import type { PeerRequests } from "../peer/peer-requests.ts";
 import type { WatchHub } from "../watch/hub.ts";
 import type { Identities } from "./identities.ts";
 import type { Measures } from "./measures.ts";
+import type { ScheduledDefragmentation } from "./scheduled-defragmentation.ts";
 
 /** What a proposal goes through. */
 export interface ProposeContext {
@@ -115,6 +116,12 @@ export interface DowngradeContext extends ProposeContext, CallContext {
   readonly log: Logger;
 }
 
+/** What defragments this member and asks the others to. */
+export interface DefragmentationContext extends LeaderContext {
+  readonly defragmentation: ScheduledDefragmentation;
+  readonly log: Logger;
+}
+
 export interface MaintenanceContext extends TransferContext, DowngradeContext {
   readonly access: Access;
   readonly alarms: AlarmStore;
@@ -182,6 +189,7 @@ export interface ApiContext
     LeaseContext,
     ClusterContext,
     MaintenanceContext,
+    DefragmentationContext,
     SnapshotContext,
     AuthContext,
     AccessQuestionContext,

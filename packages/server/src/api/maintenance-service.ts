@@ -26,6 +26,7 @@ import { saturate } from "../operations/int64.ts";
 import { COMPATIBLE_VERSION } from "../version.ts";
 import { callerOf, waitingCallerOf } from "./callers.ts";
 import type { MaintenanceContext } from "./context.ts";
+import { defragment } from "./defragment.ts";
 import { downgrade } from "./downgrade.ts";
 import { moveLeader } from "./leadership.ts";
 import { propose } from "./propose.ts";
@@ -98,15 +99,7 @@ export function addMaintenanceService(services: Services, context: MaintenanceCo
   services.addAsync("/etcdserverpb.Maintenance/Defragment", async (message, call) => {
     decode(DefragmentRequestSchema, message);
     check(CALL_NEEDS.Defragment, callerOf(call));
-    const startedMs = context.clock.nowMs();
-    const before = backend.sizeBytes;
-    context.log.info("starting defragmentation", { sizeBytes: before });
-    await timeDefragmentation(context);
-    context.log.info("finished defragmentation", {
-      sizeBytesBefore: before,
-      sizeBytes: backend.sizeBytes,
-      tookMs: Math.round(context.clock.nowMs() - startedMs),
-    });
+    await defragment(context);
     return encode(DefragmentResponseSchema, {});
   });
 
@@ -125,18 +118,6 @@ export function addMaintenanceService(services: Services, context: MaintenanceCo
     const version = await downgrade(context, request.action, request.version, caller);
     return encode(DowngradeResponseSchema, { header: headers.fields(store.currentRevision), version });
   });
-}
-
-async function timeDefragmentation({ backend, clock }: MaintenanceContext): Promise<void> {
-  const { counts } = backend;
-  const beganMs = clock.nowMs();
-  counts.defragmenting++;
-  try {
-    await backend.defragment();
-    counts.defragmentSeconds.observe((clock.nowMs() - beganMs) / 1_000);
-  } finally {
-    counts.defragmenting--;
-  }
 }
 
 /** As Go prints the message: what `Status` reports for each active alarm. */

@@ -40,5 +40,17 @@ export const OWN_SECTION: FlagSection = {
       "false",
       "Disarm this member's own NOSPACE alarm when less than 90 % of its space quota are in use again.",
     ),
+    flag(
+      "auto-defragment-interval",
+      "duration",
+      "0",
+      "Time after which the leader has all members defragment their databases, one after another (0 is never).",
+    ),
+    flag(
+      "auto-defragment-free-percent",
+      "uint",
+      "50",
+      "Part of a database's file that must be free for such a defragmentation.",
+    ),
   ],
 };

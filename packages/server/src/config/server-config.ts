@@ -1,6 +1,7 @@
 import type { InitialMember } from "../cluster/initial-cluster.ts";
 import { type AuditLogSettings, auditLogSettings } from "./audit-log.ts";
 import { type AuthTokenSettings, authTokenSettings, bcryptCost } from "./auth-token.ts";
+import { type AutoDefragmentation, autoDefragmentation } from "./auto-defragmentation.ts";
 import { clientTls } from "./client-tls.ts";
 import { type DiscoverySettings, discoverySettings } from "./discovery.ts";
 import type { FeatureGates } from "./feature-gates.ts";
@@ -110,6 +111,8 @@ export interface ServerConfig extends LogSettings {
   readonly compactHashCheckMs: number;
   /** A database of which so much is not in use is defragmented before the member serves; 0 is never. */
   readonly defragmentAtStartBytes: number;
+  /** undefined: off. */
+  readonly autoDefragmentation: AutoDefragmentation | undefined;
   readonly unsafeNoFsync: boolean;
   /** Start from existing data as the only member. */
   readonly forceNewCluster: boolean;
@@ -234,6 +237,7 @@ export function makeServerConfig(
     corruptCheckMs: read.number("corrupt-check-time"),
     compactHashCheckMs: read.number("compact-hash-check-time"),
     defragmentAtStartBytes: read.number("bootstrap-defrag-threshold-megabytes") * 2 ** 20,
+    autoDefragmentation: autoDefragmentation(read),
     unsafeNoFsync: read.boolean("unsafe-no-fsync"),
     forceNewCluster: read.boolean("force-new-cluster"),
     settings: settingsOf(parsed),

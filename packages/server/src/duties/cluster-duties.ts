@@ -1,8 +1,15 @@
-import type { CallContext, ComparisonContext, QuotaContext, TransferContext } from "../api/context.ts";
+import type {
+  CallContext,
+  ComparisonContext,
+  DefragmentationContext,
+  QuotaContext,
+  TransferContext,
+} from "../api/context.ts";
 import { transferOnStop } from "../api/leadership.ts";
 import { CorruptionMonitor } from "../corruption/monitor.ts";
 import type { LogCompaction } from "../snapshot/log-compaction.ts";
 import { AutoCompaction } from "./auto-compaction.ts";
+import { AutoDefragmentation } from "./auto-defragmentation.ts";
 import { ClusterVersionMonitor } from "./cluster-version.ts";
 import { QuotaWatch } from "./quota-watch.ts";
 
@@ -16,9 +23,10 @@ export class ClusterDuties {
   readonly #corruption: CorruptionMonitor;
   readonly #autoCompaction: AutoCompaction;
   readonly #quota: QuotaWatch;
+  readonly #autoDefragmentation: AutoDefragmentation;
 
   constructor(
-    context: ComparisonContext & TransferContext & CallContext & QuotaContext,
+    context: ComparisonContext & TransferContext & CallContext & QuotaContext & DefragmentationContext,
     compaction: LogCompaction,
   ) {
     this.#context = context;
@@ -30,6 +38,7 @@ export class ClusterDuties {
     this.#corruption = new CorruptionMonitor(context);
     this.#autoCompaction = new AutoCompaction(context);
     this.#quota = new QuotaWatch(context);
+    this.#autoDefragmentation = new AutoDefragmentation(context);
   }
 
   /** Call once consensus runs. */
@@ -38,6 +47,7 @@ export class ClusterDuties {
     this.#corruption.start();
     this.#autoCompaction.start();
     this.#quota.start();
+    this.#autoDefragmentation.start();
   }
 
   stop(): void {
@@ -45,6 +55,7 @@ export class ClusterDuties {
     this.#corruption.stop();
     this.#autoCompaction.stop();
     this.#quota.stop();
+    this.#autoDefragmentation.stop();
   }
 
   /** This member leads, and the first entry of its term is applied. */

@@ -6,6 +6,7 @@ import { HeaderEncoder } from "@quorate/wire/hot";
 import { AlarmStore } from "../alarm/alarm-store.ts";
 import type { ApiContext } from "../api/context.ts";
 import { Identities } from "../api/identities.ts";
+import { ScheduledDefragmentation } from "../api/scheduled-defragmentation.ts";
 import type { StateMachine } from "../apply/state-machine.ts";
 import { AuthStore } from "../auth/auth-store.ts";
 import { Passwords } from "../auth/passwords.ts";
@@ -151,6 +152,7 @@ export function buildParts(options: PartsOptions): MemberParts {
     membership,
     backend,
     quota,
+    defragmentation: new ScheduledDefragmentation({ backend, clock, log }),
     access: config.administrativeRoles ? new UserAccess(auth, lessor, true) : access,
     accessOfEntries: access,
     auth,

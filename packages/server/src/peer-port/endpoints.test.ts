@@ -78,6 +78,14 @@ class Harness {
       return { hash: 1551057754, compactRevision: -1, hashRevision: revision || 6, currentRevision: 6 };
     },
   };
+  /** The least free parts of a file that defragmentations were to begin at. */
+  readonly begun: number[] = [];
+  readonly defragmentation = {
+    run: async (freePercent: number) => void this.begun.push(freePercent),
+    get progress() {
+      return { running: false, outcome: "defragmented", sizeBefore: 100, size: 40 };
+    },
+  };
   #server: http.Server | undefined;
   port = 0;
 
@@ -88,7 +96,8 @@ class Harness {
       error: (message: string, fields: object) => assert.fail(`${message} ${JSON.stringify(fields)}`),
     };
     const { lessor, consensus, membership, store, backend } = harness;
-    const context = { lessor, consensus, membership, store, backend, log };
+    const { defragmentation } = harness;
+    const context = { lessor, consensus, membership, store, backend, log, defragmentation };
     const server = http.createServer(peerEndpoints(context as unknown as ApiContext));
     harness.#server = server;
     await listenOnFreePort(server);
@@ -375,3 +384,44 @@ test("clients that go away in the middle of a body leave the listener as it was"
   }
   check(await harness.ask("GET", "/members"), 200, MEMBERS, CLUSTER);
 });
+
+const DEFRAGMENT = "/maintenance/defragment";
+const defragmentRequests: {
+  name: string;
+  method: string;
+  body?: string;
+  headers?: Record<string, string>;
+  status: number;
+  begun?: number[];
+}[] = [
+  { name: "begins a defragmentation", method: "POST", body: '{"freePercent":50}', status: 200, begun: [50] },
+  { name: "is told how far it is", method: "GET", status: 200 },
+  { name: "that says nothing begins nothing", method: "POST", body: "{}", status: 400 },
+  {
+    name: "with a part of more than all begins nothing",
+    method: "POST",
+    body: '{"freePercent":101}',
+    status: 400,
+  },
+  { name: "with a body that is no JSON begins nothing", method: "POST", body: "x", status: 400 },
+  { name: "with a long body begins nothing", method: "POST", body: "x".repeat(2_000), status: 400 },
+  {
+    name: "of another cluster is refused",
+    method: "POST",
+    headers: { "x-etcd-cluster-id": "2000" },
+    status: 412,
+  },
+  { name: "of nobody's cluster is refused", method: "POST", headers: {}, status: 412 },
+  { name: "by another method is refused", method: "PUT", status: 405 },
+];
+for (const { name, method, body, headers = CLUSTER, status, begun = [] } of defragmentRequests) {
+  test(`a request about a defragmentation ${name}`, async (t) => {
+    const harness = await Harness.start(t);
+    const answer = await harness.ask(method, DEFRAGMENT, body, headers);
+    assert.equal(answer.status, status);
+    assert.deepEqual(harness.begun, begun);
+    if (status !== 200) return;
+    const progress = { running: false, outcome: "defragmented", sizeBefore: 100, size: 40 };
+    assert.deepEqual(JSON.parse(answer.body.toString()), progress);
+  });
+}

@@ -5,6 +5,7 @@ import { type PlainResponse, wholeResponse } from "../http/plain-text.ts";
 import { isUnder, plainPath, type RequestTarget, requestTarget } from "../http/request-target.ts";
 import { handleVersion, versionSource } from "../http/version.ts";
 import { answer, answerError } from "./answers.ts";
+import { handleDefragment } from "./defragment.ts";
 import { handleDowngradeEnabled } from "./downgrade-enabled.ts";
 import { handleHashKv } from "./hash-kv.ts";
 import { handleLeaseRenewal, handleLeaseTimeToLive } from "./leases.ts";
@@ -24,6 +25,7 @@ export function peerEndpoints(context: ApiContext): PlainHandler {
     ["/members/hashkv", (request, response) => handleHashKv(context, request, response)],
     ["/leases", (request, response) => handleLeaseRenewal(context, request, response)],
     ["/leases/internal", (request, response) => handleLeaseTimeToLive(context, request, response)],
+    ["/maintenance/defragment", (request, response) => handleDefragment(context, request, response)],
     ["/downgrade/enabled", (request, response) => handleDowngradeEnabled(context, request, response)],
     ["/version", (request, response) => handleVersion(version, request, whole(response))],
   ]);
