@@ -177,6 +177,7 @@ export class Bucket {
   /** For the transaction, when it ends: writes all buckets below into their elements; returns the root page. */
   writeBuckets(): number {
     this.#writeChildren();
+    this.#tree.settle();
     return this.#tree.root;
   }
 
@@ -191,6 +192,7 @@ export class Bucket {
   /** What is to be written into the bucket's element; undefined when it has not changed. */
   #changedValue(): Uint8Array | undefined {
     const tree = this.#tree;
+    tree.settle();
     const leaf = tree.dirtyRootLeaf();
     const image = tree.image ?? (leaf !== undefined && this.#isInlineable(leaf) ? leaf : undefined);
     const root = image === undefined ? tree.root : 0;

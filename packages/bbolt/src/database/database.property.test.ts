@@ -3,7 +3,7 @@ import { SeededRandom } from "@quorate/testkit/random";
 import { searchRuns, testWithSeed } from "@quorate/testkit/seed";
 import { applyToDatabase, assertSees } from "../testing/apply.ts";
 import { applyToModel, ModelBucket } from "../testing/model.ts";
-import { drawOperation, type OperationShape } from "../testing/random-operations.ts";
+import { drawDeletions, drawOperation, type OperationShape } from "../testing/random-operations.ts";
 import { SimulatedDisk } from "../testing/simulated-disk.ts";
 import { compact } from "./compact.ts";
 import { Database, type DatabaseOptions } from "./database.ts";
@@ -43,9 +43,11 @@ async function compareWithModel(random: SeededRandom, pageBytes: number): Promis
     const next = model.copy();
     const operations = random.pick([1, 5, 40, 400]);
     for (let i = 0; i < operations; i++) {
-      const operation = drawOperation(random, next, shape);
-      const want = applyToModel(next, operation);
-      assert.equal(applyToDatabase(tx, operation), want, `${operation.kind} of transaction ${t}`);
+      const run = random.chance(0.02) ? drawDeletions(random, next, shape) : [];
+      for (const operation of [...run, drawOperation(random, next, shape)]) {
+        const want = applyToModel(next, operation);
+        assert.equal(applyToDatabase(tx, operation), want, `${operation.kind} of transaction ${t}`);
+      }
     }
     if (random.chance(0.2)) assertSees(tx, next, `within transaction ${t}`);
     if (random.chance(0.15)) tx.end();

@@ -14,7 +14,7 @@ import { Database } from "../database/database.ts";
 import type { ReadTransaction } from "../database/read-transaction.ts";
 import { applyToDatabase, assertSees } from "../testing/apply.ts";
 import { applyToModel, ModelBucket, type Operation, type Outcome } from "../testing/model.ts";
-import { drawOperation, type OperationShape } from "../testing/random-operations.ts";
+import { drawDeletions, drawOperation, type OperationShape } from "../testing/random-operations.ts";
 import { UnsyncedDisk } from "../testing/unsynced-disk.ts";
 import { digestOf } from "./digest.testing.ts";
 import { GoTwin } from "./go-twin.testing.ts";
@@ -106,10 +106,12 @@ class Episode {
     const operations: Operation[] = [];
     const wanted: Outcome[] = [];
     for (let left = random.pick([1, 3, 10, 10, 100]); left > 0; left--) {
-      const operation = drawOperation(random, next, this.#shape);
-      operations.push(operation);
-      wanted.push(applyToModel(next, operation));
-      count(operation);
+      const run = random.chance(0.02) ? drawDeletions(random, next, this.#shape) : [];
+      for (const operation of [...run, drawOperation(random, next, this.#shape)]) {
+        operations.push(operation);
+        wanted.push(applyToModel(next, operation));
+        count(operation);
+      }
     }
     const commits = random.chance(0.9);
     const tx = this.#database!.beginWrite();

@@ -48,6 +48,21 @@ export function drawOperation(draws: Draws, root: ModelBucket, shape: OperationS
   return { kind: "put", path, key, value: bytes(draws, drawLength(draws, shape.longestValue)) };
 }
 
+/** Deletions of keys that follow each other, as a compaction makes them, with a gap now and then. */
+export function drawDeletions(draws: Draws, root: ModelBucket, shape: OperationShape): Operation[] {
+  const { path } = drawOperation(draws, root, shape);
+  const bucket = root.bucketAt(path);
+  if (bucket === undefined) return [];
+  const isValue = (key: string) => !(bucket.elements.get(key) instanceof ModelBucket);
+  const keys = [...bucket.elements.keys()].filter(isValue).sort();
+  const from = draws.below(keys.length + 1);
+  const gaps = draws.pick([0, 0, 0.2]);
+  return keys
+    .slice(from, from + draws.pick([2, 30, 1000]))
+    .filter(() => !draws.chance(gaps))
+    .map((key) => ({ kind: "delete", path, key }));
+}
+
 function drawKey(draws: Draws, bucket: ModelBucket, shape: OperationShape): string {
   // Behind all others, as most keys of a log are.
   if (draws.chance(0.4)) return `s${String(bucket.elements.size).padStart(9, "0")}${draws.below(3)}`;

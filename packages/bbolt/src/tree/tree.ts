@@ -33,6 +33,10 @@ export class Tree implements TreeRoot {
   #appendBytes: number;
   /** The last leaf, when the last change appended to it, and its parent: where the next one is likely to go. */
   #tail: DirtyPage | undefined;
+  /** What `version` was when the path led to a leaf that a removal has left as it was otherwise; the next one is likely to go there. */
+  #removedVersion = -1;
+  /** The first key of a leaf whose first elements were removed: branches refer to it by this key until `settle`. */
+  #looseKey: Uint8Array | undefined;
   #tailParent: DirtyPage | undefined;
 
   constructor(pages: TreePages, root: number, image: PageView | undefined, fill: number) {
@@ -72,15 +76,28 @@ export class Tree implements TreeRoot {
 
   /** Puts an element with its flags. */
   put(flags: number, key: Uint8Array, value: Uint8Array): void {
+    this.settle();
     this.#tail = undefined;
     this.version++;
     this.#leaveImage();
     while (!this.#tryPut(flags, key, value));
   }
 
-  /** Removes an element; whether there was one. `INCOMPATIBLE_VALUE` when it has other flags. */
+  /** Removes an element; whether there was one. `INCOMPATIBLE_VALUE` when it has other flags. Cheapest in the order of the keys. */
   remove(flags: number, key: Uint8Array): boolean {
     const path = this.#path;
+    if (this.#removedVersion === this.version) {
+      const { page } = path.leaf;
+      const found = page.search(key);
+      if (found >= 0) {
+        assertFlags(page, found, flags);
+        this.version++;
+        this.#removeAt(found, key);
+        return true;
+      }
+    }
+    this.settle();
+    this.#removedVersion = -1;
     if (!path.find(this, key)) return false;
     assertFlags(path.leaf.page, path.leaf.index, flags);
     this.#tail = undefined;
@@ -90,16 +107,18 @@ export class Tree implements TreeRoot {
       path.find(this, key);
     }
     this.#touchPath(path.depth);
-    const leaf = path.leaf.page as DirtyPage;
-    const { index } = path.leaf;
-    leaf.remove(index);
-    const isAsBefore = this.#isLargeEnough(path.depth - 1);
-    if (!isAsBefore) this.#rebalance(path.depth - 1);
-    if (index === 0) {
-      if (!isAsBefore) path.find(this, key);
-      while (!this.#alignSeparators()) path.find(this, key);
-    }
+    this.#removeAt(path.leaf.index, key);
     return true;
+  }
+
+  /** For the transaction, before the pages are written: every branch refers to its children by their first keys. */
+  settle(): void {
+    const key = this.#looseKey;
+    if (key === undefined) return;
+    this.#looseKey = undefined;
+    this.version++;
+    do this.#path.find(this, key);
+    while (!this.#alignSeparators());
   }
 
   /** The root, when it is a leaf that this transaction changed. */
@@ -107,6 +126,26 @@ export class Tree implements TreeRoot {
     if (this.image !== undefined) return undefined;
     const page = this.#pages.load(this.root, new PageView(), 0);
     return page instanceof DirtyPage && page.isLeaf ? page : undefined;
+  }
+
+  /** Removes an element of the leaf at the end of the path, whose pages are this transaction's own. */
+  #removeAt(index: number, key: Uint8Array): void {
+    const { depth, leaf } = this.#path;
+    const page = leaf.page as DirtyPage;
+    if (index === 0) this.#looseKey ??= key.slice();
+    page.remove(index);
+    const isFit = page.slots === 1 && (depth === 1 || (page.count > 0 && page.usedBytes >= this.#leastBytes));
+    if (isFit) {
+      this.#removedVersion = this.version;
+      return;
+    }
+    this.#removedVersion = -1;
+    this.#rebalance(depth - 1);
+    this.settle();
+  }
+
+  get #leastBytes(): number {
+    return this.#pages.pageBytes * LEAST_FILL;
   }
 
   /** Appends to a new last leaf when the tail is full, if its parent has room; whether it did. */
@@ -340,12 +379,6 @@ export class Tree implements TreeRoot {
     if (!hasRoom) this.#replace(levelIndex, target);
   }
 
-  /** Whether the page of a level, which is not the root, can stay as it is after something was removed from it. */
-  #isLargeEnough(levelIndex: number): boolean {
-    const page = this.#path.levels[levelIndex]!.page as DirtyPage;
-    return levelIndex > 0 && page.slots === 1 && page.usedBytes >= this.#pages.pageBytes * LEAST_FILL;
-  }
-
   /** After something was removed from the page of a level: it may be empty, or too small to be kept. */
   #rebalance(levelIndex: number): void {
     const { pageBytes } = this.#pages;
@@ -367,7 +400,7 @@ export class Tree implements TreeRoot {
       this.#replace(levelIndex, this.#scratch(page, 0));
       return;
     }
-    const isTooSmall = isLonely || page.usedBytes < pageBytes * LEAST_FILL;
+    const isTooSmall = isLonely || page.usedBytes < this.#leastBytes;
     if (isTooSmall && parent.count > 1) this.#mergeWithNeighbour(levelIndex, isLonely);
   }
 
