@@ -13,8 +13,8 @@ export class Exit extends Error {
   override readonly name = "Exit";
   readonly code: number;
 
-  constructor(code: number, message = "") {
-    super(message);
+  constructor(code: number, message = "", options?: ErrorOptions) {
+    super(message, options);
     this.code = code;
   }
 }
@@ -23,8 +23,13 @@ export function badArguments(message: string): Exit {
   return new Exit(ExitCode.BAD_ARGUMENTS, message);
 }
 
+/** What is told of answers that no honest server gives. */
+export const NO_SENSE = "the server's answer makes no sense";
+
 /** The same failure, told under another code. An exit stays what it is. */
 export function exitWith(code: number, error: unknown): Exit {
   if (error instanceof Exit) return error;
+  // A library that takes servers to be honest has looked for what was not there.
+  if (error instanceof TypeError) return new Exit(code, NO_SENSE, { cause: error });
   return new Exit(code, error instanceof Error ? error.message : String(error));
 }

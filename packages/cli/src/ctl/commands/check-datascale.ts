@@ -5,6 +5,7 @@ import { withPrefix } from "@quorate/client";
 import type { Invocation } from "../command-line/command.ts";
 import { Exit, ExitCode, exitWith } from "../exit.ts";
 import type { Output } from "../output/output.ts";
+import { present } from "../session/answers.ts";
 import type { Settings } from "../session/settings.ts";
 import { progressOf } from "../terminal/progress.ts";
 import {
@@ -58,7 +59,7 @@ export async function run(invocation: Invocation): Promise<void> {
     .catch((error: unknown) => {
       throw exitWith(ExitCode.ERROR, error);
     });
-  if (flags.on("auto-compact")) await compactTo(first!, header!.revision, output);
+  if (flags.on("auto-compact")) await compactTo(first!, present(header, "header").revision, output);
   if (flags.on("auto-defrag")) await defragmentAll(settings, output);
   if (tally.errors.size > 0) {
     tally.printErrors(output);

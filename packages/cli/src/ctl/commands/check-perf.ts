@@ -2,6 +2,7 @@ import { type Client, withPrefix } from "@quorate/client";
 import type { Invocation } from "../command-line/command.ts";
 import { Exit, ExitCode } from "../exit.ts";
 import type { Output } from "../output/output.ts";
+import { present } from "../session/answers.ts";
 import { progressOf } from "../terminal/progress.ts";
 import {
   compactTo,
@@ -82,7 +83,7 @@ async function putAtRate(
 async function cleanUp(client: Client, prefix: string, compact: boolean, output: Output): Promise<void> {
   try {
     const { header } = await client.kv.deleteRange(withPrefix(prefix), { timeoutMs: CLEAN_UP_TIMEOUT_MS });
-    if (compact) await compactTo(client, header!.revision, output);
+    if (compact) await compactTo(client, present(header, "header").revision, output);
   } catch (error) {
     if (error instanceof Exit) throw error;
     output.line(`FAIL: Cleanup failed during key deletion: ERROR(${(error as Error).message})`);

@@ -3,6 +3,7 @@ import type { Event, Init, RequestOp } from "@quorate/wire/messages";
 import type { Invocation } from "../command-line/command.ts";
 import type { FlagValues } from "../command-line/flag-values.ts";
 import { badArguments, ExitCode, exitWith } from "../exit.ts";
+import { keyBehind, present } from "../session/answers.ts";
 import { clientOf, connect } from "../session/connect.ts";
 import { credentialsOf } from "../session/settings.ts";
 import { type Progress, progressOf } from "../terminal/progress.ts";
@@ -103,7 +104,7 @@ class Mirror {
   async #copyAll(): Promise<void> {
     const any = this.#prefix.length === 0 ? "foo" : this.#prefix;
     const { header } = await this.#source.kv.range({ key: any }, NO_DEADLINE);
-    this.#revision = header!.revision;
+    this.#revision = present(header, "header").revision;
     const { rangeEnd } = this.#range();
     let { key } = this.#range();
     let total: number | undefined;
@@ -120,7 +121,7 @@ class Mirror {
         this.#progress.reach(this.copied, total);
       }
       if (!page.more) return;
-      key = Buffer.concat([page.kvs.at(-1)!.key, Buffer.of(0)]);
+      key = keyBehind(key, page.kvs);
     }
   }
 

@@ -15,6 +15,7 @@ import { NumberError, parseUint64 } from "../go-text/parse-number.ts";
 import { quote } from "../go-text/quote.ts";
 import { type Printable, print } from "../output/display.ts";
 import { jsonText, messageJson } from "../output/json.ts";
+import { present } from "../session/answers.ts";
 import { connect } from "../session/connect.ts";
 import { isSerializable } from "./key-range.ts";
 import { checkPeerUrls } from "./peer-urls.ts";
@@ -32,17 +33,18 @@ export async function add(invocation: Invocation): Promise<void> {
   const { client, display } = await connect(invocation);
   checkPeerUrls(peerURLs);
   const response = await client.cluster.addMember({ peerURLs, isLearner: flags.on("learner") }).catch(fail);
-  const { header, member, members } = response;
+  const { header, members } = response;
+  const { ID, isLearner } = present(response.member, "member");
   await print(display, {
     ...changeResult(MemberAddResponse, response),
     simple(simple) {
-      const how = member?.isLearner === true ? " as learner " : " ";
-      simple.line(`Member ${wideId(member!.ID)} added${how}to cluster ${clusterOf(header)}`);
+      const how = isLearner === true ? " as learner " : " ";
+      simple.line(`Member ${wideId(ID)} added${how}to cluster ${clusterOf(header)}`);
     },
   });
   if (display.format !== "simple") return;
   const cluster = members.flatMap((each) => {
-    const shown = each.ID === member!.ID ? name : each.name;
+    const shown = each.ID === ID ? name : each.name;
     return each.peerURLs.map((url) => `${shown}=${url}`);
   });
   output.line();

@@ -1,6 +1,7 @@
 import { type Client, WatchCanceled } from "@quorate/client";
 import type { Event, KeyValue } from "@quorate/wire/messages";
 import { ExitCode, exitWith } from "../exit.ts";
+import { present } from "../session/answers.ts";
 import { type KeyRange, keysIn } from "./pages.ts";
 
 /** How often a watch is asked how far it is: it answers when it has caught up. */
@@ -18,7 +19,7 @@ export interface ChangesSince {
 export async function changesSince(client: Client, range: KeyRange): Promise<ChangesSince> {
   try {
     const { header } = await client.kv.range({ ...range, countOnly: true });
-    const last = header!.revision;
+    const last = present(header, "header").revision;
     const first = await firstRevision(client, range.key);
     return {
       before: keysIn(client, range, { revision: first }),

@@ -3,6 +3,7 @@ import type { KeyValue } from "@quorate/wire/messages";
 import type { FlagValues } from "../command-line/flag-values.ts";
 import { badArguments, ExitCode, exitWith } from "../exit.ts";
 import { parseInt64 } from "../go-text/parse-number.ts";
+import { keyBehind } from "../session/answers.ts";
 
 const KEYS_OF_A_PAGE = 1_000;
 
@@ -42,7 +43,7 @@ export async function* keysIn(
     if (revision === 0n) revision = page.header?.revision ?? 0n;
     yield* page.kvs;
     if (!page.more) return;
-    key = Buffer.concat([page.kvs.at(-1)!.key, Buffer.of(0)]);
+    key = keyBehind(key, page.kvs);
   }
 }
 
