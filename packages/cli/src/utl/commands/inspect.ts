@@ -17,10 +17,12 @@ export async function wal({ args, flags, output }: Invocation): Promise<void> {
   const directory = flags.text("wal-dir") || walDirectory(args[0]!);
   const from = Number(flags.integer("from"));
   const limit = Number(flags.integer("limit"));
+  let found = 0;
   let told = 0;
   let segment = "";
   let left = 0;
   const torn = await visitRecords(new RealDisk(), directory, (record) => {
+    found++;
     // Before the first of those entries, everything is left out.
     if (from > 0 && told === 0 && record.index < from) return;
     if (limit > 0 && told >= limit) {
@@ -36,6 +38,7 @@ export async function wal({ args, flags, output }: Invocation): Promise<void> {
     if (!(error instanceof WalError)) throw error;
     throw new Exit(ExitCode.ERROR, error.message);
   });
+  if (found === 0) throw new Exit(ExitCode.ERROR, `${directory}: there is no record in the log`);
   if (left > 0) output.line(`and ${left} more`);
   if (torn !== undefined)
     output.line(`the last write was cut off (${torn}): a member that starts leaves it out`);

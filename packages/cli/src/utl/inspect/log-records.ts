@@ -9,6 +9,7 @@ import {
 } from "@quorate/raft";
 import { formatId } from "@quorate/server/offline";
 import type { Disk } from "@quorate/storage/seams/disk";
+import { WalError } from "@quorate/storage/wal/errors";
 import {
   decodeHardState,
   decodeMetadata,
@@ -46,6 +47,7 @@ export async function visitRecords(
   visit: (record: LogRecord) => void,
 ): Promise<string | undefined> {
   const segments = await listSegments(disk, directory);
+  if (segments.length === 0) throw new WalError("FILE_NOT_FOUND", "wal: file not found", { file: directory });
   let crc = 0;
   for (const { name } of segments) {
     const path = `${directory}/${name}`;
