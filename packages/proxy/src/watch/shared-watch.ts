@@ -148,7 +148,7 @@ export class SharedWatch implements WatcherSource {
     for (const watcher of [...this.#watchers]) {
       this.remove(watcher);
       // What it still lacks has not been removed: only this watch had stayed behind.
-      if (compactRevision > 0n && watcher.isCreated && watcher.nextRevision > compactRevision) {
+      if (compactRevision > 0n && watcher.isCreated && watcher.nextRevision >= compactRevision) {
         this.#owner.adrift(watcher);
       } else watcher.canceled(response);
     }
