@@ -228,6 +228,31 @@ test("snapshots, status, locks and elections come from a member", TIMEOUT, async
   await session.close();
 });
 
+test("many who read slowly what members send hold up nobody", TIMEOUT, async (t) => {
+  const { endpoint, ...started } = await startProxy(t, [server.endpoint]);
+  const client = clientOf(t, { endpoint, ...started });
+  for (let i = 0; i < 8; i++) await direct.kv.put({ key: `large/${i}`, value: Buffer.alloc(1_000_000, i) });
+  const slow = await Promise.all(
+    Array.from({ length: 12 }, () => GrpcClient.connect({ address: endpoint, connectTimeoutMs: 60_000 })),
+  );
+  t.after(() => slow.forEach((each) => void each.close()));
+  const begun = slow.map(async (each) => {
+    const stream = each.stream("/etcdserverpb.Maintenance/Snapshot");
+    const first = new Promise<void>((resolve) => {
+      stream.onMessage = () => {
+        stream.pauseReading();
+        resolve();
+      };
+    });
+    stream.send(new Uint8Array(0));
+    stream.halfClose();
+    await first;
+  });
+  await Promise.all(begun);
+  await client.kv.put({ key: "beside", value: "1" });
+  assert.equal(text((await client.kv.get("beside"))?.value), "1");
+});
+
 test("health and metrics are told of the members and of the proxy", TIMEOUT, async (t) => {
   const started = await startProxy(t, [server.endpoint]);
   const at = async (path: string, init: RequestInit = {}) => {

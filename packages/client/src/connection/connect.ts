@@ -1,5 +1,5 @@
 import type { ConnectionOptions } from "node:tls";
-import { GrpcClient, type GrpcClientOptions } from "@quorate/rpc/client";
+import { type ConnectionLimits, GrpcClient, type GrpcClientOptions } from "@quorate/rpc/client";
 import { type Endpoint, tlsNameOf } from "./endpoint.ts";
 
 /** How one member is connected to. */
@@ -16,6 +16,8 @@ export interface ConnectionSettings {
   readonly keepaliveWithoutCalls?: boolean;
   /** The largest message to receive. Default 2^31 - 1. */
   readonly maxResponseBytes?: number;
+  /** Of the connection; what is not given is as usual. */
+  readonly limits?: Partial<ConnectionLimits>;
 }
 
 /** One connection to one member. Rejects with a GrpcError UNAVAILABLE. */
@@ -39,6 +41,7 @@ function connectionOptions(endpoint: Endpoint, options: ConnectionSettings): Grp
       permitWithoutStream: options.keepaliveWithoutCalls ?? false,
     },
     ...(options.maxResponseBytes !== undefined && { maxReceiveMessageBytes: options.maxResponseBytes }),
+    ...(options.limits !== undefined && { limits: options.limits }),
     userAgent: "quorate-client",
   };
 }

@@ -9,6 +9,11 @@ import {
 import type { ClientStream, GrpcClient, MetadataInput } from "@quorate/rpc/client";
 import { Code, GrpcError } from "@quorate/rpc/status";
 
+/**
+ * Clients that read slowly share connections with all others: each may hold back so much, and only very many of them
+ * together are waited for.
+ */
+const SLOW_READERS = { streamWindowBytes: 262_144, maxHeldBytes: 268_435_456 };
 /** How long a call waits for a connection to any member. */
 const CONNECT_WITHIN_MS = 5_000;
 const FIRST_PAUSE_MS = 25;
@@ -42,7 +47,7 @@ export class Members {
     this.#endpoints = endpoints;
     this.#maxSendBytes = maxSendBytes;
     this.#connections = new Connections(endpoints.map(parseEndpoint), (endpoint) =>
-      connectTo(endpoint, settings()),
+      connectTo(endpoint, { limits: SLOW_READERS, ...settings() }),
     );
   }
 
