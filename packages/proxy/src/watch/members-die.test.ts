@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Client, ClientError, withPrefix } from "@quorate/client";
+import { Client, ClientError, Code, withPrefix } from "@quorate/client";
 import { freePorts } from "@quorate/testkit/ports";
 import { Server } from "@quorate/testkit/process";
 import { target } from "@quorate/testkit/target";
@@ -81,4 +81,13 @@ test("watchers miss nothing and get nothing twice while members die and come bac
     }
     assert.equal(stream.ended, undefined);
   }
+
+  // Who wants a leader is told when there is none, and nobody else is.
+  using wantsLeader = await RawWatch.open(endpoint, { hasleader: "true" });
+  wantsLeader.ask({ createRequest: withPrefix("dying/") });
+  await until(() => wantsLeader.responses.length === 1);
+  await Promise.all([members[0]!.kill(), members[1]!.kill()]);
+  await until(() => wantsLeader.ended !== undefined);
+  assert.deepEqual(wantsLeader.ended, { code: Code.UNAVAILABLE, details: "etcdserver: no leader" });
+  for (const stream of streams) assert.equal(stream.ended, undefined);
 });
