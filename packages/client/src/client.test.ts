@@ -42,6 +42,21 @@ test("keys are put, read, counted and deleted", TIMEOUT, async () => {
   assert.equal((await client.kv.deleteRange(withPrefix("kv/"))).deleted, 1n);
 });
 
+test("a client goes on with other endpoints when it is told of them", TIMEOUT, async () => {
+  using before = await CuttingProxy.to(server.clientPort);
+  using behind = await CuttingProxy.to(server.clientPort);
+  await using moving = new Client({ endpoints: [before.endpoint], requestTimeoutMs: 30_000 });
+  await moving.kv.put({ key: "moving", value: "1" });
+  moving.replaceEndpoints([before.endpoint, behind.endpoint]);
+  await moving.kv.put({ key: "moving", value: "2" });
+  assert.deepEqual([before.accepted, behind.accepted], [1, 0]);
+  moving.replaceEndpoints([behind.endpoint]);
+  before.refusing = true;
+  assert.equal(text((await moving.kv.get("moving"))?.value), "2");
+  assert.deepEqual([before.accepted, behind.accepted], [1, 1]);
+  assert.throws(() => moving.replaceEndpoints(["nowhere"]), TypeError);
+});
+
 test("a range comes in several answers when it is asked for as a stream", TIMEOUT, async () => {
   const keys = Array.from({ length: 30 }, (_, i) => `stream/${String(i).padStart(2, "0")}`);
   for (const key of keys) await client.kv.put({ key, value: "x" });

@@ -77,6 +77,11 @@ export class Client {
     await this.#calls.deadline(options).race(this.#calls.tokens.ready());
   }
 
+  /** The cluster has other members now; calls that are under way end where they are. Throws TypeError when one is none. */
+  replaceEndpoints(endpoints: readonly string[]): void {
+    this.#connections.replaceEndpoints(endpoints.map(parseEndpoint));
+  }
+
   /** Cuts the connection: what is under way fails. */
   close(): void {
     this.#connections.close();

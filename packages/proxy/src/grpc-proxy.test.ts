@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { AlarmAction, Client, Code, EventType, PermissionType, Session, withPrefix } from "@quorate/client";
 import { GrpcClient } from "@quorate/rpc/client";
+import { CuttingProxy } from "@quorate/testkit/cutting-proxy";
 import { Server } from "@quorate/testkit/process";
 import { target } from "@quorate/testkit/target";
 import { until } from "@quorate/testkit/wait";
@@ -317,6 +318,19 @@ test("each user reads what it may, and nothing that another one has read", TIMEO
   await until(async () => (await metricOf(started, "quorate_grpc_proxy_upstream_watches")) === 1);
   await reader.kv.put({ key: "secret", value: "2" });
   assert.equal(text((await first).value?.events[0]?.kv?.value), "2");
+});
+
+test("members are asked where they listen, and the first endpoint may go", TIMEOUT, async (t) => {
+  const first = await CuttingProxy.to(server.clientPort);
+  t.after(() => first[Symbol.dispose]());
+  const started = await startProxy(t, [first.endpoint], { endpointsSyncMs: 20 });
+  const client = clientOf(t, started);
+  await client.kv.put({ key: "sync", value: "1" });
+  await until(() => started.lines.includes("endpoints of the cluster have changed"));
+  first.refusing = true;
+  first.cut();
+  assert.equal(text((await client.kv.get("sync"))?.value), "1");
+  await client.kv.put({ key: "sync", value: "2" });
 });
 
 test("a member that is not there is passed over, and the next one asked", TIMEOUT, async (t) => {

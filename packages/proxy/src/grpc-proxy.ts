@@ -156,6 +156,7 @@ export class GrpcProxy {
       const endpoints = members.filter(({ isLearner }) => !isLearner).flatMap(({ clientURLs }) => clientURLs);
       if (endpoints.length === 0 || endpoints.join() === this.#members.endpoints.join()) return;
       this.#members.replaceEndpoints(endpoints);
+      this.#client.replaceEndpoints(endpoints);
       log("info", "endpoints of the cluster have changed", { endpoints });
     } catch (error) {
       log("warn", "auto sync endpoints failed", { error: (error as Error).message });
