@@ -29,6 +29,7 @@ export default {
         items: [
           { text: "Limits", link: "/limits" },
           { text: "HTTP for people", link: "/http-for-people" },
+          { text: "The command line", link: "/command-line" },
         ],
       },
       {
