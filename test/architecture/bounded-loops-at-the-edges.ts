@@ -26,6 +26,10 @@ export const BOUNDED_AT_THE_EDGES: Readonly<Record<string, Readonly<Record<strin
   },
   "api/access-service.ts": { "*": "the method of a question" },
   "api/audit-log.ts": { "*": "the line of a call: 16 keys, and what else its request names" },
+  "api/client-limiter.ts": {
+    "ClientLimiter.limits": "five prefixes",
+    "ClientLimiter.#forget": "8,192 clients at most, once for as many that are new",
+  },
   "api/denial-log.ts": { "*": "five reasons, once" },
   "api/leadership.ts": { "*": "members, or looks at the leader every few milliseconds" },
   "api/lease/ask-leader.ts": { "*": "waits for each answer, or URLs of one member" },
@@ -140,6 +144,7 @@ export const BOUNDED_AT_THE_EDGES: Readonly<Record<string, Readonly<Record<strin
   "client-port/gateway/serve.ts": {
     serve: "code and text of an error",
     answerError: "headers of one response",
+    "Exchange.#finish": "headers of one response",
     "Exchange.#receive": PARTS,
     "Exchange.#receiveParts": PARTS,
     "Exchange.#lineAtOnce": "a message of at most 16 KiB",

@@ -95,6 +95,11 @@ export const FAILURES = {
   NO_PASSWORD_USER: [Code.UNKNOWN, "auth: authentication failed, password was given for no password user"],
   PASSWORD_TOO_LONG: [Code.UNKNOWN, "bcrypt: password length exceeds 72 bytes"],
   VERIFY_ONLY_KEY: [Code.UNKNOWN, "auth: token signing attempted with verify-only key"],
+  /** Ours: by `--client-requests-per-second` and the like. */
+  CLIENT_LIMITED: [
+    Code.RESOURCE_EXHAUSTED,
+    "etcdserver: too many requests of this client, it may come back in % ms",
+  ],
   TOO_MANY_REQUESTS: [Code.UNKNOWN, "etcdserver: too many requests"],
   NOT_ENOUGH_STARTED_MEMBERS: [
     Code.UNKNOWN,

@@ -4,9 +4,13 @@ import { type HeaderField, isValidName } from "../hpack/field.ts";
 /** Metadata to send: a binary value needs a name that ends in `-bin`, a text value printable ASCII. */
 export type MetadataInput = Readonly<Record<string, string | Uint8Array | readonly (string | Uint8Array)[]>>;
 
+/** Of the names that gRPC keeps for itself the one that is a handler's to say: when a client may try again. */
+const RETRY_PUSHBACK = "grpc-retry-pushback-ms";
+
 /** Checks a piece of metadata and returns the header value to send. Throws TypeError on what gRPC does not allow. */
 export function metadataValue(name: string, value: string | Uint8Array): string {
-  if (!isValidName(name) || name.startsWith("grpc-")) throw new TypeError(`invalid metadata name "${name}"`);
+  const isReserved = name.startsWith("grpc-") && name !== RETRY_PUSHBACK;
+  if (!isValidName(name) || isReserved) throw new TypeError(`invalid metadata name "${name}"`);
   if (name.endsWith("-bin")) {
     return Buffer.from(value).toString("base64").replaceAll("=", "");
   }

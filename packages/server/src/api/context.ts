@@ -20,6 +20,7 @@ import type { PeerRequests } from "../peer/peer-requests.ts";
 import type { WatchHub } from "../watch/hub.ts";
 import type { Identities } from "./identities.ts";
 import type { Measures } from "./measures.ts";
+import type { RequestLimiter } from "./request-limiter.ts";
 import type { ScheduledDefragmentation } from "./scheduled-defragmentation.ts";
 
 /** What a proposal goes through. */
@@ -31,6 +32,8 @@ export interface ProposeContext {
 
 /** What every call is looked at with, before any method. */
 export interface CallContext {
+  /** Absent: clients may ask for as much as they like. */
+  readonly limiter?: RequestLimiter;
   readonly identities: Identities;
   readonly consensus: Consensus;
   readonly membership: Membership;

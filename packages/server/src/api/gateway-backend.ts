@@ -32,8 +32,11 @@ export interface GatewaySink {
   /** No more requests, please, until `onResumeReading`: the call has no use for them yet. */
   onPauseReading(): void;
   onResumeReading(): void;
-  /** The last callback of a call. `code` is gRPC's, 0 for success. */
-  onEnd(code: number, message: string): void;
+  /**
+   * The last callback of a call. `code` is gRPC's, 0 for success. `retryAfterMs`: when a call that was refused may be tried
+   * again, if that was said.
+   */
+  onEnd(code: number, message: string, retryAfterMs?: number): void;
 }
 
 export interface GatewayCall {

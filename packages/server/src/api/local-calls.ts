@@ -11,6 +11,7 @@ import { FAILURES, RequestError } from "../errors.ts";
 import { OWN_CALL } from "./call-counts.ts";
 import type { GatewayBackend, GatewayCall, GatewaySink } from "./gateway-backend.ts";
 import { LOOPBACK, LoopbackPeer } from "./loopback.ts";
+import { RETRY_TRAILER } from "./request-limiter.ts";
 import type { Services, StreamHandler, UnaryHandler } from "./services.ts";
 
 /** Without `counts` calls are not counted: those that a member makes for itself. */
@@ -89,6 +90,7 @@ class LocalCall implements ServerCall {
   #onCancel: ((reason: CancelReason) => void) | undefined = undefined;
   /** Why the call was ended, until its handler has been told. */
   #untold: CancelReason | undefined = undefined;
+  #retryAfterMs: number | undefined = undefined;
   ended = false;
   userData: unknown;
   queuedBytes = 0;
@@ -189,7 +191,10 @@ class LocalCall implements ServerCall {
 
   // Responses over JSON carry no metadata of ours.
   setHeader(): void {}
-  setTrailer(): void {}
+  /** But for when to come back, which HTTP has a header for. */
+  setTrailer(name: string, value: string | Uint8Array): void {
+    if (name === RETRY_TRAILER) this.#retryAfterMs = Number(value);
+  }
   sendHeaders(): void {}
   useGzip(): boolean {
     return false;
@@ -323,7 +328,7 @@ class LocalCall implements ServerCall {
   /** `reason`: why, when it is not the handler that ends the call. */
   #endWith(code: number, message: string, reason: CancelReason | undefined): void {
     if (!this.#finish(reason, code)) return;
-    this.#tellCaller(() => this.#sink.onEnd(code, message));
+    this.#tellCaller(() => this.#sink.onEnd(code, message, this.#retryAfterMs));
   }
 
   /** Every end leads through here; true the first time. */

@@ -12,6 +12,7 @@ import {
   statusOf,
 } from "../errors.ts";
 import { CallCounts, OWN_CALL } from "./call-counts.ts";
+import { ClientLimiter } from "./client-limiter.ts";
 import type { CallContext } from "./context.ts";
 import type { Identity } from "./identities.ts";
 import { type CallObserver, ObservedCall } from "./observed-calls.ts";
@@ -42,11 +43,13 @@ export class Services {
   }
 
   /** A unary method. What `handle` throws becomes the call's status. With `isOpen` nobody asks who makes a call. */
-  addUnary(path: string, handle: UnaryHandler, isOpen = false): void {
+  addUnary(path: string, method: UnaryHandler, isOpen = false): void {
     const context = this.#context;
     const { counts } = this;
     counts.add(path);
+    const limited = limitedUnary(context, path, method);
     this.#setUnary(path, (message, call) => {
+      const handle = call.userData === OWN_CALL ? method : limited;
       const mayRun = !context.membership.isLearner || isUnaryForLearners(path, message);
       const refusal = refusalOf(context, counts, call, mayRun, false);
       if (refusal !== undefined) {
@@ -106,11 +109,13 @@ export class Services {
   }
 
   /** A streaming method of any kind. */
-  addStream(path: string, handle: StreamHandler): void {
+  addStream(path: string, method: StreamHandler): void {
     const context = this.#context;
     const { counts } = this;
     counts.add(path);
+    const limited = limitedStream(context, path, method);
     this.#setStream(path, (call) => {
+      const handle = call.userData === OWN_CALL ? method : limited;
       const mayRun = !context.membership.isLearner || path === SNAPSHOT_PATH;
       const refusal = refusalOf(context, counts, call, mayRun, true);
       if (refusal !== undefined) {
@@ -144,6 +149,22 @@ export class Services {
       observed.guard(() => handle(observed));
     });
   }
+}
+
+/** The same function where nothing is limited. A call that serves another one is reckoned with that. */
+function limitedUnary({ limiter }: CallContext, path: string, method: UnaryHandler): UnaryHandler {
+  if (limiter === undefined || !ClientLimiter.limits(path)) return method;
+  return (message, call) => {
+    if (limiter.admits(call, message.length)) method(message, call);
+  };
+}
+
+/** As `limitedUnary`: a stream counts when it begins. */
+function limitedStream({ limiter }: CallContext, path: string, method: StreamHandler): StreamHandler {
+  if (limiter === undefined || !ClientLimiter.limits(path)) return method;
+  return (call) => {
+    if (limiter.admits(call, 0)) method(call);
+  };
 }
 
 function serve(message: Uint8Array, call: ServerCall, handle: UnaryHandler): void {

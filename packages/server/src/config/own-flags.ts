@@ -52,5 +52,29 @@ export const OWN_SECTION: FlagSection = {
       "50",
       "Part of a database's file that must be free for such a defragmentation.",
     ),
+    flag(
+      "client-requests-per-second",
+      "uint",
+      "0",
+      "Reads, writes and watches that a user, or a client address without one, may begin a second at this member (0 is any number).",
+    ),
+    flag(
+      "client-bytes-per-second",
+      "uint",
+      "0",
+      "Bytes of such requests that they may send a second to this member (0 is any number).",
+    ),
+    flag(
+      "client-limit-burst",
+      "duration",
+      "2s",
+      "What may be had in so long may be had at once by who has not asked for as long.",
+    ),
+    flag(
+      "client-limit-dry-run",
+      "bool",
+      "false",
+      "Count what these limits would refuse, and refuse nothing.",
+    ),
   ],
 };

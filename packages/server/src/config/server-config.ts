@@ -2,6 +2,7 @@ import type { InitialMember } from "../cluster/initial-cluster.ts";
 import { type AuditLogSettings, auditLogSettings } from "./audit-log.ts";
 import { type AuthTokenSettings, authTokenSettings, bcryptCost } from "./auth-token.ts";
 import { type AutoDefragmentation, autoDefragmentation } from "./auto-defragmentation.ts";
+import { type ClientLimits, clientLimits } from "./client-limits.ts";
 import { clientTls } from "./client-tls.ts";
 import { type DiscoverySettings, discoverySettings } from "./discovery.ts";
 import type { FeatureGates } from "./feature-gates.ts";
@@ -111,6 +112,8 @@ export interface ServerConfig extends LogSettings {
   readonly compactHashCheckMs: number;
   /** A database of which so much is not in use is defragmented before the member serves; 0 is never. */
   readonly defragmentAtStartBytes: number;
+  /** undefined: none. */
+  readonly clientLimits: ClientLimits | undefined;
   /** undefined: off. */
   readonly autoDefragmentation: AutoDefragmentation | undefined;
   readonly unsafeNoFsync: boolean;
@@ -237,6 +240,7 @@ export function makeServerConfig(
     corruptCheckMs: read.number("corrupt-check-time"),
     compactHashCheckMs: read.number("compact-hash-check-time"),
     defragmentAtStartBytes: read.number("bootstrap-defrag-threshold-megabytes") * 2 ** 20,
+    clientLimits: clientLimits(read),
     autoDefragmentation: autoDefragmentation(read),
     unsafeNoFsync: read.boolean("unsafe-no-fsync"),
     forceNewCluster: read.boolean("force-new-cluster"),

@@ -4,6 +4,7 @@ import { purgeSnapFiles, saveSnapFile } from "@quorate/storage/snap/snap-directo
 import { encodeV2Store } from "@quorate/storage/snap/v2-store";
 import { HeaderEncoder } from "@quorate/wire/hot";
 import { AlarmStore } from "../alarm/alarm-store.ts";
+import { ClientLimiter } from "../api/client-limiter.ts";
 import type { ApiContext } from "../api/context.ts";
 import { Identities } from "../api/identities.ts";
 import { ScheduledDefragmentation } from "../api/scheduled-defragmentation.ts";
@@ -152,6 +153,7 @@ export function buildParts(options: PartsOptions): MemberParts {
     membership,
     backend,
     quota,
+    ...(config.clientLimits && { limiter: new ClientLimiter(config.clientLimits, clock) }),
     defragmentation: new ScheduledDefragmentation({ backend, clock, log }),
     access: config.administrativeRoles ? new UserAccess(auth, lessor, true) : access,
     accessOfEntries: access,

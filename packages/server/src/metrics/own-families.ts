@@ -1,4 +1,5 @@
 import type { ApiContext } from "../api/context.ts";
+import type { LimiterCounts } from "../api/request-limiter.ts";
 import { counter, type Family, gauge, type Sample } from "./family.ts";
 import type { LoopDelays } from "./loop-delays.ts";
 
@@ -9,6 +10,7 @@ export function ownFamilies(
   defects: { readonly count: number },
 ): Family[] {
   const { lessor, quota, store, watches } = context;
+  const { limiter } = context;
   const work = { ...store.meters, leases: lessor.reading.meter };
   return [
     gauge(
@@ -41,6 +43,7 @@ export function ownFamilies(
       "Requests that failed for a defect of the server; the log has them.",
       () => defects.count,
     ),
+    ...(limiter === undefined ? [] : [limitedRequests(limiter.counts)]),
     counter(
       "quorate_unanswered_txns_total",
       "Transactions that were applied, and whose long answer could not be read any more.",
@@ -60,6 +63,14 @@ export function ownFamilies(
       ranked(watches.mostBehind().watchers),
     ),
   ];
+}
+
+function limitedRequests(counts: LimiterCounts): Family {
+  return counter(
+    "quorate_limited_requests_total",
+    "Requests beyond the limits of a client, by limit; they were refused, but for a dry run.",
+    () => Object.entries(counts).map(([limit, value]) => ({ labels: { limit }, value })),
+  );
 }
 
 /** Names of streams or of their clients as labels would make ever more series: clients come and go. */

@@ -14,7 +14,7 @@ import { metadataOf, timeoutOf } from "./metadata.ts";
 import { Outbox } from "./outbox.ts";
 import { RequestValues, type ValueSink } from "./request-values.ts";
 import { methodAt } from "./routes.ts";
-import { httpStatusOf, statusJson } from "./status.ts";
+import { httpStatusOf, retryHeader, statusJson } from "./status.ts";
 
 export interface ServeContext {
   readonly backend: GatewayBackend;
@@ -75,9 +75,13 @@ function methodOf({ method, rawHeaders }: GatewayRequest): string {
   return isForm && override ? override.toUpperCase() : method;
 }
 
-function answerError(response: GatewayResponse, code: number, message: string): void {
+function answerError(response: GatewayResponse, code: number, message: string, retryAfterMs?: number): void {
   const body = statusJson(code, message);
-  const headers: [string, string][] = [[...JSON_TYPE], ["Content-Length", String(Buffer.byteLength(body))]];
+  const headers: (readonly [string, string])[] = [
+    JSON_TYPE,
+    ["Content-Length", String(Buffer.byteLength(body))],
+    ...retryHeader(retryAfterMs),
+  ];
   if (code === Code.UNAUTHENTICATED)
     headers.push(["WWW-Authenticate", message.replace(/[^\x20-\x7e]/g, "?")]);
   response.head(httpStatusOf(code), headers);
@@ -317,7 +321,7 @@ export class Exchange implements ValueSink {
       whenAnswerRoom: (begin) => this.#place.whenRoom(begin),
       onPauseReading: () => this.#setCallBusy(true),
       onResumeReading: () => this.#guard(() => this.#setCallBusy(false)),
-      onEnd: (code, message) => this.#guard(() => this.#finish(code, message)),
+      onEnd: (code, message, retryAfterMs) => this.#guard(() => this.#finish(code, message, retryAfterMs)),
     };
     const call = backend.start(this.#method.path, this.#metadata, remainingMs, sink, this.#clientAddress);
     this.#call = call;
@@ -366,7 +370,7 @@ export class Exchange implements ValueSink {
   }
 
   /** The end of the call, whoever ended it. */
-  #finish(code: number, message: string): void {
+  #finish(code: number, message: string, retryAfterMs?: number): void {
     if (this.#over) return;
     if (!this.#method.serverStreaming) {
       if (code === Code.OK && this.#reply === undefined) {
@@ -374,13 +378,13 @@ export class Exchange implements ValueSink {
       } else if (code === Code.OK) {
         this.#answer();
       } else {
-        this.#refuse(code, message);
+        this.#refuse(code, message, retryAfterMs);
       }
       return;
     }
     this.#close();
     if (code !== Code.OK) {
-      const headers: (readonly [string, string])[] = [JSON_TYPE];
+      const headers: (readonly [string, string])[] = [JSON_TYPE, ...retryHeader(retryAfterMs)];
       this.#sendHead(httpStatusOf(code), headers);
       const line = `{"error":${escapeForStream(statusJson(code, message))}}\n`;
       this.#outbox.addWhole([line].values(), 0, undefined);
@@ -426,9 +430,9 @@ export class Exchange implements ValueSink {
   }
 
   /** An error outside of a stream. */
-  #refuse(code: number, message: string): void {
+  #refuse(code: number, message: string, retryAfterMs?: number): void {
     this.#close();
-    answerError(this.#response, code, message);
+    answerError(this.#response, code, message, retryAfterMs);
     this.#headSent = true;
   }
 

@@ -30,3 +30,8 @@ export function statusJson(code: number, message: string): string {
   const messageField = message === "" ? "" : `"message":${JSON.stringify(message)}`;
   return `{${codeField}${codeField !== "" && messageField !== "" ? "," : ""}${messageField}}`;
 }
+
+/** When a request that was refused may be made again, in whole seconds. */
+export function retryHeader(retryAfterMs: number | undefined): readonly (readonly [string, string])[] {
+  return retryAfterMs === undefined ? [] : [["Retry-After", String(Math.ceil(retryAfterMs / 1_000))]];
+}

@@ -8,6 +8,7 @@ import type { ClientEnd, GatewayRequest, GatewayResponse } from "../gateway/exch
 import type { Shared } from "../gateway/gateway.ts";
 import { metadataOf, timeoutOf } from "../gateway/metadata.ts";
 import { Outbox } from "../gateway/outbox.ts";
+import { retryHeader } from "../gateway/status.ts";
 import { METHODS_OF_KEYS } from "./key-request.ts";
 import type { Logins } from "./logins.ts";
 import { CallFailed, problemOf, problemText } from "./problems.ts";
@@ -136,8 +137,8 @@ export class KeyExchange {
     this.#start(path, message, {
       onMessage: (reply) => this.#hold(partsOf(reply), () => {}),
       onParts: (parts, release) => this.#hold(parts, this.#place.hold(parts, release)),
-      onEnd: (code, text) => {
-        if (code !== Code.OK) reject(new CallFailed(code, text));
+      onEnd: (code, text, retryAfterMs) => {
+        if (code !== Code.OK) reject(new CallFailed(code, text, retryAfterMs));
         else if (this.#reply === undefined) reject(new CallFailed(...FAILURES.NO_ANSWER));
         else resolve(this.#reply);
       },
@@ -155,7 +156,8 @@ export class KeyExchange {
     this.#start(path, message, {
       onMessage: (parts) => this.#guard(() => this.#over || onMessage(partsOf(parts))),
       onParts: (parts, release) => parts.forEach(release),
-      onEnd: (code, text) => (code === Code.OK ? resolve() : reject(new CallFailed(code, text))),
+      onEnd: (code, text, retryAfterMs) =>
+        code === Code.OK ? resolve() : reject(new CallFailed(code, text, retryAfterMs)),
     });
     return promise;
   }
@@ -235,12 +237,13 @@ export class KeyExchange {
       this.#reject?.(new CallFailed(...FAILURES.DEADLINE_EXCEEDED));
       return;
     }
-    const call = backend.start(path, this.#metadata, remainingMs, {
+    const complete: GatewaySink = {
       ...sink,
       whenAnswerRoom: (begin) => this.#place.whenRoom(begin),
       onPauseReading: () => {},
       onResumeReading: () => {},
-    });
+    };
+    const call = backend.start(path, this.#metadata, remainingMs, complete, this.request.clientAddress);
     this.#call = call;
     if (this.#over) call.cancel();
     else {
@@ -278,6 +281,7 @@ export class KeyExchange {
     if (status === 405) headers.push(["Allow", METHODS_OF_KEYS]);
     const etag = error instanceof ConditionFailed ? error.etag : undefined;
     if (etag !== undefined) headers.push(["ETag", etag]);
+    if (error instanceof CallFailed) headers.push(...retryHeader(error.retryAfterMs));
     this.answer(status, headers, Buffer.from(problemText(problem)));
   }
 

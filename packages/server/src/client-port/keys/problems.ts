@@ -6,10 +6,13 @@ import { httpStatusOf } from "../gateway/status.ts";
 export class CallFailed extends Error {
   override readonly name = "CallFailed";
   readonly code: number;
+  /** When it may be tried again, if that was said. */
+  readonly retryAfterMs: number | undefined;
 
-  constructor(code: number, message: string) {
+  constructor(code: number, message: string, retryAfterMs?: number) {
     super(message);
     this.code = code;
+    this.retryAfterMs = retryAfterMs;
   }
 }
 
