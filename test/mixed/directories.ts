@@ -1,4 +1,4 @@
-/** Data directories of the other program: those that are taken over, and those that must be refused and stay as they are. */
+/** Data directories of the other program, by turns. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import path from "node:path";
@@ -49,7 +49,7 @@ async function usersAreThere(server: Server): Promise<void> {
   assert.throws(() => read("--user", "u:wrong"), /authentication failed/);
 }
 
-export function refusedDirectories(): void {
+export function directories(): void {
   test("data under authentication is taken over with its users, and given back with them", {
     skip,
   }, async () => {
@@ -70,12 +70,16 @@ export function refusedDirectories(): void {
     const restored = path.join(directory, "restored");
     execFileSync(tools.etcdutl, ["snapshot", "restore", file, "--data-dir", restored], { stdio: "ignore" });
     await running(ETCD, restored, usersAreThere);
+    await running(ETCD, dataDir, usersAreThere);
   });
 
-  test("etcd refuses our database and leaves it as it is", { skip }, async () => {
+  test("a directory that we have begun goes on with etcd, and comes back with what that has written", {
+    skip,
+  }, async () => {
     const dataDir = path.join(temporaryDir("ours"), "data");
-    await running(QUORATE, dataDir, (server) => put(server, "still here"));
-    await assert.rejects(Server.start({ command: ETCD.command, dataDir }), /invalid database|ended with/);
-    assert.equal(await running(QUORATE, dataDir, kept), "still here");
+    await running(QUORATE, dataDir, (server) => put(server, "ours"));
+    assert.equal(await running(ETCD, dataDir, kept), "ours");
+    await running(ETCD, dataDir, (server) => put(server, "etcd's"));
+    assert.equal(await running(QUORATE, dataDir, kept), "etcd's");
   });
 }

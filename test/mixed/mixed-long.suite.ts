@@ -1,6 +1,6 @@
 /** All mixed clusters, with more rounds. Takes the arguments of the short suite. */
 import { corruptionFound } from "./corruption-found.ts";
-import { refusedDirectories } from "./directories.ts";
+import { directories } from "./directories.ts";
 import { migratingGuide } from "./guide/migrating.ts";
 import { operatingGuide } from "./guide/operating.ts";
 import { LONG_SCENARIOS } from "./scenarios/scenarios.ts";
@@ -10,7 +10,7 @@ import { users } from "./users.ts";
 runMixed({
   scenarios: LONG_SCENARIOS,
   tests: {
-    directories: refusedDirectories,
+    directories,
     "corruption-found": corruptionFound,
     users,
     migrating: migratingGuide,
