@@ -40,7 +40,6 @@ testWithSeed(
   async (_, t) => {
     await using server = await Server.create({
       command: ["sh", "-c", 'exec "$PROGRAM" "$@"', "sh"],
-      env: { QUORATE_BACKEND: "bbolt" },
     });
     const scenario = new Scenario(server, seed);
     const { random } = scenario;

@@ -5,7 +5,7 @@ import path from "node:path";
 import { test } from "node:test";
 import { temporaryDir } from "@quorate/testkit/process";
 import { SeededRandom } from "@quorate/testkit/random";
-import { LmdbBackend } from "../../packages/storage/src/backend/lmdb-backend.ts";
+import { BboltBackend } from "../../packages/storage/src/database/bbolt-backend.ts";
 import { realClock } from "../../packages/storage/src/seams/real-clock.ts";
 import { Cluster } from "../cluster/cluster.ts";
 import type { MemberProcess } from "../cluster/member-process.ts";
@@ -29,9 +29,9 @@ async function changeTheirs(member: MemberProcess): Promise<void> {
   writeFileSync(databaseOf(member), bytes);
 }
 
-/** Our records have sums, so one goes missing as a whole. */
+/** Our pages have sums, so one record goes missing by a transaction. */
 async function changeOurs(member: MemberProcess, revision: number): Promise<void> {
-  const backend = await LmdbBackend.open({
+  const backend = await BboltBackend.open({
     path: databaseOf(member),
     clock: realClock,
     onFatal: (error) => assert.fail(error),

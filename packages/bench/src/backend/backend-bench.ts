@@ -39,7 +39,7 @@ const options = {
   },
 };
 const open = (): Promise<Subject> =>
-  process.env.QUORATE_BACKEND === "bbolt" ? BboltBackend.open(options) : LmdbBackend.open(options);
+  process.env.QUORATE_BACKEND === "lmdb" ? LmdbBackend.open(options) : BboltBackend.open(options);
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 const cpuUs = (): number => {
   const { user, system } = process.cpuUsage();

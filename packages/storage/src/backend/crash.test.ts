@@ -4,10 +4,12 @@ import path from "node:path";
 import { temporaryDir } from "@quorate/testkit/process";
 import { SeededRandom } from "@quorate/testkit/random";
 import { testWithSeed } from "@quorate/testkit/seed";
+import { realClock } from "../seams/real-clock.ts";
 import { applyEntry, EntryModel } from "./entry-model.testing.ts";
 import { writeUntilKilled } from "./killed-writer.testing.ts";
+import { LmdbBackend } from "./lmdb-backend.ts";
 import { FLUSHED_META_OFFSET, newestMeta, PAGE_BYTES } from "./lmdb-format.ts";
-import { openTested as open } from "./tested-backend.testing.ts";
+import { openTested } from "./tested-backend.testing.ts";
 
 // One life each; the suite backend-crash kills many more, and at every failpoint.
 const root = temporaryDir("crash");
@@ -17,7 +19,7 @@ testWithSeed(
   async (seed) => {
     const file = path.join(root, "killed", "db");
     const durable = await writeUntilKilled(file, seed, "durable");
-    const backend = await open(file);
+    const backend = await openTested(file);
     assert.ok(durable > 0);
     assert.ok(
       backend.consistentIndex >= durable,
@@ -33,6 +35,16 @@ testWithSeed(
 const newestTxnId = (bytes: Buffer): number =>
   newestMeta(new DataView(bytes.buffer, bytes.byteOffset, bytes.length)).txnId;
 
+const open = (file: string): Promise<LmdbBackend> =>
+  LmdbBackend.open({
+    path: file,
+    clock: realClock,
+    onFatal: (error) => {
+      throw error;
+    },
+  });
+
+// Of the other one the package bbolt tests it.
 testWithSeed("a machine crash that tears unflushed writes leaves the last flushed state", async (seed) => {
   const directory = path.join(root, "torn");
   const file = path.join(directory, "db");

@@ -9,7 +9,7 @@ import { importDatabase } from "./import-database.ts";
 import { LmdbBackend } from "./lmdb-backend.ts";
 
 /** Which backend on disk is tested, here and in the processes that tests start: as members choose theirs. */
-const isBbolt = process.env.QUORATE_BACKEND === "bbolt";
+const isBbolt = process.env.QUORATE_BACKEND !== "lmdb";
 
 export type TestedBackend = LmdbBackend | BboltBackend;
 export type TestedBackendOptions = Partial<Omit<BboltBackendOptions, "path">>;
