@@ -31,6 +31,10 @@ export const BOUNDED_AT_THE_EDGES: Readonly<Record<string, Readonly<Record<strin
     "ClientLimiter.#forget": "8,192 clients at most, once for as many that are new",
   },
   "api/denial-log.ts": { "*": "five reasons, once" },
+  "api/large-reads.ts": {
+    "LargeReads.waiting": "clients with long ranges that wait: open calls, when metrics are read",
+    "LargeReads.#next": "long ranges whose calls have ended, each once: sixteen of a connection wait at most",
+  },
   "api/leadership.ts": { "*": "members, or looks at the leader every few milliseconds" },
   "api/lease/ask-leader.ts": { "*": "waits for each answer, or URLs of one member" },
   "api/lease/grant.ts": { "*": "until a number is free, of 2^63" },

@@ -111,7 +111,7 @@ export class ClientLimiter implements RequestLimiter {
 }
 
 /** A user, else where the call comes from; whoever comes over a unix socket without a user is one client. */
-function clientOf(call: ServerCall): string {
+export function clientOf(call: ServerCall): string {
   const { username } = callerOf(call);
   if (username !== "") return `user ${username}`;
   const { peer } = call;

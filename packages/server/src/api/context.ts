@@ -19,6 +19,7 @@ import type { ResponseHeaders } from "../operations/response-headers.ts";
 import type { PeerRequests } from "../peer/peer-requests.ts";
 import type { WatchHub } from "../watch/hub.ts";
 import type { Identities } from "./identities.ts";
+import type { LargeReads } from "./large-reads.ts";
 import type { Measures } from "./measures.ts";
 import type { RequestLimiter } from "./request-limiter.ts";
 import type { ScheduledDefragmentation } from "./scheduled-defragmentation.ts";
@@ -56,6 +57,8 @@ export interface LoggedMethodContext extends SpaceContext {
 
 export interface KvContext extends LoggedMethodContext {
   readonly measures: Pick<Measures, "ranges" | "readOnlyTxns">;
+  /** Absent: any number may be read at the same time. */
+  readonly largeReads?: LargeReads;
   readonly store: MvccStore;
 }
 

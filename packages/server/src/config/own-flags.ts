@@ -53,6 +53,12 @@ export const OWN_SECTION: FlagSection = {
       "Part of a database's file that must be free for such a defragmentation.",
     ),
     flag(
+      "max-concurrent-large-reads",
+      "uint",
+      "0",
+      "Ranges too long for one turn of the event loop that are read at the same time; others wait, clients in rotation (0 is any number).",
+    ),
+    flag(
       "client-requests-per-second",
       "uint",
       "0",

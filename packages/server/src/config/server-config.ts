@@ -112,6 +112,8 @@ export interface ServerConfig extends LogSettings {
   readonly compactHashCheckMs: number;
   /** A database of which so much is not in use is defragmented before the member serves; 0 is never. */
   readonly defragmentAtStartBytes: number;
+  /** Infinity: any number. */
+  readonly maxLargeReads: number;
   /** undefined: none. */
   readonly clientLimits: ClientLimits | undefined;
   /** undefined: off. */
@@ -240,6 +242,7 @@ export function makeServerConfig(
     corruptCheckMs: read.number("corrupt-check-time"),
     compactHashCheckMs: read.number("compact-hash-check-time"),
     defragmentAtStartBytes: read.number("bootstrap-defrag-threshold-megabytes") * 2 ** 20,
+    maxLargeReads: read.number("max-concurrent-large-reads") || Number.POSITIVE_INFINITY,
     clientLimits: clientLimits(read),
     autoDefragmentation: autoDefragmentation(read),
     unsafeNoFsync: read.boolean("unsafe-no-fsync"),

@@ -7,6 +7,7 @@ import { AlarmStore } from "../alarm/alarm-store.ts";
 import { ClientLimiter } from "../api/client-limiter.ts";
 import type { ApiContext } from "../api/context.ts";
 import { Identities } from "../api/identities.ts";
+import { LargeReads } from "../api/large-reads.ts";
 import { ScheduledDefragmentation } from "../api/scheduled-defragmentation.ts";
 import type { StateMachine } from "../apply/state-machine.ts";
 import { AuthStore } from "../auth/auth-store.ts";
@@ -153,6 +154,7 @@ export function buildParts(options: PartsOptions): MemberParts {
     membership,
     backend,
     quota,
+    ...(Number.isFinite(config.maxLargeReads) && { largeReads: new LargeReads(config.maxLargeReads) }),
     ...(config.clientLimits && { limiter: new ClientLimiter(config.clientLimits, clock) }),
     defragmentation: new ScheduledDefragmentation({ backend, clock, log }),
     access: config.administrativeRoles ? new UserAccess(auth, lessor, true) : access,

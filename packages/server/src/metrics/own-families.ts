@@ -1,4 +1,5 @@
 import type { ApiContext } from "../api/context.ts";
+import type { LargeReads } from "../api/large-reads.ts";
 import type { LimiterCounts } from "../api/request-limiter.ts";
 import { counter, type Family, gauge, type Sample } from "./family.ts";
 import type { LoopDelays } from "./loop-delays.ts";
@@ -10,7 +11,7 @@ export function ownFamilies(
   defects: { readonly count: number },
 ): Family[] {
   const { lessor, quota, store, watches } = context;
-  const { limiter } = context;
+  const { largeReads, limiter } = context;
   const work = { ...store.meters, leases: lessor.reading.meter };
   return [
     gauge(
@@ -43,6 +44,7 @@ export function ownFamilies(
       "Requests that failed for a defect of the server; the log has them.",
       () => defects.count,
     ),
+    ...(largeReads === undefined ? [] : [waitingReads(largeReads)]),
     ...(limiter === undefined ? [] : [limitedRequests(limiter.counts)]),
     counter(
       "quorate_unanswered_txns_total",
@@ -63,6 +65,13 @@ export function ownFamilies(
       ranked(watches.mostBehind().watchers),
     ),
   ];
+}
+
+function waitingReads(largeReads: LargeReads): Family {
+  return gauge("quorate_large_reads", "Long ranges that are being read, or wait for their turns.", () => [
+    { labels: { state: "reading" }, value: largeReads.reading },
+    { labels: { state: "waiting" }, value: largeReads.waiting },
+  ]);
 }
 
 function limitedRequests(counts: LimiterCounts): Family {

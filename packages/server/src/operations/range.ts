@@ -7,7 +7,7 @@ import {
   RecordsWriter,
 } from "@quorate/wire/hot";
 import { dropAnswer, releaseAnswerPart } from "../answer-memory.ts";
-import type { RangeOutcome } from "../mvcc/range.ts";
+import type { RangeCaller, RangeOutcome } from "../mvcc/range.ts";
 import type { MvccStore } from "../mvcc/store.ts";
 import { checkRange } from "../mvcc/txn/check.ts";
 import type { Needs } from "./access.ts";
@@ -21,7 +21,7 @@ export const RANGE = {
 
   /**
    * Throws RequestError. One that is read in slices, so that it does not hold up the loop, is answered later: the promise
-   * rejects with the same. `needs` are asked once more when all is read.
+   * rejects with the same. `needs` are asked once more when all is read. `caller` is the call as the store is to see it.
    */
   answer(
     headers: ResponseHeaders,
@@ -29,6 +29,7 @@ export const RANGE = {
     request: RangeRequest,
     call: ServerCall,
     needs?: Needs,
+    caller: RangeCaller = call,
   ): Promise<void> | undefined {
     if (request.rangeEnd.length === 0) {
       const { revision, kvs, more, count } = store.range(request);
@@ -37,7 +38,7 @@ export const RANGE = {
     }
     const writer = new RecordsWriter(RecordsTag.rangeKvs);
     try {
-      const outcome = store.rangeInto(request, writer, call);
+      const outcome = store.rangeInto(request, writer, caller);
       if (outcome instanceof Promise) return finishLater(headers, writer, outcome, call, needs);
       finish(headers, writer, outcome, call);
       return undefined;

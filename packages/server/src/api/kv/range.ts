@@ -1,10 +1,13 @@
 import type { ServerCall } from "@quorate/rpc/server";
 import type { RangeRequest } from "@quorate/wire/hot";
 import type { Reader } from "../../consensus/read-index.ts";
+import type { RangeCaller } from "../../mvcc/range.ts";
 import { RANGE } from "../../operations/range.ts";
 import { NOT_TIMED } from "../../operations/read-times.ts";
 import { callerOf, identified } from "../callers.ts";
+import { clientOf } from "../client-limiter.ts";
 import type { KvContext } from "../context.ts";
+import { LargeRead, type LargeReads } from "../large-reads.ts";
 import { failCall } from "../services.ts";
 
 /** `KV.Range`. Hot: linearizable reads of one turn share one round of read index. */
@@ -82,7 +85,7 @@ class TimedRangeRead extends RangeRead {
 
 /** `beganMs`: of the request, or `NOT_TIMED`. */
 function answer(
-  { access, headers, measures, store }: KvContext,
+  { access, headers, largeReads, measures, store }: KvContext,
   request: RangeRequest,
   call: ServerCall,
   beganMs: number,
@@ -96,11 +99,28 @@ function answer(
       RANGE.needs(request, needs);
       needs.unchanged();
     }
-    later = RANGE.answer(headers, store, request, call, needs);
+    later =
+      largeReads === undefined
+        ? RANGE.answer(headers, store, request, call, needs)
+        : answerInTurn(
+            largeReads,
+            (caller) => RANGE.answer(headers, store, request, call, needs, caller),
+            call,
+          );
   } catch (error) {
     ranges.refused();
     throw error;
   }
   if (later === undefined) ranges.succeeded(beganMs, readBeganMs);
   else ranges.follow(beganMs, readBeganMs, later).catch((error: unknown) => failCall(call, error));
+}
+
+/** As `read` answers, when the range has its turn, if it is a long one. */
+function answerInTurn(
+  largeReads: LargeReads,
+  read: (caller: RangeCaller) => Promise<void> | undefined,
+  call: ServerCall,
+): Promise<void> | undefined {
+  const caller = new LargeRead(call, largeReads, () => clientOf(call));
+  return read(caller)?.finally(() => caller.done());
 }
