@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
+import http2 from "node:http2";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
@@ -52,6 +54,27 @@ test("who has used up what it may is told when to come back, over gRPC, JSON and
   }
   assert.equal(await limitedRequests(member), 5);
   client.close();
+});
+
+test("over gRPC the time to come back is in the trailers that clients which try again go by", async () => {
+  const clientLimits = { ...LIMITS, burstSeconds: 1 };
+  await using member = await Member.start({ dataDir: path.join(root, "4"), clientLimits });
+  const session = http2.connect(member.clientUrls[0]!);
+  const request = session.request({
+    ":method": "POST",
+    ":path": "/etcdserverpb.KV/Range",
+    "content-type": "application/grpc",
+    te: "trailers",
+  });
+  // A message without any field.
+  request.end(Buffer.alloc(5));
+  // What fails before anything was answered has its status and trailers in one block.
+  const [headers] = await once(request, "response");
+  session.close();
+  assert.equal(headers["grpc-status"], "8");
+  const retryMs = Number(headers["retry-after-ms"]);
+  assert.ok(retryMs > 900_000 && retryMs <= 1_000_000, `${retryMs}`);
+  assert.equal(headers["grpc-retry-pushback-ms"], headers["retry-after-ms"]);
 });
 
 test("in a dry run the same is served, and counted", async () => {
