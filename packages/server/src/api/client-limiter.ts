@@ -4,7 +4,7 @@ import type { ClientLimits } from "../config/client-limits.ts";
 import { RequestError } from "../errors.ts";
 import { callerOf } from "./callers.ts";
 import { LoopbackPeer } from "./loopback.ts";
-import { type LimiterCounts, RETRY_TRAILER, type RequestLimiter } from "./request-limiter.ts";
+import { type LimiterCounts, type RequestLimiter, tellWhenToRetry } from "./request-limiter.ts";
 
 /**
  * Users and addresses whose requests are counted. Beyond that those are forgotten who may have everything at once again, and
@@ -52,11 +52,8 @@ export class ClientLimiter implements RequestLimiter {
   admits(call: ServerCall, bytes: number): boolean {
     const waitMs = this.#take(clientOf(call), bytes);
     if (waitMs === 0 || this.limits.isDryRun) return true;
-    const retryMs = String(Math.ceil(waitMs));
-    // What clients of gRPC that try again by themselves go by, and what is easier to read.
-    call.setTrailer("grpc-retry-pushback-ms", retryMs);
-    call.setTrailer(RETRY_TRAILER, retryMs);
-    call.fail(...new RequestError("CLIENT_LIMITED", retryMs).status);
+    tellWhenToRetry(call, waitMs);
+    call.fail(...new RequestError("CLIENT_LIMITED", Math.ceil(waitMs)).status);
     return false;
   }
 

@@ -203,3 +203,33 @@ test("every method refuses octets that are no message, whatever it asks for", as
   }
   assert.deepEqual(defects, []);
 });
+
+const refusals = [
+  {
+    name: "who is refused for an overload is told when to come back",
+    code: "TOO_MANY_REQUESTS",
+    afterMs: 1_000,
+  },
+  { name: "of other failures nobody knows when they end", code: "NO_SPACE", afterMs: undefined },
+] as const;
+for (const { name, code, afterMs } of refusals) {
+  test(name, () => {
+    const cluster = new ClusterHarness([testMember(Number(LOCAL_ID))]);
+    cluster.membership.applyVersion("3.7.0");
+    const services = new Services(cluster.context);
+    services.addUnary("/etcdserverpb.KV/Put", () => {
+      throw new RequestError(code);
+    });
+    const ends: [code: number, text: string, retryAfterMs: number | undefined][] = [];
+    const calls = localCalls(services, cluster.clock, 1_000);
+    const call = calls.start("/etcdserverpb.KV/Put", new Map(), Number.POSITIVE_INFINITY, {
+      onMessage: () => {},
+      onParts: () => {},
+      onPauseReading: () => {},
+      onResumeReading: () => {},
+      onEnd: (...end) => void ends.push([end[0], end[1], end[2]]),
+    });
+    call.send(new Uint8Array(0));
+    assert.deepEqual(ends, [[...FAILURES[code], afterMs]]);
+  });
+}

@@ -7,6 +7,7 @@ import {
   FAILURES,
   type FailureCode,
   grpcError,
+  isRefusedWith,
   RequestError,
   type Status,
   statusOf,
@@ -16,10 +17,14 @@ import { ClientLimiter } from "./client-limiter.ts";
 import type { CallContext } from "./context.ts";
 import type { Identity } from "./identities.ts";
 import { type CallObserver, ObservedCall } from "./observed-calls.ts";
+import { tellWhenToRetry } from "./request-limiter.ts";
 
 const STATUS_PATH = "/etcdserverpb.Maintenance/Status";
 const RANGE_PATH = "/etcdserverpb.KV/Range";
 const SNAPSHOT_PATH = "/etcdserverpb.Maintenance/Snapshot";
+
+/** What waits of proposals is applied within about as long, unless a disk hangs. */
+const OVERLOAD_RETRY_MS = 1_000;
 
 /** `message` is borrowed: valid only during the call. */
 export type UnaryHandler = (message: Uint8Array, call: ServerCall) => void;
@@ -243,7 +248,10 @@ export function failCall(call: ServerCall, error: unknown): void {
   if (call.ended) return;
   const status = statusOfRequest(error);
   if (status === undefined) call.failWith(error);
-  else call.fail(...status);
+  else {
+    if (isRefusedWith(error, "TOO_MANY_REQUESTS")) tellWhenToRetry(call, OVERLOAD_RETRY_MS);
+    call.fail(...status);
+  }
 }
 
 function statusOfRequest(error: unknown): Status | undefined {
