@@ -33,6 +33,8 @@ export const BOUNDED_AT_THE_EDGES: Readonly<Record<string, Readonly<Record<strin
   "api/denial-log.ts": { "*": "five reasons, once" },
   "api/large-reads.ts": {
     "LargeReads.waiting": "clients with long ranges that wait: open calls, when metrics are read",
+    "LargeReads.#beginNext": "as many turns as there are at the same time",
+    "LargeRead.hold": "parts of one answer",
     "LargeReads.#next": "long ranges whose calls have ended, each once: sixteen of a connection wait at most",
   },
   "api/leadership.ts": { "*": "members, or looks at the leader every few milliseconds" },

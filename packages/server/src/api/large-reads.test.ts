@@ -10,8 +10,8 @@ class Readers {
   readonly #open = new Map<string, LargeRead>();
   readonly #calls = new Map<string, { ended: boolean; whenAnswerRoom(begin: () => void): void }>();
 
-  constructor(atOnce: number) {
-    this.reads = new LargeReads(atOnce);
+  constructor(atOnce: number, maxHeldBytes = Number.POSITIVE_INFINITY) {
+    this.reads = new LargeReads(atOnce, maxHeldBytes);
   }
 
   /** `name` is its client's, and a number. */
@@ -27,6 +27,14 @@ class Readers {
 
   leave(name: string): void {
     this.#calls.get(name)!.ended = true;
+  }
+
+  /** Its answer is ready; returns what sends it. */
+  answer(name: string, bytes: number): () => void {
+    const parts = [new Uint8Array(bytes - 1), new Uint8Array(1)];
+    const release = this.#open.get(name)!.hold(parts);
+    this.end(name);
+    return () => parts.forEach(release);
   }
 
   end(name: string): void {
@@ -92,4 +100,29 @@ test("one that did not get a turn has none to end", () => {
   readers.end("a2");
   assert.equal(readers.reads.reading, 1);
   assert.deepEqual(readers.begun, ["a1"]);
+});
+
+test("none begins while the answers that are not sent hold too much, whosever they are", () => {
+  const readers = new Readers(10, 100);
+  readers.ask("a1", "b1");
+  const sendA = readers.answer("a1", 80);
+  readers.ask("a2");
+  const sendB = readers.answer("b1", 30);
+  readers.ask("c1", "a3");
+  assert.deepEqual(readers.begun, ["a1", "b1", "a2"]);
+  assert.equal(readers.reads.heldBytes, 110);
+  sendB();
+  assert.deepEqual(readers.begun, ["a1", "b1", "a2", "c1", "a3"]);
+  sendA();
+  assert.equal(readers.reads.heldBytes, 0);
+});
+
+test("an answer that is larger than all that may be held is sent, and others wait for it", () => {
+  const readers = new Readers(10, 100);
+  readers.ask("a1");
+  const send = readers.answer("a1", 1_000);
+  readers.ask("b1");
+  assert.deepEqual(readers.begun, ["a1"]);
+  send();
+  assert.deepEqual(readers.begun, ["a1", "b1"]);
 });

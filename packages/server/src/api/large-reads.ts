@@ -1,5 +1,7 @@
 import type { ServerCall } from "@quorate/rpc/server";
+import { releaseAnswerPart } from "../answer-memory.ts";
 import type { RangeCaller } from "../mvcc/range.ts";
+import type { AnswerHolder } from "../operations/range.ts";
 
 /** One that waits, or has its turn. */
 interface Waiting {
@@ -10,16 +12,25 @@ interface Waiting {
 /**
  * Lets so many ranges be read in slices at the same time. The others wait, and get their turns one of each client in rotation, in
  * each one's order: a client with hundreds of them does not keep the one of another waiting. What is read at once is not
- * counted, and never waits.
+ * counted, and never waits. As long as answers that have not been sent hold too much memory, of all clients together, no
+ * range begins; one always does when nothing is held.
  */
 export class LargeReads {
   readonly #atOnce: number;
+  readonly #maxHeldBytes: number;
   #reading = 0;
+  #heldBytes = 0;
   /** Whose turn is next is first. */
   readonly #queues = new Map<string, Waiting[]>();
 
-  constructor(atOnce: number) {
+  /** Infinity: any number, or as much as it may be. */
+  constructor(atOnce: number, maxHeldBytes: number) {
     this.#atOnce = atOnce;
+    this.#maxHeldBytes = maxHeldBytes;
+  }
+
+  get heldBytes(): number {
+    return this.#heldBytes;
   }
 
   get reading(): number {
@@ -35,7 +46,7 @@ export class LargeReads {
 
   /** Calls `begin` of `read` when it is its turn, which then ends with `leave`; never if it has ended by then. */
   enter(client: string, read: Waiting): void {
-    if (this.#reading < this.#atOnce) {
+    if (!this.#isFull) {
       this.#reading++;
       read.begin();
       return;
@@ -46,9 +57,27 @@ export class LargeReads {
   }
 
   leave(): void {
-    const next = this.#next();
-    if (next === undefined) this.#reading--;
-    else next.begin();
+    this.#reading--;
+    this.#beginNext();
+  }
+
+  /** So many bytes of an answer are held until it is sent, or no longer when they are negative. */
+  hold(bytes: number): void {
+    this.#heldBytes += bytes;
+    if (bytes < 0 && this.#queues.size > 0) this.#beginNext();
+  }
+
+  get #isFull(): boolean {
+    return this.#reading >= this.#atOnce || this.#heldBytes > this.#maxHeldBytes;
+  }
+
+  #beginNext(): void {
+    while (!this.#isFull) {
+      const next = this.#next();
+      if (next === undefined) return;
+      this.#reading++;
+      next.begin();
+    }
   }
 
   #next(): Waiting | undefined {
@@ -65,7 +94,7 @@ export class LargeReads {
 }
 
 /** A call whose range has its turn when there is room for its answer, too. */
-export class LargeRead implements RangeCaller, Waiting {
+export class LargeRead implements RangeCaller, AnswerHolder, Waiting {
   readonly #call: ServerCall;
   readonly #reads: LargeReads;
   readonly #client: () => string;
@@ -91,6 +120,17 @@ export class LargeRead implements RangeCaller, Waiting {
   begin(): void {
     this.#hasTurn = true;
     this.#begin?.();
+  }
+
+  hold(parts: readonly Uint8Array[]): (part: Uint8Array) => void {
+    if (!this.#hasTurn) return releaseAnswerPart;
+    const reads = this.#reads;
+    for (const { length } of parts) reads.hold(length);
+    return (part) => {
+      const { length } = part;
+      releaseAnswerPart(part);
+      reads.hold(-length);
+    };
   }
 
   /** The range has been read, or has failed. Idempotent. */

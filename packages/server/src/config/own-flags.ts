@@ -59,6 +59,12 @@ export const OWN_SECTION: FlagSection = {
       "Ranges too long for one turn of the event loop that are read at the same time; others wait, clients in rotation (0 is any number).",
     ),
     flag(
+      "max-large-answer-megabytes",
+      "uint",
+      "0",
+      "Memory of the answers to such ranges that are not sent yet, of all clients together, beyond which none begins (0 is any).",
+    ),
+    flag(
       "client-requests-per-second",
       "uint",
       "0",

@@ -114,6 +114,8 @@ export interface ServerConfig extends LogSettings {
   readonly defragmentAtStartBytes: number;
   /** Infinity: any number. */
   readonly maxLargeReads: number;
+  /** Of their answers that are not sent yet; Infinity: as many as there are. */
+  readonly maxLargeAnswerBytes: number;
   /** undefined: none. */
   readonly clientLimits: ClientLimits | undefined;
   /** undefined: off. */
@@ -243,6 +245,7 @@ export function makeServerConfig(
     compactHashCheckMs: read.number("compact-hash-check-time"),
     defragmentAtStartBytes: read.number("bootstrap-defrag-threshold-megabytes") * 2 ** 20,
     maxLargeReads: read.number("max-concurrent-large-reads") || Number.POSITIVE_INFINITY,
+    maxLargeAnswerBytes: read.number("max-large-answer-megabytes") * 2 ** 20 || Number.POSITIVE_INFINITY,
     clientLimits: clientLimits(read),
     autoDefragmentation: autoDefragmentation(read),
     unsafeNoFsync: read.boolean("unsafe-no-fsync"),

@@ -15,17 +15,21 @@ const root = mkdtempSync(path.join(tmpdir(), "quorate-large-reads-test-"));
 after(() => rmSync(root, { recursive: true, force: true }));
 const KEYS = 1_500;
 const ALL = encodeRangeRequest(rangeRequest({ key: Buffer.from("k"), rangeEnd: Buffer.from("l") }));
-const IDLE = { reading: 0, waiting: 0 };
 
 async function largeReads(member: Member) {
   const text = await (await fetch(`${member.clientUrls[0]}/metrics`)).text();
   const count = (state: string) =>
     Number(new RegExp(`^quorate_large_reads\\{state="${state}"\\} (\\d+)$`, "m").exec(text)?.[1]);
-  return { reading: count("reading"), waiting: count("waiting") };
+  const held = Number(/^quorate_large_answer_bytes (\d+)$/m.exec(text)?.[1]);
+  return { reading: count("reading"), waiting: count("waiting"), held };
 }
 
 test("with turns for one long range at a time all are answered, over gRPC and JSON, also behind those that go away", async () => {
-  await using member = await Member.start({ dataDir: path.join(root, "1"), maxLargeReads: 1 });
+  await using member = await Member.start({
+    dataDir: path.join(root, "1"),
+    maxLargeReads: 1,
+    maxLargeAnswerBytes: 2 ** 20,
+  });
   const client = await connect(member);
   const value = Buffer.alloc(2_000);
   await Promise.all(Array.from({ length: KEYS }, (_, i) => put(client, `k${i}`, value)));
@@ -48,8 +52,8 @@ test("with turns for one long range at a time all are answered, over gRPC and JS
   assert.equal(kvs.length, KEYS);
   await Promise.all(left);
   await until(async () => {
-    const { reading, waiting } = await largeReads(member);
-    return reading === IDLE.reading && waiting === IDLE.waiting;
+    const { held, reading, waiting } = await largeReads(member);
+    return held === 0 && reading === 0 && waiting === 0;
   });
   client.close();
 });

@@ -154,7 +154,7 @@ export function buildParts(options: PartsOptions): MemberParts {
     membership,
     backend,
     quota,
-    ...(Number.isFinite(config.maxLargeReads) && { largeReads: new LargeReads(config.maxLargeReads) }),
+    ...largeReadsOf(config),
     ...(config.clientLimits && { limiter: new ClientLimiter(config.clientLimits, clock) }),
     defragmentation: new ScheduledDefragmentation({ backend, clock, log }),
     access: config.administrativeRoles ? new UserAccess(auth, lessor, true) : access,
@@ -180,6 +180,12 @@ export function buildParts(options: PartsOptions): MemberParts {
     logCounts: writer,
   };
   return { node, consensus, writer, store, lessor, compaction, snapshotSender, transport, context };
+}
+
+/** None where nothing is limited: then no range goes through them. */
+function largeReadsOf({ maxLargeAnswerBytes, maxLargeReads }: ServerConfig) {
+  const isLimited = Number.isFinite(maxLargeReads) || Number.isFinite(maxLargeAnswerBytes);
+  return isLimited ? { largeReads: new LargeReads(maxLargeReads, maxLargeAnswerBytes) } : {};
 }
 
 function timeoutsOf(config: ServerConfig) {

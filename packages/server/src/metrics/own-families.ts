@@ -44,7 +44,7 @@ export function ownFamilies(
       "Requests that failed for a defect of the server; the log has them.",
       () => defects.count,
     ),
-    ...(largeReads === undefined ? [] : [waitingReads(largeReads)]),
+    ...(largeReads === undefined ? [] : largeReadFamilies(largeReads)),
     ...(limiter === undefined ? [] : [limitedRequests(limiter.counts)]),
     counter(
       "quorate_unanswered_txns_total",
@@ -67,11 +67,18 @@ export function ownFamilies(
   ];
 }
 
-function waitingReads(largeReads: LargeReads): Family {
-  return gauge("quorate_large_reads", "Long ranges that are being read, or wait for their turns.", () => [
-    { labels: { state: "reading" }, value: largeReads.reading },
-    { labels: { state: "waiting" }, value: largeReads.waiting },
-  ]);
+function largeReadFamilies(largeReads: LargeReads): Family[] {
+  return [
+    gauge("quorate_large_reads", "Long ranges that are being read, or wait for their turns.", () => [
+      { labels: { state: "reading" }, value: largeReads.reading },
+      { labels: { state: "waiting" }, value: largeReads.waiting },
+    ]),
+    gauge(
+      "quorate_large_answer_bytes",
+      "Answers of long ranges that are not sent yet.",
+      () => largeReads.heldBytes,
+    ),
+  ];
 }
 
 function limitedRequests(counts: LimiterCounts): Family {

@@ -13,6 +13,12 @@ import { checkRange } from "../mvcc/txn/check.ts";
 import type { Needs } from "./access.ts";
 import type { ResponseHeaders } from "./response-headers.ts";
 
+/** Who reckons what answers hold in memory. */
+export interface AnswerHolder {
+  /** Of an answer that is about to be sent; returns what releases each of its parts, once. */
+  hold(parts: readonly Uint8Array[]): (part: Uint8Array) => void;
+}
+
 /** `KV.Range`: read from the state as it is here, not through the log. Hot. */
 export const RANGE = {
   decode: decodeRangeRequest,
@@ -29,7 +35,7 @@ export const RANGE = {
     request: RangeRequest,
     call: ServerCall,
     needs?: Needs,
-    caller: RangeCaller = call,
+    caller: RangeCaller & Partial<AnswerHolder> = call,
   ): Promise<void> | undefined {
     if (request.rangeEnd.length === 0) {
       const { revision, kvs, more, count } = store.range(request);
@@ -39,7 +45,7 @@ export const RANGE = {
     const writer = new RecordsWriter(RecordsTag.rangeKvs);
     try {
       const outcome = store.rangeInto(request, writer, caller);
-      if (outcome instanceof Promise) return finishLater(headers, writer, outcome, call, needs);
+      if (outcome instanceof Promise) return finishLater(headers, writer, outcome, call, needs, caller);
       finish(headers, writer, outcome, call);
       return undefined;
     } catch (error) {
@@ -60,11 +66,12 @@ async function finishLater(
   outcome: Promise<RangeOutcome>,
   call: ServerCall,
   needs: Needs | undefined,
+  holder: Partial<AnswerHolder>,
 ): Promise<void> {
   try {
     const read = await outcome;
     needs?.unchanged();
-    finish(headers, writer, read, call);
+    finish(headers, writer, read, call, holder);
   } catch (error) {
     dropAnswer(writer);
     throw error;
@@ -76,6 +83,8 @@ function finish(
   writer: RecordsWriter,
   { revision, more, count }: RangeOutcome,
   call: ServerCall,
+  holder?: Partial<AnswerHolder>,
 ): void {
-  call.replyInParts(writer.finishRange(headers.bytes(revision), more, count), releaseAnswerPart);
+  const parts = writer.finishRange(headers.bytes(revision), more, count);
+  call.replyInParts(parts, holder?.hold?.(parts) ?? releaseAnswerPart);
 }

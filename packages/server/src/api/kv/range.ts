@@ -1,7 +1,6 @@
 import type { ServerCall } from "@quorate/rpc/server";
 import type { RangeRequest } from "@quorate/wire/hot";
 import type { Reader } from "../../consensus/read-index.ts";
-import type { RangeCaller } from "../../mvcc/range.ts";
 import { RANGE } from "../../operations/range.ts";
 import { NOT_TIMED } from "../../operations/read-times.ts";
 import { callerOf, identified } from "../callers.ts";
@@ -118,7 +117,7 @@ function answer(
 /** As `read` answers, when the range has its turn, if it is a long one. */
 function answerInTurn(
   largeReads: LargeReads,
-  read: (caller: RangeCaller) => Promise<void> | undefined,
+  read: (caller: LargeRead) => Promise<void> | undefined,
   call: ServerCall,
 ): Promise<void> | undefined {
   const caller = new LargeRead(call, largeReads, () => clientOf(call));
