@@ -34,8 +34,9 @@ export const BOUNDED_AT_THE_EDGES: Readonly<Record<string, Readonly<Record<strin
   "api/large-reads.ts": {
     "LargeReads.waiting": "clients with long ranges that wait: open calls, when metrics are read",
     "LargeReads.#beginNext": "as many turns as there are at the same time",
+    "LargeReads.#beginOne":
+      "clients with long ranges that wait, and ranges whose calls have ended, each once",
     "LargeRead.hold": "parts of one answer",
-    "LargeReads.#next": "long ranges whose calls have ended, each once: sixteen of a connection wait at most",
   },
   "api/leadership.ts": { "*": "members, or looks at the leader every few milliseconds" },
   "api/lease/ask-leader.ts": { "*": "waits for each answer, or URLs of one member" },

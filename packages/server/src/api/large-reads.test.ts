@@ -102,27 +102,29 @@ test("one that did not get a turn has none to end", () => {
   assert.deepEqual(readers.begun, ["a1"]);
 });
 
-test("none begins while the answers that are not sent hold too much, whosever they are", () => {
+test("while the answers that are not sent hold too much only a client without any begins one", () => {
   const readers = new Readers(10, 100);
   readers.ask("a1", "b1");
   const sendA = readers.answer("a1", 80);
   readers.ask("a2");
   const sendB = readers.answer("b1", 30);
   readers.ask("c1", "a3");
-  assert.deepEqual(readers.begun, ["a1", "b1", "a2"]);
+  // Only c had nothing.
+  assert.deepEqual(readers.begun, ["a1", "b1", "a2", "c1"]);
   assert.equal(readers.reads.heldBytes, 110);
+  readers.ask("c2");
   sendB();
-  assert.deepEqual(readers.begun, ["a1", "b1", "a2", "c1", "a3"]);
+  assert.deepEqual(readers.begun, ["a1", "b1", "a2", "c1", "a3", "c2"]);
   sendA();
   assert.equal(readers.reads.heldBytes, 0);
 });
 
-test("an answer that is larger than all that may be held is sent, and others wait for it", () => {
+test("an answer that is larger than all that may be held is sent, and further ones of its client wait for it", () => {
   const readers = new Readers(10, 100);
   readers.ask("a1");
   const send = readers.answer("a1", 1_000);
-  readers.ask("b1");
+  readers.ask("a2");
   assert.deepEqual(readers.begun, ["a1"]);
   send();
-  assert.deepEqual(readers.begun, ["a1", "b1"]);
+  assert.deepEqual(readers.begun, ["a1", "a2"]);
 });

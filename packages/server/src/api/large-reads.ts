@@ -11,15 +11,17 @@ interface Waiting {
 
 /**
  * Lets so many ranges be read in slices at the same time. The others wait, and get their turns one of each client in rotation, in
- * each one's order: a client with hundreds of them does not keep the one of another waiting. What is read at once is not
- * counted, and never waits. As long as answers that have not been sent hold too much memory, of all clients together, no
- * range begins; one always does when nothing is held.
+ * each one's order: a client with hundreds of them does not keep the one of another waiting. As long as answers that have not
+ * been sent hold too much memory, of all clients together, only clients begin one that have none: those who do not read what they
+ * have asked for keep nobody else waiting for ever. What is read at once is not counted, and never waits.
  */
 export class LargeReads {
   readonly #atOnce: number;
   readonly #maxHeldBytes: number;
   #reading = 0;
   #heldBytes = 0;
+  /** Ranges of each client that are being read, or whose answers are not sent yet. */
+  readonly #openOf = new Map<string, number>();
   /** Whose turn is next is first. */
   readonly #queues = new Map<string, Waiting[]>();
 
@@ -46,16 +48,13 @@ export class LargeReads {
 
   /** Calls `begin` of `read` when it is its turn, which then ends with `leave`; never if it has ended by then. */
   enter(client: string, read: Waiting): void {
-    if (!this.#isFull) {
-      this.#reading++;
-      read.begin();
-      return;
-    }
     const queue = this.#queues.get(client);
-    if (queue === undefined) this.#queues.set(client, [read]);
-    else queue.push(read);
+    if (queue !== undefined) queue.push(read);
+    else if (this.#mayBegin(client)) this.#begin(client, read);
+    else this.#queues.set(client, [read]);
   }
 
+  /** It has been read. */
   leave(): void {
     this.#reading--;
     this.#beginNext();
@@ -64,32 +63,45 @@ export class LargeReads {
   /** So many bytes of an answer are held until it is sent, or no longer when they are negative. */
   hold(bytes: number): void {
     this.#heldBytes += bytes;
-    if (bytes < 0 && this.#queues.size > 0) this.#beginNext();
   }
 
-  get #isFull(): boolean {
-    return this.#reading >= this.#atOnce || this.#heldBytes > this.#maxHeldBytes;
+  /** Nothing of a range that had its turn is there any more. */
+  close(client: string): void {
+    const open = this.#openOf.get(client)! - 1;
+    if (open === 0) this.#openOf.delete(client);
+    else this.#openOf.set(client, open);
+    this.#beginNext();
+  }
+
+  #mayBegin(client: string): boolean {
+    if (this.#reading >= this.#atOnce) return false;
+    return this.#heldBytes <= this.#maxHeldBytes || !this.#openOf.has(client);
+  }
+
+  #begin(client: string, read: Waiting): void {
+    this.#reading++;
+    this.#openOf.set(client, (this.#openOf.get(client) ?? 0) + 1);
+    read.begin();
   }
 
   #beginNext(): void {
-    while (!this.#isFull) {
-      const next = this.#next();
-      if (next === undefined) return;
-      this.#reading++;
-      next.begin();
-    }
+    while (this.#reading < this.#atOnce && this.#beginOne());
   }
 
-  #next(): Waiting | undefined {
-    for (;;) {
-      const [first] = this.#queues;
-      if (first === undefined) return undefined;
-      const [client, queue] = first;
-      const read = queue.shift()!;
-      this.#queues.delete(client);
-      if (queue.length > 0) this.#queues.set(client, queue);
-      if (!read.ended) return read;
+  /** Whether there was one that might. */
+  #beginOne(): boolean {
+    for (const [client, queue] of this.#queues) {
+      while (queue[0]?.ended) queue.shift();
+      if (queue.length === 0) this.#queues.delete(client);
+      else if (this.#mayBegin(client)) {
+        const read = queue.shift()!;
+        this.#queues.delete(client);
+        if (queue.length > 0) this.#queues.set(client, queue);
+        this.#begin(client, read);
+        return true;
+      }
     }
+    return false;
   }
 }
 
@@ -97,15 +109,18 @@ export class LargeReads {
 export class LargeRead implements RangeCaller, AnswerHolder, Waiting {
   readonly #call: ServerCall;
   readonly #reads: LargeReads;
-  readonly #client: () => string;
+  readonly #clientOf: () => string;
+  #client = "";
   #begin: (() => void) | undefined;
   #hasTurn = false;
+  /** Of the answer, that are not sent. */
+  #parts = 0;
 
-  /** `client` is asked when it turns out that the range is a long one. */
-  constructor(call: ServerCall, reads: LargeReads, client: () => string) {
+  /** `clientOf` is asked when it turns out that the range is a long one. */
+  constructor(call: ServerCall, reads: LargeReads, clientOf: () => string) {
     this.#call = call;
     this.#reads = reads;
-    this.#client = client;
+    this.#clientOf = clientOf;
   }
 
   get ended(): boolean {
@@ -114,7 +129,10 @@ export class LargeRead implements RangeCaller, AnswerHolder, Waiting {
 
   whenAnswerRoom(begin: () => void): void {
     this.#begin = begin;
-    this.#call.whenAnswerRoom(() => this.#reads.enter(this.#client(), this));
+    this.#call.whenAnswerRoom(() => {
+      this.#client = this.#clientOf();
+      this.#reads.enter(this.#client, this);
+    });
   }
 
   begin(): void {
@@ -124,13 +142,17 @@ export class LargeRead implements RangeCaller, AnswerHolder, Waiting {
 
   hold(parts: readonly Uint8Array[]): (part: Uint8Array) => void {
     if (!this.#hasTurn) return releaseAnswerPart;
-    const reads = this.#reads;
-    for (const { length } of parts) reads.hold(length);
-    return (part) => {
-      const { length } = part;
-      releaseAnswerPart(part);
-      reads.hold(-length);
-    };
+    this.#parts = parts.length;
+    for (const { length } of parts) this.#reads.hold(length);
+    return (part) => this.#release(part);
+  }
+
+  #release(part: Uint8Array): void {
+    const { length } = part;
+    releaseAnswerPart(part);
+    this.#reads.hold(-length);
+    this.#parts--;
+    if (this.#parts === 0 && !this.#hasTurn) this.#reads.close(this.#client);
   }
 
   /** The range has been read, or has failed. Idempotent. */
@@ -138,5 +160,6 @@ export class LargeRead implements RangeCaller, AnswerHolder, Waiting {
     if (!this.#hasTurn) return;
     this.#hasTurn = false;
     this.#reads.leave();
+    if (this.#parts === 0) this.#reads.close(this.#client);
   }
 }

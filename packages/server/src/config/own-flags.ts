@@ -56,7 +56,7 @@ export const OWN_SECTION: FlagSection = {
       "max-concurrent-large-reads",
       "uint",
       "0",
-      "Ranges too long for one turn of the event loop that are read at the same time; others wait, clients in rotation (0 is any number).",
+      "Ranges too long for one turn of the event loop that are read at the same time; others wait, clients in rotation (0 is any number; 4 with --max-large-answer-megabytes).",
     ),
     flag(
       "max-large-answer-megabytes",

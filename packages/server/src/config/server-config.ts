@@ -139,6 +139,8 @@ const LARGE_QUOTA_BYTES = 8 * GIB;
 const GRPC_KEEPALIVE = { minTimeMs: 300_000, intervalMs: 7_200_000, timeoutMs: 20_000 };
 const MIN_KEEPALIVE_INTERVAL_MS = 1_000;
 const MIN_PROGRESS_NOTIFY_MS = 100;
+/** At the same time, where only the memory of answers is limited. */
+const LARGE_READS_WITH_A_LIMIT = 4;
 /** Link heartbeats come every 5 s / 3: a shorter timeout would end every link. */
 const MIN_PEER_TIMEOUT_MS = 5_000;
 
@@ -244,8 +246,7 @@ export function makeServerConfig(
     corruptCheckMs: read.number("corrupt-check-time"),
     compactHashCheckMs: read.number("compact-hash-check-time"),
     defragmentAtStartBytes: read.number("bootstrap-defrag-threshold-megabytes") * 2 ** 20,
-    maxLargeReads: read.number("max-concurrent-large-reads") || Number.POSITIVE_INFINITY,
-    maxLargeAnswerBytes: read.number("max-large-answer-megabytes") * 2 ** 20 || Number.POSITIVE_INFINITY,
+    ...largeReads(read),
     clientLimits: clientLimits(read),
     autoDefragmentation: autoDefragmentation(read),
     unsafeNoFsync: read.boolean("unsafe-no-fsync"),
@@ -300,6 +301,16 @@ function advertised(
     port !== undefined && urls.join(",") === FLAGS.get(flag)!.defaultText ? defaultHost() : undefined;
   if (host === undefined) return urls;
   return [`http://${host.includes(":") ? `[${host}]` : host}:${port}`];
+}
+
+/** A limit of memory means little where any number of answers may be in the making. */
+function largeReads(read: FlagReader) {
+  const answerBytes = read.number("max-large-answer-megabytes") * 2 ** 20;
+  const atOnce = answerBytes === 0 ? Number.POSITIVE_INFINITY : LARGE_READS_WITH_A_LIMIT;
+  return {
+    maxLargeReads: read.number("max-concurrent-large-reads") || atOnce,
+    maxLargeAnswerBytes: answerBytes || Number.POSITIVE_INFINITY,
+  };
 }
 
 /** Of the interval and the timeout each counts only with the other; what is not above 0 leaves gRPC's own rule. */
