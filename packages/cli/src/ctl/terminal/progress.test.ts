@@ -47,16 +47,27 @@ for (const { unit = "bytes", done, total, seconds, want } of cases)
 function line() {
   let written = "";
   let nowMs = 0;
+  const calls: (() => void)[] = [];
   const output = new Output((_, bytes) => {
     written += bytes.toString().replaceAll("\r\u001b[K", "<").replace(/░|█/g, "");
   });
-  const progress = new ProgressLine(output, { what: "w", unit: "keys" }, () => nowMs);
+  const progress = new ProgressLine(
+    output,
+    { what: "w", unit: "keys" },
+    {
+      nowMs: () => nowMs,
+      later: (_, call) => {
+        calls.push(call);
+      },
+    },
+  );
   return {
     progress,
     output,
     written: () => written,
     pass: (ms: number) => {
       nowMs += ms;
+      for (const call of calls.splice(0)) call();
     },
   };
 }
@@ -72,8 +83,20 @@ test("a line replaces the one before, not more often than people see, and the la
   progress.end();
   assert.equal(
     written(),
-    "<w   0%   0 of 4 keys<w  50%   2 of 4 keys  2 keys/s  1s left<w 100%   4 of 4 keys  4 keys/s<",
+    "<w   0%   0 of 4 keys<w  25%   1 of 4 keys  1 keys/s  3s left<w 100%   4 of 4 keys  4 keys/s<",
   );
+});
+
+test("what came too soon is shown a little later, and not when all is over by then", () => {
+  const { progress, written, pass } = line();
+  progress.reach(2, 2);
+  progress.reach(3, undefined);
+  progress.reach(4, undefined);
+  pass(100);
+  progress.reach(5, undefined);
+  progress.end();
+  pass(100);
+  assert.equal(written(), "<w 100%   2 of 2 keys<w  4 keys  40 keys/s<");
 });
 
 test("other lines stand above it", () => {

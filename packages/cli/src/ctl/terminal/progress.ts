@@ -30,31 +30,59 @@ export interface Counted {
  */
 export function progressOf({ path, flags, output }: Invocation, counted: Counted): Progress {
   const isForPeople = path[0].isForPeople === true && output.isTerminal() && !flags.changed("write-out");
-  return isForPeople ? new ProgressLine(output, counted, () => performance.now()) : NONE;
+  return isForPeople ? new ProgressLine(output, counted, REAL_TIME) : NONE;
 }
+
+/** What the line has of time. */
+export interface Timing {
+  nowMs(): number;
+  /** Calls it so many milliseconds later, unless the process ends before. */
+  later(milliseconds: number, call: () => void): void;
+}
+
+const REAL_TIME: Timing = {
+  nowMs: () => performance.now(),
+  later: (milliseconds, call) => void setTimeout(call, milliseconds).unref(),
+};
 
 export class ProgressLine implements Progress {
   readonly #output: Invocation["output"];
   readonly #counted: Counted;
-  readonly #nowMs: () => number;
+  readonly #timing: Timing;
   readonly #begunMs: number;
   #shownMs = Number.NEGATIVE_INFINITY;
   #text = "";
+  /** What there was no time to show yet. */
+  #waiting: { readonly done: number; readonly total: number | undefined } | undefined;
 
-  constructor(output: Invocation["output"], counted: Counted, nowMs: () => number) {
+  constructor(output: Invocation["output"], counted: Counted, timing: Timing) {
     this.#output = output;
     this.#counted = counted;
-    this.#nowMs = nowMs;
-    this.#begunMs = nowMs();
+    this.#timing = timing;
+    this.#begunMs = timing.nowMs();
   }
 
   reach(done: number, total: number | undefined): void {
-    const nowMs = this.#nowMs();
-    // The last one is always told, so that what has come to its end does not look unfinished.
-    if (nowMs - this.#shownMs < SHORTEST_MS && done !== total) return;
+    const nowMs = this.#timing.nowMs();
+    const isSoon = nowMs - this.#shownMs < SHORTEST_MS;
+    // The last one is told at once, so that what has come to its end does not look unfinished.
+    if (isSoon && done !== total) {
+      if (this.#waiting === undefined) this.#timing.later(SHORTEST_MS, () => this.#showWaiting());
+      this.#waiting = { done, total };
+      return;
+    }
+    this.#waiting = undefined;
     this.#shownMs = nowMs;
     this.#text = progressText(this.#counted, done, total, (nowMs - this.#begunMs) / 1_000);
     this.#output.write(BACK_AND_CLEAR, this.#text);
+  }
+
+  /** Nothing may follow for long: the last thing that was said is to be seen. */
+  #showWaiting(): void {
+    const waiting = this.#waiting;
+    if (waiting === undefined) return;
+    this.#shownMs = Number.NEGATIVE_INFINITY;
+    this.reach(waiting.done, waiting.total);
   }
 
   beside(print: () => void): void {
@@ -66,6 +94,7 @@ export class ProgressLine implements Progress {
   end(): void {
     if (this.#text !== "") this.#output.write(BACK_AND_CLEAR);
     this.#text = "";
+    this.#waiting = undefined;
   }
 }
 
