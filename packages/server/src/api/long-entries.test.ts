@@ -26,6 +26,8 @@ class Call {
   ended = false;
   status: string | undefined;
 
+  setTrailer(): void {}
+
   fail(_code: number, text: string): void {
     this.ended = true;
     this.status = text;
