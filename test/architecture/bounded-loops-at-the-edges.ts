@@ -260,7 +260,6 @@ export const BOUNDED_AT_THE_EDGES: Readonly<Record<string, Readonly<Record<strin
       "as many entries as its caller asks for; and what waits for a commit in that table, 10,000 entries as a rule",
     "LmdbBackend.#find": "write batches: a few",
     "LmdbBackend.#endOfCommitted": "as many revisions as its caller asks for",
-    "LmdbBackend.#isDeleted": "write batches: a few",
     "LmdbBackend.#rememberDeleted": "deletions of one write batch: 10,000 as a rule",
     "LmdbBackend.#close": "files; at the end",
   },
@@ -269,7 +268,6 @@ export const BOUNDED_AT_THE_EDGES: Readonly<Record<string, Readonly<Record<strin
   "backend/lmdb-scan.ts": {
     "LmdbScan.#visit": "as many records as its caller asks for, or 64 KiB where it says `some`",
     "LmdbScan.#visitPending": "write batches, and what has been deleted in one",
-    isDeleted: "write batches: a few",
   },
   "backend/mapped-records.ts": { "*": "a batch of 32 records, as often as 64 KiB take; or one page" },
   "database/bbolt-backend.ts": {

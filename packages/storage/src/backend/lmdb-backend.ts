@@ -26,7 +26,7 @@ import { LmdbScan } from "./lmdb-scan.ts";
 import { syncDirectory } from "./sync-directory.ts";
 import { storedKey } from "./table-entry.ts";
 import { INDEX_KEY, readUint64, TERM_KEY } from "./uint64.ts";
-import { WriteBatches } from "./write-batches.ts";
+import { isDeletedIn, WriteBatches } from "./write-batches.ts";
 
 export interface LmdbBackendOptions extends Partial<CommitLimits> {
   /** The database file, `member/snap/db`; its directory is made if missing. LMDB keeps a `db-lock` beside it. */
@@ -183,12 +183,12 @@ export class LmdbBackend implements Backend {
       for (let i = revisions.count - 1; i >= 0; i--) {
         const main = revisions.mainAt(i);
         const sub = revisions.subAt(i);
-        if (!revisions.isDead(i) && !this.#isDeleted(main, sub, revisions.isTombstone(i), b + 1))
+        if (!revisions.isDead(i) && !isDeletedIn(batches, b + 1, main, sub, revisions.isTombstone(i)))
           return { main, sub };
       }
     }
     let last = this.#file.reader.lastRevision();
-    while (last !== undefined && this.#isDeleted(last.main, last.sub, last.tombstone, 0)) {
+    while (last !== undefined && isDeletedIn(batches, 0, last.main, last.sub, last.tombstone)) {
       last = this.#file.reader.lastRevision(last);
     }
     return last === undefined ? undefined : { main: last.main, sub: last.sub };
@@ -357,23 +357,16 @@ export class LmdbBackend implements Backend {
   #endOfCommitted(mains: Float64Array, subs: Int32Array, from: number, to: number): number {
     let firstPending = Number.POSITIVE_INFINITY;
     let deletions = 0;
-    for (const { revisions, deleted } of this.#batches.all) {
+    const batches = this.#batches.all;
+    for (const { revisions, deleted } of batches) {
       if (revisions.count > 0) firstPending = Math.min(firstPending, revisions.mainAt(0));
       deletions += deleted.count;
     }
     for (let i = from; i < to; i++) {
       const main = mains[i]!;
-      if (main >= firstPending || (deletions > 0 && this.#isDeleted(main, subs[i]!, false, 0))) return i;
+      if (main >= firstPending || (deletions > 0 && isDeletedIn(batches, 0, main, subs[i]!, false))) return i;
     }
     return to;
-  }
-
-  #isDeleted(main: Revision, sub: number, tombstone: boolean, fromBatch: number): boolean {
-    const batches = this.#batches.all;
-    for (let b = fromBatch; b < batches.length; b++) {
-      if (batches[b]!.deleted.has(main, sub, tombstone)) return true;
-    }
-    return false;
   }
 
   #setEntry(table: Table, key: Uint8Array, value: Uint8Array | undefined): void {

@@ -9,6 +9,7 @@ import type { LmdbReader } from "./lmdb-reader.ts";
 import { newPage, type Page } from "./page-file.ts";
 import { mainOf, subOf, TOMBSTONE_KEY_BYTES } from "./revision-key.ts";
 import type { WriteBatch } from "./write-batch.ts";
+import { isDeletedIn } from "./write-batches.ts";
 
 /** What a scan needs of its backend. */
 export interface ScanSource {
@@ -128,7 +129,7 @@ export class LmdbScan implements RevisionScan {
     this.#index++;
     this.#nextMain = main;
     this.#nextSub = sub + 1;
-    if (isDeleted(batches, 0, main, sub, tombstone)) return 0;
+    if (isDeletedIn(batches, 0, main, sub, tombstone)) return 0;
     reader.readRecord(page, at, main, sub, tombstone);
     this.#bytesLeft -= reader.recordEnd - reader.recordStart;
     visitor(main, sub, tombstone, reader.recordBytes, reader.recordStart, reader.recordEnd);
@@ -145,7 +146,7 @@ export class LmdbScan implements RevisionScan {
         const sub = revisions.subAt(i);
         if (main > this.toMain) return false;
         const tombstone = revisions.isTombstone(i);
-        if (isDeleted(batches, b + 1, main, sub, tombstone)) continue;
+        if (isDeletedIn(batches, b + 1, main, sub, tombstone)) continue;
         this.#nextMain = main;
         this.#nextSub = sub + 1;
         const start = revisions.startAt(i);
@@ -157,18 +158,4 @@ export class LmdbScan implements RevisionScan {
     }
     return false;
   }
-}
-
-/** Whether one of the batches from number `first` on deletes the record. */
-function isDeleted(
-  batches: readonly WriteBatch[],
-  first: number,
-  main: number,
-  sub: number,
-  tombstone: boolean,
-): boolean {
-  for (let b = first; b < batches.length; b++) {
-    if (batches[b]!.deleted.has(main, sub, tombstone)) return true;
-  }
-  return false;
 }
