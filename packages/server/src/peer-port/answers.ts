@@ -141,3 +141,15 @@ export function readBody(request: http.IncomingMessage, maxBytes: number): Promi
     request.on("close", () => reject(new Error("the request broke off")));
   });
 }
+
+/** The body; undefined when the request has been answered, as it broke off or is longer, which is the same to members. */
+export async function readSmallBody(
+  request: http.IncomingMessage,
+  response: http.ServerResponse,
+  maxBytes: number,
+): Promise<Buffer | undefined> {
+  const body = await readBody(request, maxBytes).catch(() => undefined);
+  if (body !== undefined && !body.tooLarge) return body.bytes;
+  answerError(response, "BODY_BROKEN_OFF", { headers: { connection: "close" } });
+  return undefined;
+}

@@ -1,7 +1,7 @@
 import type http from "node:http";
 import type { ApiContext } from "../api/context.ts";
 import { formatId } from "../cluster/ids.ts";
-import { allowMethod, answer, answerError, readBody } from "./answers.ts";
+import { allowMethod, answer, answerError, readSmallBody } from "./answers.ts";
 
 const MAX_REQUEST_BYTES = 1_024;
 
@@ -22,13 +22,10 @@ export async function handleDefragment(
     answerError(response, "CLUSTER_ID_MISMATCH");
     return;
   }
-  const body = await readBody(request, MAX_REQUEST_BYTES).catch(() => undefined);
-  if (body === undefined || body.tooLarge) {
-    answerError(response, "BODY_BROKEN_OFF", { headers: { connection: "close" } });
-    return;
-  }
+  const body = await readSmallBody(request, response, MAX_REQUEST_BYTES);
+  if (body === undefined) return;
   if (request.method === "POST") {
-    const freePercent = freePercentOf(body.bytes.toString());
+    const freePercent = freePercentOf(body.toString());
     if (freePercent === undefined) {
       answerError(response, "BODY_MALFORMED");
       return;

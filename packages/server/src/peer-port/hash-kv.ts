@@ -4,7 +4,7 @@ import type { ApiContext } from "../api/context.ts";
 import { formatId } from "../cluster/ids.ts";
 import { isRefusedWith } from "../errors.ts";
 import type { KvHash } from "../mvcc/stored-hashes.ts";
-import { allowMethod, answer, answerError, readBody } from "./answers.ts";
+import { allowMethod, answer, answerError, readSmallBody } from "./answers.ts";
 
 const MAX_REQUEST_BYTES = 65_536;
 
@@ -22,12 +22,9 @@ export async function handleHashKv(
     answerError(response, "CLUSTER_ID_MISMATCH");
     return;
   }
-  const body = await readBody(request, MAX_REQUEST_BYTES).catch(() => undefined);
-  if (body === undefined || body.tooLarge) {
-    answerError(response, "BODY_BROKEN_OFF", { headers: { connection: "close" } });
-    return;
-  }
-  const revision = revisionOf(body.bytes);
+  const body = await readSmallBody(request, response, MAX_REQUEST_BYTES);
+  if (body === undefined) return;
+  const revision = revisionOf(body);
   if (revision === undefined) {
     answerError(response, "BODY_MALFORMED");
     return;
