@@ -338,21 +338,27 @@ class Run {
     const leases = () => this.#members().every(({ process }) => process?.parts?.lessor.size === 0);
     if (!(await this.#wait("the end of all leases", QUIET_MS, leases))) return;
     if (!(await this.#wait("equal members", QUIET_MS, () => haveConverged(this.#members())))) return;
-    for (const watcher of this.#watchers) {
-      // Those of members that are gone, or not promoted, go on elsewhere.
-      if (!this.#members().includes(watcher.machine) || isLearner(watcher.machine)) {
-        watcher.machine = this.#members().find((machine) => !isLearner(machine))!;
-      }
-    }
     const last = this.#history.lastRevision;
     // By events, or by the progress that they ask for.
-    const knowEverything = () => this.#watchers.every(({ next, isStopped }) => next > last || isStopped);
+    const knowEverything = () => {
+      // Each time anew: a member may learn only now that it was removed.
+      this.#moveWatchers();
+      return this.#watchers.every(({ next, isStopped }) => next > last || isStopped);
+    };
     if (!(await this.#wait("watchers", QUIET_MS, knowEverything))) return;
     let hashed = false;
     void this.#compare(last).finally(() => {
       hashed = true;
     });
     await this.#wait("hashes", QUIET_MS, () => hashed);
+  }
+
+  /** Watchers of members that are gone, or not promoted, go on elsewhere. */
+  #moveWatchers(): void {
+    const voters = this.#members().filter((machine) => !isLearner(machine));
+    for (const watcher of this.#watchers) {
+      if (!voters.includes(watcher.machine)) watcher.machine = voters[0]!;
+    }
   }
 
   async #compare(last: number): Promise<void> {
