@@ -33,8 +33,11 @@ export interface ServerCall {
   setTrailer(name: string, value: string | Uint8Array): void;
   /** Compresses the responses with gzip, but for large ones, if the client accepts that. Call it before anything is sent. */
   useGzip(): boolean;
-  /** Answers a unary call: header, message, OK. */
-  reply(message: Uint8Array): void;
+  /**
+   * Answers a unary call: header, message, OK. If nobody reads the message any more when that is done (it was copied, or
+   * the call had ended), `release` is called with it at once; otherwise never.
+   */
+  reply(message: Uint8Array, release?: (message: Uint8Array) => void): void;
   /**
    * As `reply`, with a message in several pieces of memory, one at least, each of whole fields. Each is handed to
    * `release` as soon as nobody reads it any more, whatever becomes of the call.

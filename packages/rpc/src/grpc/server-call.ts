@@ -216,8 +216,11 @@ export class ServerCallStream extends GrpcStream implements ServerCall, Expiring
     return true;
   }
 
-  reply(message: Uint8Array): void {
-    if (this.ended || this.#replyDirectly(message)) return;
+  reply(message: Uint8Array, release?: (message: Uint8Array) => void): void {
+    if (this.ended || this.#replyDirectly(message)) {
+      release?.(message);
+      return;
+    }
     this.#chooseQueue(message.length);
     this.send(message);
     this.end();

@@ -413,6 +413,32 @@ for (const { name, sizes } of partCases) {
   }
 }
 
+test("an answer is released when it was copied or nobody waits for it, and stays while it waits for room", async () => {
+  const { server, calls } = setUp();
+  const link = new MemoryLink();
+  server.attach(link.open, PEER);
+  const client = GrpcClient.over(link.open);
+  const ask = (): Promise<Uint8Array> => client.unary("/test.Service/Later", new Uint8Array(1));
+  const answers = [ask(), ask()];
+  link.deliver();
+  const released: number[] = [];
+  const release = (message: Uint8Array): void => {
+    released.push(message.length);
+    message.fill(0);
+  };
+  calls[0]!.reply(new Uint8Array(100).fill(1), release);
+  assert.deepEqual(released, [100]);
+  calls[0]!.reply(new Uint8Array(101), release);
+  assert.deepEqual(released, [100, 101], "the call has ended");
+  // More than the window takes.
+  calls[1]!.reply(new Uint8Array(200_000).fill(2), release);
+  assert.deepEqual(released, [100, 101]);
+  link.deliver();
+  const [small, large] = await Promise.all(answers);
+  assert.deepEqual(Buffer.from(small!), Buffer.alloc(100, 1));
+  assert.deepEqual(Buffer.from(large!), Buffer.alloc(200_000, 2));
+});
+
 test("parts of an answer that nobody waits for are released", () => {
   const { peer, calls } = connected();
   const ask = (id: number) =>

@@ -7,6 +7,7 @@ import {
   InternalField,
   RecordsTag,
   RecordsWriter,
+  releaseMessage,
 } from "@quorate/wire/hot";
 import { releaseAnswerPart } from "../answer-memory.ts";
 import { checkDeleteRange } from "../mvcc/txn/check.ts";
@@ -35,7 +36,7 @@ export const DELETE_RANGE = clientOperation<DeleteRangeRequest, DeleteOutcome>({
   },
   answer(headers, { revision, deleted, prevKvs }, call) {
     const header = headers.bytes(revision);
-    if (prevKvs === undefined) call.reply(encodeDeleteRangeResponse(header, deleted, []));
+    if (prevKvs === undefined) call.reply(encodeDeleteRangeResponse(header, deleted, []), releaseMessage);
     else call.replyInParts(prevKvs.finishDeleteRange(header, deleted), releaseAnswerPart);
   },
 });

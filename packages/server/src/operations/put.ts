@@ -1,5 +1,11 @@
 import type { Revision } from "@quorate/storage/seams/backend";
-import { decodePutRequest, encodePutResponse, InternalField, type PutRequest } from "@quorate/wire/hot";
+import {
+  decodePutRequest,
+  encodePutResponse,
+  InternalField,
+  type PutRequest,
+  releaseMessage,
+} from "@quorate/wire/hot";
 import { checkPut } from "../mvcc/txn/check.ts";
 import { checkPutInState, runPut } from "../mvcc/txn/put.ts";
 import type { Needs } from "./access.ts";
@@ -28,7 +34,7 @@ export const PUT = clientOperation<PutRequest, PutOutcome>({
     return { revision: txn.end(), prevKv };
   },
   answer(headers, { revision, prevKv }, call) {
-    call.reply(encodePutResponse(headers.bytes(revision), prevKv));
+    call.reply(encodePutResponse(headers.bytes(revision), prevKv), releaseMessage);
   },
 });
 

@@ -5,6 +5,7 @@ import {
   type RangeRequest,
   RecordsTag,
   RecordsWriter,
+  releaseMessage,
 } from "@quorate/wire/hot";
 import { dropAnswer, releaseAnswerPart } from "../answer-memory.ts";
 import type { RangeCaller, RangeOutcome } from "../mvcc/range.ts";
@@ -39,7 +40,7 @@ export const RANGE = {
   ): Promise<void> | undefined {
     if (request.rangeEnd.length === 0) {
       const { revision, kvs, more, count } = store.range(request);
-      call.reply(encodeRangeResponse(headers.bytes(revision), kvs, more, count));
+      call.reply(encodeRangeResponse(headers.bytes(revision), kvs, more, count), releaseMessage);
       return undefined;
     }
     const writer = new RecordsWriter(RecordsTag.rangeKvs);

@@ -5,6 +5,7 @@ import {
   encodeTxnResponseInParts,
   InternalField,
   type RequestOp,
+  releaseMessage,
   type TxnRequest,
 } from "@quorate/wire/hot";
 import { releaseAnswerPart } from "../answer-memory.ts";
@@ -138,6 +139,8 @@ function reply(header: Uint8Array, { succeeded, responses }: TxnOutcome, call: S
   if (isInParts(responses)) {
     call.replyInParts(encodeTxnResponseInParts(header, succeeded, responses), releaseAnswerPart);
   } else {
-    call.reply(encodeTxnResponse(header, succeeded, responses));
+    call.reply(encodeTxnResponse(header, succeeded, responses), releaseMessage);
+    // They were copied into it, and made one after the other.
+    for (let i = responses.length - 1; i >= 0; i--) releaseMessage(responses[i]!.body);
   }
 }

@@ -51,6 +51,7 @@ export {
   type RangeRequest,
 } from "./requests.ts";
 export * from "./responses.ts";
+export { keepRequest, releaseMessage } from "./slab.ts";
 export * from "./txn.ts";
 export * from "./walpb.ts";
 export * from "./watch-request.ts";

@@ -1,4 +1,4 @@
-import { messageSlab } from "./slab.ts";
+import { messageSlab, requestSlab } from "./slab.ts";
 import {
   bigVarintSize,
   bytesSize,
@@ -43,7 +43,8 @@ export class HeaderEncoder {
     let size = ids.length;
     if (revision !== 0) size += 1 + varintSize(revision);
     if (raftTerm !== 0) size += 1 + varintSize(raftTerm);
-    const out = messageSlab.allocate(size);
+    // Not among the responses, whose memory is used again as soon as they are written.
+    const out = requestSlab.allocate(size);
     let pos = writeRaw(out, 0, ids);
     if (revision !== 0) {
       out[pos++] = 0x18;

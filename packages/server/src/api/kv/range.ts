@@ -1,5 +1,5 @@
 import type { ServerCall } from "@quorate/rpc/server";
-import type { RangeRequest } from "@quorate/wire/hot";
+import { keepRequest, type RangeRequest } from "@quorate/wire/hot";
 import type { Reader } from "../../consensus/read-index.ts";
 import { RANGE } from "../../operations/range.ts";
 import { NOT_TIMED } from "../../operations/read-times.ts";
@@ -19,8 +19,8 @@ export function handleRange(context: KvContext, message: Uint8Array, call: Serve
     return;
   }
   // The message is borrowed and the read happens later: only now are the few bytes worth a copy.
-  request.key = request.key.slice();
-  if (request.rangeEnd.length > 0) request.rangeEnd = request.rangeEnd.slice();
+  request.key = keepRequest(request.key);
+  if (request.rangeEnd.length > 0) request.rangeEnd = keepRequest(request.rangeEnd);
   const read =
     beganMs === NOT_TIMED
       ? new RangeRead(context, request, call)

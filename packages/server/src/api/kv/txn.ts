@@ -1,6 +1,6 @@
 import type { ServerCall } from "@quorate/rpc/server";
 import { DEFAULT_SLICE_LIMITS } from "@quorate/storage/slices";
-import type { TxnRequest } from "@quorate/wire/hot";
+import { keepRequest, type TxnRequest } from "@quorate/wire/hot";
 import { isReadOnlyTxn, isSerializableTxn } from "../../mvcc/txn/check.ts";
 import type { TxnOutcome } from "../../mvcc/txn/outcome.ts";
 import type { UnreadTxn } from "../../mvcc/txn/unread.ts";
@@ -25,7 +25,7 @@ export class TxnMethod {
   }
 
   serve(message: Uint8Array, call: ServerCall): void {
-    const owned = message.slice();
+    const owned = keepRequest(message);
     if (owned.length <= LARGE_BYTES) this.#begin(owned, call);
     else void this.#beginLater(owned, call);
   }

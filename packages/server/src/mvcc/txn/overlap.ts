@@ -16,8 +16,13 @@ interface Touched {
  */
 export function checkOverlap(txn: TxnRequest): void {
   if (!hasPut(txn)) return;
-  collect(txn.success);
-  collect(txn.failure);
+  if (mayOverlap(txn.success)) collect(txn.success);
+  if (mayOverlap(txn.failure)) collect(txn.failure);
+}
+
+/** One operation alone meets no other, as most transactions have it: those are hot. */
+function mayOverlap(ops: readonly RequestOp[]): boolean {
+  return ops.length > 1 || (ops.length === 1 && ops[0]!.kind === 4);
 }
 
 function hasPut({ success, failure }: TxnRequest): boolean {
