@@ -24,7 +24,7 @@ export interface UserCall {
   error: string | undefined;
   /** Of a login: what it gave. */
   given: string | undefined;
-  /** The member's process had taken this token so many milliseconds before the end; undefined: not yet. */
+  /** The member had taken this token so many milliseconds before the end; undefined: not since it started or got a snapshot. */
   usedMs: number | undefined;
 }
 
@@ -55,7 +55,10 @@ export class Session {
   #needsToken = false;
   /** By machine, those that are under way. */
   readonly #underWay = new Map<Machine, Promise<void>>();
-  /** When which process has last taken the token. World milliseconds. */
+  /**
+   * When a member has last taken the token, by the index of its store, which lives until a snapshot replaces it: changes of
+   * users that it was sent with that may have cost it its tokens. World milliseconds.
+   */
   #used = new WeakMap<object, number>();
 
   constructor(world: World, user: string, accounts: Accounts, progress: Progress) {
@@ -130,7 +133,9 @@ export class Session {
   ): Promise<Uint8Array> {
     const world = this.#world;
     const { process } = machine;
-    const lastUsedMs = process && this.#used.get(process);
+    const state = process?.parts?.store.state.index;
+    const isSameState = () => state !== undefined && state === process?.parts?.store.state.index;
+    const lastUsedMs = state && this.#used.get(state);
     const made: UserCall = {
       user: this.user,
       token,
@@ -149,7 +154,7 @@ export class Session {
     try {
       const answer = await call(world, machine, `/etcdserverpb.${method}`, request, timeoutMs, token);
       made.error = "";
-      if (token === this.#token && process !== undefined) this.#used.set(process, world.time.nowMs);
+      if (token === this.#token && isSameState()) this.#used.set(state!, world.time.nowMs);
       if (password !== undefined) made.given = decode(AuthenticateResponseSchema, answer).token;
       return answer;
     } catch (error) {
@@ -160,7 +165,7 @@ export class Session {
       throw error;
     } finally {
       made.endIndex = this.#progress.begunIndex;
-      if (lastUsedMs !== undefined) made.usedMs = world.time.nowMs - lastUsedMs;
+      if (lastUsedMs !== undefined && isSameState()) made.usedMs = world.time.nowMs - lastUsedMs;
     }
   }
 }
