@@ -173,7 +173,7 @@ export const SUITES: Readonly<Record<string, Suite>> = {
     ciArguments: ["--kills", "100"],
   },
   "backend-crash": {
-    file: "packages/storage/src/backend/crash.suite.ts",
+    file: "packages/storage/src/database/crash.suite.ts",
     what: "a database whose process is killed, also while it is replaced, and at every failpoint",
     onlyOurs: true,
   },

@@ -31,7 +31,7 @@ const UNPUBLISHED = ["testkit", "simulator", "bench"];
 const DECIDING = ["consensus", "operations", "apply", "mvcc", "watch", "lease", "alarm", "auth", "cluster"];
 
 const FORBIDDEN_MODULES =
-  /^node:(fs|net|tls|http|https|http2|dgram|dns|child_process|worker_threads|timers|perf_hooks|os)(\/|$)|^(lmdb|pino|prom-client)$/;
+  /^node:(fs|net|tls|http|https|http2|dgram|dns|child_process|worker_threads|timers|perf_hooks|os)(\/|$)|^(pino|prom-client)$/;
 const FORBIDDEN_CALLS =
   /\b(Date\.now|new Date\(|performance\.now|Math\.random|setTimeout|setInterval|setImmediate|randomBytes|randomInt|randomUUID|process\.(env|hrtime))\b/;
 

@@ -1,10 +1,18 @@
 /**
  * Snapshot files exchanged with a real etcd, both ways: ours checked, restored and served by etcd's own programs,
- * theirs read and imported by us.
+ * theirs read and opened by us.
  */
 import assert from "node:assert/strict";
 import { execFile, spawnSync } from "node:child_process";
-import { copyFileSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
 import { promisify } from "node:util";
@@ -14,11 +22,10 @@ import { Etcd } from "@quorate/testkit/grpc";
 import { Server, temporaryDir } from "@quorate/testkit/process";
 import { repositoryRoot } from "@quorate/testkit/target";
 import { MvccStore } from "../../packages/server/src/mvcc/store.ts";
-import { importDatabase, importIfBbolt } from "../../packages/storage/src/backend/import-database.ts";
-import { LmdbBackend } from "../../packages/storage/src/backend/lmdb-backend.ts";
 import { memorySource } from "../../packages/storage/src/bbolt/byte-source.ts";
 import { DatabaseFile } from "../../packages/storage/src/bbolt/database-file.ts";
 import { checkIntegrity } from "../../packages/storage/src/bbolt/integrity.ts";
+import { BboltBackend } from "../../packages/storage/src/database/bbolt-backend.ts";
 import { realClock } from "../../packages/storage/src/seams/real-clock.ts";
 
 const execFileAsync = promisify(execFile);
@@ -99,7 +106,7 @@ describe("snapshot files", { skip: missing }, () => {
   const directory = temporaryDir("database-files");
   const file = (name: string): string => path.join(directory, name);
   const open = (databasePath: string) =>
-    LmdbBackend.open({
+    BboltBackend.open({
       path: databasePath,
       clock: realClock,
       onFatal: (error) => {
@@ -170,16 +177,15 @@ describe("snapshot files", { skip: missing }, () => {
       const database = path.join(target.dataDir, "member/snap/db");
       const copy = file("bumped/db");
       const before = hashOf(readFileSync(database));
-      await (await open(copy)).close();
+      mkdirSync(path.dirname(copy));
       copyFileSync(database, copy);
-      assert.deepEqual((await importIfBbolt(copy))?.unknownBuckets, []);
       const backend = await open(copy);
       const store = await MvccStore.open({ backend, clock: realClock });
       assert.equal(store.currentRevision, revision + 1000);
       assert.equal(store.compactRevision, revision + 1000);
       await store.close();
       await backend.close();
-      assert.equal(hashOf(readFileSync(`${copy}.bbolt`)), before);
+      assert.equal(hashOf(readFileSync(copy)), before);
       await target.start();
       const other = new Etcd(target.endpoint);
       assert.equal((await other.range(ALL)).kvs.length, (await client.range(ALL)).kvs.length);
@@ -259,10 +265,10 @@ describe("snapshot files", { skip: missing }, () => {
       assert.equal(hashOf(bytes), statusOf(saved).hash);
     });
 
-    test("keep everything when they are imported and exported again", async () => {
-      const database = file("imported/db");
-      await (await open(database)).close();
-      assert.deepEqual(await importDatabase(saved, database), { unknownBuckets: [] });
+    test("keep everything when they become a database and are exported again", async () => {
+      const database = file("adopted/db");
+      mkdirSync(path.dirname(database));
+      copyFileSync(saved, database);
       const backend = await open(database);
       const again = file("again.db");
       const exported = await backend.export();
@@ -285,12 +291,10 @@ describe("snapshot files", { skip: missing }, () => {
       await backend.close();
     });
 
-    test("have the form of the database in its directory, which is recognized and imported", async () => {
+    test("have the form of the database in its directory, which is opened as it is", async () => {
       await server.stop();
       const database = path.join(server.dataDir, "member/snap/db");
       const hash = hashOf(readFileSync(database));
-      const adopted = await importIfBbolt(database);
-      assert.deepEqual(adopted, { unknownBuckets: [], keptPath: `${database}.bbolt` });
       const backend = await open(database);
       assert.ok(backend.consistentIndex > 3000);
       const exported = await backend.export();

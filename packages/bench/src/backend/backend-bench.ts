@@ -2,21 +2,18 @@ import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
-import { LmdbBackend } from "../../../storage/src/backend/lmdb-backend.ts";
 import { BboltBackend } from "../../../storage/src/database/bbolt-backend.ts";
 import type { RecordSink } from "../../../storage/src/seams/backend.ts";
 
 /*
  * What the backend costs the loop and the process: `node backend-bench.ts [records] [bytes of a record]`.
- * Writes 1,000 entries a turn, as a busy member does, and prints microseconds a record. QUORATE_BACKEND says which one.
+ * Writes 1,000 entries a turn, as a busy member does, and prints microseconds a record.
  */
 const RECORDS = Number(process.argv[2] ?? 300_000);
 const RECORD_BYTES = Number(process.argv[3] ?? 300);
 const ENTRIES_A_TURN = 1_000;
 /** Beyond it the writer waits, as a member does for its log. */
 const MAX_BACKLOG_BYTES = 16 << 20;
-
-type Subject = LmdbBackend | BboltBackend;
 
 const directory = mkdtempSync(path.join(process.env.QUORATE_BENCH_DIR ?? tmpdir(), "quorate-bench-"));
 const file = path.join(directory, "db");
@@ -38,8 +35,7 @@ const options = {
     throw error;
   },
 };
-const open = (): Promise<Subject> =>
-  process.env.QUORATE_BACKEND === "lmdb" ? LmdbBackend.open(options) : BboltBackend.open(options);
+const open = () => BboltBackend.open(options);
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 const cpuUs = (): number => {
   const { user, system } = process.cpuUsage();
@@ -51,7 +47,7 @@ const report = (what: string, value: string): void => {
 const anonymousMb = (): number =>
   Number(/RssAnon:\s+(\d+)/.exec(readFileSync("/proc/self/status", "utf8"))?.[1]) / 1024;
 
-async function puts(backend: Subject): Promise<void> {
+async function puts(backend: BboltBackend): Promise<void> {
   const record = new Uint8Array(RECORD_BYTES).fill(7);
   const loop = monitorEventLoopDelay({ resolution: 1 });
   loop.enable();
@@ -83,7 +79,7 @@ async function puts(backend: Subject): Promise<void> {
   report("loop delay p99.9 during puts", `${(loop.percentile(99.9) / 1e6).toFixed(1)} ms`);
 }
 
-function reads(backend: Subject, what: string, count: number, revisionOf: (i: number) => number): void {
+function reads(backend: BboltBackend, what: string, count: number, revisionOf: (i: number) => number): void {
   const samples: number[] = [];
   for (let round = 0; round < 5; round++) {
     const started = performance.now();
@@ -111,7 +107,7 @@ class Sink implements RecordSink {
   takeBack(): void {}
 }
 
-function copies(backend: Subject, what: string, revisionOf: (i: number) => number): void {
+function copies(backend: BboltBackend, what: string, revisionOf: (i: number) => number): void {
   const count = 10_000;
   const mains = Float64Array.from({ length: count }, (_, i) => revisionOf(i));
   const subs = new Int32Array(count);
@@ -129,7 +125,7 @@ function copies(backend: Subject, what: string, revisionOf: (i: number) => numbe
   report(what, `${samples.sort((a, b) => a - b)[10]!.toFixed(2)} µs`);
 }
 
-function scan(backend: Subject): void {
+function scan(backend: BboltBackend): void {
   let worstMs = 0;
   const started = performance.now();
   const records = backend.scanRevisions(0, Number.MAX_SAFE_INTEGER);
@@ -143,7 +139,7 @@ function scan(backend: Subject): void {
   report("longest slice of 2,000", `${worstMs.toFixed(1)} ms`);
 }
 
-async function defragment(backend: Subject): Promise<void> {
+async function defragment(backend: BboltBackend): Promise<void> {
   for (let main = 2; main < RECORDS; main += 2) {
     backend.deleteRevision(main, 0, false);
     if (main % 2_000 === 0) {

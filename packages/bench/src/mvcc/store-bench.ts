@@ -3,10 +3,10 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { type RangeRequest, RecordsTag, RecordsWriter } from "@quorate/wire/hot";
 import { MvccStore } from "../../../server/src/mvcc/store.ts";
-import { LmdbBackend } from "../../../storage/src/backend/lmdb-backend.ts";
+import { BboltBackend } from "../../../storage/src/database/bbolt-backend.ts";
 import { realClock } from "../../../storage/src/seams/real-clock.ts";
 
-/** The store over LMDB, without network and log. Argument: number of keys. CPU time of the whole process. */
+/** The store over a database on disk, without network and log. Argument: number of keys. CPU time of the whole process. */
 const count = Number(process.argv[2] ?? 100_000);
 const directory = mkdtempSync(path.join(tmpdir(), "quorate-bench-"));
 const NONE = new Uint8Array(0);
@@ -22,7 +22,7 @@ async function main(): Promise<void> {
   }
   const asked = keys.map((_, i) => new Uint8Array(keys[(Math.imul(i, 0x9e37_79b1) >>> 0) % count]!));
   const value = new Uint8Array(256).fill(120);
-  const backend = await LmdbBackend.open({
+  const backend = await BboltBackend.open({
     path: path.join(directory, "db"),
     clock: realClock,
     onFatal: (error) => {
@@ -88,7 +88,7 @@ async function main(): Promise<void> {
   await backend.close();
 }
 
-async function settle(backend: LmdbBackend): Promise<void> {
+async function settle(backend: BboltBackend): Promise<void> {
   backend.commit();
   await backend.flushed();
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
@@ -75,6 +75,22 @@ test("two members on one log, and one on a database that an etcd has open, are r
   closeSync(theirs);
   assert.equal(before.equals(readFileSync(database)), true);
   await (await Member.start({ dataDir, walDir })).close();
+});
+
+test("a database in the format of earlier versions is refused with what helps, and nothing is changed or held", async () => {
+  const dataDir = newDirectory();
+  await (await Member.start({ dataDir })).close();
+  const database = path.join(dataDir, "member/snap/db");
+  const lmdb = Buffer.alloc(8192);
+  lmdb.writeUInt32LE(0xbeef_c0de, 24);
+  rmSync(`${database}.sums`);
+  writeFileSync(database, lmdb);
+  const names = readdirSync(dataDir, { recursive: true }).sort();
+  for (let i = 0; i < 2; i++) {
+    await assert.rejects(Member.start({ dataDir }), /has the format of LMDB.*etcdctl snapshot save/);
+    assert.ok(readFileSync(database).equals(lmdb));
+    assert.deepEqual(readdirSync(dataDir, { recursive: true }).sort(), names);
+  }
 });
 
 test("while a member runs, other programs find its database and its log locked", async () => {

@@ -31,7 +31,7 @@ import type { CallTracing } from "../tracing/call-tracing.ts";
 import { openTracing } from "../tracing/open-tracing.ts";
 import { type Auditing, openAuditing } from "./auditing.ts";
 import { clientUrls, serveClients, serveMetrics } from "./client-connections.ts";
-import { databaseFiles } from "./databases.ts";
+import { DatabaseFiles } from "./databases.ts";
 import { describeConfig } from "./describe-config.ts";
 import { warnWhenOpen } from "./directory-modes.ts";
 import { MemberLife } from "./life.ts";
@@ -187,7 +187,7 @@ export class Member implements AsyncDisposable {
       random,
       disk,
       log,
-      databases: databaseFiles({ config, clock, disk, log, onFatal }),
+      databases: new DatabaseFiles({ config, clock, log, onFatal }),
       peerRequests,
       discovery: new Discovery({
         dns: this.#hooks.dns ?? systemDns,

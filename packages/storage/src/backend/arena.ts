@@ -3,11 +3,9 @@ const CHUNK_BYTES = 1 << 20;
 /** Chunks that are kept for reuse; what a burst needed beyond them goes back to the runtime. */
 const KEPT_CHUNKS = 8;
 
-/** A piece of memory that does not move; `address` is filled in by whoever hands it to native code. */
 export interface Chunk {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly view: DataView;
-  address: number;
 }
 
 /** Chunks that no arena uses now. */
@@ -20,7 +18,7 @@ export class ChunkPool {
       if (free !== undefined) return free;
     }
     const buffer = new ArrayBuffer(Math.max(minBytes, CHUNK_BYTES));
-    return { bytes: new Uint8Array(buffer), view: new DataView(buffer), address: 0 };
+    return { bytes: new Uint8Array(buffer), view: new DataView(buffer) };
   }
 
   give(chunk: Chunk): void {

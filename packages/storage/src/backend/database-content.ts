@@ -1,8 +1,8 @@
 import { DatabaseWriter } from "../bbolt/database-writer.ts";
 import type { ByteSink } from "../bbolt/page-output.ts";
 import type { RevisionScan, Table } from "../seams/backend.ts";
+import { BUCKET_NAMES } from "./bucket-names.ts";
 import { TOMBSTONE_KEY_BYTES, writeRevisionKey } from "./revision-key.ts";
-import { TREE_NAMES, type TreeName } from "./tree-names.ts";
 
 /** One state of all tables. */
 export interface DatabaseContent {
@@ -11,14 +11,12 @@ export interface DatabaseContent {
   readonly revisions: RevisionScan;
 }
 
-/** The tables of a bbolt file. `format` is ours alone. */
-const BUCKETS = TREE_NAMES.filter((name): name is Exclude<TreeName, "format"> => name !== "format");
 const STEP = 1000;
 
 /** Writes the content as a bbolt file; returns its length in bytes. */
 export function writeDatabase(content: DatabaseContent, sink: ByteSink): number {
   const writer = new DatabaseWriter(sink);
-  for (const bucket of BUCKETS) {
+  for (const bucket of BUCKET_NAMES) {
     writer.beginBucket(bucket);
     if (bucket === "key") writeRevisions(content.revisions, writer);
     else

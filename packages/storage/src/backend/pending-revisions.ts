@@ -1,14 +1,10 @@
 import { assert } from "../assert.ts";
 import type { Revision } from "../seams/backend.ts";
 import type { Arena, Chunk } from "./arena.ts";
-import { recordChecksum } from "./checksum.ts";
 
 const FIRST_CAPACITY = 4096;
 const TOMBSTONE = 1;
 const DEAD = 2;
-
-/** Bytes of the checksum that lies behind every record in the arena, and so in a database whose pages have none. */
-export const CHECKSUM_BYTES = 4;
 
 /**
  * Revisions written but not yet committed, in ascending order. Ordinals count from 0 and are stable until `clear`.
@@ -17,7 +13,6 @@ export const CHECKSUM_BYTES = 4;
 export class PendingRevisions {
   count = 0;
   readonly #arena: Arena;
-  readonly #isChecksummed: boolean;
   #mains = new Float64Array(FIRST_CAPACITY);
   #subs = new Uint32Array(FIRST_CAPACITY);
   #flags = new Uint8Array(FIRST_CAPACITY);
@@ -25,10 +20,8 @@ export class PendingRevisions {
   #starts = new Uint32Array(FIRST_CAPACITY);
   #lengths = new Uint32Array(FIRST_CAPACITY);
 
-  /** `isChecksummed`: behind each record lie its `CHECKSUM_BYTES`. */
-  constructor(arena: Arena, isChecksummed: boolean) {
+  constructor(arena: Arena) {
     this.#arena = arena;
-    this.#isChecksummed = isChecksummed;
   }
 
   /** Copies `record`. (main, sub) is above every one before. */
@@ -36,14 +29,9 @@ export class PendingRevisions {
     const ordinal = this.count;
     if (ordinal === this.#mains.length) this.#grow();
     const length = record.length;
-    const start = this.#arena.reserve(length + (this.#isChecksummed ? CHECKSUM_BYTES : 0));
+    const start = this.#arena.reserve(length);
     const chunkIndex = this.#arena.chunks.length - 1;
-    const chunk = this.#arena.chunks[chunkIndex]!;
-    chunk.bytes.set(record, start);
-    if (this.#isChecksummed) {
-      const checksum = recordChecksum(chunk.view, start, start + length, main, sub, tombstone);
-      chunk.view.setUint32(start + length, checksum, true);
-    }
+    this.#arena.chunks[chunkIndex]!.bytes.set(record, start);
     this.#mains[ordinal] = main;
     this.#subs[ordinal] = sub;
     this.#flags[ordinal] = tombstone ? TOMBSTONE : 0;

@@ -1,4 +1,4 @@
-import type { SmallTable } from "./tree-names.ts";
+import type { Table } from "../seams/backend.ts";
 
 /** One entry as it will be after the commit; `value` undefined: deleted. */
 export interface PendingEntry {
@@ -8,9 +8,9 @@ export interface PendingEntry {
 
 /** Not yet committed entries of the tables beside `key`: the newest state of each touched key. */
 export class PendingTables {
-  readonly #tables = new Map<SmallTable, Map<string, PendingEntry>>();
+  readonly #tables = new Map<Table, Map<string, PendingEntry>>();
 
-  set(table: SmallTable, key: Uint8Array, value: Uint8Array | undefined): void {
+  set(table: Table, key: Uint8Array, value: Uint8Array | undefined): void {
     let entries = this.#tables.get(table);
     if (entries === undefined) {
       entries = new Map();
@@ -20,15 +20,15 @@ export class PendingTables {
   }
 
   /** undefined: not touched; an entry without a value: deleted. */
-  get(table: SmallTable, key: Uint8Array): PendingEntry | undefined {
+  get(table: Table, key: Uint8Array): PendingEntry | undefined {
     return this.#tables.get(table)?.get(keyString(key));
   }
 
-  of(table: SmallTable): Iterable<PendingEntry> {
+  of(table: Table): Iterable<PendingEntry> {
     return this.#tables.get(table)?.values() ?? [];
   }
 
-  tables(): Iterable<SmallTable> {
+  tables(): Iterable<Table> {
     return this.#tables.keys();
   }
 

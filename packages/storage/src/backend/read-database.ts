@@ -2,8 +2,8 @@ import type { ByteSource } from "../bbolt/byte-source.ts";
 import { type Bucket, DatabaseFile } from "../bbolt/database-file.ts";
 import { DatabaseFileError } from "../bbolt/errors.ts";
 import type { Table } from "../seams/backend.ts";
+import { BUCKET_NAMES } from "./bucket-names.ts";
 import { isRevisionKey, mainOf, subOf, TOMBSTONE_KEY_BYTES } from "./revision-key.ts";
-import { TREE_NAMES } from "./tree-names.ts";
 
 /** What takes the content of a bbolt file. */
 export interface DatabaseTarget {
@@ -16,7 +16,7 @@ export interface DatabaseTarget {
 /** Records between two turns of whoever reads. */
 const STEP = 500;
 const MOST_NAMES = 100;
-const TABLES: ReadonlySet<string> = new Set(TREE_NAMES.filter((name) => name !== "format" && name !== "key"));
+const TABLES: ReadonlySet<string> = new Set(BUCKET_NAMES.filter((name) => name !== "key"));
 
 /**
  * Hands over the content of a bbolt file, in steps: whoever iterates may wait between them. Its result are the names of

@@ -1,8 +1,8 @@
+import type { Table } from "../seams/backend.ts";
 import { Arena, type ChunkPool } from "./arena.ts";
 import { DeletedRevisions } from "./deleted-revisions.ts";
 import { PendingRevisions } from "./pending-revisions.ts";
 import { PendingTables } from "./pending-tables.ts";
-import type { SmallTable } from "./tree-names.ts";
 import { INDEX_KEY, TERM_KEY, uint64 } from "./uint64.ts";
 import { entryWriteBytes, revisionWriteBytes } from "./write-bytes.ts";
 
@@ -20,9 +20,9 @@ export class WriteBatch {
   consistentIndex = 0;
   consistentTerm = 0;
 
-  constructor(pool: ChunkPool, isChecksummed: boolean) {
+  constructor(pool: ChunkPool) {
     this.arena = new Arena(pool);
-    this.revisions = new PendingRevisions(this.arena, isChecksummed);
+    this.revisions = new PendingRevisions(this.arena);
   }
 
   putRevision(main: number, sub: number, tombstone: boolean, record: Uint8Array): void {
@@ -39,7 +39,7 @@ export class WriteBatch {
     this.writes++;
   }
 
-  setEntry(table: SmallTable, key: Uint8Array, value: Uint8Array | undefined): void {
+  setEntry(table: Table, key: Uint8Array, value: Uint8Array | undefined): void {
     this.tables.set(table, key, value);
     this.bytes += entryWriteBytes(key, value);
     this.writes++;

@@ -8,20 +8,12 @@ import { WriteBatch } from "./write-batch.ts";
  */
 export class WriteBatches {
   readonly #pool = new ChunkPool();
-  readonly #isChecksummed: boolean;
-  #all: readonly WriteBatch[];
-  #active: WriteBatch;
+  #active = new WriteBatch(this.#pool);
+  #all: readonly WriteBatch[] = [this.#active];
   /** Cleared, for reuse. */
   #spare: WriteBatch | undefined;
   #sealed = 0;
   #committed = 0;
-
-  /** As in `PendingRevisions`. */
-  constructor(isChecksummed: boolean) {
-    this.#isChecksummed = isChecksummed;
-    this.#active = new WriteBatch(this.#pool, isChecksummed);
-    this.#all = [this.#active];
-  }
 
   /** Oldest first; what is in one is newer than the file and than the batches before. The last one is active. */
   get all(): readonly WriteBatch[] {
@@ -57,7 +49,7 @@ export class WriteBatches {
   seal(consistentIndex: LogIndex, consistentTerm: Term): void {
     this.#active.consistentIndex = consistentIndex;
     this.#active.consistentTerm = consistentTerm;
-    this.#active = this.#spare ?? new WriteBatch(this.#pool, this.#isChecksummed);
+    this.#active = this.#spare ?? new WriteBatch(this.#pool);
     this.#spare = undefined;
     this.#all = [...this.#all, this.#active];
     this.#sealed++;

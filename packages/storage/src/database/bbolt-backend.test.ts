@@ -4,11 +4,10 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { after } from "node:test";
 import { backendContract } from "../backend/backend-contract.testing.ts";
-import { HeldCommits } from "../backend/held-commits.testing.ts";
 import type { Clock } from "../seams/clock.ts";
 import { BboltBackend } from "./bbolt-backend.ts";
 import { temporaryPrefix } from "./database-names.ts";
-import { GenerationCommitter } from "./generation-committer.ts";
+import { HeldCommits } from "./held-commits.testing.ts";
 
 const root = mkdtempSync(path.join(tmpdir(), "quorate-bbolt-backend-"));
 after(() => rmSync(root, { recursive: true, force: true }));
@@ -48,6 +47,6 @@ for (const [name, map] of [
       return openAt(received, clock);
     },
     settle: (backend) => backend.flushed(),
-    holdCommits: () => new HeldCommits(GenerationCommitter.prototype),
+    holdCommits: () => new HeldCommits(),
   });
 }

@@ -61,7 +61,7 @@ export class BboltBackend implements Backend {
   readonly #schedule: CommitSchedule;
   readonly #committer: GenerationCommitter;
   #file: BboltFile;
-  readonly #batches = new WriteBatches(false);
+  readonly #batches = new WriteBatches();
   /** The oldest sealed batch is being committed. */
   #isCommitting = false;
   #commitBeganMs = 0;
@@ -95,7 +95,7 @@ export class BboltBackend implements Backend {
   #failure: Error | undefined;
   #closed: Promise<void> | undefined;
 
-  /** Opens the database, or creates it. Throws `DatabaseFileError` when the file is damaged, or no database. */
+  /** Opens the database, or creates it. Throws what `BboltFile.open` does. */
   static async open(options: BboltBackendOptions): Promise<BboltBackend> {
     const directory = path.dirname(options.path);
     mkdirSync(directory, { recursive: true, mode: 0o700 });

@@ -1,12 +1,10 @@
 import { type Bucket, Database, DatabaseFileError, type Disk, type Snapshot } from "@quorate/bbolt";
-import { TREE_NAMES } from "../backend/tree-names.ts";
+import { BUCKET_NAMES } from "../backend/bucket-names.ts";
 import type { Clock } from "../seams/clock.ts";
 import { nextTurn } from "../seams/waiting.ts";
+import { FORMAT_HEAD_BYTES, formerFormatFault } from "./former-format.ts";
 import { LockedDisk } from "./locked-disk.ts";
 import { StoredRevisions } from "./stored-revisions.ts";
-
-/** The buckets that every database of etcd's has, in the order in which they lie in the file. */
-const BUCKETS = TREE_NAMES.filter((name) => name !== "format");
 
 export interface BboltFileOptions {
   readonly clock: Clock;
@@ -24,18 +22,17 @@ export class BboltFile {
   #onLastRelease: (() => void) | undefined;
 
   /**
-   * Opens the file, or makes it. Throws `DatabaseFileError` when it is damaged or no database, and a `DiskError` when somebody
-   * else holds it.
+   * Opens the file, or makes it. Throws `DatabaseFileError` when it is damaged or no database, a `DiskError` when somebody
+   * else holds it, and what `formerFormatFault` says of one that an earlier version has written.
    */
   static async open(
     path: string,
     { clock, map, disk = new LockedDisk() }: BboltFileOptions,
   ): Promise<BboltFile> {
-    const database = await Database.open(path, {
-      disk,
-      checksums: true,
-      map,
-      pause: () => nextTurn(clock),
+    const options = { disk, checksums: true, map, pause: () => nextTurn(clock) };
+    const database = await Database.open(path, options).catch(async (error: unknown) => {
+      if (error instanceof DatabaseFileError) await refuseFormerFormat(disk, path);
+      throw error;
     });
     try {
       await makeBuckets(database);
@@ -98,10 +95,21 @@ export class BboltFile {
   }
 }
 
+async function refuseFormerFormat(disk: Disk, path: string): Promise<void> {
+  const file = await disk.open(path, "read");
+  try {
+    const head = new Uint8Array(FORMAT_HEAD_BYTES);
+    const fault = formerFormatFault(path, head.subarray(0, file.readSync(head, 0)));
+    if (fault !== undefined) throw new Error(fault);
+  } finally {
+    await file.close();
+  }
+}
+
 async function makeBuckets(database: Database): Promise<void> {
   const { latest } = database;
-  if (BUCKETS.every((name) => latest.bucket(name) !== undefined)) return;
+  if (BUCKET_NAMES.every((name) => latest.bucket(name) !== undefined)) return;
   const tx = database.beginWrite();
-  for (const name of BUCKETS) tx.createBucketIfAbsent(name);
+  for (const name of BUCKET_NAMES) tx.createBucketIfAbsent(name);
   await tx.commit();
 }

@@ -1,8 +1,19 @@
 import { strict as assert } from "node:assert";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
+import { Database } from "@quorate/bbolt";
 import { exported, scanned, turn } from "../backend/backend-contract.testing.ts";
 import { applyEntry, EntryModel } from "../backend/entry-model.testing.ts";
 import type { DatabaseExport } from "../seams/backend.ts";
@@ -138,6 +149,75 @@ for (const [who, mostKeptBytes, isCopied] of [
     await backend.close();
   });
 }
+
+test("an export that was taken and given up can not be read, and one may be given up while it waits", async () => {
+  const backend = await open(newPath());
+  write(backend, 1, 1000);
+  const done = await backend.export();
+  assert.equal((await rest(done.read()[Symbol.asyncIterator]())).length, done.sizeBytes);
+  await done.release();
+  await assert.rejects(rest(done.read()[Symbol.asyncIterator]()), /released|ended/);
+  const stops = [new AbortController(), new AbortController()];
+  const unwanted = stops.map(({ signal }) => assert.rejects(backend.export(signal)));
+  for (const stop of stops) stop.abort();
+  await Promise.all(unwanted);
+  assert.equal((await exported(backend)).index, 1000);
+  await backend.close();
+});
+
+test("a damaged page fails the export", async () => {
+  const file = newPath();
+  const backend = await open(file);
+  for (let main = 2; main < 200; main++)
+    backend.putRevision(main, 0, false, Buffer.from(`record ${main} `.repeat(20)));
+  backend.commit();
+  await backend.flushed();
+  const at = readFileSync(file).indexOf("record 77 record");
+  const fd = openSync(file, "r+");
+  writeSync(fd, "R", at);
+  closeSync(fd);
+  const damaged = new RegExp(`database file ${file} is invalid at page ${Math.floor(at / 4096)} `);
+  await assert.rejects(exported(backend), damaged);
+  await backend.close();
+});
+
+test("a failed replacement leaves the backend as it was", async () => {
+  const backend = await open(newPath());
+  write(backend, 1, 100);
+  const received = `${backend.path}.tmp.received`;
+  writeFileSync(received, (await exported(backend)).file);
+  const other = await open(received);
+  write(backend, 101, 200);
+  rmSync(other.path);
+  await assert.rejects(backend.become(other), /ENOENT/);
+  write(backend, 201, 300);
+  const model = new EntryModel();
+  model.advance(300);
+  model.check(backend);
+  await backend.close();
+  const again = await open(backend.path);
+  model.check(again);
+  await again.close();
+});
+
+test("buckets that are not etcd's stay, in exports too", async () => {
+  const file = newPath();
+  mkdirSync(path.dirname(file));
+  const database = await Database.open(file);
+  const tx = database.beginWrite();
+  tx.createBucketIfAbsent("mine").put(Buffer.from("a"), new Uint8Array(5000));
+  await tx.commit();
+  await database.close();
+  const backend = await open(file);
+  write(backend, 1, 100);
+  await backend.defragment();
+  const copy = newPath();
+  mkdirSync(path.dirname(copy));
+  writeFileSync(copy, (await exported(backend)).file);
+  await backend.close();
+  await using left = await Database.open(copy, { readOnly: true });
+  assert.equal(left.latest.bucket("mine")?.get(Buffer.from("a"))?.length, 5000);
+});
 
 test("exports, defragmentation and replacement do not disturb each other", async () => {
   const backend = await open(newPath());

@@ -2,14 +2,12 @@ import { closeSync, openSync, readSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Database } from "@quorate/bbolt";
+import { FORMAT_HEAD_BYTES, formerFormatFault } from "@quorate/storage/database/former-format";
 import { lockHolder, takeFlock } from "@quorate/storage/seams/kernel-locks";
 import { Exit, ExitCode } from "../../ctl/exit.ts";
 import { fileError } from "../../ctl/go-text/errno.ts";
 
 const LOCK_RETRY_MS = 50;
-/** Where LMDB has its magic number, and which one. */
-const LMDB_MAGIC_AT = 24;
-const LMDB_MAGIC = 0xbeef_c0de;
 
 /** A database that nobody else writes to until it is disposed of. */
 export interface HeldDatabase extends AsyncDisposable {
@@ -63,12 +61,8 @@ export async function openDatabase(path: string, { writable, timeoutMs }: Openin
 function refuseOthers(path: string, bytes: Buffer): void {
   if (bytes.length === 0)
     throw new Exit(ExitCode.ERROR, `${path} is empty: no database, and no snapshot of one`);
-  if (bytes.length < LMDB_MAGIC_AT + 4 || bytes.readUInt32LE(LMDB_MAGIC_AT) !== LMDB_MAGIC) return;
-  throw new Exit(
-    ExitCode.ERROR,
-    `${path} is the database of a Quorate member in a format of its own (LMDB), not bbolt's: ask the running member ` +
-      "instead (etcdctl snapshot save, endpoint hashkv, defrag), and work on the snapshot that it gives",
-  );
+  const fault = formerFormatFault(path, bytes);
+  if (fault !== undefined) throw new Exit(ExitCode.ERROR, fault);
 }
 
 async function lock(path: string, descriptor: number, writable: boolean, timeoutMs: number): Promise<void> {
@@ -84,7 +78,7 @@ async function lock(path: string, descriptor: number, writable: boolean, timeout
 }
 
 function firstBytes(descriptor: number): Buffer {
-  const bytes = Buffer.alloc(64);
+  const bytes = Buffer.alloc(FORMAT_HEAD_BYTES);
   return bytes.subarray(0, readSync(descriptor, bytes, 0, bytes.length, 0));
 }
 

@@ -42,6 +42,17 @@ test("a sound file is said to be sound", async (t) => {
   assert.match(stdout, /db is sound: 10 buckets, 6 entries, 1 keys at revision 4, \d+ kB\n$/);
 });
 
+test("a database in the format of earlier versions is called by its name", async (t) => {
+  const file = path.join(scratchDirectory(t), "db");
+  const lmdb = Buffer.alloc(8192);
+  lmdb.writeUInt32LE(0xbeef_c0de, 24);
+  writeFileSync(file, lmdb);
+  const { code, stderr } = await quorateUtl("check", file);
+  assert.equal(code, 1);
+  assert.match(stderr, /has the format of LMDB.*etcdctl snapshot save/);
+  assert.ok(readFileSync(file).equals(lmdb));
+});
+
 const key = (main: number, sub = 0) => encodeRevisionKey(BigInt(main), BigInt(sub));
 const put = (created: number, modified: number, version: number, lease = 0n) =>
   encodeKeyValue(Buffer.from("k"), created, modified, version, Buffer.alloc(0), lease);

@@ -6,9 +6,10 @@ import { after, test } from "node:test";
 import { ManualClock } from "@quorate/testkit/clock";
 import { fc } from "@quorate/testkit/property";
 import { searchRuns } from "@quorate/testkit/seed";
+import { MemoryBackend } from "../backend/memory-backend.ts";
 import type { Backend, Table } from "../seams/backend.ts";
-import { MemoryBackend } from "./memory-backend.ts";
-import { openTested, type TestedBackend } from "./tested-backend.testing.ts";
+import type { BboltBackend } from "./bbolt-backend.ts";
+import { openTested } from "./tested-backend.testing.ts";
 
 const root = mkdtempSync(path.join(tmpdir(), "quorate-property-"));
 after(() => rmSync(root, { recursive: true, force: true }));
@@ -88,7 +89,7 @@ function content(backend: Backend, fromMain: number, toMain: number): string[] {
   return found;
 }
 
-const openFile = (file: string, clock: ManualClock): Promise<TestedBackend> =>
+const openFile = (file: string, clock: ManualClock): Promise<BboltBackend> =>
   openTested(file, { clock, batchLimit: 50, batchBytes: 4000 });
 
 /** Both backends, in step: the one in memory, with all it holds in arrays and maps, is the model. */

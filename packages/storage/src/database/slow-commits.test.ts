@@ -4,11 +4,12 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, mock, type TestContext, test } from "node:test";
 import { ManualClock } from "@quorate/testkit/clock";
+import { exported, putEntry, scanned, turn } from "../backend/backend-contract.testing.ts";
 import type { Clock } from "../seams/clock.ts";
 import { realClock } from "../seams/real-clock.ts";
-import { exported, putEntry, scanned, turn } from "./backend-contract.testing.ts";
-import { type CommitterPrototype, HeldCommits } from "./held-commits.testing.ts";
-import { openTested, type TestedBackendOptions, testedCommitter } from "./tested-backend.testing.ts";
+import { GenerationCommitter } from "./generation-committer.ts";
+import { HeldCommits } from "./held-commits.testing.ts";
+import { openTested, type TestedBackendOptions } from "./tested-backend.testing.ts";
 
 const root = mkdtempSync(path.join(tmpdir(), "quorate-slow-commits-"));
 after(() => rmSync(root, { recursive: true, force: true }));
@@ -21,7 +22,7 @@ const open = ({
   openTested(file, { clock: ManualClock.withRealTurns(), ...options });
 
 function holdCommits(context: TestContext): HeldCommits {
-  const commits = new HeldCommits(testedCommitter);
+  const commits = new HeldCommits();
   context.after(() => commits.release());
   return commits;
 }
@@ -120,12 +121,12 @@ test("a commit that fails is told to whoever waits for the backlog", async () =>
   });
   const heard: (string | undefined)[] = [];
   backend.onCommitEnd(() => heard.push(failure?.message));
-  const prototype: CommitterPrototype = testedCommitter;
+  const { prototype } = GenerationCommitter;
   const { commit } = prototype;
   const failing = mock.method(
     prototype,
     "commit",
-    function (this: CommitterPrototype, ...[file, batch, done]: Parameters<typeof commit>) {
+    function (this: GenerationCommitter, ...[file, batch, done]: Parameters<typeof commit>) {
       commit.call(this, file, batch, () => done(new Error("no space")));
     },
   );

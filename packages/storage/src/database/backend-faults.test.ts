@@ -5,13 +5,14 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { applyEntry, EntryModel } from "./entry-model.testing.ts";
-import { openTested as open, type TestedBackend } from "./tested-backend.testing.ts";
+import { applyEntry, EntryModel } from "../backend/entry-model.testing.ts";
+import type { BboltBackend } from "./bbolt-backend.ts";
+import { openTested as open } from "./tested-backend.testing.ts";
 
 const root = mkdtempSync(path.join(tmpdir(), "quorate-faults-"));
 after(() => rmSync(root, { recursive: true, force: true }));
 
-function write(backend: TestedBackend, from: number, to: number): void {
+function write(backend: BboltBackend, from: number, to: number): void {
   for (let index = from; index <= to; index++) {
     backend.setConsistentIndex(index, 1);
     applyEntry(index, backend);

@@ -1,10 +1,11 @@
-import { applyEntry } from "./entry-model.testing.ts";
-import { temporaryDatabasePath } from "./import-database.ts";
-import { importTested, openTested } from "./tested-backend.testing.ts";
+import path from "node:path";
+import { applyEntry } from "../backend/entry-model.testing.ts";
+import { adoptDatabase, temporaryPrefix } from "./database-names.ts";
+import { openTested } from "./tested-backend.testing.ts";
 
 // Replaces its database by that of a bbolt file, writes on, and tells its parent what it is at until it is killed.
 const [file, bbolt] = process.argv.slice(2);
-const open = (path: string) => openTested(path, { batchLimit: 50, batchIntervalMs: 5 });
+const open = (name: string) => openTested(name, { batchLimit: 50, batchIntervalMs: 5 });
 const tell = (message: string) => new Promise((resolve) => process.send!(message, resolve));
 const backend = await open(file!);
 function write(count: number): void {
@@ -19,8 +20,8 @@ write(300);
 backend.commit();
 await backend.flushed();
 await tell("importing");
-const received = temporaryDatabasePath(file!);
-const imported = importTested(bbolt!, received);
+const received = path.join(path.dirname(file!), `${temporaryPrefix(file!)}received`);
+const imported = adoptDatabase(bbolt!, received);
 write(100);
 await imported;
 const other = await open(received);

@@ -1,5 +1,5 @@
 import { strict as assert } from "node:assert";
-import { applyEntry, EntryModel } from "./entry-model.testing.ts";
+import { applyEntry, EntryModel } from "../backend/entry-model.testing.ts";
 import { openTested } from "./tested-backend.testing.ts";
 
 // Writes until its files may not grow any more, and tells what it saw.

@@ -1,5 +1,5 @@
 import { SeededRandom } from "@quorate/testkit/random";
-import { applyEntry } from "./entry-model.testing.ts";
+import { applyEntry } from "../backend/entry-model.testing.ts";
 import { openTested } from "./tested-backend.testing.ts";
 
 // Writes entries as fast as it can until it is killed, and tells its parent how far it is and what of that is durable.

@@ -3,22 +3,21 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after } from "node:test";
+import { DatabaseFileError } from "@quorate/bbolt";
 import { SeededRandom } from "@quorate/testkit/random";
 import { searchRuns, testWithSeed } from "@quorate/testkit/seed";
-import { applyEntry, EntryModel } from "./entry-model.testing.ts";
-import {
-  openTested as open,
-  type TestedBackend,
-  TestedCorruption,
-  testedParts,
-} from "./tested-backend.testing.ts";
+import { applyEntry, EntryModel } from "../backend/entry-model.testing.ts";
+import type { BboltBackend } from "./bbolt-backend.ts";
+import { openTested as open } from "./tested-backend.testing.ts";
 
 const root = mkdtempSync(path.join(tmpdir(), "quorate-corrupt-"));
 after(() => rmSync(root, { recursive: true, force: true }));
 const FLIPS = searchRuns(40, 120);
 const ENTRIES = 1200;
+/** The files that make up a database: its own, and what is believed of it. */
+const PARTS: readonly string[] = ["db", "db.sums"];
 
-function write(backend: TestedBackend, from: number, to: number): void {
+function write(backend: BboltBackend, from: number, to: number): void {
   for (let index = from; index <= to; index++) {
     backend.setConsistentIndex(index, 1);
     applyEntry(index, backend);
@@ -37,7 +36,7 @@ async function sound(): Promise<ReadonlyMap<string, Buffer>> {
     await backend.flushed();
   }
   await backend.close();
-  return new Map(testedParts.map((name) => [name, readFileSync(path.join(path.dirname(file), name))]));
+  return new Map(PARTS.map((name) => [name, readFileSync(path.join(path.dirname(file), name))]));
 }
 
 /** Writes all parts, one of them damaged; returns where the database is. */
@@ -56,7 +55,7 @@ function writeDamaged(
 
 /** Opens the file, reads everything, writes on; how it went. */
 async function use(file: string, model: EntryModel): Promise<"reported" | "harmless"> {
-  let backend: TestedBackend | undefined;
+  let backend: BboltBackend | undefined;
   try {
     backend = await open(file);
     assert.equal(backend.consistentIndex, model.index);
@@ -77,7 +76,7 @@ async function use(file: string, model: EntryModel): Promise<"reported" | "harml
     later.check(backend);
     return "harmless";
   } catch (error) {
-    if (!(error instanceof TestedCorruption)) throw error;
+    if (!(error instanceof DatabaseFileError)) throw error;
     assert.equal(error.path, file);
     assert.ok(error.offset >= 0 && error.message.includes(file) && error.message.includes(`${error.offset}`));
     return "reported";
@@ -94,7 +93,7 @@ testWithSeed("flipped bits are reported with file and offset, or change nothing"
   const outcomes = { reported: 0, harmless: 0 };
   const directory = path.join(root, "flipped");
   for (let i = 0; i < FLIPS; i++) {
-    const part = testedParts[i % 8 === 7 ? testedParts.length - 1 : 0]!;
+    const part = PARTS[i % 8 === 7 ? PARTS.length - 1 : 0]!;
     const damaged = Buffer.from(image.get(part)!);
     // Every third one in the first bytes of a page, where the structure is.
     const page = random.below(Math.max(1, damaged.length / 4096)) * 4096;
@@ -118,7 +117,7 @@ testWithSeed("a file cut short or overwritten with zeros or noise is reported", 
   const outcomes = { reported: 0, harmless: 0 };
   const directory = path.join(root, "mangled");
   for (let i = 0; i < 40; i++) {
-    const part = testedParts[i % 8 === 7 ? testedParts.length - 1 : 0]!;
+    const part = PARTS[i % 8 === 7 ? PARTS.length - 1 : 0]!;
     let damaged = Buffer.from(image.get(part)!);
     const at = random.below(damaged.length / 512) * 512;
     if (i % 4 === 0) damaged = damaged.subarray(0, at);

@@ -1,11 +1,5 @@
 import { mock } from "node:test";
-import type { WriteBatch } from "./write-batch.ts";
-
-/** The part of a backend that makes write batches part of a file of its own kind. */
-export interface CommitterPrototype {
-  // biome-ignore lint/suspicious/noExplicitAny: each has files of its own kind.
-  commit(file: any, batch: WriteBatch, done: (error?: Error) => void): void;
-}
+import { GenerationCommitter } from "./generation-committer.ts";
 
 /** Makes the commits of all files, from now on, end only when they are told to: a disk as slow as a test needs it. */
 export class HeldCommits {
@@ -15,17 +9,17 @@ export class HeldCommits {
   /** What the writes of each commit begun so far count as. */
   readonly bytes: number[] = [];
 
-  constructor(prototype: CommitterPrototype) {
-    const { commit } = prototype;
+  constructor() {
+    const { commit } = GenerationCommitter.prototype;
     const { bytes } = this;
     const hold = (end: () => void) => {
       this.#held.push(end);
       this.#onHeld?.();
     };
     this.#mocked = mock.method(
-      prototype,
+      GenerationCommitter.prototype,
       "commit",
-      function (this: CommitterPrototype, ...[file, batch, done]: Parameters<typeof commit>) {
+      function (this: GenerationCommitter, ...[file, batch, done]: Parameters<typeof commit>) {
         bytes.push(batch.bytes);
         commit.call(this, file, batch, (error) => hold(() => done(error)));
       },
