@@ -1,6 +1,6 @@
 const SEPARATOR = 0x5f;
 const TOMBSTONE_MARK = 0x74;
-export const REVISION_KEY_BYTES = 17;
+const REVISION_KEY_BYTES = 17;
 export const TOMBSTONE_KEY_BYTES = 18;
 
 /** Writes etcd's key of a revision (u64be main, `_`, u64be sub, and `t` for a deletion); returns its length. */

@@ -3,7 +3,7 @@ import test from "node:test";
 import { SeededRandom } from "@quorate/testkit/random";
 import { testWithSeed } from "@quorate/testkit/seed";
 import { memorySource } from "./byte-source.ts";
-import { DatabaseFile, looksLikeBbolt } from "./database-file.ts";
+import { DatabaseFile } from "./database-file.ts";
 import { DatabaseFileError } from "./errors.ts";
 import { type Meta, PAGE_FREELIST, readMeta, writeMeta, writePageHeader } from "./format.ts";
 import { checkIntegrity } from "./integrity.ts";
@@ -40,7 +40,6 @@ test("a broken first meta is no loss, whatever the page size", () => {
   for (const pageBytes of [1024, 4096, 16_384, 65_536]) {
     const file = buildDatabase([["key", entries(100)]], pageBytes);
     file[16] = 0;
-    assert.ok(looksLikeBbolt(memorySource("f", file)));
     assert.equal(readBuckets(file)[0]![1].length, 100);
   }
 });

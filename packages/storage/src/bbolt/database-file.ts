@@ -76,16 +76,6 @@ export class DatabaseFile {
   }
 }
 
-/** Whether the file begins as a bbolt database does, sound or not. */
-export function looksLikeBbolt(source: ByteSource): boolean {
-  const bytes = new Uint8Array(META_BYTES);
-  const soundMeta = (offset: number): boolean =>
-    source.read(bytes, offset) === META_BYTES && typeof readMeta(new DataView(bytes.buffer)) !== "string";
-  if (soundMeta(0)) return true;
-  for (const offset of metaOffsets()) if (soundMeta(offset)) return true;
-  return false;
-}
-
 function readNewestMeta(source: ByteSource): Meta {
   const metaAt = (offset: number): Meta | string => {
     const bytes = new Uint8Array(META_BYTES);
