@@ -246,10 +246,10 @@ export const BOUNDED_AT_THE_EDGES: Readonly<Record<string, Readonly<Record<strin
       "as many entries as its caller asks for; and what waits for a commit in that table, 10,000 entries as a rule",
     "BboltBackend.#find": "write batches: a few",
     "BboltBackend.#endOfCommitted": "as many revisions as its caller asks for",
-    "BboltBackend.#rememberDeleted": "deletions of one write batch: 10,000 as a rule",
-    "BboltBackend.#boundExports": "exports that are read: a few",
-    "BboltBackend.#close": "files; at the end",
   },
+  "database/commits.ts": { "Commits.#noteDeleted": "deletions of one write batch: 10,000 as a rule" },
+  "database/exports.ts": { "Exports.bound": "exports that are read: a few" },
+  "database/file-in-use.ts": { "*": "files; at the end" },
   "database/bbolt-file.ts": { "*": "ten buckets, once" },
   "database/bbolt-scan.ts": {
     "BboltScan.#visit": "as many records as its caller asks for, or 64 KiB where it says `some`",

@@ -3,14 +3,10 @@ import path from "node:path";
 import type { Database } from "@quorate/bbolt";
 import type { LogIndex, Term } from "@quorate/raft";
 import { assert } from "../assert.ts";
-import { commitWithFailpoints, writeBackWithFailpoints } from "../backend/commit-failpoints.ts";
-import { type CommitLimits, CommitSchedule, DEFAULT_COMMIT_LIMITS } from "../backend/commit-schedule.ts";
-import { CommitWaiters } from "../backend/commit-waiters.ts";
-import { DeletedRevisions } from "../backend/deleted-revisions.ts";
+import type { CommitLimits, CommitSchedule } from "../backend/commit-schedule.ts";
 import { keyString } from "../backend/pending-tables.ts";
 import { INDEX_KEY, readUint64, TERM_KEY } from "../backend/uint64.ts";
-import { isDeletedIn, WriteBatches } from "../backend/write-batches.ts";
-import { failpoints } from "../failpoints/index.ts";
+import { isDeletedIn, type WriteBatches } from "../backend/write-batches.ts";
 import type {
   Backend,
   DatabaseExport,
@@ -20,14 +16,15 @@ import type {
   RevisionScan,
   Table,
 } from "../seams/backend.ts";
-import { BackendCounts } from "../seams/backend-counts.ts";
+import type { BackendCounts } from "../seams/backend-counts.ts";
 import type { Clock } from "../seams/clock.ts";
 import { BboltFile } from "./bbolt-file.ts";
 import { BboltScan } from "./bbolt-scan.ts";
-import { removeDatabase, replaceDatabase, temporaryPrefix } from "./database-names.ts";
-import { Defragmentation } from "./defragmentation.ts";
-import { ExportedState } from "./exported-state.ts";
-import { GenerationCommitter } from "./generation-committer.ts";
+import { Commits } from "./commits.ts";
+import { removeDatabase, temporaryPrefix } from "./database-names.ts";
+import { Exports } from "./exports.ts";
+import { FileInUse } from "./file-in-use.ts";
+import { Replacements } from "./replacements.ts";
 
 export interface BboltBackendOptions extends Partial<CommitLimits> {
   /** The database file, `member/snap/db`; its directory is made if missing. Beside it lies `db.sums`. */
@@ -45,54 +42,23 @@ export interface BboltBackendOptions extends Partial<CommitLimits> {
 }
 
 const META: Table = "meta";
-/** Writes that become one commit when many wait: some milliseconds on the loop to begin it. */
-const MOST_WAITING_WRITES = 20_000;
 /** Copied in one go: well below a millisecond. */
 const COPIED_BYTES = 256 * 1024;
-const DEFAULT_KEPT_BYTES = 64 << 20;
 const NO_KEY = new Uint8Array(0);
 
 /** Tables in a bbolt file as etcd has it, behind a memory of what is not committed yet. */
 export class BboltBackend implements Backend {
   readonly path: string;
-  readonly counts = new BackendCounts();
-  readonly #options: BboltBackendOptions;
-  readonly #limits: CommitLimits;
+  readonly #inUse: FileInUse;
+  readonly #commits: Commits;
+  /** Those of `#commits`. */
+  readonly #batches: WriteBatches;
   readonly #schedule: CommitSchedule;
-  readonly #committer: GenerationCommitter;
-  #file: BboltFile;
-  readonly #batches = new WriteBatches();
-  /** The oldest sealed batch is being committed. */
-  #isCommitting = false;
-  #commitBeganMs = 0;
-  /** As in `ScanSource`. */
-  #stateNumber = 0;
-  #consistentIndex = 0;
-  #consistentTerm = 0;
-  /** As of the newest sealed batch, and as of the file. */
-  #sealedIndex = 0;
-  #committedIndex: LogIndex = 0;
+  readonly #exports: Exports;
+  readonly #replacements: Replacements;
   /** The newest revision ever written. */
   #lastMain = -1;
   #lastSub = -1;
-  /** `commit()` was called while it had to wait: the active batch is sealed as soon as it need not. */
-  #commitWanted = false;
-  /** The file is about to be replaced: commits wait, writes go on in memory. */
-  #commitsHeld = false;
-  #defragmenting: Promise<void> | undefined;
-  /** Revisions whose deletion became part of the file since a defragmentation began. */
-  #deletedMeanwhile: DeletedRevisions | undefined;
-  #temporaryFiles = 0;
-  #onCommitEnd: (() => void) | undefined;
-  readonly #afterCommit = new CommitWaiters();
-  /** Exports that are read, of this file and of those before. */
-  readonly #exports = new Set<ExportedState>();
-  readonly #stopExports = new AbortController();
-  #becoming: Promise<void> | undefined;
-  /** Files that were replaced and are still read by exports. */
-  readonly #retired = new Set<Promise<void>>();
-  #closing = false;
-  #failure: Error | undefined;
   #closed: Promise<void> | undefined;
 
   /** Opens the database, or creates it. Throws what `BboltFile.open` does. */
@@ -107,37 +73,41 @@ export class BboltBackend implements Backend {
 
   private constructor(options: BboltBackendOptions, file: BboltFile) {
     this.path = options.path;
-    this.#options = options;
-    this.#file = file;
-    this.#committer = new GenerationCommitter(options.clock);
-    this.#consistentIndex = readUint64(this.#file.table(META).get(INDEX_KEY));
-    this.#consistentTerm = readUint64(this.#file.table(META).get(TERM_KEY));
-    this.#sealedIndex = this.#consistentIndex;
-    this.#committedIndex = this.#consistentIndex;
-    const last = this.#file.revisions.last();
+    this.#inUse = new FileInUse(file, options.path);
+    const meta = file.table(META);
+    const position = { index: readUint64(meta.get(INDEX_KEY)), term: readUint64(meta.get(TERM_KEY)) };
+    this.#commits = new Commits(this.#inUse, position, options);
+    this.#batches = this.#commits.batches;
+    this.#schedule = this.#commits.schedule;
+    this.#exports = new Exports(this.#inUse, this.#commits, options.mostKeptBytes);
+    this.#replacements = new Replacements(this.#inUse, this.#commits, options);
+    this.#commits.onCommitted = () => this.#exports.bound();
+    const last = file.revisions.last();
     if (last !== undefined) {
       this.#lastMain = last.main;
       this.#lastSub = last.sub;
     }
-    this.#limits = { ...DEFAULT_COMMIT_LIMITS, ...options };
-    this.#schedule = new CommitSchedule(options.clock, this.#limits, () => this.#startCommit());
+  }
+
+  get counts(): BackendCounts {
+    return this.#commits.counts;
   }
 
   /** Whether what is known of the file's pages was stored with it, or made anew when it was opened. */
   get opening(): Database["opening"] {
-    return this.#file.database.opening;
+    return this.#inUse.file.database.opening;
   }
 
   get sizeBytes(): number {
-    return this.#file.database.sizeBytes;
+    return this.#inUse.file.database.sizeBytes;
   }
 
   get sizeInUseBytes(): number {
-    return this.#file.sizeInUseBytes;
+    return this.#inUse.file.sizeInUseBytes;
   }
 
   get revisionCount(): number {
-    return this.#file.revisions.estimateCount();
+    return this.#inUse.file.revisions.estimateCount();
   }
 
   get backlogBytes(): number {
@@ -159,7 +129,7 @@ export class BboltBackend implements Backend {
 
   copyRevisions(mains: Float64Array, subs: Int32Array, from: number, to: number, sink: RecordSink): number {
     const end = this.#endOfCommitted(mains, subs, from, to);
-    if (end > from) return this.#file.revisions.copy(mains, subs, from, end, COPIED_BYTES, sink);
+    if (end > from) return this.#inUse.file.revisions.copy(mains, subs, from, end, COPIED_BYTES, sink);
     const record = this.#find(mains[from]!, subs[from]!, false);
     if (record === undefined) return from;
     const target = sink.begin(record.length);
@@ -192,9 +162,9 @@ export class BboltBackend implements Backend {
           return { main, sub };
       }
     }
-    let last = this.#file.revisions.last();
+    let last = this.#inUse.file.revisions.last();
     while (last !== undefined && isDeletedIn(batches, 0, last.main, last.sub, last.tombstone)) {
-      last = this.#file.revisions.last(last);
+      last = this.#inUse.file.revisions.last(last);
     }
     return last === undefined ? undefined : { main: last.main, sub: last.sub };
   }
@@ -205,7 +175,7 @@ export class BboltBackend implements Backend {
       const entry = batches[b]!.tables.get(table, key);
       if (entry !== undefined) return entry.value?.slice();
     }
-    return this.#file.table(table).get(key)?.slice();
+    return this.#inUse.file.table(table).get(key)?.slice();
   }
 
   put(table: Table, key: Uint8Array, value: Uint8Array): void {
@@ -224,7 +194,7 @@ export class BboltBackend implements Backend {
 
   visitEntries(table: Table, from: Uint8Array, limit: number, visitor: EntryVisitor): Uint8Array | undefined {
     const found = new Map<string, [key: Uint8Array, value: Uint8Array]>();
-    const cursor = this.#file.table(table).cursor();
+    const cursor = this.#inUse.file.table(table).cursor();
     let isThere = from.length === 0 ? cursor.first() : cursor.seek(from);
     for (let count = 0; isThere && count < limit; count++) {
       const key = cursor.key.slice();
@@ -252,18 +222,15 @@ export class BboltBackend implements Backend {
   }
 
   setConsistentIndex(index: LogIndex, term: Term): void {
-    assert(index >= this.#consistentIndex, "the consistent index never decreases");
-    this.#consistentIndex = index;
-    this.#consistentTerm = term;
-    this.#schedule.entryBegun();
+    this.#commits.setConsistentIndex(index, term);
   }
 
   get consistentIndex(): LogIndex {
-    return this.#consistentIndex;
+    return this.#commits.consistentIndex;
   }
 
   get consistentTerm(): Term {
-    return this.#consistentTerm;
+    return this.#commits.consistentTerm;
   }
 
   entryPaused(): void {
@@ -271,52 +238,41 @@ export class BboltBackend implements Backend {
   }
 
   entryApplied(): void {
-    if (failpoints !== undefined && this.#schedule.changed) {
-      writeBackWithFailpoints(failpoints, this.#options.clock, this.#schedule);
-    }
-    this.#schedule.entryApplied();
-    if (this.#commitWanted) this.#goOn();
+    this.#commits.entryApplied();
   }
 
   commit(): void {
-    if (this.#schedule.isEntryPaused) {
-      this.#commitWanted = true;
-      return;
-    }
-    this.#schedule.entryEnded();
-    this.#startCommit();
+    this.#commits.commit();
   }
 
   flushed(): Promise<void> {
-    if (this.#failure !== undefined) return Promise.reject(this.#failure);
-    return new Promise((resolve, reject) => this.#whenFlushed(resolve, reject));
+    const { failure } = this.#commits;
+    if (failure !== undefined) return Promise.reject(failure);
+    return new Promise((resolve, reject) => this.#commits.whenFlushed(resolve, reject));
   }
 
   onCommitEnd(listener: () => void): void {
-    this.#onCommitEnd = listener;
+    this.#commits.onCommitEnd = listener;
   }
 
   defragment(): Promise<void> {
-    this.#defragmenting ??= Promise.resolve(this.#becoming?.catch(() => {}))
-      .then(() => this.#defragment())
-      .finally(() => {
-        this.#defragmenting = undefined;
-      });
-    return this.#defragmenting;
+    return this.#replacements.defragment();
   }
 
   export(signal?: AbortSignal): Promise<DatabaseExport> {
-    return this.#export(signal);
+    return this.#exports.begin(signal);
   }
 
   become(other: Backend): Promise<void> {
     assert(other instanceof BboltBackend && other !== this, "a backend of the same kind");
     assert(path.dirname(other.path) === path.dirname(this.path), "a file in the same directory");
-    assert(this.#becoming === undefined, "one replacement at a time");
-    this.#becoming = this.#become(other).finally(() => {
-      this.#becoming = undefined;
-    });
-    return this.#becoming;
+    assert(!this.#replacements.isBecoming, "one replacement at a time");
+    const takeOver = () => {
+      this.#lastMain = other.#lastMain;
+      this.#lastSub = other.#lastSub;
+      this.#commits.goOnFrom({ index: other.consistentIndex, term: other.consistentTerm });
+    };
+    return this.#replacements.become(other.path, () => other.#surrender(), takeOver);
   }
 
   close(): Promise<void> {
@@ -328,13 +284,13 @@ export class BboltBackend implements Backend {
     const backend = this;
     return {
       get revisions() {
-        return backend.#file.revisions;
+        return backend.#inUse.file.revisions;
       },
       get batches() {
         return backend.#batches.all;
       },
       get stateNumber() {
-        return backend.#stateNumber;
+        return backend.#inUse.stateNumber;
       },
     };
   })();
@@ -350,7 +306,7 @@ export class BboltBackend implements Backend {
       }
       if (batch.deleted.has(main, sub, tombstone)) return undefined;
     }
-    return this.#file.revisions.get(main, sub, tombstone);
+    return this.#inUse.file.revisions.get(main, sub, tombstone);
   }
 
   /** How far the revisions of two columns are all in the file, and neither new nor deleted since. */
@@ -375,289 +331,24 @@ export class BboltBackend implements Backend {
     this.#schedule.wrote(active.writes, active.bytes);
   }
 
-  /** As `flushed`, but `done` is called before another commit begins. */
-  #whenFlushed(done: () => void, failed: (error: Error) => void): void {
-    this.#whenCommitted(this.#batches.sealed + (this.#commitWanted ? 1 : 0), done, failed);
-  }
-
-  #whenCommitted(commit: number, done: () => void, failed: (error: Error) => void): void {
-    if (commit <= this.#batches.committed) done();
-    else this.#afterCommit.add(commit, done, failed);
-  }
-
-  /** Whether anything was written that is in no sealed batch. */
-  get #hasPending(): boolean {
-    return this.#batches.active.writes > 0 || this.#consistentIndex !== this.#sealedIndex;
-  }
-
-  /**
-   * Commits what is pending, now or after the commits before. What waits is sealed as late as possible, so that a slow
-   * disk has few large commits; but no later than it is so much that more would make one commit a stall.
-   */
-  #startCommit(): void {
-    if (this.#failure !== undefined) return;
-    if (!this.#hasPending) {
-      this.#schedule.committing();
-      return;
-    }
-    const { bytes, writes } = this.#batches.active;
-    const isFull = bytes >= this.#limits.batchBytes || writes >= MOST_WAITING_WRITES;
-    if (!isFull && (this.#isCommitting || this.#commitsHeld)) {
-      this.#commitWanted = true;
-      return;
-    }
-    this.#commitWanted = false;
-    this.#schedule.committing();
-    this.#sealedIndex = this.#consistentIndex;
-    this.#batches.seal(this.#consistentIndex, this.#consistentTerm);
-    this.#commitOldest();
-  }
-
-  /** Begins the next commit if a batch is sealed and no commit is under way. */
-  #commitOldest(): void {
-    const batch = this.#batches.oldestSealed;
-    if (batch === undefined || this.#isCommitting || this.#commitsHeld) return;
-    if (this.#failure !== undefined) return;
-    this.#isCommitting = true;
-    this.#commitBeganMs = this.#options.clock.nowMs();
-    this.#rememberDeleted(batch.deleted);
-    const setIndex = () => {
-      if (batch.consistentIndex !== this.#committedIndex) batch.recordConsistentIndex();
-    };
-    const execute = (done: (error?: Error) => void) => this.#committer.commit(this.#file, batch, done);
-    if (failpoints === undefined) {
-      setIndex();
-      execute((error) => this.#committed(batch.consistentIndex, error));
-    } else {
-      const executed = () => new Promise<Error | undefined>(execute);
-      commitWithFailpoints(failpoints, setIndex, executed).then((error) =>
-        this.#committed(batch.consistentIndex, error),
-      );
-    }
-  }
-
-  /** For a defragmentation that goes on: these deletions become part of the file that it copies. */
-  #rememberDeleted(deleted: DeletedRevisions): void {
-    const meanwhile = this.#deletedMeanwhile;
-    if (meanwhile === undefined) return;
-    for (let i = 0; i < deleted.count; i++) {
-      meanwhile.add(deleted.mainAt(i), deleted.subAt(i), deleted.isTombstone(i));
-    }
-  }
-
-  #committed(index: LogIndex, error: Error | undefined): void {
-    this.#isCommitting = false;
-    if (error !== undefined) {
-      this.#fail(error);
-      return;
-    }
-    const seconds = (this.#options.clock.nowMs() - this.#commitBeganMs) / 1_000;
-    this.counts.commitSeconds.observe(seconds);
-    const laySeconds = this.#committer.layMs / 1_000;
-    this.counts.spillSeconds.observe(laySeconds);
-    this.counts.writeSeconds.observe(seconds - laySeconds);
-    this.#committedIndex = index;
-    this.#batches.oldestCommitted();
-    this.#stateNumber++;
-    this.#afterCommit.done(this.#batches.committed);
-    this.#boundExports();
-    this.#goOn();
-    this.#onCommitEnd?.();
-  }
-
-  /** After a commit, or when commits are no longer held: the next one if it is wanted and allowed. */
-  #goOn(): void {
-    this.#commitOldest();
-    if ((this.#commitWanted || this.#schedule.due) && this.#schedule.allowed) this.#startCommit();
-  }
-
-  #fail(error: Error): void {
-    const isFirst = this.#failure === undefined;
-    this.#failure ??= error;
-    this.#schedule.close();
-    this.#afterCommit.failed(error);
-    if (isFirst) this.#options.onFatal(error);
-    this.#onCommitEnd?.();
-  }
-
-  async #defragment(): Promise<void> {
-    const copyPath = this.#temporaryPath();
-    let copy: Defragmentation | undefined;
-    let renamed = false;
-    const deleted = new DeletedRevisions();
-    this.#deletedMeanwhile = deleted;
-    if (this.#isCommitting) this.#rememberDeleted(this.#batches.oldestSealed!.deleted);
-    try {
-      const abandoned = () => this.#closing || this.#becoming !== undefined;
-      copy = await Defragmentation.begin(this.#file, copyPath, this.#options, abandoned);
-      await copy.copyMostRevisions();
-      this.#commitsHeld = true;
-      await this.#commitDone();
-      await copy.finish(deleted);
-      await replaceDatabase(copyPath, this.path, () => {
-        renamed = true;
-      });
-      this.#useFile(copy.target);
-    } catch (error) {
-      if (renamed) this.#fail(error instanceof Error ? error : new Error(String(error)));
-      else {
-        await copy?.abandon();
-        removeDatabase(copyPath);
-      }
-      throw error;
-    } finally {
-      this.#deletedMeanwhile = undefined;
-      this.#commitsHeld = false;
-      this.#goOn();
-    }
-  }
-
-  async #export(signal: AbortSignal | undefined): Promise<DatabaseExport> {
-    signal?.throwIfAborted();
-    const held = await this.#holdCommitted();
-    if (signal?.aborted === true || this.#closing) {
-      held.release();
-      signal?.throwIfAborted();
-      throw new Error("the backend is closed");
-    }
-    const exported = new ExportedState(held, this.#temporaryPath(), this.#stopExports.signal, () =>
-      this.#exports.delete(exported),
-    );
-    this.#exports.add(exported);
-    return exported;
-  }
-
-  /** Holds the file's content as soon as it has everything that was written before, and commits that. */
-  #holdCommitted(): Promise<ReturnType<BboltFile["hold"]>> {
-    return new Promise((resolve, reject) => {
-      if (this.#closing) throw new Error("the backend is closed");
-      if (this.#failure !== undefined) throw this.#failure;
-      const done = () => {
-        try {
-          resolve(this.#file.hold());
-        } catch (error) {
-          reject(error);
-        }
-      };
-      this.#whenCommitted(this.#batches.sealed + (this.#hasPending ? 1 : 0), done, reject);
-      this.commit();
-    });
-  }
-
-  /** Whoever reads slowly reads a copy, and no more pages are kept for him. */
-  #boundExports(): void {
-    if (this.#exports.size === 0) return;
-    const { mostKeptBytes = DEFAULT_KEPT_BYTES } = this.#options;
-    if (this.#file.database.pendingBytes <= mostKeptBytes) return;
-    for (const each of this.#exports) each.copyRest();
-  }
-
-  async #become(other: BboltBackend): Promise<void> {
-    let renamed = false;
-    try {
-      await this.#defragmenting?.catch(() => {});
-      this.#commitsHeld = true;
-      await this.#commitDone();
-      const file = await other.#surrender();
-      try {
-        await replaceDatabase(other.path, this.path, () => {
-          renamed = true;
-        });
-      } catch (error) {
-        await file.close();
-        throw error;
-      }
-      this.#batches.drop();
-      this.#commitWanted = false;
-      this.#schedule.committing();
-      this.#consistentIndex = other.#consistentIndex;
-      this.#consistentTerm = other.#consistentTerm;
-      this.#sealedIndex = other.#sealedIndex;
-      this.#committedIndex = other.#committedIndex;
-      this.#lastMain = other.#lastMain;
-      this.#lastSub = other.#lastSub;
-      this.#useFile(file);
-      // Whoever waited for what was pending: nothing of it is left to become durable.
-      this.#afterCommit.done(Number.POSITIVE_INFINITY);
-    } catch (error) {
-      if (renamed) this.#fail(error instanceof Error ? error : new Error(String(error)));
-      throw error;
-    } finally {
-      this.#commitsHeld = false;
-      this.#goOn();
-    }
-    this.#onCommitEnd?.();
-  }
-
   /** Makes everything durable and gives the file away; this backend can only be closed afterwards. */
   async #surrender(): Promise<BboltFile> {
     assert(this.#closed === undefined, "backend in use");
-    this.#closing = true;
-    this.#stopExports.abort();
-    await this.#defragmenting?.catch(() => {});
-    await this.#commitLast();
-    this.#failure = new Error("the backend's file belongs to another one");
-    this.#closed = Promise.all(this.#retired).then(() => {});
-    return this.#file;
-  }
-
-  /** From now on `file` is read and written; the one before is closed when nothing reads it any more. */
-  #useFile(file: BboltFile): void {
-    const old = this.#file;
-    this.#file = file;
-    file.database.path = this.path;
-    this.#stateNumber++;
-    const closed = old
-      .close()
-      .catch((error: unknown) => this.#fail(error instanceof Error ? error : new Error(String(error))))
-      .finally(() => this.#retired.delete(closed));
-    this.#retired.add(closed);
-  }
-
-  /** A name beside the file for an unfinished copy. */
-  #temporaryPath(): string {
-    const name = `${temporaryPrefix(this.path)}${process.pid}.${this.#temporaryFiles++}`;
-    return path.join(path.dirname(this.path), name);
-  }
-
-  /** Resolves when no commit is under way; rejects when the last one failed. */
-  async #commitDone(): Promise<void> {
-    if (this.#isCommitting) {
-      const commit = this.#batches.committed + 1;
-      await new Promise<void>((resolve, reject) => this.#afterCommit.add(commit, resolve, reject));
-    }
-    if (this.#failure !== undefined) throw this.#failure;
-  }
-
-  /** Makes durable what is pending now, and begins no commit after that, whoever writes. */
-  async #commitLast(): Promise<void> {
-    if (!this.#schedule.isEntryPaused) this.commit();
-    else this.#commitWanted = false;
-    try {
-      if (this.#failure !== undefined) throw this.#failure;
-      await new Promise<void>((resolve, reject) => {
-        const hold = () => {
-          this.#commitsHeld = true;
-          resolve();
-        };
-        this.#whenFlushed(hold, reject);
-      });
-    } finally {
-      this.#schedule.close();
-      await this.#commitDone();
-    }
+    this.#exports.stop();
+    await this.#replacements.end();
+    await this.#commits.last();
+    this.#commits.end(new Error("the backend's file belongs to another one"));
+    this.#closed = this.#inUse.retired();
+    return this.#inUse.file;
   }
 
   async #close(): Promise<void> {
-    this.#closing = true;
-    this.#stopExports.abort();
+    this.#exports.stop();
     // What failed has been reported; closing goes on.
-    await this.#becoming?.catch(() => {});
-    await this.#defragmenting?.catch(() => {});
-    await this.#commitLast().catch(() => {});
-    const isSound = this.#failure === undefined;
-    this.#failure ??= new Error("the backend is closed");
-    this.#afterCommit.failed(this.#failure);
-    await Promise.all([this.#file.close({ storeFreelist: isSound }), ...this.#retired]);
+    await this.#replacements.end();
+    await this.#commits.last().catch(() => {});
+    const isSound = this.#commits.failure === undefined;
+    this.#commits.end(new Error("the backend is closed"));
+    await this.#inUse.close(isSound);
   }
 }
