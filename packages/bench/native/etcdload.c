@@ -7,8 +7,13 @@
  *
  * --token: all requests come with this token of a user.
  *
+ * --ca FILE: TLS, with servers whose certificates these authorities have signed; --cert FILE and --key FILE: shows this one.
+ *
  * Closed loop: each of connections x streams slots sends its next request when the answer to the last has come.
- * Prints one JSON object. Built on demand: cc -O2 etcdload.c -lnghttp2
+ * `connect` has one slot a connection: it connects, ranges a key and leaves; with --resume it goes on with a session of
+ * TLS that it had. `idle` ranges a key on each connection, then says nothing for the measured seconds, and reports what the
+ * measured process holds more.
+ * Prints one JSON object. Built on demand: cc -O2 etcdload.c -lnghttp2 -lssl -lcrypto
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -18,6 +23,8 @@
 #include <netinet/tcp.h>
 #include <arpa/inet.h>
 #include <nghttp2/nghttp2.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -29,8 +36,10 @@
 #include <time.h>
 #include <unistd.h>
 
-enum op { OP_FILL, OP_PUT, OP_RANGE, OP_TXN, OP_LEASE_FILL, OP_LEASE_GRANT, OP_KEEPALIVE, OP_WATCH };
-static const char *op_names[] = {"fill", "put", "range", "txn", "lease-fill", "lease-grant", "keepalive", "watch"};
+enum op { OP_FILL, OP_PUT, OP_RANGE, OP_TXN, OP_LEASE_FILL, OP_LEASE_GRANT, OP_KEEPALIVE, OP_WATCH, OP_CONNECT, OP_IDLE };
+static const char *op_names[] = {"fill", "put", "range", "txn", "lease-fill", "lease-grant", "keepalive", "watch",
+                                 "connect", "idle"};
+#define OP_COUNT (int)(sizeof op_names / sizeof *op_names)
 
 #define MAX_SERVERS 16
 
@@ -43,7 +52,8 @@ static struct {
   bool serializable, count_only, all;
   long pids[MAX_SERVERS];
   int pid_count;
-  const char *token;
+  const char *token, *ca, *cert, *key;
+  bool resume;
 } opt = {.ports = {2379}, .port_count = 1, .connections = 1, .streams = 1, .window = 1, .seconds = 5, .warmup = 1, .keys = 100000,
          .seed = 1, .span = 1, .key_size = 32, .value_size = 256};
 
@@ -63,7 +73,10 @@ struct slot {
 };
 
 struct connection {
-  int fd;
+  int fd, port;
+  SSL *ssl;
+  SSL_SESSION *resumable; /* each is good for one connection */
+  bool shaking_hands, leaving;
   nghttp2_session *session;
   uint8_t *out;
   size_t out_length, out_sent, out_capacity;
@@ -74,6 +87,8 @@ struct connection {
 
 static struct connection *connections;
 static struct connection putter; /* of watched puts */
+static SSL_CTX *tls; /* NULL: plaintext */
+static uint64_t resumed;
 static int epoll_fd;
 static bool stopping;
 static uint64_t completed, failed, deliveries, fill_next, puts_sent, watchers_created, bytes_received;
@@ -119,6 +134,13 @@ static double percentile(double p) {
 
 static void die(const char *what) {
   fprintf(stderr, "etcdload: %s: %s\n", what, strerror(errno));
+  exit(1);
+}
+
+static void die_of_tls(const char *what) {
+  fprintf(stderr, "etcdload: %s: ", what);
+  ERR_print_errors_fp(stderr);
+  fprintf(stderr, "\n");
   exit(1);
 }
 
@@ -194,6 +216,8 @@ static const char *path_of(enum op op) {
   switch (op) {
   case OP_FILL:
   case OP_PUT: return "/etcdserverpb.KV/Put";
+  case OP_CONNECT:
+  case OP_IDLE:
   case OP_RANGE: return "/etcdserverpb.KV/Range";
   case OP_TXN: return "/etcdserverpb.KV/Txn";
   case OP_LEASE_FILL:
@@ -217,6 +241,8 @@ static void make_body(struct slot *slot, enum op op) {
   switch (op) {
   case OP_FILL:
   case OP_PUT: n = put_request(at, key); break;
+  case OP_CONNECT:
+  case OP_IDLE:
   case OP_RANGE: n = range_request(at, key, number); break;
   case OP_TXN: {
     /* if version(key) > 0 then put key, range another else put key */
@@ -298,17 +324,17 @@ static ssize_t read_body(nghttp2_session *session, int32_t stream_id, uint8_t *b
 }
 
 #define HEADER(name, text)                                                                                             \
-  {(uint8_t *)name, (uint8_t *)text, sizeof name - 1, strlen(text), NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE}
+  {(uint8_t *)name, (uint8_t *)(text), sizeof name - 1, strlen(text), NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE}
 
 static void submit(struct slot *slot, const char *path) {
-  nghttp2_nv headers[] = {HEADER(":method", "POST"), HEADER(":scheme", "http"), HEADER(":path", path),
+  nghttp2_nv headers[] = {HEADER(":method", "POST"), HEADER(":scheme", tls == NULL ? "http" : "https"), HEADER(":path", path),
                           HEADER(":authority", "localhost"), HEADER("content-type", "application/grpc"),
                           HEADER("te", "trailers"), HEADER("token", opt.token == NULL ? "" : opt.token)};
   size_t header_count = opt.token == NULL ? 6 : 7;
   nghttp2_data_provider provider = {.source.ptr = slot, .read_callback = read_body};
   slot->failed = false;
   slot->received = 0;
-  slot->started_ns = now_ns();
+  if (opt.op != OP_CONNECT) slot->started_ns = now_ns();
   slot->stream_id = nghttp2_submit_request(slot->connection->session, NULL, headers, header_count, &provider, slot);
   if (slot->stream_id < 0) {
     fprintf(stderr, "etcdload: submit: %s\n", nghttp2_strerror(slot->stream_id));
@@ -420,7 +446,8 @@ static int on_close(nghttp2_session *session, int32_t stream_id, uint32_t error_
     return 0;
   }
   slot->stream_id = 0;
-  bool too_short = opt.op == OP_RANGE && !opt.count_only && slot->received < (size_t)opt.value_size;
+  bool finds = opt.op == OP_RANGE || opt.op == OP_CONNECT || opt.op == OP_IDLE;
+  bool too_short = finds && !opt.count_only && slot->received < (size_t)opt.value_size;
   if (slot->failed || error_code != 0 || slot->received < 5 || too_short) {
     if (too_short) note_error("a range found nothing", 21);
     failed++;
@@ -428,7 +455,8 @@ static int on_close(nghttp2_session *session, int32_t stream_id, uint32_t error_
     record(now_ns() - slot->started_ns);
   }
   completed++;
-  if (slot->connection != &putter) start_slot(slot);
+  if (opt.op == OP_CONNECT) slot->connection->leaving = true;
+  else if (opt.op != OP_IDLE && slot->connection != &putter) start_slot(slot);
   return 0;
 }
 
@@ -441,7 +469,60 @@ static void watch_fd(struct connection *connection, bool writable) {
   epoll_ctl(epoll_fd, EPOLL_CTL_MOD, connection->fd, &event);
 }
 
+/* As write: -1 with EAGAIN when the socket is full. */
+static ssize_t send_some(struct connection *connection, const uint8_t *bytes, size_t length) {
+  if (connection->ssl == NULL) return write(connection->fd, bytes, length);
+  ERR_clear_error();
+  int n = SSL_write(connection->ssl, bytes, length > 1 << 30 ? 1 << 30 : (int)length);
+  if (n > 0) return n;
+  int error = SSL_get_error(connection->ssl, n);
+  if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE) die_of_tls("write");
+  errno = EAGAIN;
+  return -1;
+}
+
+/* As read: 0 at the end, -1 with EAGAIN when there is nothing. */
+static ssize_t receive_some(struct connection *connection, uint8_t *bytes, size_t length) {
+  if (connection->ssl == NULL) return read(connection->fd, bytes, length);
+  ERR_clear_error();
+  int n = SSL_read(connection->ssl, bytes, (int)length);
+  if (n > 0) return n;
+  int error = SSL_get_error(connection->ssl, n);
+  if (error == SSL_ERROR_ZERO_RETURN) return 0;
+  if (error == SSL_ERROR_SYSCALL && !ERR_peek_error()) {
+    if (errno == 0) errno = ECONNRESET;
+    return -1;
+  }
+  if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE) die_of_tls("read");
+  errno = EAGAIN;
+  return -1;
+}
+
+/* True when the connection is secure, or need not be. */
+static bool shake_hands(struct connection *connection) {
+  if (!connection->shaking_hands) return true;
+  ERR_clear_error();
+  int n = SSL_connect(connection->ssl);
+  if (n == 1) {
+    const unsigned char *protocol;
+    unsigned length;
+    SSL_get0_alpn_selected(connection->ssl, &protocol, &length);
+    if (length != 2 || memcmp(protocol, "h2", 2) != 0) {
+      fprintf(stderr, "etcdload: the server does not speak HTTP/2\n");
+      exit(1);
+    }
+    if (SSL_session_reused(connection->ssl)) resumed++;
+    connection->shaking_hands = false;
+    return true;
+  }
+  int error = SSL_get_error(connection->ssl, n);
+  if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE) die_of_tls("handshake");
+  watch_fd(connection, error == SSL_ERROR_WANT_WRITE);
+  return false;
+}
+
 static void flush_connection(struct connection *connection) {
+  if (!shake_hands(connection)) return;
   for (;;) {
     while (connection->out_length < 65536) {
       const uint8_t *data;
@@ -463,7 +544,7 @@ static void flush_connection(struct connection *connection) {
       watch_fd(connection, false);
       return;
     }
-    ssize_t written = write(connection->fd, connection->out + connection->out_sent, connection->out_length - connection->out_sent);
+    ssize_t written = send_some(connection, connection->out + connection->out_sent, connection->out_length - connection->out_sent);
     if (written < 0) {
       if (errno == EAGAIN) {
         watch_fd(connection, true);
@@ -478,29 +559,64 @@ static void flush_connection(struct connection *connection) {
 
 static void on_readable(struct connection *connection) {
   static uint8_t buffer[1 << 18];
-  ssize_t n = read(connection->fd, buffer, sizeof buffer);
-  if (n < 0 && errno == EAGAIN) return;
-  if (n <= 0) {
-    if (stopping) return;
-    errno = n == 0 ? ECONNRESET : errno;
-    die("read");
-  }
-  ssize_t used = nghttp2_session_mem_recv(connection->session, buffer, (size_t)n);
-  if (used < 0) {
-    fprintf(stderr, "etcdload: receive: %s\n", nghttp2_strerror((int)used));
-    exit(1);
-  }
+  if (!shake_hands(connection)) return;
+  do {
+    ssize_t n = receive_some(connection, buffer, sizeof buffer);
+    if (n < 0 && errno == EAGAIN) return;
+    if (n <= 0) {
+      if (stopping) return;
+      errno = n == 0 ? ECONNRESET : errno;
+      die("read");
+    }
+    ssize_t used = nghttp2_session_mem_recv(connection->session, buffer, (size_t)n);
+    if (used < 0) {
+      fprintf(stderr, "etcdload: receive: %s\n", nghttp2_strerror((int)used));
+      exit(1);
+    }
+    /* A socket that OpenSSL has read empty is not readable for epoll. */
+  } while (connection->ssl != NULL && SSL_has_pending(connection->ssl));
 }
 
-static void open_connection(struct connection *connection, int port, int slots) {
+static int on_new_session(SSL *ssl, SSL_SESSION *of_server) {
+  struct connection *connection = SSL_get_app_data(ssl);
+  SSL_SESSION_free(connection->resumable);
+  connection->resumable = of_server;
+  return 1;
+}
+
+static void prepare_tls(void) {
+  if (opt.ca == NULL) return;
+  tls = SSL_CTX_new(TLS_client_method());
+  if (tls == NULL || SSL_CTX_load_verify_locations(tls, opt.ca, NULL) != 1) die_of_tls(opt.ca);
+  if (opt.cert != NULL && SSL_CTX_use_certificate_chain_file(tls, opt.cert) != 1) die_of_tls(opt.cert);
+  if (opt.key != NULL && SSL_CTX_use_PrivateKey_file(tls, opt.key, SSL_FILETYPE_PEM) != 1) die_of_tls(opt.key);
+  SSL_CTX_set_verify(tls, SSL_VERIFY_PEER, NULL);
+  SSL_CTX_set_mode(tls, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  SSL_CTX_set_read_ahead(tls, 1);
+  SSL_CTX_set_alpn_protos(tls, (const unsigned char *)"\x02h2", 3);
+  if (!opt.resume) return;
+  SSL_CTX_set_session_cache_mode(tls, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+  SSL_CTX_sess_set_new_cb(tls, on_new_session);
+}
+
+/* Connects, and begins a session of HTTP/2; a handshake goes on with the events. */
+static void dial(struct connection *connection) {
   connection->fd = socket(AF_INET, SOCK_STREAM, 0);
   if (connection->fd < 0) die("socket");
-  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)connection->port)};
   inet_pton(AF_INET, "127.0.0.1", &address.sin_addr);
   if (connect(connection->fd, (struct sockaddr *)&address, sizeof address) < 0) die("connect");
   int one = 1;
   setsockopt(connection->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
   fcntl(connection->fd, F_SETFL, fcntl(connection->fd, F_GETFL) | O_NONBLOCK);
+  if (tls != NULL) {
+    connection->ssl = SSL_new(tls);
+    if (connection->ssl == NULL || SSL_set_fd(connection->ssl, connection->fd) != 1) die_of_tls("connection");
+    SSL_set_tlsext_host_name(connection->ssl, "localhost");
+    SSL_set_app_data(connection->ssl, connection);
+    if (connection->resumable != NULL) SSL_set_session(connection->ssl, connection->resumable);
+    connection->shaking_hands = true;
+  }
 
   nghttp2_session_callbacks *callbacks;
   nghttp2_session_callbacks_new(&callbacks);
@@ -514,14 +630,52 @@ static void open_connection(struct connection *connection, int port, int slots) 
   nghttp2_submit_settings(connection->session, NGHTTP2_FLAG_NONE, settings, 2);
   nghttp2_session_set_local_window_size(connection->session, NGHTTP2_FLAG_NONE, 0, (1 << 30) - 1);
 
+  connection->want_write = false;
+  struct epoll_event event = {.events = EPOLLIN, .data.ptr = connection};
+  epoll_ctl(epoll_fd, EPOLL_CTL_ADD, connection->fd, &event);
+}
+
+static void open_connection(struct connection *connection, int port, int slots) {
+  connection->port = port;
   connection->slot_count = slots;
   connection->slots = calloc((size_t)slots, sizeof(struct slot));
   for (int i = 0; i < slots; i++) {
     connection->slots[i].connection = connection;
     connection->slots[i].body = malloc((size_t)(2 * opt.value_size + 4096));
+    connection->slots[i].started_ns = now_ns();
   }
-  struct epoll_event event = {.events = EPOLLIN, .data.ptr = connection};
-  epoll_ctl(epoll_fd, EPOLL_CTL_ADD, connection->fd, &event);
+  dial(connection);
+}
+
+/* Leaves as a client does, and comes again. */
+static void connect_again(struct connection *connection) {
+  connection->leaving = false;
+  if (connection->ssl != NULL) {
+    SSL_shutdown(connection->ssl);
+    SSL_free(connection->ssl);
+    connection->ssl = NULL;
+  }
+  nghttp2_session_del(connection->session);
+  close(connection->fd);
+  connection->out_length = connection->out_sent = 0;
+  connection->slots[0].started_ns = now_ns();
+  dial(connection);
+  start_slot(&connection->slots[0]);
+  flush_connection(connection);
+}
+
+/* What the first measured process holds of its own, in KiB. */
+static long anonymous_kib(void) {
+  char path[64], line[256];
+  long kib = 0;
+  if (opt.pid_count == 0) return 0;
+  snprintf(path, sizeof path, "/proc/%ld/status", opt.pids[0]);
+  FILE *file = fopen(path, "r");
+  if (file == NULL) die(path);
+  while (fgets(line, sizeof line, file) != NULL)
+    if (sscanf(line, "RssAnon: %ld kB", &kib) == 1) break;
+  fclose(file);
+  return kib;
 }
 
 /* utime + stime of all measured processes in microseconds. */
@@ -563,20 +717,21 @@ static int parse_list(const char *text, long *numbers) {
 
 static void parse(int argc, char **argv) {
   enum { O_OP = 1, O_PORT, O_CONN, O_STREAMS, O_SECONDS, O_WARMUP, O_KEYS, O_KEY_SIZE, O_VALUE_SIZE, O_SEED, O_SPAN, O_LIMIT,
-         O_SERIALIZABLE, O_COUNT_ONLY, O_ALL, O_PID, O_WINDOW, O_TOKEN };
+         O_SERIALIZABLE, O_COUNT_ONLY, O_ALL, O_PID, O_WINDOW, O_TOKEN, O_CA, O_CERT, O_KEY, O_RESUME };
   static struct option options[] = {
       {"op", 1, 0, O_OP}, {"port", 1, 0, O_PORT}, {"connections", 1, 0, O_CONN}, {"streams", 1, 0, O_STREAMS},
       {"seconds", 1, 0, O_SECONDS}, {"warmup", 1, 0, O_WARMUP}, {"keys", 1, 0, O_KEYS}, {"key-size", 1, 0, O_KEY_SIZE},
       {"value-size", 1, 0, O_VALUE_SIZE}, {"seed", 1, 0, O_SEED}, {"span", 1, 0, O_SPAN}, {"limit", 1, 0, O_LIMIT},
       {"serializable", 0, 0, O_SERIALIZABLE}, {"count-only", 0, 0, O_COUNT_ONLY}, {"all", 0, 0, O_ALL}, {"pid", 1, 0, O_PID},
-      {"window", 1, 0, O_WINDOW}, {"token", 1, 0, O_TOKEN}, {0, 0, 0, 0}};
+      {"window", 1, 0, O_WINDOW}, {"token", 1, 0, O_TOKEN},
+      {"ca", 1, 0, O_CA}, {"cert", 1, 0, O_CERT}, {"key", 1, 0, O_KEY}, {"resume", 0, 0, O_RESUME}, {0, 0, 0, 0}};
   bool named = false, bad_list = false;
   long numbers[MAX_SERVERS];
   int c;
   while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
     switch (c) {
     case O_OP:
-      for (int i = 0; i < 8; i++)
+      for (int i = 0; i < OP_COUNT; i++)
         if (strcmp(optarg, op_names[i]) == 0) opt.op = (enum op)i, named = true;
       break;
     case O_PORT:
@@ -602,11 +757,16 @@ static void parse(int argc, char **argv) {
       break;
     case O_WINDOW: opt.window = atoi(optarg); break;
     case O_TOKEN: opt.token = optarg; break;
+    case O_CA: opt.ca = optarg; break;
+    case O_CERT: opt.cert = optarg; break;
+    case O_KEY: opt.key = optarg; break;
+    case O_RESUME: opt.resume = true; break;
     default: exit(2);
     }
   }
   if (!named || bad_list || opt.port_count == 0 || opt.key_size < 12 || opt.key_size > 128 || opt.value_size < 16 || opt.value_size > 32768 || opt.connections < 1 ||
-      opt.streams < 1 || opt.window > 256) {
+      opt.streams < 1 || opt.window > 256 || (opt.op == OP_CONNECT && opt.streams != 1) || (opt.cert == NULL) != (opt.key == NULL) ||
+      (opt.ca == NULL && (opt.cert != NULL || opt.resume))) {
     fprintf(stderr, "etcdload: bad arguments\n");
     exit(2);
   }
@@ -618,6 +778,8 @@ int main(int argc, char **argv) {
   value = malloc((size_t)opt.value_size);
   for (int i = 0; i < opt.value_size; i++) value[i] = (uint8_t)next_random();
   epoll_fd = epoll_create1(0);
+  prepare_tls();
+  long held_kib = anonymous_kib();
   connections = calloc((size_t)opt.connections, sizeof *connections);
   for (int i = 0; i < opt.connections; i++) open_connection(&connections[i], opt.ports[i % opt.port_count], opt.streams);
   if (opt.op == OP_WATCH) open_connection(&putter, opt.ports[0], opt.window);
@@ -629,6 +791,7 @@ int main(int argc, char **argv) {
 
   uint64_t started = now_ns(), measured_from = started, server_cpu = server_cpu_us(), own_cpu = own_cpu_us();
   bool warm = filling();
+  uint64_t slots = (uint64_t)opt.connections * (uint64_t)opt.streams;
   struct epoll_event events[256];
   for (;;) {
     int n = epoll_wait(epoll_fd, events, 256, 100);
@@ -637,16 +800,22 @@ int main(int argc, char **argv) {
       struct connection *connection = events[i].data.ptr;
       if (events[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR)) on_readable(connection);
       flush_connection(connection);
+      if (connection->leaving) connect_again(connection);
     }
     if (opt.op == OP_WATCH) send_watched_puts();
     uint64_t now = now_ns();
-    if (opt.op == OP_WATCH && watchers_created < (uint64_t)opt.connections * (uint64_t)opt.streams) started = now;
+    if (opt.op == OP_WATCH && watchers_created < slots) started = now;
+    if (opt.op == OP_IDLE) {
+      if (completed < slots) measured_from = now;
+      else if (now - measured_from >= (uint64_t)(opt.seconds * 1e9)) break;
+      continue;
+    }
     if (!warm && now - started >= (uint64_t)(opt.warmup * 1e9)) {
       warm = true;
       memset(histogram, 0, sizeof histogram);
-      completed = failed = bytes_received = 0;
-      puts_sent -= deliveries / ((uint64_t)opt.connections * (uint64_t)opt.streams);
-      deliveries = deliveries % ((uint64_t)opt.connections * (uint64_t)opt.streams);
+      completed = failed = bytes_received = resumed = 0;
+      puts_sent -= deliveries / slots;
+      deliveries = deliveries % slots;
       measured_from = now;
       server_cpu = server_cpu_us();
       own_cpu = own_cpu_us();
@@ -658,13 +827,15 @@ int main(int argc, char **argv) {
   server_cpu = server_cpu_us() - server_cpu;
   own_cpu = own_cpu_us() - own_cpu;
   uint64_t count = opt.op == OP_WATCH ? deliveries : completed;
+  held_kib = anonymous_kib() - held_kib;
   for (char *c = first_error; *c; c++)
     if (*c == '"' || *c == '\\' || (unsigned char)*c < 32) *c = ' ';
   printf("{\"op\":\"%s\",\"connections\":%d,\"streams\":%d,\"seconds\":%.3f,\"requests\":%llu,\"failed\":%llu,"
          "\"perSecond\":%.1f,\"p50Us\":%.1f,\"p99Us\":%.1f,\"p999Us\":%.1f,\"maxUs\":%.1f,\"serverCpuUs\":%llu,"
-         "\"clientCpuUs\":%llu,\"bytesReceived\":%llu,\"firstError\":\"%s\"}\n",
+         "\"clientCpuUs\":%llu,\"bytesReceived\":%llu,\"resumed\":%llu,\"heldKib\":%ld,\"firstError\":\"%s\"}\n",
          op_names[opt.op], opt.connections, opt.streams, (double)elapsed / 1e9, (unsigned long long)count,
          (unsigned long long)failed, (double)count / ((double)elapsed / 1e9), percentile(0.5), percentile(0.99), percentile(0.999),
-         percentile(1), (unsigned long long)server_cpu, (unsigned long long)own_cpu, (unsigned long long)bytes_received, first_error);
+         percentile(1), (unsigned long long)server_cpu, (unsigned long long)own_cpu, (unsigned long long)bytes_received,
+         (unsigned long long)resumed, held_kib, first_error);
   return 0;
 }

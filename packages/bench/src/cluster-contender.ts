@@ -81,6 +81,7 @@ export class ClusterContender implements Side {
     return {
       ports: loaded.map((member) => member.clientPort),
       pids: this.members.map((member) => member.pid),
+      transport: "plaintext",
     };
   }
 

@@ -62,10 +62,7 @@ export async function compareRows(
           of.elections[side.name] += await side.elections();
           side.suspend();
         }
-        const [etcd, ours] = [of.etcd.at(-1)!, of.quorate.at(-1)!];
-        log(
-          `round ${round + 1} ${rowName(row)}: ${etcd.perSecond.toFixed(0)} and ${ours.perSecond.toFixed(0)}, ${(ours.perSecond / etcd.perSecond).toFixed(2)}x`,
-        );
+        log(`round ${round + 1} ${rowName(row)}: ${comparison(row, of.etcd.at(-1)!, of.quorate.at(-1)!)}`);
       }
       for (const side of sides) {
         await side.resume();
@@ -79,6 +76,13 @@ export async function compareRows(
   } finally {
     for (const side of sides) await side.end();
   }
+}
+
+function comparison({ operation }: Row, etcd: Measurement, ours: Measurement): string {
+  if (operation === "idle") return `${etcd.heldKib} and ${ours.heldKib} KiB more`;
+  const resumed = operation === "connect-resumed" ? `, ${etcd.resumed} and ${ours.resumed} resumed` : "";
+  const ratio = (ours.perSecond / etcd.perSecond).toFixed(2);
+  return `${etcd.perSecond.toFixed(0)} and ${ours.perSecond.toFixed(0)}, ${ratio}x${resumed}`;
 }
 
 const FILLING: Row = { operation: "put", connections: 10, streams: 100, generator: "native", atLeast: 0 };

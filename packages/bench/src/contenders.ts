@@ -8,6 +8,7 @@ import { compactAll } from "./compact-all.ts";
 import type { Target } from "./generators.ts";
 import { type Memory, memory } from "./process-usage.ts";
 import type { Row } from "./rows.ts";
+import { clientIdentity, memberFlags, type Transport } from "./transport.ts";
 
 const repositoryRoot = path.resolve(import.meta.dirname, "../../..");
 
@@ -29,21 +30,33 @@ export interface Side {
   end(): Promise<void>;
 }
 
+/** Addresses are no names of servers. */
+const SERVER_NAME = { "grpc.ssl_target_name_override": "localhost" };
+
 /** Long runs write gigabytes between two compactions; the default quota of 2 GiB is not what is measured. */
 export const ARGS: readonly string[] = ["--quota-backend-bytes", String(8 * 2 ** 30)];
 
 export class Contender implements Side {
   readonly name: ContenderName;
   readonly server: Server;
+  readonly transport: Transport;
   #stopped = false;
 
-  private constructor(name: ContenderName, server: Server) {
+  private constructor(name: ContenderName, server: Server, transport: Transport) {
     this.name = name;
     this.server = server;
+    this.transport = transport;
   }
 
-  static async create(name: ContenderName, command: readonly string[]): Promise<Contender> {
-    return new Contender(name, await Server.create({ command, args: ARGS, startTimeoutMs: 30_000 }));
+  static async create(
+    name: ContenderName,
+    command: readonly string[],
+    transport: Transport = "plaintext",
+  ): Promise<Contender> {
+    const args = [...ARGS, ...memberFlags(transport)];
+    const clientScheme = transport === "plaintext" ? "http" : "https";
+    const server = await Server.create({ command, args, clientScheme, startTimeoutMs: 30_000 });
+    return new Contender(name, server, transport);
   }
 
   async start(): Promise<number> {
@@ -52,7 +65,7 @@ export class Contender implements Side {
   }
 
   get target(): Target {
-    return { ports: [this.server.clientPort], pids: [this.server.pid] };
+    return { ports: [this.server.clientPort], pids: [this.server.pid], transport: this.transport };
   }
 
   targetOf(): Target {
@@ -81,7 +94,7 @@ export class Contender implements Side {
   }
 
   async withClient<T>(work: (client: Etcd) => Promise<T>): Promise<T> {
-    const client = new Etcd(this.server.endpoint);
+    const client = new Etcd(this.server.endpoint, SERVER_NAME, clientIdentity(this.transport));
     try {
       return await work(client);
     } finally {

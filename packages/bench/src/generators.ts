@@ -18,6 +18,7 @@ import {
   VALUE_BYTES,
 } from "./rows.ts";
 import { percentile } from "./statistics.ts";
+import { loadFlags, type Transport } from "./transport.ts";
 
 const run = promisify(execFile);
 const packageDir = path.resolve(import.meta.dirname, "..");
@@ -30,6 +31,7 @@ export interface Target {
   readonly pids: readonly number[];
   /** Of a user, with which all requests come; only the native generator can. Default none. */
   readonly token?: string | undefined;
+  readonly transport: Transport;
 }
 
 export interface Timing {
@@ -56,10 +58,12 @@ export function buildNative(): Found<string> {
   const compiler = which("cc") ?? which("gcc") ?? which("clang");
   if (compiler === undefined) return { missing: "no C compiler for etcdload.c" };
   mkdirSync(cacheDir, { recursive: true });
-  const build = spawnSync(compiler, ["-O2", "-o", program, source, "-lnghttp2"], { encoding: "utf8" });
+  const libraries = ["-lnghttp2", "-lssl", "-lcrypto"];
+  const build = spawnSync(compiler, ["-O2", "-o", program, source, ...libraries], { encoding: "utf8" });
   if (build.status === 0) return { found: program };
+  const needed = "Debian: apt-get install libnghttp2-dev libssl-dev";
   return {
-    missing: `etcdload.c does not compile (Debian: apt-get install libnghttp2-dev): ${build.stderr.slice(0, 500)}`,
+    missing: `etcdload.c does not compile (${needed}): ${build.stderr.slice(0, 500)}`,
   };
 }
 
@@ -75,6 +79,9 @@ const NATIVE_ARGS: Readonly<Record<OperationName, readonly string[]>> = {
   "watch-latency": ["--op", "watch", "--window", "1"],
   "lease-grant": ["--op", "lease-grant"],
   keepalive: ["--op", "keepalive", "--keys", String(LEASES)],
+  connect: ["--op", "connect"],
+  "connect-resumed": ["--op", "connect", "--resume"],
+  idle: ["--op", "idle"],
 };
 
 function common(target: Target, row: Pick<Row, "connections" | "streams">): string[] {
@@ -83,6 +90,7 @@ function common(target: Target, row: Pick<Row, "connections" | "streams">): stri
     ...["--connections", String(row.connections), "--streams", String(row.streams)],
     ...["--keys", String(KEYS), "--key-size", String(KEY_BYTES), "--value-size", String(VALUE_BYTES)],
     ...(target.token === undefined ? [] : ["--token", target.token]),
+    ...loadFlags(target.transport),
   ];
 }
 
@@ -203,6 +211,8 @@ function h2load(program: string): Generator {
       maxUs: latencies.at(-1) ?? Number.NaN,
       serverCpuUs: (serverCpuUs * count) / allRequests,
       clientCpuUs: Number.NaN,
+      resumed: 0,
+      heldKib: Number.NaN,
       firstError: "",
     };
   };

@@ -10,9 +10,10 @@ import { compareRows } from "./compare.ts";
 import { Contender, findCommands, machine } from "./contenders.ts";
 import { buildNative } from "./generators.ts";
 import { type MillionResult, measureMillion } from "./million.ts";
-import { CLUSTER_ROWS, KEYS, ROWS, selectRows } from "./rows.ts";
+import { CLUSTER_ROWS, KEYS, ROWS, type Row, selectRows } from "./rows.ts";
 import { spread } from "./statistics.ts";
-import { format, lines, type RowResult, type Summary, summarize } from "./table.ts";
+import { format, HELD_HEAD, heldLines, lines, type RowResult, type Summary, summarize } from "./table.ts";
+import type { Transport } from "./transport.ts";
 
 const { values } = parseArgs({
   options: {
@@ -98,20 +99,31 @@ async function main(): Promise<void> {
     throw new Error(`--cluster takes a number of members from 1 to 9, not ${values.cluster}`);
   }
   let summaries: Summary[] = [];
-  let results: readonly RowResult[] = [];
-  let memories: unknown;
+  const results: RowResult[] = [];
+  const memories: Partial<Record<Transport, unknown>> = {};
   const million: Record<string, MillionResult> = {};
   if (!values["only-million"]) {
     const rows = selectRows(size === undefined ? ROWS : CLUSTER_ROWS, values.rows);
-    const create = (name: "etcd" | "quorate") =>
+    const create = (name: "etcd" | "quorate", transport: Transport) =>
       size === undefined
-        ? Contender.create(name, commands[name])
+        ? Contender.create(name, commands[name], transport)
         : ClusterContender.create(name, commands[name], size);
-    const sides = [await create("etcd"), await create("quorate")];
-    const compared = await compareRows(sides, rows, rounds, timing, log);
-    ({ results, memories } = compared);
-    summaries = results.map(summarize);
-    console.log(`${head}\n\n${format(lines(summaries))}\n\nmemory at the end: ${JSON.stringify(memories)}`);
+    const transportOf = (row: Row): Transport => row.transport ?? "plaintext";
+    // Members of their own for each, whose flags are those that the rows need.
+    for (const transport of new Set(rows.map(transportOf))) {
+      const sides = [await create("etcd", transport), await create("quorate", transport)];
+      const ofTransport = rows.filter((row) => transportOf(row) === transport);
+      const compared = await compareRows(sides, ofTransport, rounds, timing, log);
+      results.push(...compared.results);
+      memories[transport] = compared.memories;
+    }
+    const isIdle = ({ row }: RowResult): boolean => row.operation === "idle";
+    summaries = results.filter((result) => !isIdle(result)).map(summarize);
+    console.log(head);
+    if (summaries.length > 0) console.log(`\n${format(lines(summaries))}`);
+    const idle = results.filter(isIdle);
+    if (idle.length > 0) console.log(`\n${format(heldLines(idle), HELD_HEAD)}`);
+    console.log(`\nmemory at the end: ${JSON.stringify(memories)}`);
   }
   if (values.million || values["only-million"]) {
     if (!(Number(values["million-keys"]) >= KEYS)) throw new Error(`--million-keys takes at least ${KEYS}`);

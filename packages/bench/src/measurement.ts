@@ -12,6 +12,10 @@ export interface Measurement {
   /** utime + stime of the server during the run. */
   readonly serverCpuUs: number;
   readonly clientCpuUs: number;
+  /** How many connections went on with a session of TLS that they had had. */
+  readonly resumed: number;
+  /** What the server's process holds of its own, in KiB, more than before; negative when it has given back more. */
+  readonly heldKib: number;
   readonly firstError: string;
 }
 
@@ -31,6 +35,8 @@ export function parseMeasurement(json: string): Measurement {
     maxUs: value.maxUs ?? Number.NaN,
     serverCpuUs: value.serverCpuUs ?? Number.NaN,
     clientCpuUs: value.clientCpuUs ?? Number.NaN,
+    resumed: value.resumed ?? 0,
+    heldKib: value.heldKib ?? Number.NaN,
     firstError: value.firstError ?? "",
   };
 }

@@ -1,5 +1,7 @@
 /** What is measured: one row is an operation in one shape of load, taken by one generator. */
 
+import type { Transport } from "./transport.ts";
+
 export type GeneratorName = "native" | "h2load" | "go" | "quorate";
 
 export type OperationName =
@@ -13,7 +15,10 @@ export type OperationName =
   | "watch"
   | "watch-latency"
   | "lease-grant"
-  | "keepalive";
+  | "keepalive"
+  | "connect"
+  | "connect-resumed"
+  | "idle";
 
 /** Which members of a cluster the load goes to. */
 export type Place = "leader" | "follower" | "all";
@@ -25,6 +30,8 @@ export interface Row {
   readonly generator: GeneratorName;
   /** In a cluster only. */
   readonly place?: Place;
+  /** Default plaintext. */
+  readonly transport?: Transport;
   /** The ratio of throughputs to etcd that this row must reach. */
   readonly atLeast: number;
 }
@@ -67,6 +74,23 @@ function single(operation: OperationName, connections: number, streams: number, 
   return { operation, connections, streams, generator: "native", atLeast };
 }
 
+/** As Kubernetes speaks to its stores, and the same without client certificates. */
+function overTls(transport: Transport): Row[] {
+  const rows = [
+    single("put", 1, 1, 1.4),
+    single("put", 10, 100, 10),
+    single("put", 100, 1, 2.9),
+    single("range", 1, 1, 3),
+    single("range", 10, 100, 14),
+    single("range", 100, 1, 4),
+    single("connect", 10, 1, 1),
+    // Who must show a certificate shows it each time.
+    ...(transport === "tls" ? [single("connect-resumed", 10, 1, 1)] : []),
+    single("idle", 1_000, 1, 0),
+  ];
+  return rows.map((row) => ({ ...row, transport }));
+}
+
 /** To be compared with puts of nobody in the same shapes. */
 const AS_USER = [
   [10, 100],
@@ -87,6 +111,8 @@ export const ROWS: readonly Row[] = [
   single("watch-latency", 10, 100, 1),
   single("lease-grant", 10, 10, 1),
   single("keepalive", 10, 10, 1),
+  ...overTls("tls"),
+  ...overTls("mtls"),
   ...shaped("h2load", "put", ({ put }) => put),
   ...shaped("h2load", "range", ({ range }) => range),
   ...(["go", "quorate"] as const).flatMap((generator) => [
@@ -119,7 +145,8 @@ export const CLUSTER_ROWS: readonly Row[] = [
 
 export function rowName(row: Row): string {
   const place = row.place === undefined ? "" : ` ${row.place}`;
-  return `${row.generator} ${row.operation} ${row.connections}x${row.streams}${place}`;
+  const transport = row.transport === undefined ? "" : ` ${row.transport}`;
+  return `${row.generator} ${row.operation} ${row.connections}x${row.streams}${place}${transport}`;
 }
 
 /** Rows whose name contains one of the comma-separated parts; all words of a part must occur. */

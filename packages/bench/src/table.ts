@@ -127,6 +127,19 @@ export function lines(summaries: readonly Summary[]): string[][] {
   });
 }
 
+export const HELD_HEAD = ["row", "etcd holds more", "ours holds more", "one connection"];
+
+/** Of rows of connections that say nothing: pairs are etcd's, then ours. */
+export function heldLines(results: readonly RowResult[]): string[][] {
+  return results.map(({ row, etcd, quorate }) => {
+    const kib = (runs: readonly Measurement[]) => median(runs.map((run) => run.heldKib));
+    const mib = (runs: readonly Measurement[]) => `${(kib(runs) / 1_024).toFixed(1)} MiB`;
+    const each = (runs: readonly Measurement[]) =>
+      `${(kib(runs) / (row.connections * row.streams)).toFixed(1)} KiB`;
+    return [rowName(row), mib(etcd), mib(quorate), `${each(etcd)} ${each(quorate)}`];
+  });
+}
+
 export function format(rows: readonly (readonly string[])[], head: readonly string[] = HEAD): string {
   const all = [head, ...rows];
   const widths = head.map((_, column) => Math.max(...all.map((row) => row[column]!.length)));

@@ -10,6 +10,13 @@ export interface CallOptions {
   readonly metadata?: grpc.Metadata;
 }
 
+/** In PEM. */
+export interface TlsIdentity {
+  readonly ca: Buffer;
+  readonly cert: Buffer;
+  readonly key: Buffer;
+}
+
 export class EtcdError extends Error {
   readonly code: number;
   readonly details: string;
@@ -106,8 +113,13 @@ type Unary<In, Out> = (request: In, options?: CallOptions) => Promise<Out>;
 export class Etcd {
   readonly client: grpc.Client;
 
-  constructor(endpoint: string, options: grpc.ClientOptions = {}) {
-    this.client = new grpc.Client(endpoint, grpc.credentials.createInsecure(), {
+  /** With an identity it speaks TLS. */
+  constructor(endpoint: string, options: grpc.ClientOptions = {}, identity?: TlsIdentity) {
+    const credentials =
+      identity === undefined
+        ? grpc.credentials.createInsecure()
+        : grpc.credentials.createSsl(identity.ca, identity.key, identity.cert);
+    this.client = new grpc.Client(endpoint, credentials, {
       "grpc.max_receive_message_length": -1,
       "grpc.max_send_message_length": -1,
       // Clients of one process would share a connection otherwise.
