@@ -53,6 +53,7 @@ const NOTHING = Buffer.alloc(0);
 export class RawSocket {
   readonly #socket: net.Socket;
   readonly #handle: StreamHandle | undefined;
+  readonly #isEncrypted: boolean;
   readonly #events: RawSocketEvents;
   #pendingWrites = 0;
   #closed = false;
@@ -60,6 +61,7 @@ export class RawSocket {
 
   constructor(socket: net.Socket, events: RawSocketEvents) {
     this.#events = events;
+    this.#isEncrypted = "encrypted" in socket;
     const early = drain(socket);
     const handle = movableHandle(socket);
     this.#handle = handle;
@@ -102,6 +104,12 @@ export class RawSocket {
 
   #writeStream(bytes: Buffer): boolean {
     const socket = this.#socket;
+    if (this.#isEncrypted) {
+      // What is encrypted never leaves at once, and to ask for it with an empty write would be as much work again.
+      this.#pendingWrites++;
+      socket.write(bytes, this.#onStreamWritten);
+      return false;
+    }
     if (directWrites === "unknown" && this.#handle !== undefined) watchWrite(this.#handle);
     socket.write(bytes);
     if (socket.writableLength === 0) return true;
