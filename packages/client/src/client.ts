@@ -4,6 +4,7 @@ import {
   type Init,
   type WatchCreateRequest,
 } from "@quorate/wire/messages";
+import { MalformedAnswer } from "./connection/answers.ts";
 import { Calls, method } from "./connection/calls.ts";
 import { type ConnectionSettings, connectTo } from "./connection/connect.ts";
 import { Connections } from "./connection/connections.ts";
@@ -31,6 +32,8 @@ export interface ClientOptions extends ConnectionSettings {
 }
 
 const AUTHENTICATE = method("Auth", "Authenticate", AuthenticateRequest, AuthenticateResponse, "safe");
+/** What metadata can carry: a token is sent with every call. */
+const PRINTABLE = /^[ -~]*$/;
 const NOT_ENABLED = "etcdserver: authentication is not enabled";
 
 /** A client of one cluster. It connects when it is needed for the first time, and goes on over members that come and go. */
@@ -93,7 +96,9 @@ export class Client {
 
   async #fetchToken({ user, password }: Credentials): Promise<string | undefined> {
     try {
-      return (await this.#calls.unary(AUTHENTICATE, { name: user, password })).token;
+      const { token } = await this.#calls.unary(AUTHENTICATE, { name: user, password });
+      if (!PRINTABLE.test(token)) throw new MalformedAnswer("its token is not printable ASCII");
+      return token;
     } catch (error) {
       if (error instanceof ClientError && error.details === NOT_ENABLED) return undefined;
       throw error;

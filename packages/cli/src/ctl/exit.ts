@@ -29,7 +29,5 @@ export const NO_SENSE = "the server's answer makes no sense";
 /** The same failure, told under another code. An exit stays what it is. */
 export function exitWith(code: number, error: unknown): Exit {
   if (error instanceof Exit) return error;
-  // A library that takes servers to be honest has looked for what was not there.
-  if (error instanceof TypeError) return new Exit(code, NO_SENSE, { cause: error });
   return new Exit(code, error instanceof Error ? error.message : String(error));
 }

@@ -1,5 +1,6 @@
 import { EventType, type KeyValue, type ResponseHeader, SortOrder, SortTarget } from "@quorate/wire/messages";
 import type { Client } from "../client.ts";
+import { present } from "../connection/answers.ts";
 import { isCompacted } from "../connection/errors.ts";
 import { withPrefix } from "../services/key-ranges.ts";
 import { createdIn, waitForTurn } from "./queue-of-keys.ts";
@@ -68,7 +69,9 @@ export class Election {
       { timeoutMs: Number.POSITIVE_INFINITY, signal },
     );
     const existing = responses[0]?.responseRange?.kvs[0];
-    this.#revision = succeeded ? header!.revision : existing!.createRevision;
+    this.#revision = succeeded
+      ? present(header, "header").revision
+      : present(existing, "key of the candidate").createRevision;
     if (existing !== undefined && Buffer.compare(existing.value, Buffer.from(value)) !== 0) {
       await this.proclaim(value);
     }
@@ -116,13 +119,15 @@ async function* leadersInOrder(
   const options = { timeoutMs: Number.POSITIVE_INFINITY, signal };
   const withSignal = signal === undefined ? {} : { signal };
   for (;;) {
-    const { header, kvs } = await client.kv.range(
+    const answer = await client.kv.range(
       { ...range, limit: 1, sortTarget: SortTarget.CREATE, sortOrder: SortOrder.ASCEND },
       options,
     );
-    let leader: Leader | undefined = kvs[0] === undefined ? undefined : { header: header!, kv: kvs[0] };
+    const header = present(answer.header, "header");
+    const kv = answer.kvs[0];
+    let leader: Leader | undefined = kv === undefined ? undefined : { header, kv };
     if (leader === undefined) {
-      const watcher = client.watch({ ...range, startRevision: header!.revision }, withSignal);
+      const watcher = client.watch({ ...range, startRevision: header.revision }, withSignal);
       for await (const changes of watcher) {
         const put = changes.events.find(({ type }) => type === EventType.PUT)?.kv;
         if (put === undefined) continue;

@@ -1,4 +1,5 @@
 import { type ResponseHeader, SortOrder, SortTarget } from "@quorate/wire/messages";
+import { present } from "../connection/answers.ts";
 import { withPrefix } from "../services/key-ranges.ts";
 import { createdIn, waitForTurn } from "./queue-of-keys.ts";
 import type { Session } from "./session.ts";
@@ -56,8 +57,10 @@ export class Mutex {
       },
       options,
     );
-    const ownRevision = succeeded ? header!.revision : responses[0]!.responseRange!.kvs[0]!.createRevision;
-    const first = responses[1]!.responseRange!.kvs[0];
+    const ownRevision = succeeded
+      ? present(header, "header").revision
+      : present(responses[0]?.responseRange?.kvs[0], "key of the session").createRevision;
+    const first = present(responses[1]?.responseRange, "owner of the lock").kvs[0];
     if (first === undefined || first.createRevision === ownRevision) return header;
     await waitForTurn(client, this.#prefix, ownRevision, signal);
     const mine = await client.kv.range({ key: this.key }, options);

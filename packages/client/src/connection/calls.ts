@@ -1,6 +1,7 @@
 import type { ClientStream, GrpcClient } from "@quorate/rpc/client";
 import { Code, GrpcError } from "@quorate/rpc/status";
-import { decodeMessage, encodeMessage, type Init, type MessageTable } from "@quorate/wire/messages";
+import { encodeMessage, type Init, type MessageTable } from "@quorate/wire/messages";
+import { decodeAnswer, MalformedAnswer } from "./answers.ts";
 import type { Connections } from "./connections.ts";
 import { Deadline, type RequestOptions } from "./deadline.ts";
 import { ClientError, deadlineExceeded, errorOf, isTemporary } from "./errors.ts";
@@ -79,7 +80,7 @@ export class Calls {
           metadata: this.#metadata(rpc.path, token),
           ...(deadline.signal && { signal: deadline.signal }),
         });
-        return decodeMessage(rpc.response, answer);
+        return decodeAnswer(rpc.response, answer);
       } catch (error) {
         if (!(error instanceof GrpcError)) throw error;
         if (deadline.passed || deadline.signal?.aborted === true || attempt >= MOST_ATTEMPTS) {
@@ -130,7 +131,7 @@ export class Calls {
       for (;;) {
         const message = await messages.next();
         if (message === undefined) break;
-        yield decodeMessage(rpc.response, message);
+        yield decodeAnswer(rpc.response, message);
       }
     } catch (error) {
       if (deadline.passed) throw deadlineExceeded();
@@ -143,6 +144,7 @@ export class Calls {
   /** After a stream has ended so: prepares for the next try, or throws what its user has to hear. */
   async recover({ connection, token }: OpenCall, error: ClientError, deadline: Deadline): Promise<void> {
     deadline.check();
+    if (error instanceof MalformedAnswer) throw error;
     if (REFUSED_TOKEN.has(error.details) && this.tokens.renewable) {
       await deadline.race(this.tokens.replace(token));
     } else if (isTemporary(error)) {

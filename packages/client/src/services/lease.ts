@@ -1,6 +1,5 @@
 import { Code } from "@quorate/rpc/status";
 import {
-  decodeMessage,
   encodeMessage,
   type Init,
   LeaseGrantRequest,
@@ -14,6 +13,7 @@ import {
   LeaseTimeToLiveRequest,
   LeaseTimeToLiveResponse,
 } from "@quorate/wire/messages";
+import { decodeAnswer, MalformedAnswer } from "../connection/answers.ts";
 import { type Calls, method, type OpenCall } from "../connection/calls.ts";
 import { Deadline, type RequestOptions } from "../connection/deadline.ts";
 import { ClientError } from "../connection/errors.ts";
@@ -70,6 +70,7 @@ export class Lease {
       const call = await this.#calls.open(KEEP_ALIVE, deadline);
       try {
         const response = await askToKeep(call, id);
+        if (response.ID !== BigInt.asIntN(64, id)) throw new MalformedAnswer("it is about another lease");
         if (response.TTL <= 0n) throw leaseNotFound();
         return response;
       } catch (error) {
@@ -121,7 +122,7 @@ async function askToKeep({ stream, messages }: OpenCall, id: bigint): Promise<Le
   stream.send(encodeMessage(LeaseKeepAliveRequest, { ID: id }));
   const message = await messages.next();
   if (message === undefined) throw new ClientError(Code.UNAVAILABLE, "the server ended the stream");
-  return decodeMessage(LeaseKeepAliveResponse, message);
+  return decodeAnswer(LeaseKeepAliveResponse, message);
 }
 
 function leaseNotFound(): ClientError {

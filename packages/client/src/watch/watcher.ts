@@ -1,6 +1,5 @@
 import { Code } from "@quorate/rpc/status";
 import {
-  decodeMessage,
   type Event,
   encodeMessage,
   type Init,
@@ -9,6 +8,7 @@ import {
   WatchRequest,
   WatchResponse,
 } from "@quorate/wire/messages";
+import { decodeAnswer } from "../connection/answers.ts";
 import type { Calls, OpenCall } from "../connection/calls.ts";
 import type { Deadline } from "../connection/deadline.ts";
 import { ClientError, COMPACTED_TEXT, canceled } from "../connection/errors.ts";
@@ -114,7 +114,7 @@ export class Watcher implements AsyncIterable<WatchedChanges> {
     for (;;) {
       const message = await messages.next();
       if (message === undefined) throw new ClientError(Code.UNAVAILABLE, "the server ended the stream");
-      const response = decodeMessage(WatchResponse, message);
+      const response = decodeAnswer(WatchResponse, message);
       if (response.canceled) throw cancellation(response);
       const { header = NO_HEADER, created, fragment, events } = response;
       if (created) {
