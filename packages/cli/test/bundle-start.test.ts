@@ -157,11 +157,12 @@ test("when the bundle cannot be replaced it starts from the sources", async () =
   assert.deepEqual(bundlesIn(checkout), ["member.mjs"]);
 });
 
-test("a damaged bundle is not run but made again", async () => {
+test("a bundle that was cut short is not run but made again", async () => {
   const checkout = new Checkout();
   await checkout.startedFrom();
   const whole = readFileSync(checkout.bundle);
-  writeFileSync(checkout.bundle, whole.toString().replace("hello", "damag"));
+  // Behind the last statement, so that it could be run.
+  writeFileSync(checkout.bundle, whole.subarray(0, whole.length - 1));
   assert.equal(await checkout.startedFrom(), "member.mjs");
   assert.deepEqual(readFileSync(checkout.bundle), whole);
 });
