@@ -7,8 +7,7 @@ import test, { after } from "node:test";
 import { makeServerConfig, parseFlags } from "@quorate/server";
 import { repositoryRoot } from "@quorate/testkit/target";
 import { parse } from "yaml";
-import { lastOf } from "../../packages/cli/src/ctl/command-line/find-command.ts";
-import { grpcProxyCommands } from "../../packages/cli/src/grpc-proxy/commands.ts";
+import { GRPC_PROXY } from "../../packages/cli/src/grpc-proxy/commands.ts";
 
 const folder = mkdtempSync(path.join(tmpdir(), "quorate-packaging-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -55,7 +54,7 @@ test("what the member's unit sets is a variable of a member", () => {
 test("what the proxy's unit sets are flags of the proxy", () => {
   const [line] = settings(read("systemd/quorate-grpc-proxy.service"), "Environment");
   const given = [...line!.matchAll(/--([\w-]+)/g)].map(([, name]) => name!);
-  const [start] = lastOf(grpcProxyCommands("etcd")).commands![0]!.commands!;
+  const [start] = GRPC_PROXY.commands!;
   const known = start!.flags!.map(({ name }) => name);
   assert.deepEqual(given, ["listen-addr", "endpoints"]);
   for (const name of given) assert.ok(known.includes(name), name);

@@ -4,10 +4,10 @@
  * nobody has caught, or that it still `waits`.
  */
 import readline from "node:readline";
-import { execute } from "../src/ctl/command-line/execute.ts";
+import { execute } from "../src/command-line/execute.ts";
+import { Output } from "../src/command-line/output.ts";
+import { StandardInput } from "../src/command-line/stdin.ts";
 import { QUORATE_CTL } from "../src/ctl/commands.ts";
-import { Output } from "../src/ctl/output/output.ts";
-import { StandardInput } from "../src/ctl/output/stdin.ts";
 
 let onThrown: (error: unknown) => void = () => {};
 process.on("uncaughtException", (error) => onThrown(error));

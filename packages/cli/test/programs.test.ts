@@ -68,13 +68,22 @@ const madeOf: Readonly<Record<Name, { of: readonly string[]; not: readonly strin
   },
   dev: { of: ["cli/src/programs/dev.ts", "cli/src/dev/"], not: [] },
   ctl: {
-    of: ["cli/src/programs/ctl.ts", "cli/src/ctl/", "client/", "rpc/", "server/src/version.ts", "wire/"],
+    of: [
+      "cli/src/programs/ctl.ts",
+      "cli/src/command-line/",
+      "cli/src/go-text/",
+      "cli/src/ctl/",
+      "client/",
+      "rpc/",
+      "server/src/version.ts",
+      "wire/",
+    ],
     not: ["rpc/src/server", "rpc/src/testing/", "wire/src/codec.ts", "wire/src/gen/etcdserverpb_pb.js"],
   },
   utl: {
     of: [
-      ...["cli/src/programs/utl.ts", "cli/src/utl/", "cli/src/ctl/command-line/", "cli/src/ctl/output/"],
-      ...["cli/src/ctl/go-text/", "cli/src/ctl/exit.ts", "cli/src/ctl/commands/completion.ts"],
+      ...["cli/src/programs/utl.ts", "cli/src/utl/", "cli/src/command-line/", "cli/src/ctl/output/"],
+      ...["cli/src/go-text/", "cli/src/ctl/commands/completion.ts"],
       ...["cli/src/ctl/terminal/", "cli/src/ctl/values/", "cli/src/ctl/commands/version.ts"],
       ...["bbolt/", "raft/", "storage/", "wire/"],
       ...[
@@ -95,20 +104,15 @@ const madeOf: Readonly<Record<Name, { of: readonly string[]; not: readonly strin
   },
   gateway: {
     of: [
-      ...[
-        "cli/src/programs/gateway.ts",
-        "cli/src/gateway/",
-        "cli/src/ctl/command-line/",
-        "cli/src/ctl/go-text/",
-      ],
-      ...["cli/src/ctl/output/", "cli/src/ctl/exit.ts", "client/src/dns/", "server/src/system/"],
+      ...["cli/src/programs/gateway.ts", "cli/src/gateway/", "cli/src/command-line/", "cli/src/go-text/"],
+      ...["client/src/dns/", "server/src/system/"],
     ],
     not: [],
   },
   grpcProxy: {
     of: [
       ...["cli/src/programs/grpc-proxy.ts", "cli/src/grpc-proxy/", "cli/src/gateway/discovered-remotes.ts"],
-      ...["cli/src/ctl/command-line/", "cli/src/ctl/go-text/", "cli/src/ctl/output/", "cli/src/ctl/exit.ts"],
+      ...["cli/src/command-line/", "cli/src/go-text/"],
       ...["client/", "proxy/", "rpc/", "wire/", "storage/src/seams/"],
       ...["server/src/standalone-tls.ts", "server/src/tls/", "server/src/system/", "server/src/config/"],
       ...["server/src/client-port/profiles.ts", "server/src/http/plain-text.ts", "server/src/errors.ts"],

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { execute } from "./command-line/execute.ts";
+import { execute } from "../command-line/execute.ts";
+import { Output } from "../command-line/output.ts";
+import { StandardInput } from "../command-line/stdin.ts";
 import { ETCDCTL, QUORATE_CTL } from "./commands.ts";
-import { Output } from "./output/output.ts";
-import { StandardInput } from "./output/stdin.ts";
 import type { ProgramName } from "./program.ts";
 
 /** What a command line comes to that needs no server. */

@@ -1,5 +1,5 @@
-import { execute } from "./command-line/execute.ts";
-import { processSurroundings } from "./command-line/process-surroundings.ts";
+import { execute } from "../command-line/execute.ts";
+import { processSurroundings } from "../command-line/process-surroundings.ts";
 import { ETCDCTL, QUORATE_CTL } from "./commands.ts";
 
 /** Under which name the program was started: the one is etcdctl to the byte, the other has more. */

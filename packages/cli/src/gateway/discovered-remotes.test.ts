@@ -1,12 +1,11 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import type { Dns } from "@quorate/client/dns";
-import { lastOf } from "../ctl/command-line/find-command.ts";
-import { FlagValues } from "../ctl/command-line/flag-values.ts";
-import { gatewayCommands } from "./commands.ts";
+import { FlagValues } from "../command-line/flag-values.ts";
+import { GATEWAY } from "./commands.ts";
 import { discoveredRemotes } from "./discovered-remotes.ts";
 
-const [start] = lastOf(gatewayCommands("etcd")).commands![0]!.commands!;
+const [start] = GATEWAY.commands!;
 
 const DNS: Dns = {
   async records(service) {

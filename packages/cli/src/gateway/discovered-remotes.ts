@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import tls from "node:tls";
 import { type DiscoveredEndpoint, type Dns, discoverEndpoints } from "@quorate/client/dns";
-import type { FlagValues } from "../ctl/command-line/flag-values.ts";
+import type { FlagValues } from "../command-line/flag-values.ts";
 import type { Log } from "./log.ts";
 import type { Remote } from "./remotes.ts";
 

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { Exit } from "../ctl/exit.ts";
-import { Output } from "../ctl/output/output.ts";
-import { StandardInput } from "../ctl/output/stdin.ts";
-import { runGateway } from "./program.ts";
+import { executeEtcdCommand } from "../command-line/etcd-command.ts";
+import { Output } from "../command-line/output.ts";
+import { StandardInput } from "../command-line/stdin.ts";
+import { GATEWAY } from "./commands.ts";
 
 async function runLine(line: string): Promise<{ code: number; out: string; err: string }> {
   const written = ["", "", ""];
@@ -11,13 +11,8 @@ async function runLine(line: string): Promise<{ code: number; out: string; err: 
     written[descriptor] += bytes.toString();
   });
   const input = new StandardInput(() => process.stdin);
-  try {
-    await runGateway(line.split(" "), { environment: {}, input, output });
-    return { code: 0, out: written[1]!, err: written[2]! };
-  } catch (error) {
-    if (!(error instanceof Exit)) throw error;
-    return { code: error.code, out: written[1]!, err: written[2]! };
-  }
+  const code = await executeEtcdCommand(GATEWAY, line.split(" "), { environment: {}, input, output });
+  return { code, out: written[1]!, err: written[2]! };
 }
 
 const refused = [

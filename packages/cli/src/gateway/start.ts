@@ -1,8 +1,8 @@
 import { lookup } from "node:dns/promises";
 import { systemDns } from "@quorate/client/dns";
 import { notifySystemd } from "@quorate/server/notify-systemd";
-import type { Invocation } from "../ctl/command-line/command.ts";
-import { Exit, ExitCode } from "../ctl/exit.ts";
+import type { Invocation } from "../command-line/command.ts";
+import { Exit, ExitCode } from "../command-line/exit.ts";
 import { discoveredRemotes } from "./discovered-remotes.ts";
 import { logLine } from "./log.ts";
 import { type Remote, Remotes } from "./remotes.ts";
@@ -13,8 +13,8 @@ const USUAL_RETRY_DELAY_MS = 5 * 60_000;
 
 /** Resolves when connections are served, which goes on until the process ends. Throws Exit when they cannot be. */
 export async function run(invocation: Invocation): Promise<void> {
-  const { flags, output, words } = invocation;
-  logLine("info", "Running: ", { args: words });
+  const { flags, output, path, words } = invocation;
+  logLine("info", "Running: ", { args: [path[0].name, ...words] });
   const refuse = (text: string): Exit => {
     output.write(text);
     return new Exit(ExitCode.ERROR);

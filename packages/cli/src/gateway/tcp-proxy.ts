@@ -1,5 +1,5 @@
 import net from "node:net";
-import { formatDuration } from "../ctl/go-text/duration.ts";
+import { formatDuration } from "../go-text/duration.ts";
 import type { Log } from "./log.ts";
 import type { Remote, Remotes } from "./remotes.ts";
 

@@ -1,4 +1,4 @@
-import type { FlagValues } from "../ctl/command-line/flag-values.ts";
+import type { FlagValues } from "../command-line/flag-values.ts";
 
 const TLS_VERSIONS = ["", "TLS1.2", "TLS1.3"];
 

@@ -1,5 +1,6 @@
-import type { CommandPath, CommandSpec } from "../ctl/command-line/command.ts";
-import { flag, toggle } from "../ctl/command-line/flag-spec.ts";
+import type { CommandSpec } from "../command-line/command.ts";
+import { DISCOVERY_SRV, DISCOVERY_SRV_NAME } from "../command-line/discovery-flags.ts";
+import { flag, toggle } from "../command-line/flag-spec.ts";
 
 const START: CommandSpec = {
   name: "start",
@@ -13,8 +14,8 @@ const START: CommandSpec = {
       "0s",
       "how often members are asked where they listen; never with 0",
     ),
-    flag("discovery-srv", "string", "", "domain whose SRV records name the endpoints"),
-    flag("discovery-srv-name", "string", "", "end of the name of the service in these records"),
+    DISCOVERY_SRV,
+    DISCOVERY_SRV_NAME,
     toggle("insecure-discovery", "take what these records name without a look at certificates"),
     flag(
       "dial-keepalive-time",
@@ -81,8 +82,9 @@ const START: CommandSpec = {
   load: () => import("./start.ts"),
 };
 
-/** All that a command line may mean whose program is called so. */
-export function grpcProxyCommands(program: string): CommandPath {
-  const proxy: CommandSpec = { name: "grpc-proxy", short: "grpc-proxy related command", commands: [START] };
-  return [{ name: program, short: program, commands: [proxy] }];
-}
+/** `etcd grpc-proxy …` and `quorate grpc-proxy …` */
+export const GRPC_PROXY: CommandSpec = {
+  name: "grpc-proxy",
+  short: "grpc-proxy related command",
+  commands: [START],
+};

@@ -8,7 +8,7 @@ import {
   type TlsSettings,
   tlsProtocolOf,
 } from "@quorate/server/standalone-tls";
-import type { FlagValues } from "../ctl/command-line/flag-values.ts";
+import type { FlagValues } from "../command-line/flag-values.ts";
 import { loggerOf } from "./log.ts";
 
 export interface ListenerTls {

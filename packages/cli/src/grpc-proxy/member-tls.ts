@@ -2,7 +2,7 @@ import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import tls, { type ConnectionOptions } from "node:tls";
 import type { Log } from "@quorate/proxy";
-import type { FlagValues } from "../ctl/command-line/flag-values.ts";
+import type { FlagValues } from "../command-line/flag-values.ts";
 
 /**
  * TLS towards members: what the files say whenever a connection is made, or said last when they are of no use then. Undefined

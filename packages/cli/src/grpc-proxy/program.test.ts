@@ -3,10 +3,10 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import test, { after } from "node:test";
-import { Exit } from "../ctl/exit.ts";
-import { Output } from "../ctl/output/output.ts";
-import { StandardInput } from "../ctl/output/stdin.ts";
-import { runGrpcProxy } from "./program.ts";
+import { executeEtcdCommand } from "../command-line/etcd-command.ts";
+import { Output } from "../command-line/output.ts";
+import { StandardInput } from "../command-line/stdin.ts";
+import { GRPC_PROXY } from "./commands.ts";
 
 async function runLine(line: string): Promise<{ code: number; out: string; err: string }> {
   const written = ["", "", ""];
@@ -14,13 +14,8 @@ async function runLine(line: string): Promise<{ code: number; out: string; err: 
     written[descriptor] += bytes.toString();
   });
   const input = new StandardInput(() => process.stdin);
-  try {
-    await runGrpcProxy(line.split(" "), { environment: {}, input, output });
-    return { code: 0, out: written[1]!, err: written[2]! };
-  } catch (error) {
-    if (!(error instanceof Exit)) throw error;
-    return { code: error.code, out: written[1]!, err: written[2]! };
-  }
+  const code = await executeEtcdCommand(GRPC_PROXY, line.split(" "), { environment: {}, input, output });
+  return { code, out: written[1]!, err: written[2]! };
 }
 
 const folder = mkdtempSync(path.join(tmpdir(), "quorate-grpc-proxy-"));

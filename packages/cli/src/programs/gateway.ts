@@ -1,13 +1,7 @@
-import { processSurroundings } from "../ctl/command-line/process-surroundings.ts";
-import { Exit } from "../ctl/exit.ts";
-import { runGateway } from "../gateway/program.ts";
+import { runEtcdCommand } from "../command-line/etcd-command.ts";
+import { GATEWAY } from "../gateway/commands.ts";
 
 /** `etcd gateway …` and `quorate gateway …` */
-export async function run(args: readonly string[]): Promise<void> {
-  try {
-    await runGateway(args, processSurroundings());
-  } catch (error) {
-    if (!(error instanceof Exit)) throw error;
-    process.exit(error.code);
-  }
+export function run(args: readonly string[]): Promise<void> {
+  return runEtcdCommand(GATEWAY, args);
 }

@@ -1,6 +1,6 @@
-import type { CommandSpec } from "../ctl/command-line/command.ts";
-import { type FlagSpec, flag, toggle } from "../ctl/command-line/flag-spec.ts";
-import { checkShell } from "../ctl/command-line/shells.ts";
+import type { CommandSpec } from "../command-line/command.ts";
+import { type FlagSpec, flag, toggle } from "../command-line/flag-spec.ts";
+import { checkShell } from "../command-line/shells.ts";
 
 const SHARED_FLAGS: readonly FlagSpec[] = [
   flag("timeout", "duration", "10s", "how long to wait for others that have the database open, 0: for ever"),
@@ -196,7 +196,7 @@ export const ETCDUTL: CommandSpec = {
   short: "Works on the files of members that are not running, and on snapshots.",
   sharedFlags: SHARED_FLAGS,
   explainsSharedFlags: true,
-  repeatsComplaints: true,
+  repeatsComplaints: "Error: ",
   commands: [DEFRAG, SNAPSHOT, HASHKV, VERSION, COMPLETION, MIGRATE, HELP],
 };
 

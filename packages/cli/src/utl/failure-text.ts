@@ -2,8 +2,8 @@ import { DatabaseError, DatabaseFileError } from "@quorate/bbolt";
 import { DiskError } from "@quorate/storage/seams/disk";
 import { WalError } from "@quorate/storage/wal/errors";
 import { WireError } from "@quorate/wire/hot";
-import { Exit } from "../ctl/exit.ts";
-import { fileError } from "../ctl/go-text/errno.ts";
+import { Exit } from "../command-line/exit.ts";
+import { fileError } from "../go-text/errno.ts";
 
 const OF_FILES = [DatabaseError, DatabaseFileError, DiskError, WalError, WireError, Exit];
 

@@ -1,4 +1,4 @@
-import type { Output } from "../ctl/output/output.ts";
+import type { Output } from "../command-line/output.ts";
 
 type Field = string | number | boolean | readonly string[];
 

@@ -1,6 +1,6 @@
-import { execute, type Surroundings } from "../ctl/command-line/execute.ts";
-import { processSurroundings } from "../ctl/command-line/process-surroundings.ts";
-import { ExitCode } from "../ctl/exit.ts";
+import { execute, type Surroundings } from "../command-line/execute.ts";
+import { ExitCode } from "../command-line/exit.ts";
+import { processSurroundings } from "../command-line/process-surroundings.ts";
 import { ETCDUTL, QUORATE_UTL } from "./commands.ts";
 import { failureText } from "./failure-text.ts";
 

@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { Database } from "@quorate/bbolt";
 import { encodeKeyValue, encodeTombstone } from "@quorate/wire/hot";
-import { Output } from "../ctl/output/output.ts";
-import { StandardInput } from "../ctl/output/stdin.ts";
+import { Output } from "../command-line/output.ts";
+import { StandardInput } from "../command-line/stdin.ts";
 import { encodeRevisionKey, encodeUint64 } from "./database/buckets.ts";
 import { executeEtcdutl, type ProgramName } from "./program.ts";
 

@@ -1,7 +1,7 @@
 import { AlarmAction, type Client } from "@quorate/client";
 import { type AlarmMember, AlarmResponse } from "@quorate/wire/messages";
-import type { Invocation } from "../command-line/command.ts";
-import { badArguments, ExitCode, exitWith } from "../exit.ts";
+import type { Invocation } from "../../command-line/command.ts";
+import { badArguments, ExitCode, exitWith } from "../../command-line/exit.ts";
 import { type Printable, print } from "../output/display.ts";
 import { connect } from "../session/connect.ts";
 

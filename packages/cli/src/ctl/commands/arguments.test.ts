@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { Exit } from "../exit.ts";
+import { Exit } from "../../command-line/exit.ts";
 import { parseCompare } from "./txn-grammar.ts";
 import { watchArguments } from "./watch-arguments.ts";
 

@@ -1,6 +1,6 @@
 import type { MessageTable, ResponseHeader } from "@quorate/wire/messages";
-import type { Invocation } from "../command-line/command.ts";
-import { badArguments } from "../exit.ts";
+import type { Invocation } from "../../command-line/command.ts";
+import { badArguments } from "../../command-line/exit.ts";
 import type { Printable } from "../output/display.ts";
 
 /** Requests about users and roles wait until the server answers. */

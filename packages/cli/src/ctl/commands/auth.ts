@@ -1,7 +1,7 @@
 import { type Client, ClientError } from "@quorate/client";
 import { AuthStatusResponse } from "@quorate/wire/messages";
-import type { Invocation } from "../command-line/command.ts";
-import { badArguments, ExitCode, exitWith } from "../exit.ts";
+import type { Invocation } from "../../command-line/command.ts";
+import { badArguments, ExitCode, exitWith } from "../../command-line/exit.ts";
 import { print } from "../output/display.ts";
 import { connect } from "../session/connect.ts";
 

@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { type Client, withPrefix } from "@quorate/client";
-import type { Invocation } from "../command-line/command.ts";
-import { Exit, ExitCode, exitWith } from "../exit.ts";
-import { quote } from "../go-text/quote.ts";
-import type { Output } from "../output/output.ts";
+import type { Invocation } from "../../command-line/command.ts";
+import { Exit, ExitCode, exitWith } from "../../command-line/exit.ts";
+import type { Output } from "../../command-line/output.ts";
+import { quote } from "../../go-text/quote.ts";
 import { clientOf } from "../session/connect.ts";
 import { readSettings, type Settings } from "../session/settings.ts";
 

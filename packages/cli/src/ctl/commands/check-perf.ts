@@ -1,7 +1,7 @@
 import { type Client, withPrefix } from "@quorate/client";
-import type { Invocation } from "../command-line/command.ts";
-import { Exit, ExitCode } from "../exit.ts";
-import type { Output } from "../output/output.ts";
+import type { Invocation } from "../../command-line/command.ts";
+import { Exit, ExitCode } from "../../command-line/exit.ts";
+import type { Output } from "../../command-line/output.ts";
 import { present } from "../session/answers.ts";
 import { progressOf } from "../terminal/progress.ts";
 import {

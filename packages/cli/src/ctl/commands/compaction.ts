@@ -1,6 +1,6 @@
-import type { Invocation } from "../command-line/command.ts";
-import { badArguments, ExitCode, exitWith } from "../exit.ts";
-import { parseInt64 } from "../go-text/parse-number.ts";
+import type { Invocation } from "../../command-line/command.ts";
+import { badArguments, ExitCode, exitWith } from "../../command-line/exit.ts";
+import { parseInt64 } from "../../go-text/parse-number.ts";
 import { connect } from "../session/connect.ts";
 
 export async function run(invocation: Invocation): Promise<void> {

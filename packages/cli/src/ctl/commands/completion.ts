@@ -1,5 +1,5 @@
-import type { CommandPath, CommandSpec, Invocation } from "../command-line/command.ts";
-import { allFlags, pathText } from "../command-line/find-command.ts";
+import type { CommandPath, CommandSpec, Invocation } from "../../command-line/command.ts";
+import { allFlags, pathText } from "../../command-line/find-command.ts";
 
 /** What may follow a command. */
 interface Choice {

@@ -1,6 +1,6 @@
-import type { Invocation } from "../command-line/command.ts";
-import { Exit, ExitCode } from "../exit.ts";
-import { formatDuration } from "../go-text/duration.ts";
+import type { Invocation } from "../../command-line/command.ts";
+import { Exit, ExitCode } from "../../command-line/exit.ts";
+import { formatDuration } from "../../go-text/duration.ts";
 import { clientOf } from "../session/connect.ts";
 import { readSettings } from "../session/settings.ts";
 import { endpointsOf } from "./endpoints.ts";

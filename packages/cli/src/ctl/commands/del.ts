@@ -1,10 +1,10 @@
 import { type DeleteRangeRequest, DeleteRangeResponse, type Init } from "@quorate/wire/messages";
-import type { Invocation } from "../command-line/command.ts";
-import type { FlagValues } from "../command-line/flag-values.ts";
-import { badArguments, ExitCode, exitWith } from "../exit.ts";
-import { quote } from "../go-text/quote.ts";
+import type { Invocation } from "../../command-line/command.ts";
+import { badArguments, ExitCode, exitWith } from "../../command-line/exit.ts";
+import type { FlagValues } from "../../command-line/flag-values.ts";
+import type { Output } from "../../command-line/output.ts";
+import { quote } from "../../go-text/quote.ts";
 import { type Printable, print } from "../output/display.ts";
-import type { Output } from "../output/output.ts";
 import { connect } from "../session/connect.ts";
 import { checkNoRangeEnd, checkPrefixOrFromKey, rangeOf } from "./key-range.ts";
 

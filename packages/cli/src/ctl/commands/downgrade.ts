@@ -1,7 +1,7 @@
 import { DowngradeAction } from "@quorate/client";
 import { DowngradeResponse } from "@quorate/wire/messages";
-import type { Invocation } from "../command-line/command.ts";
-import { badArguments, ExitCode, exitWith } from "../exit.ts";
+import type { Invocation } from "../../command-line/command.ts";
+import { badArguments, ExitCode, exitWith } from "../../command-line/exit.ts";
 import { print } from "../output/display.ts";
 import { connect } from "../session/connect.ts";
 

@@ -1,6 +1,6 @@
 import { Election, observeLeaders, Session } from "@quorate/client";
-import type { Invocation } from "../command-line/command.ts";
-import { badArguments, ExitCode, exitWith } from "../exit.ts";
+import type { Invocation } from "../../command-line/command.ts";
+import { badArguments, ExitCode, exitWith } from "../../command-line/exit.ts";
 import { type Session as CtlSession, connect } from "../session/connect.ts";
 import { printRange } from "./get.ts";
 import { aborted, untilSignal } from "./signals.ts";

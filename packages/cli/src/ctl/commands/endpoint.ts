@@ -1,10 +1,10 @@
 import { AlarmAction, AlarmType, type Client, ClientError, Code } from "@quorate/client";
 import { HashKVResponse, StatusResponse } from "@quorate/wire/messages";
-import type { Invocation } from "../command-line/command.ts";
-import { Exit, ExitCode, exitWith } from "../exit.ts";
-import { formatDuration } from "../go-text/duration.ts";
-import { humanBytes } from "../go-text/human-bytes.ts";
-import { hexId } from "../go-text/ids.ts";
+import type { Invocation } from "../../command-line/command.ts";
+import { Exit, ExitCode, exitWith } from "../../command-line/exit.ts";
+import { formatDuration } from "../../go-text/duration.ts";
+import { humanBytes } from "../../go-text/human-bytes.ts";
+import { hexId } from "../../go-text/ids.ts";
 import { print } from "../output/display.ts";
 import { jsonText, messageJson } from "../output/json.ts";
 import { clientOf } from "../session/connect.ts";

@@ -1,5 +1,5 @@
-import type { Invocation } from "../command-line/command.ts";
-import { Exit, ExitCode } from "../exit.ts";
+import type { Invocation } from "../../command-line/command.ts";
+import { Exit, ExitCode } from "../../command-line/exit.ts";
 import { clientOf } from "../session/connect.ts";
 import type { Settings } from "../session/settings.ts";
 

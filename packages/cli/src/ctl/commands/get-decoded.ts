@@ -1,5 +1,5 @@
 import type { KeyValue } from "@quorate/wire/messages";
-import type { Invocation } from "../command-line/command.ts";
+import type { Invocation } from "../../command-line/command.ts";
 import { styleOf } from "../terminal/style.ts";
 import { type Decoding, decodedText } from "../values/decoding.ts";
 

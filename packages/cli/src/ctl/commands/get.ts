@@ -1,8 +1,8 @@
 import { SortOrder, SortTarget } from "@quorate/client";
 import { type Init, type RangeRequest, RangeResponse } from "@quorate/wire/messages";
-import type { Invocation } from "../command-line/command.ts";
-import type { FlagValues } from "../command-line/flag-values.ts";
-import { badArguments, Exit, ExitCode, exitWith } from "../exit.ts";
+import type { Invocation } from "../../command-line/command.ts";
+import { badArguments, Exit, ExitCode, exitWith } from "../../command-line/exit.ts";
+import type { FlagValues } from "../../command-line/flag-values.ts";
 import { type Display, type Printable, print } from "../output/display.ts";
 import { connect, type Session } from "../session/connect.ts";
 import type { Decoding } from "../values/decoding.ts";

@@ -1,6 +1,6 @@
 import { NO_END, prefixEnd } from "@quorate/client";
-import type { FlagValues } from "../command-line/flag-values.ts";
-import { badArguments, Exit, ExitCode } from "../exit.ts";
+import { badArguments, Exit, ExitCode } from "../../command-line/exit.ts";
+import type { FlagValues } from "../../command-line/flag-values.ts";
 
 /** The end of a range by `--prefix` or `--from-key`. An empty key with either is the first one that there can be. */
 export function rangeOf(

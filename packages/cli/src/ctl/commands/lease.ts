@@ -6,10 +6,10 @@ import {
   type LeaseTimeToLiveResponse,
   ResponseHeader,
 } from "@quorate/wire/messages";
-import type { Invocation } from "../command-line/command.ts";
-import { badArguments, ExitCode, exitWith } from "../exit.ts";
-import { leaseId } from "../go-text/ids.ts";
-import { NumberError, parseInt64 } from "../go-text/parse-number.ts";
+import type { Invocation } from "../../command-line/command.ts";
+import { badArguments, ExitCode, exitWith } from "../../command-line/exit.ts";
+import { leaseId } from "../../go-text/ids.ts";
+import { NumberError, parseInt64 } from "../../go-text/parse-number.ts";
 import { type Printable, print } from "../output/display.ts";
 import { bytesJson, jsonText, messageMembers } from "../output/json.ts";
 import { connect } from "../session/connect.ts";

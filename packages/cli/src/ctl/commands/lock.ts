@@ -1,6 +1,6 @@
 import { Mutex, Session } from "@quorate/client";
-import type { Invocation } from "../command-line/command.ts";
-import { badArguments, Exit, ExitCode, exitWith } from "../exit.ts";
+import type { Invocation } from "../../command-line/command.ts";
+import { badArguments, Exit, ExitCode, exitWith } from "../../command-line/exit.ts";
 import { type Session as CtlSession, connect } from "../session/connect.ts";
 import { runCommand } from "./child-process.ts";
 import { printRange } from "./get.ts";

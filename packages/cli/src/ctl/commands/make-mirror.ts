@@ -1,8 +1,8 @@
 import { type Client, ClientError, Code, EventType, NO_END, prefixEnd } from "@quorate/client";
 import type { Event, Init, RequestOp } from "@quorate/wire/messages";
-import type { Invocation } from "../command-line/command.ts";
-import type { FlagValues } from "../command-line/flag-values.ts";
-import { badArguments, ExitCode, exitWith } from "../exit.ts";
+import type { Invocation } from "../../command-line/command.ts";
+import { badArguments, ExitCode, exitWith } from "../../command-line/exit.ts";
+import type { FlagValues } from "../../command-line/flag-values.ts";
 import { keyBehind, present } from "../session/answers.ts";
 import { clientOf, connect } from "../session/connect.ts";
 import { credentialsOf } from "../session/settings.ts";

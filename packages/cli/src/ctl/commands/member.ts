@@ -8,11 +8,11 @@ import {
   MemberUpdateResponse,
   type ResponseHeader,
 } from "@quorate/wire/messages";
-import type { Invocation } from "../command-line/command.ts";
-import { badArguments, ExitCode, exitWith } from "../exit.ts";
-import { hexId } from "../go-text/ids.ts";
-import { NumberError, parseUint64 } from "../go-text/parse-number.ts";
-import { quote } from "../go-text/quote.ts";
+import type { Invocation } from "../../command-line/command.ts";
+import { badArguments, ExitCode, exitWith } from "../../command-line/exit.ts";
+import { hexId } from "../../go-text/ids.ts";
+import { NumberError, parseUint64 } from "../../go-text/parse-number.ts";
+import { quote } from "../../go-text/quote.ts";
 import { type Printable, print } from "../output/display.ts";
 import { jsonText, messageJson } from "../output/json.ts";
 import { present } from "../session/answers.ts";

@@ -1,9 +1,9 @@
 import type { Client } from "@quorate/client";
 import { MoveLeaderResponse } from "@quorate/wire/messages";
-import type { Invocation } from "../command-line/command.ts";
-import { badArguments, ExitCode, exitWith } from "../exit.ts";
-import { hexId } from "../go-text/ids.ts";
-import { NumberError, parseUint64 } from "../go-text/parse-number.ts";
+import type { Invocation } from "../../command-line/command.ts";
+import { badArguments, ExitCode, exitWith } from "../../command-line/exit.ts";
+import { hexId } from "../../go-text/ids.ts";
+import { NumberError, parseUint64 } from "../../go-text/parse-number.ts";
 import { print } from "../output/display.ts";
 import { clientOf } from "../session/connect.ts";
 import { readSettings, type Settings } from "../session/settings.ts";

@@ -1,6 +1,6 @@
-import type { Invocation } from "../command-line/command.ts";
-import { inheritedFlags } from "../command-line/find-command.ts";
-import { flagTable } from "../command-line/help.ts";
+import type { Invocation } from "../../command-line/command.ts";
+import { inheritedFlags } from "../../command-line/find-command.ts";
+import { flagTable } from "../../command-line/help.ts";
 
 export async function run({ path, output }: Invocation): Promise<void> {
   output.line("The following options can be passed to any command:");

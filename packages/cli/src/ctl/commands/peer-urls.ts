@@ -1,5 +1,5 @@
-import { Exit, ExitCode } from "../exit.ts";
-import { quote } from "../go-text/quote.ts";
+import { Exit, ExitCode } from "../../command-line/exit.ts";
+import { quote } from "../../go-text/quote.ts";
 
 const SCHEMES = ["http:", "https:", "unix:", "unixs:"];
 

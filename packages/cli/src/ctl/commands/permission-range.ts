@@ -1,6 +1,6 @@
 import { NO_END, prefixEnd } from "@quorate/client";
-import type { FlagValues } from "../command-line/flag-values.ts";
-import { badArguments } from "../exit.ts";
+import { badArguments } from "../../command-line/exit.ts";
+import type { FlagValues } from "../../command-line/flag-values.ts";
 
 /** The keys that a permission is for. Throws Exit. */
 export function permissionRange(

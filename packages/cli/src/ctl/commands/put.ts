@@ -1,8 +1,8 @@
 import { type Init, type PutRequest, PutResponse } from "@quorate/wire/messages";
-import type { Invocation } from "../command-line/command.ts";
-import type { FlagValues } from "../command-line/flag-values.ts";
-import { badArguments, ExitCode, exitWith } from "../exit.ts";
-import { NumberError, parseInt64 } from "../go-text/parse-number.ts";
+import type { Invocation } from "../../command-line/command.ts";
+import { badArguments, ExitCode, exitWith } from "../../command-line/exit.ts";
+import type { FlagValues } from "../../command-line/flag-values.ts";
+import { NumberError, parseInt64 } from "../../go-text/parse-number.ts";
 import { type Printable, print } from "../output/display.ts";
 import { connect } from "../session/connect.ts";
 

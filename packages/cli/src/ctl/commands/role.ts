@@ -8,9 +8,9 @@ import {
   AuthRoleRevokePermissionResponse,
   type Permission,
 } from "@quorate/wire/messages";
-import type { Invocation } from "../command-line/command.ts";
-import { badArguments, ExitCode, exitWith } from "../exit.ts";
-import { quote } from "../go-text/quote.ts";
+import type { Invocation } from "../../command-line/command.ts";
+import { badArguments, ExitCode, exitWith } from "../../command-line/exit.ts";
+import { quote } from "../../go-text/quote.ts";
 import { type Printable, print } from "../output/display.ts";
 import type { Simple } from "../output/simple.ts";
 import { connect } from "../session/connect.ts";

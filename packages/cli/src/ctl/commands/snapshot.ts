@@ -1,8 +1,8 @@
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
 import { type Client, ClientError, Code } from "@quorate/client";
-import type { Invocation } from "../command-line/command.ts";
-import { badArguments, Exit, ExitCode, exitWith } from "../exit.ts";
-import { fileError } from "../go-text/errno.ts";
+import type { Invocation } from "../../command-line/command.ts";
+import { badArguments, Exit, ExitCode, exitWith } from "../../command-line/exit.ts";
+import { fileError } from "../../go-text/errno.ts";
 import { clientOf } from "../session/connect.ts";
 import { readSettings } from "../session/settings.ts";
 import { type Progress, progressOf } from "../terminal/progress.ts";

@@ -1,8 +1,8 @@
 import { CompareResult, CompareTarget } from "@quorate/client";
 import type { Compare, Init } from "@quorate/wire/messages";
-import { Exit, ExitCode } from "../exit.ts";
-import { parseInt64 } from "../go-text/parse-number.ts";
-import { quote, unquotePrefix } from "../go-text/quote.ts";
+import { Exit, ExitCode } from "../../command-line/exit.ts";
+import { parseInt64 } from "../../go-text/parse-number.ts";
+import { quote, unquotePrefix } from "../../go-text/quote.ts";
 
 type Value = Pick<Init<Compare>, "version" | "createRevision" | "modRevision" | "value" | "lease">;
 

@@ -8,22 +8,22 @@ import {
   type ResponseOp,
   TxnResponse,
 } from "@quorate/wire/messages";
-import type { CommandSpec, Invocation } from "../command-line/command.ts";
-import { childNamed } from "../command-line/find-command.ts";
-import { FlagValues } from "../command-line/flag-values.ts";
-import { usageText } from "../command-line/help.ts";
-import { parseFlags, UsageError } from "../command-line/parse-flags.ts";
-import { badArguments, Exit, ExitCode, exitWith } from "../exit.ts";
-import { splitWords } from "../go-text/words.ts";
+import type { CommandSpec, Invocation } from "../../command-line/command.ts";
+import { badArguments, Exit, ExitCode, exitWith } from "../../command-line/exit.ts";
+import { childNamed } from "../../command-line/find-command.ts";
+import { FlagValues } from "../../command-line/flag-values.ts";
+import { usageText } from "../../command-line/help.ts";
+import type { Output } from "../../command-line/output.ts";
+import { parseFlags, UsageError } from "../../command-line/parse-flags.ts";
+import type { StandardInput } from "../../command-line/stdin.ts";
 import { type Printable, print } from "../output/display.ts";
 import { messageJson, messageMembers } from "../output/json.ts";
-import type { Output } from "../output/output.ts";
-import type { StandardInput } from "../output/stdin.ts";
 import { connect } from "../session/connect.ts";
 import { deleteRequest, deleteResult } from "./del.ts";
 import { rangeRequest, rangeResult } from "./get.ts";
 import { putRequest, putResult } from "./put.ts";
 import { parseCompare } from "./txn-grammar.ts";
+import { splitWords } from "./words.ts";
 
 export async function run(invocation: Invocation): Promise<void> {
   const { args, flags, input, output, path } = invocation;

@@ -7,8 +7,8 @@ import {
   AuthUserListResponse,
   AuthUserRevokeRoleResponse,
 } from "@quorate/wire/messages";
-import type { Invocation } from "../command-line/command.ts";
-import { badArguments, ExitCode, exitWith } from "../exit.ts";
+import type { Invocation } from "../../command-line/command.ts";
+import { badArguments, ExitCode, exitWith } from "../../command-line/exit.ts";
 import { print } from "../output/display.ts";
 import { connect } from "../session/connect.ts";
 import { changeResult, NO_DEADLINE, oneName } from "./auth-results.ts";

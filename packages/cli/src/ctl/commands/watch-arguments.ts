@@ -1,5 +1,5 @@
-import { badArguments } from "../exit.ts";
-import { quote } from "../go-text/quote.ts";
+import { badArguments } from "../../command-line/exit.ts";
+import { quote } from "../../go-text/quote.ts";
 
 /** What the words of a watch mean. */
 export interface WatchArguments {

@@ -1,6 +1,6 @@
 import { EventType } from "@quorate/client";
 import type { Event } from "@quorate/wire/messages";
-import type { Invocation } from "../command-line/command.ts";
+import type { Invocation } from "../../command-line/command.ts";
 import { styleOf } from "../terminal/style.ts";
 import { changesBetween } from "../values/changes.ts";
 

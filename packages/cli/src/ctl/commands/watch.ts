@@ -13,18 +13,18 @@ import {
   EventType as Types,
   WatchResponse,
 } from "@quorate/wire/messages";
-import type { Invocation } from "../command-line/command.ts";
-import { lastOf } from "../command-line/find-command.ts";
-import { FlagValues } from "../command-line/flag-values.ts";
-import { parseFlags, UsageError } from "../command-line/parse-flags.ts";
-import { badArguments, Exit, ExitCode, exitWith } from "../exit.ts";
-import { quote } from "../go-text/quote.ts";
-import { splitWords } from "../go-text/words.ts";
+import type { Invocation } from "../../command-line/command.ts";
+import { badArguments, Exit, ExitCode, exitWith } from "../../command-line/exit.ts";
+import { lastOf } from "../../command-line/find-command.ts";
+import { FlagValues } from "../../command-line/flag-values.ts";
+import { parseFlags, UsageError } from "../../command-line/parse-flags.ts";
+import { quote } from "../../go-text/quote.ts";
 import { type Display, type Printable, print } from "../output/display.ts";
 import { jsonText, messageJson } from "../output/json.ts";
 import { connect } from "../session/connect.ts";
 import { runCommand } from "./child-process.ts";
 import { type WatchArguments, watchArguments, watchEnvironment } from "./watch-arguments.ts";
+import { splitWords } from "./words.ts";
 
 export async function run(invocation: Invocation): Promise<void> {
   const { args, flags, words, environment } = invocation;

@@ -1,6 +1,6 @@
 import { type Client, WatchCanceled } from "@quorate/client";
 import type { Event, KeyValue } from "@quorate/wire/messages";
-import { ExitCode, exitWith } from "../exit.ts";
+import { ExitCode, exitWith } from "../../command-line/exit.ts";
 import { present } from "../session/answers.ts";
 import { type KeyRange, keysIn } from "./pages.ts";
 

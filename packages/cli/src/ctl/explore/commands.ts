@@ -1,8 +1,6 @@
-import type { CommandSpec } from "../command-line/command.ts";
-import { flag, toggle } from "../command-line/flag-spec.ts";
-import { GROUPS } from "../command-line/help.ts";
-
-const [KEYS, MAINTENANCE] = GROUPS;
+import type { CommandSpec } from "../../command-line/command.ts";
+import { flag, toggle } from "../../command-line/flag-spec.ts";
+import { GROUPS } from "../groups.ts";
 
 const SEPARATOR = flag("separator", "string", "/", "what separates the parts of a key");
 const REVISION = flag("rev", "int64", "0", "as it was in this revision");
@@ -13,7 +11,7 @@ export const EXPLORING: readonly CommandSpec[] = [
     name: "tree",
     takes: "[options] [prefix]",
     short: "Shows keys as folders in folders",
-    group: KEYS,
+    group: GROUPS.keys,
     beyondEtcd: true,
     flags: [flag("depth", "int", "0", "how many levels at most (0: all)"), SEPARATOR, REVISION],
     load: () => import("./tree.ts"),
@@ -22,7 +20,7 @@ export const EXPLORING: readonly CommandSpec[] = [
     name: "du",
     takes: "[options] [prefix]",
     short: "Shows how many keys and bytes lie under a prefix",
-    group: KEYS,
+    group: GROUPS.keys,
     beyondEtcd: true,
     flags: [
       flag("depth", "int", "1", "how many levels below the prefix are told apart (0: none)"),
@@ -35,7 +33,7 @@ export const EXPLORING: readonly CommandSpec[] = [
     name: "history",
     takes: "[options] <key>",
     short: "Shows every change of a key since the last compaction",
-    group: KEYS,
+    group: GROUPS.keys,
     beyondEtcd: true,
     load: () => import("./history.ts"),
   },
@@ -43,7 +41,7 @@ export const EXPLORING: readonly CommandSpec[] = [
     name: "diff",
     takes: "<revision> <revision> [prefix]",
     short: "Shows what is different between two revisions",
-    group: KEYS,
+    group: GROUPS.keys,
     beyondEtcd: true,
     load: () => import("./diff.ts"),
   },
@@ -51,7 +49,7 @@ export const EXPLORING: readonly CommandSpec[] = [
     name: "dump",
     takes: "[options] [prefix]",
     short: "Writes keys, values and leases as lines of JSON",
-    group: KEYS,
+    group: GROUPS.keys,
     beyondEtcd: true,
     flags: [REVISION],
     load: () => import("./dump.ts"),
@@ -61,7 +59,7 @@ export const EXPLORING: readonly CommandSpec[] = [
     short: "Stores what dump has written, from standard input",
     long: `Stores what dump has written, from standard input: keys, values, and leases with the time that they were granted for.
 Keys that are there already are replaced; others stay. Revisions and versions are new ones.`,
-    group: KEYS,
+    group: GROUPS.keys,
     beyondEtcd: true,
     load: () => import("./load.ts"),
   },
@@ -71,7 +69,7 @@ Keys that are there already are replaced; others stay. Revisions and versions ar
     short: "Shows what members do, and where keys change most",
     long: `Shows what members do, how far they are, and where keys change most: on a terminal again and again, until it is left
 with q; elsewhere once.`,
-    group: MAINTENANCE,
+    group: GROUPS.maintenance,
     beyondEtcd: true,
     flags: [
       flag("interval", "duration", "2s", "how long is counted"),

@@ -1,6 +1,6 @@
 import type { KeyValue } from "@quorate/wire/messages";
-import type { Invocation } from "../command-line/command.ts";
-import { badArguments } from "../exit.ts";
+import type { Invocation } from "../../command-line/command.ts";
+import { badArguments } from "../../command-line/exit.ts";
 import { connect } from "../session/connect.ts";
 import { type Style, shown, styleOf } from "../terminal/style.ts";
 import { keysUnder, parseRevision } from "./pages.ts";

@@ -1,5 +1,5 @@
-import type { Invocation } from "../command-line/command.ts";
-import { humanBytes } from "../go-text/human-bytes.ts";
+import type { Invocation } from "../../command-line/command.ts";
+import { humanBytes } from "../../go-text/human-bytes.ts";
 import { connect } from "../session/connect.ts";
 import { columnsText } from "../terminal/columns.ts";
 import { shown, styleOf } from "../terminal/style.ts";

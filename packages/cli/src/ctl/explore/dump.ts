@@ -1,9 +1,9 @@
 import { isUtf8 } from "node:buffer";
 import type { Client } from "@quorate/client";
 import type { KeyValue } from "@quorate/wire/messages";
-import type { Invocation } from "../command-line/command.ts";
-import { ExitCode, exitWith } from "../exit.ts";
-import { leaseId } from "../go-text/ids.ts";
+import type { Invocation } from "../../command-line/command.ts";
+import { ExitCode, exitWith } from "../../command-line/exit.ts";
+import { leaseId } from "../../go-text/ids.ts";
 import { connect } from "../session/connect.ts";
 import type { DumpedKey, DumpedLease } from "./dump-lines.ts";
 import { keysUnder, onePrefix } from "./pages.ts";

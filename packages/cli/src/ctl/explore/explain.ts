@@ -1,6 +1,6 @@
-import type { FlagValues } from "../command-line/flag-values.ts";
-import { Exit } from "../exit.ts";
-import type { Output } from "../output/output.ts";
+import { Exit } from "../../command-line/exit.ts";
+import type { FlagValues } from "../../command-line/flag-values.ts";
+import type { Output } from "../../command-line/output.ts";
 
 const NO_ANSWER = "context deadline exceeded";
 

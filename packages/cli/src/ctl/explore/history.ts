@@ -1,7 +1,7 @@
 import { EventType } from "@quorate/client";
 import type { KeyValue } from "@quorate/wire/messages";
-import type { Invocation } from "../command-line/command.ts";
-import { badArguments } from "../exit.ts";
+import type { Invocation } from "../../command-line/command.ts";
+import { badArguments } from "../../command-line/exit.ts";
 import { connect } from "../session/connect.ts";
 import { shown, styleOf } from "../terminal/style.ts";
 import { changesSince } from "./changes.ts";

@@ -1,7 +1,7 @@
 import { type Client, ClientError } from "@quorate/client";
 import type { Init, RequestOp } from "@quorate/wire/messages";
-import type { Invocation } from "../command-line/command.ts";
-import { badArguments, Exit, ExitCode, exitWith } from "../exit.ts";
+import type { Invocation } from "../../command-line/command.ts";
+import { badArguments, Exit, ExitCode, exitWith } from "../../command-line/exit.ts";
 import { connect } from "../session/connect.ts";
 import { type DumpLine, parseDumpLine } from "./dump-lines.ts";
 

@@ -1,8 +1,8 @@
 import { type Client, NO_END, prefixEnd } from "@quorate/client";
 import type { KeyValue } from "@quorate/wire/messages";
-import type { FlagValues } from "../command-line/flag-values.ts";
-import { badArguments, ExitCode, exitWith } from "../exit.ts";
-import { parseInt64 } from "../go-text/parse-number.ts";
+import { badArguments, ExitCode, exitWith } from "../../command-line/exit.ts";
+import type { FlagValues } from "../../command-line/flag-values.ts";
+import { parseInt64 } from "../../go-text/parse-number.ts";
 import { keyBehind } from "../session/answers.ts";
 
 const KEYS_OF_A_PAGE = 1_000;

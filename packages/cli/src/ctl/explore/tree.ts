@@ -1,4 +1,4 @@
-import type { Invocation } from "../command-line/command.ts";
+import type { Invocation } from "../../command-line/command.ts";
 import { connect } from "../session/connect.ts";
 import { type Style, shown, styleOf } from "../terminal/style.ts";
 import { addTo, type Folder, newFolder } from "./folders.ts";

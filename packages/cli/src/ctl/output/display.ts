@@ -1,7 +1,7 @@
 import type { MessageTable } from "@quorate/wire/messages";
-import { Exit, ExitCode } from "../exit.ts";
+import { Exit, ExitCode } from "../../command-line/exit.ts";
+import type { Output } from "../../command-line/output.ts";
 import type { Fields } from "./fields.ts";
-import type { Output } from "./output.ts";
 import type { Simple } from "./simple.ts";
 
 const FORMATS = ["simple", "fields", "json", "protobuf", "table"] as const;

@@ -1,7 +1,7 @@
 import type { KeyValue, ResponseHeader } from "@quorate/wire/messages";
-import { hexId, leaseId } from "../go-text/ids.ts";
-import { quote } from "../go-text/quote.ts";
-import type { Output } from "./output.ts";
+import type { Output } from "../../command-line/output.ts";
+import { hexId, leaseId } from "../../go-text/ids.ts";
+import { quote } from "../../go-text/quote.ts";
 
 /** The form of names and values, a line each. */
 export class Fields {

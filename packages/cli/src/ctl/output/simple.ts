@@ -1,5 +1,5 @@
 import type { KeyValue } from "@quorate/wire/messages";
-import type { Output } from "./output.ts";
+import type { Output } from "../../command-line/output.ts";
 
 /** The form for people: a key and a value are a line each. */
 export class Simple {

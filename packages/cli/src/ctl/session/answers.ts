@@ -1,4 +1,6 @@
-import { Exit, ExitCode, NO_SENSE } from "../exit.ts";
+import { Exit, ExitCode } from "../../command-line/exit.ts";
+
+const NO_SENSE = "the server's answer makes no sense";
 
 /** What every honest server's answer has. Throws Exit when this one has not. */
 export function present<T>(value: T | undefined, what: string): T {

@@ -1,6 +1,6 @@
 import { Client } from "@quorate/client";
-import type { Invocation } from "../command-line/command.ts";
-import { badArguments, Exit, ExitCode, exitWith } from "../exit.ts";
+import type { Invocation } from "../../command-line/command.ts";
+import { badArguments, Exit, ExitCode, exitWith } from "../../command-line/exit.ts";
 import type { Display } from "../output/display.ts";
 import { readSettings, type Settings } from "./settings.ts";
 import { tlsOptions } from "./tls.ts";

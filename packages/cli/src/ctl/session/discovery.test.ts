@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { FlagValues } from "../command-line/flag-values.ts";
+import { Exit } from "../../command-line/exit.ts";
+import { FlagValues } from "../../command-line/flag-values.ts";
+import { Output } from "../../command-line/output.ts";
 import { ETCDCTL } from "../commands.ts";
-import { Exit } from "../exit.ts";
-import { Output } from "../output/output.ts";
 import { discoverEndpoints } from "./discovery.ts";
 
 const RECORD = { port: 2379, priority: 0, weight: 0 };

@@ -1,8 +1,8 @@
 import { discoverEndpoints as lookUpEndpoints, systemDns } from "@quorate/client/dns";
-import type { FlagValues } from "../command-line/flag-values.ts";
-import { ExitCode, exitWith } from "../exit.ts";
-import { quote } from "../go-text/quote.ts";
-import type { Output } from "../output/output.ts";
+import { ExitCode, exitWith } from "../../command-line/exit.ts";
+import type { FlagValues } from "../../command-line/flag-values.ts";
+import type { Output } from "../../command-line/output.ts";
+import { quote } from "../../go-text/quote.ts";
 
 /** The endpoints that a domain's SRV records name; empty when no domain is given. Throws Exit when there are none. */
 export async function discoverEndpoints(

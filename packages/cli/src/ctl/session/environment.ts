@@ -1,6 +1,6 @@
-import type { Invocation } from "../command-line/command.ts";
-import { inheritedFlags } from "../command-line/find-command.ts";
-import { Exit, ExitCode } from "../exit.ts";
+import type { Invocation } from "../../command-line/command.ts";
+import { Exit, ExitCode } from "../../command-line/exit.ts";
+import { inheritedFlags } from "../../command-line/find-command.ts";
 
 const PREFIX = "ETCDCTL_";
 /** They are for the command `watch` and no flags. */

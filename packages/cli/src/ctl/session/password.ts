@@ -1,4 +1,4 @@
-import type { Invocation } from "../command-line/command.ts";
+import type { Invocation } from "../../command-line/command.ts";
 
 const INTERRUPT = "\u0003";
 const BACKSPACES = ["\b", "\u007f"];

@@ -1,6 +1,6 @@
 import type { Credentials } from "@quorate/client";
-import type { Invocation } from "../command-line/command.ts";
-import { badArguments } from "../exit.ts";
+import type { Invocation } from "../../command-line/command.ts";
+import { badArguments } from "../../command-line/exit.ts";
 import { type Display, displayOf } from "../output/display.ts";
 import { applyEnvironment, variableOf } from "./environment.ts";
 import type { TlsFlags } from "./tls.ts";

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { ConnectionOptions } from "node:tls";
-import { badArguments } from "../exit.ts";
-import { fileError } from "../go-text/errno.ts";
+import { badArguments } from "../../command-line/exit.ts";
+import { fileError } from "../../go-text/errno.ts";
 
 /** What the flags say of TLS. */
 export interface TlsFlags {

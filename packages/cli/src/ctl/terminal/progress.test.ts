@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { Output } from "../output/output.ts";
+import { Output } from "../../command-line/output.ts";
 import { ProgressLine, progressText } from "./progress.ts";
 
 const cases = [

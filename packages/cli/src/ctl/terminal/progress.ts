@@ -1,5 +1,5 @@
-import type { Invocation } from "../command-line/command.ts";
-import { humanBytes } from "../go-text/human-bytes.ts";
+import type { Invocation } from "../../command-line/command.ts";
+import { humanBytes } from "../../go-text/human-bytes.ts";
 
 /** A terminal shows no more of them, and a program has other things to do. */
 const SHORTEST_MS = 100;

@@ -1,5 +1,5 @@
-import type { Invocation } from "../command-line/command.ts";
-import { quote } from "../go-text/quote.ts";
+import type { Invocation } from "../../command-line/command.ts";
+import { quote } from "../../go-text/quote.ts";
 
 /** What stands out on a terminal; elsewhere text stays as it is. */
 export interface Style {

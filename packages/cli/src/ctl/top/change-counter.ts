@@ -1,5 +1,5 @@
 import { type Client, NO_END, prefixEnd, type Watcher } from "@quorate/client";
-import { ExitCode, exitWith } from "../exit.ts";
+import { ExitCode, exitWith } from "../../command-line/exit.ts";
 import type { HotPrefixes } from "./hot-prefixes.ts";
 
 /** How often a watch is asked how far it is: it answers when it has caught up. */

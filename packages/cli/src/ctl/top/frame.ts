@@ -1,5 +1,5 @@
-import { humanBytes } from "../go-text/human-bytes.ts";
-import { hexId } from "../go-text/ids.ts";
+import { humanBytes } from "../../go-text/human-bytes.ts";
+import { hexId } from "../../go-text/ids.ts";
 import { shown } from "../terminal/style.ts";
 import type { HotPrefix } from "./hot-prefixes.ts";
 import type { MemberState } from "./members.ts";

@@ -1,7 +1,7 @@
 import type { Client } from "@quorate/client";
 import type { Member, StatusResponse } from "@quorate/wire/messages";
-import { ExitCode, exitWith } from "../exit.ts";
-import { hexId } from "../go-text/ids.ts";
+import { ExitCode, exitWith } from "../../command-line/exit.ts";
+import { hexId } from "../../go-text/ids.ts";
 import { clientOf } from "../session/connect.ts";
 import type { Settings } from "../session/settings.ts";
 

@@ -1,5 +1,5 @@
-import type { Invocation } from "../command-line/command.ts";
-import type { Output } from "../output/output.ts";
+import type { Invocation } from "../../command-line/command.ts";
+import type { Output } from "../../command-line/output.ts";
 import type { Style } from "../terminal/style.ts";
 import type { Line } from "./frame.ts";
 

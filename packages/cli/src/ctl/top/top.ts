@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Invocation } from "../command-line/command.ts";
+import type { Invocation } from "../../command-line/command.ts";
+import { badArguments } from "../../command-line/exit.ts";
 import { untilSignal } from "../commands/signals.ts";
-import { badArguments } from "../exit.ts";
 import { connect } from "../session/connect.ts";
 import { styleOf } from "../terminal/style.ts";
 import { ChangeCounter } from "./change-counter.ts";

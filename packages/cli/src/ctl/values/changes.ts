@@ -1,7 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import { diff } from "node:util";
 import type { KeyValue } from "@quorate/wire/messages";
-import { leaseId } from "../go-text/ids.ts";
+import { leaseId } from "../../go-text/ids.ts";
 import { decodedText } from "./decoding.ts";
 
 /** Comparing takes memory by the square of what is different: so many lines 64 MiB. More are told as all gone, and all new. */

@@ -1,5 +1,5 @@
-import type { Invocation } from "../command-line/command.ts";
-import { badArguments, Exit, ExitCode } from "../exit.ts";
+import type { Invocation } from "../../command-line/command.ts";
+import { badArguments, Exit, ExitCode } from "../../command-line/exit.ts";
 import { kubernetesText } from "./kubernetes.ts";
 import { prettyJson } from "./pretty-json.ts";
 

@@ -1,5 +1,5 @@
 import { isUtf8 } from "node:buffer";
-import { quote } from "../go-text/quote.ts";
+import { quote } from "../../go-text/quote.ts";
 import { type ProtobufField, readFields } from "./protobuf-fields.ts";
 
 /** Deeper messages are shown as bytes. */

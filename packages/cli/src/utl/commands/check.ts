@@ -1,6 +1,6 @@
-import type { Invocation } from "../../ctl/command-line/command.ts";
-import { Exit, ExitCode } from "../../ctl/exit.ts";
-import { humanBytes } from "../../ctl/go-text/human-bytes.ts";
+import type { Invocation } from "../../command-line/command.ts";
+import { Exit, ExitCode } from "../../command-line/exit.ts";
+import { humanBytes } from "../../go-text/human-bytes.ts";
 import { openDatabase } from "../database/open-database.ts";
 import { checkDatabase } from "../verify/check-database.ts";
 import { Faults } from "../verify/faults.ts";

@@ -1,5 +1,5 @@
-import type { Invocation } from "../../ctl/command-line/command.ts";
-import { Exit, ExitCode } from "../../ctl/exit.ts";
+import type { Invocation } from "../../command-line/command.ts";
+import { Exit, ExitCode } from "../../command-line/exit.ts";
 import { databasePath } from "../database/data-directory.ts";
 import { defragment } from "../database/defragment.ts";
 import { failureText } from "../failure-text.ts";

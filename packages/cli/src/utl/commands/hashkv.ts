@@ -1,4 +1,4 @@
-import type { Invocation } from "../../ctl/command-line/command.ts";
+import type { Invocation } from "../../command-line/command.ts";
 import { displayOf, print } from "../../ctl/output/display.ts";
 import { hashKv } from "../database/hash-kv.ts";
 import { openDatabase } from "../database/open-database.ts";

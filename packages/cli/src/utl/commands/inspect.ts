@@ -1,11 +1,11 @@
 import { stat } from "node:fs/promises";
 import { RealDisk } from "@quorate/storage/seams/real-disk";
 import { WalError } from "@quorate/storage/wal/errors";
-import type { Invocation } from "../../ctl/command-line/command.ts";
-import { badArguments, Exit, ExitCode } from "../../ctl/exit.ts";
-import { humanBytes } from "../../ctl/go-text/human-bytes.ts";
+import type { Invocation } from "../../command-line/command.ts";
+import { badArguments, Exit, ExitCode } from "../../command-line/exit.ts";
 import { columnsText } from "../../ctl/terminal/columns.ts";
 import { shown } from "../../ctl/terminal/style.ts";
+import { humanBytes } from "../../go-text/human-bytes.ts";
 import { databasePath, walDirectory } from "../database/data-directory.ts";
 import { openDatabase } from "../database/open-database.ts";
 import { bucketSizes } from "../inspect/bucket-sizes.ts";

@@ -1,4 +1,4 @@
-import type { Invocation } from "../../ctl/command-line/command.ts";
+import type { Invocation } from "../../command-line/command.ts";
 import { Log } from "../log.ts";
 import { migrate } from "../migrate/migrate.ts";
 import { parseTargetVersion } from "../migrate/target-version.ts";

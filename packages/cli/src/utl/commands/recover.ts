@@ -1,7 +1,7 @@
 import { formatId } from "@quorate/server/offline";
 import { RealDisk } from "@quorate/storage/seams/real-disk";
-import type { Invocation } from "../../ctl/command-line/command.ts";
-import { badArguments, Exit, ExitCode } from "../../ctl/exit.ts";
+import type { Invocation } from "../../command-line/command.ts";
+import { badArguments, Exit, ExitCode } from "../../command-line/exit.ts";
 import { columnsText } from "../../ctl/terminal/columns.ts";
 import { walDirectory } from "../database/data-directory.ts";
 import { type Assessment, assess, type Best } from "../recover/assess.ts";

@@ -1,5 +1,5 @@
-import type { Invocation } from "../../ctl/command-line/command.ts";
-import { badArguments } from "../../ctl/exit.ts";
+import type { Invocation } from "../../command-line/command.ts";
+import { badArguments } from "../../command-line/exit.ts";
 import { progressOf } from "../../ctl/terminal/progress.ts";
 import { walDirectory } from "../database/data-directory.ts";
 import { Log } from "../log.ts";

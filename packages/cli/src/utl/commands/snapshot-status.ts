@@ -1,7 +1,7 @@
-import type { Invocation } from "../../ctl/command-line/command.ts";
-import { badArguments } from "../../ctl/exit.ts";
-import { humanBytes } from "../../ctl/go-text/human-bytes.ts";
+import type { Invocation } from "../../command-line/command.ts";
+import { badArguments } from "../../command-line/exit.ts";
 import { displayOf, print } from "../../ctl/output/display.ts";
+import { humanBytes } from "../../go-text/human-bytes.ts";
 import { assertThere, openDatabase } from "../database/open-database.ts";
 import { snapshotStatus } from "../database/snapshot-status.ts";
 

@@ -1,5 +1,5 @@
-import type { Invocation } from "../../ctl/command-line/command.ts";
-import { Exit, ExitCode } from "../../ctl/exit.ts";
+import type { Invocation } from "../../command-line/command.ts";
+import { Exit, ExitCode } from "../../command-line/exit.ts";
 import { databasePath, walDirectory } from "../database/data-directory.ts";
 import { openDatabase } from "../database/open-database.ts";
 import { Faults } from "../verify/faults.ts";

@@ -1,5 +1,5 @@
 import type { Bucket, ReadTransaction, WriteTransaction } from "@quorate/bbolt";
-import { Exit, ExitCode } from "../../ctl/exit.ts";
+import { Exit, ExitCode } from "../../command-line/exit.ts";
 
 /** What etcd's database has in its buckets, as far as tools look at it. */
 

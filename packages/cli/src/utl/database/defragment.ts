@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { chmod, chown, rename, rm, stat } from "node:fs/promises";
 import { compact, Database, RealDisk } from "@quorate/bbolt";
-import { formatDuration } from "../../ctl/go-text/duration.ts";
-import { humanBytes } from "../../ctl/go-text/human-bytes.ts";
+import { formatDuration } from "../../go-text/duration.ts";
+import { humanBytes } from "../../go-text/human-bytes.ts";
 import type { Log } from "../log.ts";
 import { openDatabase } from "./open-database.ts";
 

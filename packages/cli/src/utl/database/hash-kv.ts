@@ -1,7 +1,7 @@
 import type { Bucket, ReadTransaction } from "@quorate/bbolt";
 import { crc32c } from "@quorate/storage/crc32c";
 import { decodeKeyValue } from "@quorate/wire/hot";
-import { Exit, ExitCode } from "../../ctl/exit.ts";
+import { Exit, ExitCode } from "../../command-line/exit.ts";
 import {
   bucketOf,
   decodeRevisionKey,

@@ -4,8 +4,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Database } from "@quorate/bbolt";
 import { FORMAT_HEAD_BYTES, formerFormatFault } from "@quorate/storage/database/former-format";
 import { lockHolder, takeFlock } from "@quorate/storage/seams/kernel-locks";
-import { Exit, ExitCode } from "../../ctl/exit.ts";
-import { fileError } from "../../ctl/go-text/errno.ts";
+import { Exit, ExitCode } from "../../command-line/exit.ts";
+import { fileError } from "../../go-text/errno.ts";
 
 const LOCK_RETRY_MS = 50;
 

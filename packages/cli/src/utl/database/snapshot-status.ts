@@ -2,8 +2,8 @@ import type { Database, ReadTransaction } from "@quorate/bbolt";
 import { formatVersion, parseVersion } from "@quorate/server/offline";
 import { crc32c } from "@quorate/storage/crc32c";
 import { decodeKeyValue, WireError } from "@quorate/wire/hot";
-import { Exit, ExitCode } from "../../ctl/exit.ts";
-import { quote } from "../../ctl/go-text/quote.ts";
+import { Exit, ExitCode } from "../../command-line/exit.ts";
+import { quote } from "../../go-text/quote.ts";
 import { bucketOf, decodeRevisionKey, KEY, META, STORAGE_VERSION } from "./buckets.ts";
 
 export interface SnapshotStatus {

@@ -1,6 +1,6 @@
 import type { ReadTransaction } from "@quorate/bbolt";
 import { decodeKeyValue } from "@quorate/wire/hot";
-import { Exit, ExitCode } from "../../ctl/exit.ts";
+import { Exit, ExitCode } from "../../command-line/exit.ts";
 import { bucketOf, decodeRevisionKey, KEY } from "../database/buckets.ts";
 
 export interface KeySize {

@@ -22,7 +22,7 @@ import { listSegments } from "@quorate/storage/wal/recovery";
 import { type RecordView, readSegment } from "@quorate/storage/wal/segment-reader";
 import { RecordType } from "@quorate/storage/wal/types";
 import { newEntryView, WireError } from "@quorate/wire/hot";
-import { quote } from "../../ctl/go-text/quote.ts";
+import { quote } from "../../go-text/quote.ts";
 import { requestText } from "./request-text.ts";
 
 /** A record of a log, as it stands there. */

@@ -11,7 +11,7 @@ import {
   type RequestOp,
   TxnRequest,
 } from "@quorate/wire/messages";
-import { quote } from "../../ctl/go-text/quote.ts";
+import { quote } from "../../go-text/quote.ts";
 
 const NAMES: ReadonlyMap<number, string> = new Map(
   Object.entries(InternalField).map(([name, field]) => [field, name]),

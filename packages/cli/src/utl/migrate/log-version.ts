@@ -5,7 +5,7 @@ import { readWal } from "@quorate/storage/wal/recovery";
 import { findStart, type LogStart } from "@quorate/storage/wal/snapshot-records";
 import { decodeInternalRequest, InternalField } from "@quorate/wire/hot";
 import { cursor, readString, readTag, skipValue } from "@quorate/wire/reader";
-import { Exit, ExitCode } from "../../ctl/exit.ts";
+import { Exit, ExitCode } from "../../command-line/exit.ts";
 import { failureText } from "../failure-text.ts";
 import { FIRST_MARKED } from "./storage-version.ts";
 

@@ -1,6 +1,6 @@
 import type { Database, WriteTransaction } from "@quorate/bbolt";
 import { compareVersions, formatMinor, formatVersion, type VersionNumber } from "@quorate/server/offline";
-import { Exit, ExitCode } from "../../ctl/exit.ts";
+import { Exit, ExitCode } from "../../command-line/exit.ts";
 import { bucketOf, META, STORAGE_VERSION } from "../database/buckets.ts";
 import { databasePath, walDirectory } from "../database/data-directory.ts";
 import { openDatabase } from "../database/open-database.ts";

@@ -1,6 +1,6 @@
 import type { ReadTransaction } from "@quorate/bbolt";
 import { compareVersions, formatVersion, parseVersion, type VersionNumber } from "@quorate/server/offline";
-import { Exit, ExitCode } from "../../ctl/exit.ts";
+import { Exit, ExitCode } from "../../command-line/exit.ts";
 import { bucketOf, CONSISTENT_INDEX, META, readUint64, STORAGE_VERSION, TERM } from "../database/buckets.ts";
 import { OLDEST } from "./target-version.ts";
 

@@ -1,7 +1,7 @@
 import { compareVersions, formatMinor, type VersionNumber } from "@quorate/server/offline";
-import { badArguments } from "../../ctl/exit.ts";
-import { parseInt64 } from "../../ctl/go-text/parse-number.ts";
-import { quote } from "../../ctl/go-text/quote.ts";
+import { badArguments } from "../../command-line/exit.ts";
+import { parseInt64 } from "../../go-text/parse-number.ts";
+import { quote } from "../../go-text/quote.ts";
 
 export const OLDEST: VersionNumber = { major: 3, minor: 5, patch: 0, preRelease: "" };
 

@@ -1,6 +1,6 @@
 import { confChangeOf, isConfChangeV2 } from "@quorate/raft";
 import { afterConfChange, type ClusterMembers, formatId } from "@quorate/server/offline";
-import { Exit, ExitCode } from "../../ctl/exit.ts";
+import { Exit, ExitCode } from "../../command-line/exit.ts";
 import type { DatabaseRemains, LogRemains, Remains } from "./remains.ts";
 
 /** The log that goes furthest, with a database that it goes on from. */

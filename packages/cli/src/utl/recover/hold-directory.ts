@@ -1,6 +1,6 @@
 import { type Disk, DiskError, type DiskLock } from "@quorate/storage/seams/disk";
 import { listSegments } from "@quorate/storage/wal/recovery";
-import { Exit, ExitCode } from "../../ctl/exit.ts";
+import { Exit, ExitCode } from "../../command-line/exit.ts";
 
 /**
  * Takes the locks that a member has on its files, as far as they are there, and makes none: no member starts on them until

@@ -6,7 +6,7 @@ import {
   formatId,
   validateConfChange,
 } from "@quorate/server/offline";
-import { Exit, ExitCode } from "../../ctl/exit.ts";
+import { Exit, ExitCode } from "../../command-line/exit.ts";
 
 /** The changes, one after another, that leave a member alone, as a voter. Throws Exit when it cannot be. */
 export function changesToSoleMember(before: ClusterMembers, localId: bigint): ConfChange[] {

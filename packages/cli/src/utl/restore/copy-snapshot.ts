@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { type FileHandle, open } from "node:fs/promises";
-import { Exit, ExitCode } from "../../ctl/exit.ts";
-import { fileError } from "../../ctl/go-text/errno.ts";
+import { Exit, ExitCode } from "../../command-line/exit.ts";
+import { fileError } from "../../go-text/errno.ts";
 
 const SUM_BYTES = 32;
 const SECTOR_BYTES = 512;

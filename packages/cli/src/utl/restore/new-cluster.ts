@@ -8,7 +8,7 @@ import {
   newClusterProblem,
   parseInitialCluster,
 } from "@quorate/server/offline";
-import { Exit, ExitCode } from "../../ctl/exit.ts";
+import { Exit, ExitCode } from "../../command-line/exit.ts";
 
 /** What is said of the cluster that begins with a restored member. */
 export interface NewClusterSettings {

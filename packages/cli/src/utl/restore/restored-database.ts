@@ -1,6 +1,6 @@
 import { Database, type WriteTransaction } from "@quorate/bbolt";
 import { encodeMember, formatId } from "@quorate/server/offline";
-import { Exit, ExitCode } from "../../ctl/exit.ts";
+import { Exit, ExitCode } from "../../command-line/exit.ts";
 import {
   bucketOf,
   CONSISTENT_INDEX,

@@ -1,7 +1,7 @@
 import { mkdir, readdir, rename, rm, rmdir, stat } from "node:fs/promises";
 import path from "node:path";
 import type { Disk } from "@quorate/storage/seams/disk";
-import { Exit, ExitCode } from "../../ctl/exit.ts";
+import { Exit, ExitCode } from "../../command-line/exit.ts";
 
 /** What is being made ends like this: no member starts on it. */
 const UNFINISHED = ".unfinished";

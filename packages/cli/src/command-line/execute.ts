@@ -1,9 +1,9 @@
-import { Exit, ExitCode } from "../exit.ts";
-import type { Output } from "../output/output.ts";
 import type { CommandPath, CommandSpec, Invocation } from "./command.ts";
+import { Exit, ExitCode } from "./exit.ts";
 import { allFlags, findCommand, lastOf, pathText, withoutFlags } from "./find-command.ts";
 import { FlagValues } from "./flag-values.ts";
 import { helpText, usageText } from "./help.ts";
+import type { Output } from "./output.ts";
 import { parseFlags, UsageError } from "./parse-flags.ts";
 import { suggestionsFor } from "./suggestions.ts";
 
@@ -50,7 +50,7 @@ async function dispatch(
     if (!(error instanceof UsageError)) throw error;
     output.errorLine(`Error: ${error.message}`);
     output.errorLine(usageText(path));
-    throw new Exit(ExitCode.ERROR, root.repeatsComplaints === true ? error.message : "");
+    throw refusal(root, error.message, output);
   }
 }
 
@@ -62,9 +62,14 @@ function refuseUnknown(path: CommandPath, args: readonly string[], output: Outpu
   const meant = suggestions.length === 0 ? "" : `\n\nDid you mean this?\n\t${suggestions.join("\n\t")}\n`;
   const message = `unknown command ${JSON.stringify(name)} for "${pathText(path)}"${meant}`;
   const whole = `${message}\nRun '${pathText(path)} --help' for usage.`;
-  if (lastOf(path).repeatsComplaints !== true) throw new Exit(ExitCode.ERROR, whole);
   output.errorLine(`Error: ${whole}`);
-  throw new Exit(ExitCode.ERROR, message);
+  throw refusal(lastOf(path), message, output);
+}
+
+/** The end of a program whose user has been told what is wrong with the command line; some programs say it again. */
+function refusal({ repeatsComplaints }: CommandSpec, message: string, output: Output): Exit {
+  if (repeatsComplaints !== undefined) output.errorLine(`${repeatsComplaints}${message}`);
+  return new Exit(ExitCode.ERROR);
 }
 
 /** Throws UsageError when flags were not given that the command cannot do without. */

@@ -13,23 +13,12 @@ const TYPES: Readonly<Record<FlagSpec["kind"], string>> = {
   strings: "strings",
 };
 
-/** The headings under which the root has its commands, in their order. */
-export const GROUPS = [
-  "Key-value commands",
-  "Cluster maintenance commands",
-  "Concurrency commands",
-  "Authentication commands",
-  "Utility commands",
-] as const;
-
 export function helpText(path: CommandPath): string {
-  if (path[0].explainsSharedFlags === true) return usageText(path);
+  const { explainsSharedFlags, hint } = path[0];
+  if (explainsSharedFlags === true) return usageText(path);
   const { long, short } = lastOf(path);
-  return `${(long ?? short).trimEnd()}\n\n${usageText(path)}${OPTIONS_HINT}`;
+  return `${(long ?? short).trimEnd()}\n\n${usageText(path)}${hint === undefined ? "" : `${hint}\n`}`;
 }
-
-const OPTIONS_HINT =
-  'Use "etcdctl options" for a list of global command-line options (applies to all commands).\n';
 
 /** How a command is used, without what it is. Flags of all commands are left out where the program has a command for them. */
 export function usageText(path: CommandPath): string {
@@ -58,12 +47,11 @@ function useLine(path: CommandPath): string {
     .join(" ");
 }
 
-function commandLines({ commands = [] }: CommandSpec): string[] {
+function commandLines({ commands = [], groups }: CommandSpec): string[] {
   const sorted = commands.toSorted((a, b) => (a.name < b.name ? -1 : 1));
   const line = ({ name, short }: CommandSpec) => `  ${name.padEnd(NAME_WIDTH)} ${short}`;
-  if (sorted.every(({ group }) => group === undefined))
-    return ["", "Available Commands:", ...sorted.map(line)];
-  return GROUPS.flatMap((title) => ["", title, ...sorted.filter(({ group }) => group === title).map(line)]);
+  if (groups === undefined) return ["", "Available Commands:", ...sorted.map(line)];
+  return groups.flatMap((title) => ["", title, ...sorted.filter(({ group }) => group === title).map(line)]);
 }
 
 /** One line a flag, sorted by name, explanations below each other. */

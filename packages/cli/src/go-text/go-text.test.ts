@@ -5,7 +5,6 @@ import { humanBytes } from "./human-bytes.ts";
 import { hexId, leaseId } from "./ids.ts";
 import { parseBool, parseInt64, parseUint64 } from "./parse-number.ts";
 import { quote, unquotePrefix } from "./quote.ts";
-import { splitWords } from "./words.ts";
 
 const integers: { text: string; base?: 0 | 16; want: bigint | RegExp }[] = [
   { text: "-12", want: -12n },
@@ -112,16 +111,6 @@ for (const [text, want, length] of [
 }
 for (const text of ["a", '"open', '"\\q"', '"\\xg0"', "`open", '"\\ud800"']) {
   test(`${text} is no literal`, () => assert.equal(unquotePrefix(text), undefined));
-}
-
-for (const [line, want] of [
-  ["put 'my key' 'my value'", ["put", "my key", "my value"]],
-  ['"hello\\"world" x', ['hello"world', "x"]],
-  ["a  'v' '' \"\"", ["a", "v", "", ""]],
-  ["it's one", ["it's", "one"]],
-  ["", []],
-] as const) {
-  test(`splits ${line}`, () => assert.deepEqual(splitWords(line), want));
 }
 
 test("IDs are hexadecimal, those of leases in sixteen digits", () => {

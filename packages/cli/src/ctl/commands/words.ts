@@ -1,5 +1,5 @@
-import { Exit, ExitCode } from "../exit.ts";
-import { unquotePrefix } from "./quote.ts";
+import { Exit, ExitCode } from "../../command-line/exit.ts";
+import { unquotePrefix } from "../../go-text/quote.ts";
 
 const WORD = /"(?:[^"\\]|\\.)*"|'[^']*'|[^'"\s]\S*[^'"\s]?/g;
 

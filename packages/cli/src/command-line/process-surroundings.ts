@@ -1,6 +1,6 @@
-import { Output } from "../output/output.ts";
-import { StandardInput } from "../output/stdin.ts";
 import type { Surroundings } from "./execute.ts";
+import { Output } from "./output.ts";
+import { StandardInput } from "./stdin.ts";
 
 /** What a command line has to do with when it is this process's. */
 export function processSurroundings(): Surroundings {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { ETCDCTL } from "../commands.ts";
+import { ETCDCTL } from "../ctl/commands.ts";
 import type { CommandPath } from "./command.ts";
 import { allFlags, findCommand, pathText } from "./find-command.ts";
 import { FlagValues } from "./flag-values.ts";

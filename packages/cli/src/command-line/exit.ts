@@ -23,9 +23,6 @@ export function badArguments(message: string): Exit {
   return new Exit(ExitCode.BAD_ARGUMENTS, message);
 }
 
-/** What is told of answers that no honest server gives. */
-export const NO_SENSE = "the server's answer makes no sense";
-
 /** The same failure, told under another code. An exit stays what it is. */
 export function exitWith(code: number, error: unknown): Exit {
   if (error instanceof Exit) return error;

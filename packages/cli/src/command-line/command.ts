@@ -1,8 +1,8 @@
-import type { Exit } from "../exit.ts";
-import type { Output } from "../output/output.ts";
-import type { StandardInput } from "../output/stdin.ts";
+import type { Exit } from "./exit.ts";
 import type { FlagSpec } from "./flag-spec.ts";
 import type { FlagValues } from "./flag-values.ts";
+import type { Output } from "./output.ts";
+import type { StandardInput } from "./stdin.ts";
 
 /** A command or a group of commands, as plain data: what it does is loaded when it is to be done. */
 export interface CommandSpec {
@@ -12,7 +12,7 @@ export interface CommandSpec {
   readonly short: string;
   readonly long?: string;
   readonly examples?: string;
-  /** Under which heading the root's help has it. */
+  /** Under which of the program's headings its help has it. */
   readonly group?: string;
   readonly flags?: readonly FlagSpec[];
   /** Flags of all commands below. */
@@ -24,8 +24,12 @@ export interface CommandSpec {
   readonly requiredFlags?: readonly string[];
   /** Of a program: each command explains the flags that all have, and nothing but how it is used. */
   readonly explainsSharedFlags?: boolean;
-  /** Of a program: what is wrong with a command line is told once more behind how the command is used. */
-  readonly repeatsComplaints?: boolean;
+  /** Of a program: the headings under which its help has its commands, in their order. */
+  readonly groups?: readonly string[];
+  /** Of a program: the last line of help, which says where to find the flags that all commands have. */
+  readonly hint?: string;
+  /** Of a program: what is wrong with a command line is told once more behind how the command is used, behind these words. */
+  readonly repeatsComplaints?: "Error: " | "";
   /** Of a program: shows people on a terminal more than etcd's own does. */
   readonly isForPeople?: boolean;
   /** Of a program: says the same failure with more about it, where it knows more. */
