@@ -31,12 +31,6 @@ const API_VERSION = "3.7.0";
 const FIRST_PAUSE_MS = 25;
 const LONGEST_PAUSE_MS = 500;
 const MOST_ATTEMPTS = 100;
-/** With these the token is fetched again. */
-const REFUSED_TOKEN: ReadonlySet<string> = new Set([
-  "etcdserver: invalid auth token",
-  "etcdserver: revision of auth store is old",
-  "etcdserver: user name is empty",
-]);
 /** A server that answers so has not begun with the call. */
 const NOT_BEGUN = "stream ended with REFUSED_STREAM";
 
@@ -87,8 +81,8 @@ export class Calls {
           deadline.check();
           throw errorOf(error);
         }
-        if (REFUSED_TOKEN.has(error.details) && this.#mayRenew(rpc.path)) {
-          await deadline.race(this.tokens.replace(token));
+        if (rpc.path !== AUTHENTICATE && this.tokens.mayDoBetter(error.details)) {
+          await this.#otherToken(token, attempt, deadline);
         } else if (error.code === Code.UNAVAILABLE && (rpc.safe || error.details === NOT_BEGUN)) {
           this.#connections.leave(connection);
           await deadline.sleep(pauseMs(attempt));
@@ -145,8 +139,8 @@ export class Calls {
   async recover({ connection, token }: OpenCall, error: ClientError, deadline: Deadline): Promise<void> {
     deadline.check();
     if (error instanceof MalformedAnswer) throw error;
-    if (REFUSED_TOKEN.has(error.details) && this.tokens.renewable) {
-      await deadline.race(this.tokens.replace(token));
+    if (this.tokens.mayDoBetter(error.details)) {
+      await this.#otherToken(token, 1, deadline);
     } else if (isTemporary(error)) {
       this.#connections.leave(connection);
       await deadline.sleep(FIRST_PAUSE_MS);
@@ -167,8 +161,10 @@ export class Calls {
     if (rpc.path !== AUTHENTICATE) await deadline.race(this.tokens.ready());
   }
 
-  #mayRenew(path: string): boolean {
-    return path !== AUTHENTICATE && this.tokens.renewable;
+  /** Before a call that was refused with `token` is made again. */
+  async #otherToken(token: string | undefined, attempt: number, deadline: Deadline): Promise<void> {
+    await deadline.race(this.tokens.replace(token));
+    if (!this.tokens.renewable) await deadline.sleep(pauseMs(attempt));
   }
 
   #metadata(path: string, token: string | undefined): Record<string, string> {
