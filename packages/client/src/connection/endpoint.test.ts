@@ -20,10 +20,18 @@ for (const text of ["", "m1", "m1:port", "ftp://m1:1", "http://m1", "m1:1:2"]) {
   test(`refuses "${text}"`, () => assert.throws(() => parseEndpoint(text), TypeError));
 }
 
-test("an address is no name to ask for by TLS", () => {
-  const names = ["127.0.0.1:1", "[::1]:1", "[fe80::1]:1", "unix://127.0.0.1:1", "m1:1", "face:1"];
+test("an address is no name to ask for by TLS, nor is a port part of one", () => {
+  const names = [
+    "127.0.0.1:1",
+    "[::1]:1",
+    "[fe80::1]:1",
+    "unix://127.0.0.1:1",
+    "m1:1",
+    "face:1",
+    "unixs://d/m1:1",
+  ];
   assert.deepEqual(
     names.map((text) => tlsNameOf(parseEndpoint(text))),
-    [undefined, undefined, undefined, undefined, "m1", "face"],
+    [undefined, undefined, undefined, undefined, "m1", "face", "m1"],
   );
 });

@@ -36,7 +36,8 @@ export function parseEndpoint(given: string): Endpoint {
   return { text, address, tls, serverName: match[1] ?? match[2]! };
 }
 
-/** The name to ask for by TLS; undefined for an address, which is no name: also when a socket's path is like one, with a port. */
+/** The name to ask for by TLS, without the port that a socket's path may end with; undefined for an address, which is no name. */
 export function tlsNameOf({ serverName }: Endpoint): string | undefined {
-  return isIP(serverName) !== 0 || /^[\d.:]+$/.test(serverName) ? undefined : serverName;
+  const name = serverName.replace(/^([^:]*):[^:]*$/, "$1");
+  return name === "" || isIP(name) !== 0 ? undefined : name;
 }

@@ -2,6 +2,7 @@ import { Client } from "@quorate/client";
 import type { Invocation } from "../../command-line/command.ts";
 import { badArguments, Exit, ExitCode, exitWith } from "../../command-line/exit.ts";
 import type { Display } from "../output/display.ts";
+import { anyFirst } from "./any-first.ts";
 import { readSettings, type Settings } from "./settings.ts";
 import { tlsOptions } from "./tls.ts";
 
@@ -30,7 +31,7 @@ export async function clientOf(
     throw new Exit(ExitCode.BAD_CONNECTION, `gRPC message ${limits}`);
   }
   const client = makeClient({
-    endpoints,
+    endpoints: anyFirst(endpoints),
     ...(tls !== undefined && { tls }),
     // As etcdctl: without a password nobody is asked who one is.
     ...(settings.credentials?.user && settings.credentials.password && { credentials: settings.credentials }),
