@@ -65,7 +65,9 @@ async function main(): Promise<void> {
   }
   await measure("range of 100 keys, keys only, per range", 1000, () => {
     for (let i = 0; i < 1000; i++) {
-      store.range(request({ key: asked[i % count]!, rangeEnd: Uint8Array.of(0), limit: 100, keysOnly: true }));
+      store.range(
+        request({ key: asked[i % count]!, rangeEnd: Uint8Array.of(0), limit: 100, keysOnly: true }),
+      );
     }
   });
   await measure("range of everything, in slices", 1, async () => {
