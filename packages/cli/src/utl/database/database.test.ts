@@ -218,7 +218,7 @@ test("a database of a member that is not bbolt's is told from a damaged one", as
   writeFileSync(file, bytes);
   const { code, stderr } = await etcdutl("hashkv", file);
   assert.equal(code, 1);
-  assert.match(stderr, /^Error: .* is the database of a Quorate member in a format of its own/);
+  assert.match(stderr, /^Error: .* has the format of LMDB, which earlier versions of Quorate wrote/);
 });
 
 test("all that is wrong with a snapshot is told", async (t) => {
