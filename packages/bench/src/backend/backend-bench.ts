@@ -103,8 +103,6 @@ class Sink implements RecordSink {
     this.#at += length;
     return at;
   }
-
-  takeBack(): void {}
 }
 
 function copies(backend: BboltBackend, what: string, revisionOf: (i: number) => number): void {

@@ -44,6 +44,15 @@ export interface ServerCall {
    */
   replyInParts(parts: readonly Uint8Array[], release: (part: Uint8Array) => void): void;
   /**
+   * As `replyInParts`, of a message of `length` bytes that only begins with `parts`: the others follow with `continueReply`,
+   * and `end` when all are there. Nothing of it is compressed. Absent where answers have to be whole.
+   */
+  readonly beginReply?:
+    | ((length: number, parts: readonly Uint8Array[], release: (part: Uint8Array) => void) => boolean)
+    | undefined;
+  /** The next part, which is released as the first ones. False, as of `beginReply`: the peer is slow, wait for `onDrain`. */
+  readonly continueReply?: ((part: Uint8Array) => boolean) | undefined;
+  /**
    * For a unary answer that may be large: calls `begin` once the client has taken enough of those that it has asked for.
    * That may be now, or never if the call ends before.
    */

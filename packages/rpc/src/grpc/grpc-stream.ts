@@ -397,10 +397,11 @@ export abstract class GrpcStream extends Http2Stream implements RoomUser {
   }
 
   /**
-   * Sends the stream's only message, which lies in parts of `length` octets together. Each part is handed to `release`
-   * when it has been copied into the output or is not needed any more.
+   * Sends the stream's only message of `length` octets, which begins with these parts: all of it, unless `sendNextPart`
+   * follows. Each part is handed to `release` when it has been copied into the output or is not needed any more. Returns
+   * false when who has more should wait for `onWritable`.
    */
-  sendParts(parts: readonly Uint8Array[], length: number, release: (part: Uint8Array) => void): void {
+  sendParts(parts: readonly Uint8Array[], length: number, release: (part: Uint8Array) => void): boolean {
     this.sentMessages++;
     this.prefixLength = 0;
     const prefix = prefixOf(length, 0);
@@ -409,6 +410,13 @@ export abstract class GrpcStream extends Http2Stream implements RoomUser {
     this.releaseSegment = (segment) => {
       if (segment !== prefix) release(segment);
     };
+    return this.#hasRoom();
+  }
+
+  /** The next part of the message that `sendParts` has begun. Returns false when the caller should wait for `onWritable`. */
+  sendNextPart(part: Uint8Array): boolean {
+    this.enqueue(part);
+    return this.#hasRoom();
   }
 
   /** Whether a message of `length` octets is compressed. */

@@ -47,6 +47,7 @@ export class ServerCallStream extends GrpcStream implements ServerCall, Expiring
   /** Why the call was ended, until its handler has been told. */
   #untold: CancelReason | undefined = undefined;
   #deadline: Deadline | undefined = undefined;
+  #release: ((part: Uint8Array) => void) | undefined = undefined;
   #headers: [string, string][] | undefined = undefined;
   #trailers: [string, string][] | undefined = undefined;
   #status: number = Code.OK;
@@ -251,6 +252,10 @@ export class ServerCallStream extends GrpcStream implements ServerCall, Expiring
       return;
     }
     const length = lengthOf(parts);
+    if (this.#failsAsTooLarge(length)) {
+      for (const part of parts) release(part);
+      return;
+    }
     if (this.compresses(length)) {
       const message = Buffer.concat(parts);
       for (const part of parts) release(part);
@@ -263,6 +268,40 @@ export class ServerCallStream extends GrpcStream implements ServerCall, Expiring
     this.#chooseQueue(length);
     this.sendParts(parts, length, release);
     this.end();
+  }
+
+  beginReply(length: number, parts: readonly Uint8Array[], release: (part: Uint8Array) => void): boolean {
+    if (this.ended || this.#failsAsTooLarge(length)) {
+      for (const part of parts) release(part);
+      return false;
+    }
+    this.#release = release;
+    this.sendHeaders();
+    this.connection.sentSincePing = true;
+    this.#countSent(length);
+    // Little of it is there at a time, so that others need not wait for its end.
+    this.#leaveAnswerRoom();
+    this.queueKind = QUEUE_OF_LARGE_ANSWER;
+    return this.sendParts(parts, length, release);
+  }
+
+  continueReply(part: Uint8Array): boolean {
+    if (this.ended) {
+      this.#release?.(part);
+      return false;
+    }
+    this.connection.sentSincePing = true;
+    return this.sendNextPart(part);
+  }
+
+  /** As Go's gRPC refuses to send what no client of it could receive; the prefix has four octets for the length. */
+  #failsAsTooLarge(length: number): boolean {
+    if (length <= MOST_MESSAGE_BYTES) return false;
+    this.fail(
+      Code.RESOURCE_EXHAUSTED,
+      `grpc: trying to send message larger than max (${length} vs. ${MOST_MESSAGE_BYTES})`,
+    );
+    return true;
   }
 
   /** Copies the whole answer into the output at once, if it may go there. */
@@ -418,11 +457,7 @@ export class ServerCallStream extends GrpcStream implements ServerCall, Expiring
       this.#deadline = undefined;
     }
     this.dropInput();
-    if ((this.state & ANSWER_ASKED_FOR_ROOM) !== 0) {
-      this.state &= ~ANSWER_ASKED_FOR_ROOM;
-      this.connection.rooms.inTheMaking--;
-      if (!this.connection.rooms.answers.isEmpty) this.connection.requestFlush();
-    }
+    this.#leaveAnswerRoom();
     this.#count(code);
     const { observer } = this.owner.server;
     if (observer !== undefined) {
@@ -433,6 +468,14 @@ export class ServerCallStream extends GrpcStream implements ServerCall, Expiring
       }
     }
     if (reason !== undefined) this.#tellHandler(reason);
+  }
+
+  #leaveAnswerRoom(): void {
+    if ((this.state & ANSWER_ASKED_FOR_ROOM) === 0) return;
+    this.state &= ~ANSWER_ASKED_FOR_ROOM;
+    const { rooms } = this.connection;
+    rooms.inTheMaking--;
+    if (!rooms.answers.isEmpty) this.connection.requestFlush();
   }
 
   /** One look at the clock serves all who want to know how long the call took, and others that end with it. */
@@ -450,6 +493,7 @@ export class ServerCallStream extends GrpcStream implements ServerCall, Expiring
   }
 }
 
+const MOST_MESSAGE_BYTES = 2 ** 31 - 1;
 /** Of a `grpc-accept-encoding`, which may be as long as all metadata. */
 const MOST_OF_ENCODINGS = 1024;
 /** `goaway` ends streams of clients only. */

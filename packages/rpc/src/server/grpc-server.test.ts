@@ -439,6 +439,91 @@ test("an answer is released when it was copied or nobody waits for it, and stays
   assert.deepEqual(Buffer.from(large!), Buffer.alloc(200_000, 2));
 });
 
+test("an answer goes out in parts that are made while the client takes it", async () => {
+  const { server, calls } = setUp();
+  const link = new MemoryLink();
+  server.attach(link.open, PEER);
+  const client = GrpcClient.over(link.open);
+  const answer = client.unary("/test.Service/Later", new Uint8Array(1));
+  link.deliver();
+  const call = calls[0]!;
+  const size = 100_000;
+  const count = 30;
+  let made = 1;
+  let released = 0;
+  let waits = 0;
+  const part = (): Uint8Array => new Uint8Array(size).fill(made);
+  const release = (each: Uint8Array): void => {
+    each.fill(0);
+    released++;
+  };
+  const goOn = (): void => {
+    while (made < count) {
+      made++;
+      if (!call.continueReply!(part())) {
+        waits++;
+        return;
+      }
+    }
+    call.end();
+  };
+  call.onDrain = goOn;
+  if (call.beginReply!(size * count, [part()], release)) goOn();
+  link.deliver();
+  const received = await answer;
+  assert.equal(received.length, size * count);
+  for (let i = 0; i < count; i++) {
+    assert.ok(received.subarray(i * size, (i + 1) * size).every((byte) => byte === i + 1));
+  }
+  assert.ok(waits > 1, "it was made piece by piece");
+  assert.equal(released, count);
+  assert.equal(call.ended, true);
+});
+
+test("parts of an answer whose client goes away are released, those that come later, too", () => {
+  const { peer, calls } = connected();
+  peer.send(
+    raw.headers(1, request("/test.Service/Later")),
+    raw.data(1, raw.grpcMessage(new Uint8Array(1)), true),
+  );
+  let released = 0;
+  const release = (): void => void released++;
+  assert.equal(calls[0]!.beginReply!(1_000_000, [new Uint8Array(500_000)], release), false);
+  peer.send(raw.reset(1));
+  assert.equal(released, 1);
+  assert.equal(calls[0]!.continueReply!(new Uint8Array(500_000)), false);
+  assert.equal(released, 2);
+});
+
+test("an answer that is longer than any client takes is refused", () => {
+  const { peer, calls } = connected();
+  for (const id of [1, 3]) {
+    peer.send(
+      raw.headers(id, request("/test.Service/Later")),
+      raw.data(id, raw.grpcMessage(new Uint8Array(1)), true),
+    );
+  }
+  let released = 0;
+  const release = (): void => void released++;
+  calls[0]!.beginReply!(2 ** 31, [new Uint8Array(1)], release);
+  // Views on the same memory, as there is hardly so much.
+  const part = new Uint8Array(2 ** 28);
+  calls[1]!.replyInParts(
+    Array.from({ length: 8 }, () => part),
+    release,
+  );
+  peer.flush();
+  assert.equal(released, 9);
+  for (const { fields } of peer.blocks) {
+    assert.equal(fields["grpc-status"], "8");
+    assert.equal(
+      fields["grpc-message"],
+      "grpc: trying to send message larger than max (2147483648 vs. 2147483647)",
+    );
+  }
+  assert.equal(peer.blocks.length, 2);
+});
+
 test("parts of an answer that nobody waits for are released", () => {
   const { peer, calls } = connected();
   const ask = (id: number) =>

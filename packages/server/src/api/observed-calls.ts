@@ -70,11 +70,22 @@ export class ObservedCall implements ServerCall {
   #hasEnded = false;
   #onCancel: ((reason: CancelReason) => void) | undefined = undefined;
   #untold: CancelReason | undefined = undefined;
+  readonly beginReply: ServerCall["beginReply"];
+  readonly continueReply: ServerCall["continueReply"];
 
   constructor(call: ServerCall, observer: CallObserver, isStream: boolean) {
     this.#call = call;
     this.#observer = observer;
     this.#isStream = isStream;
+    const { beginReply, continueReply } = call;
+    // The observer hears of it at the end, when the memory of the parts is used again.
+    this.beginReply =
+      beginReply &&
+      ((length, parts, release) => {
+        this.#response ??= parts[0]?.slice();
+        return beginReply.call(call, length, parts, release);
+      });
+    this.continueReply = continueReply?.bind(call);
     call.onCancel = (reason) => this.#left(reason);
   }
 

@@ -1,4 +1,4 @@
-import type { RecordSink } from "@quorate/storage/seams/backend";
+import type { RecordSink, Revision } from "@quorate/storage/seams/backend";
 
 /** Takes the records of a range, encoded `mvccpb.KeyValue`s, in their order. */
 export interface RangeSink extends RecordSink {
@@ -6,4 +6,6 @@ export interface RangeSink extends RecordSink {
   readonly size: number;
   /** Forgets all records: the range begins anew. */
   clear(): void;
+  /** The range begins, at this revision, which may be another one each time. */
+  readsAt?(revision: Revision): void;
 }

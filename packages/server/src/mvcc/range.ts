@@ -80,6 +80,7 @@ export function readRangeInto(
   state.counters.ranges += 1;
   const at = readRevision(state, request);
   if (request.rangeEnd.length === 0) return readOneKeyInto(state, request, at, sink);
+  sink.readsAt?.(at);
   const steps = rangeSteps(state, request, at, state.latestMain, sink);
   const step = state.reading.begin(steps);
   if (step.done) return step.value;
@@ -165,6 +166,27 @@ export function readChunk(state: StoreState, request: RangeRequest, mostBytes: n
   return { ...outcome, kvs: list.records };
 }
 
+/** As `readChunk`, of an interval, with the records in `sink`. */
+export function readChunkInto(
+  state: StoreState,
+  request: RangeRequest,
+  sink: RangeSink,
+  mostBytes: number,
+): void {
+  const at = readRevision(state, request);
+  inOneGo(rangeSteps(state, request, at, state.latestMain, sink, mostBytes));
+}
+
+/** Whether the records of an interval are read in the order of their keys, each as it is found. */
+export function isReadInOrder(request: RangeRequest): boolean {
+  return !request.countOnly && !request.keysOnly && !hasFilters(request) && !isSorted(request);
+}
+
+/** A target without an order is sorted by, too. */
+function isSorted({ sortOrder, sortTarget }: RangeRequest): boolean {
+  return sortOrder === SortOrder.DESCEND || sortTarget !== SortTarget.KEY;
+}
+
 /** The revision at which a request is to be read. Throws COMPACTED and FUTURE_REVISION. */
 export function readRevision(state: StoreState, request: RangeRequest): Revision {
   const { revision } = request;
@@ -231,12 +253,9 @@ export function* rangeSteps(
   const countNow = latest && counted && fetchLimit < Number.POSITIVE_INFINITY;
   let count = countNow ? index.countLive(request.key, endOf(request.rangeEnd)) : -1;
   if (sortTarget !== SortTarget.KEY && order === SortOrder.NONE) order = SortOrder.ASCEND;
-  const isSorted =
-    order === SortOrder.DESCEND || (order === SortOrder.ASCEND && sortTarget !== SortTarget.KEY);
 
   // What is neither filtered nor sorted is copied as it is found.
-  const direct = !filtered && !isSorted && !request.keysOnly;
-  const hits = direct ? undefined : yield* hitSteps(state, request, at, fetchLimit);
+  const hits = isReadInOrder(request) ? undefined : yield* hitSteps(state, request, at, fetchLimit);
   const fetched =
     hits?.length ??
     (yield* copySteps(state, request, at, fetchLimit, sink, mostBytes ?? Number.POSITIVE_INFINITY));
@@ -247,7 +266,7 @@ export function* rangeSteps(
   if (hits === undefined) return { count, more: limit > 0 && fetched > limit, revision };
 
   if (filtered) yield* filterSteps(state, request, hits);
-  const sorted = isSorted ? yield* sortSteps(state, hits, order, sortTarget) : undefined;
+  const sorted = isSorted(request) ? yield* sortSteps(state, hits, order, sortTarget) : undefined;
   const more = limit > 0 && hits.length > limit;
   if (more) hits.length = limit;
   const withLease = sortTarget === SortTarget.VALUE;

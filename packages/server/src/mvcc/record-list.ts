@@ -22,12 +22,6 @@ export class RecordList implements RangeSink {
     return at;
   }
 
-  takeBack(): void {
-    const { length } = this.records.pop()!;
-    this.#used -= length;
-    this.size -= length;
-  }
-
   clear(): void {
     this.records = [];
     this.size = 0;

@@ -18,11 +18,18 @@ import { hashAll, hashKv } from "./hash-kv.ts";
 import { type HistoryScan, openHistory } from "./history.ts";
 import { type FoundRevision, KeyIndex } from "./index/key-index.ts";
 import { PutSample } from "./put-sample.ts";
-import { type RangeCaller, type RangeOutcome, type RangeResult, readRange, readRangeInto } from "./range.ts";
+import {
+  type RangeCaller,
+  type RangeOutcome,
+  type RangeResult,
+  readChunkInto,
+  readRange,
+  readRangeInto,
+} from "./range.ts";
 import { recordOf } from "./range-hits.ts";
 import type { RangeSink } from "./range-sink.ts";
 import { type RangeChunk, rangeStream } from "./range-stream.ts";
-import { ReadViews } from "./read-views.ts";
+import { type ReadView, ReadViews } from "./read-views.ts";
 import { restoreState } from "./restore.ts";
 import { newCounters, type StoreCounters, StoreDurations, type StoreState } from "./store-state.ts";
 import { type KvHash, StoredHashes } from "./stored-hashes.ts";
@@ -246,6 +253,23 @@ export class MvccStore {
     caller?: RangeCaller,
   ): RangeOutcome | Promise<RangeOutcome> {
     return readRangeInto(this.state, request, sink, caller);
+  }
+
+  /**
+   * Puts the next records of an interval into `sink`, read in one go: about `mostBytes`, or up to `request.limit`. Nothing is
+   * counted. Throws what `range` throws.
+   */
+  chunkInto(request: RangeRequest, sink: RangeSink, mostBytes: number): void {
+    readChunkInto(this.state, request, sink, mostBytes);
+  }
+
+  /** Keeps what a reader at `revision` needs, which is readable now; see `ReadViews`. */
+  openView(revision: Revision): ReadView {
+    return this.state.views.open(revision);
+  }
+
+  closeView(view: ReadView): void {
+    this.state.views.close(view);
   }
 
   /**

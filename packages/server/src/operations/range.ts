@@ -8,11 +8,13 @@ import {
   releaseMessage,
 } from "@quorate/wire/hot";
 import { dropAnswer, releaseAnswerPart } from "../answer-memory.ts";
-import type { RangeCaller, RangeOutcome } from "../mvcc/range.ts";
+import { isReadInOrder, type RangeCaller, type RangeOutcome } from "../mvcc/range.ts";
 import type { MvccStore } from "../mvcc/store.ts";
 import { checkRange } from "../mvcc/txn/check.ts";
 import type { Needs } from "./access.ts";
+import { LongAnswer } from "./long-answer.ts";
 import type { ResponseHeaders } from "./response-headers.ts";
+import { isPatient, LongAnswerSender, type PatientCall } from "./send-long-answer.ts";
 
 /** Who reckons what answers hold in memory. */
 export interface AnswerHolder {
@@ -43,11 +45,12 @@ export const RANGE = {
       call.reply(encodeRangeResponse(headers.bytes(revision), kvs, more, count), releaseMessage);
       return undefined;
     }
-    const writer = new RecordsWriter(RecordsTag.rangeKvs);
+    const writer = answerFor(store, request, call);
     try {
       const outcome = store.rangeInto(request, writer, caller);
-      if (outcome instanceof Promise) return finishLater(headers, writer, outcome, call, needs, caller);
-      finish(headers, writer, outcome, call);
+      if (outcome instanceof Promise)
+        return finishLater(headers, store, writer, outcome, call, needs, caller);
+      finish(headers, store, writer, outcome, call);
       return undefined;
     } catch (error) {
       dropAnswer(writer);
@@ -61,8 +64,16 @@ export function needsOfRange({ key, rangeEnd }: RangeRequest, needs: Needs): voi
   needs.read(key, rangeEnd);
 }
 
+/** What is read in the order of keys can be read again from some key on. */
+function answerFor(store: MvccStore, request: RangeRequest, call: ServerCall): RecordsWriter {
+  return isReadInOrder(request) && isPatient(call)
+    ? new LongAnswer(store, request)
+    : new RecordsWriter(RecordsTag.rangeKvs);
+}
+
 async function finishLater(
   headers: ResponseHeaders,
+  store: MvccStore,
   writer: RecordsWriter,
   outcome: Promise<RangeOutcome>,
   call: ServerCall,
@@ -72,7 +83,7 @@ async function finishLater(
   try {
     const read = await outcome;
     needs?.unchanged();
-    finish(headers, writer, read, call, holder);
+    finish(headers, store, writer, read, call, holder);
   } catch (error) {
     dropAnswer(writer);
     throw error;
@@ -81,11 +92,36 @@ async function finishLater(
 
 function finish(
   headers: ResponseHeaders,
+  store: MvccStore,
   writer: RecordsWriter,
-  { revision, more, count }: RangeOutcome,
+  outcome: RangeOutcome,
   call: ServerCall,
   holder?: Partial<AnswerHolder>,
 ): void {
-  const parts = writer.finishRange(headers.bytes(revision), more, count);
-  call.replyInParts(parts, holder?.hold?.(parts) ?? releaseAnswerPart);
+  const header = headers.bytes(outcome.revision);
+  const rest = writer instanceof LongAnswer ? writer.endCollecting() : undefined;
+  if (rest === undefined) {
+    const parts = writer.finishRange(header, outcome.more, outcome.count);
+    const release = holder?.hold?.(parts) ?? releaseAnswerPart;
+    call.replyInParts(parts, writer instanceof LongAnswer ? closing(writer, parts.length, release) : release);
+    return;
+  }
+  const parts = writer.finishBeginning(header);
+  const sender = new LongAnswerSender(store, call as PatientCall, writer as LongAnswer, rest, outcome);
+  sender.start(parts, holder?.hold?.(parts) ?? releaseAnswerPart);
+}
+
+/** As `release`, which also closes the answer with the last of its parts. */
+function closing(
+  answer: LongAnswer,
+  parts: number,
+  release: (part: Uint8Array) => void,
+): (part: Uint8Array) => void {
+  if (!answer.isLong) return release;
+  let left = parts;
+  return (part) => {
+    release(part);
+    left--;
+    if (left === 0) answer.close();
+  };
 }

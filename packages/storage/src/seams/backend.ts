@@ -35,8 +35,6 @@ export interface RecordSink {
   readonly view: DataView;
   /** Makes room for a record of `length` bytes; returns where in `bytes` to write it. */
   begin(length: number): number;
-  /** Gives up the record begun last. */
-  takeBack(): void;
 }
 
 /** Called with a record as the bytes from `start` to `end` of `bytes`, all borrowed until it returns. */

@@ -38,7 +38,7 @@ export {
   type RaftSnapshot,
 } from "./raft-state.ts";
 export { EMPTY, hasWireTypes } from "./reader.ts";
-export { freeReleased, RecordsTag, RecordsWriter, releasePart } from "./records-writer.ts";
+export { encodeRangeEnd, freeReleased, RecordsTag, RecordsWriter, releasePart } from "./records-writer.ts";
 export {
   type DeleteRangeRequest,
   decodeDeleteRangeRequest,

@@ -33,8 +33,6 @@ for (const { name, sizes, more = false, count = 0, parts: partCount } of cases) 
     for (const fill of [1, 101]) {
       const records = sizes.map((size, i) => record(size, (fill + i) % 256));
       for (const each of records) {
-        write(writer, record(20, 9));
-        writer.takeBack();
         const at = writer.begin(each.length);
         for (let i = 0; i < each.length; i++) writer.view.setUint8(at + i, each[i]!);
       }

@@ -59,7 +59,6 @@ export class RecordsWriter {
   #partsBytes = 0;
   #partStart = HEAD_ROOM;
   #at = HEAD_ROOM;
-  #before = HEAD_ROOM;
 
   constructor(tag: (typeof RecordsTag)[keyof typeof RecordsTag]) {
     this.#tag = tag;
@@ -74,7 +73,6 @@ export class RecordsWriter {
   begin(length: number): number {
     if (this.#at + PREFIX_ROOM + length > this.bytes.length) this.#addBlock(PREFIX_ROOM + length);
     const { bytes } = this;
-    this.#before = this.#at;
     bytes[this.#at] = this.#tag;
     const at = writeVarint(bytes, this.#at + 1, length);
     this.#at = at + length;
@@ -82,23 +80,11 @@ export class RecordsWriter {
     return at;
   }
 
-  /** Gives up the record begun last. */
-  takeBack(): void {
-    this.#at = this.#before;
-    this.count--;
-  }
-
   /** Gives up everything. */
   clear(): void {
     for (const part of this.#parts) releasePart(part);
-    this.#parts = [];
-    this.#partsBytes = 0;
-    this.#partStart = HEAD_ROOM;
-    this.#at = HEAD_ROOM;
-    this.count = 0;
     if (this.bytes.length > 0) releasePart(this.bytes);
-    this.bytes = EMPTY_PART;
-    this.view = NO_VIEW;
+    this.#forget();
   }
 
   /**
@@ -106,19 +92,15 @@ export class RecordsWriter {
    * it has been sent. `header` is the content of the `ResponseHeader`, `count` that of all matching keys.
    */
   finishRange(header: Uint8Array, more: boolean, count: number): Uint8Array[] {
-    const tail = (more ? 2 : 0) + (count !== 0 ? 1 + varintSize(count) : 0);
+    const tail = rangeEndSize(more, count);
     if (this.#at + tail > this.bytes.length) this.#addBlock(tail);
-    const { bytes } = this;
-    let at = this.#at;
-    if (more) {
-      bytes[at++] = 0x18;
-      bytes[at++] = 1;
-    }
-    if (count !== 0) {
-      bytes[at] = 0x20;
-      at = writeVarint(bytes, at + 1, count);
-    }
-    this.#at = at;
+    this.#at = writeRangeEnd(this.bytes, this.#at, more, count);
+    return this.#finish(header, 0);
+  }
+
+  /** As `finishRange`, of a response that goes on with other records and what `encodeRangeEnd` returns. */
+  finishBeginning(header: Uint8Array): Uint8Array[] {
+    if (this.bytes.length === 0) this.#addBlock(0);
     return this.#finish(header, 0);
   }
 
@@ -142,10 +124,18 @@ export class RecordsWriter {
   #takeParts(): Uint8Array[] {
     const parts = this.#parts;
     parts.push(this.bytes.subarray(this.#partStart, this.#at));
-    this.#parts = [];
-    this.bytes = EMPTY_PART;
-    this.clear();
+    this.#forget();
     return parts;
+  }
+
+  #forget(): void {
+    this.#parts = [];
+    this.#partsBytes = 0;
+    this.#partStart = HEAD_ROOM;
+    this.#at = HEAD_ROOM;
+    this.count = 0;
+    this.bytes = EMPTY_PART;
+    this.view = NO_VIEW;
   }
 
   #addBlock(bytes: number): void {
@@ -162,6 +152,28 @@ export class RecordsWriter {
     this.#partStart = start;
     this.#at = start;
   }
+}
+
+/** What follows the records of a `RangeResponse`; may be empty. */
+export function encodeRangeEnd(more: boolean, count: number): Uint8Array {
+  const out = new Uint8Array(rangeEndSize(more, count));
+  writeRangeEnd(out, 0, more, count);
+  return out;
+}
+
+function rangeEndSize(more: boolean, count: number): number {
+  return (more ? 2 : 0) + (count !== 0 ? 1 + varintSize(count) : 0);
+}
+
+function writeRangeEnd(bytes: Uint8Array, start: number, more: boolean, count: number): number {
+  let at = start;
+  if (more) {
+    bytes[at++] = 0x18;
+    bytes[at++] = 1;
+  }
+  if (count === 0) return at;
+  bytes[at] = 0x20;
+  return writeVarint(bytes, at + 1, count);
 }
 
 const EMPTY_PART = new Uint8Array(0);
