@@ -293,6 +293,7 @@ export const BOUNDED_AT_THE_EDGES: Readonly<Record<string, Readonly<Record<strin
   "grpc/percent-encoding.ts": { "*": "one text of an error, which repeats at most 16 KiB of a request" },
   "grpc/server-call.ts": {
     "ServerCallStream.useGzip": "at most 1,024 characters",
+    "ServerCallStream.beginReply": PARTS,
     "ServerCallStream.replyInParts": PARTS,
     "ServerCallStream.#replyDirectly": "a block of a few fields",
     "ServerCallStream.sendInParts": "a message that is small enough to be compressed",

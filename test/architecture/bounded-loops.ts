@@ -108,6 +108,10 @@ export const BOUNDED_LOOPS: Readonly<Record<string, Readonly<Record<string, stri
   "operations/member-change.ts": { "*": "URLs of one member" },
   "operations/member-attributes.ts": { "*": "URLs of one member" },
   "operations/operation-times.ts": { "*": "the operations that there are, once" },
+  "operations/send-long-answer.ts": {
+    "LongAnswerSender.start": "parts of what is held of an answer, 64 MiB at most in parts of 64 KiB",
+    "LongAnswerSender.#sendSome": "parts of a chunk of half a MiB",
+  },
   "operations/txn.ts": { "*": "operations of one request, which has at most 1.5 MiB" },
 
   "mvcc/compaction.ts": {

@@ -173,7 +173,7 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
     mvcc: ["keys"],
     "mvcc/index": ["keys"],
     "mvcc/txn": ["keys", "mvcc/index"],
-    operations: ["alarm", "auth", "cluster", "lease", "mvcc", "mvcc/txn"],
+    operations: ["alarm", "auth", "cluster", "keys", "lease", "mvcc", "mvcc/txn"],
     "operations/auth": ["auth"],
     peer: ["cluster", "config", "log", "tls"],
     "peer-port": [
