@@ -4,6 +4,7 @@ export type { CheckResult } from "./database/check.ts";
 export { compact } from "./database/compact.ts";
 export { Database, type DatabaseOptions } from "./database/database.ts";
 export { ReadTransaction } from "./database/read-transaction.ts";
+export type { Scrubbed } from "./database/scrub.ts";
 export type { Snapshot } from "./database/snapshot.ts";
 export { WriteTransaction } from "./database/write-transaction.ts";
 export type { Disk, File } from "./disk/disk.ts";

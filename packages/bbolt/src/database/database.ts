@@ -15,6 +15,7 @@ import { type FoundPages, findPages, type Opening } from "./find-pages.ts";
 import { inTurns } from "./in-turns.ts";
 import { fileWrites, type Layout } from "./layout.ts";
 import { ReadTransaction } from "./read-transaction.ts";
+import { Scrub, type Scrubbed } from "./scrub.ts";
 import { Snapshot } from "./snapshot.ts";
 import type { SumsFile } from "./sums-file.ts";
 import type { Shared } from "./transaction.ts";
@@ -72,6 +73,7 @@ export class Database {
   readonly #readers = new Map<number, number>();
   /** Of that state, made when it is first asked for. */
   #latest: ReadTransaction | undefined;
+  readonly #scrub = new Scrub();
   #writer: WriteTransaction | undefined;
   #committing: Promise<void> | undefined;
   #failure: Error | undefined;
@@ -244,6 +246,20 @@ export class Database {
     return await inTurns(new Check(reader, tx.meta).run(), this.#pause);
   }
 
+  /**
+   * Looks again whether the next pages in use are on the disk as they were written; some `mostBytes` of them, which are read off the
+   * loop and summed up after `pause`. From the end of the file it begins again. One call at a time. Throws `DatabaseFileError` when
+   * a page is damaged, and `NO_CHECKSUMS` when nobody knows what pages sum up to.
+   */
+  async scrub(mostBytes: number, pause: () => Promise<void> = this.#pause): Promise<Scrubbed> {
+    const sums = this.#sums?.sums;
+    if (sums === undefined) throw new DatabaseError("NO_CHECKSUMS", "the database has no checksums");
+    using tx = this.beginRead();
+    const unused = this.#owner!.freelist.unused();
+    const { reader } = this.#shared;
+    return await this.#scrub.step({ tx, unused, file: this.#file, reader, sums }, mostBytes, pause);
+  }
+
   /** Resolves when no commit is on its way to the disk, however it ended. */
   async idle(): Promise<void> {
     await this.#committing?.catch(() => {});
@@ -295,6 +311,7 @@ export class Database {
       slotsOfTurn += slots;
       reader.forget(page, slots);
       reader.sums?.set(page, bytes, at, length);
+      this.#scrub.wrote(page, slots);
     }
     const sums = this.#sums;
     const pages = sums === undefined ? [] : runs.map(({ page }) => page).sort((a, b) => a - b);

@@ -31,6 +31,8 @@ export type DatabaseFailure =
   | "KEY_REQUIRED"
   | "KEY_TOO_LARGE"
   | "NOT_WRITABLE"
+  /** The database was opened without checksums. */
+  | "NO_CHECKSUMS"
   | "TRANSACTION_ENDED"
   | "VALUE_TOO_LARGE"
   /** There is a write transaction, or its commit is not durable yet. */
