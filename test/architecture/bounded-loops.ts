@@ -209,6 +209,7 @@ export const BOUNDED_LOOPS: Readonly<Record<string, Readonly<Record<string, stri
   "corruption/initial-check.ts": { "*": "members" },
   "corruption/monitor.ts": { "*": "members, or the hashes of the last ten compactions" },
   "corruption/peer-hashes.ts": { "*": "members and their URLs" },
+  "corruption/raise-alarm.ts": { "*": "alarms: at most two of each member" },
 
   "duties/ask-defragmentation.ts": { "*": "the URLs of one member" },
   "duties/auto-defragmentation.ts": { "*": "members, and waits between questions" },

@@ -1,6 +1,6 @@
 import { type FlagSection, flag } from "./flag-definition.ts";
 
-/** Flags that etcd does not have. All are off by default, and change nothing for etcd's clients. */
+/** Flags that etcd does not have. All but the scrub are off by default, and none changes anything for etcd's clients. */
 export const OWN_SECTION: FlagSection = {
   title: "Beyond etcd",
   flags: [
@@ -51,6 +51,12 @@ export const OWN_SECTION: FlagSection = {
       "uint",
       "50",
       "Part of a database's file that must be free for such a defragmentation.",
+    ),
+    flag(
+      "backend-scrub-megabytes-per-second",
+      "uint",
+      "1",
+      "How fast the database's file is read again in the background, to find damaged pages (0 is never, 100 at most).",
     ),
     flag(
       "max-concurrent-large-reads",

@@ -5,6 +5,7 @@ import { type AutoDefragmentation, autoDefragmentation } from "./auto-defragment
 import { type ClientLimits, clientLimits } from "./client-limits.ts";
 import { clientTls } from "./client-tls.ts";
 import { type DiscoverySettings, discoverySettings } from "./discovery.ts";
+import { ConfigError } from "./errors.ts";
 import type { FeatureGates } from "./feature-gates.ts";
 import { FlagReader } from "./flag-reader.ts";
 import { FLAGS } from "./flag-table.ts";
@@ -118,6 +119,8 @@ export interface ServerConfig extends LogSettings {
   readonly maxLargeAnswerBytes: number;
   /** undefined: none. */
   readonly clientLimits: ClientLimits | undefined;
+  /** Of the database's file, again and again; 0 is never. */
+  readonly scrubBytesPerSecond: number;
   /** undefined: off. */
   readonly autoDefragmentation: AutoDefragmentation | undefined;
   readonly unsafeNoFsync: boolean;
@@ -143,6 +146,7 @@ const MIN_PROGRESS_NOTIFY_MS = 100;
 const LARGE_READS_WITH_A_LIMIT = 4;
 /** Link heartbeats come every 5 s / 3: a shorter timeout would end every link. */
 const MIN_PEER_TIMEOUT_MS = 5_000;
+const MOST_SCRUB_MEGABYTES = 100;
 
 /**
  * Applies every rule that spans flags (operations.md 4). `defaultHost` finds the address that this machine has for others, for
@@ -248,6 +252,7 @@ export function makeServerConfig(
     defragmentAtStartBytes: read.number("bootstrap-defrag-threshold-megabytes") * 2 ** 20,
     ...largeReads(read),
     clientLimits: clientLimits(read),
+    scrubBytesPerSecond: scrubBytesPerSecond(read),
     autoDefragmentation: autoDefragmentation(read),
     unsafeNoFsync: read.boolean("unsafe-no-fsync"),
     forceNewCluster: read.boolean("force-new-cluster"),
@@ -255,6 +260,13 @@ export function makeServerConfig(
     given: settingsOf(parsed, (name) => read.isSet(name)),
     warnings: Object.freeze(warnings),
   });
+}
+
+function scrubBytesPerSecond(read: FlagReader): number {
+  const megabytes = read.number("backend-scrub-megabytes-per-second");
+  if (megabytes > MOST_SCRUB_MEGABYTES)
+    throw new ConfigError(`--backend-scrub-megabytes-per-second must be at most ${MOST_SCRUB_MEGABYTES}`);
+  return megabytes * 2 ** 20;
 }
 
 /** What is said of flags that a later release will not have, whatever their value. */

@@ -1,12 +1,9 @@
 import type { Timer } from "@quorate/storage/seams/clock";
-import { AlarmType } from "../alarm/alarm-store.ts";
 import type { ComparisonContext } from "../api/context.ts";
-import { propose } from "../api/propose.ts";
 import { formatId } from "../cluster/ids.ts";
-import { ALARM, encodeActivation } from "../operations/alarm.ts";
-import { NOBODY } from "../operations/caller.ts";
 import { firstCorrupt, judgeCompaction } from "./decisions.ts";
 import { hashesOfOthers } from "./hashes-of-others.ts";
+import { raiseCorruptAlarm } from "./raise-alarm.ts";
 
 /**
  * Compares the members' data while the cluster runs, on the leader: the whole key space every `--corrupt-check-time`, and
@@ -118,8 +115,6 @@ export class CorruptionMonitor {
   }
 
   async #raiseAlarm(id: bigint): Promise<void> {
-    const { alarms } = this.#context;
-    if (this.#stopped || alarms.list(AlarmType.CORRUPT).some(({ memberId }) => memberId === id)) return;
-    await propose(this.#context, ALARM, encodeActivation(id, AlarmType.CORRUPT), NOBODY);
+    if (!this.#stopped) await raiseCorruptAlarm(this.#context, id);
   }
 }

@@ -11,6 +11,7 @@ import type { LogCompaction } from "../snapshot/log-compaction.ts";
 import { AutoCompaction } from "./auto-compaction.ts";
 import { AutoDefragmentation } from "./auto-defragmentation.ts";
 import { ClusterVersionMonitor } from "./cluster-version.ts";
+import { DatabaseScrub } from "./database-scrub.ts";
 import { QuotaWatch } from "./quota-watch.ts";
 
 /** An election, an unanswered question of the leader's and the way through the log fit in. */
@@ -24,6 +25,7 @@ export class ClusterDuties {
   readonly #autoCompaction: AutoCompaction;
   readonly #quota: QuotaWatch;
   readonly #autoDefragmentation: AutoDefragmentation;
+  readonly #scrub: DatabaseScrub;
 
   constructor(
     context: ComparisonContext & TransferContext & CallContext & QuotaContext & DefragmentationContext,
@@ -39,6 +41,7 @@ export class ClusterDuties {
     this.#autoCompaction = new AutoCompaction(context);
     this.#quota = new QuotaWatch(context);
     this.#autoDefragmentation = new AutoDefragmentation(context);
+    this.#scrub = new DatabaseScrub(context);
   }
 
   /** Call once consensus runs. */
@@ -48,6 +51,7 @@ export class ClusterDuties {
     this.#autoCompaction.start();
     this.#quota.start();
     this.#autoDefragmentation.start();
+    this.#scrub.start();
   }
 
   stop(): void {
@@ -56,6 +60,7 @@ export class ClusterDuties {
     this.#autoCompaction.stop();
     this.#quota.stop();
     this.#autoDefragmentation.stop();
+    this.#scrub.stop();
   }
 
   /** This member leads, and the first entry of its term is applied. */

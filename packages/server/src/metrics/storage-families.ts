@@ -53,6 +53,11 @@ function diskFamilies({ backend, logCounts, store }: ApiContext): Family[] {
     gauge("etcd_disk_defrag_inflight", "Whether the database is being defragmented.", () =>
       counts.defragmenting > 0 ? 1 : 0,
     ),
+    counter(
+      "quorate_backend_scrubbed_pages_total",
+      "Pages of the database that were read again and are as they were written.",
+      () => counts.scrubbedPages,
+    ),
     histogram(
       "etcd_disk_backend_snapshot_duration_seconds",
       "Times to send the database to a client.",

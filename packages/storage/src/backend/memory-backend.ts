@@ -9,6 +9,7 @@ import {
   type RevisionRecord,
   type RevisionScan,
   type RevisionVisitor,
+  type Scrubbed,
   SOME_BYTES,
   type Table,
 } from "../seams/backend.ts";
@@ -227,6 +228,11 @@ export class MemoryBackend implements Backend {
 
   onCommitEnd(listener: () => void): void {
     this.#onCommitEnd = listener;
+  }
+
+  /** Memory does not rot. */
+  async scrub(): Promise<Scrubbed> {
+    return { pages: 0, isEnd: true, fault: undefined };
   }
 
   async defragment(): Promise<void> {

@@ -14,6 +14,7 @@ import type {
   RecordSink,
   Revision,
   RevisionScan,
+  Scrubbed,
   Table,
 } from "../seams/backend.ts";
 import type { BackendCounts } from "../seams/backend-counts.ts";
@@ -25,6 +26,7 @@ import { removeDatabase, temporaryPrefix } from "./database-names.ts";
 import { Exports } from "./exports.ts";
 import { FileInUse } from "./file-in-use.ts";
 import { Replacements } from "./replacements.ts";
+import { Scrubbing } from "./scrubbing.ts";
 
 export interface BboltBackendOptions extends Partial<CommitLimits> {
   /** The database file, `member/snap/db`; its directory is made if missing. Beside it lies `db.sums`. */
@@ -56,6 +58,7 @@ export class BboltBackend implements Backend {
   readonly #schedule: CommitSchedule;
   readonly #exports: Exports;
   readonly #replacements: Replacements;
+  readonly #scrubbing: Scrubbing;
   /** The newest revision ever written. */
   #lastMain = -1;
   #lastSub = -1;
@@ -81,6 +84,7 @@ export class BboltBackend implements Backend {
     this.#schedule = this.#commits.schedule;
     this.#exports = new Exports(this.#inUse, this.#commits, options.mostKeptBytes);
     this.#replacements = new Replacements(this.#inUse, this.#commits, options);
+    this.#scrubbing = new Scrubbing(this.#inUse, this.#replacements, this.counts, options.clock);
     this.#commits.onCommitted = () => this.#exports.bound();
     const last = file.revisions.last();
     if (last !== undefined) {
@@ -253,6 +257,10 @@ export class BboltBackend implements Backend {
 
   onCommitEnd(listener: () => void): void {
     this.#commits.onCommitEnd = listener;
+  }
+
+  scrub(mostBytes: number): Promise<Scrubbed> {
+    return this.#scrubbing.step(mostBytes);
   }
 
   defragment(): Promise<void> {

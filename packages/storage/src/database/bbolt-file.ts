@@ -1,4 +1,11 @@
-import { type Bucket, Database, DatabaseFileError, type Disk, type Snapshot } from "@quorate/bbolt";
+import {
+  type Bucket,
+  Database,
+  DatabaseFileError,
+  type Disk,
+  type Scrubbed,
+  type Snapshot,
+} from "@quorate/bbolt";
 import { BUCKET_NAMES } from "../backend/bucket-names.ts";
 import type { Clock } from "../seams/clock.ts";
 import { nextTurn } from "../seams/waiting.ts";
@@ -70,9 +77,19 @@ export class BboltFile {
       if (!held) return;
       held = false;
       snapshot.release();
-      if (--this.#holds === 0) this.#onLastRelease?.();
+      this.#letGo();
     };
     return { snapshot, release };
+  }
+
+  /** As `Database.scrub`. The file is not closed before it has ended. */
+  async scrub(mostBytes: number, pause: () => Promise<void>): Promise<Scrubbed> {
+    this.#holds++;
+    try {
+      return await this.database.scrub(mostBytes, pause);
+    } finally {
+      this.#letGo();
+    }
   }
 
   /**
@@ -92,6 +109,10 @@ export class BboltFile {
     } finally {
       await this.database.close();
     }
+  }
+
+  #letGo(): void {
+    if (--this.#holds === 0) this.#onLastRelease?.();
   }
 }
 

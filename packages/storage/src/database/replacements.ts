@@ -24,6 +24,11 @@ export class Replacements {
     return this.#becoming !== undefined;
   }
 
+  /** Another file is about to take the place of the one in use. */
+  get isUnderWay(): boolean {
+    return this.#becoming !== undefined || this.#defragmenting !== undefined;
+  }
+
   /** A copy without holes takes over; whoever asks meanwhile is told of the same one. Another database comes before it. */
   defragment(): Promise<void> {
     this.#defragmenting ??= Promise.resolve(this.#becoming?.catch(() => {}))

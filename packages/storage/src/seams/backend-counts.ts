@@ -13,6 +13,8 @@ export class BackendCounts {
   readonly defragmentSeconds = new Histogram(exponentialBounds(0.1, 2, 13));
   /** Defragmentations under way. */
   defragmenting = 0;
+  /** Pages that scrubs have found as they were written. */
+  scrubbedPages = 0;
   /** Of each export that was sent, from its begin to its last byte. */
   readonly snapshotSeconds = new Histogram(exponentialBounds(0.01, 2, 17));
   /** Exports that are open. */

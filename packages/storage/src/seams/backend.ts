@@ -85,6 +85,16 @@ export interface DatabaseExport {
   release(): Promise<void>;
 }
 
+/** What a step of a scrub has come to. */
+export interface Scrubbed {
+  /** How many pages of the file are as they were written. */
+  readonly pages: number;
+  /** Nothing was left of the file: the next step begins at its beginning. */
+  readonly isEnd: boolean;
+  /** What is wrong with a page, if one is damaged. Then the next step finds it again. */
+  readonly fault: string | undefined;
+}
+
 /**
  * Durable tables with a write-behind memory in front. Writes are seen by reads at once, become part of the database
  * in one atomic transaction at the next commit (100 ms or 10,000 writes, or when forced), and durable when that
@@ -177,6 +187,12 @@ export interface Backend {
    * `backlogBytes` may be lower than before. Takes the place of the listener before.
    */
   onCommitEnd(listener: () => void): void;
+  /**
+   * Reads the next pages of the file that are in use, about `mostBytes` of them, and looks whether they are what was written; from
+   * step to step it goes over all of the file, whatever is written meanwhile. Off the loop but for what a turn has room for. One
+   * step at a time. Looks at nothing while another file is about to take this one's place. Rejects when the disk fails.
+   */
+  scrub(mostBytes: number): Promise<Scrubbed>;
   /** Rewrites the database without free space while reads and writes go on. */
   defragment(): Promise<void>;
   /**
