@@ -25,6 +25,7 @@ const FAILPOINTS: readonly Failpoint[] = [
   { name: "raftBeforeLeaderSend" },
   // A single member is a follower only before it elects itself.
   { name: "raftBeforeFollowerSend", trigger: "start" },
+  { name: "beforeApplyOneEntryNormal" },
   { name: "beforeCommit" },
   { name: "afterCommit" },
   { name: "beforeStartDBTxn" },

@@ -1,27 +1,30 @@
-import { EntryType, type Message } from "@quorate/raft";
-import { failpoints } from "@quorate/storage/failpoints";
+import { type Entry, EntryType } from "@quorate/raft";
+import type { Failpoints } from "@quorate/storage/failpoints";
 import type { Clock } from "@quorate/storage/seams/clock";
 
-/** Only in processes with failpoints: a sleep before a configuration change holds applying up, and nothing else. */
+/** Only in processes with failpoints: a sleep before an entry takes effect holds applying up, and nothing else. */
 export class ApplyFailpoint {
+  readonly #failpoints: Failpoints;
   readonly #clock: Clock;
   readonly #onOver: () => void;
-  #passing: Message | undefined;
+  #passing: Entry | undefined;
   #isSleeping = false;
 
   /** `onOver`: what was held may be applied. */
-  constructor(clock: Clock, onOver: () => void) {
+  constructor(failpoints: Failpoints, clock: Clock, onOver: () => void) {
+    this.#failpoints = failpoints;
     this.#clock = clock;
     this.#onOver = onOver;
   }
 
-  /** Whether `next` must wait. The failpoint is passed once for each of them. */
-  holds(next: Message): boolean {
-    if (failpoints === undefined) return false;
+  /** Whether `next`, of which all entries before are applied, must wait. Each entry passes its failpoint once. */
+  holds(next: Entry): boolean {
     if (this.#passing === next) return this.#isSleeping;
     this.#passing = next;
-    const changesMembers = next.entries.some(({ type }) => type !== EntryType.EntryNormal);
-    const delayMs = changesMembers ? failpoints.hitSync("beforeApplyOneConfChange") : 0;
+    const isNormal = next.type === EntryType.EntryNormal;
+    const delayMs = this.#failpoints.hitSync(
+      isNormal ? "beforeApplyOneEntryNormal" : "beforeApplyOneConfChange",
+    );
     if (delayMs === 0) return false;
     this.#isSleeping = true;
     this.#clock.setTimer(delayMs, () => {

@@ -3,7 +3,7 @@ import { assert } from "@quorate/storage/assert";
 
 /** What raft hands out to be applied, in order. It waits as long as something holds applying up. */
 export class ApplyQueue {
-  readonly #isHeld: (next: Message) => boolean;
+  readonly #isHeld: (next: Message, from: number) => boolean;
   readonly #apply: (next: Message, from: number) => void;
   #queue: Message[] = [];
   /** Entries of the first message that have been applied. */
@@ -14,8 +14,11 @@ export class ApplyQueue {
   #paused: Message | undefined;
   #pauseEnds: Promise<void> | undefined;
 
-  /** `apply` is to apply the entries of a message from number `from` on. */
-  constructor(isHeld: (next: Message) => boolean, apply: (next: Message, from: number) => void) {
+  /** `apply` is to apply the entries of a message from number `from` on, unless they are held. */
+  constructor(
+    isHeld: (next: Message, from: number) => boolean,
+    apply: (next: Message, from: number) => void,
+  ) {
     this.#isHeld = isHeld;
     this.#apply = apply;
   }
@@ -42,7 +45,7 @@ export class ApplyQueue {
 
   /** Applies what may be applied by now. */
   work(): void {
-    while (this.#mayWork() && this.#queue.length > 0 && !this.#isHeld(this.#queue[0]!)) {
+    while (this.#mayWork() && this.#queue.length > 0 && !this.#isHeld(this.#queue[0]!, this.#from)) {
       const from = this.#from;
       this.#from = 0;
       this.#apply(this.#queue.shift()!, from);
@@ -56,7 +59,11 @@ export class ApplyQueue {
   /** Of `message` the entries from number `from` on, if there are any, are left, and wait with all else until `nextTurn`. */
   putOff(message: Message, from: number): void {
     this.#isPutOff = true;
-    if (from === message.entries.length) return;
+    if (from < message.entries.length) this.putBack(message, from);
+  }
+
+  /** Of `message` the entries from number `from` on are left, and come next. */
+  putBack(message: Message, from: number): void {
     this.#queue.unshift(message);
     this.#from = from;
   }

@@ -6,6 +6,7 @@ import {
   type RawNode,
   type SnapshotMetadata,
 } from "@quorate/raft";
+import { failpoints } from "@quorate/storage/failpoints";
 import { costOf } from "@quorate/storage/slices";
 import { AppliedWaiters } from "./applied-waiters.ts";
 import { ApplyFailpoint } from "./apply-failpoint.ts";
@@ -45,6 +46,8 @@ export class Applying {
   readonly #proposing: Proposing;
   readonly #waiters: AppliedWaiters;
   readonly #queue: ApplyQueue;
+  /** Of processes with failpoints. */
+  readonly #failpoint: ApplyFailpoint | undefined;
 
   constructor(options: ConsensusOptions, needs: ApplyingNeeds) {
     this.#node = options.node;
@@ -54,9 +57,12 @@ export class Applying {
     this.#position = needs.position;
     this.#proposing = needs.proposing;
     this.#waiters = new AppliedWaiters(options.clock);
-    const failpoint = new ApplyFailpoint(options.clock, () => needs.guarded(needs.goOn));
+    if (failpoints !== undefined) {
+      const goOn = () => needs.guarded(needs.goOn);
+      this.#failpoint = new ApplyFailpoint(failpoints, options.clock, goOn);
+    }
     this.#queue = new ApplyQueue(
-      (next) => failpoint.holds(next) || needs.isHeld(),
+      (next, from) => this.#failpointHolds(next, from) || needs.isHeld(),
       (next, from) => this.#apply(next, from),
     );
   }
@@ -114,9 +120,12 @@ export class Applying {
   #apply(message: Message, from: number): void {
     const { entries, responses } = message;
     let isTurnOver = false;
+    let isHeld = false;
     let i = from;
     for (; i < entries.length && !isTurnOver; i++) {
       const entry = entries[i]!;
+      isHeld = this.#failpointHolds(message, i);
+      if (isHeld) break;
       this.#position.applies(entry);
       if (entry.type !== EntryType.EntryNormal) {
         this.#applyConfChange(entry);
@@ -135,11 +144,16 @@ export class Applying {
     }
     this.#waiters.applied(this.#position.appliedIndex);
     this.#events.batchApplied(this.#position.appliedIndex);
-    if (isTurnOver) this.#putOff(message, i);
+    if (isHeld) this.#queue.putBack(message, i);
+    else if (isTurnOver) this.#putOff(message, i);
     if (i < entries.length) return;
     for (const response of responses) this.#node.step(response);
     this.#position.acknowledged();
     this.#needs.proposeNext();
+  }
+
+  #failpointHolds({ entries }: Message, i: number): boolean {
+    return this.#failpoint !== undefined && i < entries.length && this.#failpoint.holds(entries[i]!);
   }
 
   /** Whoever waits for it is told when the log knows that it is committed. */

@@ -14,9 +14,10 @@ export const FAILPOINT_NAMES = [
   // After a received database has its name and before that is durable; what `return("text")` gives makes that fail.
   "snapDBRenameBeforeDirSync",
   "snapDBDirSyncError",
-  // Before and while a received database becomes the state, and before a change of the members takes effect.
+  // Before and while a received database becomes the state, and before an entry, or a change of the members, takes effect.
   "applyBeforeOpenSnapshot",
   "applyAfterOpenSnapshot",
+  "beforeApplyOneEntryNormal",
   "beforeApplyOneConfChange",
   // Around a commit of the backend and the start of its next transaction.
   "beforeCommit",
