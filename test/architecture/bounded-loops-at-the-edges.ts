@@ -239,7 +239,6 @@ export const BOUNDED_AT_THE_EDGES: Readonly<Record<string, Readonly<Record<strin
   "backend/write-batches.ts": { "*": "write batches: a few" },
   "backend/inspect-worker.ts": { "*": WHOLE_FILE },
   "database/bbolt-backend.ts": {
-    "BboltBackend.open": "files of a folder",
     "BboltBackend.lastRevision": `${AT_A_START}; what is deleted at the end of what waits`,
     "BboltBackend.get": "write batches: a few",
     "BboltBackend.visitEntries":
@@ -255,7 +254,7 @@ export const BOUNDED_AT_THE_EDGES: Readonly<Record<string, Readonly<Record<strin
     "BboltScan.#visit": "as many records as its caller asks for, or 64 KiB where it says `some`",
     "BboltScan.#visitPending": "write batches, and what has been deleted in one",
   },
-  "database/database-names.ts": { "*": "four files" },
+  "database/database-names.ts": { "*": "four files; or files of a folder" },
   "database/defragmentation.ts": {
     "Defragmentation.copyMostRevisions": "waits for each round",
     "Defragmentation.finish": "buckets; of each and of what was deleted 2,000 at most, then waits for a turn",
@@ -266,7 +265,7 @@ export const BOUNDED_AT_THE_EDGES: Readonly<Record<string, Readonly<Record<strin
   "database/exported-state.ts": { "*": "waits for each piece" },
   "database/key-branches.ts": { "*": `${WAY_DOWN}, and pages that a commit writes: 10 ns each` },
   "database/record-lookup.ts": { "*": "a batch of 32 records, as often as 256 KiB take; or one page" },
-  "database/locked-disk.ts": { "*": "files of one database: two" },
+  "database/database-disk.ts": { "*": "files of one database: two" },
   "backend/memory-backend.ts": { "*": WHOLE_FILE },
   "backend/memory-database.ts": { "*": WHOLE_FILE },
   "backend/memory-state.ts": { "*": WHOLE_FILE },

@@ -19,7 +19,7 @@ const PACKAGES: Record<string, readonly string[]> = {
   proxy: ["wire", "rpc", "client"],
   cli: ["server", "proxy", "client", "storage", "wire", "rpc", "raft", "bbolt"],
   testkit: [],
-  simulator: ["server", "storage", "raft", "wire", "testkit"],
+  simulator: ["server", "storage", "raft", "bbolt", "wire", "testkit"],
   bench: ["server", "storage", "wire", "rpc", "raft", "bbolt", "testkit"],
 };
 

@@ -7,7 +7,7 @@ export { ReadTransaction } from "./database/read-transaction.ts";
 export type { Scrubbed } from "./database/scrub.ts";
 export type { Snapshot } from "./database/snapshot.ts";
 export { WriteTransaction } from "./database/write-transaction.ts";
-export type { Disk, File } from "./disk/disk.ts";
+export type { Disk, File, FileMemory } from "./disk/disk.ts";
 export { RealDisk } from "./disk/real-disk.ts";
 export { DatabaseError, type DatabaseFailure, DatabaseFileError } from "./format/errors.ts";
 export type { PageReader } from "./pages/page-reader.ts";

@@ -14,12 +14,22 @@ export interface Disk {
   syncDirectory(path: string): Promise<void>;
 }
 
+/** A file's bytes in memory, where each write shows at once. */
+export interface FileMemory {
+  /** A power of two, and not less than a page. */
+  readonly windowBytes: number;
+  /** The bytes from `index * windowBytes` on, as many as a window has; zeros behind the end. Nobody writes to them. */
+  window(index: number): Uint8Array<ArrayBuffer>;
+}
+
 /** An open file. What is written is seen by reads at once, durable or not. */
 export interface File {
   /** Names the file in errors. */
   readonly path: string;
   /** Of the kernel, for what maps the file into memory; undefined where there is none. */
   readonly descriptor: number | undefined;
+  /** Where a file without a descriptor can be seen in memory all the same; unless given, nowhere. */
+  readonly memory?: FileMemory | undefined;
   size(): Promise<number>;
   /** Fills `target` from byte `position` on; returns how many bytes there were, less than asked only at the end. */
   readSync(target: Uint8Array, position: number): number;

@@ -1,5 +1,5 @@
 import { createRequire } from "node:module";
-import type { File } from "../disk/disk.ts";
+import type { File, FileMemory } from "../disk/disk.ts";
 import { PageCache } from "./page-cache.ts";
 import type { PageSource, Place } from "./page-source.ts";
 
@@ -12,43 +12,49 @@ const CACHE_BYTES = 4 << 20;
 const PROT_READ = 1;
 const MAP_SHARED = 1;
 
-interface Mapping extends Place {
-  readonly address: bigint;
+/** What can be mapped of a file. */
+interface Windows {
+  readonly windowBytes: number;
+  /** Undefined when it cannot be had. */
+  open(index: number): Place | undefined;
+  /** Afterwards views on any window are empty, or no longer change. */
+  close(): void;
 }
 
 /**
- * Finds pages in memory where the kernel has mapped the file: nothing is copied and nothing kept but a bit a page. The
+ * Finds pages in memory where the kernel, or a disk in memory, has mapped the file: nothing is copied and nothing kept but a bit a page. The
  * file may grow, and must not shrink meanwhile. Views are read-only: who writes to one ends the process.
  */
 export class MappedPages implements PageSource {
-  readonly #kernel: Kernel;
-  readonly #descriptor: number;
+  readonly #source: Windows;
+  readonly #windowBytes: number;
   readonly #pageBytes: number;
-  readonly #windows: (Mapping | undefined)[] = [];
+  readonly #windows: (Place | undefined)[] = [];
   readonly #across: PageCache;
   #checked = new Uint8Array(1024);
 
-  private constructor(kernel: Kernel, descriptor: number, file: File, pageBytes: number) {
-    this.#kernel = kernel;
-    this.#descriptor = descriptor;
+  private constructor(source: Windows, file: File, pageBytes: number) {
+    this.#source = source;
+    this.#windowBytes = source.windowBytes;
     this.#pageBytes = pageBytes;
     this.#across = new PageCache(file, pageBytes, CACHE_BYTES);
   }
 
   /** Undefined where files cannot be mapped: another system, a runtime without `node:ffi`, or one that forbids it. */
   static open(file: File, pageBytes: number): MappedPages | undefined {
-    const kernel = file.descriptor === undefined ? undefined : kernelCalls();
-    if (kernel === undefined) return undefined;
-    const pages = new MappedPages(kernel, file.descriptor!, file, pageBytes);
+    const source = windowsOf(file);
+    if (source === undefined || source.windowBytes < pageBytes) return undefined;
+    const pages = new MappedPages(source, file, pageBytes);
     return pages.#openWindow(0) === undefined ? undefined : pages;
   }
 
   locate(page: number, slots: number, place: Place): void {
     const position = page * this.#pageBytes;
-    const index = Math.floor(position / WINDOW_BYTES);
-    const at = position - index * WINDOW_BYTES;
+    const windowBytes = this.#windowBytes;
+    const index = Math.floor(position / windowBytes);
+    const at = position - index * windowBytes;
     const window = this.#windows[index] ?? this.#openWindow(index);
-    if (window === undefined || at + slots * this.#pageBytes > WINDOW_BYTES) {
+    if (window === undefined || at + slots * this.#pageBytes > windowBytes) {
       this.#across.locate(page, slots, place);
       return;
     }
@@ -73,22 +79,14 @@ export class MappedPages implements PageSource {
   }
 
   close(): void {
-    for (const window of this.#windows) {
-      if (window === undefined) continue;
-      // Views on it become empty: afterwards the addresses are someone else's.
-      (window.bytes.buffer as ArrayBuffer).transfer(0);
-      this.#kernel.unmap(window.address, WINDOW_BYTES);
-    }
+    this.#source.close();
     this.#windows.length = 0;
     this.#across.close();
   }
 
-  #openWindow(index: number): Mapping | undefined {
-    const address = this.#kernel.map(this.#descriptor, index * WINDOW_BYTES, WINDOW_BYTES);
-    if (address === undefined) return undefined;
-    const buffer = this.#kernel.bufferAt(address, WINDOW_BYTES);
-    const window = { address, bytes: new Uint8Array(buffer), view: new DataView(buffer), at: 0 };
-    this.#windows[index] = window;
+  #openWindow(index: number): Place | undefined {
+    const window = this.#source.open(index);
+    if (window !== undefined) this.#windows[index] = window;
     return window;
   }
 
@@ -96,6 +94,51 @@ export class MappedPages implements PageSource {
     const wider = new Uint8Array(Math.max(this.#checked.length * 2, (page >>> 3) + 1));
     wider.set(this.#checked);
     this.#checked = wider;
+  }
+}
+
+function windowsOf({ descriptor, memory }: File): Windows | undefined {
+  if (memory !== undefined) return memoryWindows(memory);
+  const kernel = descriptor === undefined ? undefined : kernelCalls();
+  return kernel === undefined ? undefined : new KernelWindows(kernel, descriptor!);
+}
+
+function memoryWindows(memory: FileMemory): Windows {
+  return {
+    windowBytes: memory.windowBytes,
+    open: (index) => {
+      const bytes = memory.window(index);
+      return { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length), at: 0 };
+    },
+    close: () => {},
+  };
+}
+
+class KernelWindows implements Windows {
+  readonly windowBytes = WINDOW_BYTES;
+  readonly #kernel: Kernel;
+  readonly #descriptor: number;
+  readonly #open: { readonly address: bigint; readonly buffer: ArrayBuffer }[] = [];
+
+  constructor(kernel: Kernel, descriptor: number) {
+    this.#kernel = kernel;
+    this.#descriptor = descriptor;
+  }
+
+  open(index: number): Place | undefined {
+    const address = this.#kernel.map(this.#descriptor, index * WINDOW_BYTES, WINDOW_BYTES);
+    if (address === undefined) return undefined;
+    const buffer = this.#kernel.bufferAt(address, WINDOW_BYTES);
+    this.#open.push({ address, buffer });
+    return { bytes: new Uint8Array(buffer), view: new DataView(buffer), at: 0 };
+  }
+
+  close(): void {
+    for (const { address, buffer } of this.#open.splice(0)) {
+      // Views on it become empty: afterwards the addresses are someone else's.
+      buffer.transfer(0);
+      this.#kernel.unmap(address, WINDOW_BYTES);
+    }
   }
 }
 

@@ -3,6 +3,7 @@ import { BboltBackend } from "@quorate/storage/database/bbolt-backend";
 import { adoptDatabase } from "@quorate/storage/database/database-names";
 import type { Backend } from "@quorate/storage/seams/backend";
 import type { Clock } from "@quorate/storage/seams/clock";
+import type { Disk } from "@quorate/storage/seams/disk";
 import type { ServerConfig } from "../config/server-config.ts";
 import type { Logger } from "../log/logger.ts";
 import { lagFault, receivedDatabasePath } from "../snapshot/received-database.ts";
@@ -11,27 +12,28 @@ import { type Databases, storagePaths } from "./storage.ts";
 interface DatabaseFilesOptions {
   readonly config: ServerConfig;
   readonly clock: Clock;
+  readonly disk: Disk;
   readonly log: Logger;
   /** A database that was open cannot keep its promises any more. */
   readonly onFatal: (error: Error) => void;
 }
 
-/** How many databases that were received have been opened, so that each has a name of its own. */
-let receivedFiles = 0;
-
 /** The databases of a member as files of bbolt's, as etcd has them: nothing is converted. */
 export class DatabaseFiles implements Databases {
   readonly #options: DatabaseFilesOptions;
+  /** How many that were received have been opened, so that each has a name of its own. */
+  #received = 0;
 
   constructor(options: DatabaseFilesOptions) {
     this.#options = options;
   }
 
   async open(path: string): Promise<Backend> {
-    const { config, clock, log, onFatal } = this.#options;
+    const { config, clock, disk, log, onFatal } = this.#options;
     const backend = await BboltBackend.open({
       path,
       clock,
+      disk,
       batchLimit: config.backendBatchLimit,
       batchIntervalMs: config.backendBatchMs,
       onFatal,
@@ -48,11 +50,12 @@ export class DatabaseFiles implements Databases {
 
   /** The received file stays: whoever asks removes it once the member has become its content. */
   importReceived(index: LogIndex, path: string): Promise<void> {
-    return adoptDatabase(receivedDatabasePath(storagePaths(this.#options.config).snap, index), path);
+    const { config, disk } = this.#options;
+    return adoptDatabase(disk, receivedDatabasePath(storagePaths(config).snap, index), path);
   }
 
   async openReceived(index: LogIndex): Promise<Backend> {
-    const path = `${storagePaths(this.#options.config).database}.tmp.received.${receivedFiles++}`;
+    const path = `${storagePaths(this.#options.config).database}.tmp.received.${this.#received++}`;
     await this.importReceived(index, path);
     return this.open(path);
   }

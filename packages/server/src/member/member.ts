@@ -187,7 +187,7 @@ export class Member implements AsyncDisposable {
       random,
       disk,
       log,
-      databases: new DatabaseFiles({ config, clock, log, onFatal }),
+      databases: new DatabaseFiles({ config, clock, disk, log, onFatal }),
       peerRequests,
       discovery: new Discovery({
         dns: this.#hooks.dns ?? systemDns,

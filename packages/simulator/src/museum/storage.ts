@@ -1,3 +1,4 @@
+import type { File } from "@quorate/bbolt";
 import type { Backend } from "@quorate/storage/seams/backend";
 import type { Disk, DiskFile } from "@quorate/storage/seams/disk";
 import { CRASHES, FULL_MEMORIES, INTERRUPTED_SNAPSHOTS, NEVER_IDLE } from "./circumstances.ts";
@@ -155,6 +156,7 @@ function withoutDurability(disk: Disk): Disk {
   return {
     ...passedOn(disk),
     open: async (path, mode) => new LyingFile(await disk.open(path, mode === "durable" ? "write" : mode)),
+    openDatabase: async (path, mode) => withSync(await disk.openDatabase(path, mode), async () => {}),
   };
 }
 
@@ -177,11 +179,27 @@ function passedOn(disk: Disk): Disk {
     exists: (path) => disk.exists(path),
     makeDirectory: (directory) => disk.makeDirectory(directory),
     rename: (from, to) => disk.rename(from, to),
+    link: (from, to) => disk.link(from, to),
     remove: (path) => disk.remove(path),
     syncDirectory: (directory) => disk.syncDirectory(directory),
     open: (path, mode) => disk.open(path, mode),
+    openDatabase: (path, mode) => disk.openDatabase(path, mode),
     lock: (path) => disk.lock(path),
     lockExisting: (path) => disk.lockExisting(path),
+  };
+}
+
+function withSync(file: File, sync: () => Promise<void>): File {
+  return {
+    path: file.path,
+    descriptor: file.descriptor,
+    memory: file.memory,
+    size: () => file.size(),
+    readSync: (target, position) => file.readSync(target, position),
+    read: (target, position) => file.read(target, position),
+    write: (parts, position) => file.write(parts, position),
+    sync,
+    close: () => file.close(),
   };
 }
 

@@ -1,3 +1,4 @@
+import type { File } from "@quorate/bbolt";
 import type { Disk, DiskFile, DiskLock, OpenMode } from "@quorate/storage/seams/disk";
 import type { Life } from "./life.ts";
 
@@ -29,6 +30,9 @@ export class ProcessDisk implements Disk {
   rename(from: string, to: string): Promise<void> {
     return this.call(() => this.#disk.rename(from, to));
   }
+  link(from: string, to: string): Promise<void> {
+    return this.call(() => this.#disk.link(from, to));
+  }
   remove(path: string): Promise<void> {
     return this.call(() => this.#disk.remove(path));
   }
@@ -37,6 +41,11 @@ export class ProcessDisk implements Disk {
   }
   async open(path: string, mode: OpenMode): Promise<DiskFile> {
     return new ProcessFile(await this.call(() => this.#disk.open(path, mode)), this);
+  }
+  /** The file's lock ends with the process. */
+  async openDatabase(path: string, mode: "read" | "write" | "create"): Promise<File> {
+    const file = await this.call(() => this.#disk.openDatabase(path, mode));
+    return new ProcessDatabaseFile(file, this, this.#life);
   }
   /** A machine runs one process, whose locks end with it. */
   async lock(): Promise<DiskLock> {
@@ -92,6 +101,43 @@ class ProcessFile implements DiskFile {
     return this.#disk.call(() => this.#file.truncate(size));
   }
   close(): Promise<void> {
+    return this.#disk.call(() => this.#file.close());
+  }
+}
+
+class ProcessDatabaseFile implements File {
+  readonly path: string;
+  readonly descriptor = undefined;
+  readonly memory: File["memory"];
+  readonly #file: File;
+  readonly #disk: ProcessDisk;
+  readonly #forget: () => void;
+
+  constructor(file: File, disk: ProcessDisk, life: Life) {
+    this.path = file.path;
+    this.memory = file.memory;
+    this.#file = file;
+    this.#disk = disk;
+    this.#forget = life.onEnd(() => void file.close());
+  }
+
+  size(): Promise<number> {
+    return this.#disk.call(() => this.#file.size());
+  }
+  readSync(target: Uint8Array, position: number): number {
+    return this.#file.readSync(target, position);
+  }
+  read(target: Uint8Array, position: number): Promise<number> {
+    return this.#disk.call(() => this.#file.read(target, position));
+  }
+  write(parts: readonly Uint8Array[], position: number): Promise<void> {
+    return this.#disk.call(() => this.#file.write(parts, position));
+  }
+  sync(): Promise<void> {
+    return this.#disk.call(() => this.#file.sync());
+  }
+  close(): Promise<void> {
+    this.#forget();
     return this.#disk.call(() => this.#file.close());
   }
 }

@@ -1,5 +1,3 @@
-import { mkdirSync, readdirSync } from "node:fs";
-import path from "node:path";
 import type { Database } from "@quorate/bbolt";
 import type { LogIndex, Term } from "@quorate/raft";
 import { assert } from "../assert.ts";
@@ -19,10 +17,13 @@ import type {
 } from "../seams/backend.ts";
 import type { BackendCounts } from "../seams/backend-counts.ts";
 import type { Clock } from "../seams/clock.ts";
+import { type Disk, directoryOf } from "../seams/disk.ts";
+import { RealDisk } from "../seams/real-disk.ts";
 import { BboltFile } from "./bbolt-file.ts";
 import { BboltScan } from "./bbolt-scan.ts";
 import { Commits } from "./commits.ts";
-import { removeDatabase, temporaryPrefix } from "./database-names.ts";
+import { DatabaseDisk } from "./database-disk.ts";
+import { removeUnfinished } from "./database-names.ts";
 import { Exports } from "./exports.ts";
 import { FileInUse } from "./file-in-use.ts";
 import { Replacements } from "./replacements.ts";
@@ -32,6 +33,8 @@ export interface BboltBackendOptions extends Partial<CommitLimits> {
   /** The database file, `member/snap/db`; its directory is made if missing. Beside it lies `db.sums`. */
   readonly path: string;
   readonly clock: Clock;
+  /** Unless given, the machine's. */
+  readonly disk?: Disk;
   /** Whether pages are read in mapped memory, where that is possible; unless given, they are. */
   readonly map?: boolean;
   /** Bytes of the file that may be kept only because exports read them, before those are copied; unless given, 64 MiB. */
@@ -66,17 +69,16 @@ export class BboltBackend implements Backend {
 
   /** Opens the database, or creates it. Throws what `BboltFile.open` does. */
   static async open(options: BboltBackendOptions): Promise<BboltBackend> {
-    const directory = path.dirname(options.path);
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
-    for (const name of readdirSync(directory)) {
-      if (name.startsWith(temporaryPrefix(options.path))) removeDatabase(path.join(directory, name));
-    }
-    return new BboltBackend(options, await BboltFile.open(options.path, options));
+    const { path, clock, map, disk = new RealDisk() } = options;
+    await disk.makeDirectory(directoryOf(path));
+    await removeUnfinished(disk, path);
+    const file = await BboltFile.open(path, { clock, map, disk: new DatabaseDisk(disk) });
+    return new BboltBackend(options, disk, file);
   }
 
-  private constructor(options: BboltBackendOptions, file: BboltFile) {
+  private constructor(options: BboltBackendOptions, disk: Disk, file: BboltFile) {
     this.path = options.path;
-    this.#inUse = new FileInUse(file, options.path);
+    this.#inUse = new FileInUse(file, options.path, disk);
     const meta = file.table(META);
     const position = { index: readUint64(meta.get(INDEX_KEY)), term: readUint64(meta.get(TERM_KEY)) };
     this.#commits = new Commits(this.#inUse, position, options);
@@ -273,7 +275,7 @@ export class BboltBackend implements Backend {
 
   become(other: Backend): Promise<void> {
     assert(other instanceof BboltBackend && other !== this, "a backend of the same kind");
-    assert(path.dirname(other.path) === path.dirname(this.path), "a file in the same directory");
+    assert(directoryOf(other.path) === directoryOf(this.path), "a file in the same directory");
     assert(!this.#replacements.isBecoming, "one replacement at a time");
     const takeOver = () => {
       this.#lastMain = other.#lastMain;

@@ -9,16 +9,15 @@ import {
 import { BUCKET_NAMES } from "../backend/bucket-names.ts";
 import type { Clock } from "../seams/clock.ts";
 import { nextTurn } from "../seams/waiting.ts";
+import type { DatabaseDisk } from "./database-disk.ts";
 import { FORMAT_HEAD_BYTES, formerFormatFault } from "./former-format.ts";
-import { LockedDisk } from "./locked-disk.ts";
 import { StoredRevisions } from "./stored-revisions.ts";
 
 export interface BboltFileOptions {
   readonly clock: Clock;
   /** Whether pages are read in mapped memory, where that is possible; unless given, they are. */
   readonly map?: boolean | undefined;
-  /** Unless given, the machine's. */
-  readonly disk?: Disk;
+  readonly disk: DatabaseDisk;
 }
 
 /** One database file, open: what is durable of it, and who still reads an older state. */
@@ -32,10 +31,7 @@ export class BboltFile {
    * Opens the file, or makes it. Throws `DatabaseFileError` when it is damaged or no database, a `DiskError` when somebody
    * else holds it, and what `formerFormatFault` says of one that an earlier version has written.
    */
-  static async open(
-    path: string,
-    { clock, map, disk = new LockedDisk() }: BboltFileOptions,
-  ): Promise<BboltFile> {
+  static async open(path: string, { clock, map, disk }: BboltFileOptions): Promise<BboltFile> {
     const options = { disk, checksums: true, map, pause: () => nextTurn(clock) };
     const database = await Database.open(path, options).catch(async (error: unknown) => {
       if (error instanceof DatabaseFileError) await refuseFormerFormat(disk, path);

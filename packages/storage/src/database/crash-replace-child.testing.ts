@@ -1,5 +1,6 @@
 import path from "node:path";
 import { applyEntry } from "../backend/entry-model.testing.ts";
+import { RealDisk } from "../seams/real-disk.ts";
 import { adoptDatabase, temporaryPrefix } from "./database-names.ts";
 import { openTested } from "./tested-backend.testing.ts";
 
@@ -21,7 +22,7 @@ backend.commit();
 await backend.flushed();
 await tell("importing");
 const received = path.join(path.dirname(file!), `${temporaryPrefix(file!)}received`);
-const imported = adoptDatabase(bbolt!, received);
+const imported = adoptDatabase(new RealDisk(), bbolt!, received);
 write(100);
 await imported;
 const other = await open(received);

@@ -3,8 +3,10 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, wr
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
+import { RealDisk } from "../seams/real-disk.ts";
 import { adoptDatabase, removeDatabase, replaceDatabase } from "./database-names.ts";
 
+const disk = new RealDisk();
 const root = mkdtempSync(path.join(tmpdir(), "quorate-database-names-"));
 after(() => rmSync(root, { recursive: true, force: true }));
 
@@ -23,14 +25,14 @@ function contentOf(directory: string): Record<string, string> {
 test("a database takes another one's place together with its checksums", async () => {
   const directory = folder("replaced", { db: "old", "db.sums": "of old", new: "new", "new.sums": "of new" });
   let replaced = 0;
-  await replaceDatabase(path.join(directory, "new"), path.join(directory, "db"), () => replaced++);
+  await replaceDatabase(disk, path.join(directory, "new"), path.join(directory, "db"), () => replaced++);
   assert.deepEqual(contentOf(directory), { db: "new", "db.sums": "of new" });
   assert.equal(replaced, 1);
 });
 
 test("what cannot take the place leaves the database, without checksums that might not be its own", async () => {
   const directory = folder("kept", { db: "old", "db.sums": "of old" });
-  const replace = replaceDatabase(path.join(directory, "none"), path.join(directory, "db"), () =>
+  const replace = replaceDatabase(disk, path.join(directory, "none"), path.join(directory, "db"), () =>
     assert.fail(),
   );
   await assert.rejects(replace, /ENOENT/);
@@ -40,19 +42,19 @@ test("what cannot take the place leaves the database, without checksums that mig
 test("a received database is adopted without a copy, and no checksums of another one are left", async () => {
   const directory = folder("adopted", { db: "old", "db.sums": "of old", received: "new" });
   const [received, db] = [path.join(directory, "received"), path.join(directory, "db")];
-  await adoptDatabase(received, db);
+  await adoptDatabase(disk, received, db);
   assert.deepEqual(contentOf(directory), { db: "new", received: "new" });
   assert.equal(statSync(db).ino, statSync(received).ino);
   // A crash may have left this one, and the start after it adopts again.
-  await adoptDatabase(received, db);
+  await adoptDatabase(disk, received, db);
   assert.deepEqual(contentOf(directory), { db: "new", received: "new" });
-  await assert.rejects(adoptDatabase(path.join(directory, "none"), db), /ENOENT/);
+  await assert.rejects(adoptDatabase(disk, path.join(directory, "none"), db), /ENOENT/);
   assert.deepEqual(contentOf(directory), { db: "new", received: "new" });
 });
 
-test("a database is removed with all that lies beside it", () => {
+test("a database is removed with all that lies beside it", async () => {
   const files = { x: "1", "x.sums": "2", "x.sums.creating": "3", "x.creating": "4" };
   const directory = folder("removed", { ...files, "x.other": "5" });
-  removeDatabase(path.join(directory, "x"));
+  await removeDatabase(disk, path.join(directory, "x"));
   assert.deepEqual(contentOf(directory), { "x.other": "5" });
 });

@@ -5,7 +5,7 @@ import { failpoints } from "../failpoints/index.ts";
 import type { Clock } from "../seams/clock.ts";
 import { nextTurn } from "../seams/waiting.ts";
 import { BboltFile, type BboltFileOptions } from "./bbolt-file.ts";
-import { LockedDisk } from "./locked-disk.ts";
+import type { DatabaseDisk } from "./database-disk.ts";
 import type { StoredRevision } from "./stored-revisions.ts";
 
 /** What is copied before the loop gets its turn: about a millisecond. */
@@ -28,7 +28,7 @@ const FULL = 1;
 export class Defragmentation {
   readonly target: BboltFile;
   readonly #source: BboltFile;
-  readonly #disk: LockedDisk;
+  readonly #disk: DatabaseDisk;
   readonly #clock: Clock;
   readonly #abandoned: () => boolean;
   readonly #key = new Uint8Array(TOMBSTONE_KEY_BYTES);
@@ -39,7 +39,7 @@ export class Defragmentation {
   #transactionBytes = 0;
   #last: StoredRevision | undefined;
 
-  /** `source` stays open while the copy goes on. When `abandoned` says so, all that is under way rejects. */
+  /** `source` stays open while the copy goes on, and `disk` syncs later. When `abandoned` says so, all that is under way rejects. */
   static async begin(
     source: BboltFile,
     path: string,
@@ -48,16 +48,14 @@ export class Defragmentation {
   ): Promise<Defragmentation> {
     await failpoints?.hit("defragBeforeCopy");
     await failIfAsked("defragOpenFileError");
-    const disk = new LockedDisk({ syncsLater: true });
-    const target = await BboltFile.open(path, { ...options, disk });
-    return new Defragmentation(source, target, disk, options.clock, abandoned);
+    const target = await BboltFile.open(path, options);
+    return new Defragmentation(source, target, options, abandoned);
   }
 
   private constructor(
     source: BboltFile,
     target: BboltFile,
-    disk: LockedDisk,
-    clock: Clock,
+    { disk, clock }: BboltFileOptions,
     abandoned: () => boolean,
   ) {
     this.#disk = disk;

@@ -1,10 +1,16 @@
-import { type FileHandle, open, rm } from "node:fs/promises";
-import type { Snapshot } from "@quorate/bbolt";
+import type { File, Snapshot } from "@quorate/bbolt";
 import type { LogIndex, Term } from "@quorate/raft";
 import { INDEX_KEY, readUint64, TERM_KEY } from "../backend/uint64.ts";
 import type { DatabaseExport } from "../seams/backend.ts";
+import type { Disk } from "../seams/disk.ts";
 
 const CHUNK_BYTES = 128 << 10;
+
+/** Where a copy would begin. */
+export interface CopyPlace {
+  readonly disk: Disk;
+  readonly path: string;
+}
 
 /** A state that stays readable until it is released. */
 export interface HeldSnapshot {
@@ -22,19 +28,19 @@ export class ExportedState implements DatabaseExport {
   readonly consistentTerm: Term;
   readonly sizeBytes: number;
   readonly #held: HeldSnapshot;
-  readonly #copyPath: string;
+  readonly #copyPlace: CopyPlace;
   readonly #onEnd: () => void;
   readonly #stop: AbortSignal;
   #copying: Promise<void> | undefined;
   /** Whole. */
-  #copy: FileHandle | undefined;
+  #copy: File | undefined;
   #failure: Error | undefined;
   #released: Promise<void> | undefined;
 
-  /** `copyPath`: where a copy would begin. `stop`: nobody may read any more, not so yet. `onEnd` is called when nothing is kept. */
-  constructor(held: HeldSnapshot, copyPath: string, stop: AbortSignal, onEnd: () => void) {
+  /** `stop`: nobody may read any more, not so yet. `onEnd` is called when nothing is kept. */
+  constructor(held: HeldSnapshot, copyPlace: CopyPlace, stop: AbortSignal, onEnd: () => void) {
     this.#held = held;
-    this.#copyPath = copyPath;
+    this.#copyPlace = copyPlace;
     this.#stop = stop;
     this.#onEnd = onEnd;
     const { snapshot } = held;
@@ -86,25 +92,20 @@ export class ExportedState implements DatabaseExport {
       }
     }
     const chunk = new Uint8Array(Math.min(CHUNK_BYTES, this.sizeBytes - position));
-    for (let done = 0; done < chunk.length; ) {
-      const { bytesRead } = await this.#copy!.read(chunk, done, chunk.length - done, position + done);
-      if (bytesRead === 0) throw new Error("the copy of the database is shorter than it was written");
-      done += bytesRead;
-    }
+    if ((await this.#copy!.read(chunk, position)) < chunk.length)
+      throw new Error("the copy of the database is shorter than it was written");
     return chunk;
   }
 
   async #makeCopy(): Promise<void> {
-    const copy = await open(this.#copyPath, "wx+", 0o600);
+    const { disk, path } = this.#copyPlace;
+    const copy = await disk.openDatabase(path, "create");
     try {
-      await rm(this.#copyPath);
+      await disk.remove(path);
       let position = 0;
       for await (const chunk of this.#held.snapshot.read(CHUNK_BYTES)) {
         if (this.#failure !== undefined) throw this.#failure;
-        for (let done = 0; done < chunk.length; ) {
-          const left = chunk.length - done;
-          done += (await copy.write(chunk, done, left, position + done)).bytesWritten;
-        }
+        await copy.write([chunk], position);
         position += chunk.length;
       }
       this.#assertReadable();

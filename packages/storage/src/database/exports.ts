@@ -30,9 +30,8 @@ export class Exports {
       signal?.throwIfAborted();
       throw closed();
     }
-    const state = new ExportedState(held, this.#inUse.temporaryPath(), this.#stop.signal, () =>
-      this.#states.delete(state),
-    );
+    const place = { disk: this.#inUse.disk, path: this.#inUse.temporaryPath() };
+    const state = new ExportedState(held, place, this.#stop.signal, () => this.#states.delete(state));
     this.#states.add(state);
     return state;
   }

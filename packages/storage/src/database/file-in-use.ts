@@ -1,19 +1,21 @@
-import path from "node:path";
+import { type Disk, directoryOf } from "../seams/disk.ts";
 import type { BboltFile } from "./bbolt-file.ts";
 import { temporaryPrefix } from "./database-names.ts";
 
 /** The file that a backend reads and writes now, and those before it that somebody still reads. */
 export class FileInUse {
   readonly path: string;
+  readonly disk: Disk;
   /** Another one whenever a batch becomes part of the file, or another file takes over. */
   stateNumber = 0;
   #file: BboltFile;
   #temporaryFiles = 0;
   readonly #retired = new Set<Promise<void>>();
 
-  constructor(file: BboltFile, path: string) {
+  constructor(file: BboltFile, path: string, disk: Disk) {
     this.#file = file;
     this.path = path;
+    this.disk = disk;
   }
 
   get file(): BboltFile {
@@ -42,8 +44,7 @@ export class FileInUse {
 
   /** A name beside the file for an unfinished copy. */
   temporaryPath(): string {
-    const name = `${temporaryPrefix(this.path)}${process.pid}.${this.#temporaryFiles++}`;
-    return path.join(path.dirname(this.path), name);
+    return `${directoryOf(this.path)}/${temporaryPrefix(this.path)}${this.#temporaryFiles++}`;
   }
 
   /** Resolves when the files before this one are closed. */

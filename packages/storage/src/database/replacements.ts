@@ -1,19 +1,22 @@
 import type { BboltFile, BboltFileOptions } from "./bbolt-file.ts";
 import type { Commits } from "./commits.ts";
+import { DatabaseDisk } from "./database-disk.ts";
 import { removeDatabase, replaceDatabase } from "./database-names.ts";
 import { Defragmentation } from "./defragmentation.ts";
 import type { FileInUse } from "./file-in-use.ts";
+
+type ReplacementOptions = Pick<BboltFileOptions, "clock" | "map">;
 
 /** How another file takes the place of the one in use while reads and writes go on: a copy without holes, or another database. */
 export class Replacements {
   readonly #inUse: FileInUse;
   readonly #commits: Commits;
-  readonly #options: BboltFileOptions;
+  readonly #options: ReplacementOptions;
   #defragmenting: Promise<void> | undefined;
   #becoming: Promise<void> | undefined;
   #isEnding = false;
 
-  constructor(inUse: FileInUse, commits: Commits, options: BboltFileOptions) {
+  constructor(inUse: FileInUse, commits: Commits, options: ReplacementOptions) {
     this.#inUse = inUse;
     this.#commits = commits;
     this.#options = options;
@@ -59,16 +62,18 @@ export class Replacements {
 
   async #defragment(): Promise<void> {
     const copyPath = this.#inUse.temporaryPath();
+    const disk = new DatabaseDisk(this.#inUse.disk, { syncsLater: true });
+    const { clock, map } = this.#options;
     let copy: Defragmentation | undefined;
     let renamed = false;
     const deleted = this.#commits.rememberDeleted();
     try {
       const abandoned = () => this.#isEnding || this.#becoming !== undefined;
-      copy = await Defragmentation.begin(this.#inUse.file, copyPath, this.#options, abandoned);
+      copy = await Defragmentation.begin(this.#inUse.file, copyPath, { clock, map, disk }, abandoned);
       await copy.copyMostRevisions();
       await this.#commits.hold();
       await copy.finish(deleted);
-      await replaceDatabase(copyPath, this.#inUse.path, () => {
+      await replaceDatabase(this.#inUse.disk, copyPath, this.#inUse.path, () => {
         renamed = true;
       });
       this.#inUse.replaceBy(copy.target, (error) => this.#commits.fail(error));
@@ -76,7 +81,7 @@ export class Replacements {
       if (renamed) this.#commits.fail(error instanceof Error ? error : new Error(String(error)));
       else {
         await copy?.abandon();
-        removeDatabase(copyPath);
+        await removeDatabase(this.#inUse.disk, copyPath);
       }
       throw error;
     } finally {
@@ -92,7 +97,7 @@ export class Replacements {
       await this.#commits.hold();
       const file = await surrender();
       try {
-        await replaceDatabase(path, this.#inUse.path, () => {
+        await replaceDatabase(this.#inUse.disk, path, this.#inUse.path, () => {
           renamed = true;
         });
       } catch (error) {

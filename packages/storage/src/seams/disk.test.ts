@@ -102,6 +102,48 @@ for (const { name, open } of disks) {
     await again.release();
     assert.equal(textOf(await readFile(disk, `${root}/b`, 100)), "Content");
   });
+
+  test(`${name} gives a file a second name, and a rename from one to the other does nothing`, async (t) => {
+    const { disk, root } = open(t);
+    await disk.makeDirectory(root);
+    const file = await disk.open(`${root}/a`, "write");
+    await file.write(bytes("content"), 0);
+    await disk.link(`${root}/a`, `${root}/b`);
+    await file.write(bytes("C"), 0);
+    await file.close();
+    assert.equal(textOf(await readFile(disk, `${root}/b`, 100)), "Content");
+    await assert.rejects(disk.link(`${root}/a`, `${root}/b`), { code: "EXISTS" });
+    await assert.rejects(disk.link(`${root}/none`, `${root}/c`), { code: "NOT_FOUND" });
+    await disk.rename(`${root}/a`, `${root}/b`);
+    assert.deepEqual(await disk.list(root), ["a", "b"]);
+    await disk.remove(`${root}/a`);
+    assert.equal(textOf(await readFile(disk, `${root}/b`, 100)), "Content");
+  });
+
+  test(`${name} keeps a database, which one may have open to write`, async (t) => {
+    const { disk, root } = open(t);
+    await disk.makeDirectory(root);
+    const db = `${root}/db`;
+    await assert.rejects(disk.openDatabase(db, "read"), { code: "NOT_FOUND" });
+    const file = await disk.openDatabase(db, "write");
+    await assert.rejects(disk.openDatabase(db, "write"), { code: "LOCKED", path: db });
+    await file.write([bytes("one"), bytes("two")], 1);
+    await file.sync();
+    const other = await disk.openDatabase(db, "read");
+    const target = new Uint8Array(10).fill(1);
+    assert.equal(other.readSync(target, 0), 7);
+    assert.equal(textOf(target), "\0onetwo\u0001\u0001\u0001");
+    assert.equal(await other.read(target.subarray(0, 3), 4), 3);
+    assert.equal(textOf(target.subarray(0, 3)), "two");
+    await other.close();
+    await file.close();
+    const again = await disk.openDatabase(db, "write");
+    assert.equal(await again.size(), 7);
+    await again.close();
+    const emptied = await disk.openDatabase(db, "create");
+    assert.equal(await emptied.size(), 0);
+    await emptied.close();
+  });
 }
 
 const SEAMS = fileURLToPath(new URL(".", import.meta.url));
@@ -217,6 +259,23 @@ test("a durable write is there after a crash, and so is a name after a sync of i
   simulated.crash();
   assert.deepEqual(await simulated.mount().list("d"), ["kept"]);
   assert.equal(textOf(simulated.contents("d/kept")), "abc");
+});
+
+test("a database is seen in memory as it is written, and after a crash as it is then", async () => {
+  const simulated = new SimulatedDisk({ random: repeating(0) });
+  const disk = simulated.mount();
+  const file = await disk.openDatabase("db", "write");
+  await disk.syncDirectory(".");
+  await file.write([bytes("synced")], 0);
+  await file.sync();
+  const seen = () => textOf(file.memory!.window(0).subarray(0, 6));
+  const window = file.memory!.window(0);
+  await file.write([bytes("NOT")], 0);
+  assert.equal(seen(), "NOTced");
+  assert.equal(textOf(window.subarray(0, 6)), "NOTced");
+  simulated.crash();
+  assert.equal(seen(), "synced");
+  await assert.rejects(file.write([bytes("z")], 0), { code: "CRASHED" });
 });
 
 test("what was opened or mounted before a crash is dead", async () => {

@@ -1,5 +1,7 @@
+import type { File } from "@quorate/bbolt";
+
 /**
- * The only way in which the log and the `.snap` files touch storage. Paths are absolute or relative to the
+ * The only way in which the log, the `.snap` files and the databases touch storage. Paths are absolute or relative to the
  * process, with `/`. Nothing here waits on the event loop: every call runs elsewhere and answers with a promise.
  *
  * What a crash leaves, and what callers may rely on:
@@ -16,10 +18,21 @@ export interface Disk {
   makeDirectory(directory: string): Promise<void>;
   /** Atomic; replaces a file called `to`. Both names lie in the same directory. */
   rename(from: string, to: string): Promise<void>;
+  /**
+   * Gives the file `from` a second name in the same directory, which nobody has; where there are no second names, a durable copy of it.
+   * A rename from one name of a file to another one does nothing.
+   */
+  link(from: string, to: string): Promise<void>;
   /** A file, or a directory with everything in it; an absent name is fine. */
   remove(path: string): Promise<void>;
   syncDirectory(directory: string): Promise<void>;
   open(path: string, mode: OpenMode): Promise<DiskFile>;
+  /**
+   * A file in the way in which a database uses it. `read`: an existing file. `write`: to read and write, made when absent, and held
+   * until it is closed by the lock that bbolt has on its files: `LOCKED` when somebody else has it, and nothing was changed.
+   * `create`: to read and write, emptied, and not held.
+   */
+  openDatabase(path: string, mode: "read" | "write" | "create"): Promise<File>;
   /**
    * Holds the lock file `path`, which is made if absent, exclusively until the lock is released or the process ends,
    * however it ends. `LOCKED` when somebody else holds it, also in this process.

@@ -1,4 +1,5 @@
 import fs from "node:fs";
+import { RealDisk as DatabaseDisk, type File } from "@quorate/bbolt";
 import {
   type Disk,
   DiskError,
@@ -7,11 +8,14 @@ import {
   type DiskLock,
   type OpenMode,
 } from "./disk.ts";
-import { lockExistingFile, lockFile } from "./real-disk-lock.ts";
+import { lockHolder, takeFlock } from "./kernel-locks.ts";
+import { lockExistingFile, lockedError, lockFile } from "./real-disk-lock.ts";
 
 const { O_CREAT, O_RDONLY, O_RDWR } = fs.constants;
 /** Absent on platforms whose kernels do not offer it (or where it does not reach the medium): there write, then sync. */
 const O_DSYNC: number | undefined = process.platform === "linux" ? fs.constants.O_DSYNC : undefined;
+
+const databases = new DatabaseDisk();
 
 /** The machine's file system. All calls run on native threads. */
 export class RealDisk implements Disk {
@@ -38,6 +42,15 @@ export class RealDisk implements Disk {
     return guarded(from, fs.promises.rename(from, to));
   }
 
+  async link(from: string, to: string): Promise<void> {
+    try {
+      await fs.promises.link(from, to);
+    } catch (error) {
+      if (!NO_LINKS.has(codeOf(error))) throw toDiskError(from, error);
+      await guarded(from, copyDurably(from, to));
+    }
+  }
+
   remove(path: string): Promise<void> {
     return guarded(path, fs.promises.rm(path, { recursive: true, force: true }));
   }
@@ -60,6 +73,18 @@ export class RealDisk implements Disk {
         else resolve(new RealFile(path, fd, durable && O_DSYNC === undefined));
       });
     });
+  }
+
+  async openDatabase(path: string, mode: "read" | "write" | "create"): Promise<File> {
+    const file = await guarded(path, databases.open(path, mode));
+    try {
+      if (mode === "write" && takeFlock(file.descriptor!) === "held")
+        throw lockedError(path, lockHolder(file.descriptor!));
+      return file;
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
   }
 
   lock(path: string): Promise<DiskLock> {
@@ -165,8 +190,32 @@ const FAILURES: Readonly<Record<string, DiskFailure>> = {
   EDQUOT: "FULL",
 };
 
+/** How file systems say that they do not have two names for a file. */
+const NO_LINKS: ReadonlySet<string> = new Set([
+  "EPERM",
+  "EOPNOTSUPP",
+  "ENOTSUP",
+  "ENOSYS",
+  "EMLINK",
+  "EXDEV",
+]);
+
+async function copyDurably(from: string, to: string): Promise<void> {
+  await fs.promises.copyFile(from, to);
+  const copy = await fs.promises.open(to, "r");
+  try {
+    await copy.sync();
+  } finally {
+    await copy.close();
+  }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "";
+}
+
 function toDiskError(path: string, error: unknown): DiskError {
-  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  const code = codeOf(error);
   const text = error instanceof Error ? error.message : String(error);
   return new DiskError(FAILURES[code] ?? "IO", path, `${path}: ${text}`, { cause: error });
 }

@@ -1,3 +1,4 @@
+import type { FileMemory } from "@quorate/bbolt";
 import type { Random } from "./random.ts";
 
 /** What a disk writes wholly or not at all. */
@@ -8,10 +9,20 @@ const BLOCK_BYTES = 4096;
 /** Sparse contents: blocks never written read as zeros and occupy nothing. */
 class Blocks {
   size = 0;
-  readonly #blocks = new Map<number, Uint8Array>();
+  readonly #blocks = new Map<number, Uint8Array<ArrayBuffer>>();
 
   get allocatedBytes(): number {
     return this.#blocks.size * BLOCK_BYTES;
+  }
+
+  /** The bytes of a block where they are: they change with it, as long as the file is not cut or lost. */
+  block(block: number): Uint8Array<ArrayBuffer> {
+    let bytes = this.#blocks.get(block);
+    if (bytes === undefined) {
+      bytes = new Uint8Array(BLOCK_BYTES);
+      this.#blocks.set(block, bytes);
+    }
+    return bytes;
   }
 
   has(block: number): boolean {
@@ -25,12 +36,7 @@ class Blocks {
       const block = Math.floor(at / BLOCK_BYTES);
       const offset = at % BLOCK_BYTES;
       const count = Math.min(BLOCK_BYTES - offset, bytes.length - done);
-      let target = this.#blocks.get(block);
-      if (target === undefined) {
-        target = new Uint8Array(BLOCK_BYTES);
-        this.#blocks.set(block, target);
-      }
-      target.set(bytes.subarray(done, done + count), offset);
+      this.block(block).set(bytes.subarray(done, done + count), offset);
       done += count;
     }
   }
@@ -109,6 +115,12 @@ export class FileNode {
   read(target: Uint8Array, position: number): number {
     return this.#current.read(target, position);
   }
+
+  /** What a process sees that has mapped the file, until the power fails. */
+  readonly memory: FileMemory = {
+    windowBytes: BLOCK_BYTES,
+    window: (index) => this.#current.block(index),
+  };
 
   /** Copies `bytes`; returns a mark for `sync`. */
   write(bytes: Uint8Array, position: number): number {

@@ -1,3 +1,4 @@
+import type { File } from "@quorate/bbolt";
 import {
   baseName,
   type Disk,
@@ -8,6 +9,7 @@ import {
   type OpenMode,
 } from "./disk.ts";
 import type { Random } from "./random.ts";
+import { SimulatedDatabaseFile } from "./simulated-database-file.ts";
 import { DirectoryNode, FileNode } from "./simulated-disk-nodes.ts";
 
 export type DiskOperation =
@@ -17,6 +19,7 @@ export type DiskOperation =
   | "sync"
   | "truncate"
   | "rename"
+  | "link"
   | "remove"
   | "syncDirectory";
 
@@ -133,8 +136,19 @@ class Mount implements Disk {
       if (directoryOf(from) !== directoryOf(to))
         throw new DiskError("IO", from, `${from}: renamed across directories`);
       const parent = findDirectory(this.#root, directoryOf(from));
-      if (parent.get(baseName(from)) === undefined) throw notFound(from);
-      parent.rename(baseName(from), baseName(to));
+      const node = parent.get(baseName(from));
+      if (node === undefined) throw notFound(from);
+      if (node !== parent.get(baseName(to))) parent.rename(baseName(from), baseName(to));
+    });
+  }
+
+  link(from: string, to: string): Promise<void> {
+    return this.operate("link", from, () => {
+      const node = find(this.#root, from);
+      if (!(node instanceof FileNode)) throw notFound(from);
+      const directory = findDirectory(this.#root, directoryOf(to));
+      if (directory.get(baseName(to)) !== undefined) throw new DiskError("EXISTS", to, `${to}: exists`);
+      directory.set(baseName(to), node);
     });
   }
 
@@ -150,6 +164,17 @@ class Mount implements Disk {
   }
 
   open(path: string, mode: OpenMode): Promise<DiskFile> {
+    return this.#open(path, mode);
+  }
+
+  async openDatabase(path: string, mode: "read" | "write" | "create"): Promise<File> {
+    const file = await this.#open(path, mode === "read" ? "read" : "write");
+    const lock = mode === "write" ? this.#lock(path, file.node) : undefined;
+    if (mode === "create") await file.truncate(0);
+    return new SimulatedDatabaseFile(file, file.node, lock);
+  }
+
+  #open(path: string, mode: OpenMode): Promise<SimulatedFile> {
     return this.operate("open", path, () => {
       let node = find(this.#root, path);
       if (node === undefined) {
@@ -218,8 +243,8 @@ class Mount implements Disk {
 
 class SimulatedFile implements DiskFile {
   readonly path: string;
+  readonly node: FileNode;
   readonly #mode: OpenMode;
-  readonly #node: FileNode;
   readonly #mount: Mount;
   readonly #random: Random;
   #closed = false;
@@ -227,42 +252,42 @@ class SimulatedFile implements DiskFile {
   constructor(path: string, mode: OpenMode, node: FileNode, mount: Mount, random: Random) {
     this.path = path;
     this.#mode = mode;
-    this.#node = node;
+    this.node = node;
     this.#mount = mount;
     this.#random = random;
   }
 
   size(): Promise<number> {
-    return this.#operate("read", () => this.#node.size);
+    return this.#operate("read", () => this.node.size);
   }
 
   read(target: Uint8Array, position: number): Promise<number> {
-    return this.#operate("read", () => this.#node.read(target, position));
+    return this.#operate("read", () => this.node.read(target, position));
   }
 
   async write(bytes: Uint8Array, position: number): Promise<void> {
     this.#assertWritable();
-    this.#mount.assertSpace(this.path, this.#node, bytes.length, position);
+    this.#mount.assertSpace(this.path, this.node, bytes.length, position);
     // The medium may get any part of it from now on, whatever becomes of this call.
-    const mark = this.#node.write(bytes, position);
+    const mark = this.node.write(bytes, position);
     const range = { start: position, end: position + bytes.length };
-    this.#node.beginWrite(range);
+    this.node.beginWrite(range);
     try {
       await this.#operate("write", () => {});
       if (this.#mode === "durable") await this.#sync(mark);
     } finally {
-      this.#node.endWrite(range);
+      this.node.endWrite(range);
     }
   }
 
   async sync(): Promise<void> {
     this.#assertWritable();
-    await this.#sync(this.#node.mark());
+    await this.#sync(this.node.mark());
   }
 
   async truncate(size: number): Promise<void> {
     this.#assertWritable();
-    await this.#operate("truncate", () => this.#node.truncate(size));
+    await this.#operate("truncate", () => this.node.truncate(size));
   }
 
   async close(): Promise<void> {
@@ -271,9 +296,9 @@ class SimulatedFile implements DiskFile {
 
   async #sync(mark: number): Promise<void> {
     try {
-      await this.#operate("sync", () => this.#node.sync(mark));
+      await this.#operate("sync", () => this.node.sync(mark));
     } catch (error) {
-      if (error instanceof DiskError && error.code !== "CRASHED") this.#node.loseSomeWrites(this.#random);
+      if (error instanceof DiskError && error.code !== "CRASHED") this.node.loseSomeWrites(this.#random);
       throw error;
     }
   }

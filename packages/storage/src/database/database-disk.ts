@@ -1,28 +1,23 @@
-import { type Disk, type File, RealDisk } from "@quorate/bbolt";
-import { lockDatabase } from "../backend/lock-database.ts";
+import type { Disk as BboltDisk, File } from "@quorate/bbolt";
+import { type Disk, directoryOf } from "../seams/disk.ts";
 
 /**
- * The machine's disk, where every database that is opened to be written is held by the lock that bbolt has on its files, until
- * it is closed: an etcd and we keep each other out. `open` rejects with a `DiskError` of code `LOCKED`, and nothing was changed.
+ * A disk as `@quorate/bbolt` wants it. Every database that is opened to be written is held until it is closed: an etcd and we keep
+ * each other out. `open` rejects with a `DiskError` of code `LOCKED`, and nothing was changed.
  */
-export class LockedDisk implements Disk {
-  readonly #disk = new RealDisk();
+export class DatabaseDisk implements BboltDisk {
+  readonly #disk: Disk;
   readonly #files = new Set<SyncedLater>();
   #syncsLater: boolean;
 
   /** `syncsLater`: nothing that is written is made durable before `syncFromNowOn`, as for a copy that nobody needs before it is whole. */
-  constructor({ syncsLater = false }: { readonly syncsLater?: boolean } = {}) {
+  constructor(disk: Disk, { syncsLater = false }: { readonly syncsLater?: boolean } = {}) {
+    this.#disk = disk;
     this.#syncsLater = syncsLater;
   }
 
   async open(path: string, mode: "read" | "write" | "create"): Promise<File> {
-    const file = await this.#disk.open(path, mode);
-    try {
-      if (mode === "write" && file.descriptor !== undefined) lockDatabase(path, file.descriptor);
-    } catch (error) {
-      await file.close();
-      throw error;
-    }
+    const file = await this.#disk.openDatabase(path, mode);
     if (!this.#syncsLater) return file;
     const later = new SyncedLater(file, () => this.#syncsLater);
     this.#files.add(later);
@@ -41,13 +36,14 @@ export class LockedDisk implements Disk {
   }
 
   syncDirectory(path: string): Promise<void> {
-    return this.#disk.syncDirectory(path);
+    return this.#disk.syncDirectory(directoryOf(path));
   }
 }
 
 class SyncedLater implements File {
   readonly path: string;
   readonly descriptor: number | undefined;
+  readonly memory: File["memory"];
   readonly #file: File;
   readonly #isLater: () => boolean;
   #isOpen = true;
@@ -55,6 +51,7 @@ class SyncedLater implements File {
   constructor(file: File, isLater: () => boolean) {
     this.path = file.path;
     this.descriptor = file.descriptor;
+    this.memory = file.memory;
     this.#file = file;
     this.#isLater = isLater;
   }
