@@ -237,7 +237,7 @@ export const BOUNDED_AT_THE_EDGES: Readonly<Record<string, Readonly<Record<strin
       "deletions of one write batch, which are in order unless two compactions met: 10,000 as a rule",
   },
   "backend/write-batches.ts": { "*": "write batches: a few" },
-  "backend/inspect-worker.ts": { "*": WHOLE_FILE },
+  "backend/inspect-source.ts": { "*": WHOLE_FILE },
   "database/bbolt-backend.ts": {
     "BboltBackend.lastRevision": `${AT_A_START}; what is deleted at the end of what waits`,
     "BboltBackend.get": "write batches: a few",

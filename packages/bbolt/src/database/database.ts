@@ -27,7 +27,7 @@ export interface DatabaseOptions {
   /** The file is there, and nothing is written. Otherwise it is made when it is absent or empty. */
   readonly readOnly?: boolean;
   /** Of a file that is made: a power of two from 1,024 to 65,536; unless given, 4,096. */
-  readonly pageBytes?: number;
+  readonly pageBytes?: number | undefined;
   /** Whether the list of free pages is stored; unless given it is not, as in etcd, and is found out at every open. */
   readonly storeFreelist?: boolean;
   /**

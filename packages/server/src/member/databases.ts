@@ -1,12 +1,13 @@
 import type { LogIndex } from "@quorate/raft";
-import { BboltBackend } from "@quorate/storage/database/bbolt-backend";
+import type { Inspection } from "@quorate/storage/backend/inspect-source";
+import { BboltBackend, type BboltBackendOptions } from "@quorate/storage/database/bbolt-backend";
 import { adoptDatabase } from "@quorate/storage/database/database-names";
 import type { Backend } from "@quorate/storage/seams/backend";
 import type { Clock } from "@quorate/storage/seams/clock";
 import type { Disk } from "@quorate/storage/seams/disk";
 import type { ServerConfig } from "../config/server-config.ts";
 import type { Logger } from "../log/logger.ts";
-import { lagFault, receivedDatabasePath } from "../snapshot/received-database.ts";
+import { type FindDatabaseFault, lagFault, receivedDatabasePath } from "../snapshot/received-database.ts";
 import { type Databases, storagePaths } from "./storage.ts";
 
 interface DatabaseFilesOptions {
@@ -16,6 +17,10 @@ interface DatabaseFilesOptions {
   readonly log: Logger;
   /** A database that was open cannot keep its promises any more. */
   readonly onFatal: (error: Error) => void;
+  /** Reads a received database whole. Unless given, from the machine's disk in a thread of its own: half a second for each gigabyte. */
+  readonly inspect?: (path: string) => Promise<Inspection>;
+  /** What is not as in a member of a real machine. */
+  readonly special?: Pick<BboltBackendOptions, "pageBytes" | "backlogWeight">;
 }
 
 /** The databases of a member as files of bbolt's, as etcd has them: nothing is converted. */
@@ -29,8 +34,9 @@ export class DatabaseFiles implements Databases {
   }
 
   async open(path: string): Promise<Backend> {
-    const { config, clock, disk, log, onFatal } = this.#options;
+    const { config, clock, disk, log, onFatal, special } = this.#options;
     const backend = await BboltBackend.open({
+      ...special,
       path,
       clock,
       disk,
@@ -60,15 +66,15 @@ export class DatabaseFiles implements Databases {
     return this.open(path);
   }
 
-  findReceivedFault(path: string, index: LogIndex): Promise<string | undefined> {
-    return findFault(path, index);
-  }
+  readonly findReceivedFault: FindDatabaseFault = async (path, index) => {
+    const { inspect = inspectInThread } = this.#options;
+    const found = await inspect(path);
+    if ("fault" in found) return found.fault;
+    return lagFault(found.consistentIndex, index);
+  };
 }
 
-/** See `FindDatabaseFault`. All of the file is read, in a thread of its own: half a second for each gigabyte. */
-async function findFault(path: string, index: LogIndex): Promise<string | undefined> {
+async function inspectInThread(path: string): Promise<Inspection> {
   const { inspectDatabase } = await import("@quorate/storage/backend/inspect-database");
-  const found = await inspectDatabase(path);
-  if ("fault" in found) return found.fault;
-  return lagFault(found.consistentIndex, index);
+  return inspectDatabase(path);
 }

@@ -1,14 +1,5 @@
-import {
-  lagFault,
-  type MemberOptions,
-  receivedDatabasePath,
-  type ServerConfig,
-  storagePaths,
-} from "@quorate/server/simulation";
-import { MemoryBackend, type MemoryBackendOptions } from "@quorate/storage/backend/memory-backend";
-import type { Backend } from "@quorate/storage/seams/backend";
-import type { Clock, Timer } from "@quorate/storage/seams/clock";
-import { type Disk, readFile } from "@quorate/storage/seams/disk";
+import type { MemberOptions } from "@quorate/server/simulation";
+import type { Disk } from "@quorate/storage/seams/disk";
 import { type DiskFault, type DiskOperation, SimulatedDisk } from "@quorate/storage/seams/simulated-disk";
 import type { SeededRandom } from "@quorate/testkit/random";
 import type { DurableState } from "../invariants/durable-log.ts";
@@ -17,13 +8,15 @@ import type { ClockSkew } from "./life.ts";
 import type { Moment } from "./moments.ts";
 import { Process, type ProcessHost, type ProcessWorld } from "./process.ts";
 
-const MAX_DATABASE_BYTES = 2 ** 30;
-const IMPORTED_BYTES_PER_MS = 3_000;
 /** Small, so that logs have several. */
 const WAL_SEGMENT_BYTES = 64 * 1024;
 /** What a stalled disk holds up looks so often whether it goes on. */
 const STALL_POLL_MS = 20;
-const NO_TIMER: Timer = { cancel() {} };
+/** A commit syncs its pages, and then its meta. */
+const SYNCS_OF_FLUSH = 2;
+/** Small, so that little data makes trees of several levels. */
+const PAGE_BYTES = 1_024;
+const DATABASE_PATH = /\/snap\/db[^/]*$/;
 
 /** What a machine's disk and memory are like. */
 export interface MachineHardware {
@@ -69,21 +62,12 @@ export class Machine implements ProcessHost {
   readonly diskUnderWay = new Set<Promise<unknown>>();
   readonly #world: MachineWorld;
   readonly #diskRandom: SeededRandom;
-  readonly #backlogWeight: number;
+  readonly backlogWeight: number;
   /** World milliseconds at which a flush ends that a stall has held up. */
   #flushedMs = 0;
   /** How many operations of the disk are left until the power fails; undefined while it is not to. */
   #operationsLeft: number | undefined;
   #disk: SimulatedDisk;
-  /** By path, what a start finds. */
-  readonly #databases = new Map<string, MemoryBackend>();
-  /** That of the process that runs: a database outlives the one that made it. */
-  readonly #databaseClock: Clock = {
-    nowMs: () => this.process?.life.clock.nowMs() ?? 0,
-    wallMs: () => this.process?.life.clock.wallMs() ?? 0,
-    setTimer: (delayMs, callback) => this.process?.life.clock.setTimer(delayMs, callback) ?? NO_TIMER,
-    soon: (callback) => this.process?.life.clock.soon(callback),
-  };
 
   constructor(
     world: MachineWorld,
@@ -101,7 +85,7 @@ export class Machine implements ProcessHost {
     this.random = world.random.fork();
     this.#diskRandom = this.random.fork();
     this.disk = new DiskSpeed(this.random.fork(), disks);
-    this.#backlogWeight = backlogWeight;
+    this.backlogWeight = backlogWeight;
     this.#disk = this.#newDisk();
   }
 
@@ -126,7 +110,6 @@ export class Machine implements ProcessHost {
     this.#operationsLeft = undefined;
     this.durable = process.observer?.durable ?? this.durable;
     process.life.end();
-    this.#crashDatabases();
   }
 
   /** The power fails: what was not synced may be lost. */
@@ -141,7 +124,6 @@ export class Machine implements ProcessHost {
   wipe(options: MemberOptions): void {
     this.kill("replacement");
     this.durable = undefined;
-    this.#databases.clear();
     this.#disk = this.#newDisk();
     this.diskUnderWay.clear();
     this.options = options;
@@ -152,26 +134,12 @@ export class Machine implements ProcessHost {
     return WAL_SEGMENT_BYTES;
   }
 
+  get pageBytes(): number {
+    return PAGE_BYTES;
+  }
+
   mount(): Disk {
     return this.#world.plantOnDisk(this.#disk.mount());
-  }
-
-  openDatabase(path: string, config: ServerConfig): Backend {
-    const { backendBatchMs: batchIntervalMs, backendBatchLimit: batchLimit } = config;
-    const options = { ...this.#databaseOptions(), batchIntervalMs, batchLimit };
-    const backend = this.#databases.get(path) ?? new MemoryBackend(options);
-    this.#databases.set(path, backend);
-    return backend;
-  }
-
-  /** Makes the received database at `index` the one at `path`. */
-  async importReceived(disk: Disk, index: number, path: string, config: ServerConfig): Promise<void> {
-    const name = receivedDatabasePath(storagePaths(config).snap, index);
-    const bytes = await readFile(disk, name, MAX_DATABASE_BYTES);
-    await new Promise<void>((resolve) => {
-      this.#databaseClock.setTimer(1 + bytes.length / IMPORTED_BYTES_PER_MS, resolve);
-    });
-    this.#databases.set(path, MemoryBackend.import(name, bytes, this.#databaseOptions()));
   }
 
   /** The disk finishes nothing, or a flush of the database that began while it did not. */
@@ -184,35 +152,19 @@ export class Machine implements ProcessHost {
     this.#operationsLeft = count;
   }
 
-  #databaseOptions(): MemoryBackendOptions {
-    return {
-      clock: this.#databaseClock,
-      flushMs: () => this.#flushMs(),
-      backlogWeight: this.#backlogWeight,
-    };
-  }
-
-  #flushMs(): number {
+  /** World milliseconds that a sync takes which begins now. */
+  #syncMs(path: string): number {
+    if (!DATABASE_PATH.test(path)) return this.disk.syncMs();
     const stallMs = this.#stallMs();
-    const flushMs = stallMs + this.disk.flushMs();
-    if (stallMs > 0) this.#flushedMs = this.#world.time.nowMs + flushMs;
-    return flushMs;
+    if (stallMs > 0) {
+      const longestMs = stallMs + STALL_POLL_MS + this.disk.longestFlushMs;
+      this.#flushedMs = Math.max(this.#flushedMs, this.#world.time.nowMs + longestMs);
+    }
+    return this.disk.flushMs() / SYNCS_OF_FLUSH;
   }
 
   #stallMs(): number {
     return Math.max(0, this.stalledUntilMs - this.#world.time.nowMs);
-  }
-
-  /** What is wrong with a received database that was to reflect the entry at `index`. */
-  async findReceivedFault(disk: Disk, path: string, index: number): Promise<string | undefined> {
-    const bytes = await readFile(disk, path, MAX_DATABASE_BYTES);
-    let received: MemoryBackend;
-    try {
-      received = MemoryBackend.import(path, bytes, this.#databaseOptions());
-    } catch (error) {
-      return (error as Error).message;
-    }
-    return lagFault(received.consistentIndex, index);
   }
 
   #newDisk(): SimulatedDisk {
@@ -220,28 +172,20 @@ export class Machine implements ProcessHost {
     const { time } = this.#world;
     return new SimulatedDisk({
       random: this.#diskRandom.fork(),
-      schedule: (done) => {
+      schedule: (done, _operation, path) => {
         // What was under way when the disk stalled does not end before it goes on, either.
         const finish = () => {
           const stallMs = this.#stallMs();
           if (stallMs > 0) time.after(Math.min(stallMs, STALL_POLL_MS), finish);
           else done();
         };
-        time.after(this.disk.syncMs(), finish);
+        time.after(this.#syncMs(path), finish);
       },
       fault: (operation, path) => this.#fault(operation, path),
       get capacityBytes() {
         return machine.capacityBytes;
       },
     });
-  }
-
-  #crashDatabases(): void {
-    for (const [path, backend] of this.#databases) {
-      // What a start would remove, it does not find.
-      if (baseName(path).startsWith("tmp")) this.#databases.delete(path);
-      else this.#databases.set(path, backend.crash());
-    }
   }
 
   #fault(operation: DiskOperation, path: string): DiskFault | undefined {
@@ -266,8 +210,4 @@ function momentOf(path: string): Moment | undefined {
   if (path.endsWith(".snap")) return "snapshot-file";
   if (/\/wal\/\d\.tmp$/.test(path)) return "segment-cut";
   return undefined;
-}
-
-function baseName(path: string): string {
-  return path.slice(path.lastIndexOf("/") + 1);
 }

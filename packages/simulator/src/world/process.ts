@@ -1,6 +1,7 @@
 import type { Message, NodeId } from "@quorate/raft";
 import {
   configFromOptions,
+  DatabaseFiles,
   type GatewayBackend,
   localCalls,
   MemberLife,
@@ -13,8 +14,8 @@ import {
   type ServerConfig,
   type Surroundings,
 } from "@quorate/server/simulation";
-import type { Backend } from "@quorate/storage/seams/backend";
-import type { Disk } from "@quorate/storage/seams/disk";
+import { inspectBytes } from "@quorate/storage/backend/inspect-source";
+import { type Disk, readFile } from "@quorate/storage/seams/disk";
 import type { SeededRandom } from "@quorate/testkit/random";
 import type { Endpoint } from "./endpoint.ts";
 import { type ClockSkew, Life } from "./life.ts";
@@ -27,6 +28,7 @@ import { SimulatedTransport, type TransportWorld } from "./simulated-transport.t
 
 /** Three keys or so: transactions read more than that behind their entries. */
 const ENTRY_READ_COST = 1_000;
+const MOST_DATABASE_BYTES = 2 ** 30;
 
 /** What a process has of the machine that it runs on. */
 export interface ProcessHost {
@@ -38,12 +40,11 @@ export interface ProcessHost {
   /** What the disk has been asked for and has not finished. */
   readonly diskUnderWay: Set<Promise<unknown>>;
   readonly walSegmentBytes: number;
+  /** Of a database that is made. */
+  readonly pageBytes: number;
+  /** As how many bytes each byte counts that waits in memory for the database. */
+  readonly backlogWeight: number;
   mount(): Disk;
-  openDatabase(path: string, config: ServerConfig): Backend;
-  /** Makes the received database at `index` the one at `path`. */
-  importReceived(disk: Disk, index: number, path: string, config: ServerConfig): Promise<void>;
-  /** What is wrong with a received database that was to reflect the entry at `index`. */
-  findReceivedFault(disk: Disk, path: string, index: number): Promise<string | undefined>;
 }
 
 /** What a process has of the world, and reports to it. */
@@ -157,27 +158,28 @@ export class Process implements Endpoint {
     const world = this.#world;
     const machine = this.#machine;
     const disk = new ProcessDisk(machine.mount(), this.life, machine.diskUnderWay);
-    const open = async (path: string) => machine.openDatabase(path, config);
+    const { clock } = this.life;
+    const log = memberLog(world, this.name, this.address);
+    const { pageBytes, backlogWeight } = machine;
     return {
-      clock: this.life.clock,
+      clock,
       random: machine.random.fork(),
       disk,
-      log: memberLog(world, this.name, this.address),
-      databases: {
-        open,
-        importReceived: (index, path) => machine.importReceived(disk, index, path, config),
-        openReceived: async (index) => {
-          const path = `${config.dataDir}/member/snap/tmp-received-db`;
-          await machine.importReceived(disk, index, path, config);
-          return open(path);
-        },
-        findReceivedFault: (path, index) => machine.findReceivedFault(disk, path, index),
-      },
+      log,
+      databases: new DatabaseFiles({
+        config,
+        clock,
+        disk,
+        log,
+        onFatal: (error) => this.#member.fail(error),
+        inspect: async (path) => inspectBytes(path, await readFile(disk, path, MOST_DATABASE_BYTES)),
+        special: { pageBytes, backlogWeight },
+      }),
       peerRequests: new SimulatedPeerRequests(world, this.address, this.life),
       createResolver: () => async (host) => host,
       walSegmentBytes: machine.walSegmentBytes,
       entryReadCost: ENTRY_READ_COST,
-      cryptography: simulatedCryptography(this.life.clock),
+      cryptography: simulatedCryptography(clock),
       tokenKeys: () => TOKEN_KEYS,
       createTransport: (storage, events) => {
         this.transport = new SimulatedTransport(world, this, storage.localId, events);

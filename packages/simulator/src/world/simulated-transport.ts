@@ -91,8 +91,9 @@ export class SimulatedTransport implements Transport, MessageReceiver {
             if (recorded !== undefined) recorded.receivedMs = time.nowMs;
             time.after(network.delayMs(), () => settle(network.carries(target.address, this.#local.address)));
           },
-          () => {
+          (error: Error) => {
             forget();
+            trace.note(time.nowMs, `${target.address} did not save a snapshot: ${error.message}`);
             time.after(network.delayMs(), () => settle(false));
           },
         );

@@ -1,4 +1,5 @@
-import type { Inspection, InspectionTask } from "./inspect-worker.ts";
+import type { Inspection } from "./inspect-source.ts";
+import type { InspectionTask } from "./inspect-worker.ts";
 import { runWorker } from "./run-worker.ts";
 
 const WORKER = new URL("./inspect-worker.ts", import.meta.url);

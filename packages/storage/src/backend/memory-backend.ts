@@ -34,7 +34,7 @@ export interface MemoryBackendOptions extends Partial<CommitLimits> {
   readonly state?: MemoryState;
 }
 
-/** A backend without a disk, for the simulator and for tests: it forgets in a crash what a disk would forget. */
+/** A backend without a disk, for tests: it forgets in a crash what a disk would forget. */
 export class MemoryBackend implements Backend {
   readonly counts = new BackendCounts();
   readonly #options: MemoryBackendOptions;

@@ -35,6 +35,10 @@ export interface BboltBackendOptions extends Partial<CommitLimits> {
   readonly clock: Clock;
   /** Unless given, the machine's. */
   readonly disk?: Disk;
+  /** Of a file that is made: a power of two from 1,024 to 65,536; unless given, 4,096. */
+  readonly pageBytes?: number | undefined;
+  /** As how many bytes each byte counts that waits for a commit; unless given, 1. For a simulator, whose data is little. */
+  readonly backlogWeight?: number | undefined;
   /** Whether pages are read in mapped memory, where that is possible; unless given, they are. */
   readonly map?: boolean;
   /** Bytes of the file that may be kept only because exports read them, before those are copied; unless given, 64 MiB. */
@@ -62,6 +66,7 @@ export class BboltBackend implements Backend {
   readonly #exports: Exports;
   readonly #replacements: Replacements;
   readonly #scrubbing: Scrubbing;
+  readonly #backlogWeight: number;
   /** The newest revision ever written. */
   #lastMain = -1;
   #lastSub = -1;
@@ -69,15 +74,16 @@ export class BboltBackend implements Backend {
 
   /** Opens the database, or creates it. Throws what `BboltFile.open` does. */
   static async open(options: BboltBackendOptions): Promise<BboltBackend> {
-    const { path, clock, map, disk = new RealDisk() } = options;
+    const { path, clock, map, pageBytes, disk = new RealDisk() } = options;
     await disk.makeDirectory(directoryOf(path));
     await removeUnfinished(disk, path);
-    const file = await BboltFile.open(path, { clock, map, disk: new DatabaseDisk(disk) });
+    const file = await BboltFile.open(path, { clock, map, pageBytes, disk: new DatabaseDisk(disk) });
     return new BboltBackend(options, disk, file);
   }
 
   private constructor(options: BboltBackendOptions, disk: Disk, file: BboltFile) {
     this.path = options.path;
+    this.#backlogWeight = options.backlogWeight ?? 1;
     this.#inUse = new FileInUse(file, options.path, disk);
     const meta = file.table(META);
     const position = { index: readUint64(meta.get(INDEX_KEY)), term: readUint64(meta.get(TERM_KEY)) };
@@ -117,7 +123,7 @@ export class BboltBackend implements Backend {
   }
 
   get backlogBytes(): number {
-    return this.#batches.bytes;
+    return this.#batches.bytes * this.#backlogWeight;
   }
 
   putRevision(main: Revision, sub: number, tombstone: boolean, record: Uint8Array): void {

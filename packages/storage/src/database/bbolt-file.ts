@@ -17,6 +17,8 @@ export interface BboltFileOptions {
   readonly clock: Clock;
   /** Whether pages are read in mapped memory, where that is possible; unless given, they are. */
   readonly map?: boolean | undefined;
+  /** Of a file that is made; unless given, 4,096. */
+  readonly pageBytes?: number | undefined;
   readonly disk: DatabaseDisk;
 }
 
@@ -31,8 +33,8 @@ export class BboltFile {
    * Opens the file, or makes it. Throws `DatabaseFileError` when it is damaged or no database, a `DiskError` when somebody
    * else holds it, and what `formerFormatFault` says of one that an earlier version has written.
    */
-  static async open(path: string, { clock, map, disk }: BboltFileOptions): Promise<BboltFile> {
-    const options = { disk, checksums: true, map, pause: () => nextTurn(clock) };
+  static async open(path: string, { clock, map, pageBytes, disk }: BboltFileOptions): Promise<BboltFile> {
+    const options = { disk, checksums: true, map, pageBytes, pause: () => nextTurn(clock) };
     const database = await Database.open(path, options).catch(async (error: unknown) => {
       if (error instanceof DatabaseFileError) await refuseFormerFormat(disk, path);
       throw error;

@@ -64,12 +64,14 @@ export class Replacements {
     const copyPath = this.#inUse.temporaryPath();
     const disk = new DatabaseDisk(this.#inUse.disk, { syncsLater: true });
     const { clock, map } = this.#options;
+    const { pageBytes } = this.#inUse.file.database;
+    const options = { clock, map, pageBytes, disk };
     let copy: Defragmentation | undefined;
     let renamed = false;
     const deleted = this.#commits.rememberDeleted();
     try {
       const abandoned = () => this.#isEnding || this.#becoming !== undefined;
-      copy = await Defragmentation.begin(this.#inUse.file, copyPath, { clock, map, disk }, abandoned);
+      copy = await Defragmentation.begin(this.#inUse.file, copyPath, options, abandoned);
       await copy.copyMostRevisions();
       await this.#commits.hold();
       await copy.finish(deleted);
