@@ -1,5 +1,6 @@
 import { CONSENSUS_EXHIBITS } from "./consensus.ts";
 import { ELECTION_EXHIBITS } from "./elections.ts";
+import { ENGINE_EXHIBITS } from "./engine.ts";
 import type { Exhibit } from "./exhibit.ts";
 import { LEASE_EXHIBITS } from "./leases.ts";
 import { LOG_EXHIBITS } from "./log.ts";
@@ -19,6 +20,7 @@ export const EXHIBITS: readonly Exhibit[] = [
   ...ELECTION_EXHIBITS,
   ...LOG_EXHIBITS,
   ...STORAGE_EXHIBITS,
+  ...ENGINE_EXHIBITS,
   ...MVCC_EXHIBITS,
   ...WATCH_EXHIBITS,
   ...LEASE_EXHIBITS,

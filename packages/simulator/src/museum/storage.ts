@@ -1,8 +1,8 @@
-import type { File } from "@quorate/bbolt";
 import type { Backend } from "@quorate/storage/seams/backend";
 import type { Disk, DiskFile } from "@quorate/storage/seams/disk";
 import { CRASHES, FULL_MEMORIES, INTERRUPTED_SNAPSHOTS, NEVER_IDLE } from "./circumstances.ts";
 import type { Exhibit } from "./exhibit.ts";
+import { passedOn, withSync } from "./planted-disk.ts";
 import { replaceGetter, replaceMethod } from "./replace-method.ts";
 
 /** Of entries, one in so many meets a commit at the wrong moment. */
@@ -170,36 +170,6 @@ function withoutReceivedDatabases(disk: Disk): Disk {
       for (const name of received) await disk.remove(`${directory}/${name}`);
       return names.filter((name) => !received.includes(name));
     },
-  };
-}
-
-function passedOn(disk: Disk): Disk {
-  return {
-    list: (directory) => disk.list(directory),
-    exists: (path) => disk.exists(path),
-    makeDirectory: (directory) => disk.makeDirectory(directory),
-    rename: (from, to) => disk.rename(from, to),
-    link: (from, to) => disk.link(from, to),
-    remove: (path) => disk.remove(path),
-    syncDirectory: (directory) => disk.syncDirectory(directory),
-    open: (path, mode) => disk.open(path, mode),
-    openDatabase: (path, mode) => disk.openDatabase(path, mode),
-    lock: (path) => disk.lock(path),
-    lockExisting: (path) => disk.lockExisting(path),
-  };
-}
-
-function withSync(file: File, sync: () => Promise<void>): File {
-  return {
-    path: file.path,
-    descriptor: file.descriptor,
-    memory: file.memory,
-    size: () => file.size(),
-    readSync: (target, position) => file.readSync(target, position),
-    read: (target, position) => file.read(target, position),
-    write: (parts, position) => file.write(parts, position),
-    sync,
-    close: () => file.close(),
   };
 }
 

@@ -12,6 +12,8 @@ import type { Endpoint } from "./endpoint.ts";
 export interface Plant {
   /** In the parts of a member, once for each of its processes, before anything of it runs. */
   inMember?(member: PlantedMember): void;
+  /** In the engine of all databases, once for each run, which disposes of it at its end. */
+  inEngine?(): Disposable;
   /** Between a member and its disk. */
   onDisk?(disk: Disk): Disk;
   /** Takes a message in the place of a member, which gets it by `arrival.receive`: now, later or never. */

@@ -1,3 +1,4 @@
+import { DatabaseFileError } from "@quorate/bbolt";
 import type { Message } from "@quorate/raft";
 import type { MemberParts, MemberStorage } from "@quorate/server/simulation";
 import { type Disk, DiskError } from "@quorate/storage/seams/disk";
@@ -60,6 +61,7 @@ export class World implements MachineWorld {
   recorder: WorldRecorder | undefined;
   readonly #plants: readonly Plant[];
   readonly #ignoredInvariants: ReadonlySet<Invariant>;
+  readonly #plantedInEngine = new DisposableStack();
   #lastEntered: Process | undefined;
   #steps = 0;
 
@@ -69,6 +71,7 @@ export class World implements MachineWorld {
     this.snapshotRandom = this.random.fork();
     this.trace = new Trace(traceLines);
     this.#plants = plants;
+    for (const plant of plants) if (plant.inEngine !== undefined) this.#plantedInEngine.use(plant.inEngine());
     this.#ignoredInvariants = ignoredInvariants;
     this.#probeLater();
   }
@@ -89,6 +92,7 @@ export class World implements MachineWorld {
     // No more than what a promise that has settled sets off; time and disks stand still.
     await new Promise((resolve) => setImmediate(resolve));
     await new Promise((resolve) => setImmediate(resolve));
+    this.#plantedInEngine.dispose();
   }
 
   violation(text: string, rule: Rule): void {
@@ -142,7 +146,8 @@ export class World implements MachineWorld {
   processFailed(process: Process, error: Error): void {
     const machine = this.machine(process.address)!;
     this.note(`${process.name} fails: ${describeError(error)}`);
-    if (!isExplained(error)) {
+    if (isOfDamage(error) && machine.healRot()) this.count("rot found");
+    else if (!isExplained(error)) {
       this.violation(`${process.name} failed: ${describeError(error)}`, "no failure");
     }
     // A failed sync leaves bytes in the kernel's memory that it will never write: such a machine is started anew.
@@ -256,8 +261,14 @@ export class World implements MachineWorld {
     this.#steps = 0;
     this.recorder?.sample();
     if (process?.life.isAlive !== true) return;
-    process.observer?.observe();
-    this.observe(process);
+    try {
+      process.observer?.observe();
+      this.observe(process);
+    } catch (error) {
+      // Whoever looks reads the process's own database.
+      if (!isOfDamage(error as Error)) throw error;
+      this.processFailed(process, error as Error);
+    }
   }
 
   #probeLater(): void {
@@ -295,6 +306,11 @@ function isExplained(error: Error): boolean {
 /** With its stack, in which files are named alike wherever the sources lie: a run's digest is of such texts, too. */
 function describeError(error: Error): string {
   return `${error?.stack ?? error}`.replaceAll(/file:\/\/\S*?\/packages\//g, "packages/");
+}
+
+/** A member refuses what is not as it was written. */
+function isOfDamage(error: Error): boolean {
+  return error instanceof DatabaseFileError || error.cause instanceof DatabaseFileError;
 }
 
 function isOfTheSimulator(error: Error): boolean {
