@@ -19,6 +19,7 @@ export const FAULTS = [
   "crash-point",
   "disk-error",
   "disk-full",
+  "bit-rot",
   "wall-clock",
 ] as const;
 
@@ -37,6 +38,7 @@ export const ENDING_FAULTS: ReadonlySet<Fault> = new Set([
   "crash-point",
   "disk-error",
   "disk-full",
+  "bit-rot",
 ]);
 
 const ELECTION: readonly Fault[] = ["disk-stall", "stall-and-lose", "lost-leader", "lost-leader"];

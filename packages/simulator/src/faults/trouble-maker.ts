@@ -117,6 +117,7 @@ export class TroubleMaker {
     for (const machine of machines) {
       machine.stalledUntilMs = 0;
       machine.failingSyncs = 0;
+      machine.healRot();
       machine.capacityBytes = Number.POSITIVE_INFINITY;
       machine.losePowerAtOperation(Number.POSITIVE_INFINITY);
       if (machine.process?.life.isPaused === true) machine.process.life.resume();
@@ -253,6 +254,9 @@ export class TroubleMaker {
           machine.capacityBytes = Number.POSITIVE_INFINITY;
         });
         return;
+      case "bit-rot":
+        this.#rotAndLose(machine, durationMs, random);
+        return;
       case "wall-clock":
         machine.skew.wallOffsetMs += random.uniform(-600_000, 600_000);
         return;
@@ -271,6 +275,17 @@ export class TroubleMaker {
       if (losesPower) machine.losePower();
       else machine.kill();
       this.#world.restartLater(machine, restartMs);
+    });
+  }
+
+  /** What has rotted shows when it is read from the medium again. */
+  #rotAndLose(machine: Machine, durationMs: number, random: SeededRandom): void {
+    const { time } = this.#world;
+    machine.rotDatabase(random);
+    time.after(random.exponential(durationMs), () => {
+      if (this.#isOver || this.#isSpared(machine)) return;
+      machine.losePower();
+      this.#world.restartLater(machine, durationMs);
     });
   }
 

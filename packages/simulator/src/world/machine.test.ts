@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { SeededRandom } from "@quorate/testkit/random";
 import { Api } from "../clients/api.ts";
 import { Machine } from "./machine.ts";
 import { World } from "./world.ts";
@@ -61,4 +62,48 @@ test("a disk that stalls finishes nothing, not even what was under way, until it
   machine.stalledUntilMs = 500;
   await runUntil(() => syncedMs !== undefined);
   assert.ok(syncedMs! >= 500 && syncedMs! < 510, `synced at ${syncedMs} ms`);
+});
+
+test("a database that has rotted is refused, and the member goes on when the disk is good again", async () => {
+  const { world, machine, runUntil } = begin();
+  machine.start();
+  await runUntil(() => machine.process?.isServing === true);
+  for (let i = 0; i < 20; i++) {
+    void new Api(world, machine).put(`k${i}`, "v").catch(() => {});
+    await runUntil(() => false, 200);
+  }
+  let found = 0;
+  for (let seed = 1; seed <= 10; seed++) {
+    machine.rotDatabase(new SeededRandom(seed));
+    machine.losePower();
+    world.restartLater(machine, 10);
+    await runUntil(() => machine.process?.isServing === true);
+    assert.equal(machine.process?.isServing, true, `seed ${seed}`);
+    found = world.counts.get("rot found") ?? 0;
+  }
+  assert.ok(found >= 2, `found ${found} times of 10`);
+  assert.deepEqual(world.violations, []);
+});
+
+test("what a database has made durable outlasts a loss of power, and nothing of it is older than it said", async () => {
+  const { world, machine, runUntil } = begin();
+  machine.start();
+  for (let life = 0; life < 5; life++) {
+    await runUntil(() => machine.process?.isServing === true);
+    const { backend } = machine.process!.parts!.context;
+    void new Api(world, machine).put("k", `${life}`).catch(() => {});
+    await runUntil(() => false, 50);
+    const { consistentIndex } = backend;
+    let isDurable = false;
+    backend.commit();
+    void backend.flushed().then(() => {
+      isDurable = true;
+    });
+    await runUntil(() => isDurable);
+    machine.losePower();
+    machine.start();
+    await runUntil(() => machine.process?.storage !== undefined);
+    assert.ok(machine.process!.storage!.backend.consistentIndex >= consistentIndex);
+  }
+  assert.deepEqual(world.violations, []);
 });

@@ -16,6 +16,8 @@ const STALL_POLL_MS = 20;
 const SYNCS_OF_FLUSH = 2;
 /** Small, so that little data makes trees of several levels. */
 const PAGE_BYTES = 1_024;
+/** Of bits that rot, so many are in the file of checksums. */
+const SUMS_CHANCE = 0.2;
 const DATABASE_PATH = /\/snap\/db[^/]*$/;
 
 /** What a machine's disk and memory are like. */
@@ -68,6 +70,7 @@ export class Machine implements ProcessHost {
   /** How many operations of the disk are left until the power fails; undefined while it is not to. */
   #operationsLeft: number | undefined;
   #disk: SimulatedDisk;
+  #healRot: (() => boolean) | undefined;
 
   constructor(
     world: MachineWorld,
@@ -125,6 +128,7 @@ export class Machine implements ProcessHost {
     this.kill("replacement");
     this.durable = undefined;
     this.#disk = this.#newDisk();
+    this.#healRot = undefined;
     this.diskUnderWay.clear();
     this.options = options;
     this.isWanted = true;
@@ -140,6 +144,20 @@ export class Machine implements ProcessHost {
 
   mount(): Disk {
     return this.#world.plantOnDisk(this.#disk.mount());
+  }
+
+  /** A bit of the database on the medium is another one from now on, which shows when the power has failed. */
+  rotDatabase(random: SeededRandom): void {
+    this.healRot();
+    const suffix = random.chance(SUMS_CHANCE) ? ".sums" : "";
+    this.#healRot = this.#disk.rot(`${this.options.dataDir}/member/snap/db${suffix}`, random);
+  }
+
+  /** The medium has again what was written. Returns whether anything was wrong. */
+  healRot(): boolean {
+    const heal = this.#healRot;
+    this.#healRot = undefined;
+    return heal?.() === true;
   }
 
   /** The disk finishes nothing, or a flush of the database that began while it did not. */

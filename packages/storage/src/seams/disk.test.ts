@@ -278,6 +278,30 @@ test("a database is seen in memory as it is written, and after a crash as it is 
   await assert.rejects(file.write([bytes("z")], 0), { code: "CRASHED" });
 });
 
+test("a bit that rots shows after a crash, until it is made good or written over", async () => {
+  const simulated = new SimulatedDisk({ random: repeating(0) });
+  const begin = async () => {
+    const file = await simulated.mount().open("f", "durable");
+    await simulated.mount().syncDirectory(".");
+    await file.write(bytes("abc"), 0);
+    return file;
+  };
+  assert.equal(simulated.rot("f", repeating(1)), undefined);
+  await begin();
+  const heal = simulated.rot("f", repeating(1, 3))!;
+  assert.equal(textOf(simulated.contents("f")), "abc");
+  simulated.crash();
+  assert.equal(textOf(simulated.contents("f")), "ajc");
+  assert.equal(heal(), true);
+  assert.equal(textOf(simulated.contents("f")), "abc");
+  assert.equal(heal(), false);
+  const healLate = simulated.rot("f", repeating(1, 3))!;
+  await begin();
+  assert.equal(healLate(), false);
+  simulated.crash();
+  assert.equal(textOf(simulated.contents("f")), "abc");
+});
+
 test("what was opened or mounted before a crash is dead", async () => {
   const simulated = await written(repeating(0), "a", "b");
   const disk = simulated.mount();

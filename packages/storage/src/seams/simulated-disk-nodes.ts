@@ -81,6 +81,12 @@ interface Change {
   readonly position: number;
 }
 
+/** Whether a change is of the byte at `position`, be it that the file ends before it. */
+function isAt(change: Change, position: number): boolean {
+  if (change.bytes === undefined) return change.position <= position;
+  return change.position <= position && position < change.position + change.bytes.length;
+}
+
 /** Bytes of a file, `end` excluded. */
 interface Range {
   readonly start: number;
@@ -93,6 +99,8 @@ export class FileNode {
   readonly #durable = new Blocks();
   #pending: Change[] = [];
   #lastId = 0;
+  /** A byte of what is durable that is not as it was written. */
+  #rot: { readonly position: number } | undefined;
 
   get size(): number {
     return this.#current.size;
@@ -157,7 +165,9 @@ export class FileNode {
   /** Changes up to `mark` reach the medium. */
   sync(mark = this.#lastId): void {
     const count = this.#pending.findLastIndex((change) => change.id <= mark) + 1;
-    for (const { bytes, position } of this.#pending.splice(0, count)) {
+    for (const change of this.#pending.splice(0, count)) {
+      const { bytes, position } = change;
+      if (this.#rot !== undefined && isAt(change, this.#rot.position)) this.#rot = undefined;
       if (bytes === undefined) {
         this.#durable.truncate(position);
       } else {
@@ -165,6 +175,30 @@ export class FileNode {
         this.#durable.size = Math.max(this.#durable.size, position + bytes.length);
       }
     }
+  }
+
+  /** As `SimulatedDisk.rot`. */
+  rot(random: Random): (() => boolean) | undefined {
+    if (this.#durable.size === 0) return undefined;
+    const position = random.below(this.#durable.size);
+    const byte = new Uint8Array(1);
+    this.#durable.read(byte, position);
+    const good = byte.slice();
+    byte[0]! ^= 1 << random.below(8);
+    this.#durable.write(byte, position);
+    const rot = { position };
+    this.#rot = rot;
+    return () => {
+      if (this.#rot !== rot) return false;
+      this.#rot = undefined;
+      this.#durable.write(good, position);
+      // What a crash has shown, and nobody has written over.
+      const seen = new Uint8Array(1);
+      this.#current.read(seen, position);
+      if (seen[0] === byte[0] && !this.#pending.some((change) => isAt(change, position)))
+        this.#current.write(good, position);
+      return true;
+    };
   }
 
   /** A sync failed: the kernel still shows what was written, and does not try again to write it. */
@@ -195,6 +229,8 @@ export class FileNode {
         const count = Math.min(SECTOR_BYTES - (at % SECTOR_BYTES), bytes.length - done);
         if (random.below(4) < chance && at < this.#durable.size) {
           const visible = Math.min(count, this.#durable.size - at);
+          const rot = this.#rot?.position ?? -1;
+          if (rot >= at && rot < at + visible) this.#rot = undefined;
           this.#durable.write(bytes.subarray(done, done + visible), at);
         }
         done += count;

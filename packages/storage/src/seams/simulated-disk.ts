@@ -80,6 +80,15 @@ export class SimulatedDisk {
     return bytes;
   }
 
+  /**
+   * Some bit of what is durable of a file is another one from now on; reads show it after the next crash. Returns what makes it
+   * good again, and tells whether it was still wrong then. Undefined when nothing of the file is durable.
+   */
+  rot(path: string, random: Random): (() => boolean) | undefined {
+    const node = find(this.#root, path);
+    return node instanceof FileNode ? node.rot(random) : undefined;
+  }
+
   /** Replaces a file, durably; its directory must exist. */
   setContents(path: string, bytes: Uint8Array): void {
     const parent = findDirectory(this.#root, directoryOf(path));
