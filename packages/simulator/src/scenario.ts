@@ -57,7 +57,7 @@ const ELECTIONS: readonly Fault[] = [
   "lost-candidate",
 ];
 /** A start takes about so many operations of the disk. */
-const FIRST_START_OPERATIONS = 40;
+const FIRST_START_OPERATIONS = 80;
 
 /** `troubleMs`: world time for which faults come. */
 export function drawScenario(random: SeededRandom, troubleMs: number): Omit<Scenario, keyof UserScenario> {

@@ -55,6 +55,7 @@ export const FITTING_FAULTS: Readonly<Record<Moment, readonly Fault[]>> = {
   "snapshot-file": DISK,
   "snapshot-record": DISK,
   "segment-cut": DISK,
+  "database-replaced": DISK,
   membership: ["cut-out", "disk-stall"],
   maintenance: ["crash-point", "stall-and-lose"],
   start: ["crash-point", "stall-and-lose"],

@@ -12,8 +12,8 @@ const SOON_MS = 0.01;
 const MOMENT_MS = 30;
 /** A fault of the fitting kind at a moment, as against any other soon after it. */
 const FITTING_CHANCE = 0.75;
-/** Operations of a disk that a snapshot, a start or the change of a segment takes, or less. */
-const CRASH_POINTS = 16;
+/** Operations of a disk that a snapshot, a start, a commit or the change of a segment takes, or less. */
+const CRASH_POINTS = 24;
 /** After this a rolling restart does not wait for a member any longer. */
 const ROLLING_PATIENCE_MS = 3_000;
 const ROLLING_POLL_MS = 20;

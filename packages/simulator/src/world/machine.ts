@@ -18,6 +18,7 @@ const SYNCS_OF_FLUSH = 2;
 const PAGE_BYTES = 1_024;
 /** Of bits that rot, so many are in the file of checksums. */
 const SUMS_CHANCE = 0.2;
+const DATABASE_COPY = /\/snap\/db\.tmp\.[^/]*(?<!\.sums|\.creating)$/;
 const DATABASE_PATH = /\/snap\/db[^/]*$/;
 
 /** What a machine's disk and memory are like. */
@@ -207,10 +208,8 @@ export class Machine implements ProcessHost {
   }
 
   #fault(operation: DiskOperation, path: string): DiskFault | undefined {
-    if (operation === "open") {
-      const moment = momentOf(path);
-      if (moment !== undefined) this.#world.moment(this.address, moment);
-    }
+    const moment = momentOf(operation, path);
+    if (moment !== undefined) this.#world.moment(this.address, moment);
     if (this.#operationsLeft !== undefined && --this.#operationsLeft <= 0) {
       this.#world.note(`${this.name} loses power at the ${operation} of ${path}`);
       this.losePower();
@@ -223,8 +222,10 @@ export class Machine implements ProcessHost {
   }
 }
 
-/** Files that are made when much changes on the disk. */
-function momentOf(path: string): Moment | undefined {
+/** Files that are made, and names that are given, when much changes on the disk. */
+function momentOf(operation: DiskOperation, path: string): Moment | undefined {
+  if (operation === "rename") return DATABASE_COPY.test(path) ? "database-replaced" : undefined;
+  if (operation !== "open") return undefined;
   if (path.endsWith(".snap")) return "snapshot-file";
   if (/\/wal\/\d\.tmp$/.test(path)) return "segment-cut";
   return undefined;

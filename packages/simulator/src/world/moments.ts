@@ -5,6 +5,7 @@
  * - `leadership`: its member leads, and has sent its first message as leader.
  * - `snapshot-arrives`, `snapshot-install`: another member sends it a snapshot; its log is replaced.
  * - `snapshot-file`, `snapshot-record`, `segment-cut`: what its disk is about to be given.
+ * - `database-replaced`: a copy or a received database is about to take the place of its database.
  * - `membership`: its member has applied a change of the members.
  * - `maintenance`: its member has compacted or defragmented its database, or made a snapshot.
  * - `start`: its member is at an early step of its start.
@@ -19,6 +20,7 @@ const MOMENTS = [
   "snapshot-file",
   "snapshot-record",
   "segment-cut",
+  "database-replaced",
   "membership",
   "maintenance",
   "start",
