@@ -6,13 +6,14 @@ import { listenOnFreePort } from "@quorate/testkit/ports";
 import { until } from "@quorate/testkit/wait";
 import type { Credentials } from "./certificates.ts";
 import { Handshake } from "./handshake.ts";
+import { HandshakeTurns } from "./handshake-turns.ts";
 
 /** A whole record of a handshake, of which nothing is looked at before it begins. */
 const RECORD = Buffer.from([0x16, 3, 1, 0, 1, 1]);
 
 test("a handshake that cannot begin fails by itself, also when it had to wait for its turn", async (t) => {
   const later: (() => void)[] = [];
-  const turns = new TurnBudget(1, (callback) => void later.push(callback));
+  const turns = new HandshakeTurns(new TurnBudget(1, (callback) => void later.push(callback)));
   turns.spend(1);
   let isPrepared = false;
   const failures: string[] = [];

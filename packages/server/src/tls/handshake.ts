@@ -1,16 +1,15 @@
 import type net from "node:net";
 import tls from "node:tls";
-import type { TurnBudget } from "@quorate/rpc/server";
 import type { Credentials } from "./certificates.ts";
 import { awaitFirstRecord } from "./first-record.ts";
+import type { AwaitedFlight, HandshakeTurns } from "./handshake-turns.ts";
 
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 
 export interface HandshakeOptions {
   readonly credentials: () => Promise<Credentials>;
   readonly tls: Pick<tls.TLSSocketOptions, "ALPNProtocols" | "requestCert" | "rejectUnauthorized">;
-  /** In microseconds. */
-  readonly turns: TurnBudget;
+  readonly turns: HandshakeTurns;
   /** Nobody listens to the socket's errors by then. */
   readonly onSecure: (socket: tls.TLSSocket, credentials: Credentials) => void;
   /** `debug`: nothing that anybody has to be told of. */
@@ -19,10 +18,10 @@ export interface HandshakeOptions {
 
 /**
  * The server's side of a TLS handshake, from a socket that was accepted to one that is secure, in ten seconds at most. Of
- * `onSecure` and `onFailure` one is called, once. Until a client has said hello it costs no more than its socket, and the
- * expensive part begins when the turn of the event loop has room for it.
+ * `onSecure` and `onFailure` one is called, once. Until a client has said hello it costs no more than its socket, and both
+ * expensive parts, of the first flight and of the second, wait until a turn of the event loop has room for them.
  */
-export class Handshake {
+export class Handshake implements AwaitedFlight {
   readonly #options: HandshakeOptions;
   readonly #timer: NodeJS.Timeout;
   #socket: net.Socket;
@@ -48,9 +47,7 @@ export class Handshake {
 
   async #prepare(): Promise<void> {
     const credentials = await this.#options.credentials();
-    const { turns } = this.#options;
-    if (turns.isSpent) turns.wait(() => this.#begin(credentials));
-    else this.#begin(credentials);
+    this.#options.turns.begin(() => this.#begin(credentials));
   }
 
   /** Must not throw: it may be called from a turn that others wait for, too. */
@@ -67,15 +64,20 @@ export class Handshake {
   #shakeHands(credentials: Credentials): void {
     const { tls: options, turns } = this.#options;
     const startedMs = performance.now();
-    const secure = new tls.TLSSocket(this.#socket, {
+    const socket = this.#socket;
+    const secure = new tls.TLSSocket(socket, {
       isServer: true,
       secureContext: credentials.context,
       ...options,
     });
     this.#socket = secure;
-    const onError = (error: Error) => this.#fail(reasonOf(error), "warn");
+    const onError = (error: Error) => {
+      turns.arrived(this);
+      this.#fail(reasonOf(error), "warn");
+    };
     const onClose = () => this.#left();
     const onSecure = () => {
+      turns.arrived(this);
       this.#end();
       this.#options.onSecure(secure, credentials);
     };
@@ -89,8 +91,23 @@ export class Handshake {
       secure.off("end", onClose);
       secure.off("secure", onSecure);
     };
-    // The hello has been answered by now.
+    answerHello(socket, secure);
     turns.spend((performance.now() - startedMs) * 1_000);
+    if (!this.#isOver) turns.await(this);
+  }
+
+  hold(): void {
+    const handle = handleOf(this.#socket);
+    if (handle === null) return;
+    handle.reading = false;
+    handle.readStop();
+  }
+
+  goOn(): void {
+    const handle = handleOf(this.#socket);
+    if (handle === null || handle.reading) return;
+    handle.reading = true;
+    handle.readStart();
   }
 
   #left(): void {
@@ -106,7 +123,30 @@ export class Handshake {
   #end(): void {
     this.#isOver = true;
     clearTimeout(this.#timer);
+    this.#options.turns.left(this);
     this.#stopListening();
+  }
+}
+
+/** What the runtime reads a socket by, which it shows nowhere else. */
+interface ReadHandle {
+  reading: boolean;
+  readStart(): void;
+  readStop(): void;
+  /** Of TLS: as if it had been read. */
+  receive(bytes: Buffer): void;
+}
+
+function handleOf(socket: net.Socket): ReadHandle | null {
+  return (socket as unknown as { readonly _handle: ReadHandle | null })._handle;
+}
+
+/** Of its own accord the runtime does so, but behind whatever else the turn begins, where nobody knows what it takes. */
+function answerHello(socket: net.Socket, secure: tls.TLSSocket): void {
+  for (;;) {
+    const chunk = socket.read() as Buffer | null;
+    if (chunk === null) return;
+    handleOf(secure)?.receive(chunk);
   }
 }
 

@@ -10,6 +10,7 @@ import { until } from "@quorate/testkit/wait";
 import { cipherList } from "../config/cipher-suites.ts";
 import type { TlsSettings } from "../config/tls-settings.ts";
 import type { LogFields, Logger } from "../log/logger.ts";
+import { HandshakeTurns } from "./handshake-turns.ts";
 import {
   certificatesOf,
   makeCertificate,
@@ -34,7 +35,7 @@ async function listen(
   t: TestContext,
   settings: Partial<TlsSettings> = {},
   side: "client" | "peer" = "client",
-  turns?: TurnBudget,
+  turns?: HandshakeTurns,
 ) {
   const lines: Line[] = [];
   const note = (level: "debug" | "warn") => (message: string, fields?: LogFields) => {
@@ -312,25 +313,88 @@ test("a hello that comes in pieces is one", async (t) => {
   assert.equal(sockets.size, 1);
 });
 
-test("handshakes begin as the turn has room for them, and all in the end", async (t) => {
-  const begun = { inThisTurn: 0, mostInATurn: 0, inAll: 0 };
-  const turns = new TurnBudget(1, (nextTurn) =>
+/** A budget of which whatever is spent is a turn's, and what was spent in each turn. */
+function countedTurns() {
+  const counted = { inThisTurn: 0, mostInATurn: 0, inAll: 0 };
+  const budget = new TurnBudget(1, (nextTurn) =>
     setImmediate(() => {
-      begun.inThisTurn = 0;
+      counted.inThisTurn = 0;
       nextTurn();
     }),
   );
-  // Whatever it takes, one is all that a turn has room for.
-  const { spend } = turns;
-  turns.spend = () => {
-    begun.inAll++;
-    begun.mostInATurn = Math.max(begun.mostInATurn, ++begun.inThisTurn);
-    spend.call(turns, 1);
+  const { spend } = budget;
+  budget.spend = () => {
+    counted.inAll++;
+    counted.mostInATurn = Math.max(counted.mostInATurn, ++counted.inThisTurn);
+    spend.call(budget, 1);
   };
+  return { turns: new HandshakeTurns(budget), counted };
+}
+
+test("handshakes go on as the turn has room for them, and all to their end", async (t) => {
+  const { turns, counted } = countedTurns();
   const { port } = await listen(t, {}, "client", turns);
   const answers = await Promise.all(Array.from({ length: 12 }, () => connect(port, client)));
   assert.deepEqual(new Set(answers.map(({ text }) => text)), new Set(["hello"]));
-  assert.deepEqual([begun.inAll, begun.mostInATurn], [12, 1]);
+  // A first flight and a second one each, and what was let go on before its second had come.
+  assert.ok(counted.inAll >= 24, `${counted.inAll} in all`);
+  // One begins or goes on, and what has come by then of one that was let go on is read.
+  assert.ok(counted.mostInATurn <= 3, `${counted.mostInATurn} in a turn`);
+});
+
+test("second flights that are held back and come all at once are read as turns have room for them", async (t) => {
+  const { turns, counted } = countedTurns();
+  const { port } = await listen(t, {}, "client", turns);
+  // In between, who lets the first flight of each pass, and the others when all have been answered.
+  const clients: (() => void)[] = [];
+  const relay = net.createServer((near) => {
+    const far = net.connect({ port, host: "127.0.0.1" });
+    let isFirst = true;
+    const later: Buffer[] = [];
+    let isOpen = false;
+    near.on("data", (chunk: Buffer) => {
+      if (isFirst || isOpen) far.write(chunk);
+      else later.push(chunk);
+      isFirst = false;
+    });
+    far.on("data", (chunk: Buffer) => near.write(chunk));
+    far.once("data", () =>
+      clients.push(() => {
+        isOpen = true;
+        for (const chunk of later) far.write(chunk);
+      }),
+    );
+    for (const [socket, other] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      socket.on("error", () => {});
+      socket.on("close", () => other.destroy());
+    }
+  });
+  await listenOnFreePort(relay);
+  t.after(() => relay.close());
+  const { port: relayed } = relay.address() as net.AddressInfo;
+  const answers = Array.from({ length: 20 }, () => connect(relayed, client));
+  await until(() => clients.length === 20);
+  counted.mostInATurn = 0;
+  for (const release of clients) release();
+  assert.deepEqual(new Set((await Promise.all(answers)).map(({ text }) => text)), new Set(["hello"]));
+  assert.ok(counted.mostInATurn <= 3, `${counted.mostInATurn} in a turn`);
+});
+
+test("who leaves while its second flight is held back keeps nobody else from going on", async (t) => {
+  const { turns } = countedTurns();
+  const { port, lineCount, sockets } = await listen(t, {}, "client", turns);
+  const halves = Array.from({ length: 5 }, () => {
+    const half = tls.connect({ host: "127.0.0.1", port, ca: ca.certPem });
+    half.on("error", () => {});
+    return half;
+  });
+  await until(() => sockets.size === 5);
+  for (const half of halves) half.destroy();
+  assert.equal((await connect(port, client)).text, "hello");
+  await lineCount(5);
 });
 
 test("a pair of which one half has been replaced leaves the old one in use, until it is whole", async (t) => {

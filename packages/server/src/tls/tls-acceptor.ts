@@ -1,12 +1,12 @@
 import net from "node:net";
 import tls from "node:tls";
-import { remoteAddress, type TurnBudget } from "@quorate/rpc/server";
+import { remoteAddress } from "@quorate/rpc/server";
 import type { Logger } from "../log/logger.ts";
 import { hasAllowedName } from "./allowed-names.ts";
 import type { Certificates, Credentials, TlsSide } from "./certificates.ts";
 import { addressObjection, type NameResolver, systemResolver } from "./client-address.ts";
 import { Handshake, type HandshakeOptions } from "./handshake.ts";
-import { handshakeTurns } from "./handshake-turns.ts";
+import { type HandshakeTurns, handshakeTurns } from "./handshake-turns.ts";
 import { serialsOf } from "./revocation.ts";
 
 export interface TlsAcceptorOptions {
@@ -20,8 +20,8 @@ export interface TlsAcceptorOptions {
   /** Where it is not as the settings say. */
   readonly verifyClientAddress?: boolean;
   readonly resolver?: NameResolver;
-  /** What handshakes may take in a turn, in microseconds. Default: shared by all ports of the side. */
-  readonly turns?: TurnBudget;
+  /** Default: shared by all ports of the side. */
+  readonly turns?: HandshakeTurns;
 }
 
 /** Makes accepted connections secure, lets through those whose certificate is acceptable, and logs the others. */
