@@ -1,6 +1,7 @@
 /** What peers do who want to keep a member busy. Each opens so many connections, and holds on to them until it is ended. */
 import http2 from "node:http2";
 import net from "node:net";
+import { Duplex } from "node:stream";
 import tls from "node:tls";
 import { chainOf, LARGE_CERTIFICATE } from "./certificates.ts";
 import { IDENTITY } from "./member.ts";
@@ -64,6 +65,44 @@ function helloOf(options: tls.ConnectionOptions = {}): Promise<Buffer> {
 
 const hello = await helloOf();
 
+/** What is to be sent by many at the same time, when for a while nobody has joined them. */
+const waiting: (() => void)[] = [];
+const TOGETHER_AFTER_MS = 500;
+let together: NodeJS.Timeout | undefined;
+
+function sendTogether(send: () => void): void {
+  waiting.push(send);
+  clearTimeout(together);
+  together = setTimeout(() => {
+    for (const each of waiting.splice(0)) each();
+  }, TOGETHER_AFTER_MS);
+}
+
+/** Shakes hands, and sends what completes it when others do. Resolves when its hello has been answered. */
+async function dialAndHoldBack(port: number, options: tls.ConnectionOptions): Promise<Ended> {
+  const socket = await dial(port);
+  const held: Buffer[] = [];
+  let sent = 0;
+  const between = new Duplex({
+    read() {},
+    write(chunk: Buffer, _encoding, done) {
+      if (sent++ === 0) socket.write(chunk);
+      else held.push(chunk);
+      done();
+    },
+  });
+  socket.on("data", (chunk: Buffer) => between.push(chunk));
+  tls.connect({ socket: between, ...IDENTITY, ...options }).on("error", () => {});
+  await new Promise((resolve) => {
+    socket.once("data", resolve);
+    socket.once("close", resolve);
+  });
+  sendTogether(() => {
+    for (const chunk of held) socket.write(chunk);
+  });
+  return socket;
+}
+
 export const ATTACKS: readonly Attack[] = [
   { name: "connections that say nothing", count: 1_000, costBytes: PLENTY, begin: dial },
   {
@@ -85,6 +124,18 @@ export const ATTACKS: readonly Attack[] = [
       socket.write(hello);
       return socket;
     },
+  },
+  {
+    name: "handshakes that are all ended at the same time",
+    count: 500,
+    costBytes: 4 * PLENTY,
+    begin: (port) => dialAndHoldBack(port, { ALPNProtocols: ["h2"] }),
+  },
+  {
+    name: "handshakes of TLS 1.2 that are all ended at the same time",
+    count: 250,
+    costBytes: 4 * PLENTY,
+    begin: (port) => dialAndHoldBack(port, { ALPNProtocols: ["h2"], ...TLS12 }),
   },
   {
     name: "connections that do nothing after the handshake",
