@@ -25,6 +25,8 @@ export class HandshakeTurns {
   readonly #budget: TurnBudget;
   readonly #awaited = new Set<AwaitedFlight>();
   readonly #held = new Set<AwaitedFlight>();
+  /** Those that go on in this turn: what they take has been spent. */
+  readonly #expected = new Set<AwaitedFlight>();
 
   constructor(budget = new TurnBudget(MOST_IN_A_TURN)) {
     this.#budget = budget;
@@ -48,14 +50,14 @@ export class HandshakeTurns {
 
   /** It has come. When those of a turn have been enough, nobody else's is read in this turn. */
   arrived(flight: AwaitedFlight): void {
-    if (!this.#forget(flight)) return;
+    if (this.#expected.delete(flight) || !this.#forget(flight)) return;
     this.#budget.spend(SECOND_FLIGHT_TAKES);
     if (this.#budget.isSpent) this.#holdAll();
   }
 
   /** It will not come any more. */
   left(flight: AwaitedFlight): void {
-    this.#forget(flight);
+    if (!this.#forget(flight)) this.#expected.delete(flight);
   }
 
   #forget(flight: AwaitedFlight): boolean {
@@ -74,9 +76,16 @@ export class HandshakeTurns {
   /** Whether it has come is not known, so a turn lets no more go on than it has room for. */
   #goOn(flight: AwaitedFlight): void {
     if (!this.#held.delete(flight)) return;
-    this.#awaited.add(flight);
+    // What is there is read before the next turn ends. Who sends nothing by then has no claim on a later one.
+    if (this.#expected.size === 0) setImmediate(() => this.#expectNoMore());
+    this.#expected.add(flight);
     this.#budget.spend(SECOND_FLIGHT_TAKES);
     flight.goOn();
+  }
+
+  #expectNoMore(): void {
+    for (const flight of this.#expected) this.#awaited.add(flight);
+    this.#expected.clear();
   }
 }
 
