@@ -33,7 +33,6 @@ export const SUITES: Readonly<Record<string, Suite>> = {
   "etcdctl-compared": {
     file: "test/etcdctl/compared.suite.ts",
     what: "our etcdctl beside Go's: output, errors and exit codes of some hundred lines",
-    onlyByName: true,
   },
   "etcdctl-terminal": {
     file: "test/etcdctl/terminal/terminal.suite.ts",
@@ -43,7 +42,6 @@ export const SUITES: Readonly<Record<string, Suite>> = {
     file: "test/etcdutl/compared.suite.ts",
     what: "our etcdutl beside Go's: output, errors and exit codes, and the directories that come of it",
     onlyOurs: true,
-    onlyByName: true,
   },
   "go-client": {
     file: "test/interop/go-client.suite.ts",
@@ -238,6 +236,16 @@ export const SUITES: Readonly<Record<string, Suite>> = {
     file: "test/etcd-tests/etcd-e2e.suite.ts",
     what: "etcd's own tests of everything else from outside",
     ciArguments: ["--seconds", "60"],
+  },
+  "etcd-common-tools": {
+    file: "test/etcd-tests/etcd-common-tools.suite.ts",
+    what: "the tests of clusters of all kinds through our etcdctl",
+    ciArguments: ["--seconds", "45"],
+  },
+  "etcd-e2e-tools": {
+    file: "test/etcd-tests/etcd-e2e-tools.suite.ts",
+    what: "etcd's own tests of etcdctl and etcdutl, with ours",
+    ciArguments: ["--seconds", "45"],
   },
 };
 

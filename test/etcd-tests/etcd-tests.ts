@@ -59,8 +59,19 @@ interface EtcdTestPrograms extends OtherPrograms {
   readonly etcd: string;
 }
 
+/** What a suite does unless its arguments say otherwise. */
+interface Suite {
+  /** Whose etcdctl and etcdutl are run. */
+  readonly tools?: "etcd" | "ours";
+  /** Patterns of the tests that it is about. */
+  readonly about?: readonly string[];
+}
+
 /** Registers the tests of one folder with node:test: one for each of etcd's. */
-export function testAsEtcd(folder: EtcdTestFolder): void {
+export function testAsEtcd(
+  folder: EtcdTestFolder,
+  { tools: usualTools = "etcd", about = ["*"] }: Suite = {},
+): void {
   const { values } = parseArgs({
     args: JSON.parse(process.env.QUORATE_SUITE_ARGS ?? "[]") as string[],
     options: {
@@ -69,7 +80,7 @@ export function testAsEtcd(folder: EtcdTestFolder): void {
       only: { type: "string" },
       proxy: { type: "boolean", default: false },
       seed: { type: "string" },
-      tools: { type: "string", default: "etcd" },
+      tools: { type: "string", default: usualTools },
     },
   });
   assert.ok(
@@ -81,13 +92,19 @@ export function testAsEtcd(folder: EtcdTestFolder): void {
   const wanted: Wanted =
     values.only !== undefined ? { patterns: values.only.split(",") } : values.all ? "all" : "part";
   const limitMs = wanted === "part" ? Number(values.seconds) * 1_000 : Number.POSITIVE_INFINITY;
-  testWithSeed(`etcd's own tests, ${folder} (seed ${seed})`, { seed }, async (_, t) => {
-    if (process.platform !== "linux") return t.skip("needs signals and terminals as Linux has them");
-    const programs = etcdTestPrograms(folder, values.proxy, (line) => t.diagnostic(line));
-    if ("missing" in programs) return t.skip(programs.missing);
-    const names = new SeededRandom(seed).shuffled(wantedTests(folder, values.proxy, programs.found, wanted));
-    await runAll(t, names, { ...programs.found, ...tools }, limitMs);
-  });
+  testWithSeed(
+    `etcd's own tests, ${folder}, with tools of ${values.tools} (seed ${seed})`,
+    { seed },
+    async (_, t) => {
+      if (process.platform !== "linux") return t.skip("needs signals and terminals as Linux has them");
+      const programs = etcdTestPrograms(folder, values.proxy, (line) => t.diagnostic(line));
+      if ("missing" in programs) return t.skip(programs.missing);
+      const possible = wantedTests(folder, values.proxy, programs.found, wanted);
+      const ofSuite = possible.filter((name) => typeof wanted === "object" || isOneOf(name, about));
+      const names = new SeededRandom(seed).shuffled(ofSuite);
+      await runAll(t, names, { ...programs.found, ...tools }, limitMs);
+    },
+  );
 }
 
 /** Finds the programs, building what is not in the cache. */
@@ -142,8 +159,6 @@ function wantedTests(
 ): string[] {
   const listed = execFileSync(program, ["-test.list", "."], { cwd: path.dirname(certDir), encoding: "utf8" });
   const all = listed.split("\n").filter((line) => line.startsWith("Test"));
-  const isOneOf = (name: string, patterns: readonly string[]) =>
-    patterns.some((pattern) => matchesPattern(name, pattern));
   if (typeof wanted === "object") {
     const found = all.filter((name) => isOneOf(name, wanted.patterns));
     assert.ok(
@@ -172,6 +187,10 @@ function wantedTests(
     );
   }
   return all.filter((name) => !isOneOf(name, passedOver));
+}
+
+function isOneOf(name: string, patterns: readonly string[]): boolean {
+  return patterns.some((pattern) => matchesPattern(name, pattern));
 }
 
 async function runAll(

@@ -1,15 +1,16 @@
 /**
  * Our etcdctl beside Go's: the same command lines, one after another, at the same time, each program against a member of its
  * own that has begun anew. Output, errors and exit codes are compared byte for byte, but for times, and for how usage is
- * explained. Behind `--`: `--only NAME,NAME` runs some of the scenarios.
+ * explained. A fresh seed chooses some of the scenarios; behind `--`: `--all` runs all, `--only NAME,NAME` some by name,
+ * `--lines N` as many as have so many lines (250).
  */
 import assert from "node:assert/strict";
 import path from "node:path";
 import { describe, test } from "node:test";
-import { parseArgs } from "node:util";
 import { realEtcd } from "@quorate/testkit/etcd";
 import { Server, temporaryDir } from "@quorate/testkit/process";
 import { repositoryRoot, target } from "@quorate/testkit/target";
+import { chosenScenarios } from "./chosen.ts";
 import { AUTH } from "./lines/auth.ts";
 import { CLUSTER } from "./lines/cluster.ts";
 import { CONCURRENCY } from "./lines/concurrency.ts";
@@ -21,14 +22,9 @@ import { WATCH } from "./lines/watch.ts";
 import { LineRunner, type Result } from "./run-line.ts";
 import { countLines, type Scenario } from "./scenario.ts";
 
-const { values } = parseArgs({
-  args: JSON.parse(process.env.QUORATE_SUITE_ARGS ?? "[]") as string[],
-  options: { only: { type: "string" } },
-});
-const only = values.only?.split(",");
 // Those that wait most come first: others run meanwhile.
 const all = [...CLUSTER, ...WATCH, ...KEYS, ...TXN, ...LEASES, ...SYNTAX, ...AUTH, ...CONCURRENCY];
-const scenarios = all.filter(({ name }) => only === undefined || only.includes(name));
+const { scenarios, what } = chosenScenarios(all, ({ lines }) => countLines(lines), 250);
 const real = realEtcd();
 const ours = path.join(repositoryRoot, "bin/etcdctl");
 
@@ -39,7 +35,7 @@ const SCENARIO_TIMEOUT_MS = 900_000;
 /** Nobody asks there. IDs are made of it: so members of two programs have the same. */
 const PEER_URL = "http://127.0.0.1:9";
 
-describe(`etcdctl, ${countLines(all.flatMap(({ lines }) => lines))} lines compared with Go's`, {
+describe(`etcdctl, ${what}, compared with Go's`, {
   skip: "missing" in real ? real.missing : false,
   concurrency: AT_A_TIME,
 }, () => {

@@ -1,0 +1,3 @@
+import { testAsEtcd } from "./etcd-tests.ts";
+
+testAsEtcd("common", { tools: "ours" });
