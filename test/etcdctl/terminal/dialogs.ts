@@ -26,7 +26,23 @@ const password = (prompt: RegExp, typed: string): Step[] => [
   { isHidden: true },
   { types: `${typed}${ENTER}` },
 ];
+/** Anna's new one, typed, and then once more. */
+const newPassword = (typed: string, again: string): Step[] => [
+  ...password(/Password of anna: /, typed),
+  ...password(/Type password of anna again for confirmation: /, again),
+];
+const ASKED_TWICE = "Password of anna: \nType password of anna again for confirmation: \n";
 const ADD_ROOT = ["user", "add", "root:secret"];
+
+/** Nothing is typed, and all is well. */
+function shown(
+  name: string,
+  args: readonly string[],
+  shows: string | RegExp,
+  before: readonly (readonly string[])[] = [],
+): Dialog {
+  return { name, args, before, steps: [], code: 0, shows };
+}
 
 /** Of etcdctl. */
 export const DIALOGS: readonly Dialog[] = [
@@ -123,23 +139,16 @@ export const DIALOGS: readonly Dialog[] = [
   {
     name: "a new user's password is asked for twice, and not shown",
     args: ["user", "add", "anna"],
-    steps: [
-      ...password(/Password of anna: /, "secret"),
-      ...password(/Type password of anna again for confirmation: /, "secret"),
-    ],
+    steps: newPassword("secret", "secret"),
     code: 0,
-    shows: "Password of anna: \nType password of anna again for confirmation: \nUser anna created\n",
+    shows: `${ASKED_TWICE}User anna created\n`,
   },
   {
     name: "two passwords that are different make no user",
     args: ["user", "add", "anna"],
-    steps: [
-      ...password(/Password of anna: /, "secret"),
-      ...password(/Type password of anna again for confirmation: /, "secre"),
-    ],
+    steps: newPassword("secret", "secre"),
     code: 128,
-    shows:
-      "Password of anna: \nType password of anna again for confirmation: \nError: given passwords are different\n",
+    shows: `${ASKED_TWICE}Error: given passwords are different\n`,
     after: { args: ["user", "list"], prints: "" },
   },
   {
@@ -152,12 +161,9 @@ export const DIALOGS: readonly Dialog[] = [
   {
     name: "who corrects a password while typing it has typed the corrected one",
     args: ["user", "add", "anna"],
-    steps: [
-      ...password(/Password of anna: /, "secrez\x7ft"),
-      ...password(/Type password of anna again for confirmation: /, "secret"),
-    ],
+    steps: newPassword("secrez\x7ft", "secret"),
     code: 0,
-    shows: "Password of anna: \nType password of anna again for confirmation: \nUser anna created\n",
+    shows: `${ASKED_TWICE}User anna created\n`,
   },
   {
     name: "who interrupts the question for a password gets a terminal that shows typing again",
@@ -172,12 +178,9 @@ export const DIALOGS: readonly Dialog[] = [
     name: "a password is changed",
     args: ["user", "passwd", "anna"],
     before: [["user", "add", "anna:old"]],
-    steps: [
-      ...password(/Password of anna: /, "new"),
-      ...password(/Type password of anna again for confirmation: /, "new"),
-    ],
+    steps: newPassword("new", "new"),
     code: 0,
-    shows: "Password of anna: \nType password of anna again for confirmation: \nPassword updated\n",
+    shows: `${ASKED_TWICE}Password updated\n`,
   },
   {
     name: "whoever gives a name alone is asked for the password",
@@ -195,28 +198,19 @@ export const DIALOGS: readonly Dialog[] = [
     code: 2,
     shows: "Password: \nError: etcdserver: authentication failed, invalid user ID or password\n",
   },
-  {
-    name: "a terminal makes no difference to tables",
-    args: ["member", "list", "-w", "table"],
-    steps: [],
-    code: 0,
-    shows: /^┌─+┬[\w\s:/.─┬┐│├┼┤└┴]*┘\n$/,
-  },
-  {
-    name: "a terminal makes no difference to a snapshot",
-    args: ["snapshot", "save", "{folder}/db"],
-    steps: [],
-    code: 0,
-    shows: "Snapshot saved at {folder}/db\nServer version 3.7.0\n",
-  },
-  {
-    name: "a terminal makes no difference to keys",
-    args: ["get", "foo"],
-    before: [["put", "foo", '{"a":1}']],
-    steps: [],
-    code: 0,
-    shows: 'foo\n{"a":1}\n',
-  },
+  shown(
+    "a terminal makes no difference to tables",
+    ["member", "list", "-w", "table"],
+    /^┌─+┬[\w\s:/.─┬┐│├┼┤└┴]*┘\n$/,
+  ),
+  shown(
+    "a terminal makes no difference to a snapshot",
+    ["snapshot", "save", "{folder}/db"],
+    "Snapshot saved at {folder}/db\nServer version 3.7.0\n",
+  ),
+  shown("a terminal makes no difference to keys", ["get", "foo"], 'foo\n{"a":1}\n', [
+    ["put", "foo", '{"a":1}'],
+  ]),
 ];
 
 const ESC = "\x1b";
@@ -229,7 +223,7 @@ const ESC_CLEAR = `\r${ESC}\\[K`;
 /** A line that shows how far something is, up to its end, and then what is told. */
 const bar = (what: string, told: string) =>
   new RegExp(`^${ESC_CLEAR}${what} [^]*100% █+ [^\n]*${ESC_CLEAR}${told}$`);
-const TWO_KEYS: Dialog["before"] = [
+const TWO_KEYS = [
   ["put", "app/a", "1"],
   ["put", "app/b", "2"],
   ["put", "app/a", "3"],
@@ -239,57 +233,42 @@ const TWO_KEYS: Dialog["before"] = [
 
 /** Of `quorate ctl`. */
 export const BEYOND: readonly Dialog[] = [
-  {
-    name: "folders stand out",
-    args: ["tree"],
-    before: TWO_KEYS,
-    steps: [],
-    code: 0,
-    shows: `${BLUE}(all keys)${END} (2 keys)\n└── ${BLUE}app/${END} (2 keys)\n    ├── a\n    └── c\n`,
-  },
-  {
-    name: "what is new, gone and changed has a colour each",
-    args: ["diff", "3", "6"],
-    before: TWO_KEYS,
-    steps: [],
-    code: 0,
-    shows: `${YELLOW}~ app/a\t1 -> 3${END}\n${RED}- app/b\t2${END}\n${GREEN}+ app/c\t4${END}\n`,
-  },
-  {
-    name: "a format that was asked for has no colours",
-    args: ["diff", "3", "6", "-w", "simple"],
-    before: TWO_KEYS,
-    steps: [],
-    code: 0,
-    shows: "~ app/a\t1 -> 3\n- app/b\t2\n+ app/c\t4\n",
-  },
-  {
-    name: "sizes are for people, below each other",
-    args: ["du"],
-    before: [
+  shown(
+    "folders stand out",
+    ["tree"],
+    `${BLUE}(all keys)${END} (2 keys)\n└── ${BLUE}app/${END} (2 keys)\n    ├── a\n    └── c\n`,
+    TWO_KEYS,
+  ),
+  shown(
+    "what is new, gone and changed has a colour each",
+    ["diff", "3", "6"],
+    `${YELLOW}~ app/a\t1 -> 3${END}\n${RED}- app/b\t2${END}\n${GREEN}+ app/c\t4${END}\n`,
+    TWO_KEYS,
+  ),
+  shown(
+    "a format that was asked for has no colours",
+    ["diff", "3", "6", "-w", "simple"],
+    "~ app/a\t1 -> 3\n- app/b\t2\n+ app/c\t4\n",
+    TWO_KEYS,
+  ),
+  shown(
+    "sizes are for people, below each other",
+    ["du"],
+    `3.0 kB  1  ${BLUE}a/${END}\n   2 B  1  ${BLUE}b${END}\n3.0 kB  2  ${BLUE}""${END}\n`,
+    [
       ["put", "a/1", "x".repeat(3_000)],
       ["put", "b", "y"],
     ],
-    steps: [],
-    code: 0,
-    shows: `3.0 kB  1  ${BLUE}a/${END}\n   2 B  1  ${BLUE}b${END}\n3.0 kB  2  ${BLUE}""${END}\n`,
-  },
-  {
-    name: "values that are JSON are laid out",
-    args: ["get", "foo"],
-    before: [["put", "foo", '{"a":1}']],
-    steps: [],
-    code: 0,
-    shows: `${BLUE}foo${END}\n{\n  "a": 1\n}\n`,
-  },
-  {
-    name: "values stay what they are where a format is asked for",
-    args: ["get", "foo", "-w", "simple"],
-    before: [["put", "foo", '{"a":1}']],
-    steps: [],
-    code: 0,
-    shows: 'foo\n{"a":1}\n',
-  },
+  ),
+  shown("values that are JSON are laid out", ["get", "foo"], `${BLUE}foo${END}\n{\n  "a": 1\n}\n`, [
+    ["put", "foo", '{"a":1}'],
+  ]),
+  shown(
+    "values stay what they are where a format is asked for",
+    ["get", "foo", "-w", "simple"],
+    'foo\n{"a":1}\n',
+    [["put", "foo", '{"a":1}']],
+  ),
   {
     name: "a watch shows with colours what is different",
     args: ["watch", "foo", "--rev", "3", "--watch-only-changes"],
@@ -301,13 +280,11 @@ export const BEYOND: readonly Dialog[] = [
     code: 130,
     shows: `${GREEN}PUT${END}\n${BLUE}foo${END}\n${RED}- b${END}\n${GREEN}+ c${END}\n^C`,
   },
-  {
-    name: "a snapshot shows how far it is, and in the end nothing of that",
-    args: ["snapshot", "save", "{folder}/db"],
-    steps: [],
-    code: 0,
-    shows: bar("snapshot", "Snapshot saved at {folder}/db\nServer version 3.7.0\n"),
-  },
+  shown(
+    "a snapshot shows how far it is, and in the end nothing of that",
+    ["snapshot", "save", "{folder}/db"],
+    bar("snapshot", "Snapshot saved at {folder}/db\nServer version 3.7.0\n"),
+  ),
   {
     name: "a mirror shows how many keys it has copied, and goes on",
     args: ["make-mirror", "--prefix", "a/", "--dest-prefix", "b/", "{endpoint}"],
@@ -325,15 +302,13 @@ export const BEYOND: readonly Dialog[] = [
     shows: new RegExp(`^${ESC_CLEAR}mirror [^]*\\^C$`),
     after: { args: ["get", "b/", "--prefix", "--keys-only"], prints: "b/1\n\nb/2\n\nb/3\n" },
   },
-  {
-    name: "a check shows how far it is, below what it tells",
-    args: ["check", "datascale"],
-    steps: [],
-    code: 0,
-    shows: new RegExp(
+  shown(
+    "a check shows how far it is, below what it tells",
+    ["check", "datascale"],
+    new RegExp(
       `^Start data scale check .*\n${ESC_CLEAR}check [^]* 10000 of 10000 keys [^\n]*${ESC_CLEAR}PASS: .*\n$`,
     ),
-  },
+  ),
   {
     name: "top shows members until it is left, and then what was there before",
     args: ["top", "--interval", "100ms"],
@@ -350,13 +325,11 @@ export const BEYOND: readonly Dialog[] = [
     code: 0,
     shows: new RegExp(`${ESC}\\[\\?1049l$`),
   },
-  {
-    name: "top tells once what it is asked for once",
-    args: ["top", "--once", "--interval", "100ms"],
-    steps: [],
-    code: 0,
-    shows: /^cluster [0-9a-f]+ {3}leader m1 .*\n\nMEMBER .*\nm1 .*\n\nPREFIX .*\n$/,
-  },
+  shown(
+    "top tells once what it is asked for once",
+    ["top", "--once", "--interval", "100ms"],
+    /^cluster [0-9a-f]+ {3}leader m1 .*\n\nMEMBER .*\nm1 .*\n\nPREFIX .*\n$/,
+  ),
   {
     name: "who gets no answer is told of each endpoint",
     args: ["--endpoints", "127.0.0.1:1", "--command-timeout", "300ms", "get", "foo"],
@@ -370,14 +343,12 @@ export const BEYOND: readonly Dialog[] = [
 
 /** Of `quorate utl`. */
 export const OF_FILES: readonly Dialog[] = [
-  {
-    name: "a restore shows how far its copy is",
-    args: ["snapshot", "restore", "{folder}/db", "--data-dir", "{folder}/restored"],
-    before: [["snapshot", "save", "{folder}/db"]],
-    steps: [],
-    code: 0,
-    shows: new RegExp(
+  shown(
+    "a restore shows how far its copy is",
+    ["snapshot", "restore", "{folder}/db", "--data-dir", "{folder}/restored"],
+    new RegExp(
       `^[^\n]*restoring snapshot[^\n]*\n${ESC_CLEAR}restore 100% █+ [^\n]*${ESC_CLEAR}[^]*restored snapshot`,
     ),
-  },
+    [["snapshot", "save", "{folder}/db"]],
+  ),
 ];
