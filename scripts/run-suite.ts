@@ -38,6 +38,10 @@ export const SUITES: Readonly<Record<string, Suite>> = {
     file: "test/etcdctl/terminal/terminal.suite.ts",
     what: "etcdctl's dialogs and what `quorate ctl` shows to people, on a pseudo-terminal of Python's",
   },
+  "etcdctl-clusters": {
+    file: "test/etcdctl/clusters.suite.ts",
+    what: "etcdctl with clusters of one member and of three, over TLS, for users",
+  },
   "etcdutl-compared": {
     file: "test/etcdutl/compared.suite.ts",
     what: "our etcdutl beside Go's: output, errors and exit codes, and the directories that come of it",
