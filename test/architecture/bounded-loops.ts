@@ -23,9 +23,6 @@ export const BOUNDED_LOOPS: Readonly<Record<string, Readonly<Record<string, stri
     "SimpleTokens.#forgetUnused": "tokens that nobody has used for their lifetime, each once",
   },
   "consensus/applied-waiters.ts": { "*": "callers that wait: open calls" },
-  "consensus/apply-failpoint.ts": {
-    "*": "entries of one message of raft, at most 1 MiB; only in tests of failpoints",
-  },
   "consensus/apply-queue.ts": {
     "ApplyQueue.work": "ends when so much has been applied that `putOff` was called",
   },
