@@ -22,11 +22,14 @@ class RealTimer implements Timer {
     this.#handle = undefined;
   }
   #arm(deadlineMs: number, callback: () => void): void {
-    const remainingMs = Math.max(0, deadlineMs - performance.now());
-    this.#handle =
-      remainingMs > MAX_TIMER_MS
-        ? setTimeout(() => this.#arm(deadlineMs, callback), MAX_TIMER_MS)
-        : setTimeout(callback, remainingMs);
+    const remainingMs = Math.ceil(Math.max(0, deadlineMs - performance.now()));
+    this.#handle = setTimeout(() => this.#elapsed(deadlineMs, callback), Math.min(remainingMs, MAX_TIMER_MS));
     this.#handle.unref();
+  }
+
+  /** The runtime counts from when its turn began, so a timer that is set late in a long turn would be early. */
+  #elapsed(deadlineMs: number, callback: () => void): void {
+    if (performance.now() < deadlineMs) this.#arm(deadlineMs, callback);
+    else callback();
   }
 }
