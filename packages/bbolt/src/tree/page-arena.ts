@@ -39,7 +39,7 @@ export class PageArena {
       return;
     }
     const length = slots * this.#pageBytes;
-    if (length > LEAST_CHUNK_BYTES / 4 && length > this.#pageBytes) {
+    if (length > LEAST_CHUNK_BYTES / 2 && length > this.#pageBytes) {
       // Long ones would waste what is left of a chunk; the collector has them when they are written.
       const own = newChunk(length);
       place.bytes = own.bytes;

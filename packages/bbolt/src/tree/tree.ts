@@ -2,7 +2,7 @@ import { DatabaseError } from "../format/errors.ts";
 import { ELEMENT_BYTES, ELEMENT_VALUE, MOST_TREE_LEVELS, PAGE_HEADER_BYTES } from "../format/page.ts";
 import { compareElements, PageView } from "../pages/page-view.ts";
 import { DirtyPage } from "./dirty-page.ts";
-import { partition } from "./partition.ts";
+import { isWasteful, partition, slotsForElements } from "./partition.ts";
 import { type PageLoader, Path, type TreeRoot } from "./path.ts";
 
 /** The pages that a write transaction makes, changes and frees. */
@@ -31,8 +31,12 @@ export class Tree implements TreeRoot {
   readonly #pages: TreePages;
   readonly #path: Path;
   #appendBytes: number;
-  /** The last leaf, when the last change appended to it, and its parent: where the next one is likely to go. */
+  /**
+   * The last leaf, when the last change appended to it, and its parent: where the next one is likely to go. It may have more
+   * slots than it needs, until `settle`.
+   */
   #tail: DirtyPage | undefined;
+  #tailLimit = 0;
   /** What `version` was when the path led to a leaf that a removal has left as it was otherwise; the next one is likely to go there. */
   #removedVersion = -1;
   /** The first key of a leaf whose first elements were removed: branches refer to it by this key until `settle`. */
@@ -55,10 +59,7 @@ export class Tree implements TreeRoot {
   /** Puts a value, copied. The key has a length that is allowed. `INCOMPATIBLE_VALUE` when a bucket has it. */
   putValue(key: Uint8Array, value: Uint8Array): void {
     const tail = this.#tail;
-    if (
-      tail !== undefined &&
-      (tail.appendLeaf(key, value, this.#appendBytes) || this.#growTail(key, value))
-    ) {
+    if (tail !== undefined && (tail.appendLeaf(key, value, this.#tailLimit) || this.#growTail(key, value))) {
       this.version++;
       return;
     }
@@ -67,7 +68,7 @@ export class Tree implements TreeRoot {
 
   /** The same of the value in `source` from `start` up to `end` (exclusive). */
   putValueFrom(key: Uint8Array, source: DataView, start: number, end: number): void {
-    if (this.#tail?.appendLeafFrom(key, source, start, end, this.#appendBytes) === true) {
+    if (this.#tail?.appendLeafFrom(key, source, start, end, this.#tailLimit) === true) {
       this.version++;
       return;
     }
@@ -111,14 +112,20 @@ export class Tree implements TreeRoot {
     return true;
   }
 
-  /** For the transaction, before the pages are written: every branch refers to its children by their first keys. */
+  /**
+   * For the transaction, before the pages are written: every branch refers to its children by their first keys, and no leaf
+   * has more slots than it needs.
+   */
   settle(): void {
+    this.#trimTail();
     const key = this.#looseKey;
     if (key === undefined) return;
     this.#looseKey = undefined;
     this.version++;
-    do this.#path.find(this, key);
+    const path = this.#path;
+    do path.find(this, key);
     while (!this.#alignSeparators());
+    if (path.leaf.page instanceof DirtyPage && path.leaf.page.slots > 1) this.#rebalance(path.depth - 1);
   }
 
   /** The root, when it is a leaf that this transaction changed. */
@@ -134,7 +141,11 @@ export class Tree implements TreeRoot {
     const page = leaf.page as DirtyPage;
     if (index === 0) this.#looseKey ??= key.slice();
     page.remove(index);
-    const isFit = page.slots === 1 && (depth === 1 || (page.count > 0 && page.usedBytes >= this.#leastBytes));
+    const isFit =
+      page.slots === 1
+        ? depth === 1 || (page.count > 0 && page.usedBytes >= this.#leastBytes)
+        : // Those behind it are likely to go, too: `settle` makes it shorter once.
+          index === 0 && page.count > 0;
     if (isFit) {
       this.#removedVersion = this.version;
       return;
@@ -148,18 +159,55 @@ export class Tree implements TreeRoot {
     return this.#pages.pageBytes * LEAST_FILL;
   }
 
+  #setTail(leaf: DirtyPage, parent: DirtyPage | undefined): void {
+    this.#tail = leaf;
+    this.#tailParent = parent;
+    this.#tailLimit = leaf.slots === 1 ? this.#appendBytes : leaf.length;
+  }
+
   /** Appends to a new last leaf when the tail is full, if its parent has room; whether it did. */
   #growTail(key: Uint8Array, value: Uint8Array): boolean {
     const tail = this.#tail!;
     const parent = this.#tailParent;
     if (parent === undefined || tail.count === 0 || tail.compareKey(tail.count - 1, key) >= 0) return false;
-    const usedBytes = PAGE_HEADER_BYTES + ELEMENT_BYTES + key.length + value.length;
-    if (usedBytes > this.#pages.pageBytes || !parent.hasRoom(key.length, this.#appendBytes)) return false;
-    const leaf = this.#pages.create(true, usedBytes);
+    if (this.#hasSpareSlots(tail) || !parent.hasRoom(key.length, this.#appendBytes)) return false;
+    const leaf = this.#newTail(key, value);
     leaf.insertLeaf(0, ELEMENT_VALUE, key, value);
     parent.insertBranch(parent.count, key, leaf.page);
-    this.#tail = leaf;
+    this.#setTail(leaf, parent);
     return true;
+  }
+
+  /** A leaf for this element, and for others of its length behind it. */
+  #newTail(key: Uint8Array, value: Uint8Array): DirtyPage {
+    const { pageBytes } = this.#pages;
+    const slots = slotsForElements(ELEMENT_BYTES + key.length + value.length, pageBytes);
+    return this.#pages.create(true, slots * pageBytes);
+  }
+
+  #hasSpareSlots(page: DirtyPage): boolean {
+    return page.slots > 1 && page.usedBytes <= (page.slots - 1) * this.#pages.pageBytes;
+  }
+
+  /** The tail gives back the slots that it does not need. */
+  #trimTail(): void {
+    const tail = this.#tail;
+    if (tail === undefined || !this.#hasSpareSlots(tail)) return;
+    this.#tail = undefined;
+    this.version++;
+    const path = this.#path;
+    path.find(this, tail.key(0));
+    this.#extend(path.depth - 1, tail, 0);
+  }
+
+  /** A copy of a leaf, with room for `moreBytes`, is in its place. */
+  #extend(levelIndex: number, leaf: DirtyPage, moreBytes: number): DirtyPage {
+    const copy = this.#pages.create(true, leaf.usedBytes + moreBytes);
+    copy.appendElements(leaf, 0, leaf.count);
+    this.#pages.free(leaf);
+    this.#path.levels[levelIndex]!.page = copy;
+    this.#referTo(levelIndex, copy.page);
+    return copy;
   }
 
   /** False when it had to change the branches first, and has to begin again. */
@@ -168,11 +216,14 @@ export class Tree implements TreeRoot {
     const isThere = path.find(this, key);
     const { index, page } = path.leaf;
     if (isThere) assertFlags(page, index, flags);
+    const { pageBytes } = this.#pages;
     const length = key.length + value.length;
+    const moreBytes = ELEMENT_BYTES + length;
     const isAppend = !isThere && index === page.count && index > 0 && this.#isLastLeaf();
     if (isAppend && !(page instanceof DirtyPage)) {
       // A full leaf, of a long value perhaps, need not be copied to append another one.
-      if (page.bytesOf(0, page.count) + ELEMENT_BYTES + length > this.#appendBytes) {
+      const usedBytes = page.bytesOf(0, page.count);
+      if (usedBytes + moreBytes > this.#appendBytes && !isWasteful(usedBytes, moreBytes, pageBytes)) {
         this.#touchPath(path.depth - 1);
         this.#appendTo(flags, key, value);
         return true;
@@ -191,33 +242,42 @@ export class Tree implements TreeRoot {
       }
       leaf.remove(index);
     }
-    if (leaf.slots === 1 && leaf.hasRoom(length, isAppend ? this.#appendBytes : this.#pages.pageBytes)) {
+    const parent = path.depth > 1 ? (path.levels[path.depth - 2]!.page as DirtyPage) : undefined;
+    if (this.#isPlaceFor(leaf, length, isAppend)) {
       leaf.insertLeaf(index, flags, ownKey, ownValue);
-      if (isAppend) {
-        this.#tail = leaf;
-        this.#tailParent = path.depth > 1 ? (path.levels[path.depth - 2]!.page as DirtyPage) : undefined;
-      }
+      if (isAppend) this.#setTail(leaf, parent);
+    } else if (isAppend && isWasteful(leaf.usedBytes, moreBytes, pageBytes)) {
+      const longer = this.#extend(path.depth - 1, leaf, moreBytes);
+      longer.insertLeaf(index, flags, ownKey, ownValue);
+      this.#setTail(longer, parent);
     } else if (isAppend) {
       this.#appendTo(flags, ownKey, ownValue);
     } else {
-      const larger = this.#scratch(leaf, ELEMENT_BYTES + length);
+      const larger = this.#scratch(leaf, moreBytes);
       larger.insertLeaf(index, flags, ownKey, ownValue);
       this.#replace(path.depth - 1, larger);
     }
     return true;
   }
 
+  /** Whether an element with `length` bytes of data goes into a leaf as it is, which then needs all of its slots. */
+  #isPlaceFor(leaf: DirtyPage, length: number, isAppend: boolean): boolean {
+    const { pageBytes } = this.#pages;
+    if (leaf.slots === 1) return leaf.hasRoom(length, isAppend ? this.#appendBytes : pageBytes);
+    const isNeeded = leaf.usedBytes + ELEMENT_BYTES + length > (leaf.slots - 1) * pageBytes;
+    return isNeeded && leaf.hasRoom(length, leaf.length);
+  }
+
   /** Puts an element behind all others into a new leaf. */
   #appendTo(flags: number, key: Uint8Array, value: Uint8Array): void {
     const path = this.#path;
-    const leaf = this.#pages.create(true, PAGE_HEADER_BYTES + ELEMENT_BYTES + key.length + value.length);
+    const leaf = this.#newTail(key, value);
     leaf.insertLeaf(0, flags, key, value);
     if (path.depth === 1) {
-      this.root = this.#newBranch([path.leaf.page, leaf]).page;
-      return;
-    }
-    this.#tail = leaf;
-    this.#tailParent = this.#appendChild(path.depth - 2, leaf);
+      const root = this.#newBranch([path.leaf.page, leaf]);
+      this.root = root.page;
+      this.#setTail(leaf, root);
+    } else this.#setTail(leaf, this.#appendChild(path.depth - 2, leaf));
   }
 
   /** An inline bucket gets a page. */
