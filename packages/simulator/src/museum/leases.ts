@@ -63,14 +63,17 @@ export const LEASE_EXHIBITS: readonly Exhibit[] = [
         grantedMs.set(id, clock.nowMs());
         return applyGrant(id, ttlSeconds);
       });
-      replaceMethod<(slot: number, atMs: number, seconds: number) => void>(
-        lessor,
-        "setPromotedDeadline",
-        (setPromotedDeadline) => (slot, atMs, seconds) => {
-          const fromMs = grantedMs.get(idOf(lessor, slot));
-          setPromotedDeadline(slot, fromMs ?? atMs, seconds);
-        },
-      );
+      const deadlines = Reflect.get(lessor, "deadlines") as Deadlines;
+      let promotedMs: number | undefined;
+      replaceMethod<Deadlines["promote"]>(deadlines, "promote", (promote) => () => {
+        promotedMs = clock.nowMs();
+        promote();
+        promotedMs = undefined;
+      });
+      replaceMethod<Deadlines["set"]>(deadlines, "set", (set) => (slot, deadlineMs) => {
+        const fromMs = promotedMs && grantedMs.get(idOf(lessor, slot));
+        set(slot, fromMs === undefined ? deadlineMs : deadlineMs - promotedMs! + fromMs);
+      });
     },
   },
   {
@@ -95,6 +98,12 @@ export const LEASE_EXHIBITS: readonly Exhibit[] = [
     },
   },
 ];
+
+/** What of the deadlines is replaced. */
+interface Deadlines {
+  promote(): void;
+  set(slot: number, deadlineMs: number): void;
+}
 
 function idOf(lessor: Lessor, slot: number): bigint {
   return (Reflect.get(lessor, "table") as { idOf(slot: number): bigint }).idOf(slot);

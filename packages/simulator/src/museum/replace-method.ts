@@ -1,3 +1,6 @@
+/** How the texts of what is thrown here read. */
+export const CANNOT_BE_PLANTED = /\w has no (method|getter) /;
+
 /**
  * Replaces a method of one part of one member; `make` gets the old one, bound to the part. The method may be private to
  * TypeScript. Throws when there is none of this name, so that no exhibit outlives what it alters.
