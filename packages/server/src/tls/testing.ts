@@ -12,8 +12,12 @@ import { Certificates } from "./certificates.ts";
 /** Just enough of DER to make certificates and revocation lists for tests. */
 const element = (tag: number, ...content: Uint8Array[]): Buffer => {
   const body = Buffer.concat(content);
-  const length = body.length < 0x80 ? [body.length] : [0x82, body.length >> 8, body.length & 0xff];
-  return Buffer.concat([Buffer.from([tag, ...length]), body]);
+  return Buffer.concat([Buffer.from([tag, ...lengthOf(body.length)]), body]);
+};
+/** As short as can be: Go takes no other. */
+const lengthOf = (bytes: number): number[] => {
+  if (bytes < 0x80) return [bytes];
+  return bytes < 0x100 ? [0x81, bytes] : [0x82, bytes >> 8, bytes & 0xff];
 };
 const sequence = (...content: Uint8Array[]) => element(0x30, ...content);
 const integer = (hex: string) => element(0x02, Buffer.from(hex, "hex"));
