@@ -22,11 +22,17 @@ const LONGEST_MS = 240_000;
 const folder = temporaryDir("clusters");
 const real = realEtcd();
 const PROGRAMS = [
-  { name: "our etcdctl", program: path.join(repositoryRoot, "bin/etcdctl"), missing: false },
+  {
+    name: "our etcdctl",
+    program: path.join(repositoryRoot, "bin/etcdctl"),
+    missing: false,
+    noDatascale: false,
+  },
   {
     name: "Go's etcdctl",
     program: "found" in real ? real.found.etcdctl : "",
     missing: "missing" in real ? real.missing : false,
+    noDatascale: "Go's knows only the system's authorities when it asks for metrics",
   },
 ] as const;
 
@@ -132,7 +138,7 @@ function codeOf(child: ChildProcess): Promise<number | null> {
 const LEADS = /, true, false, /;
 const lines = (text: string) => text.trimEnd().split("\n");
 
-for (const { name, program, missing } of PROGRAMS)
+for (const { name, program, missing, noDatascale } of PROGRAMS)
   for (const size of [1, 3])
     describe(`${name} with ${size === 1 ? "one member" : "three members"}`, { skip: missing }, () => {
       let members: Server[] = [];
@@ -272,7 +278,7 @@ for (const { name, program, missing } of PROGRAMS)
         );
       });
 
-      test("check datascale stores its keys and removes them", async () => {
+      test("check datascale stores its keys and removes them", { skip: noDatascale }, async () => {
         const { stdout } = await ctl.run(["check", "datascale", "--auto-compact", "--auto-defrag"]);
         assert.match(
           stdout,
