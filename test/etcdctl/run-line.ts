@@ -10,6 +10,9 @@ const LONGEST_MS = 180_000;
 /** How fast a machine is makes no difference, unless a line says how long something may take. */
 const PATIENCE = { ETCDCTL_DIAL_TIMEOUT: "150s", ETCDCTL_COMMAND_TIMEOUT: "150s" };
 
+/** With these commands Go's begins to count before it looks at variables: to be patient they need a flag. */
+const WITH_FLAG = ["get", "put", "del", "lease", "member", "alarm", "move-leader", "auth", "role", "user"];
+
 /** What a line has come to. */
 export interface Result {
   readonly line: string;
@@ -79,7 +82,14 @@ export class LineRunner {
   }
 
   #spawn(program: string, { line, env, stdin }: Line): Running {
-    const words = wordsOf(line).map((word) => this.#fill(word));
+    const given = wordsOf(line).map((word) => this.#fill(word));
+    const hasOwn =
+      given.some((word) => word.startsWith("--command-timeout")) ||
+      env?.ETCDCTL_COMMAND_TIMEOUT !== undefined;
+    const words =
+      WITH_FLAG.includes(given[0] ?? "") && !hasOwn
+        ? [`--command-timeout=${PATIENCE.ETCDCTL_COMMAND_TIMEOUT}`, ...given]
+        : given;
     const all = { ...this.#env, ...env };
     // No variable at all where a flag says it.
     for (const name of ["endpoints", "dial-timeout", "command-timeout"]) {
