@@ -51,7 +51,8 @@ export const CLUSTER: readonly Scenario[] = [
       { line: "member list -w simple", anyOrder: /^.+\n/gm },
       "member remove {learner} -w json --hex",
       {
-        line: "member add learner2 --learner --peer-urls=http://127.0.0.1:1 -w json --hex",
+        // IDs are made of URLs and the second: with the URL of the one that was removed it could be that one again.
+        line: "member add learner2 --learner --peer-urls=http://127.0.0.1:5 -w json --hex",
         capture: { second: /"member":\{"ID":"([0-9a-f]+)"/ },
         anyOrder: MEMBER,
       },
