@@ -16,7 +16,7 @@ const seed = freshSeed();
 interface Failpoint {
   readonly name: string;
   /** What makes it fire, besides puts, transactions, leases and watches. */
-  readonly trigger?: "compact" | "defrag" | "start";
+  readonly trigger?: "compact" | "defrag" | "renew" | "start";
 }
 
 const FAILPOINTS: readonly Failpoint[] = [
@@ -42,11 +42,20 @@ const FAILPOINTS: readonly Failpoint[] = [
   { name: "compactBeforeSetFinishedCompact", trigger: "compact" },
   { name: "compactAfterSetFinishedCompact", trigger: "compact" },
   { name: "beforeSendWatchResponse" },
+  { name: "beforeCheckpointInLeaseRenew", trigger: "renew" },
   { name: "defragBeforeCopy", trigger: "defrag" },
   { name: "defragOpenFileError", trigger: "defrag" },
   { name: "defragdbFail", trigger: "defrag" },
   { name: "defragBeforeRename", trigger: "defrag" },
 ];
+
+/** Grants a lease and renews it once. */
+async function renewLease(etcd: Etcd): Promise<void> {
+  const lease = await etcd.leaseGrant({ TTL: 600 });
+  const renewals = etcd.keepAlive();
+  renewals.send({ ID: lease.ID });
+  await renewals.next();
+}
 
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
@@ -112,6 +121,7 @@ describe(`failpoints (seed ${seed})`, () => {
           scenario.beside(scenario.etcd.compact({ revision: revision - 200, physical: true }));
           scenario.compacted(revision - 200);
         }
+        if (trigger === "renew") scenario.beside(renewLease(scenario.etcd));
         if (trigger === "defrag") scenario.beside(scenario.etcd.defragment({}));
         const ended = await Promise.race([server.exited, pause(10_000).then(() => "alive" as const)]);
         if (ended === "alive") await server.kill();
