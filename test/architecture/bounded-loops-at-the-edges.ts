@@ -230,14 +230,12 @@ export const BOUNDED_AT_THE_EDGES: Readonly<Record<string, Readonly<Record<strin
 
   "backend/arena.ts": { "*": "chunks of 1 MiB of what waits for a commit: 48 MiB at most" },
   "backend/commit-waiters.ts": { "*": "who waits for a commit: a few parts of the member" },
-  "backend/database-content.ts": { "*": WHOLE_FILE },
   "backend/deleted-revisions.ts": {
     "DeletedRevisions.has": "a search by halving",
     "DeletedRevisions.sort":
       "deletions of one write batch, which are in order unless two compactions met: 10,000 as a rule",
   },
   "backend/write-batches.ts": { "*": "write batches: a few" },
-  "backend/inspect-source.ts": { "*": WHOLE_FILE },
   "database/bbolt-backend.ts": {
     "BboltBackend.lastRevision": `${AT_A_START}; what is deleted at the end of what waits`,
     "BboltBackend.get": "write batches: a few",
@@ -267,10 +265,11 @@ export const BOUNDED_AT_THE_EDGES: Readonly<Record<string, Readonly<Record<strin
   "database/record-lookup.ts": { "*": "a batch of 32 records, as often as 256 KiB take; or one page" },
   "database/database-disk.ts": { "*": "files of one database: two" },
   "backend/memory-backend.ts": { "*": WHOLE_FILE },
+  "backend/memory-disk.ts": { "*": WHOLE_FILE },
   "backend/memory-database.ts": { "*": WHOLE_FILE },
   "backend/memory-state.ts": { "*": WHOLE_FILE },
   "backend/pending-revisions.ts": { "*": "a search by halving" },
-  "backend/read-database.ts": { "*": "tables that there are, once" },
+  "backend/read-database.ts": { "*": WHOLE_FILE },
 
   "grpc/call-head.ts": { "*": "at most 16 KiB of a header" },
   "grpc/deadlines.ts": { "*": "1,024 deadlines of a turn, and slots of the wheel" },

@@ -14,7 +14,6 @@ export const STARTED: Readonly<Record<string, string>> = {
   "packages/bench/src/wal/recovery-bench.ts": "a benchmark, run by hand",
   "packages/bbolt/src/examples/stock.ts": "an example, which its test runs",
   "packages/raft/src/examples/counter.ts": "an example, which its test runs",
-  "packages/storage/src/bbolt/integrity.ts": "what a database file is checked with, so far by tests",
 };
 
 const VOCABULARY = "the words of raft's data-driven files, which tests read and write";
@@ -29,8 +28,6 @@ export const ONLY_FOR_TESTS: Readonly<Record<string, string>> = {
   "packages/raft/src/quorum/describe.ts: describeIndex": VOCABULARY,
   "packages/raft/src/quorum/vote-result.ts: VOTE_RESULT_NAMES": VOCABULARY,
   "packages/raft/src/tracker/progress.ts: describeProgressMap": VOCABULARY,
-  "packages/storage/src/bbolt/integrity.ts: checkIntegrity":
-    "what a database file is checked with, so far by tests",
   "packages/server/src/client-port/gateway/routes.ts: routedMethods":
     "tests go through all that is served as JSON",
   "packages/server/src/mvcc/txn/execute.ts: executeTxn":

@@ -220,8 +220,7 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
     world: ["invariants"],
   },
   storage: {
-    backend: ["bbolt", "failpoints", "seams"],
-    bbolt: [],
+    backend: ["failpoints", "seams"],
     database: ["backend", "failpoints", "seams"],
     failpoints: [],
     seams: [],

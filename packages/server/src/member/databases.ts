@@ -1,7 +1,7 @@
 import type { LogIndex } from "@quorate/raft";
-import type { Inspection } from "@quorate/storage/backend/inspect-source";
 import { BboltBackend, type BboltBackendOptions } from "@quorate/storage/database/bbolt-backend";
 import { adoptDatabase } from "@quorate/storage/database/database-names";
+import type { Inspection } from "@quorate/storage/database/inspection";
 import type { Backend } from "@quorate/storage/seams/backend";
 import type { Clock } from "@quorate/storage/seams/clock";
 import type { Disk } from "@quorate/storage/seams/disk";
@@ -75,6 +75,6 @@ export class DatabaseFiles implements Databases {
 }
 
 async function inspectInThread(path: string): Promise<Inspection> {
-  const { inspectDatabase } = await import("@quorate/storage/backend/inspect-database");
+  const { inspectDatabase } = await import("@quorate/storage/database/inspect-database");
   return inspectDatabase(path);
 }

@@ -14,7 +14,8 @@ import {
   type ServerConfig,
   type Surroundings,
 } from "@quorate/server/simulation";
-import { inspectBytes } from "@quorate/storage/backend/inspect-source";
+import { DatabaseDisk } from "@quorate/storage/database/database-disk";
+import { inspectFile } from "@quorate/storage/database/inspection";
 import { type Disk, readFile } from "@quorate/storage/seams/disk";
 import type { SeededRandom } from "@quorate/testkit/random";
 import type { Endpoint } from "./endpoint.ts";
@@ -172,7 +173,7 @@ export class Process implements Endpoint {
         disk,
         log,
         onFatal: (error) => this.#member.fail(error),
-        inspect: async (path) => inspectBytes(path, await readFile(disk, path, MOST_DATABASE_BYTES)),
+        inspect: (path) => inspectFile(new DatabaseDisk(disk), path, () => Promise.resolve()),
         special: { pageBytes, backlogWeight },
       }),
       peerRequests: new SimulatedPeerRequests(world, this.address, this.life),

@@ -64,9 +64,9 @@ export class MemoryBackend implements Backend {
   #open = true;
   #changes = 0;
 
-  /** A backend with the content of a bbolt file. Throws `DatabaseFileError`, which calls the file by `name`. */
-  static import(name: string, file: Uint8Array, options: MemoryBackendOptions): MemoryBackend {
-    return new MemoryBackend({ ...options, state: readMemoryState(name, file) });
+  /** A backend with the content of a database file. Rejects with a `DatabaseFileError`, which calls the file by `name`. */
+  static async import(name: string, file: Uint8Array, options: MemoryBackendOptions): Promise<MemoryBackend> {
+    return new MemoryBackend({ ...options, state: await readMemoryState(name, file) });
   }
 
   constructor(options: MemoryBackendOptions) {

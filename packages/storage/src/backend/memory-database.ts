@@ -1,22 +1,32 @@
+import { type Bucket, Database } from "@quorate/bbolt";
 import { assert } from "../assert.ts";
-import { memorySource } from "../bbolt/byte-source.ts";
 import type { DatabaseExport, RevisionScan, Table } from "../seams/backend.ts";
-import { writeDatabase } from "./database-content.ts";
+import { BUCKET_NAMES } from "./bucket-names.ts";
+import { MemoryDisk } from "./memory-disk.ts";
 import { MemoryState } from "./memory-state.ts";
 import { readDatabase } from "./read-database.ts";
+import { TOMBSTONE_KEY_BYTES, writeRevisionKey } from "./revision-key.ts";
 import { INDEX_KEY, readUint64, TERM_KEY, uint64 } from "./uint64.ts";
 
 const CHUNK_BYTES = 128 << 10;
+const FULL = 1;
+/** Nobody waits beside what is done in memory. */
+const pause = (): Promise<void> => Promise.resolve();
 
-/** The state of a bbolt file's content. Throws `DatabaseFileError`, which calls the file by `name`. */
-export function readMemoryState(name: string, file: Uint8Array): MemoryState {
+type Entry = readonly [key: Uint8Array, value: Uint8Array];
+
+/** The state of a database file's content. Rejects with a `DatabaseFileError`, which calls the file by `name`. */
+export async function readMemoryState(name: string, file: Uint8Array): Promise<MemoryState> {
+  const disk = MemoryDisk.with(name, file);
+  await using database = await Database.open(name, { disk, readOnly: true, pause });
+  const { faults } = await database.check();
+  if (faults.length > 0) throw faults[0]!;
   const state = new MemoryState();
-  const steps = readDatabase(memorySource(name, file), {
+  readDatabase(database, {
     putRevision: (main, sub, tombstone, record) =>
       state.apply({ kind: "putRevision", main, sub, tombstone, record: record.slice() }),
     putEntry: (table, key, value) => state.apply({ kind: "set", table, key, value }),
   });
-  while (steps.next().done !== true);
   const index = readUint64(state.get("meta", INDEX_KEY));
   state.apply({ kind: "index", index, term: readUint64(state.get("meta", TERM_KEY)) });
   // It keeps both beside its tables.
@@ -24,31 +34,24 @@ export function readMemoryState(name: string, file: Uint8Array): MemoryState {
   return state;
 }
 
-/** The bbolt file of a state, with what `revisions` scans; written at once. */
-export function exportMemoryState(state: MemoryState, revisions: RevisionScan): DatabaseExport {
+/** The database file of a state as it is now, with what `revisions` scans. */
+export async function exportMemoryState(
+  state: MemoryState,
+  revisions: RevisionScan,
+): Promise<DatabaseExport> {
   const { consistentIndex, consistentTerm } = state;
-  const pieces = new Map<number, Uint8Array>();
-  const entries = (table: Table): [Uint8Array, Uint8Array][] => {
-    const found = [...(state.tables.get(table)?.values() ?? [])];
-    if (table === "meta" && consistentIndex > 0) {
-      found.push([INDEX_KEY, uint64(consistentIndex)]);
-      if (consistentTerm > 0) found.push([TERM_KEY, uint64(consistentTerm)]);
-    }
-    return found.sort(([a], [b]) => Buffer.compare(a, b));
-  };
-  const sizeBytes = writeDatabase(
-    { entries, revisions },
-    { write: (bytes, position) => void pieces.set(position, bytes.slice()) },
-  );
-  const file = new Uint8Array(sizeBytes);
-  for (const [position, bytes] of pieces) file.set(bytes, position);
+  const content = BUCKET_NAMES.map((name): [name: string, entries: Entry[]] => [
+    name,
+    name === "key" ? revisionEntries(revisions) : tableEntries(state, name),
+  ]);
+  const file = await databaseFile(content);
   let released = false;
   return {
     consistentIndex,
     consistentTerm,
-    sizeBytes,
+    sizeBytes: file.length,
     async *read() {
-      for (let at = 0; at < sizeBytes; at += CHUNK_BYTES) {
+      for (let at = 0; at < file.length; at += CHUNK_BYTES) {
         assert(!released, "export in use");
         yield file.slice(at, at + CHUNK_BYTES);
       }
@@ -57,4 +60,40 @@ export function exportMemoryState(state: MemoryState, revisions: RevisionScan): 
       released = true;
     },
   };
+}
+
+function revisionEntries(revisions: RevisionScan): Entry[] {
+  const key = new Uint8Array(TOMBSTONE_KEY_BYTES);
+  const view = new DataView(key.buffer);
+  return Array.from(revisions, ({ main, sub, tombstone, record }): Entry => {
+    const length = writeRevisionKey(view, 0, main, sub, tombstone);
+    return [key.slice(0, length), record.slice()];
+  });
+}
+
+function tableEntries({ tables, consistentIndex, consistentTerm }: MemoryState, table: Table): Entry[] {
+  const entries: Entry[] = [...(tables.get(table)?.values() ?? [])];
+  if (table === "meta" && consistentIndex > 0) {
+    entries.push([INDEX_KEY, uint64(consistentIndex)]);
+    if (consistentTerm > 0) entries.push([TERM_KEY, uint64(consistentTerm)]);
+  }
+  // The same content is the same file.
+  return entries.sort(([a], [b]) => Buffer.compare(a, b));
+}
+
+async function databaseFile(
+  content: readonly (readonly [name: string, entries: readonly Entry[]])[],
+): Promise<Uint8Array> {
+  const disk = new MemoryDisk();
+  const database = await Database.open("memory", { disk, pause });
+  const tx = database.beginWrite();
+  for (const [name, entries] of content) {
+    const bucket: Bucket = tx.createBucketIfAbsent(name);
+    bucket.setFill(FULL);
+    for (const [key, value] of entries) bucket.put(key, value);
+  }
+  await tx.commit();
+  const { sizeBytes } = database;
+  await database.close();
+  return disk.bytesOf("memory").subarray(0, sizeBytes);
 }

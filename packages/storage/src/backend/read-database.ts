@@ -1,11 +1,9 @@
-import type { ByteSource } from "../bbolt/byte-source.ts";
-import { type Bucket, DatabaseFile } from "../bbolt/database-file.ts";
-import { DatabaseFileError } from "../bbolt/errors.ts";
+import { type Bucket, type Database, DatabaseFileError } from "@quorate/bbolt";
 import type { Table } from "../seams/backend.ts";
 import { BUCKET_NAMES } from "./bucket-names.ts";
 import { isRevisionKey, mainOf, subOf, TOMBSTONE_KEY_BYTES } from "./revision-key.ts";
 
-/** What takes the content of a bbolt file. */
+/** What takes the content of a database file. */
 export interface DatabaseTarget {
   /** In ascending order. `record` is borrowed until it returns. */
   putRevision(main: number, sub: number, tombstone: boolean, record: Uint8Array): void;
@@ -13,87 +11,62 @@ export interface DatabaseTarget {
   putEntry(table: Table, key: Uint8Array, value: Uint8Array): void;
 }
 
-/** Records between two turns of whoever reads. */
-const STEP = 500;
-const MOST_NAMES = 100;
-const TABLES: ReadonlySet<string> = new Set(BUCKET_NAMES.filter((name) => name !== "key"));
+const TABLES = BUCKET_NAMES.filter((name): name is Table => name !== "key");
 
 /**
- * Hands over the content of a bbolt file, in steps: whoever iterates may wait between them. Its result are the names of
- * buckets that are not etcd's (the first hundred): they have no place in our tables and are left out. Throws
- * `DatabaseFileError` for whatever is not sound, also in what is left out.
+ * Hands over the content of etcd's buckets in the last durable state, which nobody may change meanwhile. Buckets that are not etcd's are
+ * left out. Throws `DatabaseFileError` for what is damaged, and for what no backend has written.
  */
-export function* readDatabase(
-  source: ByteSource,
-  target: DatabaseTarget,
-): Generator<void, string[], undefined> {
-  const file = new DatabaseFile(source);
-  const unknown: string[] = [];
-  for (const bucket of file.buckets()) {
-    if (bucket.name === "key") yield* readRevisions(source, bucket, target);
-    else if (TABLES.has(bucket.name)) yield* readEntries(source, bucket, target);
-    else {
-      if (unknown.length < MOST_NAMES) unknown.push(bucket.name);
-      while (bucket.scan.visit(STEP, () => {}) === STEP) yield;
-    }
+export function readDatabase(database: Database, target: DatabaseTarget): void {
+  const state = database.scanLatest();
+  const key = state.bucket("key");
+  if (key !== undefined) readRevisions(database, key, target);
+  for (const table of TABLES) {
+    const bucket = state.bucket(table);
+    if (bucket !== undefined) readEntries(database, table, bucket, target);
   }
-  return unknown;
 }
 
-function* readRevisions(source: ByteSource, { scan }: Bucket, target: DatabaseTarget): Generator<void> {
+function readRevisions(database: Database, bucket: Bucket, target: DatabaseTarget): void {
   let lastMain = -1;
   let lastSub = -1;
-  const visitor = (
-    bytes: Uint8Array,
-    view: DataView,
-    keyStart: number,
-    valueStart: number,
-    end: number,
-  ): void => {
+  const cursor = bucket.cursor();
+  while (cursor.next()) {
+    const { bytes, view, keyStart, valueStart, valueEnd, page } = cursor;
     const length = valueStart - keyStart;
-    if (!isRevisionKey(view, keyStart, length))
-      invalid(source, scan.page, "a key of bucket key is no revision");
+    if (cursor.isBucket || !isRevisionKey(view, keyStart, length))
+      invalid(database, page, "a key of bucket key is no revision");
     const main = mainOf(view, keyStart);
     const sub = subOf(view, keyStart);
     // The tables hold one record a revision, a put's or a tombstone's.
     if (main === lastMain && sub === lastSub)
-      invalid(source, scan.page, `two records of revision ${main}.${sub}`);
+      invalid(database, page, `two records of revision ${main}.${sub}`);
     lastMain = main;
     lastSub = sub;
-    target.putRevision(main, sub, length === TOMBSTONE_KEY_BYTES, bytes.subarray(valueStart, end));
-  };
-  while (scan.visit(STEP, visitor) === STEP) yield;
+    target.putRevision(main, sub, length === TOMBSTONE_KEY_BYTES, bytes.subarray(valueStart, valueEnd));
+  }
 }
 
-function* readEntries(source: ByteSource, { name, scan }: Bucket, target: DatabaseTarget): Generator<void> {
-  const visitor = (
-    bytes: Uint8Array,
-    view: DataView,
-    keyStart: number,
-    valueStart: number,
-    end: number,
-  ): void => {
-    const key = bytes.slice(keyStart, valueStart);
-    if (name === "meta") checkIndex(source, scan.page, key, view, valueStart, end);
-    target.putEntry(name as Table, key, bytes.slice(valueStart, end));
-  };
-  while (scan.visit(STEP, visitor) === STEP) yield;
+function readEntries(database: Database, table: Table, bucket: Bucket, target: DatabaseTarget): void {
+  const cursor = bucket.cursor();
+  while (cursor.next()) {
+    const { page } = cursor;
+    const value = cursor.value?.slice();
+    if (value === undefined) invalid(database, page, `a bucket in bucket ${table}`);
+    const key = cursor.key.slice();
+    if (table === "meta") checkIndex(database, page, key, value);
+    target.putEntry(table, key, value);
+  }
 }
 
 /** The entries that a backend itself reads are numbers that it can hold. */
-function checkIndex(
-  source: ByteSource,
-  page: number,
-  key: Uint8Array,
-  view: DataView,
-  start: number,
-  end: number,
-): void {
+function checkIndex(database: Database, page: number, key: Uint8Array, value: Uint8Array): void {
   const name = Buffer.from(key.buffer, key.byteOffset, key.length).toString("latin1");
   if (name !== "consistent_index" && name !== "term") return;
-  if (end - start !== 8 || view.getUint32(start) >= 0x20_0000) invalid(source, page, `${name} is no index`);
+  const isIndex = value.length === 8 && new DataView(value.buffer, value.byteOffset).getUint32(0) < 0x20_0000;
+  if (!isIndex) invalid(database, page, `${name} is no index`);
 }
 
-function invalid(source: ByteSource, page: number, what: string): never {
-  throw new DatabaseFileError(source.path, page, what);
+function invalid(database: Database, page: number, what: string): never {
+  throw new DatabaseFileError(database.path, page, page * database.pageBytes, what);
 }
