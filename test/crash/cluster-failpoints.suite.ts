@@ -3,7 +3,7 @@
  * what was acknowledged must be everywhere after its restart. Only for servers that have failpoints.
  */
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, before, describe } from "node:test";
@@ -107,6 +107,28 @@ describe(`failpoints of a cluster (seed ${seed})`, () => {
       await audit();
     });
   }
+
+  testWithSeed(
+    "a received database whose name cannot be made durable is refused, and sent again",
+    { seed },
+    async () => {
+      const follower = random.pick(await cluster.followers());
+      await follower.stop();
+      await write(await cluster.leader(), 5 * (SNAPSHOT_COUNT + CATCHUP_ENTRIES));
+      follower.env = {
+        GOFAIL_HTTP: "127.0.0.1:0",
+        GOFAIL_FAILPOINTS: 'snapDBDirSyncError=1*return("no such luck")',
+      };
+      const logged = readFileSync(follower.logFile, "utf8").length;
+      cluster.restart(follower);
+      await audit();
+      assert.match(readFileSync(follower.logFile, "utf8").slice(logged), /no such luck/);
+      await follower.stop();
+      follower.env = {};
+      cluster.restart(follower);
+      await audit();
+    },
+  );
 
   testWithSeed("a crash before a follower's messages leave loses nothing", { seed }, async () => {
     const follower = random.pick(await cluster.followers());
