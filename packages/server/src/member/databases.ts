@@ -17,7 +17,7 @@ interface DatabaseFilesOptions {
   readonly log: Logger;
   /** A database that was open cannot keep its promises any more. */
   readonly onFatal: (error: Error) => void;
-  /** Reads a received database whole. Unless given, from the machine's disk in a thread of its own: half a second for each gigabyte. */
+  /** Reads a received database whole. Unless given, from the machine's disk in a thread of its own: two seconds for each gigabyte. */
   readonly inspect?: (path: string) => Promise<Inspection>;
   /** What is not as in a member of a real machine. */
   readonly special?: Pick<BboltBackendOptions, "pageBytes" | "backlogWeight">;

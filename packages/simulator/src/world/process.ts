@@ -16,7 +16,7 @@ import {
 } from "@quorate/server/simulation";
 import { DatabaseDisk } from "@quorate/storage/database/database-disk";
 import { inspectFile } from "@quorate/storage/database/inspection";
-import { type Disk, readFile } from "@quorate/storage/seams/disk";
+import type { Disk } from "@quorate/storage/seams/disk";
 import type { SeededRandom } from "@quorate/testkit/random";
 import type { Endpoint } from "./endpoint.ts";
 import { type ClockSkew, Life } from "./life.ts";
@@ -29,7 +29,6 @@ import { SimulatedTransport, type TransportWorld } from "./simulated-transport.t
 
 /** Three keys or so: transactions read more than that behind their entries. */
 const ENTRY_READ_COST = 1_000;
-const MOST_DATABASE_BYTES = 2 ** 30;
 
 /** What a process has of the machine that it runs on. */
 export interface ProcessHost {

@@ -9,7 +9,7 @@ export type Inspection = { readonly consistentIndex: LogIndex } | { readonly fau
 /** Reads a database file whole, changes nothing, and keeps nothing of it. Rejects when it cannot be read. */
 export async function inspectFile(disk: Disk, path: string, pause: () => Promise<void>): Promise<Inspection> {
   try {
-    await using database = await Database.open(path, { disk, readOnly: true, pause });
+    await using database = await Database.open(path, { disk, readOnly: true, map: false, pause });
     const { faults } = await database.check();
     if (faults.length > 0) return { fault: faults[0]!.message };
     let consistentIndex = 0;
