@@ -3,6 +3,14 @@
  * in it and what it lies in. They form no circle, so there is an order in which they can be read.
  */
 export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
+  backup: {
+    archive: ["catalog", "sealed", "store"],
+    catalog: ["sealed", "store"],
+    restore: ["archive", "catalog", "sealed", "store"],
+    run: ["archive", "catalog", "sealed", "store"],
+    sealed: [],
+    store: [],
+  },
   bbolt: {
     bucket: ["format", "pages", "tree"],
     database: ["bucket", "disk", "format", "pages", "tree"],
@@ -21,6 +29,10 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
     watch: ["connection"],
   },
   cli: {
+    backup: [
+      ...["command-line", "ctl/output", "ctl/session", "ctl/tables", "ctl/terminal", "go-text"],
+      ...["utl", "utl/database", "utl/restore"],
+    ],
     bundle: [],
     "command-line": ["go-text"],
     ctl: ["command-line"],
@@ -36,7 +48,7 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
     gateway: ["command-line", "go-text"],
     "go-text": [],
     "grpc-proxy": ["command-line", "gateway"],
-    programs: ["command-line", "ctl", "dev", "gateway", "grpc-proxy", "utl"],
+    programs: ["backup", "command-line", "ctl", "dev", "gateway", "grpc-proxy", "utl"],
     utl: ["command-line", "ctl/commands", "go-text"],
     "utl/commands": [
       ...["command-line", "ctl/output", "ctl/terminal", "go-text"],

@@ -34,6 +34,9 @@ const commands: readonly { line: string; program: Name }[] = [
   { line: "quorate gateway", program: "gateway" },
   { line: "etcd grpc-proxy start --namespace a", program: "grpcProxy" },
   { line: "quorate grpc-proxy", program: "grpcProxy" },
+  { line: "quorate backup run --store a", program: "backup" },
+  { line: "quorate restore --store a", program: "backup" },
+  { line: "etcd backup", program: "member" },
   { line: "quorate ctl get a", program: "ctl" },
   { line: "etcdctl", program: "ctl" },
   { line: "etcdctl version", program: "ctl" },
@@ -102,6 +105,21 @@ const madeOf: Readonly<Record<Name, { of: readonly string[]; not: readonly strin
       "wire/src/gen/etcdserverpb_pb.js",
     ],
   },
+  backup: {
+    of: [
+      ...["backup/", "bbolt/", "client/", "raft/", "rpc/", "storage/", "wire/"],
+      ...["cli/src/programs/backup.ts", "cli/src/backup/", "cli/src/ctl/", "cli/src/utl/"],
+      ...["server/src/offline.ts", "server/src/cluster/", "server/src/member/host-resolver.ts"],
+      ...["server/src/version.ts", "server/src/errors.ts", "server/src/system/"],
+    ],
+    not: [
+      "bbolt/src/testing/",
+      "cli/src/ctl/commands",
+      "cli/src/utl/commands",
+      "rpc/src/testing/",
+      "storage/src/backend/",
+    ],
+  },
   gateway: {
     of: [
       ...["cli/src/programs/gateway.ts", "cli/src/gateway/", "cli/src/command-line/", "cli/src/go-text/"],
@@ -125,7 +143,7 @@ const madeOf: Readonly<Record<Name, { of: readonly string[]; not: readonly strin
   },
 };
 /** Which programs have anything of packages of others in them, or load it. */
-const MADE_WITH_OTHERS: readonly Name[] = ["member", "utl"];
+const MADE_WITH_OTHERS: readonly Name[] = ["backup", "member", "utl"];
 const ofOthers = /node_modules\/|from "(?!node:)/;
 
 const folder = mkdtempSync(path.join(tmpdir(), "quorate-programs-"));

@@ -8,6 +8,8 @@ const USAGE = `Usage:
   quorate utl ...           work on snapshots and stopped members' files (the same as 'etcdutl ...')
   quorate gateway start     hand connections on to the members of a cluster (see 'quorate gateway start --help')
   quorate grpc-proxy start  share watches and reads of many clients (see 'quorate grpc-proxy start --help')
+  quorate backup ...        keep snapshots and an archive of all changes (see 'quorate backup --help')
+  quorate restore ...       make a member of a backup, as of a revision or a time (see 'quorate restore --help')
   quorate version           print the version
   quorate help              print this text
 

@@ -32,6 +32,8 @@ export const PROGRAMS = {
     loadSources: () => import("./grpc-proxy.ts"),
     bundle: "grpc-proxy.mjs",
   },
+  /** Makes backups of a cluster, and members of them. */
+  backup: { entry: "backup.ts", loadSources: () => import("./backup.ts"), bundle: "backup.mjs" },
   /** What the commands tell about themselves. */
   about: { entry: "about.ts", loadSources: () => import("./about.ts"), bundle: "about.mjs" },
 } as const satisfies Record<string, Program>;
@@ -43,6 +45,7 @@ export function programFor(args: readonly string[]): Program {
   if (command === "etcdutl" || (command === "quorate" && first === "utl")) return PROGRAMS.utl;
   if (first === "gateway") return PROGRAMS.gateway;
   if (first === "grpc-proxy") return PROGRAMS.grpcProxy;
+  if (command === "quorate" && (first === "backup" || first === "restore")) return PROGRAMS.backup;
   // With anything beside it the flags are checked first, which only a member does.
   if (args.length === 2 && (first === "--version" || first === "-version")) return PROGRAMS.about;
   if (command === "etcd" || first === undefined || first.startsWith("-")) return PROGRAMS.member;

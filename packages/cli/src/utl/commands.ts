@@ -1,6 +1,7 @@
 import type { CommandSpec } from "../command-line/command.ts";
 import { type FlagSpec, flag, toggle } from "../command-line/flag-spec.ts";
 import { checkShell } from "../command-line/shells.ts";
+import { BUMP, NEW_MEMBER } from "./new-member-flags.ts";
 
 const SHARED_FLAGS: readonly FlagSpec[] = [
   flag("timeout", "duration", "10s", "how long to wait for others that have the database open, 0: for ever"),
@@ -24,17 +25,7 @@ const SNAPSHOT: CommandSpec = {
       takes: "<filename> --data-dir {output dir} [options]",
       short: "Makes a data directory of a snapshot file, for a member of a new cluster",
       flags: [
-        flag("data-dir", "string", "", "data directory that is made (<name>.etcd unless given)"),
-        flag("wal-dir", "string", "", "directory of its log (within the data directory unless given)"),
-        flag("initial-cluster", "string", "default=http://localhost:2380", "all members of the new cluster"),
-        flag("initial-cluster-token", "string", "etcd-cluster", "what tells the new cluster from others"),
-        flag(
-          "initial-advertise-peer-urls",
-          "string",
-          "http://localhost:2380",
-          "where the others reach this member, with commas between",
-        ),
-        flag("name", "string", "default", "name of this member"),
+        ...NEW_MEMBER,
         toggle("skip-hash-check", "take a file without its sum, such as a copy of a member's database"),
         flag(
           "initial-memory-map-size",
@@ -42,11 +33,7 @@ const SNAPSHOT: CommandSpec = {
           "10737418240",
           "accepted, without effect: memory is mapped as needed",
         ),
-        flag("bump-revision", "uint", "0", "by how much revisions go ahead of the snapshot's last one"),
-        toggle(
-          "mark-compacted",
-          "what watchers may have seen counts as compacted (with --bump-revision only)",
-        ),
+        ...BUMP,
       ],
       load: () => import("./commands/snapshot-restore.ts"),
     },

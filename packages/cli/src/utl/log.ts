@@ -5,9 +5,11 @@ type Field = string | number | boolean | readonly string[];
 /** Tells on standard error what is being done: time, level, program, message and fields, with tabs between, as etcd's tools do. */
 export class Log {
   readonly #output: Output;
+  readonly #program: string;
 
-  constructor(output: Output) {
+  constructor(output: Output, program = "etcdutl") {
     this.#output = output;
+    this.#program = program;
   }
 
   info(message: string, fields: Readonly<Record<string, Field>> = {}): void {
@@ -20,7 +22,7 @@ export class Log {
 
   #line(level: string, message: string, fields: Readonly<Record<string, Field>>): void {
     const time = new Date().toISOString().replace(/\.\d+/, "");
-    const parts = [time, level, "etcdutl", message];
+    const parts = [time, level, this.#program, message];
     if (Object.keys(fields).length > 0) parts.push(fieldsText(fields));
     this.#output.errorLine(parts.join("\t"));
   }

@@ -1,0 +1,17 @@
+export { type ArchiveEnd, archiveEnd } from "./archive/archive-end.ts";
+export type { ArchiveLimits } from "./archive/archive-writer.ts";
+export { type ArchivedItem, readArchive } from "./archive/read-archive.ts";
+export { type Chain, loadChains, loadOneCluster } from "./catalog/catalog.ts";
+export { prune, type Retention } from "./catalog/retention.ts";
+export { openSnapshot, type SnapshotHead } from "./catalog/snapshot-object.ts";
+export { BackupError, type BackupFailure } from "./errors.ts";
+export type { Log } from "./log.ts";
+export { archivedUpTo, planRestore, type RestorePlan, type RestoreTarget, timeText } from "./restore/plan.ts";
+export { runBackup } from "./run/backup-run.ts";
+export { BackupMetrics } from "./run/metrics.ts";
+export type { BackupSettings, CheckedSnapshot } from "./run/settings.ts";
+export { type MetricsSite, serveMetrics } from "./run/site.ts";
+export { hashOf } from "./run/snapshot-file.ts";
+export { type BackupKey, readKeyFile } from "./sealed/key.ts";
+export type { ObjectStore, StoredObject } from "./store/object-store.ts";
+export { openStore, type StoreSettings } from "./store/open-store.ts";
