@@ -59,9 +59,7 @@ export async function runBackup(settings: BackupSettings, signal: AbortSignal): 
         mayResume = false;
         metrics.gaps.inc();
         log("error", "the archive has a gap; a new chain begins with a snapshot", { error: error.message });
-        continue;
-      }
-      log("error", "no backup can be made now", { error: (error as Error).message });
+      } else log("error", "no backup can be made now", { error: (error as Error).message });
       await pause(retryMs, signal);
       retryMs = Math.min(retryMs * 2, LONGEST_RETRY_MS);
     }
