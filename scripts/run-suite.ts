@@ -226,6 +226,11 @@ export const SUITES: Readonly<Record<string, Suite>> = {
     onlyOurs: true,
     onlyByName: true,
   },
+  backup: {
+    file: "test/backup/backup.suite.ts",
+    what: "backups of three members in an S3 store (gofakes3): a time restored, a leader killed, a store away, damage",
+    onlyOurs: true,
+  },
   "etcd-robustness": {
     file: "test/robustness/etcd-robustness.suite.ts",
     what: "etcd's own robustness suite: load, failpoints, and its checker",
