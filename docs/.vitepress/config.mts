@@ -18,6 +18,7 @@ export default {
           { text: "Operating a cluster", link: "/operating-a-cluster" },
           { text: "Configuration", link: "/configuration" },
           { text: "Packaging", link: "/packaging" },
+          { text: "Backups", link: "/backups" },
           { text: "Migrating from etcd", link: "/migrating-from-etcd" },
           { text: "The gRPC proxy", link: "/grpc-proxy" },
           { text: "Tracing", link: "/tracing" },

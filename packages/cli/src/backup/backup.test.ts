@@ -300,6 +300,35 @@ test(
   },
 );
 
+test("with users it is root who makes backups, and users are restored as well", TIMEOUT, async (t) => {
+  const folder = scratch(t);
+  const { member, client } = await startMember(t, path.join(folder, "data"));
+  await client.auth.addUser({ name: "root", password: "secret" });
+  await client.auth.grantRole({ user: "root", role: "root" });
+  await client.auth.enable();
+  const credentials = { user: "root", password: "secret" };
+  const asRoot = (endpoints: readonly string[]) =>
+    new Client({ endpoints, credentials, requestTimeoutMs: 60_000 });
+  const store = await openDirectory(path.join(folder, "store"));
+  const running = new Running({
+    store,
+    key: undefined,
+    endpoints: member.clientUrls,
+    workDir: folder,
+    connect: async (endpoints) => asRoot(endpoints),
+  });
+  await using root = asRoot(member.clientUrls);
+  const { header } = await root.kv.put({ key: "k", value: "x" });
+  await running.reaches(header!.revision);
+  await running.stop();
+  const data = path.join(folder, "restored");
+  assert.equal((await quorate("restore", "--store", store.where, "--data-dir", data)).code, 0);
+  const restored = await startMember(t, data);
+  await assert.rejects(keysOf(restored.client), /user name is empty/);
+  await using rootThere = asRoot(restored.member.clientUrls);
+  assert.deepEqual(await keysOf(rootThere), await keysOf(root));
+});
+
 test("a cluster of the same ID with another history begins a chain of its own", TIMEOUT, async (t) => {
   const folder = scratch(t);
   const initial = { name: "m", initialClusterToken: "same", dataDir: path.join(folder, "one") };

@@ -33,7 +33,13 @@ export async function run(invocation: Invocation): Promise<void> {
     if (chain.snapshots.length === 0) return { error: "there is no snapshot that it begins with" };
     try {
       const { revision, reachedMs } = await archiveEnd(store, chain, key);
-      return { revision, reachedMs };
+      const newest = chain.snapshots.at(-1)!;
+      if (newest.revision < revision) return { revision, reachedMs };
+      const isSame = newest.revision === revision;
+      return {
+        revision: newest.revision,
+        reachedMs: isSame ? Math.max(newest.takenAtMs, reachedMs) : newest.takenAtMs,
+      };
     } catch (error) {
       // The names are told also to who has no key.
       if (error instanceof BackupError && error.code !== "STORE") return { error: error.message };
