@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Client } from "@quorate/client";
 import type { Event } from "@quorate/wire/messages";
 import { archiveEnd } from "../archive/archive-end.ts";
@@ -155,22 +156,24 @@ async function follow(
     const snapshots = new ChainSnapshots(settings, cluster, chain, after);
     const parts = [
       new ChangeWatch(settings, writer, leases, expected).run(inner),
-      snapshots.run(position.lastTakenAtMs, position.first, inner),
       watchState(settings, client, position, writer, inner),
       sweepLeases(leases, log, inner),
     ];
-    for (const part of parts) part.catch(end);
+    const snapshotting = snapshots.run(position.lastTakenAtMs, position.first, inner);
+    for (const part of [...parts, snapshotting]) part.catch(end);
     inner.addEventListener("abort", () => client.close(), { once: true });
-    const ended = await Promise.allSettled(parts);
-    const failure = ended.find((result) => result.status === "rejected");
+    const failure = (await Promise.allSettled(parts)).find((result) => result.status === "rejected");
+    // What was archived is put before anything else is waited for.
+    const isStored = await writer.close(CLOSE_WITHIN_MS);
+    await Promise.race([snapshotting, sleep(CLOSE_WITHIN_MS, undefined, { ref: false })]);
     if (failure !== undefined) throw failure.reason;
+    return isStored;
   } catch (error) {
     end();
     await position.first?.[Symbol.asyncDispose]();
     await writer.close(CLOSE_WITHIN_MS);
     throw error;
   }
-  return writer.close(CLOSE_WITHIN_MS);
 }
 
 /** Rejects with ChainBroken when the cluster is another one, or goes on from before what is archived. */

@@ -43,15 +43,19 @@ export class LeaseArchiver {
     await this.#archive(added.map((id) => [id, revision]));
   }
 
+  /** Changes of keys wait for this: when nobody answers, what is left is found by a later list. */
   async #archive(found: readonly (readonly [id: bigint, revision: number])[]): Promise<void> {
     for (let at = 0; at < found.length; at += AT_ONCE) {
-      const asked = found.slice(at, at + AT_ONCE).map(async ([id, revision]) => {
-        const ttlSeconds = await this.#timeToLive(id);
-        if (ttlSeconds !== undefined)
+      const answers = await Promise.all(
+        found.slice(at, at + AT_ONCE).map(async ([id, revision]) => {
+          const ttlSeconds = await this.#timeToLive(id);
+          if (ttlSeconds === undefined) return false;
           await this.#writer.addLease({ kind: "lease", id, ttlSeconds, revision });
-        if (ttlSeconds !== undefined && ttlSeconds > 0n) this.#known.add(id);
-      });
-      await Promise.all(asked);
+          if (ttlSeconds > 0n) this.#known.add(id);
+          return true;
+        }),
+      );
+      if (answers.includes(false)) return;
     }
   }
 

@@ -70,7 +70,7 @@ export class ChainSnapshots {
         if (signal.aborted) return;
         try {
           waiting ??= await takeSnapshot(this.#settings, signal);
-          await this.#store(waiting);
+          await this.#store(waiting, signal);
           dueMs = waiting.takenAtMs + snapshotIntervalMs;
           await waiting[Symbol.asyncDispose]();
           waiting = undefined;
@@ -89,7 +89,7 @@ export class ChainSnapshots {
   }
 
   /** Puts it, and reads all of it back. */
-  async #store(snapshot: LocalSnapshot): Promise<void> {
+  async #store(snapshot: LocalSnapshot, signal: AbortSignal): Promise<void> {
     const { store, key, log, metrics, onProgress, now } = this.#settings;
     const { revision, takenAtMs, bytes, sha256, checked } = snapshot;
     if (revision < this.#base)
@@ -107,10 +107,13 @@ export class ChainSnapshots {
       totalKey: checked.totalKey,
       storageVersion: checked.version,
     } as const;
-    const counted = counting(readFileChunks(snapshot.file), (done) => onProgress?.("storing", done, bytes));
+    const counted = counting(readFileChunks(snapshot.file), (done) => {
+      signal.throwIfAborted();
+      onProgress?.("storing", done, bytes);
+    });
     await putSnapshot(store, name, head, counted, key);
     const stored = await openSnapshot(store, name, key);
-    const read = await hashOf(stored.file);
+    const read = await hashOf(counting(stored.file, () => signal.throwIfAborted()));
     if (read.sha256 !== sha256) {
       await store.remove(name.name);
       throw new BackupError("DAMAGED", `${name.name} is another one when it is read back; it was removed`);
