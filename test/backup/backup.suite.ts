@@ -171,56 +171,77 @@ test(
   },
 );
 
-test(
-  "no change is archived later than 5 s after it was acknowledged, while the leader is killed",
-  options,
-  async (t) => {
-    const key = readKeyFile(keyFile);
-    /** When each revision was acknowledged, in order. */
-    const acknowledged: { revision: number; atMs: number }[] = [];
-    let isWriting = true;
-    const writing = (async () => {
-      while (isWriting) {
-        try {
-          const { header } = await client.kv.put(
-            { key: "rpo", value: "x".repeat(100) },
-            { timeoutMs: 2_000 },
-          );
-          acknowledged.push({ revision: Number(header!.revision), atMs: Date.now() });
-        } catch {
-          // Its outcome is not known: nobody was told that it happened.
-        }
-        await new Promise((resolve) => setTimeout(resolve, 20));
-      }
-    })();
-    let [worstMs, next] = [0, 0];
-    const look = async () => {
-      const beforeMs = Date.now();
-      const chain = (await loadChains(store)).at(-1)!;
-      const { revision } = await archiveEnd(store, chain, key);
-      while (next < acknowledged.length && acknowledged[next]!.revision <= revision) next++;
-      const waiting = acknowledged[next];
-      if (waiting !== undefined) worstMs = Math.max(worstMs, beforeMs - waiting.atMs);
-    };
-    const lookFor = async (ms: number) => {
-      for (const until = Date.now() + ms; Date.now() < until; ) await look();
-    };
-    await lookFor(3_000);
-    const leader = await leaderOf(members);
-    await leader.kill();
-    await lookFor(8_000);
-    await leader.start();
-    await lookFor(2_000);
-    isWriting = false;
-    await writing;
-    t.diagnostic(
-      `${acknowledged.length} changes; the oldest that a loss would have cost was ${worstMs} ms old`,
-    );
-    assert.ok(acknowledged.length > 50);
-    assert.ok(worstMs < RPO_MS, `${worstMs} ms`);
-    await reached(BigInt(acknowledged.at(-1)!.revision));
+const faults: { name: string; hurt: (lookFor: (ms: number) => Promise<void>) => Promise<void> }[] = [
+  {
+    name: "the leader is killed",
+    async hurt(lookFor) {
+      const leader = await leaderOf(members);
+      await leader.kill();
+      await lookFor(8_000);
+      await leader.start();
+    },
   },
-);
+  {
+    name: "one member after another stands still, whichever is watched",
+    async hurt(lookFor) {
+      for (const member of members) {
+        member.pause();
+        await lookFor(5_000);
+        member.resume();
+        await lookFor(2_000);
+      }
+    },
+  },
+];
+for (const { name, hurt } of faults) {
+  test(
+    `no change is archived later than 5 s after it was acknowledged, while ${name}`,
+    options,
+    async (t) => {
+      const writers = members.map((_member, i) => clientOf([...members.slice(i), ...members.slice(0, i)]));
+      const acknowledged: { revision: number; atMs: number }[] = [];
+      let isWriting = true;
+      const write = async (writer: Client) => {
+        while (isWriting) {
+          try {
+            const { header } = await writer.kv.put(
+              { key: "rpo", value: "x".repeat(100) },
+              { timeoutMs: 1_000 },
+            );
+            acknowledged.push({ revision: Number(header!.revision), atMs: Date.now() });
+          } catch {
+            // Its outcome is not known: nobody was told that it happened.
+          }
+          await new Promise((resolve) => setTimeout(resolve, 50));
+        }
+      };
+      const writing = writers.map(write);
+      const key = readKeyFile(keyFile);
+      let worstMs = 0;
+      const look = async () => {
+        const beforeMs = Date.now();
+        const { revision } = await archiveEnd(store, (await loadChains(store)).at(-1)!, key);
+        for (const waiting of acknowledged)
+          if (waiting.revision > revision) worstMs = Math.max(worstMs, beforeMs - waiting.atMs);
+      };
+      const lookFor = async (ms: number) => {
+        for (const until = Date.now() + ms; Date.now() < until; ) await look();
+      };
+      await lookFor(3_000);
+      await hurt(lookFor);
+      await lookFor(2_000);
+      isWriting = false;
+      await Promise.all(writing);
+      for (const writer of writers) writer.close();
+      t.diagnostic(
+        `${acknowledged.length} changes; the oldest that a loss would have cost was ${worstMs} ms old`,
+      );
+      assert.ok(acknowledged.length > 50);
+      assert.ok(worstMs < RPO_MS, `${worstMs} ms`);
+      await reached(BigInt(Math.max(...acknowledged.map(({ revision }) => revision))));
+    },
+  );
+}
 
 async function leaderOf(servers: readonly Server[]): Promise<Server> {
   for (const server of servers) {

@@ -8,9 +8,9 @@ import { pause } from "./pause.ts";
 import type { BackupSettings } from "./settings.ts";
 
 /** How often a member is asked how far the watch has come. */
-const ASK_EVERY_MS = 500;
+const ASK_EVERY_MS = 300;
 /** So long without a word from it, and another one is asked; twice as long each time that it was in vain. */
-const SILENT_MS = 2_500;
+const SILENT_MS = 1_500;
 const LONGEST_SILENT_MS = 30_000;
 const RETRY_MS = 200;
 const LONGEST_RETRY_MS = 5_000;
