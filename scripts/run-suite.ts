@@ -33,6 +33,7 @@ export const SUITES: Readonly<Record<string, Suite>> = {
   "etcdctl-compared": {
     file: "test/etcdctl/compared.suite.ts",
     what: "our etcdctl beside Go's: output, errors and exit codes of some hundred lines",
+    ciArguments: ["--all"],
   },
   "etcdctl-terminal": {
     file: "test/etcdctl/terminal/terminal.suite.ts",
@@ -46,6 +47,7 @@ export const SUITES: Readonly<Record<string, Suite>> = {
     file: "test/etcdutl/compared.suite.ts",
     what: "our etcdutl beside Go's: output, errors and exit codes, and the directories that come of it",
     onlyOurs: true,
+    ciArguments: ["--all"],
   },
   "go-client": {
     file: "test/interop/go-client.suite.ts",
