@@ -236,27 +236,27 @@ export const SUITES: Readonly<Record<string, Suite>> = {
   "etcd-robustness": {
     file: "test/robustness/etcd-robustness.suite.ts",
     what: "etcd's own robustness suite: load, failpoints, and its checker",
-    ciArguments: ["--seconds", "120"],
+    ciArguments: ["--seconds", "90"],
   },
   "etcd-common": {
     file: "test/etcd-tests/etcd-common.suite.ts",
     what: "etcd's own tests of clusters of all kinds, through its programs",
-    ciArguments: ["--seconds", "60"],
+    ciArguments: ["--seconds", "45"],
   },
   "etcd-e2e": {
     file: "test/etcd-tests/etcd-e2e.suite.ts",
     what: "etcd's own tests of everything else from outside",
-    ciArguments: ["--seconds", "60"],
+    ciArguments: ["--seconds", "45"],
   },
   "etcd-common-tools": {
     file: "test/etcd-tests/etcd-common-tools.suite.ts",
     what: "the tests of clusters of all kinds through our etcdctl",
-    ciArguments: ["--seconds", "45"],
+    ciArguments: ["--seconds", "30"],
   },
   "etcd-e2e-tools": {
     file: "test/etcd-tests/etcd-e2e-tools.suite.ts",
     what: "etcd's own tests of etcdctl and etcdutl, with ours",
-    ciArguments: ["--seconds", "45"],
+    ciArguments: ["--seconds", "30"],
   },
 };
 

@@ -109,6 +109,7 @@ const madeOf: Readonly<Record<Name, { of: readonly string[]; not: readonly strin
     of: [
       ...["backup/", "bbolt/", "client/", "raft/", "rpc/", "storage/", "wire/"],
       ...["cli/src/programs/backup.ts", "cli/src/backup/", "cli/src/ctl/", "cli/src/utl/"],
+      ...["cli/src/command-line/", "cli/src/go-text/"],
       ...["server/src/offline.ts", "server/src/cluster/", "server/src/member/host-resolver.ts"],
       ...["server/src/version.ts", "server/src/errors.ts", "server/src/system/"],
     ],

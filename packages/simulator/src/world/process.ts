@@ -17,6 +17,7 @@ import {
 import { DatabaseDisk } from "@quorate/storage/database/database-disk";
 import { inspectFile } from "@quorate/storage/database/inspection";
 import type { Disk } from "@quorate/storage/seams/disk";
+import { nextTurn } from "@quorate/storage/seams/waiting";
 import type { SeededRandom } from "@quorate/testkit/random";
 import type { Endpoint } from "./endpoint.ts";
 import { type ClockSkew, Life } from "./life.ts";
@@ -172,7 +173,7 @@ export class Process implements Endpoint {
         disk,
         log,
         onFatal: (error) => this.#member.fail(error),
-        inspect: (path) => inspectFile(new DatabaseDisk(disk), path, () => Promise.resolve()),
+        inspect: (path) => inspectFile(new DatabaseDisk(disk), path, () => nextTurn(clock)),
         special: { pageBytes, backlogWeight },
       }),
       peerRequests: new SimulatedPeerRequests(world, this.address, this.life),
