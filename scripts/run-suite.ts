@@ -298,7 +298,7 @@ if (import.meta.main) {
     console.error(
       "usage: node scripts/run-suite.ts NAME... [--target quorate|etcd|COMMAND] [-- ARGUMENTS]\n",
     );
-    for (const [name, suite] of Object.entries(SUITES)) console.error(`  ${name.padEnd(14)}${suite.what}`);
+    for (const [name, suite] of Object.entries(SUITES)) console.error(`  ${name.padEnd(24)}${suite.what}`);
     process.exit(values.help === true ? 0 : 2);
   }
   const env: NodeJS.ProcessEnv = { ...process.env, QUORATE_SUITE_ARGS: JSON.stringify(rest) };

@@ -4,7 +4,7 @@ import { encodeMessage, type Init, type MessageTable } from "@quorate/wire/messa
 import { decodeAnswer, MalformedAnswer } from "./answers.ts";
 import type { Connections } from "./connections.ts";
 import { Deadline, type RequestOptions } from "./deadline.ts";
-import { ClientError, deadlineExceeded, errorOf, isTemporary } from "./errors.ts";
+import { ClientError, deadlineExceeded, errorOf, isOfLearner, isTemporary } from "./errors.ts";
 import { MessageQueue } from "./message-queue.ts";
 import type { Tokens } from "./tokens.ts";
 
@@ -83,7 +83,7 @@ export class Calls {
         }
         if (rpc.path !== AUTHENTICATE && this.tokens.mayDoBetter(error.details)) {
           await this.#otherToken(token, attempt, deadline);
-        } else if (error.code === Code.UNAVAILABLE && (rpc.safe || error.details === NOT_BEGUN)) {
+        } else if (this.#mayElsewhere(error) || (error.code === Code.UNAVAILABLE && rpc.safe)) {
           this.#connections.leave(connection);
           await deadline.sleep(pauseMs(attempt));
         } else {
@@ -141,12 +141,18 @@ export class Calls {
     if (error instanceof MalformedAnswer) throw error;
     if (this.tokens.mayDoBetter(error.details)) {
       await this.#otherToken(token, 1, deadline);
-    } else if (isTemporary(error)) {
+    } else if (isTemporary(error) || this.#mayElsewhere(error)) {
       this.#connections.leave(connection);
       await deadline.sleep(FIRST_PAUSE_MS);
     } else {
       throw error;
     }
+  }
+
+  /** Nothing of the call was done, and another member, or another connection, may do it. */
+  #mayElsewhere(error: GrpcError | ClientError): boolean {
+    if (isOfLearner(error)) return this.#connections.hasOthers;
+    return error.code === Code.UNAVAILABLE && error.details === NOT_BEGUN;
   }
 
   #encode<Request>(rpc: Method<Request, unknown>, init: Init<Request>): Uint8Array {

@@ -43,6 +43,11 @@ export class Connections {
     }
   }
 
+  /** There are endpoints beside the one that is connected. */
+  get hasOthers(): boolean {
+    return this.#endpoints.length > 1;
+  }
+
   /** The member at the other end cannot serve: the next call goes to another one, if there is one. */
   leave(connection: GrpcClient): void {
     if (connection !== this.#current || this.#endpoints.length === 1) return;

@@ -53,6 +53,11 @@ export function errorOf(status: GrpcStatus): ClientError {
   return new ClientError(status.code, status.details);
 }
 
+/** A learner has refused the call without beginning it; a member that votes may serve it. */
+export function isOfLearner({ details }: GrpcStatus | ClientError): boolean {
+  return details === "etcdserver: rpc not supported for learner";
+}
+
 /** Whether a watch or a stream may go on with another connection after this. */
 export function isTemporary({ code, details }: GrpcStatus | ClientError): boolean {
   return (code === Code.UNAVAILABLE && details !== "etcdserver: no leader") || code === Code.INTERNAL;
