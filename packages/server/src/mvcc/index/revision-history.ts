@@ -10,6 +10,9 @@ const LIST = 0x8000_0000;
 const TOMBSTONE = 0x8000_0000;
 const SUB_BITS = 24;
 const SUB_MASK = (1 << SUB_BITS) - 1;
+/** A handle of a chain says in what is above these bits how long it is, or with `LONG_NODE` only which node it is. */
+const SHORT_NODE_BITS = 24;
+const LONG_NODE = 0x4000_0000;
 
 /** 16 bytes a node: main f64, (tombstone 1 bit, length of the chain from here 7 bits, sub 24 bits) u32, older u32. */
 interface Chunk {
@@ -20,7 +23,8 @@ interface Chunk {
 /**
  * The revisions of keys before their latest one, back to the last compaction. A history is named by a handle that the
  * key's entry keeps: 0 for none, else a chain of nodes from newest to oldest, or for a long history a `RevisionList`.
- * Operations that may change the handle return the new one.
+ * Operations that may change the handle return the new one. Hot is `push`: handles say how long a chain is, so that its newest
+ * node, which lies anywhere in memory, is not read for that.
  */
 export class RevisionHistory {
   /** What `find` found. */
@@ -28,12 +32,20 @@ export class RevisionHistory {
   sub = 0;
   tombstone = false;
 
+  readonly #shortBits: number;
+  readonly #shortMask: number;
   #chunks: Chunk[] = [];
   #nextNode = 1;
   #freeNodes = 0;
   #lists: (RevisionList | undefined)[] = [];
   #freeLists: number[] = [];
   #scratch: number[] = [];
+
+  /** `shortNodeBits`: other than in production only for tests, which do not make so many nodes. */
+  constructor(shortNodeBits: number = SHORT_NODE_BITS) {
+    this.#shortBits = shortNodeBits;
+    this.#shortMask = (1 << shortNodeBits) - 1;
+  }
 
   /** Adds a revision newer than all others of the history. */
   push(handle: number, main: number, sub: number, tombstone: boolean): number {
@@ -42,7 +54,10 @@ export class RevisionHistory {
       return handle;
     }
     const length = this.#chainLength(handle);
-    if (length < MAX_CHAIN && sub <= SUB_MASK) return this.#newNode(main, sub, tombstone, length + 1, handle);
+    if (length < MAX_CHAIN && sub <= SUB_MASK) {
+      const node = this.#newNode(main, sub, tombstone, length + 1, this.#nodeOf(handle));
+      return this.#handleOf(node, length + 1);
+    }
     const list = new RevisionList();
     this.#chainToList(handle, list);
     list.push(main, sub, tombstone);
@@ -62,7 +77,7 @@ export class RevisionHistory {
       this.tombstone = list.isTombstone(index);
       return true;
     }
-    for (let node = handle; node !== 0; ) {
+    for (let node = this.#nodeOf(handle); node !== 0; ) {
       const chunk = this.#chunks[node >>> CHUNK_BITS]!;
       const at = node & CHUNK_MASK;
       const nodeMain = chunk.doubles[at << 1]!;
@@ -87,7 +102,7 @@ export class RevisionHistory {
       }
       return;
     }
-    for (let node = handle; node !== 0; ) {
+    for (let node = this.#nodeOf(handle); node !== 0; ) {
       const chunk = this.#chunks[node >>> CHUNK_BITS]!;
       const at = node & CHUNK_MASK;
       const word = chunk.words[(at << 2) + 2]!;
@@ -110,7 +125,11 @@ export class RevisionHistory {
       return true;
     }
     const nodes: number[] = [];
-    for (let node = handle; node !== 0 && this.#main(node) >= fromMain; node = this.#older(node)) {
+    for (
+      let node = this.#nodeOf(handle);
+      node !== 0 && this.#main(node) >= fromMain;
+      node = this.#older(node)
+    ) {
       nodes.push(node);
     }
     for (let i = nodes.length - 1; i >= 0; i--) {
@@ -163,14 +182,14 @@ export class RevisionHistory {
     }
     this.#lists[handle - LIST] = undefined;
     this.#freeLists.push(handle - LIST);
-    return chain;
+    return this.#handleOf(chain, list.length);
   }
 
   #compactChain(handle: number, compactMain: number, latestMain: number): number {
     // Newest first.
     const nodes = this.#scratch;
     nodes.length = 0;
-    for (let node = handle; node !== 0; node = this.#older(node)) nodes.push(node);
+    for (let node = this.#nodeOf(handle); node !== 0; node = this.#older(node)) nodes.push(node);
     let kept = 0;
     while (kept < nodes.length && this.#main(nodes[kept]!) > compactMain) kept++;
     let next = kept;
@@ -200,12 +219,12 @@ export class RevisionHistory {
       chain = nodes[i]!;
     }
     for (let i = kept; i < nodes.length; i++) if (nodes[i] !== tombstone) this.#freeNode(nodes[i]!);
-    return chain;
+    return this.#handleOf(chain, length);
   }
 
   #chainToList(handle: number, list: RevisionList): void {
     const nodes: number[] = [];
-    for (let node = handle; node !== 0; node = this.#older(node)) nodes.push(node);
+    for (let node = this.#nodeOf(handle); node !== 0; node = this.#older(node)) nodes.push(node);
     for (let i = nodes.length - 1; i >= 0; i--) {
       const node = nodes[i]!;
       list.push(this.#main(node), this.#word(node) & SUB_MASK, this.#isTombstone(node));
@@ -245,7 +264,8 @@ export class RevisionHistory {
   }
 
   #chainLength(handle: number): number {
-    return handle === 0 ? 0 : (this.#word(handle) >>> SUB_BITS) & 0x7f;
+    if (handle < LONG_NODE) return handle >>> this.#shortBits;
+    return (this.#word(this.#nodeOf(handle)) >>> SUB_BITS) & 0x7f;
   }
 
   #main(node: number): number {
@@ -262,5 +282,16 @@ export class RevisionHistory {
 
   #older(node: number): number {
     return this.#chunks[node >>> CHUNK_BITS]!.words[((node & CHUNK_MASK) << 2) + 3]!;
+  }
+
+  /** Of a chain whose newest node this is; `length` is at most `MAX_CHAIN`. */
+  #handleOf(node: number, length: number): number {
+    if (node === 0) return 0;
+    return node <= this.#shortMask ? (length << this.#shortBits) | node : LONG_NODE + node;
+  }
+
+  /** The newest node of a chain. */
+  #nodeOf(handle: number): number {
+    return handle < LONG_NODE ? handle & this.#shortMask : handle - LONG_NODE;
   }
 }
