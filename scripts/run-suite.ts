@@ -143,7 +143,7 @@ export const SUITES: Readonly<Record<string, Suite>> = {
     file: "packages/simulator/src/simulation.suite.ts",
     what: "whole clusters under virtual time; planted mistakes, then new seeds",
     onlyOurs: true,
-    ciArguments: ["--seconds", "45"],
+    ciArguments: ["--seconds", "30"],
   },
   differential: {
     file: "test/differential/differential.suite.ts",
@@ -236,7 +236,7 @@ export const SUITES: Readonly<Record<string, Suite>> = {
   "etcd-robustness": {
     file: "test/robustness/etcd-robustness.suite.ts",
     what: "etcd's own robustness suite: load, failpoints, and its checker",
-    ciArguments: ["--seconds", "90"],
+    ciArguments: ["--seconds", "75"],
   },
   "etcd-common": {
     file: "test/etcd-tests/etcd-common.suite.ts",
@@ -251,12 +251,12 @@ export const SUITES: Readonly<Record<string, Suite>> = {
   "etcd-common-tools": {
     file: "test/etcd-tests/etcd-common-tools.suite.ts",
     what: "the tests of clusters of all kinds through our etcdctl",
-    ciArguments: ["--seconds", "30"],
+    ciArguments: ["--seconds", "20"],
   },
   "etcd-e2e-tools": {
     file: "test/etcd-tests/etcd-e2e-tools.suite.ts",
     what: "etcd's own tests of etcdctl and etcdutl, with ours",
-    ciArguments: ["--seconds", "30"],
+    ciArguments: ["--seconds", "20"],
   },
 };
 
