@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { Database } from "@quorate/bbolt";
+import { BUCKET_NAMES } from "@quorate/storage/backend/bucket-names";
 import { encodeKeyValue, encodeTombstone } from "@quorate/wire/hot";
 import { Output } from "../command-line/output.ts";
 import { StandardInput } from "../command-line/stdin.ts";
@@ -56,25 +57,12 @@ export interface DatabaseContent {
   readonly entries?: readonly (readonly [bucket: string, key: Uint8Array, value: Uint8Array])[];
 }
 
-const BUCKETS = [
-  "alarm",
-  "auth",
-  "authRoles",
-  "authUsers",
-  "cluster",
-  "key",
-  "lease",
-  "members",
-  "members_removed",
-  "meta",
-];
-
 /** Makes a database as etcd has them, at index 9 of term 3. The first change has revision 2. */
 export async function makeDatabase(file: string, content: DatabaseContent): Promise<void> {
   const { changes = [], storageVersion = "3.7.0", entries = [], versions = false } = content;
   await using database = await Database.open(file);
   using tx = database.beginWrite();
-  for (const name of BUCKETS) tx.createBucket(name);
+  for (const name of BUCKET_NAMES) tx.createBucket(name);
   const meta = tx.bucket("meta")!;
   meta.put(Buffer.from("consistent_index"), encodeUint64(9n));
   meta.put(Buffer.from("term"), encodeUint64(3n));

@@ -60,7 +60,7 @@ export class LongAnswerSender {
     for (const part of beginning) length += part.length;
     call.onDrain = () => this.#sendLater();
     call.onCancel = () => this.#answer.close();
-    // Both kinds of parts are released in the same way.
+    // A call releases all parts in one way; whoever reckons with what is held hears only of that.
     const wasHeld = new Set(beginning);
     const hasRoom = call.beginReply(length, beginning, (part) => {
       if (wasHeld.delete(part)) release(part);

@@ -1,10 +1,10 @@
 import type { File } from "@quorate/bbolt";
 import { Freelist } from "@quorate/bbolt/testing";
-import type { Disk } from "@quorate/storage/seams/disk";
+import { type Disk, passedOn } from "@quorate/storage/seams/disk";
 import type { Scenario } from "../scenario.ts";
 import { CRASHES } from "./circumstances.ts";
 import type { Exhibit } from "./exhibit.ts";
-import { passedOn, withSync } from "./planted-disk.ts";
+import { withSync } from "./planted-file.ts";
 
 /** The database commits often, on slow disks, and the power fails. */
 const LOST_COMMITS: Partial<Scenario> = {

@@ -1,8 +1,9 @@
 import type { Backend } from "@quorate/storage/seams/backend";
 import type { Disk, DiskFile } from "@quorate/storage/seams/disk";
+import { passedOn } from "@quorate/storage/seams/disk";
 import { CRASHES, FULL_MEMORIES, INTERRUPTED_SNAPSHOTS, NEVER_IDLE } from "./circumstances.ts";
 import type { Exhibit } from "./exhibit.ts";
-import { passedOn, withSync } from "./planted-disk.ts";
+import { withSync } from "./planted-file.ts";
 import { replaceGetter, replaceMethod } from "./replace-method.ts";
 
 /** Of entries, one in so many meets a commit at the wrong moment. */

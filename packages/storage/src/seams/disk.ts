@@ -111,3 +111,20 @@ export function directoryOf(path: string): string {
   const slash = path.lastIndexOf("/");
   return slash < 0 ? "." : slash === 0 ? "/" : path.slice(0, slash);
 }
+
+/** A disk that does what `disk` does; for what of it is to be replaced. */
+export function passedOn(disk: Disk): Disk {
+  return {
+    list: (directory) => disk.list(directory),
+    exists: (path) => disk.exists(path),
+    makeDirectory: (directory) => disk.makeDirectory(directory),
+    rename: (from, to) => disk.rename(from, to),
+    link: (from, to) => disk.link(from, to),
+    remove: (path) => disk.remove(path),
+    syncDirectory: (directory) => disk.syncDirectory(directory),
+    open: (path, mode) => disk.open(path, mode),
+    openDatabase: (path, mode) => disk.openDatabase(path, mode),
+    lock: (path) => disk.lock(path),
+    lockExisting: (path) => disk.lockExisting(path),
+  };
+}

@@ -1,4 +1,4 @@
-import type { Disk, DiskFile } from "./disk.ts";
+import { type Disk, type DiskFile, passedOn } from "./disk.ts";
 
 /**
  * A disk on which nothing but a database waits for durability (`--unsafe-no-fsync`): writes keep their order and survive the process,
@@ -6,17 +6,9 @@ import type { Disk, DiskFile } from "./disk.ts";
  */
 export function withoutSync(disk: Disk): Disk {
   return {
-    list: (directory) => disk.list(directory),
-    exists: (path) => disk.exists(path),
-    makeDirectory: (directory) => disk.makeDirectory(directory),
-    rename: (from, to) => disk.rename(from, to),
-    link: (from, to) => disk.link(from, to),
-    remove: (path) => disk.remove(path),
+    ...passedOn(disk),
     syncDirectory: async () => {},
     open: async (path, mode) => fileWithoutSync(await disk.open(path, mode === "durable" ? "write" : mode)),
-    openDatabase: (path, mode) => disk.openDatabase(path, mode),
-    lock: (path) => disk.lock(path),
-    lockExisting: (path) => disk.lockExisting(path),
   };
 }
 
