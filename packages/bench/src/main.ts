@@ -1,6 +1,6 @@
 /**
- * `npm run bench -- [--against "ETCD COMMAND"] [--ours "COMMAND"] [--json FILE] [--quick] [--rounds N] [--seconds N] [--rows PARTS]
- * [--cluster SIZE] [--million] [--only-million]`: the same load on a real etcd and on a member of ours, on one machine and disk, in
+ * `npm run bench -- [--against "ETCD COMMAND"] [--ours "COMMAND"] [--json FILE] [--quick] [--rounds N] [--processes N] [--seconds N]
+ * [--rows PARTS] [--cluster SIZE] [--million] [--only-million]`: the same load on a real etcd and on a member of ours, on one machine and disk, in
  * alternating rounds. See docs/benchmarks.md.
  */
 import { writeFileSync } from "node:fs";
@@ -22,6 +22,7 @@ const { values } = parseArgs({
     json: { type: "string" },
     quick: { type: "boolean", default: false },
     rounds: { type: "string" },
+    processes: { type: "string", default: "1" },
     seconds: { type: "string" },
     rows: { type: "string" },
     cluster: { type: "string" },
@@ -39,6 +40,7 @@ const USAGE = `usage: npm run bench -- [options]
   --cluster SIZE            clusters of so many members instead of single ones (3, say), with rows of their own
   --rows PARTS              only rows with these words, e.g. "native put,range 10x100"
   --rounds N                rounds, each measuring both servers (default 3)
+  --processes N             do all of it with members started anew, N times (default 1): two starts of one program differ, too
   --seconds N               measured seconds a run (default 4; --quick: 1)
   --quick                   short runs, for a first look
   --million                 also the store of a million keys; --only-million: nothing else
@@ -93,7 +95,9 @@ async function main(): Promise<void> {
   const seconds = Number(values.seconds ?? (values.quick ? 1 : 4));
   const timing = { seconds, warmupSeconds: values.quick ? 0.3 : 1, seed: Number(values.seed) };
   const sizes = values.cluster === undefined ? "" : `, ${values.cluster} members each,`;
-  const head = `${commands.etcdName} and Quorate${sizes} on ${machine()}, ${rounds} rounds of ${seconds} s`;
+  const processes = Number(values.processes);
+  const started = processes === 1 ? "" : `, started ${processes} times`;
+  const head = `${commands.etcdName} and Quorate${sizes} on ${machine()}, ${rounds} rounds of ${seconds} s${started}`;
   const size = values.cluster === undefined ? undefined : Number(values.cluster);
   if (size !== undefined && !(Number.isInteger(size) && size >= 1 && size <= 9)) {
     throw new Error(`--cluster takes a number of members from 1 to 9, not ${values.cluster}`);
@@ -111,9 +115,9 @@ async function main(): Promise<void> {
     const transportOf = (row: Row): Transport => row.transport ?? "plaintext";
     // Members of their own for each, whose flags are those that the rows need.
     for (const transport of new Set(rows.map(transportOf))) {
-      const sides = [await create("etcd", transport), await create("quorate", transport)];
       const ofTransport = rows.filter((row) => transportOf(row) === transport);
-      const compared = await compareRows(sides, ofTransport, rounds, timing, log);
+      const sides = async () => [await create("etcd", transport), await create("quorate", transport)];
+      const compared = await compareRows(sides, ofTransport, { rounds, processes, timing }, log);
       results.push(...compared.results);
       memories[transport] = compared.memories;
     }
