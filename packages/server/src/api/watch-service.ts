@@ -3,7 +3,6 @@ import { codeName } from "@quorate/rpc/status";
 import { FAILURES, statusOf, WATCH_REFUSALS, withFacts } from "../errors.ts";
 import { CALL_NEEDS } from "../operations/call-needs.ts";
 import type { LeaderMonitor } from "../watch/leader-monitor.ts";
-import type { WatchSink } from "../watch/sink.ts";
 import type { WatchedKeys } from "../watch/stream.ts";
 import { callerOf } from "./callers.ts";
 import type { WatchContext } from "./context.ts";
@@ -17,13 +16,9 @@ export function addWatchService(
   leaderMonitor: LeaderMonitor,
 ): void {
   services.addStream("/etcdserverpb.Watch/Watch", (call) => {
-    let leave: (() => void) | undefined;
-    const stream = context.watches.openStream(
-      sinkOf(call, () => leave?.()),
-      (keys) => refusalOf(context, keys, call),
-    );
+    const stream = context.watches.openStream(call, (keys) => refusalOf(context, keys, call));
     if (call.metadata("hasleader") === "true") {
-      leave = leaderMonitor.add(() => {
+      stream.onClose = leaderMonitor.add(() => {
         stream.fail(...FAILURES.NO_LEADER);
       });
     }
@@ -33,7 +28,6 @@ export function addWatchService(
     call.onHalfClose = () => {};
     call.onCancel = (reason) => {
       if (reason === "failed" && context.measures !== undefined) context.measures.streamFailures.watch++;
-      leave?.();
       stream.close();
     };
   });
@@ -50,17 +44,4 @@ function refusalOf({ access }: WatchContext, keys: WatchedKeys, call: ServerCall
     const [code, text] = statusOf(error) ?? FAILURES.PERMISSION_DENIED;
     return withFacts(WATCH_REFUSALS.NOT_PERMITTED, [codeName(code), text]);
   }
-}
-
-function sinkOf(call: ServerCall, onEnd: () => void): WatchSink {
-  return {
-    send: (message) => call.send(message),
-    sendInParts: (parts) => call.sendInParts(parts),
-    end: (code, message) => {
-      onEnd();
-      call.fail(code, message);
-    },
-    pauseReading: () => call.pauseReading(),
-    resumeReading: () => call.resumeReading(),
-  };
 }

@@ -67,8 +67,18 @@ export interface StreamHub {
  * kept for it: watchers remember where they are and read history later.
  */
 export class WatchStream implements WatcherStream {
+  // What each delivery looks at lies together: of a crowd of watchers little else would be in the processor's caches.
   private readonly hub: StreamHub;
   private readonly sink: WatchSink;
+  /** No event may be added: the sink is full or gone. Read by the hub and the catch-up. */
+  full = false;
+  /** Read by the catch-up. */
+  closed = false;
+  /** A failpoint holds the stream up; messages that have to follow wait here. */
+  private held: Fragment[] | undefined = undefined;
+
+  /** Called once, when nothing is sent any more. */
+  onClose: (() => void) | undefined = undefined;
   private readonly authorize: Authorize | undefined;
   private readonly progressPeriodMs: number;
   private readonly watchers = new Map<bigint, Watcher>();
@@ -78,8 +88,6 @@ export class WatchStream implements WatcherStream {
   private readingPaused = false;
   /** The next turn goes on with requests that wait. */
   private handlingLater = false;
-  /** Read by the catch-up. */
-  closed = false;
   private ticker: Timer | undefined = undefined;
   /** When the last tick was due, or the opening of the stream. */
   private nextTickMs: number;
@@ -91,13 +99,7 @@ export class WatchStream implements WatcherStream {
   private progressWalk: Iterator<Watcher> | undefined = undefined;
   private progressAsked = false;
   private tickMissed = false;
-
-  /** A failpoint holds the stream up; messages that have to follow wait here. */
-  private held: Fragment[] | undefined = undefined;
   private sinkFull = false;
-
-  /** No event may be added: the sink is full or gone. Read by the hub and the catch-up. */
-  full = false;
   /** Watchers behind the current revision, waiting for their turn to read history; some may no longer be. */
   private readonly behind = new Fifo<Watcher>();
   /** Whether the catch-up knows of this stream. */
@@ -143,13 +145,14 @@ export class WatchStream implements WatcherStream {
     this.hub.metrics.pendingEvents -= this.pendingEvents;
     this.pendingEvents = 0;
     this.hub.release(this);
+    this.onClose?.();
   }
 
   /** Ends the call with a gRPC status, for example when the leader is lost. */
   fail(code: number, message: string): void {
     if (this.closed) return;
     this.close();
-    this.sink.end(code, message);
+    this.sink.fail(code, message);
   }
 
   /** For the hub: takes out watchers that `close` has left behind, at most so many; how many it was. */
@@ -229,7 +232,7 @@ export class WatchStream implements WatcherStream {
   sendBody(watcher: Watcher, body: EventsBody): void {
     watcher.progressDue = false;
     const { count } = body;
-    if (!watcher.options.fragment || count < 2) {
+    if (count < 2 || !watcher.options.fragment) {
       const message = body.message(watcher);
       if (message !== undefined) this.post(message, count);
       else this.post(body.beginning(watcher.id, false), count, body.rest());

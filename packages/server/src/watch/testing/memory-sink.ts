@@ -21,7 +21,7 @@ export class MemorySink implements WatchSink {
     return this.send(new Uint8Array(Buffer.concat(parts)));
   }
 
-  end(code: number, message: string): void {
+  fail(code: number, message: string): void {
     this.ended = { code, message };
   }
 
