@@ -9,8 +9,14 @@ export const RECEIVED_IN_A_TURN = 4_000;
  */
 export const SMALLEST_HELD_CHUNK = 1024;
 
-/** Microseconds that receiving so small a chunk is taken to last: more than a request, and less than most that it may hold. */
-export const COST_OF_A_SMALL_CHUNK = 10;
+/**
+ * Microseconds that receiving so small a chunk is taken to last: what one request does, and less than as many as it may hold.
+ * A thousand connections with a request each are received in one turn: to hold some of them back would cost more than it
+ * brings.
+ */
+export function costOfASmallChunk(length: number): number {
+  return 4 + length / 128;
+}
 
 /**
  * A turn may read a chunk from each of a thousand sockets, and each chunk may hold hundreds of calls. What all that takes

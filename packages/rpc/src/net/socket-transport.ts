@@ -5,7 +5,7 @@ import { releaseChunk } from "../http2/output-buffer.ts";
 import type { TurnBudget } from "../turn-budget.ts";
 import { headerTurns, LARGEST_SMALL_CHUNK } from "./header-turns.ts";
 import { RawSocket, type RawSocketEvents } from "./raw-socket.ts";
-import { COST_OF_A_SMALL_CHUNK, receiveTurns, SMALLEST_HELD_CHUNK } from "./receive-turns.ts";
+import { costOfASmallChunk, receiveTurns, SMALLEST_HELD_CHUNK } from "./receive-turns.ts";
 import type { Transport, TransportCallbacks } from "./transport.ts";
 
 /** How much is moved into the output at a time, and the most that one connection sends in one turn. */
@@ -50,7 +50,7 @@ export class SocketTransport implements Transport, RawSocketEvents {
     } catch (error) {
       this.#fault(error);
     }
-    receiveTurns.spend(isSmall ? COST_OF_A_SMALL_CHUNK : (performance.now() - startedMs) * 1_000);
+    receiveTurns.spend(isSmall ? costOfASmallChunk(length) : (performance.now() - startedMs) * 1_000);
     const decoded = connection.decodedHeaderOctets - decodedBefore;
     if (decoded > 0) headerTurns.spend(decoded);
     // A peer that asks and asks and does not read what it gets is not listened to until it does.
