@@ -10,6 +10,7 @@ export { WriteTransaction } from "./database/write-transaction.ts";
 export type { Disk, File, FileMemory } from "./disk/disk.ts";
 export { RealDisk } from "./disk/real-disk.ts";
 export { DatabaseError, type DatabaseFailure, DatabaseFileError } from "./format/errors.ts";
+export { ElementPlace } from "./pages/element-place.ts";
 export type { PageReader } from "./pages/page-reader.ts";
 export type { Place } from "./pages/page-source.ts";
 export { PageView } from "./pages/page-view.ts";

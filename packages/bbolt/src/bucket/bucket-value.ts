@@ -23,7 +23,7 @@ export function readBucketValue(page: PageView, index: number): BucketValue | st
   const imageLength = length - BUCKET_HEADER_BYTES;
   if (imageLength < PAGE_HEADER_BYTES) return `element ${index}: an inline bucket that is cut short`;
   const start = at + BUCKET_HEADER_BYTES;
-  const wrong = wrongInElements(bytes, view, start, imageLength);
+  const wrong = wrongInElements(view, start, imageLength);
   if (wrong !== undefined) return `element ${index}: in the inline bucket: ${wrong}`;
   const image = new PageView();
   image.open(bytes, view, start, imageLength, 0);

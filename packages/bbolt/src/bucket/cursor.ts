@@ -1,5 +1,6 @@
 import { DatabaseError } from "../format/errors.ts";
 import { ELEMENT_BUCKET, ELEMENT_VALUE } from "../format/page.ts";
+import type { ElementPlace } from "../pages/element-place.ts";
 import { Path } from "../tree/path.ts";
 import type { Tree } from "../tree/tree.ts";
 import type { TransactionPages } from "./transaction-pages.ts";
@@ -11,7 +12,7 @@ const NO_BYTES = new Uint8Array(0);
  * an element. In a write transaction the bucket may be changed meanwhile: the next move then goes on from the key that the
  * cursor was at, whether that is still there or not.
  *
- * `key`, `value` and `bytes` are borrowed: in a read transaction until it ends, in a write transaction until the next change
+ * `key`, `value` and `place` are borrowed: in a read transaction until it ends, in a write transaction until the next change
  * in the database. They must not be written to.
  */
 export class Cursor {
@@ -91,30 +92,10 @@ export class Cursor {
     return this.#element().page.page;
   }
 
-  /** Memory in which key and value lie, for scans that want no object for each. */
-  get bytes(): Uint8Array {
-    return this.#element().page.bytes;
-  }
-
-  get view(): DataView {
-    return this.#element().page.view;
-  }
-
-  /** Where in `bytes` the key begins. */
-  get keyStart(): number {
+  /** Fills `into` with where the element lies. */
+  place(into: ElementPlace): void {
     const { page, index } = this.#element();
-    return page.keyStart(index);
-  }
-
-  /** Where the key ends and the value begins. */
-  get valueStart(): number {
-    const { page, index } = this.#element();
-    return page.keyStart(index) + page.keyLength(index);
-  }
-
-  get valueEnd(): number {
-    const { page, index } = this.#element();
-    return page.valueEnd(index);
+    page.place(index, into);
   }
 
   /** Removes the value that the cursor is at; `next` goes on behind it. `INCOMPATIBLE_VALUE` when it is a bucket. */

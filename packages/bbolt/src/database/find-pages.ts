@@ -1,7 +1,7 @@
 import type { Disk, File } from "../disk/disk.ts";
 import type { Meta } from "../format/meta.ts";
 import type { PageReader } from "../pages/page-reader.ts";
-import { PageSums } from "../pages/page-sums.ts";
+import { type Crc32, PageSums } from "../pages/page-sums.ts";
 import { metaFault } from "./database-file.ts";
 import { Freelist } from "./freelist.ts";
 import { inTurns } from "./in-turns.ts";
@@ -13,6 +13,12 @@ export interface Opening {
   readonly freelist: "made" | "stored";
   /** Undefined when the database has none. */
   readonly checksums: "made" | "stored" | undefined;
+}
+
+/** Where the sums are to be, and what sums pages up. */
+export interface WantedSums {
+  readonly path: string;
+  readonly crc32: Crc32 | undefined;
 }
 
 export interface FoundPages {
@@ -28,13 +34,14 @@ export interface FoundPages {
 export async function findPages(
   disk: Disk,
   file: File,
-  sumsPath: string | undefined,
+  wanted: WantedSums | undefined,
   reader: PageReader,
   meta: Meta,
   pause: () => Promise<void>,
 ): Promise<FoundPages> {
-  let sums = sumsPath === undefined ? undefined : await SumsFile.open(disk, sumsPath, file, meta);
-  const checksums = sumsPath === undefined ? undefined : sums === undefined ? "made" : "stored";
+  let sums =
+    wanted === undefined ? undefined : await SumsFile.open(disk, wanted.path, file, meta, wanted.crc32);
+  const checksums = wanted === undefined ? undefined : sums === undefined ? "made" : "stored";
   try {
     if (sums !== undefined) {
       // A crash leaves both metas sound. With one that is not, the newest state may be lost.
@@ -46,10 +53,10 @@ export async function findPages(
         return { freelist, sums, opening: { freelist: "stored", checksums } };
       }
     }
-    const made = checksums === "made" ? new PageSums(meta.highWater) : undefined;
+    const made = checksums === "made" ? new PageSums(meta.highWater, wanted?.crc32) : undefined;
     const freelist = await searchedFreelist(file, reader, meta, pause, made);
     if (made !== undefined) {
-      sums = await SumsFile.create(disk, sumsPath!, file, meta, made);
+      sums = await SumsFile.create(disk, wanted!.path, file, meta, made);
       reader.sums = made;
     }
     return { freelist, sums, opening: { freelist: "made", checksums } };

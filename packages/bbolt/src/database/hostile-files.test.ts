@@ -28,7 +28,7 @@ test("a transaction that has met a damaged page is not committed, and the next o
     using tx = database.beginRead();
     const cursor = tx.bucket("b")!.cursor();
     cursor.last();
-    return Number(cursor.view.getBigUint64(0, true));
+    return cursor.page;
   })();
   const file = await disk.open(PATH, "write");
   await file.write([new Uint8Array(32).fill(0xee)], page * database.pageBytes);

@@ -1,4 +1,3 @@
-import { crc32 } from "node:zlib";
 import type { File } from "../disk/disk.ts";
 import { META_PAGES } from "../format/meta.ts";
 import { readNumber } from "../format/page.ts";
@@ -100,9 +99,9 @@ async function look(
     const end = at + slots * pageBytes;
     // It is looked at by the next step, as its first.
     if (end > bytes.length && page > from) return { pages, end: page };
-    let sum = crc32(bytes.subarray(at, end));
+    let sum = sums.crc32(bytes.subarray(at, end));
     for (let more = page + slotsAtOnce; more < page + slots; more += slotsAtOnce) {
-      sum = crc32(await read(state, more, Math.min(slotsAtOnce, page + slots - more), pause), sum);
+      sum = sums.crc32(await read(state, more, Math.min(slotsAtOnce, page + slots - more), pause), sum);
     }
     if (!sums.is(page, sum)) reader.failSum(page);
     pages += slots;

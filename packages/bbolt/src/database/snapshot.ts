@@ -1,4 +1,3 @@
-import { crc32 } from "node:zlib";
 import type { File } from "../disk/disk.ts";
 import { encodeMeta, META_PAGES, type Meta } from "../format/meta.ts";
 import { PAGE_HEADER_BYTES, readNumber } from "../format/page.ts";
@@ -91,7 +90,7 @@ export class Snapshot {
     }
     run.leftBytes -= pageBytes;
     if (this.#sums === undefined) return;
-    run.sum = crc32(bytes.subarray(at, at + pageBytes), run.sum);
+    run.sum = this.#sums.crc32(bytes.subarray(at, at + pageBytes), run.sum);
     if (run.leftBytes > 0 || this.#sums.is(run.page, run.sum)) return;
     this.#reader.failSum(run.page);
   }

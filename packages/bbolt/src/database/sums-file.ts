@@ -2,7 +2,7 @@ import { crc32 } from "node:zlib";
 import type { Disk, File } from "../disk/disk.ts";
 import { META_PAGES, type Meta, metaChecksum } from "../format/meta.ts";
 import { decodeMark, MARK_AT, MARK_BYTES } from "../format/sums-mark.ts";
-import { PageSums } from "../pages/page-sums.ts";
+import { type Crc32, PageSums } from "../pages/page-sums.ts";
 
 /*
  * Beside a database, in numbers of the machine's byte order: a header of one sector, then a CRC-32 for each page number.
@@ -41,9 +41,15 @@ export class SumsFile {
   }
 
   /** The sums of the database whose newest meta this is; undefined when there are none, or they are of another one. */
-  static async open(disk: Disk, path: string, database: File, meta: Meta): Promise<SumsFile | undefined> {
+  static async open(
+    disk: Disk,
+    path: string,
+    database: File,
+    meta: Meta,
+    crc32?: Crc32,
+  ): Promise<SumsFile | undefined> {
     const file = await disk.open(path, "write");
-    const sums = new PageSums(meta.highWater);
+    const sums = new PageSums(meta.highWater, crc32);
     const found = new SumsFile(file, sums, meta.highWater);
     const bodyBytes = meta.highWater * SUM_BYTES;
     const digest = markedDigest(database, meta);

@@ -70,6 +70,6 @@ const leaves: { name: string; bytes: Uint8Array; want: string | undefined }[] = 
 ];
 for (const { name, bytes, want } of leaves) {
   test(`a page with ${name} is ${want === undefined ? "sound" : "refused"}`, () => {
-    assert.equal(wrongInElements(bytes, new DataView(bytes.buffer), 0, PAGE_BYTES), want);
+    assert.equal(wrongInElements(new DataView(bytes.buffer), 0, PAGE_BYTES), want);
   });
 }

@@ -12,12 +12,7 @@ import {
  * What is wrong with the elements of the branch or leaf page of `length` bytes at `at`; undefined when each lies inside of
  * the page, none overlaps another, and their keys ascend. Its number is not looked at: inline buckets have none.
  */
-export function wrongInElements(
-  bytes: Uint8Array,
-  view: DataView,
-  at: number,
-  length: number,
-): string | undefined {
+export function wrongInElements(view: DataView, at: number, length: number): string | undefined {
   const flags = view.getUint16(at + 8, true);
   const count = view.getUint16(at + 10, true);
   if (flags !== PAGE_LEAF && flags !== PAGE_BRANCH) return `neither branch nor leaf (flags ${flags})`;
@@ -30,6 +25,7 @@ export function wrongInElements(
   let before = 0;
   let beforeLength = 0;
   let beforeEnd = 0;
+  const positionAt = isLeaf ? 4 : 0;
   // bbolt lays data out in the order of the keys, and so do we where they were appended, from the end.
   let isAscending = true;
   let isDescending = true;
@@ -38,15 +34,15 @@ export function wrongInElements(
     if (isLeaf && view.getUint32(element, true) > ELEMENT_BUCKET) {
       return `element ${i}: flags ${view.getUint32(element, true)}`;
     }
-    const start = element + view.getUint32(isLeaf ? element + 4 : element, true);
-    const keyLength = view.getUint32(isLeaf ? element + 8 : element + 4, true);
+    const start = element + view.getUint32(element + positionAt, true);
+    const keyLength = view.getUint32(element + positionAt + 4, true);
     const dataLength = keyLength + (isLeaf ? view.getUint32(element + 12, true) : 0);
     if (keyLength === 0 || keyLength > LONGEST_KEY_BYTES) return `element ${i}: a key of ${keyLength} bytes`;
     if (start < at + data || start + dataLength > end) return `element ${i}: data outside of the page`;
     // Together they are no more than what there is.
     room -= dataLength;
     if (room < 0) return "elements overlap";
-    if (i > 0 && compareIn(bytes, before, beforeLength, start, keyLength) >= 0) {
+    if (i > 0 && compareIn(view, before, beforeLength, start, keyLength) >= 0) {
       return `element ${i}: keys out of order`;
     }
     if (i > 0 && start < beforeEnd) isAscending = false;
@@ -81,21 +77,21 @@ function areApart(view: DataView, at: number, count: number, isLeaf: boolean): b
 }
 
 /** The same of a whole page, which is to have the number `page`. */
-export function wrongInPage(
-  bytes: Uint8Array,
-  view: DataView,
-  at: number,
-  length: number,
-  page: number,
-): string | undefined {
+export function wrongInPage(view: DataView, at: number, length: number, page: number): string | undefined {
   const id = readNumber(view, at);
-  return id === page ? wrongInElements(bytes, view, at, length) : `has the number ${id}`;
+  return id === page ? wrongInElements(view, at, length) : `has the number ${id}`;
 }
 
-function compareIn(bytes: Uint8Array, a: number, aLength: number, b: number, bLength: number): number {
+function compareIn(view: DataView, a: number, aLength: number, b: number, bLength: number): number {
   const shorter = aLength < bLength ? aLength : bLength;
-  for (let i = 0; i < shorter; i++) {
-    const difference = bytes[a + i]! - bytes[b + i]!;
+  let i = 0;
+  // Neighbours begin alike, so words at a time; in this byte order they compare as their bytes do.
+  for (; i + 4 <= shorter; i += 4) {
+    const difference = view.getUint32(a + i) - view.getUint32(b + i);
+    if (difference !== 0) return difference;
+  }
+  for (; i < shorter; i++) {
+    const difference = view.getUint8(a + i) - view.getUint8(b + i);
     if (difference !== 0) return difference;
   }
   return aLength - bLength;

@@ -40,7 +40,7 @@ export class PageReader {
     const isChecked = this.#source.isChecked(page);
     if (!isChecked) {
       this.#checkSum(page, bytes, at, length);
-      const wrong = wrongInPage(bytes, view, at, length, page);
+      const wrong = wrongInPage(view, at, length, page);
       if (wrong !== undefined) this.fail(page, wrong);
       this.#source.markChecked(page);
     }

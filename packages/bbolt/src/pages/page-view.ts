@@ -1,4 +1,5 @@
 import { ELEMENT_BYTES, PAGE_HEADER_BYTES, PAGE_LEAF, readNumber } from "../format/page.ts";
+import type { ElementPlace } from "./element-place.ts";
 
 const NO_BYTES = new Uint8Array(0);
 const NO_VIEW = new DataView(NO_BYTES.buffer);
@@ -47,12 +48,17 @@ export class PageView {
     return this.isLeaf ? this.keyLength(index) + this.valueLength(index) : this.keyLength(index);
   }
 
-  /** In a leaf: where an element's value ends. */
-  valueEnd(index: number): number {
+  /** In a leaf: fills `into` with where an element lies. */
+  place(index: number, into: ElementPlace): void {
     const { view } = this;
     const element = this.at + PAGE_HEADER_BYTES + index * ELEMENT_BYTES;
-    const start = element + view.getUint32(element + 4, true);
-    return start + view.getUint32(element + 8, true) + view.getUint32(element + 12, true);
+    const keyStart = element + view.getUint32(element + 4, true);
+    const valueStart = keyStart + view.getUint32(element + 8, true);
+    into.bytes = this.bytes;
+    into.view = view;
+    into.keyStart = keyStart;
+    into.valueStart = valueStart;
+    into.valueEnd = valueStart + view.getUint32(element + 12, true);
   }
 
   /** What a page needs that has the elements `from` up to `to` (exclusive). */

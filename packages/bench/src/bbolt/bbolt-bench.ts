@@ -8,7 +8,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { type Bucket, Database, type DatabaseOptions } from "@quorate/bbolt";
+import { type Bucket, Database, type DatabaseOptions, ElementPlace } from "@quorate/bbolt";
 import { SeededRandom } from "@quorate/testkit/random";
 import { type BenchPhase, GoTwin } from "../../../bbolt/src/interop/go-twin.testing.ts";
 import { Stopwatch } from "./stopwatch.ts";
@@ -126,8 +126,12 @@ function randomGets(bucket: Bucket): void {
 
 function scan(bucket: Bucket): void {
   const cursor = bucket.cursor();
+  const place = new ElementPlace();
   let bytes = 0;
-  while (cursor.next()) bytes += cursor.valueEnd - cursor.keyStart;
+  while (cursor.next()) {
+    cursor.place(place);
+    bytes += place.valueEnd - place.keyStart;
+  }
   if (bytes !== TOTAL * (key.length + VALUE_BYTES)) throw new Error(`${bytes} bytes`);
 }
 

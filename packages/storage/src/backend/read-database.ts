@@ -1,4 +1,4 @@
-import { type Bucket, type Database, DatabaseFileError } from "@quorate/bbolt";
+import { type Bucket, type Database, DatabaseFileError, ElementPlace } from "@quorate/bbolt";
 import type { Table } from "../seams/backend.ts";
 import { BUCKET_NAMES } from "./bucket-names.ts";
 import { isRevisionKey, mainOf, subOf, TOMBSTONE_KEY_BYTES } from "./revision-key.ts";
@@ -31,8 +31,11 @@ function readRevisions(database: Database, bucket: Bucket, target: DatabaseTarge
   let lastMain = -1;
   let lastSub = -1;
   const cursor = bucket.cursor();
+  const place = new ElementPlace();
   while (cursor.next()) {
-    const { bytes, view, keyStart, valueStart, valueEnd, page } = cursor;
+    cursor.place(place);
+    const { bytes, view, keyStart, valueStart, valueEnd } = place;
+    const { page } = cursor;
     const length = valueStart - keyStart;
     if (cursor.isBucket || !isRevisionKey(view, keyStart, length))
       invalid(database, page, "a key of bucket key is no revision");

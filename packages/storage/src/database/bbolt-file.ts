@@ -1,3 +1,4 @@
+import { crc32 } from "@node-rs/crc32";
 import {
   type Bucket,
   Database,
@@ -34,7 +35,7 @@ export class BboltFile {
    * else holds it, and what `formerFormatFault` says of one that an earlier version has written.
    */
   static async open(path: string, { clock, map, pageBytes, disk }: BboltFileOptions): Promise<BboltFile> {
-    const options = { disk, checksums: true, map, pageBytes, pause: () => nextTurn(clock) };
+    const options = { disk, checksums: true, crc32, map, pageBytes, pause: () => nextTurn(clock) };
     const database = await Database.open(path, options).catch(async (error: unknown) => {
       if (error instanceof DatabaseFileError) await refuseFormerFormat(disk, path);
       throw error;

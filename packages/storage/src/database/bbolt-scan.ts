@@ -1,4 +1,4 @@
-import type { Cursor } from "@quorate/bbolt";
+import { type Cursor, ElementPlace } from "@quorate/bbolt";
 import { mainOf, subOf, TOMBSTONE_KEY_BYTES } from "../backend/revision-key.ts";
 import type { WriteBatch } from "../backend/write-batch.ts";
 import { isDeletedIn } from "../backend/write-batches.ts";
@@ -34,6 +34,7 @@ export class BboltScan implements RevisionScan {
   /** At the record of the file that comes next, or at the one that was visited last; good for the state that `#stateNumber` says. */
   #cursor: Cursor | undefined;
   #stateNumber = -1;
+  readonly #place = new ElementPlace();
   #isVisited = false;
   /** The file has no record at or above the position. */
   #fileDone = false;
@@ -105,15 +106,17 @@ export class BboltScan implements RevisionScan {
   /** Visits the next record of the file: 1, 0 if it is deleted, -1 at the scan's end. */
   #visitStored(cursor: Cursor, visitor: RevisionVisitor): number {
     const { revisions, batches } = this.#source;
-    const { view, keyStart, valueStart } = cursor;
-    revisions.assertKey(cursor, view, keyStart, valueStart - keyStart);
+    const place = this.#place;
+    cursor.place(place);
+    revisions.assertKey(cursor, place);
+    const { view, keyStart, valueStart } = place;
     const main = mainOf(view, keyStart);
     const sub = subOf(view, keyStart);
     const tombstone = valueStart - keyStart === TOMBSTONE_KEY_BYTES;
     if (main < this.#nextMain || (main === this.#nextMain && sub < this.#nextSub))
       revisions.notInOrder(cursor);
     if (main > this.toMain) return -1;
-    const { bytes, valueEnd } = cursor;
+    const { bytes, valueEnd } = place;
     this.#nextMain = main;
     this.#nextSub = sub + 1;
     this.#isVisited = true;

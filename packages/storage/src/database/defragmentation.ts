@@ -115,9 +115,11 @@ export class Defragmentation {
     let copied = 0;
     while (isThere) {
       this.#last = this.#source.revisions.at(cursor);
-      this.#keyBucket().put(cursor.key, cursor.value!);
+      const { key } = cursor;
+      const value = cursor.value!;
+      this.#keyBucket().put(key, value);
       copied++;
-      const bytes = cursor.valueEnd - cursor.keyStart;
+      const bytes = key.length + value.length;
       isThere = cursor.next();
       if (this.#isSliceFull(bytes, 1)) await this.#pause();
     }

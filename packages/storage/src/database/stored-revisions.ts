@@ -1,5 +1,5 @@
 import type { Bucket, Cursor, Database, ReadTransaction } from "@quorate/bbolt";
-import { DatabaseFileError } from "@quorate/bbolt";
+import { DatabaseFileError, ElementPlace } from "@quorate/bbolt";
 import {
   isRevisionKey,
   mainOf,
@@ -22,6 +22,7 @@ export class StoredRevisions {
   readonly #lookup: RecordLookup;
   readonly #key = new Uint8Array(TOMBSTONE_KEY_BYTES);
   readonly #view = new DataView(this.#key.buffer);
+  readonly #place = new ElementPlace();
   /** The state that `#bucket` belongs to. */
   #state: ReadTransaction | undefined;
   #bucket: Bucket | undefined;
@@ -83,19 +84,21 @@ export class StoredRevisions {
 
   /** Which revision a cursor is at. Throws `DatabaseFileError` when the key is none. */
   at(cursor: Cursor): StoredRevision {
-    const { view, keyStart } = cursor;
-    const length = cursor.valueStart - keyStart;
-    this.assertKey(cursor, view, keyStart, length);
+    const place = this.#place;
+    cursor.place(place);
+    this.assertKey(cursor, place);
+    const { view, keyStart, valueStart } = place;
     return {
       main: mainOf(view, keyStart),
       sub: subOf(view, keyStart),
-      tombstone: length === TOMBSTONE_KEY_BYTES,
+      tombstone: valueStart - keyStart === TOMBSTONE_KEY_BYTES,
     };
   }
 
-  /** Throws `DatabaseFileError` when the key at a cursor, `length` bytes at `keyStart`, is no revision. */
-  assertKey(cursor: Cursor, view: DataView, keyStart: number, length: number): void {
-    if (!isRevisionKey(view, keyStart, length)) this.#fail(cursor.page, "a key of bucket key is no revision");
+  /** Throws `DatabaseFileError` when the key at a cursor, whose element lies there, is no revision. */
+  assertKey(cursor: Cursor, { view, keyStart, valueStart }: ElementPlace): void {
+    if (!isRevisionKey(view, keyStart, valueStart - keyStart))
+      this.#fail(cursor.page, "a key of bucket key is no revision");
   }
 
   /** A cursor that reads ahead; good until the next commit is durable, and what it is at until it is moved. */
