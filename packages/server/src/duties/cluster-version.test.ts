@@ -60,12 +60,25 @@ test("the version begins low when a member is silent, and rises when it speaks",
   await settle();
   assert.equal(three.version, "3.0.0");
   assert.equal(storageVersion(three.cluster.backend), undefined);
-  await three.cluster.advance(4_000);
+  await three.cluster.advance(8_000);
   assert.equal(three.version, "3.0.0");
   three.versions = { 2: "3.7.3", 3: "3.7.0" };
   await three.cluster.advance(4_000);
   assert.equal(three.version, "3.7.0");
   assert.equal(storageVersion(three.cluster.backend), "3.7.0");
+});
+
+test("a member that starts a little later than the others is asked again soon", async () => {
+  const three = new Monitored(1, 2, 3);
+  three.versions = { 2: "3.7.3" };
+  three.monitor.start();
+  three.monitor.leaderCommitted();
+  await settle();
+  await three.cluster.advance(500);
+  assert.equal(three.version, "3.0.0");
+  three.versions = { 2: "3.7.3", 3: "3.7.0" };
+  await three.cluster.advance(500);
+  assert.equal(three.version, "3.7.0");
 });
 
 test("the first version is not held up by a member that does not answer; later ones may take their time", async () => {
@@ -75,9 +88,12 @@ test("the first version is not held up by a member that does not answer; later o
   three.monitor.leaderCommitted();
   await settle();
   assert.deepEqual(timeouts(), [1_000, 1_000]);
-  await three.cluster.advance(4_000);
+  for (let i = 0; i < 7; i++) await three.cluster.advance(500);
+  const askedSoon = timeouts().length;
+  assert.equal(askedSoon, 2 + 7 * 2);
+  for (let i = 0; i < 16; i++) await three.cluster.advance(500);
   const { requestTimeoutMs } = three.cluster.context;
-  assert.deepEqual(timeouts().slice(2), [requestTimeoutMs, requestTimeoutMs]);
+  assert.deepEqual(timeouts().slice(askedSoon), new Array(4).fill(requestTimeoutMs));
 });
 
 test("only the leader decides", async () => {

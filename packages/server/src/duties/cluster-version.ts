@@ -4,7 +4,11 @@ import type { ComparisonContext } from "../api/context.ts";
 import { propose } from "../api/propose.ts";
 import { NO_DOWNGRADE } from "../cluster/downgrade-info.ts";
 import { followClusterVersion } from "../cluster/storage-version.ts";
-import { decideClusterVersion, isDowngradeComplete } from "../cluster/version-negotiation.ts";
+import {
+  decideClusterVersion,
+  isDowngradeComplete,
+  MIN_CLUSTER_VERSION,
+} from "../cluster/version-negotiation.ts";
 import { compareVersions, parseVersion } from "../cluster/version-number.ts";
 import { NOBODY } from "../operations/caller.ts";
 import { CLUSTER_VERSION, encodeClusterVersion } from "../operations/cluster-version.ts";
@@ -23,6 +27,12 @@ export interface ClusterVersionOptions {
 const INTERVAL_MS = 4_000;
 /** Nobody is served before there is a first version, so it is not held up by a member that does not answer. */
 const FIRST_QUESTION_TIMEOUT_MS = 1_000;
+/**
+ * A new cluster whose first version was decided without some member, which was not there yet, has to do without all that
+ * came later: it is asked again so soon, and so often, before its turn comes anyhow.
+ */
+const SOON_MS = 500;
+const TIMES_SOON = INTERVAL_MS / SOON_MS - 1;
 
 /**
  * Keeps the cluster version at what all members understand, which is the leader's duty, the storage version at the
@@ -35,6 +45,7 @@ export class ClusterVersionMonitor {
   #deciding = false;
   /** A term began while a decision was being made: it is made again. */
   #decideAgain = false;
+  #timesSoon = 0;
   /** Entries up to here may be newer than the cluster version: it was lowered here, or nobody knows any more. */
   #loweredAtIndex: LogIndex;
   #snapshotForced = false;
@@ -58,6 +69,7 @@ export class ClusterVersionMonitor {
 
   /** This member leads, and the first entry of its term is applied. */
   leaderCommitted(): void {
+    this.#timesSoon = TIMES_SOON;
     void this.#decide();
   }
 
@@ -84,10 +96,16 @@ export class ClusterVersionMonitor {
   }
 
   #every(intervalMs: number, run: () => void): void {
-    if (this.#stopped) return;
-    const timer = this.#options.context.clock.setTimer(intervalMs, () => {
-      this.#timers.delete(timer);
+    this.#after(intervalMs, () => {
       this.#every(intervalMs, run);
+      run();
+    });
+  }
+
+  #after(delayMs: number, run: () => void): void {
+    if (this.#stopped) return;
+    const timer = this.#options.context.clock.setTimer(delayMs, () => {
+      this.#timers.delete(timer);
       run();
     });
     this.#timers.add(timer);
@@ -119,6 +137,14 @@ export class ClusterVersionMonitor {
     } finally {
       this.#deciding = false;
     }
+    if (!this.#isProvisional || this.#timesSoon === 0 || !this.#leads) return;
+    this.#timesSoon--;
+    this.#after(SOON_MS, () => void this.#decide());
+  }
+
+  /** Some member has not been heard of since the cluster began. */
+  get #isProvisional(): boolean {
+    return this.#options.context.membership.version === MIN_CLUSTER_VERSION;
   }
 
   async #decideOnce(): Promise<void> {
@@ -141,7 +167,8 @@ export class ClusterVersionMonitor {
   /** Of all members; undefined for those that do not answer. */
   #serverVersions(): Promise<(string | undefined)[]> {
     const { log, membership, peerRequests, requestTimeoutMs } = this.#options.context;
-    const timeoutMs = membership.version === undefined ? FIRST_QUESTION_TIMEOUT_MS : requestTimeoutMs;
+    const isSoon = membership.version === undefined || (this.#isProvisional && this.#timesSoon > 0);
+    const timeoutMs = isSoon ? FIRST_QUESTION_TIMEOUT_MS : requestTimeoutMs;
     const questions = { requests: peerRequests, log, timeoutMs };
     return Promise.all(
       membership.members.map(async (member) =>
