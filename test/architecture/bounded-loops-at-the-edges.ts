@@ -92,7 +92,7 @@ export const BOUNDED_AT_THE_EDGES: Readonly<Record<string, Readonly<Record<strin
   "member/storage.ts": { "*": "files of a folder, or members; once" },
   "member/token-keys.ts": { "*": "two files, and eight keys" },
 
-  "client-port/client-servers.ts": { createClientServers: "methods and servers that there are" },
+  "client-port/client-servers.ts": { "*": "methods and servers that there are" },
   "client-port/access.ts": { "*": "a host's name, of a head that the runtime bounds" },
   "client-port/debug-vars.ts": { "*": "the command line" },
   "client-port/proc-files.ts": { "*": "lines of three short files, when somebody asks for metrics" },

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { GrpcClient } from "@quorate/rpc/client";
-import { GrpcServer, type ServerCall, type SlowUnaryCalls } from "@quorate/rpc/server";
+import { type CallObserver, GrpcServer, type ServerCall, type SlowUnaryCalls } from "@quorate/rpc/server";
 import { Code, GrpcError } from "@quorate/rpc/status";
 import { MemoryLink } from "@quorate/rpc/testing";
 import { ManualClock, withCancelFunctions } from "@quorate/testkit/clock";
@@ -36,6 +36,8 @@ interface Caller {
   readonly defects: unknown[];
   /** Unary calls that took longer than `SLOW_MS`. */
   readonly slow: string[];
+  /** What an observer of all calls has seen. */
+  readonly seen: string[];
   start(path: string, timeoutMs?: number): Started;
   /** Lets what the handler has said since arrive. */
   settle(): void;
@@ -51,11 +53,13 @@ const WAYS: Record<string, (handlers: Handlers) => Caller> = {
     const clock = new ManualClock();
     const defects: unknown[] = [];
     const slow: string[] = [];
+    const seen: string[] = [];
     const server = new GrpcServer({
       clock: withCancelFunctions(clock),
       maxReceiveMessageBytes: MAX_BYTES,
       onHandlerError: (error) => defects.push(error),
       slowUnary: slowCalls(slow),
+      observer: observing(seen),
     });
     if (unary !== undefined) server.unary(UNARY, unary);
     if (stream !== undefined) server.stream(STREAM, stream);
@@ -67,6 +71,7 @@ const WAYS: Record<string, (handlers: Handlers) => Caller> = {
       clock,
       defects,
       slow,
+      seen,
       start(path, timeoutMs = Number.POSITIVE_INFINITY) {
         const answers: string[] = [];
         let status: string | undefined;
@@ -97,9 +102,11 @@ const WAYS: Record<string, (handlers: Handlers) => Caller> = {
     const clock = new ManualClock();
     const defects: unknown[] = [];
     const slow: string[] = [];
+    const seen: string[] = [];
     const services = {
       unary: new Map(unary === undefined ? [] : [[UNARY, unary]]),
       streams: new Map(stream === undefined ? [] : [[STREAM, stream]]),
+      observer: observing(seen),
     };
     const backend = localCalls(
       services,
@@ -113,6 +120,7 @@ const WAYS: Record<string, (handlers: Handlers) => Caller> = {
       clock,
       defects,
       slow,
+      seen,
       start(path, timeoutMs = Number.POSITIVE_INFINITY) {
         const answers: string[] = [];
         let status: string | undefined;
@@ -212,6 +220,13 @@ function slowCalls(told: string[]): SlowUnaryCalls {
     report: ({ path, requestBytes, responseBytes }, tookMs, code) => {
       told.push(`${path} ${requestBytes} ${responseBytes} ${Math.floor(tookMs)} ms ${code}`);
     },
+  };
+}
+
+function observing(seen: string[]): CallObserver {
+  return {
+    onCallStart: ({ path }, kind) => void seen.push(`begin ${kind} ${path}`),
+    onCallEnd: ({ path, sentMessages }, code) => void seen.push(`end ${path} ${code} ${sentMessages}`),
   };
 }
 
@@ -551,5 +566,34 @@ contract(
     calls[3]!.end();
     caller.settle();
     assert.deepEqual(caller.slow, [`${UNARY} 3 4 300 ms 0`, `${UNARY} 3 0 300 ms 10`]);
+  },
+);
+
+contract(
+  "who observes all calls sees each begin once and end once, however it ends",
+  (calls) => ({ unary: (_message, call) => void calls.push(call), stream: (call) => void calls.push(call) }),
+  (caller, calls) => {
+    const answered = caller.start(UNARY);
+    answered.send("a");
+    answered.halfClose();
+    calls[0]!.reply(bytes("A"));
+    calls[0]!.reply(bytes("again"));
+    caller.start(STREAM).cancel();
+    caller.settle();
+    caller.start(STREAM, 10);
+    caller.clock.advance(2_000);
+    caller.settle();
+    caller.start("/test.Service/Nothing");
+    caller.settle();
+    assert.deepEqual(caller.seen, [
+      `begin unary ${UNARY}`,
+      `end ${UNARY} 0 1`,
+      `begin stream ${STREAM}`,
+      `end ${STREAM} 1 0`,
+      `begin stream ${STREAM}`,
+      `end ${STREAM} 4 0`,
+      "begin unknown /test.Service/Nothing",
+      "end /test.Service/Nothing 12 0",
+    ]);
   },
 );

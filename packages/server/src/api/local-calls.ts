@@ -1,4 +1,5 @@
 import {
+  type CallObserver,
   type CancelReason,
   MethodStats,
   type Peer,
@@ -15,7 +16,12 @@ import { RETRY_TRAILER } from "./request-limiter.ts";
 import type { Services, StreamHandler, UnaryHandler } from "./services.ts";
 
 /** Without `counts` calls are not counted: those that a member makes for itself. */
-export type LocalServices = Pick<Services, "unary" | "streams"> & Partial<Pick<Services, "counts">>;
+export interface LocalServices
+  extends Pick<Services, "unary" | "streams">,
+    Partial<Pick<Services, "counts">> {
+  /** Sees every call begin and end, as that of a gRPC server does. */
+  readonly observer?: CallObserver | undefined;
+}
 
 /** Takes what is counted of such calls, and nobody reads it. */
 const UNCOUNTED = new MethodStats();
@@ -51,6 +57,7 @@ export function localCalls(
         clientAddress === undefined ? peer : new LoopbackPeer(clientAddress),
         slowUnary,
         stats,
+        services.observer,
       );
       call.start(services.unary.get(path), services.streams.get(path));
       const caller: GatewayCall = {
@@ -78,6 +85,7 @@ class LocalCall implements ServerCall {
   readonly #clock: Clock;
   readonly #slowUnary: SlowUnaryCalls | undefined;
   readonly #stats: MethodStats;
+  readonly #observer: CallObserver | undefined;
   readonly #startedMs: number;
   #unary: UnaryHandler | undefined;
   /** Requests that came while the handler did not read: the few that the caller sends before it is held back. */
@@ -113,10 +121,12 @@ class LocalCall implements ServerCall {
     peer: Peer,
     slowUnary: SlowUnaryCalls | undefined,
     stats: MethodStats | undefined,
+    observer: CallObserver | undefined,
   ) {
     this.#clock = clock;
     this.userData = stats === undefined ? OWN_CALL : undefined;
     this.#stats = stats ?? UNCOUNTED;
+    this.#observer = observer;
     this.#startedMs = clock.nowMs();
     this.#stats.started++;
     this.path = path;
@@ -133,6 +143,7 @@ class LocalCall implements ServerCall {
 
   start(unary: UnaryHandler | undefined, stream: StreamHandler | undefined): void {
     this.#unary = unary;
+    this.#observer?.onCallStart(this, unary ? "unary" : stream ? "stream" : "unknown");
     if (stream !== undefined) this.#guard(() => stream(this));
     else if (unary === undefined) {
       const [, service, method] = this.path.split("/");
@@ -336,6 +347,11 @@ class LocalCall implements ServerCall {
     if (this.ended) return false;
     this.ended = true;
     this.#countEnd(code);
+    try {
+      this.#observer?.onCallEnd(this, code);
+    } catch (error) {
+      this.#report(error, this.path);
+    }
     this.#waiting = [];
     this.#deadline?.cancel();
     if (reason !== undefined) this.#tellHandler(reason);

@@ -1,6 +1,7 @@
 import type http from "node:http";
 import { GrpcServer, type HttpExchange } from "@quorate/rpc/server";
 import type { ApiContext } from "../api/context.ts";
+import type { LocalServices } from "../api/local-calls.ts";
 import type { Services } from "../api/services.ts";
 import type { CallTracing } from "../tracing/call-tracing.ts";
 import type { Observation } from "./endpoints.ts";
@@ -27,7 +28,7 @@ export interface ClientServers {
 
 /**
  * `services` over gRPC, as JSON, and in the plain endpoints beside them. With addresses of their own for HTTP there is a
- * second server of HTTP/2 for these, without gRPC. Calls over gRPC are traced if `tracing` is given.
+ * second server of HTTP/2 for these, without gRPC. Calls are traced if `tracing` is given, however they come.
  */
 export function createClientServers(
   context: ApiContext,
@@ -37,17 +38,20 @@ export function createClientServers(
   tracing: CallTracing | undefined,
 ): ClientServers {
   const report = (error: unknown, request: string) => defects.report(error, request);
-  const gateway = () => loadGateway(context, services, report);
+  const served = tracing === undefined ? services : traced(services, tracing);
+  const gateway = () => loadGateway(context, served, report);
   const { server, onHttp2Request, close } = createClientHttp(context, gateway, observation, defects);
   const withHttp = { onHttpRequest: (exchange: HttpExchange) => onHttp2Request(exchange) };
   const isSplit = context.config.listenClientHttpUrls.length > 0;
-  const traced = tracing && { observer: tracing.observer };
-  const grpc = new GrpcServer({ ...http2Options(context, report), ...traced, ...(isSplit ? {} : withHttp) });
+  const observed = tracing && { observer: tracing.observer };
+  const grpc = new GrpcServer({
+    ...http2Options(context, report),
+    ...observed,
+    ...(isSplit ? {} : withHttp),
+  });
   const { methods } = services.counts;
-  for (const [path, handler] of services.unary)
-    grpc.unary(path, tracing?.unary(path, handler) ?? handler, methods.get(path));
-  for (const [path, handler] of services.streams)
-    grpc.stream(path, tracing?.stream(path, handler) ?? handler, methods.get(path));
+  for (const [path, handler] of served.unary) grpc.unary(path, handler, methods.get(path));
+  for (const [path, handler] of served.streams) grpc.stream(path, handler, methods.get(path));
   const byTraffic = new Map<Traffic, Servers>();
   const http2 = [grpc];
   if (isSplit) {
@@ -62,6 +66,16 @@ export function createClientServers(
       await Promise.all(http2.map((each) => each.shutdown(graceMs)));
       server.closeAllConnections();
     },
+  };
+}
+
+/** The same methods, whose calls and requests `tracing` is told of. */
+function traced({ unary, streams, counts }: Services, tracing: CallTracing): LocalServices {
+  return {
+    unary: new Map(unary.entries().map(([path, handler]) => [path, tracing.unary(path, handler)])),
+    streams: new Map(streams.entries().map(([path, handler]) => [path, tracing.stream(path, handler)])),
+    counts,
+    observer: tracing.observer,
   };
 }
 
@@ -82,7 +96,7 @@ function http2Options(context: ApiContext, report: (error: unknown, request: str
 
 async function loadGateway(
   context: ApiContext,
-  services: Services,
+  services: LocalServices,
   onDefect: (error: unknown, request: string) => void,
 ): Promise<Gateway> {
   const { openGateway } = await import("./open-gateway.ts");

@@ -1,6 +1,5 @@
 import type { ApiContext } from "../api/context.ts";
-import { localCalls } from "../api/local-calls.ts";
-import type { Services } from "../api/services.ts";
+import { type LocalServices, localCalls } from "../api/local-calls.ts";
 import { createGateway, type Gateway } from "./gateway/gateway.ts";
 import { keysSite } from "./keys/site.ts";
 import { openApiSite } from "./openapi/site.ts";
@@ -9,7 +8,7 @@ import { slowRequests } from "./slow-requests.ts";
 /** The JSON gateway and keys as resources, over this member's own services; with `--enable-grpc-gateway=false` only the access rules. */
 export function openGateway(
   context: ApiContext,
-  services: Services,
+  services: LocalServices,
   onDefect: (error: unknown, request: string) => void,
 ): Gateway {
   const { config, clock, log, maxReceiveBytes } = context;

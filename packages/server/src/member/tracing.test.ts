@@ -192,6 +192,65 @@ test("all traces are begun when that is wanted; failures and streams have their 
   for (const { parentSpanId } of named("etcdserverpb.KV/Put")) assert.equal(parentSpanId.length, 0);
 });
 
+test(
+  "calls over JSON have the spans of calls over gRPC, in the trace of their request",
+  TIMEOUT,
+  async () => {
+    exported.length = 0;
+    const member = await startMember(0, collectorAddress());
+    const [url] = member.clientUrls;
+    const traceparent = `00-${TRACE_ID}-${PARENT_ID}-01`;
+    const headers = { traceparent, tracestate: "vendor=1" };
+    const ask = async (path: string, options: RequestInit): Promise<number> => {
+      const response = await fetch(`${url}${path}`, options);
+      await response.arrayBuffer();
+      return response.status;
+    };
+    const range = JSON.stringify({ key: Buffer.from("k").toString("base64") });
+    const keyless = JSON.stringify({ value: "dg==" });
+    const statuses = [
+      await ask("/kv/k", { method: "PUT", headers, body: "v" }),
+      await ask("/v3/kv/range", { method: "POST", headers, body: range }),
+      await ask("/v3/kv/put", { method: "POST", headers, body: keyless }),
+      await ask("/v3/kv/range", {
+        method: "POST",
+        headers: { traceparent: traceparent.replace(/1$/, "0") },
+        body: range,
+      }),
+      await ask("/v3/kv/range", { method: "POST", body: range }),
+    ];
+    const leaving = new AbortController();
+    const watch = await fetch(`${url}/kv/k?watch`, { headers, signal: leaving.signal });
+    leaving.abort();
+    await until(() => spans().some(({ name }) => name === "etcdserverpb.Watch/Watch"));
+    await member.close();
+    assert.deepEqual([...statuses, watch.status], [200, 200, 400, 200, 200, 200]);
+    const calls = spans().filter(({ name }) => name.startsWith("etcdserverpb."));
+    assert.deepEqual(
+      calls.map(({ name, attributes }) => [name, textsOf(attributes)["rpc.response.status_code"]]).sort(),
+      [
+        ["etcdserverpb.KV/Put", "INVALID_ARGUMENT"],
+        ["etcdserverpb.KV/Put", "OK"],
+        ["etcdserverpb.KV/Range", "OK"],
+        ["etcdserverpb.Watch/Watch", "CANCELLED"],
+      ],
+    );
+    for (const { traceId, parentSpanId, traceState, kind } of calls) {
+      assert.deepEqual(
+        [hex(traceId), hex(parentSpanId), traceState, kind],
+        [TRACE_ID, PARENT_ID, "vendor=1", SERVER_KIND],
+      );
+    }
+    for (const { name, spanId } of calls) {
+      const requests = spans().filter(({ parentSpanId }) => hex(parentSpanId) === hex(spanId));
+      assert.deepEqual(
+        requests.map((request) => request.name),
+        [name.split("/")[1]!.toLowerCase()],
+      );
+    }
+  },
+);
+
 test("a collector that is not there keeps nobody from anything", TIMEOUT, async () => {
   const member = await startMember(1_000_000, "127.0.0.1:1");
   await put(member, "untold", undefined);

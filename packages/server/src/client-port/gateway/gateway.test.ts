@@ -514,6 +514,16 @@ suite("metadata", () => {
       },
     },
     {
+      name: "the trace that the request belongs to is the call's",
+      headers: { traceparent: "00-a-b-01", TraceState: ["x=1", "y=2"], baggage: "k=v" },
+      want: { traceparent: ["00-a-b-01"], tracestate: ["x=1,y=2"], baggage: ["k=v"] },
+    },
+    {
+      name: "a trace that is named in metadata counts for more",
+      headers: { traceparent: "00-a-b-01", "grpc-metadata-traceparent": "00-c-d-01" },
+      want: { traceparent: ["00-c-d-01"] },
+    },
+    {
       name: "values that are not printable are dropped",
       headers: { accept: "\xe9", "grpc-metadata-x": "\xe9" },
       want: {},

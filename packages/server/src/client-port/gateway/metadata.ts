@@ -9,6 +9,9 @@ const STANDARD_HEADERS = new Set([
   ...["referer", "user-agent", "via", "warning"],
 ]);
 
+/** Of W3C: whoever calls through JSON has the trace of the call go on, too. (etcd takes them with the prefix only.) */
+const TRACE_HEADERS = ["traceparent", "tracestate", "baggage"] as const;
+
 const METADATA_PREFIX = "grpc-metadata-";
 const GATEWAY_PREFIX = "grpcgateway-";
 
@@ -30,6 +33,11 @@ export function metadataOf({ rawHeaders, remoteAddress }: GatewayRequest): Map<s
       if (key.endsWith("-bin")) add(metadata, key, decodeBinary(rawHeaders[i]!, value));
       else addText(metadata, key, value);
     }
+  }
+  for (const name of TRACE_HEADERS) {
+    const values = headerValues(rawHeaders, name);
+    // As in HTTP several are one list; what was said in metadata is what the caller means for the call.
+    if (values.length > 0 && !metadata.has(name)) addText(metadata, name, values.join(","));
   }
   const host = headerValues(rawHeaders, "x-forwarded-host")[0] || headerValues(rawHeaders, "host")[0];
   if (host) add(metadata, "x-forwarded-host", host);
