@@ -1,3 +1,4 @@
+import type { Clock } from "@quorate/storage/seams/clock";
 import { type DefragmentContext, defragment } from "./defragment.ts";
 
 /** What became of a member's last scheduled defragmentation, in this life of it. */
@@ -11,22 +12,29 @@ export interface DefragmentationProgress {
   readonly size: number;
 }
 
+/** When a member last had a part in one, on its clock; of one that had none the time from which on it waits for it. */
+export interface DefragmentationTime {
+  readonly lastMs: number;
+  /** It has its turn now. */
+  isNow(): void;
+}
+
 /** This member's part in the defragmentations that a leader has the members make, one after another. */
 export class ScheduledDefragmentation {
   readonly #context: DefragmentContext;
+  readonly #time: DefragmentationTime;
   #running: Promise<void> | undefined;
   #outcome: DefragmentationOutcome = "none";
   #sizeBefore = 0;
-  #lastMs: number;
 
-  constructor(context: DefragmentContext) {
+  /** Without a `time` that outlives this life of the member it begins with it. */
+  constructor(context: DefragmentContext, time: DefragmentationTime = new TimeOfThisLife(context.clock)) {
     this.#context = context;
-    this.#lastMs = context.clock.nowMs();
+    this.#time = time;
   }
 
-  /** When this member last had a part in one, on its clock; as long as it had none, when it started. */
   get lastMs(): number {
-    return this.#lastMs;
+    return this.#time.lastMs;
   }
 
   get progress(): DefragmentationProgress {
@@ -43,7 +51,7 @@ export class ScheduledDefragmentation {
    * that is under way is waited for. Never rejects.
    */
   run(freePercent: number): Promise<void> {
-    this.#lastMs = this.#context.clock.nowMs();
+    this.#time.isNow();
     if (this.#running !== undefined) return this.#running;
     const { backend } = this.#context;
     this.#sizeBefore = backend.sizeBytes;
@@ -66,5 +74,19 @@ export class ScheduledDefragmentation {
       this.#outcome = "failed";
       this.#context.log.warn("a scheduled defragmentation failed", { error: (error as Error).message });
     }
+  }
+}
+
+class TimeOfThisLife implements DefragmentationTime {
+  readonly #clock: Clock;
+  lastMs = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.isNow();
+  }
+
+  isNow(): void {
+    this.lastMs = this.#clock.nowMs();
   }
 }

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { ManualClock } from "@quorate/testkit/clock";
 import { ClusterHarness, LOCAL_ID, testMember } from "../api/cluster-context.testing.ts";
-import { ScheduledDefragmentation } from "../api/scheduled-defragmentation.ts";
+import { type DefragmentationTime, ScheduledDefragmentation } from "../api/scheduled-defragmentation.ts";
 import { silentLogger } from "../log/logger.ts";
 import { AutoDefragmentation } from "./auto-defragmentation.ts";
 
@@ -23,6 +24,20 @@ const isDown: Script = () => {
   throw new Error("connection refused");
 };
 
+class KeptTime implements DefragmentationTime {
+  readonly #clock: ManualClock;
+  lastMs: number;
+
+  constructor(clock: ManualClock, lastMs: number) {
+    this.#clock = clock;
+    this.lastMs = lastMs;
+  }
+
+  isNow(): void {
+    this.lastMs = this.#clock.nowMs();
+  }
+}
+
 /** The leader of three members, with a log of what happens; of its own file three quarters are free. */
 class Leader {
   readonly cluster = new ClusterHarness([testMember(1), testMember(2), testMember(3)]);
@@ -36,7 +51,12 @@ class Leader {
   readonly duty: AutoDefragmentation;
   sizes = { sizeBytes: 100, sizeInUseBytes: 25 };
 
-  constructor({ intervalMs = HOUR_MS, freePercent = 50 } = {}) {
+  /** `lastMs`: its last turn, if that was in an earlier life. */
+  constructor({
+    intervalMs = HOUR_MS,
+    freePercent = 50,
+    lastMs,
+  }: { intervalMs?: number; freePercent?: number; lastMs?: number } = {}) {
     const { clock, context, peers } = this.cluster;
     const { sizes } = this;
     const backend = {
@@ -59,11 +79,11 @@ class Leader {
       this.happened.push(`${id}: ${outcome}`);
     };
     const log = { ...silentLogger, info: say, warn: say };
-    this.defragmentation = new ScheduledDefragmentation({
-      backend: backend as never,
-      clock,
-      log: silentLogger,
-    });
+    const time = lastMs === undefined ? undefined : new KeptTime(clock, lastMs);
+    this.defragmentation = new ScheduledDefragmentation(
+      { backend: backend as never, clock, log: silentLogger },
+      time,
+    );
     peers.answer = (url, { method }) => {
       const { hostname } = new URL(url);
       this.happened.push(`${method} ${hostname.at(-1)}`);
@@ -118,6 +138,18 @@ test("the next one begins when the interval has passed again", async () => {
   assert.equal(leader.happened.length, length);
   await leader.pass(180_000, SECOND_MS);
   assert.equal(leader.happened[length], "POST 2");
+});
+
+test("a leader that has started again goes by its last turn before that", async () => {
+  const leader = new Leader({ lastMs: -HOUR_MS / 2 });
+  await leader.pass(HOUR_MS / 2 - 180_000, 60_000);
+  assert.deepEqual(leader.happened, []);
+  await leader.pass(180_000);
+  assert.equal(leader.happened[0], "POST 2");
+  assert.equal(leader.happened.at(-1), "1: defragmented");
+  const { length } = leader.happened;
+  await leader.pass(HOUR_MS - 180_000, 60_000);
+  assert.equal(leader.happened.length, length);
 });
 
 const others: { name: string; script: Script; want: string[] }[] = [

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
@@ -75,4 +75,26 @@ test("three members that were compacted get small again, the leader last, and on
     for (const client of clients) client.close();
     await Promise.all(members.map((member) => member.close()));
   }
+});
+
+test("a member that starts again knows when its last turn was; one without an interval keeps nothing", async () => {
+  const dataDir = path.join(root, "again");
+  const file = path.join(dataDir, "member", "last-defragmentation");
+  const options = { dataDir, heartbeatMs: 50, electionTicks: 10 };
+  await (await Member.start(options)).close();
+  assert.ok(!existsSync(file));
+  let ended = 0;
+  const info = (message: string) => void (message.endsWith("members has ended") && ended++);
+  const logger: Logger = { ...silentLogger, info, for: () => logger };
+  const rarely = { intervalMs: 24 * 3_600_000, freePercent: FREE_PERCENT };
+  await (await Member.start({ ...options, autoDefragmentation: rarely })).close();
+  const first = readFileSync(file, "utf8");
+  const often = { intervalMs: 200, freePercent: FREE_PERCENT };
+  const member = await Member.start({ ...options, autoDefragmentation: often }, { logger });
+  await until(() => ended > 0);
+  await member.close();
+  const text = readFileSync(file, "utf8");
+  assert.ok(text > first, "ISO times are in order as texts");
+  await (await Member.start({ ...options, autoDefragmentation: rarely })).close();
+  assert.equal(readFileSync(file, "utf8"), text);
 });

@@ -145,8 +145,9 @@ export class MemberLife {
 
   async #closeStorage(): Promise<void> {
     if (this.#storage === undefined) return;
-    const { wal, backend, lock } = this.#storage;
+    const { wal, backend, lastDefragmentation, lock } = this.#storage;
     if (!this.#hasFailed) {
+      await lastDefragmentation?.close();
       await wal.close();
       await backend.close();
     }

@@ -156,7 +156,7 @@ export function buildParts(options: PartsOptions): MemberParts {
     quota,
     ...largeReadsOf(config),
     ...(config.clientLimits && { limiter: new ClientLimiter(config.clientLimits, clock) }),
-    defragmentation: new ScheduledDefragmentation({ backend, clock, log }),
+    defragmentation: new ScheduledDefragmentation({ backend, clock, log }, storage.lastDefragmentation),
     access: config.administrativeRoles ? new UserAccess(auth, lessor, true) : access,
     accessOfEntries: access,
     auth,

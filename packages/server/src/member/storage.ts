@@ -22,6 +22,7 @@ import {
 import { defragmentAtStart } from "./defragment-at-start.ts";
 import { forceNewCluster } from "./force-new-cluster.ts";
 import type { InitialIdentity } from "./joining.ts";
+import { LastDefragmentation } from "./last-defragmentation.ts";
 
 /** Everything durable of a member, open, and the raft log rebuilt from it. */
 export interface MemberStorage {
@@ -40,6 +41,8 @@ export interface MemberStorage {
   readonly remotes: readonly ClusterMember[];
   /** There was a log before. */
   readonly isRestart: boolean;
+  /** Of a member that has an interval for them. */
+  readonly lastDefragmentation: LastDefragmentation | undefined;
   readonly lock: DiskLock;
 }
 
@@ -47,11 +50,13 @@ export interface StoragePaths {
   readonly snap: string;
   readonly wal: string;
   readonly database: string;
+  readonly lastDefragmentation: string;
 }
 
 export function storagePaths(config: ServerConfig): StoragePaths {
   const snap = `${config.dataDir}/member/snap`;
-  return { snap, wal: config.walDir, database: `${snap}/db` };
+  const lastDefragmentation = `${config.dataDir}/member/last-defragmentation`;
+  return { snap, wal: config.walDir, database: `${snap}/db`, lastDefragmentation };
 }
 
 /** Where the databases of a member are. */
@@ -103,12 +108,14 @@ export async function openStorage(options: StorageOptions): Promise<MemberStorag
   await removeLeftovers(disk, paths.snap, backend.consistentIndex);
   await defragmentAtStart(backend, config.defragmentAtStartBytes, log);
   const context: OpeningContext = { options, paths, backend, segmentLocks: walLock.segments, closeLater };
+  const lastDefragmentation = await openLastDefragmentation(paths.lastDefragmentation, options);
   const member = isRestart ? await restart(start, context) : await begin(context);
   opened.move();
   return {
     ...member,
     backend,
     isRestart,
+    lastDefragmentation,
     lock: {
       release: async () => {
         await walLock.release();
@@ -116,6 +123,14 @@ export async function openStorage(options: StorageOptions): Promise<MemberStorag
       },
     },
   };
+}
+
+async function openLastDefragmentation(
+  path: string,
+  { config, disk, clock, log }: StorageOptions,
+): Promise<LastDefragmentation | undefined> {
+  if (config.autoDefragmentation === undefined) return undefined;
+  return LastDefragmentation.open({ disk, clock, log: log.for("member/last-defragmentation.ts"), path });
 }
 
 /**
@@ -139,7 +154,7 @@ interface OpeningContext {
   readonly closeLater: (close: () => Promise<void>) => void;
 }
 
-type OpenedLog = Omit<MemberStorage, "backend" | "isRestart" | "lock">;
+type OpenedLog = Omit<MemberStorage, "backend" | "isRestart" | "lastDefragmentation" | "lock">;
 
 /** A member without a log, or with one that its first start had no time to write to: its life begins here. */
 async function begin(context: OpeningContext): Promise<OpenedLog> {

@@ -7,7 +7,7 @@ export interface Timer {
 export interface Clock {
   /** Monotonic milliseconds with a fraction; the origin is unspecified. */
   nowMs(): number;
-  /** Wall-clock milliseconds since the Unix epoch; only for IDs, logs and certificates, never for decisions. */
+  /** Wall-clock milliseconds since the Unix epoch; only for IDs, logs, certificates, and when something of an earlier life was; never for what members must agree on. */
   wallMs(): number;
   /** Calls `callback` once after `delayMs` (any size, also beyond 2^31). Does not keep the process alive. */
   setTimer(delayMs: number, callback: () => void): Timer;
