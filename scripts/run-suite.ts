@@ -86,6 +86,11 @@ export const SUITES: Readonly<Record<string, Suite>> = {
     what: "etcd and we by turns on one data directory, each killed under load",
     onlyOurs: true,
   },
+  discovery: {
+    file: "test/interop/discovery.suite.ts",
+    what: "our members found by a registry in a real etcd, and etcd's by one in ours",
+    onlyOurs: true,
+  },
   "etcd-wal": {
     file: "packages/storage/src/wal/interop/etcd-wal.suite.ts",
     what: "logs exchanged with etcd's own WAL code, both ways",

@@ -42,7 +42,7 @@ export async function runServer(program: string, args: readonly string[]): Promi
     // Who takes us for etcd may read all that comes from a terminal as its log.
     if (process.stdout.isTTY && program !== "etcd") process.stdout.write(banner(config, member));
   } catch (error) {
-    failToStart(program, log, error as Error);
+    failToStart(program, log, config, error as Error);
   }
 }
 
@@ -99,9 +99,15 @@ function die(log: OwnedLogger, thrown: unknown): void {
   exit(log, 1);
 }
 
-function failToStart(program: string, log: OwnedLogger, error: Error): void {
+function failToStart(program: string, log: OwnedLogger, { discovery }: ServerConfig, error: Error): void {
   if (error instanceof DiscoveryError) {
-    log.warn("failed to bootstrap; discovery token was already used", { error: error.message });
+    log.warn("failed to bootstrap; discovery token was already used", {
+      ...(discovery?.kind === "service" && {
+        "discovery-token": discovery.token,
+        "discovery-endpoints": discovery.endpoints,
+      }),
+      error: error.message,
+    });
     log.warn("do not reuse discovery token; generate a new one to bootstrap a cluster");
   }
   // etcd has these words for whatever keeps it from starting.

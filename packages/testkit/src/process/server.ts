@@ -17,6 +17,8 @@ export interface ServerOptions {
   /** Kept over restarts; a temporary one by default. */
   readonly dataDir?: string;
   readonly args?: readonly string[];
+  /** How it finds the others of its cluster. Default: `--initial-cluster`, with itself alone. */
+  readonly clusterArgs?: readonly string[];
   /** Of the client URL. Default `http`. */
   readonly clientScheme?: "http" | "https";
   readonly env?: Readonly<Record<string, string>>;
@@ -96,8 +98,7 @@ export class Server {
       peerUrl,
       "--initial-advertise-peer-urls",
       peerUrl,
-      "--initial-cluster",
-      `${this.name}=${peerUrl}`,
+      ...(this.options.clusterArgs ?? ["--initial-cluster", `${this.name}=${peerUrl}`]),
       ...(this.options.args ?? []),
     ];
   }
