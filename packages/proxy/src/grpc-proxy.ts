@@ -18,6 +18,7 @@ import { HttpSite } from "./http/http-site.ts";
 import { metricsText } from "./http/metrics-text.ts";
 import { KvService } from "./kv/kv-service.ts";
 import { LeaseService } from "./lease/lease-service.ts";
+import { LeasingKv } from "./leasing/leasing-kv.ts";
 import type { Log } from "./log.ts";
 import { Members } from "./members/members.ts";
 import { Prefix } from "./namespace/prefix.ts";
@@ -36,6 +37,11 @@ export interface GrpcProxyOptions {
   readonly namespace?: string;
   /** Reads never go back in time, whichever member they come from. Default false. */
   readonly ordered?: boolean;
+  /**
+   * Reads of keys that this proxy owns by etcd's leasing protocol are answered from memory. The prefix is that of all who write
+   * the same keys; `ttlSeconds`, 10 unless given, is how long one that has died holds up writers at most.
+   */
+  readonly leasing?: { readonly prefix: string; readonly ttlSeconds?: number };
   /** Where clients find this proxy; without it they are told of the members. */
   readonly advertiseUrl?: string;
   /** How this proxy itself is connected to there, for its health. */
@@ -65,6 +71,7 @@ export class GrpcProxy {
   readonly #self: Members | undefined;
   readonly #client: Client;
   readonly #site: HttpSite;
+  readonly #leasing: LeasingKv | undefined;
   readonly #registered: RegisteredProxies | undefined;
   readonly #registration: Registration | undefined;
   readonly #listeners: Listener[] = [];
@@ -94,16 +101,22 @@ export class GrpcProxy {
       const where = { client: this.#client, prefix, registry: folder };
       this.#registration = new Registration({ ...where, ttlSeconds, proxy: own, log });
     }
-    new KvService({ members, cache, prefix, ordered: options.ordered ?? false }).register(this.#server);
+    const { leasing: protocol } = options;
+    const leasing =
+      protocol && new LeasingKv({ members, client: this.#client, prefix, leasing: protocol, log });
+    this.#leasing = leasing;
+    new KvService({ members, cache, prefix, ordered: options.ordered ?? false, leasing }).register(
+      this.#server,
+    );
     watches.register(this.#server);
     new LeaseService({ members, cache, prefix }).register(this.#server);
     registerCluster(this.#server, members, own, this.#registered);
-    registerPlainServices(this.#server, members, cache);
+    registerPlainServices(this.#server, members, cache, () => leasing?.forgetAll());
     const self = this.#self;
     this.#site = new HttpSite({
       endpoints: () => members.endpoints,
       settings,
-      ownMetrics: () => metricsText({ server: this.#server, cache, watches, startedSeconds }),
+      ownMetrics: () => metricsText({ server: this.#server, cache, watches, leasing, startedSeconds }),
       health: () => whyUnhealthy(members, prefix),
       // What is asked through the proxy gets its prefix there.
       proxyHealth: async () =>
@@ -128,7 +141,7 @@ export class GrpcProxy {
   async close(): Promise<void> {
     clearInterval(this.#syncTimer);
     this.#registered?.close();
-    await this.#registration?.close();
+    await Promise.all([this.#registration?.close(), this.#leasing?.close()]);
     for (const listener of this.#listeners) listener.stopListening();
     this.#server.close();
     await Promise.all(this.#listeners.map((listener) => listener.close()));

@@ -25,9 +25,5 @@ export function problemOf(flags: FlagValues): string | undefined {
   if (min === "TLS1.3" && flags.list("listen-cipher-suites").length > 0) {
     return "cipher suites cannot be configured when only TLS1.3 is enabled";
   }
-  if (flags.text("experimental-leasing-prefix") !== "") {
-    // To go on without it would let others read what has been overwritten.
-    return "--experimental-leasing-prefix is not supported: without its protocol, writes would not be seen by proxies that use the same prefix";
-  }
   return undefined;
 }

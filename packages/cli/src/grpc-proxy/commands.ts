@@ -74,7 +74,7 @@ const START: CommandSpec = {
       "experimental-leasing-prefix",
       "string",
       "",
-      "keys of a protocol for reads without members; this proxy does not speak it, and refuses to start with it",
+      "keys that proxies say below which keys they own: those are read without members; all writers have to have the same",
     ),
     toggle("experimental-enable-grpc-logging", "a line in the log for each call"),
     toggle("debug", "log what helps to find mistakes, too"),

@@ -85,6 +85,7 @@ function proxyOptions(
   const sendBytes = Number(flags.integer("max-send-bytes"));
   const intervalMs = flags.duration("grpc-keepalive-interval");
   const registry = flags.text("resolver-prefix");
+  const leasing = flags.text("experimental-leasing-prefix");
   const streams = flags.integer("max-concurrent-streams");
   return {
     endpoints,
@@ -93,6 +94,7 @@ function proxyOptions(
     endpointsSyncMs: flags.duration("endpoints-auto-sync-interval"),
     namespace: flags.text("namespace"),
     ordered: flags.on("experimental-serializable-ordering"),
+    ...(leasing !== "" && { leasing: { prefix: leasing } }),
     advertiseUrl: flags.text("advertise-client-url"),
     ownSettings: { connectTimeoutMs: CONNECT_WITHIN_MS, ...(clients && { tls: clients.own }) },
     ...(registry !== "" && {

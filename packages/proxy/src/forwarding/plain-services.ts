@@ -13,6 +13,8 @@ interface PlainService {
   readonly streams: readonly string[];
 }
 
+const AUTH = "etcdserverpb.Auth";
+
 const PLAIN_SERVICES: readonly PlainService[] = [
   {
     name: "etcdserverpb.Maintenance",
@@ -22,7 +24,7 @@ const PLAIN_SERVICES: readonly PlainService[] = [
     streams: ["Snapshot"],
   },
   {
-    name: "etcdserverpb.Auth",
+    name: AUTH,
     reads: ["AuthStatus", "Authenticate", "UserGet", "UserList", "RoleGet", "RoleList"],
     others: [],
     writes: [
@@ -42,8 +44,16 @@ const PLAIN_SERVICES: readonly PlainService[] = [
   },
 ];
 
-/** Services whose calls go to a member as they come: without the namespace, as in etcd's proxy. */
-export function registerPlainServices(server: GrpcServer, members: Members, cache: RangeCache): void {
+/**
+ * Services whose calls go to a member as they come: without the namespace, as in etcd's proxy. `onAuthChange` hears when it may
+ * have changed who may read what.
+ */
+export function registerPlainServices(
+  server: GrpcServer,
+  members: Members,
+  cache: RangeCache,
+  onAuthChange: () => void,
+): void {
   for (const { name, reads, others, writes, streams } of PLAIN_SERVICES) {
     for (const method of [...reads, ...others, ...writes]) {
       const path = `/${name}/${method}`;
@@ -56,6 +66,7 @@ export function registerPlainServices(server: GrpcServer, members: Members, cach
             return await forward(message, onward, call);
           } finally {
             if (clears) cache.clear();
+            if (clears && name === AUTH) onAuthChange();
           }
         }),
       );

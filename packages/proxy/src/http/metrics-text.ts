@@ -1,6 +1,7 @@
 import type { GrpcServer, Route } from "@quorate/rpc/server";
 import { codeName } from "@quorate/rpc/status";
 import type { RangeCache } from "../cache/range-cache.ts";
+import type { LeasingKv } from "../leasing/leasing-kv.ts";
 import { SharedWatch } from "../watch/shared-watch.ts";
 import type { WatchService } from "../watch/watch-service.ts";
 
@@ -8,6 +9,7 @@ export interface Measured {
   readonly server: GrpcServer;
   readonly cache: RangeCache;
   readonly watches: WatchService;
+  readonly leasing: LeasingKv | undefined;
   /** Seconds since 1970. */
   readonly startedSeconds: number;
 }
@@ -18,7 +20,7 @@ interface Sample {
 }
 
 /** The proxy's own metrics in Prometheus's text format, under etcd's names and types. */
-export function metricsText({ server, cache, watches: service, startedSeconds }: Measured): string {
+export function metricsText({ server, cache, watches: service, leasing, startedSeconds }: Measured): string {
   const lines: string[] = [];
   const add = (name: string, kind: "counter" | "gauge", help: string, samples: readonly Sample[]) => {
     if (samples.length === 0) return;
@@ -43,6 +45,14 @@ export function metricsText({ server, cache, watches: service, startedSeconds }:
   add("quorate_grpc_proxy_upstream_watches", "gauge", "Watches of members.", watches);
   const queued = one(service.queuedBytes);
   add("quorate_grpc_proxy_watch_queued_bytes", "gauge", "What clients of watches have not taken.", queued);
+  if (leasing !== undefined) {
+    const own = "quorate_grpc_proxy_leasing";
+    const { hits, acquired, revoked } = leasing.counts;
+    add(`${own}_owned_keys`, "gauge", "Keys that this proxy owns.", one(leasing.ownedKeys));
+    add(`${own}_hits_total`, "counter", "Reads of owned keys that were answered from memory.", one(hits));
+    add(`${own}_acquired_total`, "counter", "Keys that this proxy has come to own.", one(acquired));
+    add(`${own}_revoked_total`, "counter", "Keys that others have asked this proxy for.", one(revoked));
+  }
   const routes = [...server.routes.values()].filter(({ stats }) => stats.started > 0);
   const each = (pick: (route: Route) => number) =>
     routes.map((route) => ({ labels: `{${labelsOf(route)}}`, value: pick(route) }));

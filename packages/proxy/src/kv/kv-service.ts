@@ -20,6 +20,7 @@ import {
 import type { KeyRange } from "../cache/key-range.ts";
 import type { RangeCache } from "../cache/range-cache.ts";
 import { answering } from "../forwarding/unary.ts";
+import type { LeasingKv } from "../leasing/leasing-kv.ts";
 import type { Members, OnwardCall } from "../members/members.ts";
 import type { Prefix } from "../namespace/prefix.ts";
 import { prefixedPut, prefixedRange, prefixedTxn } from "../namespace/requests.ts";
@@ -34,6 +35,8 @@ export interface KvOptions {
   readonly prefix: Prefix;
   /** Reads never go back in time. */
   readonly ordered: boolean;
+  /** How keys are owned, if they are. */
+  readonly leasing: LeasingKv | undefined;
 }
 
 /** Reads and writes of keys. Requests whose keys stay as they are go to a member as they came. */
@@ -42,12 +45,14 @@ export class KvService {
   readonly #cache: RangeCache;
   readonly #prefix: Prefix;
   readonly #order: OrderedReads | undefined;
+  readonly #leasing: LeasingKv | undefined;
 
-  constructor({ members, cache, prefix, ordered }: KvOptions) {
+  constructor({ members, cache, prefix, ordered, leasing }: KvOptions) {
     this.#members = members;
     this.#cache = cache;
     this.#prefix = prefix;
     this.#order = ordered ? new OrderedReads() : undefined;
+    this.#leasing = leasing;
   }
 
   register(server: GrpcServer): void {
@@ -80,6 +85,8 @@ export class KvService {
     const request = decodeMessage(RangeRequest, message);
     // What one user may read another one may not, and either may change at any time.
     if (isNamed(onward)) return this.#read(message, request, onward);
+    const owned = this.#leasing?.recall(request);
+    if (owned !== undefined) return encodeMessage(RangeResponse, owned);
     if (request.serializable) {
       const kept = this.#cache.get(request);
       if (kept !== undefined && this.#isNewEnough(kept)) return kept;
@@ -87,7 +94,12 @@ export class KvService {
     const reading = this.#cache.begun(request);
     let response: Uint8Array | undefined;
     try {
-      response = await this.#read(message, request, onward);
+      const acquired = await this.#leasing?.acquire(request, onward);
+      if (acquired === undefined) response = await this.#read(message, request, onward);
+      else {
+        this.#order?.saw(acquired.header?.revision ?? 0n);
+        response = encodeMessage(RangeResponse, acquired);
+      }
       return response;
     } finally {
       this.#cache.ended(reading, request, response);
@@ -101,6 +113,7 @@ export class KvService {
       : encodeMessage(RangeRequest, prefixedRange(prefix, request));
     return this.#inOrder(async () => {
       const response = await this.#members.unary(`${SERVICE}/Range`, onwardMessage, onward, true);
+      this.#leasing?.saw(headerOf(response));
       if (prefix.isEmpty) return response;
       return encodeMessage(RangeResponse, strippedRange(prefix, decodeMessage(RangeResponse, response)));
     });
@@ -110,6 +123,8 @@ export class KvService {
     const request = decodeMessage(PutRequest, message);
     const prefix = this.#prefix;
     return this.#writing([{ key: request.key, rangeEnd: NO_END }], async () => {
+      if (this.#leasing !== undefined)
+        return encodeMessage(PutResponse, await this.#leasing.put(request, onward));
       if (prefix.isEmpty) return this.#members.unary(`${SERVICE}/Put`, message, onward, false);
       const prefixed = encodeMessage(PutRequest, prefixedPut(prefix, request));
       const response = await this.#members.unary(`${SERVICE}/Put`, prefixed, onward, false);
@@ -121,6 +136,9 @@ export class KvService {
     const request = decodeMessage(DeleteRangeRequest, message);
     const prefix = this.#prefix;
     return this.#writing([request], async () => {
+      if (this.#leasing !== undefined) {
+        return encodeMessage(DeleteRangeResponse, await this.#leasing.delete(request, onward));
+      }
       if (prefix.isEmpty) return this.#members.unary(`${SERVICE}/DeleteRange`, message, onward, false);
       const prefixed = encodeMessage(DeleteRangeRequest, prefixedRange(prefix, request));
       const response = await this.#members.unary(`${SERVICE}/DeleteRange`, prefixed, onward, false);
@@ -133,6 +151,9 @@ export class KvService {
     const request = decodeMessage(TxnRequest, message);
     const prefix = this.#prefix;
     const ask = async (): Promise<Uint8Array> => {
+      if (this.#leasing !== undefined && !isReadOnly(request)) {
+        return encodeMessage(TxnResponse, await this.#leasing.txn(request, onward));
+      }
       if (prefix.isEmpty) {
         return this.#members.unary(`${SERVICE}/Txn`, message, onward, isReadOnly(request));
       }
@@ -183,8 +204,12 @@ const WithHeader: MessageTable<WithHeader> = new MessageTable("WithHeader", () =
   ["header", 1, MESSAGE, ResponseHeader],
 ]);
 
+function headerOf(response: Uint8Array): ResponseHeader | undefined {
+  return decodeMessage(WithHeader, response).header;
+}
+
 function revisionOf(response: Uint8Array): bigint {
-  return decodeMessage(WithHeader, response).header?.revision ?? 0n;
+  return headerOf(response)?.revision ?? 0n;
 }
 
 const NO_END = new Uint8Array(0);
