@@ -85,7 +85,8 @@ export class LeasingSession {
   async close(): Promise<void> {
     this.end();
     if (this.#isRefused) return;
-    await this.#options.client.lease.revoke({ ID: this.lease }).catch(() => {});
+    const options = { timeoutMs: CLOSE_WITHIN_MS };
+    await this.#options.client.lease.revoke({ ID: this.lease }, options).catch(() => {});
   }
 
   #renewed({ monotonicMs, wallMs }: Moment): void {
@@ -145,6 +146,7 @@ export class LeasingSession {
 
 /** Before a renewal that has failed is tried again. */
 const RETRY_MS = 250;
+const CLOSE_WITHIN_MS = 1_000;
 const SHORTEST_TIMEOUT_MS = 1_000;
 
 /** Before something that gives the lease its time: that counts from then on at the earliest. */

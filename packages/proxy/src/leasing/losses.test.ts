@@ -186,7 +186,7 @@ test("a proxy that is closed gives its keys back at once", TIMEOUT, async (t) =>
 
 test("an owner still owns its keys when the member has been started again", TIMEOUT, async (t) => {
   const own = await Server.start({ command: target().command, startTimeoutMs: 120_000 });
-  t.after(() => own.stop());
+  t.after(() => own.kill());
   const owner = await leasingProxy(t, [own.endpoint], "j/");
   const writer = await leasingProxy(t, [own.endpoint], "j/");
   await writer.client.kv.put({ key: "k", value: "1" });
@@ -201,7 +201,7 @@ test("an owner still owns its keys when the member has been started again", TIME
 
 test("what is in memory is for nobody who has to say who they are", TIMEOUT, async (t) => {
   const own = await Server.start({ command: target().command, startTimeoutMs: 120_000 });
-  t.after(() => own.stop());
+  t.after(() => own.kill());
   const open = new Client({ endpoints: [own.endpoint], ...PATIENT });
   const leasing = { prefix: "l/", ttlSeconds: 3 };
   const owner = await leasingProxy(t, [own.endpoint], "l/", { leasing });

@@ -26,6 +26,7 @@ function operation(brief: Brief): Operation {
 const at = (startMs: number, endMs: number) => ({ startMs, endMs });
 const put = (value: string, startMs: number, endMs: number) =>
   operation({ kind: "put", value, ...at(startMs, endMs) });
+const remove = (startMs: number, endMs: number) => operation({ kind: "delete", ...at(startMs, endMs) });
 const holding = (value: string | null) => (value === null ? null : { value, modRevision: 0 });
 const get = (value: string | null, startMs: number, endMs: number) =>
   operation({ kind: "get", found: holding(value), ...at(startMs, endMs) });
@@ -35,6 +36,16 @@ const swap = (expected: string | null, value: string, succeeded: boolean, startM
 const cases: { name: string; operations: Operation[]; want: Verdict }[] = [
   { name: "a fresh register is empty", operations: [get(null, 0, 1)], want: "linearizable" },
   { name: "a value that nobody wrote", operations: [get("a", 0, 1)], want: "violated" },
+  {
+    name: "a read behind a deletion finds nothing",
+    operations: [put("a", 0, 1), remove(2, 3), get(null, 4, 5)],
+    want: "linearizable",
+  },
+  {
+    name: "a read behind a deletion finds what was there before",
+    operations: [put("a", 0, 1), remove(2, 3), get("a", 4, 5)],
+    want: "violated",
+  },
   {
     name: "a read behind a write finds it",
     operations: [put("a", 0, 1), get("a", 2, 3)],

@@ -77,6 +77,8 @@ function apply(value: string | null, operation: Operation): string | null | type
   switch (operation.kind) {
     case "put":
       return operation.value!;
+    case "delete":
+      return null;
     case "swap": {
       const matches = value === (operation.expected?.value ?? null);
       const happened = operation.outcome === "maybe" || operation.succeeded;

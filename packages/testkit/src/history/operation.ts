@@ -8,6 +8,8 @@ export type OperationKind =
   | "put"
   /** Reads what every earlier answer allows. */
   | "get"
+  /** Removes the key; only searches for an order know of it. */
+  | "delete"
   /** Writes if the key still holds what was read before. */
   | "swap"
   /** Reads what the asked member holds. */
