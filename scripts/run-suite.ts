@@ -60,6 +60,11 @@ export const SUITES: Readonly<Record<string, Suite>> = {
     againstEtcdFirst: true,
   },
   etcd3: { file: "test/interop/etcd3.suite.ts", what: "the npm client etcd3", againstEtcdFirst: true },
+  leasing: {
+    file: "packages/proxy/src/leasing/leasing.suite.ts",
+    what: "gRPC proxies that own keys: ours beside etcd's, and killed, under random load",
+    onlyOurs: true,
+  },
   metrics: {
     file: "test/metrics/metrics.suite.ts",
     what: "metrics, health and readiness beside a real etcd",

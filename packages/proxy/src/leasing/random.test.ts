@@ -36,10 +36,12 @@ testWithSeed(
       const load = { clients, direct, folder: `${run}/`, operationsEach: 250 };
       const over = new AbortController();
       const cuts = cutNowAndThen(link, new SeededRandom(seed + run), over.signal);
-      const problems = await randomLoad({ ...load, seed: seed + run });
-      over.abort();
-      await cuts;
-      assert.deepEqual(problems, []);
+      try {
+        assert.deepEqual(await randomLoad({ ...load, seed: seed + run }), []);
+      } finally {
+        over.abort();
+        await cuts;
+      }
     }
     const hits = await Promise.all(proxies.map((proxy) => proxy.hits()));
     for (const count of hits) assert.ok(count > 0, `reads from memory: ${hits}`);

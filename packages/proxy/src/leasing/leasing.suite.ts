@@ -1,0 +1,204 @@
+/** Our proxies beside etcd's on one cluster, with the same leasing prefix; proxies and members that die under load. */
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import path from "node:path";
+import { type TestContext, test } from "node:test";
+import { Client } from "@quorate/client";
+import { realEtcd } from "@quorate/testkit/etcd";
+import { freePorts } from "@quorate/testkit/ports";
+import { killAtExit, Server } from "@quorate/testkit/process";
+import { SeededRandom } from "@quorate/testkit/random";
+import { testWithSeed } from "@quorate/testkit/seed";
+import { repositoryRoot, target } from "@quorate/testkit/target";
+import { until } from "@quorate/testkit/wait";
+import { type LoadClient, randomLoad } from "./random-load.testing.ts";
+import { leasingProxy, textOf } from "./testing.ts";
+
+const TIMEOUT = { timeout: 600_000 };
+const PATIENT = { requestTimeoutMs: 120_000, connectTimeoutMs: 30_000 };
+const OURS = path.join(repositoryRoot, "bin/quorate");
+const built = realEtcd();
+const etcd = "found" in built ? built.found.etcd : undefined;
+const skip = "missing" in built ? built.missing : false;
+
+/** A proxy in a process of its own, at a port that stays. */
+class ProxyProcess {
+  readonly port: number;
+  readonly #command: string;
+  readonly #endpoint: string;
+  #child: ChildProcess | undefined;
+
+  constructor(command: string, endpoint: string, port: number) {
+    this.#command = command;
+    this.#endpoint = endpoint;
+    this.port = port;
+  }
+
+  get endpoint(): string {
+    return `127.0.0.1:${this.port}`;
+  }
+
+  async start(): Promise<void> {
+    const args = ["--listen-addr", this.endpoint, "--endpoints", this.#endpoint];
+    const child = spawn(
+      this.#command,
+      ["grpc-proxy", "start", ...args, "--experimental-leasing-prefix", "l/"],
+      { stdio: "ignore" },
+    );
+    killAtExit(child);
+    this.#child = child;
+    const client = new Client({ endpoints: [this.endpoint], requestTimeoutMs: 500 });
+    await until(() =>
+      client.kv
+        .get("ready")
+        .then(() => true)
+        .catch(() => false),
+    );
+    client.close();
+  }
+
+  async kill(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
+    const child = this.#child!;
+    const gone = new Promise((resolve) => child.once("close", resolve));
+    child.kill(signal);
+    await gone;
+  }
+}
+
+async function startProcess(t: TestContext, command: string, endpoint: string): Promise<ProxyProcess> {
+  const [port] = await freePorts(1);
+  const proxy = new ProxyProcess(command, endpoint, port!);
+  await proxy.start();
+  t.after(() => proxy.kill());
+  return proxy;
+}
+
+async function startMember(t: TestContext): Promise<{ server: Server; direct: Client }> {
+  const server = await Server.start({ command: target().command, startTimeoutMs: 120_000 });
+  t.after(() => server.kill());
+  return { server, direct: clientOf(t, server.endpoint) };
+}
+
+function clientOf(t: TestContext, endpoint: string): Client {
+  const client = new Client({ endpoints: [endpoint], ...PATIENT });
+  t.after(() => client.close());
+  return client;
+}
+
+test("each of ours and etcd's asks the other one for a key that it wants to write", {
+  ...TIMEOUT,
+  skip,
+}, async (t) => {
+  const { server, direct } = await startMember(t);
+  const ours = await leasingProxy(t, [server.endpoint], "l/");
+  const theirs = clientOf(t, (await startProcess(t, etcd!, server.endpoint)).endpoint);
+  for (const [i, write] of [
+    (client: Client, key: string) => client.kv.put({ key, value: "new" }),
+    (client: Client, key: string) => client.kv.deleteRange({ key }),
+    (client: Client, key: string) => client.kv.deleteRange({ key, rangeEnd: `${key}~` }),
+    (client: Client, key: string) => client.kv.txn({ success: [{ requestPut: { key, value: "new" } }] }),
+    (client: Client, key: string) =>
+      client.kv.txn({ success: [{ requestDeleteRange: { key, rangeEnd: `${key}~` } }] }),
+  ].entries()) {
+    const key = `turns/${i}`;
+    await direct.kv.put({ key, value: "old" });
+    assert.equal(await ours.own(key), "old");
+    await write(theirs, key);
+    assert.equal(await ours.revoked(), i + 1);
+    assert.deepEqual(await ours.client.kv.get(key), await direct.kv.get(key));
+    const other = `turns/x${i}`;
+    await direct.kv.put({ key: other, value: "old" });
+    assert.equal(textOf((await theirs.kv.get(other))?.value), "old");
+    assert.notEqual(await direct.kv.get(`l/${other}`), undefined);
+    await write(ours.client, other);
+    assert.equal(await direct.kv.get(`l/${other}`), undefined);
+    assert.deepEqual((await theirs.kv.get(other))?.value, (await direct.kv.get(other))?.value);
+  }
+});
+
+testWithSeed(
+  "under random load ours and etcd's proxies give answers in one order",
+  { ...TIMEOUT, skip },
+  async (seed, t) => {
+    const { server, direct } = await startMember(t);
+    const ours = [
+      await leasingProxy(t, [server.endpoint], "l/"),
+      await leasingProxy(t, [server.endpoint], "l/"),
+    ];
+    const theirs = [
+      await startProcess(t, etcd!, server.endpoint),
+      await startProcess(t, etcd!, server.endpoint),
+    ];
+    const clients: LoadClient[] = [
+      ...ours.flatMap(({ started }, i) =>
+        ["x", "y"].map((letter) => ({
+          name: `${letter}${i}`,
+          client: clientOf(t, started.endpoint),
+          isOurs: true,
+        })),
+      ),
+      ...theirs.map(({ endpoint }, i) => ({
+        name: `etcd${i}`,
+        client: clientOf(t, endpoint),
+        isOurs: false,
+      })),
+    ];
+    for (let run = 0; run < 10; run++) {
+      const load = { clients, direct, folder: `${run}/`, operationsEach: 200 };
+      assert.deepEqual(await randomLoad({ ...load, seed: seed + run }), []);
+    }
+    for (const proxy of ours) {
+      assert.ok((await proxy.hits()) > 0);
+      assert.ok((await proxy.revoked()) > 0);
+    }
+  },
+);
+
+testWithSeed(
+  "while a proxy and the member are killed again and again, answers are in one order",
+  TIMEOUT,
+  async (seed, t) => {
+    const { server, direct } = await startMember(t);
+    const leasing = { prefix: "l/", ttlSeconds: 3 };
+    const stays = [
+      await leasingProxy(t, [server.endpoint], "l/", { leasing }),
+      await leasingProxy(t, [server.endpoint], "l/", { leasing }),
+    ];
+    const dies = await startProcess(t, OURS, server.endpoint);
+    const clients = [...stays.map(({ started }) => started.endpoint), dies.endpoint].flatMap((endpoint, i) =>
+      ["x", "y"].map((letter) => ({ name: `${letter}${i}`, client: clientOf(t, endpoint), isOurs: i < 2 })),
+    );
+    const over = new AbortController();
+    const killing = killNowAndThen(dies, server, new SeededRandom(seed), over.signal);
+    let kills = { proxy: 0, member: 0 };
+    try {
+      for (let run = 0; run < 3; run++) {
+        const load = { clients, direct, folder: `${run}/`, operationsEach: 1_000 };
+        assert.deepEqual(await randomLoad({ ...load, seed: seed + run }), []);
+      }
+    } finally {
+      over.abort();
+      kills = await killing;
+    }
+    assert.ok(kills.proxy > 0 && kills.member > 0, JSON.stringify(kills));
+    t.diagnostic(`${kills.proxy} kills of the proxy, ${kills.member} of the member`);
+  },
+);
+
+async function killNowAndThen(
+  proxy: ProxyProcess,
+  server: Server,
+  random: SeededRandom,
+  signal: AbortSignal,
+): Promise<{ proxy: number; member: number }> {
+  const kills = { proxy: 0, member: 0 };
+  while (!signal.aborted) {
+    await new Promise((resolve) => setTimeout(resolve, random.between(300, 1_500)));
+    const which = kills.proxy <= kills.member ? "proxy" : "member";
+    kills[which]++;
+    const killed = which === "proxy" ? proxy : server;
+    await killed.kill();
+    await killed.start();
+  }
+  return kills;
+}
