@@ -68,12 +68,6 @@ for (const { args, err } of refused) {
   });
 }
 
-test("a protocol that the proxy does not speak is refused: others would read what it overwrites", async () => {
-  const { code, err } = await runLine("etcd grpc-proxy start --experimental-leasing-prefix=l/");
-  assert.equal(code, 1);
-  assert.match(err, /^--experimental-leasing-prefix is not supported: /);
-});
-
 test("grpc-proxy start --help tells of etcd's flags", async () => {
   const { code, out } = await runLine("etcd grpc-proxy start --help");
   assert.equal(code, 0);

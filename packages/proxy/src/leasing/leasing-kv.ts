@@ -12,7 +12,6 @@ import type {
   TxnRequest,
   TxnResponse,
 } from "@quorate/wire/messages";
-import type { KeyRange } from "../cache/key-range.ts";
 import type { Log } from "../log.ts";
 import type { Members, OnwardCall } from "../members/members.ts";
 import type { Prefix } from "../namespace/prefix.ts";
@@ -287,9 +286,9 @@ const WRITES_NOTHING: readonly number[] = [
 
 /** Of what may not be owned when it is written. */
 async function giveUp(ownership: Ownership, { ranges, leased }: WrittenKeys): Promise<void> {
-  const wanted: readonly KeyRange[] = [...ranges, ...leased.map(oneKey)];
   for (;;) {
-    const owned = ownership.within(wanted);
+    const single = leased.map((key) => ownership.owned.get(key)).filter((owned) => owned !== undefined);
+    const owned = [...ownership.within(ranges), ...single];
     if (owned.length === 0) return;
     await ownership.giveUp(owned);
   }

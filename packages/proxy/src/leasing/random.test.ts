@@ -32,7 +32,7 @@ testWithSeed(
         return { name: `${letter}${i}`, client, isOurs: true };
       }),
     );
-    for (let run = 0; run < searchRuns(1, 50); run++) {
+    for (let run = 0; run < searchRuns(1, 10); run++) {
       const load = { clients, direct, folder: `${run}/`, operationsEach: 250 };
       const over = new AbortController();
       const cuts = cutNowAndThen(link, new SeededRandom(seed + run), over.signal);
