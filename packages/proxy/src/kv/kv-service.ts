@@ -154,11 +154,17 @@ export class KvService {
       if (this.#leasing !== undefined && !isReadOnly(request)) {
         return encodeMessage(TxnResponse, await this.#leasing.txn(request, onward));
       }
-      if (prefix.isEmpty) {
-        return this.#members.unary(`${SERVICE}/Txn`, message, onward, isReadOnly(request));
-      }
-      const prefixed = encodeMessage(TxnRequest, prefixedTxn(prefix, request));
-      const response = await this.#members.unary(`${SERVICE}/Txn`, prefixed, onward, isReadOnly(request));
+      const onwardMessage = prefix.isEmpty
+        ? message
+        : encodeMessage(TxnRequest, prefixedTxn(prefix, request));
+      const response = await this.#members.unary(
+        `${SERVICE}/Txn`,
+        onwardMessage,
+        onward,
+        isReadOnly(request),
+      );
+      this.#leasing?.saw(headerOf(response));
+      if (prefix.isEmpty) return response;
       return encodeMessage(TxnResponse, strippedTxn(prefix, decodeMessage(TxnResponse, response)));
     };
     if (isReadOnly(request)) return this.#inOrder(ask);
