@@ -57,10 +57,14 @@ class ProxyProcess {
     client.close();
   }
 
-  async kill(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
+  signal(signal: NodeJS.Signals): void {
+    this.#child!.kill(signal);
+  }
+
+  async kill(): Promise<void> {
     const child = this.#child!;
     const gone = new Promise((resolve) => child.once("close", resolve));
-    child.kill(signal);
+    child.kill("SIGKILL");
     await gone;
   }
 }
@@ -151,6 +155,30 @@ testWithSeed(
       assert.ok((await proxy.hits()) > 0);
       assert.ok((await proxy.revoked()) > 0);
     }
+  },
+);
+
+test(
+  "an owner that stands still for longer than its lease does not answer from memory when it goes on",
+  TIMEOUT,
+  async (t) => {
+    const { server, direct } = await startMember(t);
+    const process = await startProcess(t, OURS, server.endpoint);
+    const owner = clientOf(t, process.endpoint);
+    const writer = await leasingProxy(t, [server.endpoint], "l/");
+    await direct.kv.put({ key: "k", value: "old" });
+    await until(async () => {
+      await owner.kv.get("k");
+      return (await direct.kv.get("l/k")) !== undefined;
+    });
+    assert.equal(textOf((await owner.kv.get("k"))?.value), "old");
+    process.signal("SIGSTOP");
+    await writer.client.kv.put({ key: "k", value: "new" });
+    // It finds the request when it goes on, beside what tells it of the write.
+    const read = owner.kv.get("k");
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    process.signal("SIGCONT");
+    assert.equal(textOf((await read)?.value), "new");
   },
 );
 
