@@ -15,8 +15,8 @@ import { pathToFileURL } from "node:url";
 import { type Plugin, rolldown } from "rolldown";
 import { encodeBundle, type Input, inputAt } from "./bundle-file.ts";
 
-/** Packages with native parts, which they find beside their own files, and those that most starts do not come to need. */
-const NOT_BUNDLED = ["@node-rs/bcrypt", "@node-rs/crc32", "prom-client", "s3mini", "yaml"];
+/** The package with native parts, which it finds beside its own files, and those that most starts do not come to need. */
+const NOT_BUNDLED = ["@node-rs/crc32", "prom-client", "s3mini", "yaml"];
 /**
  * Loaded by `require` where an `import` of them is evaluated: to import these builtins as ES modules reads all that they
  * export, some of which loads more.

@@ -11,10 +11,20 @@ test("passwords are hashed and compared, several at a time, and a hash that is n
   const threads = new PasswordThreads(1);
   const hashes = await Promise.all(["a", "b", "a"].map((password) => threads.hash(password, 4)));
   assert.equal(new Set(hashes).size, 3);
-  for (const hash of hashes) assert.match(hash, /^\$2[by]\$04\$.{53}$/);
+  for (const hash of hashes) assert.match(hash, /^\$2b\$04\$.{53}$/);
   assert.equal(await threads.verify("a", hashes[0]!), true);
   assert.equal(await threads.verify("b", hashes[0]!), false);
-  assert.equal(await threads.verify("a", "no hash"), false);
+  const ofWrongForm = [
+    "no hash",
+    `$1a$04$${"a".repeat(53)}`,
+    `$2a$99$${"a".repeat(53)}`,
+    `$2a$04$${"!".repeat(53)}`,
+  ];
+  for (const hash of ofWrongForm) assert.equal(await threads.verify("a", hash), false, hash);
+  // Made by Go's bcrypt.
+  const ofGo = "$2a$04$kotV0J9G6/bOfwKV3cOHae0VPah2p6fYmnDAZGxcacSMW7wDpqOZC";
+  assert.equal(await threads.verify("p\u00e4ss", ofGo), true);
+  assert.equal(await threads.verify("pass", ofGo), false);
   assert.equal(await threads.verify("b", hashes[1]!), true);
 });
 
