@@ -300,10 +300,6 @@ export const BOUNDED_AT_THE_EDGES: Readonly<Record<string, Readonly<Record<strin
     lengthOf: PARTS,
   },
   "grpc/timeout.ts": { "*": "at most nine characters, or 16 KiB of a header that is wrong" },
-  "grpc/unanswered-calls.ts": {
-    "UnansweredCalls.#goOn":
-      "connections that wait, each to receive a chunk or, when the turn has received enough, to wait for another one",
-  },
 
   "hpack/decoder.ts": { "*": ONE_BLOCK },
   "hpack/dynamic-table.ts": { "*": "entries of a table of at most 4 KiB" },

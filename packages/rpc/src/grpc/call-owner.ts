@@ -1,6 +1,5 @@
 import type { Http2Connection } from "../http2/connection.ts";
 import type { Peer } from "./call.ts";
-import type { ConnectionCalls } from "./connection-calls.ts";
 import type { DeadlineWheel, RpcClock } from "./deadlines.ts";
 import type { CallObserver } from "./method.ts";
 import type { SlowUnaryCalls } from "./slow-calls.ts";
@@ -22,8 +21,6 @@ export interface CallOwner {
   readonly server: CalledServer;
   readonly connection: Http2Connection;
   readonly peer: Peer;
-  /** Of methods that take turns. */
-  readonly calls: ConnectionCalls;
   /** The block of a plain response header, to be sent now. */
   encodedHeader(): Uint8Array;
   /** The block of the trailers of a call that ended with OK, to be sent now. */

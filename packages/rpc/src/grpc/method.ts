@@ -28,8 +28,6 @@ export interface Route {
   readonly kind: "unary" | "stream";
   readonly unary: UnaryHandler | undefined;
   readonly stream: StreamHandler | undefined;
-  /** Its calls are counted as unanswered, and connections with many of them wait for others (see `UnansweredCalls`). */
-  readonly takesTurns: boolean;
 }
 
 /** Sees every call begin and end, also those that no handler sees; for metrics. Must not throw. */

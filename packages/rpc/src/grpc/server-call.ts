@@ -10,7 +10,6 @@ import {
 import {
   type AbortOrigin,
   ANSWER_ASKED_FOR_ROOM,
-  COUNTED_AS_UNANSWERED,
   GONE,
   HEADERS_SENT,
   LOCAL_CLOSED,
@@ -115,14 +114,10 @@ export class ServerCallStream extends GrpcStream implements ServerCall, Expiring
   }
 
   deliverMessage(message: Uint8Array): void {
-    const { stats, unary, takesTurns } = this.head.route!;
+    const { stats, unary } = this.head.route!;
     stats.receivedMessages++;
     stats.receivedBytes += message.length;
     this.requestBytes += message.length;
-    if (takesTurns && (this.state & COUNTED_AS_UNANSWERED) === 0) {
-      this.state |= COUNTED_AS_UNANSWERED;
-      this.owner.calls.begun();
-    }
     try {
       if (unary === undefined) this.onMessage?.(message);
       else if (this.receivedMessages === 1) unary(message, this);
@@ -457,10 +452,6 @@ export class ServerCallStream extends GrpcStream implements ServerCall, Expiring
    */
   #finish(code: number, reason?: CancelReason): void {
     this.ended = true;
-    if ((this.state & COUNTED_AS_UNANSWERED) !== 0) {
-      this.state &= ~COUNTED_AS_UNANSWERED;
-      this.owner.calls.answered();
-    }
     if (this.#deadline !== undefined) {
       this.owner.server.deadlines.cancel(this.#deadline);
       this.#deadline = undefined;

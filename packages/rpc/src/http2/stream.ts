@@ -30,8 +30,6 @@ export const USES_ROOM = 2048;
 export const CALL_WAITS = 4096;
 /** Its answer asked for room, and is in the making. */
 export const ANSWER_ASKED_FOR_ROOM = 8192;
-/** It is one of its connection's unanswered calls. */
-export const COUNTED_AS_UNANSWERED = 16_384;
 
 /** What a stream's queue is counted as: the messages of a streaming call, which waits when they are not taken, */
 const QUEUE_OF_STREAM = 0;

@@ -35,14 +35,13 @@ export class SocketTransport implements Transport, RawSocketEvents {
 
   onRead(bytes: Uint8Array, length: number): void {
     if (this.#connection.finished) return;
-    if (this.#held.length > 0 || this.#hasToWait(length)) this.#hold(bytes, length);
+    if (this.#held.length > 0 || turnsToWaitFor(length) !== undefined) this.#hold(bytes, length);
     else this.#receive(bytes, length);
   }
 
   #receive(bytes: Uint8Array, length: number): void {
     const connection = this.#connection;
     const decodedBefore = connection.decodedHeaderOctets;
-    const lastBefore = connection.lastPeerStreamId;
     const isSmall = length <= SMALLEST_HELD_CHUNK;
     // Two looks at the clock would take a tenth of a small request's time.
     const startedMs = isSmall ? 0 : performance.now();
@@ -54,18 +53,9 @@ export class SocketTransport implements Transport, RawSocketEvents {
     receiveTurns.spend(isSmall ? costOfASmallChunk(length) : (performance.now() - startedMs) * 1_000);
     const decoded = connection.decodedHeaderOctets - decodedBefore;
     if (decoded > 0) headerTurns.spend(decoded);
-    this.#callbacks.gate?.received(connection.lastPeerStreamId !== lastBefore);
     // A peer that asks and asks and does not read what it gets is not listened to until it does.
     if (connection.transportBlocked && connection.output.size > connection.limits.maxBlockedOutputBytes)
       this.#pauseReading();
-  }
-
-  #hasToWait(length: number): boolean {
-    return turnsToWaitFor(length) !== undefined || this.#gateHolds(length);
-  }
-
-  #gateHolds(length: number): boolean {
-    return this.#callbacks.gate?.holds(length <= SMALLEST_HELD_CHUNK) === true;
   }
 
   /** Keeps a copy for a later turn; nothing of the connection may overtake it, so nothing more is read. */
@@ -77,10 +67,6 @@ export class SocketTransport implements Transport, RawSocketEvents {
 
   #waitForTurn(): void {
     const { length } = this.#held[0]!;
-    if (this.#gateHolds(length)) {
-      this.#callbacks.gate!.wait(() => this.#receiveHeld());
-      return;
-    }
     const turns = turnsToWaitFor(length) ?? receiveTurns;
     // Who asks for little does not wait for hundreds of calls of each of the others.
     turns.wait(() => this.#receiveHeld(), length <= SMALLEST_HELD_CHUNK);
@@ -90,7 +76,7 @@ export class SocketTransport implements Transport, RawSocketEvents {
     const chunk = this.#held[0];
     if (chunk === undefined) return;
     // One kind of work may have been enough for this turn, and another not.
-    if (this.#hasToWait(chunk.length)) {
+    if (turnsToWaitFor(chunk.length) !== undefined) {
       this.#waitForTurn();
       return;
     }

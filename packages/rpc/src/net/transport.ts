@@ -7,18 +7,6 @@ export interface TransportCallbacks {
   onFault(error: unknown): void;
   /** The transport is closed; called once. */
   onClosed(): void;
-  /** When what was read may be received; absent: at once. */
-  readonly gate?: ReceiveGate;
-}
-
-/** Who has a connection wait for others. */
-export interface ReceiveGate {
-  /** What the connection has sent, `isSmall` when it is a request or two, is not to be received yet. */
-  holds(isSmall: boolean): boolean;
-  /** Calls `goOn` in a later turn. */
-  wait(goOn: () => void): void;
-  /** A chunk has been received; `hasCalls` when calls begin in it. */
-  received(hasCalls: boolean): void;
 }
 
 /** Moves a connection's octets. It feeds `receive`, and on `flush` takes what `pump` has put into the output. */

@@ -13,7 +13,6 @@ import {
 } from "../grpc/method.ts";
 import type { SlowUnaryCalls } from "../grpc/slow-calls.ts";
 import { TurnClock } from "../grpc/turn-clock.ts";
-import { UnansweredCalls } from "../grpc/unanswered-calls.ts";
 import { SharedBlocks } from "../http2/header-reader.ts";
 import { type ConnectionLimits, DEFAULT_LIMITS } from "../http2/limits.ts";
 import { flushAll } from "../net/flush-queue.ts";
@@ -66,7 +65,6 @@ export class GrpcServer implements ConnectedServer {
   /** The registered methods with their counts. */
   readonly routes = new Map<string, Route>();
   readonly services = new Set<string>();
-  readonly unanswered: UnansweredCalls;
   readonly sharedBlocks = new SharedBlocks();
   readonly #onHandlerError: ((error: unknown, path: string) => void) | undefined;
   readonly #connections = new Set<ServerConnection>();
@@ -95,22 +93,20 @@ export class GrpcServer implements ConnectedServer {
     this.#onHandlerError = options.onHandlerError;
     this.clock = options.clock ?? SYSTEM_CLOCK;
     this.turnClock = new TurnClock(this.clock);
-    this.unanswered = new UnansweredCalls(this.clock);
     this.deadlines = new DeadlineWheel(this.clock);
   }
 
   /**
    * Registers a unary method, e.g. `/etcdserverpb.KV/Put`. Register before the first connection. What happens is counted in
-   * `stats`. With `takesTurns` a connection with many unanswered calls is not read from while others with few have calls, too:
-   * for methods whose calls wait for all those before them, and end by themselves.
+   * `stats`.
    */
-  unary(path: string, handler: UnaryHandler, stats = new MethodStats(), takesTurns = false): void {
-    this.#register({ path, stats, kind: "unary", unary: handler, stream: undefined, takesTurns });
+  unary(path: string, handler: UnaryHandler, stats = new MethodStats()): void {
+    this.#register({ path, stats, kind: "unary", unary: handler, stream: undefined });
   }
 
   /** Registers a method of any streaming kind. */
   stream(path: string, handler: StreamHandler, stats = new MethodStats()): void {
-    this.#register({ path, stats, kind: "stream", unary: undefined, stream: handler, takesTurns: false });
+    this.#register({ path, stats, kind: "stream", unary: undefined, stream: handler });
   }
 
   /** Serves HTTP/2 on a connected socket, TLS or not; what was already read must have been unshifted. */

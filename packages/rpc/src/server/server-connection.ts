@@ -1,12 +1,10 @@
 import type { Peer } from "../grpc/call.ts";
 import { type CallHead, readCallHead } from "../grpc/call-head.ts";
 import type { CalledServer, CallOwner } from "../grpc/call-owner.ts";
-import { ConnectionCalls } from "../grpc/connection-calls.ts";
 import { type HttpExchange, HttpExchangeStream } from "../grpc/http-exchange.ts";
 import { NO_KEEPALIVE, PingEnforcement, Pinger, type ServerKeepaliveOptions } from "../grpc/keepalive.ts";
 import type { Route } from "../grpc/method.ts";
 import { ServerCallStream } from "../grpc/server-call.ts";
-import type { UnansweredCalls } from "../grpc/unanswered-calls.ts";
 import { INDEX_FIELD } from "../hpack/encoder.ts";
 import { type ConnectionHandler, Http2Connection } from "../http2/connection.ts";
 import type { HeaderBlock } from "../http2/header-block.ts";
@@ -30,7 +28,6 @@ export interface ConnectedServer extends CalledServer {
   readonly sharedBlocks: SharedBlocks;
   readonly routes: ReadonlyMap<string, Route>;
   readonly services: ReadonlySet<string>;
-  readonly unanswered: UnansweredCalls;
   readonly onHttpRequest: ((exchange: HttpExchange) => void) | undefined;
   onConnectionClosed(connection: ServerConnection): void;
 }
@@ -42,7 +39,6 @@ export class ServerConnection implements ConnectionHandler, CallOwner {
   readonly transport: Transport;
   readonly peer: Peer;
   readonly keepalive: PingEnforcement;
-  readonly calls: ConnectionCalls;
   #header: Uint8Array = NOTHING;
   #headerChangeCount = -1;
   #trailers: Uint8Array = NOTHING;
@@ -54,7 +50,6 @@ export class ServerConnection implements ConnectionHandler, CallOwner {
   constructor(server: ConnectedServer, openTransport: OpenTransport, peer: Peer) {
     this.server = server;
     this.peer = peer;
-    this.calls = new ConnectionCalls(server.unanswered);
     const { clock } = server;
     const keepalive = peer.tls === undefined ? server.keepalive : NO_KEEPALIVE;
     this.keepalive = new PingEnforcement(keepalive.minTimeMs, keepalive.permitWithoutStream);
@@ -71,7 +66,6 @@ export class ServerConnection implements ConnectionHandler, CallOwner {
     this.transport = openTransport(this.connection, {
       onFault: (error) => server.reportHandlerError(error, ""),
       onClosed: () => this.#onClosed(),
-      gate: this.calls,
     });
     this.#cancelTimer = clock.setTimer(HANDSHAKE_TIMEOUT_MS, () => this.#onHandshakeTimer());
     this.connection.start();

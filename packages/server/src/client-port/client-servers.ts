@@ -11,15 +11,6 @@ import type { RequestDefects } from "./request-defects.ts";
 import { createClientHttp } from "./servers.ts";
 import { slowRequests } from "./slow-requests.ts";
 
-/** What goes through the log, one after another, and is answered within a request's time in any case. */
-const WRITES: ReadonlySet<string> = new Set([
-  "/etcdserverpb.KV/Put",
-  "/etcdserverpb.KV/DeleteRange",
-  "/etcdserverpb.KV/Txn",
-  "/etcdserverpb.Lease/LeaseGrant",
-  "/etcdserverpb.Lease/LeaseRevoke",
-]);
-
 /** Who serves connections. What speaks neither's protocol is closed. */
 export interface Servers {
   /** HTTP/2. */
@@ -59,9 +50,7 @@ export function createClientServers(
     ...(isSplit ? {} : withHttp),
   });
   const { methods } = services.counts;
-  for (const [path, handler] of served.unary) {
-    grpc.unary(path, handler, methods.get(path), WRITES.has(path));
-  }
+  for (const [path, handler] of served.unary) grpc.unary(path, handler, methods.get(path));
   for (const [path, handler] of served.streams) grpc.stream(path, handler, methods.get(path));
   const byTraffic = new Map<Traffic, Servers>();
   const http2 = [grpc];
