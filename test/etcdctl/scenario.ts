@@ -21,7 +21,7 @@ export interface Stay {
   /** That it is there, when that matters to what comes meanwhile. */
   readonly ready?: Sign;
   readonly meanwhile?: readonly (string | Line)[];
-  /** That it has done all that it is to do. */
+  /** That it has done all that it is to do: the end of its output, since it is ended then. */
   readonly until: Sign;
   readonly signal: NodeJS.Signals;
 }

@@ -25,14 +25,14 @@ export const CONCURRENCY: readonly Scenario[] = [
         stays: {
           ready: /held/,
           meanwhile: [{ line: "get held/ --prefix --keys-only", without: LEASE }],
-          until: /held/,
+          until: /held\/.*\n/,
           signal: "SIGINT",
         },
         without: LEASE,
       },
       "get held/ --prefix",
       { line: "lock held -w json", stays: { until: /\n/, signal: "SIGTERM" }, without: LEASE },
-      { line: "lock held -w fields", stays: { until: /"Count"/, signal: "SIGTERM" }, without: LEASE },
+      { line: "lock held -w fields", stays: { until: /"Count".*\n/, signal: "SIGTERM" }, without: LEASE },
       {
         line: "lock held",
         stays: {
@@ -58,7 +58,7 @@ export const CONCURRENCY: readonly Scenario[] = [
         },
         without: LEASE,
       },
-      { line: "elect E p -w fields", stays: { until: /"Count"/, signal: "SIGINT" }, without: LEASE },
+      { line: "elect E p -w fields", stays: { until: /"Count".*\n/, signal: "SIGINT" }, without: LEASE },
       "get E/ --prefix",
       {
         line: "elect E one",
@@ -76,7 +76,11 @@ export const CONCURRENCY: readonly Scenario[] = [
           ready: /two\n/,
           meanwhile: [
             { line: "elect -l E -w json", stays: { until: /\n/, signal: "SIGINT" }, without: LEASE },
-            { line: "elect -l E -w fields", stays: { until: /"Count"/, signal: "SIGINT" }, without: LEASE },
+            {
+              line: "elect -l E -w fields",
+              stays: { until: /"Count".*\n/, signal: "SIGINT" },
+              without: LEASE,
+            },
           ],
           until: /two\n/,
           signal: "SIGINT",

@@ -69,7 +69,7 @@ export const LEASES: readonly Scenario[] = [
         stays: {
           ready: /keepalived/,
           meanwhile: ["put x y", "lease revoke {six}"],
-          until: /keepalived/,
+          until: /keepalived.*\n/,
           signal: "SIGKILL",
         },
       },
