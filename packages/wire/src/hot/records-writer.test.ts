@@ -88,3 +88,32 @@ test("memory that was given back is freed in steps, and large memory is not kept
   assert.equal(memory.filter(({ byteLength }) => byteLength > 65_536).length, 0);
   assert.ok(held() <= 256 * 65_536);
 });
+
+test("only so many blocks are small ones: behind them long responses go on in memory that is mapped singly", () => {
+  const inUse: Uint8Array[] = [];
+  const respond = (records: number) => {
+    const writer = new RecordsWriter(RecordsTag.rangeKvs);
+    for (let i = 0; i < records; i++) write(writer, record(300, i));
+    const parts = writer.finishRange(header, false, records);
+    const whole = encodeRangeResponse(
+      header,
+      Array.from({ length: records }, (_, i) => record(300, i)),
+      false,
+      records,
+    );
+    assert.deepEqual(Buffer.concat(parts), Buffer.from(whole));
+    inUse.push(...parts);
+    return parts.map(({ buffer }) => buffer.byteLength);
+  };
+  const small = (sizes: readonly number[]) => sizes.filter((size) => size === 65_536).length;
+  for (let blocks = 0; blocks < 512; ) blocks += small(respond(10_000));
+  const behind = respond(10_000);
+  assert.equal(small(behind), 4);
+  // From 256 KiB on the C library's allocator maps memory by itself.
+  assert.ok(behind.slice(4).every((size) => size > 262_144));
+  assert.deepEqual(respond(100), [65_536]);
+  for (const part of inUse) releasePart(part);
+  while (freeReleased(1_000_000));
+  const after = respond(10_000);
+  assert.equal(small(after), after.length);
+});

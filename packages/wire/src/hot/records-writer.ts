@@ -7,6 +7,14 @@ export const RecordsTag = { rangeKvs: 0x12, deletedKvs: 0x1a, leaseKeys: 0x2a } 
 const BLOCK_BYTES = 65_536;
 /** Blocks kept for reuse, 16 MiB: new ones cost page faults, and their memory hurries the collector. */
 const KEPT_BLOCKS = 256;
+/**
+ * When there are so many, 32 MiB, a long response goes on in larger ones, which the system's allocator maps singly: small ones lie
+ * between what stays, and so all their memory would.
+ */
+const MOST_BLOCKS = 512;
+const LARGE_BLOCK_BYTES = 320 * 1024;
+/** Of a response that is long. */
+const LONG_PARTS = 4;
 /** Room for what comes before the first record. */
 const HEAD_ROOM = 64;
 /** Of a record's tag and length. */
@@ -19,6 +27,13 @@ class Block extends ArrayBuffer {}
 const freeBlocks: Block[] = [];
 /** Larger ones, which are not used again. */
 const largeBlocks: Block[] = [];
+/** Of `BLOCK_BYTES`, in use or kept. */
+let blockCount = 0;
+
+function newBlock(): Block {
+  blockCount++;
+  return new Block(BLOCK_BYTES);
+}
 
 /**
  * Gives back memory of a part that `RecordsWriter` made. Nobody may read the part any more, nor any part on the
@@ -40,6 +55,7 @@ export function freeReleased(mostBytes: number): boolean {
     const block = largeBlocks.pop() ?? (freeBlocks.length > KEPT_BLOCKS ? freeBlocks.pop() : undefined);
     if (block === undefined) return false;
     bytes += block.byteLength;
+    if (block.byteLength === BLOCK_BYTES) blockCount--;
     block.transfer(0);
   }
   return largeBlocks.length > 0 || freeBlocks.length > KEPT_BLOCKS;
@@ -146,11 +162,16 @@ export class RecordsWriter {
     }
     const start = first ? HEAD_ROOM : 0;
     const buffer =
-      start + bytes > BLOCK_BYTES ? new Block(start + bytes) : (freeBlocks.pop() ?? new Block(BLOCK_BYTES));
+      start + bytes > BLOCK_BYTES ? new Block(start + bytes) : (freeBlocks.pop() ?? this.#newBlock());
     this.bytes = new Uint8Array(buffer);
     this.view = new DataView(buffer);
     this.#partStart = start;
     this.#at = start;
+  }
+
+  #newBlock(): Block {
+    const isLong = this.#parts.length >= LONG_PARTS && blockCount >= MOST_BLOCKS;
+    return isLong ? new Block(LARGE_BLOCK_BYTES) : newBlock();
   }
 }
 
