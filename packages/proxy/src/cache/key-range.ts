@@ -13,3 +13,8 @@ function beginsBeforeEnd({ key }: KeyRange, { key: other, rangeEnd }: KeyRange):
   if (rangeEnd.length === 1 && rangeEnd[0] === 0) return true;
   return Buffer.compare(key, rangeEnd) < 0;
 }
+
+/** Octets as the key of a Map. */
+export function nameOf(octets: Uint8Array): string {
+  return Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength).toString("latin1");
+}

@@ -1,6 +1,6 @@
 import { Code, GrpcError } from "@quorate/rpc/status";
 import { encodeMessage, RangeRequest } from "@quorate/wire/messages";
-import { type KeyRange, overlap } from "./key-range.ts";
+import { type KeyRange, nameOf, overlap } from "./key-range.ts";
 
 /** etcd's proxy keeps as many. */
 const MOST_ENTRIES = 2_048;
@@ -76,7 +76,7 @@ export class RangeCache {
   invalidate(range: KeyRange): void {
     for (const reading of this.#readings) if (!reading.spoiled) reading.spoiled = overlap(reading, range);
     if (range.rangeEnd.length === 0) {
-      for (const id of this.#ofKeys.get(latin1(range.key)) ?? []) this.#remove(id);
+      for (const id of this.#ofKeys.get(nameOf(range.key)) ?? []) this.#remove(id);
     } else {
       for (const [key, ids] of this.#ofKeys) {
         const one = { key: Buffer.from(key, "latin1"), rangeEnd: NO_END };
@@ -107,7 +107,7 @@ export class RangeCache {
     if (revision === 0n) {
       if (rangeEnd.length > 0) this.#ofRanges.add(id);
       else {
-        const name = latin1(key);
+        const name = nameOf(key);
         const ids = this.#ofKeys.get(name);
         if (ids === undefined) this.#ofKeys.set(name, new Set([id]));
         else ids.add(id);
@@ -125,7 +125,7 @@ export class RangeCache {
     this.#entries.delete(id);
     this.#bytes -= entry.response.length + id.length;
     this.#ofRanges.delete(id);
-    const name = latin1(entry.key);
+    const name = nameOf(entry.key);
     const ids = this.#ofKeys.get(name);
     if (ids?.delete(id) === true && ids.size === 0) this.#ofKeys.delete(name);
   }
@@ -135,9 +135,5 @@ const NO_END = new Uint8Array(0);
 
 /** Whatever is asked for linearizably may be answered to who is content with less. */
 function idOf(request: RangeRequest): string {
-  return latin1(encodeMessage(RangeRequest, { ...request, serializable: true }));
-}
-
-function latin1(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
+  return nameOf(encodeMessage(RangeRequest, { ...request, serializable: true }));
 }

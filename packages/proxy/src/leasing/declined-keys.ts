@@ -1,4 +1,4 @@
-import { nameOf } from "./names.ts";
+import { nameOf } from "../cache/key-range.ts";
 
 /** etcd's clients wait as long before they want a key again that others have written. */
 const DECLINED_MS = 2_000;

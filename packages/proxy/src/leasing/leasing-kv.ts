@@ -1,3 +1,4 @@
+import { setTimeout as pause } from "node:timers/promises";
 import type { Client } from "@quorate/client";
 import { Code, GrpcError } from "@quorate/rpc/status";
 import type {
@@ -12,13 +13,13 @@ import type {
   TxnRequest,
   TxnResponse,
 } from "@quorate/wire/messages";
+import { nameOf } from "../cache/key-range.ts";
 import type { Log } from "../log.ts";
 import type { Members, OnwardCall } from "../members/members.ts";
 import type { Prefix } from "../namespace/prefix.ts";
 import { KvCalls } from "./kv-calls.ts";
 import { LeasingKeys, REVOKE } from "./leasing-keys.ts";
 import { LeasingSession } from "./leasing-session.ts";
-import { nameOf } from "./names.ts";
 import { NewestHeader } from "./newest-header.ts";
 import { answerOf, type OwnedKey } from "./owned-key.ts";
 import { type LeasingCounts, Ownership } from "./ownership.ts";
@@ -251,7 +252,7 @@ export class LeasingKv {
         if (signal.aborted) return;
         log("debug", "no leasing session", { error: (error as Error).message });
       }
-      await firstOf(aborted(signal), PAUSE_MS);
+      await pause(PAUSE_MS, undefined, { signal }).catch(() => {});
     }
   }
 
@@ -345,9 +346,4 @@ async function firstOf(promise: Promise<void>, ms: number, signal?: AbortSignal)
     clearTimeout(timer);
     signal?.removeEventListener("abort", onAbort);
   }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
 }

@@ -6,16 +6,16 @@ import { type TestContext, test } from "node:test";
 import { Client } from "@quorate/client";
 import { realEtcd } from "@quorate/testkit/etcd";
 import { freePorts } from "@quorate/testkit/ports";
-import { killAtExit, Server } from "@quorate/testkit/process";
+import { killAtExit, type Server } from "@quorate/testkit/process";
 import { SeededRandom } from "@quorate/testkit/random";
 import { testWithSeed } from "@quorate/testkit/seed";
-import { repositoryRoot, target } from "@quorate/testkit/target";
+import { repositoryRoot } from "@quorate/testkit/target";
 import { until } from "@quorate/testkit/wait";
 import { type LoadClient, randomLoad } from "./random-load.testing.ts";
-import { leasingProxy, textOf } from "./testing.ts";
+import { clientOf, leasingProxy, startMember, textOf } from "./testing.ts";
 
 const TIMEOUT = { timeout: 600_000 };
-const PATIENT = { requestTimeoutMs: 120_000, connectTimeoutMs: 30_000 };
+const PATIENT_MS = 120_000;
 const OURS = path.join(repositoryRoot, "bin/quorate");
 const built = realEtcd();
 const etcd = "found" in built ? built.found.etcd : undefined;
@@ -77,25 +77,13 @@ async function startProcess(t: TestContext, command: string, endpoint: string): 
   return proxy;
 }
 
-async function startMember(t: TestContext): Promise<{ server: Server; direct: Client }> {
-  const server = await Server.start({ command: target().command, startTimeoutMs: 120_000 });
-  t.after(() => server.kill());
-  return { server, direct: clientOf(t, server.endpoint) };
-}
-
-function clientOf(t: TestContext, endpoint: string): Client {
-  const client = new Client({ endpoints: [endpoint], ...PATIENT });
-  t.after(() => client.close());
-  return client;
-}
-
 test("each of ours and etcd's asks the other one for a key that it wants to write", {
   ...TIMEOUT,
   skip,
 }, async (t) => {
-  const { server, direct } = await startMember(t);
+  const { server, direct } = await startMember(t, PATIENT_MS);
   const ours = await leasingProxy(t, [server.endpoint], "l/");
-  const theirs = clientOf(t, (await startProcess(t, etcd!, server.endpoint)).endpoint);
+  const theirs = clientOf(t, (await startProcess(t, etcd!, server.endpoint)).endpoint, PATIENT_MS);
   for (const [i, write] of [
     (client: Client, key: string) => client.kv.put({ key, value: "new" }),
     (client: Client, key: string) => client.kv.deleteRange({ key }),
@@ -124,7 +112,7 @@ testWithSeed(
   "under random load ours and etcd's proxies give answers in one order",
   { ...TIMEOUT, skip },
   async (seed, t) => {
-    const { server, direct } = await startMember(t);
+    const { server, direct } = await startMember(t, PATIENT_MS);
     const ours = [
       await leasingProxy(t, [server.endpoint], "l/"),
       await leasingProxy(t, [server.endpoint], "l/"),
@@ -137,13 +125,13 @@ testWithSeed(
       ...ours.flatMap(({ started }, i) =>
         ["x", "y"].map((letter) => ({
           name: `${letter}${i}`,
-          client: clientOf(t, started.endpoint),
+          client: clientOf(t, started.endpoint, PATIENT_MS),
           isOurs: true,
         })),
       ),
       ...theirs.map(({ endpoint }, i) => ({
         name: `etcd${i}`,
-        client: clientOf(t, endpoint),
+        client: clientOf(t, endpoint, PATIENT_MS),
         isOurs: false,
       })),
     ];
@@ -162,9 +150,9 @@ test(
   "an owner that stands still for longer than its lease does not answer from memory when it goes on",
   TIMEOUT,
   async (t) => {
-    const { server, direct } = await startMember(t);
+    const { server, direct } = await startMember(t, PATIENT_MS);
     const process = await startProcess(t, OURS, server.endpoint);
-    const owner = clientOf(t, process.endpoint);
+    const owner = clientOf(t, process.endpoint, PATIENT_MS);
     const writer = await leasingProxy(t, [server.endpoint], "l/");
     await direct.kv.put({ key: "k", value: "old" });
     await until(async () => {
@@ -186,7 +174,7 @@ testWithSeed(
   "while a proxy and the member are killed again and again, answers are in one order",
   TIMEOUT,
   async (seed, t) => {
-    const { server, direct } = await startMember(t);
+    const { server, direct } = await startMember(t, PATIENT_MS);
     const leasing = { prefix: "l/", ttlSeconds: 3 };
     const stays = [
       await leasingProxy(t, [server.endpoint], "l/", { leasing }),
@@ -194,7 +182,11 @@ testWithSeed(
     ];
     const dies = await startProcess(t, OURS, server.endpoint);
     const clients = [...stays.map(({ started }) => started.endpoint), dies.endpoint].flatMap((endpoint, i) =>
-      ["x", "y"].map((letter) => ({ name: `${letter}${i}`, client: clientOf(t, endpoint), isOurs: i < 2 })),
+      ["x", "y"].map((letter) => ({
+        name: `${letter}${i}`,
+        client: clientOf(t, endpoint, PATIENT_MS),
+        isOurs: i < 2,
+      })),
     );
     const metrics = await (await fetch(`http://${dies.endpoint}/proxy/metrics`)).text();
     assert.match(metrics, /^quorate_grpc_proxy_leasing_/m);

@@ -4,7 +4,7 @@ import { Client, withPrefix } from "@quorate/client";
 import { Server } from "@quorate/testkit/process";
 import { target } from "@quorate/testkit/target";
 import type { ResponseHeader } from "@quorate/wire/messages";
-import { leasingProxy, textOf } from "./testing.ts";
+import { leasingProxy, PATIENT, textOf } from "./testing.ts";
 
 const TIMEOUT = { timeout: 120_000 };
 let server: Server;
@@ -13,7 +13,7 @@ let members: string[];
 before(async () => {
   server = await Server.start({ command: target().command, startTimeoutMs: 120_000 });
   members = [server.endpoint];
-  direct = new Client({ endpoints: members, requestTimeoutMs: 60_000, connectTimeoutMs: 30_000 });
+  direct = new Client({ endpoints: members, ...PATIENT });
 });
 after(async () => {
   direct.close();

@@ -5,10 +5,9 @@ import { CuttingProxy } from "@quorate/testkit/cutting-proxy";
 import { Server } from "@quorate/testkit/process";
 import { target } from "@quorate/testkit/target";
 import { until } from "@quorate/testkit/wait";
-import { leasingProxy, textOf } from "./testing.ts";
+import { leasingProxy, PATIENT, startMember, textOf } from "./testing.ts";
 
 const TIMEOUT = { timeout: 120_000 };
-const PATIENT = { requestTimeoutMs: 60_000, connectTimeoutMs: 30_000 };
 /** Members give leases no shorter time than some seconds. */
 const SHORT = { ttlSeconds: 2 };
 let server: Server;
@@ -122,10 +121,7 @@ describe("keys that are owned", { concurrency: 4 }, () => {
     "a compaction that takes away what the owner would have heard of costs it its keys",
     TIMEOUT,
     async (t) => {
-      const own = await Server.start({ command: target().command, startTimeoutMs: 120_000 });
-      t.after(() => own.kill());
-      const open = new Client({ endpoints: [own.endpoint], ...PATIENT });
-      t.after(() => open.close());
+      const { server: own, direct: open } = await startMember(t);
       const link = await CuttingProxy.to(own.clientPort);
       t.after(() => link[Symbol.dispose]());
       const leasing = { prefix: "g/", ttlSeconds: 60 };
@@ -192,8 +188,7 @@ describe("keys that are owned", { concurrency: 4 }, () => {
   });
 
   test("an owner still owns its keys when the member has been started again", TIMEOUT, async (t) => {
-    const own = await Server.start({ command: target().command, startTimeoutMs: 120_000 });
-    t.after(() => own.kill());
+    const { server: own } = await startMember(t);
     const owner = await leasingProxy(t, [own.endpoint], "j/");
     const writer = await leasingProxy(t, [own.endpoint], "j/");
     await writer.client.kv.put({ key: "k", value: "1" });

@@ -1,5 +1,4 @@
-import { type KeyRange, overlap } from "../cache/key-range.ts";
-import { nameOf } from "./names.ts";
+import { type KeyRange, nameOf, overlap } from "../cache/key-range.ts";
 import type { OwnedKey } from "./owned-key.ts";
 import { oneKey } from "./request-parts.ts";
 

@@ -1,6 +1,6 @@
 import type { Client } from "@quorate/client";
 import type { KeyValue, RangeRequest, RangeResponse, TxnRequest } from "@quorate/wire/messages";
-import type { KeyRange } from "../cache/key-range.ts";
+import { type KeyRange, nameOf } from "../cache/key-range.ts";
 import { type OnwardCall, pause } from "../members/members.ts";
 import type { Prefix } from "../namespace/prefix.ts";
 import { prefixedTxn } from "../namespace/requests.ts";
@@ -8,7 +8,6 @@ import { DeclinedKeys } from "./declined-keys.ts";
 import type { KvCalls } from "./kv-calls.ts";
 import { type LeasingKeys, REVOKE } from "./leasing-keys.ts";
 import type { LeasingSession } from "./leasing-session.ts";
-import { nameOf } from "./names.ts";
 import type { NewestHeader } from "./newest-header.ts";
 import { answerOf, OwnedKey } from "./owned-key.ts";
 import { OwnedKeys } from "./owned-keys.ts";

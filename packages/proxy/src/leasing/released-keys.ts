@@ -1,4 +1,4 @@
-import { nameOf } from "./names.ts";
+import { nameOf } from "../cache/key-range.ts";
 
 /** Those who wait until a leasing key is gone, and are told by the watch. */
 export class ReleasedKeys {

@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
 import { Client } from "@quorate/client";
+import { Server } from "@quorate/testkit/process";
+import { target } from "@quorate/testkit/target";
 import { until } from "@quorate/testkit/wait";
 import type { GrpcProxyOptions } from "../grpc-proxy.ts";
 import { metricOf, type StartedProxy, startProxy } from "../testing.ts";
 
-const PATIENT = { requestTimeoutMs: 60_000, connectTimeoutMs: 30_000 };
+export const PATIENT = { requestTimeoutMs: 60_000, connectTimeoutMs: 30_000 };
 const OWN = "quorate_grpc_proxy_leasing";
 
 export const textOf = (bytes: Uint8Array | undefined): string => Buffer.from(bytes ?? []).toString();
@@ -24,7 +26,27 @@ export interface LeasingProxy {
   readonly fromMemory: (key: string) => Promise<string>;
 }
 
-/** Serves until the test ends. */
+/** Until the test ends, as all that follow. */
+export function clientOf(
+  t: Pick<TestContext, "after">,
+  endpoint: string,
+  requestTimeoutMs = PATIENT.requestTimeoutMs,
+): Client {
+  const client = new Client({ endpoints: [endpoint], ...PATIENT, requestTimeoutMs });
+  t.after(() => client.close());
+  return client;
+}
+
+/** A member, and a client of it without a proxy in between. */
+export async function startMember(
+  t: Pick<TestContext, "after">,
+  requestTimeoutMs?: number,
+): Promise<{ server: Server; direct: Client }> {
+  const server = await Server.start({ command: target().command, startTimeoutMs: 120_000 });
+  t.after(() => server.kill());
+  return { server, direct: clientOf(t, server.endpoint, requestTimeoutMs) };
+}
+
 export async function leasingProxy(
   t: Pick<TestContext, "after">,
   endpoints: readonly string[],
@@ -32,8 +54,7 @@ export async function leasingProxy(
   options: Partial<GrpcProxyOptions> = {},
 ): Promise<LeasingProxy> {
   const started = await startProxy(t, endpoints, { leasing: { prefix }, ...options });
-  const client = new Client({ endpoints: [started.endpoint], ...PATIENT });
-  t.after(() => client.close());
+  const client = clientOf(t, started.endpoint);
   const hits = () => metricOf(started, `${OWN}_hits_total`);
   const owned = () => metricOf(started, `${OWN}_owned_keys`);
   const revoked = () => metricOf(started, `${OWN}_revoked_total`);

@@ -1,6 +1,5 @@
 import type { RequestOp, TxnRequest, TxnResponse } from "@quorate/wire/messages";
-import type { KeyRange } from "../cache/key-range.ts";
-import { nameOf } from "./names.ts";
+import { type KeyRange, nameOf } from "../cache/key-range.ts";
 import type { Change } from "./owned-key.ts";
 
 /** What a transaction may write, in any of its branches. */

@@ -30,11 +30,6 @@ const largeBlocks: Block[] = [];
 /** Of `BLOCK_BYTES`, in use or kept. */
 let blockCount = 0;
 
-function newBlock(): Block {
-  blockCount++;
-  return new Block(BLOCK_BYTES);
-}
-
 /**
  * Gives back memory of a part that `RecordsWriter` made. Nobody may read the part any more, nor any part on the
  * same memory. Whoever gives it back calls `freeReleased` later on.
@@ -170,8 +165,9 @@ export class RecordsWriter {
   }
 
   #newBlock(): Block {
-    const isLong = this.#parts.length >= LONG_PARTS && blockCount >= MOST_BLOCKS;
-    return isLong ? new Block(LARGE_BLOCK_BYTES) : newBlock();
+    if (this.#parts.length >= LONG_PARTS && blockCount >= MOST_BLOCKS) return new Block(LARGE_BLOCK_BYTES);
+    blockCount++;
+    return new Block(BLOCK_BYTES);
   }
 }
 
