@@ -82,9 +82,10 @@ test("the snapshot that raft offers is never older than what was forgotten, and 
   }
 });
 
-test("a log that is about to be closed is not shortened any more, whatever is applied or ticks meanwhile", async () => {
+/** A member whose snapshots on disk take `tookMs` each; `applyAndCheck` says after how long more entries are applied. */
+function memberWithDisk(tookMs: number) {
   const saved: number[] = [];
-  const consensus = { appliedIndex: 200, acknowledgedIndex: 200, appliedTerm: 1 };
+  const consensus = { appliedIndex: 0, acknowledgedIndex: 0, appliedTerm: 1 };
   let nowMs = 0;
   const compaction = new LogCompaction({
     clock: { nowMs: () => nowMs },
@@ -94,7 +95,9 @@ test("a log that is about to be closed is not shortened any more, whatever is ap
     backend: { commit: () => {}, flushed: async () => {} },
     writer: { saveSnapshot: async ({ index }: { index: number }) => saved.push(index) },
     wal: { releaseTo: () => {}, purge: async () => [] },
-    saveSnapFile: async () => {},
+    saveSnapFile: async () => {
+      nowMs += tookMs;
+    },
     snapshotCount: 100,
     catchupEntries: 5_000,
     maxWalFiles: 0,
@@ -102,16 +105,43 @@ test("a log that is about to be closed is not shortened any more, whatever is ap
     confState: emptyConfState,
     onFatal: assert.fail,
   } as unknown as LogCompactionOptions);
-  const check = async () => {
-    consensus.appliedIndex += 200;
+  const applyAndCheck = async (entries: number, afterMs: number) => {
+    consensus.appliedIndex += entries;
     consensus.acknowledgedIndex = consensus.appliedIndex;
-    nowMs += 60_000;
+    nowMs += afterMs;
     compaction.check();
-    await new Promise((resolve) => setImmediate(resolve));
+    await compaction.idle();
   };
-  await check();
-  assert.deepEqual(saved, [400]);
+  return { saved, compaction, applyAndCheck };
+}
+
+test("a log that is about to be closed is not shortened any more, whatever is applied or ticks meanwhile", async () => {
+  const { saved, compaction, applyAndCheck } = memberWithDisk(5);
+  await applyAndCheck(200, 60_000);
+  assert.deepEqual(saved, [200]);
   await compaction.stop();
-  await check();
-  assert.deepEqual(saved, [400]);
+  await applyAndCheck(200, 60_000);
+  assert.deepEqual(saved, [200]);
 });
+
+test("a member that has just started makes its first snapshot as soon as there are entries for it", async () => {
+  const { saved, applyAndCheck } = memberWithDisk(5);
+  await applyAndCheck(100, 0);
+  assert.deepEqual(saved, []);
+  await applyAndCheck(1, 0);
+  assert.deepEqual(saved, [101]);
+});
+
+for (const [tookMs, pauseMs] of [
+  [5, 50],
+  [200, 500],
+] as const) {
+  test(`after a snapshot of ${tookMs} ms the next one waits ${pauseMs} ms`, async () => {
+    const { saved, applyAndCheck } = memberWithDisk(tookMs);
+    await applyAndCheck(101, 0);
+    await applyAndCheck(101, pauseMs - 1);
+    assert.deepEqual(saved, [101]);
+    await applyAndCheck(0, 1);
+    assert.deepEqual(saved, [101, 202]);
+  });
+}

@@ -6,8 +6,12 @@ import type { Consensus } from "../consensus/consensus.ts";
 import type { LogWriter } from "../consensus/log-writer.ts";
 import type { Logger } from "../log/logger.ts";
 
-/** Snapshots do not follow each other faster than this, however fast entries come: each costs several syncs. */
-const MIN_INTERVAL_MS = 500;
+/**
+ * However fast entries come, a snapshot follows another after ten times what that took, as each costs several syncs, but
+ * no later than this.
+ */
+const MAX_PAUSE_MS = 500;
+const PAUSE_PER_MS_TAKEN = 10;
 const PURGE_INTERVAL_MS = 30_000;
 /** Entries are forgotten this many at a time, or a snapshot's worth if that is less. */
 const STEP_ENTRIES = 500;
@@ -76,7 +80,7 @@ export class LogHold {
 export class LogCompaction {
   readonly #options: LogCompactionOptions;
   #lastIndex: LogIndex;
-  #lastMs: number;
+  #nextMs = Number.NEGATIVE_INFINITY;
   #lastPurgeMs: number;
   #running: Promise<void> | undefined;
   #paused = false;
@@ -87,8 +91,7 @@ export class LogCompaction {
   constructor(options: LogCompactionOptions) {
     this.#options = options;
     this.#lastIndex = options.lastIndex;
-    this.#lastMs = options.clock.nowMs();
-    this.#lastPurgeMs = this.#lastMs;
+    this.#lastPurgeMs = options.clock.nowMs();
   }
 
   /**
@@ -177,9 +180,7 @@ export class LogCompaction {
     const entries = consensus.appliedIndex - this.#lastIndex;
     const isDue = entries > snapshotCount || (this.#forced && entries > 0);
     if (this.#running !== undefined || !isDue) return;
-    const nowMs = clock.nowMs();
-    if (nowMs - this.#lastMs < MIN_INTERVAL_MS) return;
-    this.#lastMs = nowMs;
+    if (clock.nowMs() < this.#nextMs) return;
     this.#forced = false;
     this.#running = this.#run().then(
       () => {
@@ -201,13 +202,13 @@ export class LogCompaction {
     await this.#options.saveSnapFile(index, term, confState);
     if (!(await writer.saveSnapshot({ index, term, confState }))) return;
     this.#lastIndex = index;
-    log.info("saved snapshot to disk", {
-      "snapshot-index": index,
-      tookMs: Math.round(clock.nowMs() - startedMs),
-    });
+    const endMs = clock.nowMs();
+    const tookMs = endMs - startedMs;
+    this.#nextMs = endMs + Math.min(MAX_PAUSE_MS, PAUSE_PER_MS_TAKEN * tookMs);
+    log.info("saved snapshot to disk", { "snapshot-index": index, tookMs: Math.round(tookMs) });
     wal.releaseTo(index);
-    if (clock.nowMs() - this.#lastPurgeMs >= PURGE_INTERVAL_MS) {
-      this.#lastPurgeMs = clock.nowMs();
+    if (endMs - this.#lastPurgeMs >= PURGE_INTERVAL_MS) {
+      this.#lastPurgeMs = endMs;
       await wal.purge(this.#options.maxWalFiles);
     }
   }
