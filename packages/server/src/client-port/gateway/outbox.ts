@@ -1,6 +1,7 @@
 import type { GatewayCall } from "../../api/gateway-backend.ts";
 import type { ConversionTurns } from "./conversion-turns.ts";
 import type { GatewayResponse } from "./exchange.ts";
+import { WholeText } from "./whole-text.ts";
 
 /** Bytes of messages beyond which the backend is asked to pause, and to which they must fall before it goes on. */
 const PAUSE_BYTES = 1024 * 1024;
@@ -14,7 +15,7 @@ interface Item {
   readonly pieces: Iterator<string>;
   readonly bytes: number;
   /** What has been made of a text that goes out as a whole; undefined when each of its pieces goes on by itself. */
-  readonly made: Uint8Array[] | undefined;
+  readonly made: WholeText | undefined;
 }
 
 /**
@@ -58,7 +59,7 @@ export class Outbox {
 
   /** The same for a text that is written as one, however many pieces it is made in. */
   addWhole(pieces: Iterator<string>, bytes: number, call: GatewayCall | undefined): boolean {
-    return this.#add({ pieces, bytes, made: [] }, call);
+    return this.#add({ pieces, bytes, made: new WholeText() }, call);
   }
 
   #add(item: Item, call: GatewayCall | undefined): boolean {
@@ -119,7 +120,7 @@ export class Outbox {
       }
       const piece = this.#next(item);
       if (piece !== undefined) this.#turns.spend(piece === "" ? EMPTY_PIECE_CHARS : piece.length);
-      const parts = piece === undefined ? item.made : partsOf(item, piece);
+      const parts = piece === undefined ? item.made?.finish() : partsOf(item, piece);
       if (!this.#closed && parts !== undefined && !this.#response.write(parts)) this.#blocked = true;
     }
     if (this.#paused !== undefined && this.#unsentBytes <= RESUME_BYTES) {
@@ -157,8 +158,7 @@ export class Outbox {
 /** What can be written now that `piece` has been made. */
 function partsOf({ made }: Item, piece: string): Uint8Array[] | undefined {
   if (piece === "") return undefined;
-  const bytes = Buffer.from(piece);
-  if (made === undefined) return [bytes];
-  made.push(bytes);
+  if (made === undefined) return [Buffer.from(piece)];
+  made.add(piece);
   return undefined;
 }
