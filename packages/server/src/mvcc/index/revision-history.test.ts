@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { test } from "node:test";
 import { SeededRandom } from "@quorate/testkit/random";
 import { testWithSeed } from "@quorate/testkit/seed";
 import { RevisionHistory } from "./revision-history.ts";
@@ -56,3 +57,34 @@ testWithSeed(
     }
   },
 );
+
+test("a compaction gives back the memory of what it forgets, and what stays is found", () => {
+  const history = new RevisionHistory();
+  const keys = 30_000;
+  const handles = new Array<number>(keys).fill(0);
+  let main = 0;
+  const pushRound = () => {
+    main++;
+    for (let key = 0; key < keys; key++) handles[key] = history.push(handles[key]!, main, key, false);
+  };
+  for (let round = 0; round < 10; round++) pushRound();
+  const most = history.chunkCount;
+  assert.ok(most >= 18);
+  for (let round = 0; round < 3; round++) {
+    for (let key = 0; key < keys; key++) handles[key] = history.compact(handles[key]!, main, main);
+    assert.equal(history.chunkCount, 1);
+    for (let i = 0; i < 10; i++) pushRound();
+    assert.ok(history.chunkCount <= most + 1, "rooms of chunks that were dropped are used again");
+  }
+  // Of every hundredth key all is kept, so no chunk can go; what comes goes where there is room.
+  for (let key = 0; key < keys; key++) {
+    if (key % 100 !== 0) handles[key] = history.compact(handles[key]!, main, main);
+  }
+  const scattered = history.chunkCount;
+  for (let i = 0; i < 9; i++) pushRound();
+  assert.ok(history.chunkCount <= scattered + 1);
+  for (const key of [0, 1, 99, 100, 29_999]) {
+    assert.ok(history.find(handles[key]!, main - 3));
+    assert.deepEqual([history.main, history.sub], [main - 3, key]);
+  }
+});

@@ -1,6 +1,7 @@
 import { RevisionList } from "./revision-list.ts";
 
-const CHUNK_BITS = 12;
+/** A chunk has 256 KiB, so that the system's allocator maps it singly and takes its memory back when it is dropped. */
+const CHUNK_BITS = 14;
 const CHUNK_NODES = 1 << CHUNK_BITS;
 const CHUNK_MASK = CHUNK_NODES - 1;
 /** A longer history becomes a list; a list that got shorter than the second number becomes a chain again. */
@@ -16,15 +17,41 @@ const LONG_NODE = 0x4000_0000;
 
 /** 16 bytes a node: main f64, (tombstone 1 bit, length of the chain from here 7 bits, sub 24 bits) u32, older u32. */
 interface Chunk {
+  /** Its first node. */
+  readonly first: number;
   readonly doubles: Float64Array;
   readonly words: Uint32Array;
+  /** How many of its nodes have ever been in use. */
+  used: number;
+  /** One that is not any more, which says in `older` which is the next such one; 0 for none. */
+  free: number;
+  inUse: number;
+  isListed: boolean;
 }
+
+function newChunk(first: number, nodes: number): Chunk {
+  const buffer = new ArrayBuffer(nodes * 16);
+  return {
+    first,
+    doubles: new Float64Array(buffer),
+    words: new Uint32Array(buffer),
+    // Node 0 stands for none.
+    used: first === 0 ? 1 : 0,
+    free: 0,
+    inUse: 0,
+    isListed: false,
+  };
+}
+
+/** In the place of one that has been dropped, and before the first one. */
+const NO_CHUNK: Chunk = { ...newChunk(0, 0), used: CHUNK_NODES };
 
 /**
  * The revisions of keys before their latest one, back to the last compaction. A history is named by a handle that the
  * key's entry keeps: 0 for none, else a chain of nodes from newest to oldest, or for a long history a `RevisionList`.
  * Operations that may change the handle return the new one. Hot is `push`: handles say how long a chain is, so that its newest
- * node, which lies anywhere in memory, is not read for that.
+ * node, which lies anywhere in memory, is not read for that. Chunks of nodes in which none is in use any more are dropped: a
+ * compaction gives back what it frees.
  */
 export class RevisionHistory {
   /** What `find` found. */
@@ -35,8 +62,11 @@ export class RevisionHistory {
   readonly #shortBits: number;
   readonly #shortMask: number;
   #chunks: Chunk[] = [];
-  #nextNode = 1;
-  #freeNodes = 0;
+  /** Where new nodes are taken from; the only one that is kept without a node in use. */
+  #open = NO_CHUNK;
+  /** Others with free nodes, in no order. */
+  #listed: Chunk[] = [];
+  #droppedIndexes: number[] = [];
   #lists: (RevisionList | undefined)[] = [];
   #freeLists: number[] = [];
   #scratch: number[] = [];
@@ -45,6 +75,11 @@ export class RevisionHistory {
   constructor(shortNodeBits: number = SHORT_NODE_BITS) {
     this.#shortBits = shortNodeBits;
     this.#shortMask = (1 << shortNodeBits) - 1;
+  }
+
+  /** Of the memory for nodes, whoever uses them. */
+  get chunkCount(): number {
+    return this.#chunks.length - this.#droppedIndexes.length;
   }
 
   /** Adds a revision newer than all others of the history. */
@@ -233,17 +268,12 @@ export class RevisionHistory {
   }
 
   #newNode(main: number, sub: number, tombstone: boolean, length: number, older: number): number {
-    let node = this.#freeNodes;
-    if (node !== 0) {
-      this.#freeNodes = this.#older(node);
-    } else {
-      node = this.#nextNode++;
-      if (node >>> CHUNK_BITS === this.#chunks.length) {
-        const buffer = new ArrayBuffer(CHUNK_NODES * 16);
-        this.#chunks.push({ doubles: new Float64Array(buffer), words: new Uint32Array(buffer) });
-      }
-    }
-    const chunk = this.#chunks[node >>> CHUNK_BITS]!;
+    let chunk = this.#open;
+    if (chunk.free === 0 && chunk.used === CHUNK_NODES) chunk = this.#openAnother();
+    let node = chunk.free;
+    if (node !== 0) chunk.free = chunk.words[((node & CHUNK_MASK) << 2) + 3]!;
+    else node = chunk.first + chunk.used++;
+    chunk.inUse++;
     const at = node & CHUNK_MASK;
     chunk.doubles[at << 1] = main;
     chunk.words[(at << 2) + 2] = ((tombstone ? TOMBSTONE : 0) | (length << SUB_BITS) | sub) >>> 0;
@@ -251,9 +281,38 @@ export class RevisionHistory {
     return node;
   }
 
+  #openAnother(): Chunk {
+    let chunk = this.#listed.pop();
+    if (chunk === undefined) {
+      const index = this.#droppedIndexes.pop() ?? this.#chunks.length;
+      chunk = newChunk(index << CHUNK_BITS, CHUNK_NODES);
+      this.#chunks[index] = chunk;
+    }
+    chunk.isListed = false;
+    this.#open = chunk;
+    return chunk;
+  }
+
   #freeNode(node: number): void {
-    this.#relink(node, this.#freeNodes, 0);
-    this.#freeNodes = node;
+    const chunk = this.#chunks[node >>> CHUNK_BITS]!;
+    this.#relink(node, chunk.free, 0);
+    chunk.free = node;
+    chunk.inUse--;
+    if (chunk === this.#open) return;
+    if (chunk.inUse === 0) {
+      this.#drop(chunk);
+    } else if (!chunk.isListed) {
+      chunk.isListed = true;
+      this.#listed.push(chunk);
+    }
+  }
+
+  #drop(chunk: Chunk): void {
+    const at = this.#listed.indexOf(chunk);
+    if (at >= 0) this.#listed.splice(at, 1);
+    const index = chunk.first >>> CHUNK_BITS;
+    this.#chunks[index] = NO_CHUNK;
+    this.#droppedIndexes.push(index);
   }
 
   #relink(node: number, older: number, length: number): void {
