@@ -11,6 +11,7 @@ import {
   readConfigFile,
   type ServerConfig,
 } from "@quorate/server";
+import { giveBackFreeMemory } from "./free-memory.ts";
 import { lowerHelperThreads } from "./helper-threads.ts";
 import { printVersion } from "./version.ts";
 
@@ -29,6 +30,7 @@ export async function runServer(program: string, args: readonly string[]): Promi
   process.on("uncaughtException", (error) => die(log, error));
   for (const warning of config.warnings) log.warn(warning);
   lowerHelperThreads();
+  giveBackFreeMemory();
   try {
     const member = await Member.start(config, {
       logger: log,

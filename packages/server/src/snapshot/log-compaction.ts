@@ -10,7 +10,7 @@ import type { Logger } from "../log/logger.ts";
  * However fast entries come, a snapshot follows another after ten times what that took, as each costs several syncs, but
  * no later than this.
  */
-const MAX_PAUSE_MS = 500;
+const LONGEST_PAUSE_MS = 500;
 const PAUSE_PER_MS_TAKEN = 10;
 const PURGE_INTERVAL_MS = 30_000;
 /** Entries are forgotten this many at a time, or a snapshot's worth if that is less. */
@@ -204,7 +204,7 @@ export class LogCompaction {
     this.#lastIndex = index;
     const endMs = clock.nowMs();
     const tookMs = endMs - startedMs;
-    this.#nextMs = endMs + Math.min(MAX_PAUSE_MS, PAUSE_PER_MS_TAKEN * tookMs);
+    this.#nextMs = endMs + Math.min(LONGEST_PAUSE_MS, PAUSE_PER_MS_TAKEN * tookMs);
     log.info("saved snapshot to disk", { "snapshot-index": index, tookMs: Math.round(tookMs) });
     wal.releaseTo(index);
     if (endMs - this.#lastPurgeMs >= PURGE_INTERVAL_MS) {
