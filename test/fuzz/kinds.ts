@@ -83,8 +83,11 @@ async function sendWebsockets(random: SeededRandom, port: number): Promise<void>
   });
 }
 
-/** A change of the members that raft drops is waited for as long as its caller likes; requests behind it wait, too. */
-const MAY_WAIT = /\/cluster\/member\//;
+/**
+ * A change of the members that raft drops is waited for as long as its caller likes, and so is a lock that somebody else has, or an
+ * office; requests behind it wait, too.
+ */
+const MAY_WAIT = /\/cluster\/member\/|\/lock\/lock|\/election\/campaign/;
 
 async function talk(random: SeededRandom, port: number, bytes: Buffer): Promise<void> {
   const script = anyScript(random, bytes);

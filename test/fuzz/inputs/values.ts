@@ -40,11 +40,14 @@ const KEYS: readonly Buffer[] = [
   Buffer.from([0xc3, 0x28, 0x80]),
 ];
 
-/** None of them is a URL that a member could be reached at: a member must not be added for good. */
+/**
+ * None of them is a URL that a member could be reached at: a member must not be added for good. And none is the name of the user
+ * without whom users cannot be enabled: nobody could ask anything any more.
+ */
 const TEXTS: readonly string[] = [
   "",
   "a",
-  "root",
+  "Root",
   "http://a",
   "http//x",
   "ftp://a:1",
