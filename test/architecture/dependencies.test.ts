@@ -84,6 +84,16 @@ test("what only tests use is nothing that a published package depends on", () =>
   assert.deepEqual(wrong, []);
 });
 
+test("an installation without packages for development has the runtime and one native package", () => {
+  const lock = JSON.parse(readFileSync(path.join(ROOT, "package-lock.json"), "utf8"));
+  const installed = Object.entries<{ dev?: boolean; cpu?: string[] }>(lock.packages);
+  const native = installed
+    .filter(([, { dev, cpu }]) => cpu !== undefined && dev !== true)
+    .map(([folder]) => folder.replace("node_modules/", "").replace(/^(node|@node-rs\/crc32)-.*/, "$1"));
+  assert.deepEqual(new Set(native), new Set(["@node-rs/crc32", "node"]));
+  assert.ok("node_modules/rolldown" in lock.packages, "what makes bundles is one for development");
+});
+
 test("raft imports nothing that is not its own", () => {
   const wrong = productSources(path.join(ROOT, "packages/raft/src")).flatMap((file) =>
     importsOf(file)

@@ -1,7 +1,8 @@
 /** Starts a small program through the real launcher, in checkouts that the tests may change. */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import {
+  chmodSync,
   cpSync,
   mkdirSync,
   mkdtempSync,
@@ -33,6 +34,9 @@ export async function run(args: readonly string[]): Promise<void> {
   process.stdout.write(JSON.stringify({ greeting, args, script: argv[1], title, code, source }));
 }
 `;
+
+/** Nobody's number on most machines. */
+const ANOTHER_USER = 65_534;
 
 class Checkout {
   readonly root = mkdtempSync(path.join(temporary, "checkout "));
@@ -66,10 +70,27 @@ class Checkout {
     writeFileSync(path.join(this.root, "packages/cli/src/programs", name), content);
   }
 
-  async start(env: Record<string, string> = {}, args: readonly string[] = ["--flag", "value"]) {
+  /** As npm does: the package, and the list of all that are installed. */
+  install(name: string, version: string, code: string): void {
+    const folder = path.join(this.root, "node_modules", name);
+    mkdirSync(folder, { recursive: true });
+    const manifest = { name, version, type: "module", exports: "./index.js" };
+    writeFileSync(path.join(folder, "package.json"), JSON.stringify(manifest));
+    writeFileSync(path.join(folder, "index.js"), code);
+    this.#listInstalled();
+  }
+
+  uninstall(name: string): void {
+    rmSync(path.join(this.root, "node_modules", name), { recursive: true });
+    this.#listInstalled();
+  }
+
+  /** As the user `uid` where it is given. */
+  async start(env: Record<string, string> = {}, args: readonly string[] = ["--flag", "value"], uid?: number) {
     const child = spawn(path.join(this.root, "bin/etcd"), args, {
       cwd: "/",
       env: { PATH: process.env.PATH, ...env },
+      ...(uid !== undefined && { uid, gid: uid }),
     });
     let stdout = "";
     let stderr = "";
@@ -84,8 +105,8 @@ class Checkout {
   }
 
   /** Starts it, checks that it says nothing else than it should, and returns which file its code came from. */
-  async startedFrom(env: Record<string, string> = {}, greeting = "hello"): Promise<string> {
-    const { status, stdout, stderr } = await this.start(env);
+  async startedFrom(env: Record<string, string> = {}, greeting = "hello", uid?: number): Promise<string> {
+    const { status, stdout, stderr } = await this.start(env, undefined, uid);
     assert.deepEqual([status, stderr], [0, ""]);
     const { code, title, ...said } = JSON.parse(stdout) as { code: string; title: string };
     const sources = path.join(this.root, "packages/cli/src");
@@ -99,6 +120,11 @@ class Checkout {
     });
     assert.match(title, /node$/);
     return code;
+  }
+
+  #listInstalled(): void {
+    const names = readdirSync(path.join(this.root, "node_modules"));
+    writeFileSync(path.join(this.root, "node_modules/.package-lock.json"), JSON.stringify({ names }));
   }
 
   #link(name: string, target: string): void {
@@ -132,6 +158,37 @@ test("a start after a change runs what is there now", async () => {
   await checkout.startedFrom();
   checkout.write("greeting.ts", 'export const greeting: string = "changed";\n');
   assert.equal(await checkout.startedFrom({}, "changed"), "member.mjs");
+});
+
+test("a bundle outlives the packages that it is not made of, and the bundler", async () => {
+  const checkout = new Checkout();
+  checkout.install("for-tests", "1.0.0", "");
+  await checkout.startedFrom();
+  const made = statSync(checkout.bundle).mtimeMs;
+  checkout.uninstall("for-tests");
+  checkout.uninstall("rolldown");
+  assert.equal(await checkout.startedFrom(), "member.mjs");
+  assert.equal(statSync(checkout.bundle).mtimeMs, made);
+});
+
+test("another version of a package that a bundle is made of makes it stale", async () => {
+  const checkout = new Checkout();
+  checkout.write("greeting.ts", 'export { greeting } from "@of/greetings";\n');
+  checkout.install("@of/greetings", "1.0.0", 'export const greeting = "hello";\n');
+  assert.equal(await checkout.startedFrom(), "member.mjs");
+  checkout.install("@of/greetings", "1.0.10", 'export const greeting = "good day";\n');
+  assert.equal(await checkout.startedFrom({}, "good day"), "member.mjs");
+});
+
+test("whoever may only read the checkout starts from its bundle", { skip: !mayBeAnother() }, async () => {
+  const checkout = new Checkout();
+  await checkout.startedFrom();
+  checkout.uninstall("rolldown");
+  chmodSync(temporary, 0o755);
+  chmodSync(checkout.root, 0o755);
+  const made = statSync(checkout.bundle).mtimeMs;
+  assert.equal(await checkout.startedFrom({}, "hello", ANOTHER_USER), "member.mjs");
+  assert.equal(statSync(checkout.bundle).mtimeMs, made);
 });
 
 test("QUORATE_BUNDLE=off starts from the sources, and makes no bundle", async () => {
@@ -212,6 +269,12 @@ test("a bundle of another program by the same name is made again", async () => {
   writeFileSync(checkout.bundle, encodeBundle(checkout.root, other, [], "export const run = () => {};\n"));
   assert.equal(await checkout.startedFrom(), "member.mjs");
 });
+
+/** Whether tests may start processes of another user, and that one may run the runtime. */
+function mayBeAnother(): boolean {
+  if (process.getuid?.() !== 0) return false;
+  return spawnSync(process.execPath, ["-v"], { uid: ANOTHER_USER, gid: ANOTHER_USER, cwd: "/" }).status === 0;
+}
 
 /** The bundles, and any temporary file that was left behind. */
 function bundlesIn(checkout: Checkout): string[] {

@@ -36,11 +36,7 @@ const DEFERRED_PREFIX = "\0deferred:";
  * may do this at the same time. Throws when the sources have mistakes that a bundler sees, or the file cannot be written.
  */
 export async function buildBundle(root: string, entry: string, file: string): Promise<void> {
-  const inputs = [
-    inputAt(path.join(root, "node_modules/.package-lock.json")),
-    ...bundlerInputs(),
-    ...packageFiles(root),
-  ];
+  const inputs = [...bundlerInputs(), ...workspaceFiles(root)];
   const isShortLived = SHORT_LIVED.includes(path.basename(entry));
   const bundle = await rolldown({
     input: entry,
@@ -72,24 +68,41 @@ function bundlerInputs(): Input[] {
   return readdirSync(import.meta.dirname).map((name) => inputAt(path.join(import.meta.dirname, name)));
 }
 
-/** They say which file an import from a package means. */
-function packageFiles(root: string): Input[] {
+/** They say which file an import from a package of ours means, and of others, the bundler among them, which version is wanted. */
+function workspaceFiles(root: string): Input[] {
   return readdirSync(path.join(root, "packages"), { withFileTypes: true })
     .filter((entry) => entry.isDirectory())
     .map((entry) => inputAt(path.join(entry.parentPath, entry.name, "package.json")));
 }
 
-/** Reads our own sources, and notes each before it is read: one that is changed meanwhile makes the bundle stale. */
+/**
+ * Reads our own sources, and notes each before it is read: one that is changed meanwhile makes the bundle stale. Of a package by
+ * others it notes the `package.json`: npm writes it when it installs a version. Packages that are not in the bundle may come and go.
+ */
 function readSources(root: string, inputs: Input[]): Plugin {
   const packages = path.join(root, "packages") + path.sep;
+  const noted = new Set<string>();
   return {
     name: "read-sources",
     load(id) {
-      if (!id.startsWith(packages)) return null;
-      inputs.push(inputAt(id));
-      return readFileSync(id, "utf8");
+      const file = installedPackageFile(id);
+      if (file === undefined) {
+        if (!id.startsWith(packages)) return null;
+        inputs.push(inputAt(id));
+        return readFileSync(id, "utf8");
+      }
+      if (!noted.has(file)) inputs.push(inputAt(file));
+      noted.add(file);
+      return null;
     },
   };
+}
+
+/** The `package.json` of the installed package that the file at `id` is part of; undefined when it is part of none. */
+function installedPackageFile(id: string): string | undefined {
+  // Nothing before the last one: a package may have packages of its own.
+  const folder = /^\/.*\/node_modules\/(?:@[^/]+\/)?[^/]+(?=\/)/.exec(id)?.[0];
+  return folder === undefined ? undefined : path.join(folder, "package.json");
 }
 
 function deferLoading(all: boolean): Plugin {
