@@ -18,7 +18,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { encodeBundle } from "../src/bundle/bundle-file.ts";
+import { encodeBundle, isFresh } from "../src/bundle/bundle-file.ts";
 
 const repository = path.resolve(import.meta.dirname, "../../..");
 const temporary = realpathSync(mkdtempSync(path.join(tmpdir(), "quorate-bundle-start-")));
@@ -222,6 +222,33 @@ test("a bundle that was cut short is not run but made again", async () => {
   writeFileSync(checkout.bundle, whole.subarray(0, whole.length - 1));
   assert.equal(await checkout.startedFrom(), "member.mjs");
   assert.deepEqual(readFileSync(checkout.bundle), whole);
+});
+
+for (const { inputs, cut, fresh } of [
+  { inputs: 0, cut: 0, fresh: true },
+  { inputs: 10_000, cut: 0, fresh: true },
+  { inputs: 10_000, cut: 1, fresh: false },
+  { inputs: 10_000, cut: 100_000, fresh: false },
+]) {
+  test(`a bundle of ${inputs} files is ${fresh ? "fresh" : "not"} when its last ${cut} bytes are missing`, () => {
+    const checkout = new Checkout();
+    const absent = Array.from({ length: inputs }, (_, i) => [`${checkout.root}/absent-${i}`, -1, 0] as const);
+    const content = encodeBundle(checkout.root, checkout.entry, absent, "export {};\n");
+    const file = path.join(checkout.root, "bundle.mjs");
+    writeFileSync(file, content.subarray(0, content.length - cut));
+    assert.equal(isFresh(file, checkout.root, checkout.entry), fresh);
+  });
+}
+
+test("characters beyond ASCII are the same in a bundle, which is one byte a character", async () => {
+  const checkout = new Checkout();
+  const greeting = "µ \u{1f600} … ";
+  checkout.write(
+    "greeting.ts",
+    `const µ = { é: "${greeting}" };\nexport const greeting: string = \`\${µ.é}\`;\n`,
+  );
+  assert.equal(await checkout.startedFrom({}, greeting), "member.mjs");
+  assert.ok(readFileSync(checkout.bundle).every((byte) => byte < 128));
 });
 
 test("a bundle that cannot be loaded is no harm", async () => {

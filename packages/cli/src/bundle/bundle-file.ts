@@ -8,7 +8,7 @@
  */
 
 // Every start waits for this: imported as an ES module, each of its exports would be read, one of which loads far more.
-const { readFileSync, statSync } = process.getBuiltinModule("node:fs");
+const { closeSync, fstatSync, openSync, readSync, statSync } = process.getBuiltinModule("node:fs");
 
 /** What a file was when it went into the bundle. `sizeBytes` of -1: there was none. */
 export type Input = readonly [path: string, sizeBytes: number, modifiedMs: number];
@@ -24,6 +24,8 @@ interface Manifest {
 const FORMAT = 3;
 const PREFIX = `// quorate-bundle ${FORMAT} `;
 const NEWLINE = 0x0a;
+/** More than the first line of most bundles; of a longer one it is read again, twice as much. */
+const HEAD_BYTES = 128 << 10;
 
 /** The content of the file; `inputs`, and `entry`, with which the program begins, have absolute paths. */
 export function encodeBundle(root: string, entry: string, inputs: readonly Input[], program: string): Buffer {
@@ -38,7 +40,7 @@ export function encodeBundle(root: string, entry: string, inputs: readonly Input
  */
 export function isFresh(file: string, root: string, entry: string): boolean {
   try {
-    const manifest = decodeManifest(readFileSync(file));
+    const manifest = readManifest(file);
     return (
       manifest !== undefined &&
       manifest.runtime === process.version &&
@@ -63,9 +65,23 @@ function isUnchanged([path, sizeBytes, modifiedMs]: Input): boolean {
   return now[1] === sizeBytes && now[2] === modifiedMs;
 }
 
-function decodeManifest(content: Buffer): Manifest | undefined {
-  if (content.toString("latin1", 0, PREFIX.length) !== PREFIX) return undefined;
-  const lineEnd = content.indexOf(NEWLINE);
-  const manifest = JSON.parse(content.toString("utf8", PREFIX.length, lineEnd)) as Manifest;
-  return manifest.programBytes === content.length - lineEnd - 1 ? manifest : undefined;
+/** Without the program, which whoever loads it reads anyway. Undefined for a file of another format, or of another length than it was made with. */
+function readManifest(file: string): Manifest | undefined {
+  const descriptor = openSync(file, "r");
+  try {
+    const { size } = fstatSync(descriptor);
+    for (let bytes = HEAD_BYTES; ; bytes *= 2) {
+      const head = Buffer.allocUnsafe(Math.min(bytes, size));
+      const read = readSync(descriptor, head, 0, head.length, 0);
+      if (read !== head.length || head.toString("latin1", 0, PREFIX.length) !== PREFIX) return undefined;
+      const lineEnd = head.indexOf(NEWLINE);
+      if (lineEnd >= 0) {
+        const manifest = JSON.parse(head.toString("utf8", PREFIX.length, lineEnd)) as Manifest;
+        return manifest.programBytes === size - lineEnd - 1 ? manifest : undefined;
+      }
+      if (read === size) return undefined;
+    }
+  } finally {
+    closeSync(descriptor);
+  }
 }
