@@ -113,13 +113,14 @@ export class Database {
     const { disk = new RealDisk(), readOnly = false, storeFreelist = false, pause = turn } = options;
     let file = await disk.open(path, readOnly ? "read" : "write");
     try {
-      if (!readOnly && (await file.size()) === 0) {
+      const isMade = !readOnly && (await file.size()) === 0;
+      if (isMade) {
         await file.close();
         await createDatabaseFile(disk, path, options.pageBytes ?? DEFAULT_PAGE_BYTES, storeFreelist);
         file = await disk.open(path, "write");
       }
       const meta = readNewestMeta(file, await file.size());
-      if (!readOnly) {
+      if (!readOnly && !isMade) {
         // Who wrote last may have been killed before its sync. Nothing of it may be lost once pages of the state before are written.
         await file.sync();
         await disk.syncDirectory(path);
