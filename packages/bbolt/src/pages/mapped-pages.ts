@@ -11,6 +11,7 @@ const WINDOW_BYTES = 64 << 20;
 const CACHE_BYTES = 4 << 20;
 const PROT_READ = 1;
 const MAP_SHARED = 1;
+const MADV_DONTNEED = 4;
 
 /** What can be mapped of a file. */
 interface Windows {
@@ -128,6 +129,9 @@ class KernelWindows implements Windows {
   open(index: number): Place | undefined {
     const address = this.#kernel.map(this.#descriptor, index * WINDOW_BYTES, WINDOW_BYTES);
     if (address === undefined) return undefined;
+    // A file is written at its end for the most part, and there read again: what lies before stays in the kernel's memory, but is
+    // no more counted as this process's until it is asked for.
+    for (const window of this.#open) this.#kernel.letGo(window.address, WINDOW_BYTES);
     const buffer = this.#kernel.bufferAt(address, WINDOW_BYTES);
     this.#open.push({ address, buffer });
     return { bytes: new Uint8Array(buffer), view: new DataView(buffer), at: 0 };
@@ -146,6 +150,8 @@ interface Kernel {
   /** The address of a shared read-only mapping; undefined when the kernel refuses. */
   map(descriptor: number, position: number, length: number): bigint | undefined;
   unmap(address: bigint, length: number): void;
+  /** Of a shared mapping nothing is lost: whoever touches it finds the file's bytes, by a page fault without a read. */
+  letGo(address: bigint, length: number): void;
   bufferAt(address: bigint, length: number): ArrayBuffer;
 }
 
@@ -163,6 +169,7 @@ function loadKernelCalls(): Kernel | undefined {
     const { functions } = ffi.dlopen(null, {
       mmap: { arguments: ["u64", "u64", "i32", "i32", "i32", "i64"], return: "i64" },
       munmap: { arguments: ["u64", "u64"], return: "i32" },
+      madvise: { arguments: ["u64", "u64", "i32"], return: "i32" },
     });
     return {
       map(descriptor, position, length) {
@@ -178,6 +185,9 @@ function loadKernelCalls(): Kernel | undefined {
       },
       unmap(address, length) {
         functions.munmap(address, BigInt(length));
+      },
+      letGo(address, length) {
+        functions.madvise(address, BigInt(length), MADV_DONTNEED);
       },
       bufferAt: (address, length) => ffi.toArrayBuffer(address, length, false),
     };

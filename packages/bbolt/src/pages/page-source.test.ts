@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync, writeSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { type TestContext, test } from "node:test";
@@ -118,3 +118,37 @@ test("a cache keeps within its bounds what is asked for again, and what went out
   cache.locate(1, 1, place);
   assert.equal(place.bytes[0], 0);
 });
+
+test("mapped memory: what a growing file was read from before is let go, and found again as it is by then", async (t) => {
+  const file = await openFile(t);
+  truncateSync(file.path, 2 * MAPPED_BYTES);
+  const source = MappedPages.open(file, PAGE_BYTES);
+  if (source === undefined) {
+    t.skip("files cannot be mapped here");
+    return;
+  }
+  const place = newPlace();
+  const byteOf = (page: number): number => {
+    source.locate(page, 1, place);
+    return place.bytes[place.at]!;
+  };
+  assert.deepEqual([byteOf(3), byteOf(39)], [4, 40]);
+  assert.notEqual(residentKiB(file.path), 0);
+  // Not touched yet: all that is counted would be of the part before.
+  source.locate(MAPPED_BYTES / PAGE_BYTES, 1, place);
+  assert.equal(residentKiB(file.path), 0);
+  await file.write([new Uint8Array(PAGE_BYTES).fill(200)], 39 * PAGE_BYTES);
+  assert.deepEqual([byteOf(3), byteOf(39)], [4, 200]);
+  source.close();
+});
+
+/** As much of a file is mapped at once. */
+const MAPPED_BYTES = 64 << 20;
+
+/** What this process has of a file in its mapped memory, all mappings together. */
+function residentKiB(name: string): number {
+  const mappings = readFileSync("/proc/self/smaps", "utf8").split(/^(?=[0-9a-f]+-[0-9a-f]+ )/m);
+  const ofFile = mappings.filter((mapping) => mapping.split("\n", 1)[0]!.endsWith(name));
+  assert.notEqual(ofFile.length, 0);
+  return ofFile.reduce((sum, mapping) => sum + Number(/^Rss:\s+(\d+)/m.exec(mapping)![1]), 0);
+}
