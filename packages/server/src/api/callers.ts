@@ -17,12 +17,13 @@ export function callerOf(call: ServerCall): Caller {
 export function identified(call: ServerCall): Promise<void> | undefined {
   const { userData } = call;
   const identity = userData instanceof Identities ? userData.of(call) : userData;
-  if (!(identity instanceof Identity) || identity.wasAskedFor) return undefined;
+  if (!(identity instanceof Identity)) return undefined;
+  if (identity === userData && identity.wasAskedFor) return undefined;
   call.userData = identity;
   const known = (): void => {
     if (call instanceof ObservedCall) call.identified(identity.caller);
   };
-  if (!identity.isExamined) return identity.examine().then(known);
+  if (!identity.isExamined) return identity.examine(call).then(known);
   known();
   return undefined;
 }

@@ -1,3 +1,4 @@
+import type { TLSSocket } from "node:tls";
 import type { ServerCall } from "@quorate/rpc/server";
 import { type AuthStore, ROOT } from "../auth/auth-store.ts";
 import type { Tokens } from "../auth/tokens.ts";
@@ -19,6 +20,7 @@ export interface IdentitiesOptions {
 export class Identities {
   readonly #options: IdentitiesOptions;
   readonly #callers = new Callers();
+  #last: Identity | undefined = undefined;
 
   constructor(options: IdentitiesOptions) {
     this.#options = options;
@@ -29,9 +31,20 @@ export class Identities {
     return this.#options.usesCertificates || this.#options.auth.isEnabled;
   }
 
-  /** Of a call: nothing is found out before it is asked for. */
+  /**
+   * Of a call. As long as authentication is not enabled nothing is looked at before it is asked for. Hot: calls that follow each
+   * other are often of the same client, and then they have the same object.
+   */
   of(call: ServerCall): Identity {
-    return new Identity(this.#options, this.#callers, call);
+    const options = this.#options;
+    if (!options.auth.isEnabled) return new Identity(options, this.#callers, undefined, call);
+    const tls = options.usesCertificates ? call.peer.tls : undefined;
+    const token = sentToken(call);
+    const last = this.#last;
+    if (last?.isOf(token, tls)) return last;
+    const identity = new Identity(options, this.#callers, tls, token);
+    if (token === undefined || token.length <= MAX_REMEMBERED_TOKEN) this.#last = identity;
+    return identity;
   }
 
   /** Who comes with `token`, from elsewhere. Never rejects. */
@@ -49,23 +62,43 @@ export class Identities {
   }
 }
 
-/** Who makes one call. */
+/** Who makes one call, or several with the same proofs. */
 export class Identity {
   readonly #options: IdentitiesOptions;
   readonly #callers: Callers;
-  readonly #call: ServerCall;
-  /** What the call has come with; null: that has not been looked at. */
-  #sentToken: string | undefined | null = null;
+  /** Whose certificate counts. */
+  readonly #tls: TLSSocket | undefined;
+  /** Of which it has not been looked at yet what it has come with, as nobody had to be anybody; undefined when it has. */
+  #unseen: ServerCall | undefined;
+  #sentToken: string | undefined;
+  /** Who it was found to be last. */
+  #caller: Caller | undefined = undefined;
 
-  constructor(options: IdentitiesOptions, callers: Callers, call: ServerCall) {
+  /** `sent` is a token without its scheme, if there is one; or the call, to be looked at when somebody must be somebody. */
+  constructor(
+    options: IdentitiesOptions,
+    callers: Callers,
+    tls: TLSSocket | undefined,
+    sent: ServerCall | string | undefined,
+  ) {
     this.#options = options;
     this.#callers = callers;
-    this.#call = call;
+    if (typeof sent === "object") {
+      this.#tls = options.usesCertificates ? sent.peer.tls : undefined;
+      this.#unseen = sent;
+    } else {
+      this.#tls = tls;
+      this.#sentToken = sent;
+    }
+  }
+
+  isOf(token: string | undefined, tls: TLSSocket | undefined): boolean {
+    return token === this.#sentToken && tls === this.#tls && this.#unseen === undefined;
   }
 
   /** Since authentication was enabled: what there was to find out by then has been found out. */
   get wasAskedFor(): boolean {
-    return this.#sentToken !== null;
+    return this.#unseen === undefined;
   }
 
   /** Whether `caller` can say by now who it is. */
@@ -75,9 +108,8 @@ export class Identity {
     return token === undefined || tokens.isExamined(token);
   }
 
-  /** Resolves when it can, or when the call has ended. Takes the call's `onCancel` meanwhile. */
-  async examine(): Promise<void> {
-    const call = this.#call;
+  /** Resolves when it can, or when `call` has ended, whose `onCancel` it takes meanwhile. */
+  async examine(call: ServerCall): Promise<void> {
     const ended = new AbortController();
     call.onCancel = () => ended.abort();
     const token = this.#token;
@@ -87,22 +119,40 @@ export class Identity {
 
   /** At this moment: a token may cease to hold, and permissions may change, while a call goes on. */
   get caller(): Caller {
-    const options = this.#options;
+    const { auth, tokens } = this.#options;
     const token = this.#token;
-    if (token !== undefined) return holderOf(options, this.#callers, token);
-    const name = options.usesCertificates ? commonNameOf(this.#call.peer.tls) : undefined;
-    return name === undefined ? NOBODY : this.#callers.named(name, options.auth.revision);
+    if (token !== undefined) {
+      const holder = tokens.holderOf(token);
+      return holder === undefined
+        ? IMPOSTOR
+        : this.#named(holder.username, holder.authRevision ?? auth.revision);
+    }
+    const name = commonNameOf(this.#tls);
+    return name === undefined ? NOBODY : this.#named(name, auth.revision);
   }
 
-  /** Clients of gRPC send it as `token`, those of HTTP as `authorization`. An empty one is one, and none is looked at in vain. */
+  #named(username: string, authRevision: number): Caller {
+    const known = this.#caller;
+    if (known?.authRevision === authRevision && known.username === username) return known;
+    const caller = this.#callers.named(username, authRevision);
+    this.#caller = caller;
+    return caller;
+  }
+
   get #token(): string | undefined {
     if (!this.#options.auth.isEnabled) return undefined;
-    if (this.#sentToken === null) {
-      const token = this.#call.metadata("token") ?? this.#call.metadata("authorization");
-      this.#sentToken = token === undefined ? undefined : withoutScheme(token);
+    if (this.#unseen !== undefined) {
+      this.#sentToken = sentToken(this.#unseen);
+      this.#unseen = undefined;
     }
     return this.#sentToken;
   }
+}
+
+/** Clients of gRPC send it as `token`, those of HTTP as `authorization`. An empty one is one, and none is looked at in vain. */
+function sentToken(call: ServerCall): string | undefined {
+  const token = call.metadata("token") ?? call.metadata("authorization");
+  return token === undefined ? undefined : withoutScheme(token);
 }
 
 /** One caller for all calls of a user, as long as nothing changes. */
@@ -122,6 +172,8 @@ class Callers {
 const SCHEME = "Bearer ";
 /** Certificates may name anybody. */
 const MAX_CALLERS = 1_024;
+/** Characters. Of a longer one nothing outlives the call. */
+const MAX_REMEMBERED_TOKEN = 8_192;
 
 function withoutScheme(token: string): string {
   return token.startsWith(SCHEME) ? token.slice(SCHEME.length) : token;

@@ -189,7 +189,7 @@ function serveKnown(identity: Identity, message: Uint8Array, call: ServerCall, h
     return;
   }
   const owned = message.slice();
-  void identity.examine().then(() => {
+  void identity.examine(call).then(() => {
     if (call.ended) return;
     tellObserver(call, identity);
     serve(owned, call, handle);
@@ -218,7 +218,7 @@ function begin(call: ServerCall, handle: StreamHandler): void {
 /** As `beginKnown`, once it can be said who makes the call: until then nothing of it is read. */
 function beginLater(identity: Identity, call: ServerCall, handle: StreamHandler): void {
   call.pauseReading();
-  void identity.examine().then(() => {
+  void identity.examine(call).then(() => {
     if (call.ended) return;
     try {
       beginKnown(identity, call, handle);

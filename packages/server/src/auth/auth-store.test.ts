@@ -169,7 +169,7 @@ test("a user may do the union of what its roles may, as of now", () => {
   auth.grantPermission("r", permission(READ, "a", "c"));
   auth.grantPermission("s", permission(WRITE, "c", "e"));
   const may = () => {
-    const { read, write } = auth.grantedTo("u");
+    const { read, write } = auth.grantedTo("u")!;
     return ["b", "d"].map((key) => [read.covers(bytes(key), NO_HASH), write.covers(bytes(key), NO_HASH)]);
   };
   assert.deepEqual(may(), [
@@ -180,6 +180,23 @@ test("a user may do the union of what its roles may, as of now", () => {
   assert.deepEqual(may()[1], [true, true]);
   auth.deleteRole("s");
   assert.deepEqual([may()[1], auth.rolesOf("u")], [[false, false], ["r"]]);
+});
+
+test("who may do everything is known by the role, as of now, and a user who has gone may nothing", () => {
+  const { auth, addUser } = newStore();
+  const isRoot = () => ["u", "v"].map((name) => auth.grantedTo(name)?.isRoot);
+  assert.deepEqual(isRoot(), [undefined, undefined]);
+  addUser("u");
+  addUser("v");
+  assert.deepEqual(isRoot(), [false, false]);
+  auth.grantRole("v", "root");
+  assert.deepEqual(isRoot(), [false, true]);
+  auth.revokeRole("v", "root");
+  assert.deepEqual(isRoot(), [false, false]);
+  auth.deleteUser("v");
+  assert.deepEqual(isRoot(), [false, undefined]);
+  auth.restore();
+  assert.deepEqual(isRoot(), [false, undefined]);
 });
 
 test("names are in the order of their bytes", () => {

@@ -30,6 +30,8 @@ const EVERYTHING = { permType: PermissionType.READWRITE, key: NO_KEYS, rangeEnd:
 
 /** What a user may read and write. */
 export interface GrantedKeys {
+  /** Everything, whatever else is said. */
+  readonly isRoot: boolean;
   readonly read: KeyIntervals;
   readonly write: KeyIntervals;
 }
@@ -56,6 +58,9 @@ export class AuthStore {
   readonly #roles = new Map<string, Role>();
   /** Of the users that have asked since the last change. */
   readonly #granted = new Map<string, GrantedKeys>();
+  /** Who has asked last, and what was answered: one operation after another is often of the same user. */
+  #lastName: string | undefined = undefined;
+  #lastGranted: GrantedKeys | undefined = undefined;
   /** Nobody may do anything without saying who they are. */
   isEnabled = false;
   /** Counts the changes; tokens and log entries name the one that they were made at. */
@@ -73,7 +78,7 @@ export class AuthStore {
     const { revision: before } = this;
     this.#users.clear();
     this.#roles.clear();
-    this.#granted.clear();
+    this.#forgetGranted();
     for (const [name, value] of this.#backend.entries("authUsers")) {
       this.#users.set(textOf(name), decodeUser(value));
     }
@@ -102,13 +107,18 @@ export class AuthStore {
     return this.#users.get(name)?.roles.includes(role) === true;
   }
 
-  /** The union of what the roles of a user that there is may do. */
-  grantedTo(name: string): GrantedKeys {
+  /** The union of what the roles of a user may do; undefined when there is no such user. Hot. */
+  grantedTo(name: string): GrantedKeys | undefined {
+    if (name === this.#lastName) return this.#lastGranted;
+    const user = this.#users.get(name);
+    if (user === undefined) return undefined;
     let granted = this.#granted.get(name);
     if (granted === undefined) {
-      granted = this.#unionOf(this.#users.get(name)?.roles ?? []);
+      granted = this.#unionOf(user.roles);
       this.#granted.set(name, granted);
     }
+    this.#lastName = name;
+    this.#lastGranted = granted;
     return granted;
   }
 
@@ -255,8 +265,14 @@ export class AuthStore {
 
   #changed(): void {
     this.revision += 1;
-    this.#granted.clear();
+    this.#forgetGranted();
     this.#backend.put("auth", Buffer.from(REVISION_KEY), encodeRevision(this.revision));
+  }
+
+  #forgetGranted(): void {
+    this.#granted.clear();
+    this.#lastName = undefined;
+    this.#lastGranted = undefined;
   }
 
   #unionOf(roles: readonly string[]): GrantedKeys {
@@ -270,7 +286,11 @@ export class AuthStore {
         if (isBoth || permType === PermissionType.WRITE) write.push(interval);
       }
     }
-    return { read: new KeyIntervals(read), write: new KeyIntervals(write) };
+    return {
+      isRoot: roles.includes(ROOT),
+      read: new KeyIntervals(read),
+      write: new KeyIntervals(write),
+    };
   }
 }
 

@@ -138,7 +138,7 @@ test("only so many tokens are remembered, those that were used last", async () =
   const second = signed({ username: "u", revision: 2 });
   await holderOf(first);
   await holderOf(second);
-  for (let i = 0; i < 3; i++) {
+  for (let i = 0; i < 6; i++) {
     await tokens.examine(signed({ username: "u", revision: 10 + i }));
     tokens.holderOf(second);
   }

@@ -40,6 +40,8 @@ export class JsonWebTokens implements Tokens {
   readonly #options: JsonWebTokensOptions;
   /** By `#keys`; what was used last is last. */
   readonly #verified = new Map<string, Verified>();
+  /** The last one in it, when it was used and not only verified: it need not be put there again. */
+  #last: string | undefined = undefined;
   #keys: TokenKeys;
 
   constructor(options: JsonWebTokensOptions) {
@@ -93,9 +95,15 @@ export class JsonWebTokens implements Tokens {
     this.#forgetOfOtherKeys();
     const verified = this.#verified.get(token);
     if (verified === undefined) return undefined;
-    this.#verified.delete(token);
-    if (this.#options.clock.wallMs() >= verified.expires * 1_000) return undefined;
-    this.#verified.set(token, verified);
+    if (this.#options.clock.wallMs() >= verified.expires * 1_000) {
+      this.#verified.delete(token);
+      return undefined;
+    }
+    if (token !== this.#last) {
+      this.#verified.delete(token);
+      this.#verified.set(token, verified);
+      this.#last = token;
+    }
     return verified.holder;
   }
 
@@ -126,6 +134,7 @@ export class JsonWebTokens implements Tokens {
   }
 
   #keep(token: string, verified: Verified): void {
+    this.#last = undefined;
     this.#verified.set(token, verified);
     if (this.#verified.size <= (this.#options.maxKept ?? DEFAULT_MAX_KEPT)) return;
     const [oldest] = this.#verified.keys();

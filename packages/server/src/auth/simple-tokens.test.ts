@@ -67,9 +67,10 @@ test("what is not used is forgotten when another one is made, and nothing else",
   );
 });
 
-test("the tokens of one user are dropped, or all", () => {
+test("the tokens of one user are dropped, or all, whichever was used last", () => {
   const { tokens, assign } = newTokens();
   const [first, second, other] = [assign("u", 1), assign("u", 2), assign("v", 3)];
+  assert.equal(tokens.holderOf(second)?.username, "u");
   tokens.dropUser("u");
   assert.deepEqual(
     [first, second, other].map((token) => tokens.holderOf(token)?.username),
@@ -77,6 +78,18 @@ test("the tokens of one user are dropped, or all", () => {
   );
   tokens.dropAll();
   assert.equal(tokens.holderOf(other), undefined);
+});
+
+test("a token that is assigned again is of whom it was assigned to last, and lives anew", () => {
+  const { clock, tokens, assign } = newTokens();
+  const token = assign("u", 1, "p");
+  assert.equal(tokens.holderOf(token)?.username, "u");
+  assign("v", 1, "p");
+  assert.equal(tokens.holderOf(token)?.username, "v");
+  clock.advance(300_000);
+  assert.equal(tokens.holderOf(token), undefined);
+  assign("u", 1, "p");
+  assert.equal(tokens.holderOf(token)?.username, "u");
 });
 
 const forms = [

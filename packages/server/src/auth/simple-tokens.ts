@@ -13,6 +13,7 @@ export interface SimpleTokensOptions {
 }
 
 interface Kept {
+  readonly token: string;
   readonly holder: TokenHolder;
   deadlineMs: number;
   /** The deadline by which it stands where it does among the others. */
@@ -37,6 +38,9 @@ export class SimpleTokens implements Tokens {
   readonly #options: SimpleTokensOptions;
   /** Those first that will hold no longer first, within `RANKED_EVERY_MS`. */
   readonly #kept = new Map<string, Kept>();
+  /** What was used last, as long as it is kept, by the text that it was shown as: usually that is used next, too. */
+  #last: Kept | undefined = undefined;
+  #lastShown = "";
 
   constructor(options: SimpleTokensOptions) {
     this.#options = options;
@@ -53,7 +57,9 @@ export class SimpleTokens implements Tokens {
     this.#forgetUnused(nowMs);
     const holder = { username: token.username, authRevision: undefined };
     const deadlineMs = nowMs + this.#options.ttlMs;
-    this.#kept.set(textOf(token), { holder, deadlineMs, rankedMs: deadlineMs });
+    const text = textOf(token);
+    this.#last = undefined;
+    this.#kept.set(text, { token: text, holder, deadlineMs, rankedMs: deadlineMs });
   }
 
   issue(token: IssuedToken): Promise<string> {
@@ -61,7 +67,7 @@ export class SimpleTokens implements Tokens {
   }
 
   isExamined(token: string): boolean {
-    if (this.#kept.has(token)) return true;
+    if (this.#find(token) !== undefined) return true;
     const index = indexOf(token);
     return index === undefined || index < this.#options.appliedIndex();
   }
@@ -75,36 +81,51 @@ export class SimpleTokens implements Tokens {
   }
 
   holderOf(token: string): TokenHolder | undefined {
-    const kept = this.#kept.get(token);
+    const kept = this.#find(token);
     if (kept === undefined) return undefined;
     const nowMs = this.#options.clock.nowMs();
     if (kept.deadlineMs <= nowMs) {
-      this.#kept.delete(token);
+      this.#forget(kept);
       return undefined;
     }
     kept.deadlineMs = nowMs + this.#options.ttlMs;
     if (kept.deadlineMs - kept.rankedMs >= RANKED_EVERY_MS) {
       kept.rankedMs = kept.deadlineMs;
-      this.#kept.delete(token);
-      this.#kept.set(token, kept);
+      this.#kept.delete(kept.token);
+      this.#kept.set(kept.token, kept);
     }
     return kept.holder;
   }
 
   dropUser(username: string): void {
-    for (const [token, { holder }] of this.#kept) {
-      if (holder.username === username) this.#kept.delete(token);
-    }
+    for (const kept of this.#kept.values()) if (kept.holder.username === username) this.#forget(kept);
   }
 
   dropAll(): void {
     this.#kept.clear();
+    this.#last = undefined;
+  }
+
+  /** Hot. The text of a client's next call is often the same object, which is compared at once. */
+  #find(token: string): Kept | undefined {
+    if (this.#last !== undefined && token === this.#lastShown) return this.#last;
+    const kept = this.#kept.get(token);
+    if (kept !== undefined) {
+      this.#last = kept;
+      this.#lastShown = token;
+    }
+    return kept;
+  }
+
+  #forget(kept: Kept): void {
+    this.#kept.delete(kept.token);
+    this.#last = undefined;
   }
 
   #forgetUnused(nowMs: number): void {
-    for (const [token, { deadlineMs }] of this.#kept) {
-      if (deadlineMs > nowMs) return;
-      this.#kept.delete(token);
+    for (const kept of this.#kept.values()) {
+      if (kept.deadlineMs > nowMs) return;
+      this.#forget(kept);
     }
   }
 }

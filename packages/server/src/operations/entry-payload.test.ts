@@ -34,6 +34,18 @@ test("an entry that names nobody needs no object for its caller", () => {
   }
 });
 
+test("entries of one user share an object for it until its permissions change", () => {
+  const callers = [8, 8, 9, 8].map((authRevision) => {
+    const entry = encodeEntry(InternalField.put, put, 1n, { ...NOBODY, username: "u", authRevision });
+    return callerOfEntry(decodeInternalRequest(entry));
+  });
+  assert.equal(callers[0], callers[1]);
+  assert.deepEqual(
+    callers.map(({ authRevision }) => authRevision),
+    [8, 8, 9, 8],
+  );
+});
+
 test("a user whose permissions have no revision is not taken for nobody", () => {
   const entry = encodeEntry(InternalField.put, put, 1n, { ...NOBODY, username: "u" });
   assert.equal(callerOfEntry(decodeInternalRequest(entry)).username, "u");

@@ -17,8 +17,13 @@ export function requestStart(entry: Uint8Array, field: number, length: number): 
   return field < FIRST_FIELD_OF_TWO_BYTES ? 1 + varintSize(length) : entry.length - length;
 }
 
-/** Who the member that proposed an entry says it is for. */
+let lastCaller: Caller = NOBODY;
+
+/** Who the member that proposed an entry says it is for. The same object for entries of the same user that follow each other. */
 export function callerOfEntry({ username, authRevision }: InternalRequest): Caller {
   if (username === "" && authRevision === 0) return NOBODY;
-  return { ...NOBODY, username, authRevision };
+  if (username !== lastCaller.username || authRevision !== lastCaller.authRevision) {
+    lastCaller = { ...NOBODY, username, authRevision };
+  }
+  return lastCaller;
 }

@@ -1,5 +1,5 @@
 import { costOf, type Steps } from "@quorate/storage/slices";
-import { type AuthStore, ROOT } from "../auth/auth-store.ts";
+import type { AuthStore, GrantedKeys } from "../auth/auth-store.ts";
 import { type FailureCode, RequestError } from "../errors.ts";
 import type { KeysMark, Lessor } from "../lease/lessor.ts";
 import type { Access, Duty, Needs } from "./access.ts";
@@ -17,25 +17,30 @@ const MAX_MARKS = 4_096;
  */
 export class UserAccess implements Access {
   readonly #auth: AuthStore;
-  readonly #lessor: Lessor;
-  readonly #writable: WritableLeases;
-  readonly #knowsDuties: boolean;
+  readonly #judged: Judged;
 
   constructor(auth: AuthStore, lessor: Lessor, knowsDuties = false) {
     this.#auth = auth;
-    this.#lessor = lessor;
-    this.#knowsDuties = knowsDuties;
-    this.#writable = new WritableLeases(auth);
+    this.#judged = { auth, lessor, writable: new WritableLeases(auth), knowsDuties };
   }
 
   get isRestricted(): boolean {
     return this.#auth.isEnabled;
   }
 
+  /** Hot: for each operation, twice for some. */
   needsOf(caller: Caller): Needs {
     if (caller.isImpostor) throw new RequestError("INVALID_AUTH_TOKEN");
-    return new NeedsOfUser(this.#auth, this.#lessor, this.#writable, this.#knowsDuties, caller);
+    return new NeedsOfUser(this.#judged, caller);
   }
+}
+
+/** By what users are judged: the same for all of them. */
+interface Judged {
+  readonly auth: AuthStore;
+  readonly lessor: Lessor;
+  readonly writable: WritableLeases;
+  readonly knowsDuties: boolean;
 }
 
 /**
@@ -66,45 +71,38 @@ class WritableLeases {
 }
 
 class NeedsOfUser implements Needs {
-  readonly #auth: AuthStore;
-  readonly #lessor: Lessor;
-  readonly #writable: WritableLeases;
-  readonly #knowsDuties: boolean;
+  readonly #judged: Judged;
   readonly #username: string;
   readonly #authRevision: number;
 
-  constructor(
-    auth: AuthStore,
-    lessor: Lessor,
-    writable: WritableLeases,
-    knowsDuties: boolean,
-    { username, authRevision }: Caller,
-  ) {
-    this.#auth = auth;
-    this.#lessor = lessor;
-    this.#writable = writable;
-    this.#knowsDuties = knowsDuties;
+  constructor(judged: Judged, { username, authRevision }: Caller) {
+    this.#judged = judged;
     this.#username = username;
     this.#authRevision = authRevision;
   }
 
+  get #auth(): AuthStore {
+    return this.#judged.auth;
+  }
+
   read(key: Uint8Array, rangeEnd: Uint8Array): void {
-    if (this.#isRoot()) return;
-    if (!this.#auth.grantedTo(this.#username).read.covers(key, rangeEnd)) refuse("PERMISSION_DENIED");
+    const { isRoot, read } = this.#granted();
+    if (!isRoot && !read.covers(key, rangeEnd)) refuse("PERMISSION_DENIED");
   }
 
   write(key: Uint8Array, rangeEnd: Uint8Array): void {
-    if (this.#isRoot()) return;
-    if (!this.#auth.grantedTo(this.#username).write.covers(key, rangeEnd)) refuse("PERMISSION_DENIED");
+    const { isRoot, write } = this.#granted();
+    if (!isRoot && !write.covers(key, rangeEnd)) refuse("PERMISSION_DENIED");
   }
 
   writeAttached(lease: bigint): void {
     if (this.#auth.isRoot(this.#username)) return;
     // Marks are of the permissions in force: who comes with others is asked about all keys, and refused at the first.
+    const { lessor, writable } = this.#judged;
     const known =
-      this.#authRevision === this.#auth.revision ? this.#writable.markOf(lease, this.#username) : undefined;
-    const mark = this.#lessor.visitKeys(lease, known, (key) => this.write(key, NO_RANGE_END));
-    if (this.#authRevision === this.#auth.revision) this.#writable.set(lease, this.#username, mark);
+      this.#authRevision === this.#auth.revision ? writable.markOf(lease, this.#username) : undefined;
+    const mark = lessor.visitKeys(lease, known, (key) => this.write(key, NO_RANGE_END));
+    if (this.#authRevision === this.#auth.revision) writable.set(lease, this.#username, mark);
   }
 
   readAttached(lease: bigint): Promise<void> {
@@ -113,7 +111,7 @@ class NeedsOfUser implements Needs {
 
   readAllAttached(): Promise<void> {
     return this.#whileUnchanged(async () => {
-      for (const lease of await this.#lessor.leases()) await this.#readLease(lease);
+      for (const lease of await this.#judged.lessor.leases()) await this.#readLease(lease);
     });
   }
 
@@ -125,8 +123,9 @@ class NeedsOfUser implements Needs {
   }
 
   async #readLease(lease: bigint): Promise<void> {
-    const keys = await this.#lessor.keysInSlices(lease);
-    await this.#lessor.reading.run(this.#readSteps(keys));
+    const { lessor } = this.#judged;
+    const keys = await lessor.keysInSlices(lease);
+    await lessor.reading.run(this.#readSteps(keys));
   }
 
   *#readSteps(keys: readonly Uint8Array[]): Steps<void> {
@@ -147,7 +146,7 @@ class NeedsOfUser implements Needs {
   }
 
   hasDuty(duty: Duty): boolean {
-    return this.#knowsDuties && this.#auth.hasRole(this.#username, DUTY_ROLE_PREFIX + duty);
+    return this.#judged.knowsDuties && this.#auth.hasRole(this.#username, DUTY_ROLE_PREFIX + duty);
   }
 
   self(username: string): void {
@@ -162,13 +161,12 @@ class NeedsOfUser implements Needs {
     if (this.#authRevision !== 0 && this.#authRevision !== this.#auth.revision) refuse("AUTH_OLD_REVISION");
   }
 
-  /** Whether keys need not be looked at. Refuses who may not be asked about keys at all. */
-  #isRoot(): boolean {
+  /** As of now. Refuses who may not be asked about keys at all. */
+  #granted(): GrantedKeys {
+    const { auth } = this.#judged;
     if (this.#authRevision === 0) refuse("USER_NAME_EMPTY");
-    if (this.#authRevision < this.#auth.revision) refuse("AUTH_OLD_REVISION");
-    const user = this.#auth.user(this.#username);
-    if (user === undefined) refuse("PERMISSION_DENIED");
-    return user.roles.includes(ROOT);
+    if (this.#authRevision < auth.revision) refuse("AUTH_OLD_REVISION");
+    return auth.grantedTo(this.#username) ?? refuse("PERMISSION_DENIED");
   }
 }
 
