@@ -43,7 +43,7 @@ export class Identities {
     const last = this.#last;
     if (last?.isOf(token, tls)) return last;
     const identity = new Identity(options, this.#callers, tls, token);
-    if (token === undefined || token.length <= MAX_REMEMBERED_TOKEN) this.#last = identity;
+    if (token === undefined || token.length <= LONGEST_REMEMBERED_TOKEN) this.#last = identity;
     return identity;
   }
 
@@ -173,7 +173,7 @@ const SCHEME = "Bearer ";
 /** Certificates may name anybody. */
 const MAX_CALLERS = 1_024;
 /** Characters. Of a longer one nothing outlives the call. */
-const MAX_REMEMBERED_TOKEN = 8_192;
+const LONGEST_REMEMBERED_TOKEN = 8_192;
 
 function withoutScheme(token: string): string {
   return token.startsWith(SCHEME) ? token.slice(SCHEME.length) : token;
