@@ -10,6 +10,7 @@ import { type KeyPair, keyPairFiles } from "./key-pair.ts";
 import { ReloadedFiles } from "./reloaded-files.ts";
 import { revokedSerials } from "./revocation.ts";
 import { TicketKeys } from "./ticket-keys.ts";
+import { renewTickets } from "./ticket-renewal.ts";
 import { type NamedFile, UsableFiles } from "./usable-files.ts";
 
 /** Whose certificates they are; flags of peers begin with `peer-`. */
@@ -157,6 +158,7 @@ class Role {
         ...(pair === undefined ? {} : { cert: pair.cert, key: pair.key }),
         ...(ticketKeys === undefined ? {} : { ticketKeys }),
       });
+      if (ticketKeys !== undefined) renewTickets(context, ticketKeys);
       this.#made = { context, authorities, pair, ticketKeys };
     }
     return this.#made!;

@@ -457,37 +457,77 @@ test("a CA bundle that is replaced decides from the next connection on; one of n
   assert.deepEqual([await isServed(client), await isServed(stranger)], [true, false]);
 });
 
+/** A connection that goes on with `session`, if it may, and what it gets for the next one: empty when nothing. */
+function resume(port: number, session?: Buffer, options: tls.ConnectionOptions = {}) {
+  return new Promise<{ reused: boolean; session: Buffer; text: string }>((resolve, reject) => {
+    const socket = tls.connect({
+      host: "127.0.0.1",
+      port,
+      ca: ca.certPem,
+      ...(session === undefined ? {} : { session }),
+      ...options,
+    });
+    let ticket: Buffer = Buffer.alloc(0);
+    let reused = false;
+    socket.once("secureConnect", () => {
+      reused = socket.isSessionReused();
+    });
+    let text = "";
+    socket.on("session", (next: Buffer) => {
+      ticket = next;
+    });
+    socket.on("data", (chunk: Buffer) => {
+      text += chunk;
+    });
+    socket.on("error", reject);
+    socket.on("close", () => resolve({ reused, session: ticket, text }));
+  });
+}
+
 test("a session is resumed with a ticket also when the certificate has been replaced since", async (t) => {
   const { port, directory } = await listen(t, { requireClientCertificate: false });
-  const ask = (session?: Buffer) =>
-    new Promise<{ reused: boolean; session: Buffer; text: string }>((resolve, reject) => {
-      const socket = tls.connect({
-        host: "127.0.0.1",
-        port,
-        ca: ca.certPem,
-        ...(session === undefined ? {} : { session }),
-      });
-      let ticket: Buffer = Buffer.alloc(0);
-      let reused = false;
-      socket.once("secureConnect", () => {
-        reused = socket.isSessionReused();
-      });
-      let text = "";
-      socket.on("session", (next: Buffer) => {
-        ticket = next;
-      });
-      socket.on("data", (chunk: Buffer) => {
-        text += chunk;
-      });
-      socket.on("error", reject);
-      socket.on("close", () => resolve({ reused, session: ticket, text }));
-    });
-  const first = await ask();
+  const first = await resume(port);
   assert.deepEqual([first.reused, first.text], [false, "hello"]);
   const next = makeCertificate({ commonName: "next", issuer: ca, names: ["127.0.0.1"] });
   writeFileSync(path.join(directory, "cert.pem"), next.certPem);
   writeFileSync(path.join(directory, "key.pem"), next.keyPem);
   assert.equal((await connect(port)).serial, next.serial);
-  const second = await ask(first.session);
+  const second = await resume(port, first.session);
   assert.deepEqual([second.reused, second.text], [true, "hello"]);
+});
+
+for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
+  test(`whoever resumes a session can go on with it again, one time after the other: ${version}`, async (t) => {
+    const { port } = await listen(t, { requireClientCertificate: false, minVersion: "TLSv1.2" });
+    const options = { maxVersion: version };
+    let { session } = await resume(port, undefined, options);
+    for (let i = 0; i < 70; i++) {
+      const next = await resume(port, session, options);
+      assert.deepEqual([next.reused, next.text], [true, "hello"]);
+      // Before 1.3 a ticket is good for many times.
+      if (version === "TLSv1.2") continue;
+      assert.ok(next.session.length > 0 && !next.session.equals(session));
+      session = next.session;
+    }
+  });
+
+  test(`a ticket that was sealed by nobody here is no ticket, and its bearer is served all the same: ${version}`, async (t) => {
+    const [{ port }, other] = [
+      await listen(t, { requireClientCertificate: false, minVersion: "TLSv1.2" }),
+      await listen(t, { requireClientCertificate: false, minVersion: "TLSv1.2" }),
+    ];
+    const options = { maxVersion: version };
+    const { session } = await resume(other.port, undefined, options);
+    const answer = await resume(port, session, options);
+    assert.deepEqual([answer.reused, answer.text], [false, "hello"]);
+    assert.ok(answer.session.length > 0);
+  });
+}
+
+test("who must show a certificate resumes nothing", async (t) => {
+  const { port } = await listen(t);
+  const options = { cert: client.certPem, key: client.keyPem };
+  const { session } = await resume(port, undefined, options);
+  const answer = await resume(port, session, options);
+  assert.deepEqual([answer.reused, answer.text], [false, "hello"]);
 });
