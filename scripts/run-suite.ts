@@ -243,6 +243,11 @@ export const SUITES: Readonly<Record<string, Suite>> = {
     what: "backups of three members in an S3 store (gofakes3): a time restored, a leader killed, a store away, damage",
     onlyOurs: true,
   },
+  "backup-signed": {
+    file: "test/backup/backup-signed.suite.ts",
+    what: "the same in a store that checks signatures (versitygw), and wrong keys",
+    onlyOurs: true,
+  },
   "etcd-robustness": {
     file: "test/robustness/etcd-robustness.suite.ts",
     what: "etcd's own robustness suite: load, failpoints, and its checker",

@@ -69,9 +69,10 @@ export class BackupProcess {
 /** A command of `quorate` to its end. */
 export async function quorate(
   args: readonly string[],
+  environment: Readonly<Record<string, string>> = S3_ENVIRONMENT,
 ): Promise<{ code: number | null; out: string; err: string }> {
   const child = spawn(path.join(repositoryRoot, "bin/quorate"), args, {
-    env: { ...process.env, ...S3_ENVIRONMENT },
+    env: { ...process.env, ...environment },
     stdio: ["ignore", "pipe", "pipe"],
   });
   killAtExit(child);

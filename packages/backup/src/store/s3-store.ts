@@ -20,6 +20,20 @@ const ATTEMPTS = 4;
 const FIRST_PAUSE_MS = 200;
 const TYPE = "application/octet-stream";
 
+/** What an operator can do about it, by the code of the store's error. */
+const REFUSALS: Readonly<Record<string, string>> = {
+  SignatureDoesNotMatch: "AWS_SECRET_ACCESS_KEY is not the secret of AWS_ACCESS_KEY_ID",
+  InvalidAccessKeyId: "the store does not know AWS_ACCESS_KEY_ID",
+  XAdminUserNotFound: "the store does not know AWS_ACCESS_KEY_ID",
+  AccessDenied: "these keys may not do that",
+  AuthorizationHeaderMalformed: "the store may be in another region than --s3-region",
+  RequestTimeTooSkewed: "the clock of this machine and that of the store differ",
+  NoSuchBucket: "there is no such bucket",
+};
+
+/** It does not help to ask again. */
+class Refusal extends Error {}
+
 /** Objects in a bucket of S3, or of something that speaks the same. */
 export class S3Store implements ObjectStore {
   readonly where: string;
@@ -90,7 +104,8 @@ export class S3Store implements ObjectStore {
   async list(prefix: string): Promise<readonly StoredObject[]> {
     const found = await this.#attempt(prefix, async () => {
       const objects = await this.#client.listObjects("/", this.#prefix + prefix);
-      if (objects === null) throw new Error("there is no such bucket");
+      // Of whatever is not found: a few stores say that of unknown keys, too.
+      if (objects === null) throw new Refusal("there is no such bucket, or no such AWS_ACCESS_KEY_ID");
       return objects;
     });
     return found
@@ -111,10 +126,12 @@ export class S3Store implements ObjectStore {
       try {
         return await ask();
       } catch (error) {
-        const { status } = error as { status?: number };
-        if (status === 404)
+        const { status, code = "" } = error as { status?: number; code?: string };
+        if (status === 404 && !Object.hasOwn(REFUSALS, code))
           throw new BackupError("MISSING", `${name} is not in ${this.where}`, { cause: error });
-        const isFinal = status !== undefined && status < 500 && status !== 429 && status !== 408;
+        const isFinal =
+          error instanceof Refusal ||
+          (status !== undefined && status < 500 && status !== 429 && status !== 408);
         if (isFinal || attempt === ATTEMPTS)
           throw new BackupError("STORE", `${this.where}: ${reasonOf(error)}`, { cause: error });
         await new Promise((resolve) => setTimeout(resolve, FIRST_PAUSE_MS * 2 ** (attempt - 1)));
@@ -124,7 +141,8 @@ export class S3Store implements ObjectStore {
 }
 
 function reasonOf(error: unknown): string {
-  const { message, cause } = error as Error;
+  const { message, cause, code = "" } = error as Error & { code?: string };
+  if (Object.hasOwn(REFUSALS, code)) return `${message} (${REFUSALS[code]})`;
   return cause instanceof Error && cause.message !== "" ? `${message}: ${cause.message}` : message;
 }
 

@@ -5,8 +5,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { cacheDir, type Found, goCommand } from "../etcd/real-etcd.ts";
 
-/** `args` come behind `go`, the output path is appended as `-o`; `dir` holds the module. */
-export function buildGo(dir: string, args: readonly string[]): Found<string> {
+/** `args` come behind `go`, with the output path as `-o` behind the first of them; `dir` holds the module. */
+export function buildGo(dir: string, args: readonly [verb: string, ...rest: string[]]): Found<string> {
   const go = goCommand();
   if (go === undefined) return { missing: "Go is not installed" };
   const hash = createHash("sha256").update(args.join(" "));
@@ -16,7 +16,8 @@ export function buildGo(dir: string, args: readonly string[]): Found<string> {
   const output = path.join(cacheDir, `go-${hash.digest("hex").slice(0, 16)}`);
   if (existsSync(output)) return { found: output };
   mkdirSync(cacheDir, { recursive: true });
-  const build = spawnSync(go, [...args, "-o", output], {
+  const [verb, ...rest] = args;
+  const build = spawnSync(go, [verb, "-o", output, ...rest], {
     cwd: dir,
     encoding: "utf8",
     env: { ...process.env, CGO_ENABLED: "0" },

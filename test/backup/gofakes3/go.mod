@@ -1,4 +1,4 @@
-module quorate.test/s3-server
+module quorate.test/gofakes3
 
 go 1.26.8
 

@@ -1,0 +1,3 @@
+import { testBackups } from "./backup-tests.ts";
+
+testBackups("versitygw");
