@@ -29,10 +29,14 @@ const freeBlocks: Block[] = [];
 const largeBlocks: Block[] = [];
 /** Of `BLOCK_BYTES`, in use or kept. */
 let blockCount = 0;
+/** Blocks are lost with answers that nobody gives back, such as those that a socket may still read: the collector frees them. */
+const lostBlocks = new FinalizationRegistry<undefined>(() => {
+  blockCount--;
+});
 
 /**
  * Gives back memory of a part that `RecordsWriter` made. Nobody may read the part any more, nor any part on the
- * same memory. Whoever gives it back calls `freeReleased` later on.
+ * same memory. Whoever gives it back calls `freeReleased` later on. What is not given back is the collector's.
  */
 export function releasePart({ buffer }: Uint8Array): void {
   if (!(buffer instanceof Block)) return;
@@ -50,7 +54,10 @@ export function freeReleased(mostBytes: number): boolean {
     const block = largeBlocks.pop() ?? (freeBlocks.length > KEPT_BLOCKS ? freeBlocks.pop() : undefined);
     if (block === undefined) return false;
     bytes += block.byteLength;
-    if (block.byteLength === BLOCK_BYTES) blockCount--;
+    if (block.byteLength === BLOCK_BYTES) {
+      blockCount--;
+      lostBlocks.unregister(block);
+    }
     block.transfer(0);
   }
   return largeBlocks.length > 0 || freeBlocks.length > KEPT_BLOCKS;
@@ -167,7 +174,9 @@ export class RecordsWriter {
   #newBlock(): Block {
     if (this.#parts.length >= LONG_PARTS && blockCount >= MOST_BLOCKS) return new Block(LARGE_BLOCK_BYTES);
     blockCount++;
-    return new Block(BLOCK_BYTES);
+    const block = new Block(BLOCK_BYTES);
+    lostBlocks.register(block, undefined, block);
+    return block;
   }
 }
 
