@@ -6,10 +6,11 @@ import { RestlessClock } from "@quorate/testkit/clock";
 import { until } from "@quorate/testkit/wait";
 import { decode } from "@quorate/wire";
 import { type TxnResponse, TxnResponseSchema } from "@quorate/wire/etcdserverpb";
-import { HeaderEncoder, type TxnRequest } from "@quorate/wire/hot";
+import { HeaderEncoder, RecordsTag, RecordsWriter, type TxnRequest } from "@quorate/wire/hot";
 import { StateMachine, type StateMachineOptions } from "../apply/state-machine.ts";
-import { op, PatientClock, put, putRequest, txnRequest } from "../mvcc/testing.ts";
+import { bytes, op, PatientClock, put, putRequest, txnRequest } from "../mvcc/testing.ts";
 import { NOBODY } from "../operations/caller.ts";
+import { DELETE_RANGE } from "../operations/delete-range.ts";
 import type { ClientOperation } from "../operations/operation.ts";
 import { PUT } from "../operations/put.ts";
 import { ResponseHeaders } from "../operations/response-headers.ts";
@@ -64,13 +65,20 @@ class Call {
 }
 
 /** A member's state with many keys, and entries that are applied to it one after another. */
-async function machineWithKeys(clock = new RestlessClock()) {
+async function machineWithKeys(clock = new RestlessClock(), hasSpace = true) {
   const state = await newState(undefined, { clock, entryReadCost: 0 });
   const { backend, store } = state;
   for (let i = 0; i < KEYS; i++) put(store, `k${String(i).padStart(4, "0")}`, "v".repeat(100));
   const machine = new StateMachine({ clock, slowMs: 1e9, state } as unknown as StateMachineOptions);
   const headers = new ResponseHeaders(new HeaderEncoder(1n, 1n), 1n, 1n, { appliedTerm: 1 });
-  const context = { headers, quota: { fits: () => true } } as unknown as LoggedMethodContext;
+  const alarms = { list: () => [{ memberId: 1n }] };
+  const quota = { fits: () => hasSpace };
+  const context = {
+    headers,
+    quota,
+    alarms,
+    membership: { localId: 1n },
+  } as unknown as LoggedMethodContext;
   let index = backend.consistentIndex;
   const apply = <Request, Outcome>(operation: ClientOperation<Request, Outcome>, request: Request) => {
     const call = new Call();
@@ -147,3 +155,57 @@ test("a transaction that is applied and cannot be read any more may have happene
   assert.equal(call.status, `${Code.UNAVAILABLE} etcdserver: request timed out`);
   assert.ok(store.get(Buffer.from("a")) !== undefined);
 });
+
+/** Records of more than half a block. */
+const many = { key: bytes("k00"), rangeEnd: bytes("k03") };
+const manyDeleted = op.delete("k00", "k03", { prevKv: true });
+/** What it reads is changed behind that, so that it is read in the entry. */
+const manyRead = [op.range("k00", "k03"), op.put("k01")];
+
+const answers: {
+  name: string;
+  begin: (apply: Awaited<ReturnType<typeof machineWithKeys>>["apply"]) => { readonly call: Call };
+}[] = [
+  {
+    name: "a range in a transaction",
+    begin: (apply) => apply(TXN, txnRequest({ success: manyRead })),
+  },
+  {
+    name: "a range in a transaction in another one",
+    begin: (apply) => apply(TXN, txnRequest({ success: [op.txn({ success: manyRead })] })),
+  },
+  {
+    name: "a range that is read behind its transaction",
+    begin: (apply) => apply(TXN, txnRequest({ success: [op.range("k00", "k03"), op.put("a")] })),
+  },
+  {
+    name: "what a transaction has deleted",
+    begin: (apply) => apply(TXN, txnRequest({ success: [manyDeleted] })),
+  },
+  {
+    name: "what was deleted",
+    begin: (apply) => apply(DELETE_RANGE, { ...many, prevKv: true }),
+  },
+];
+for (const hasSpace of [true, false]) {
+  for (const { name, begin } of answers) {
+    const what = hasSpace ? "answered with" : "not told for lack of space";
+    test(`the memory of ${name} is used again when it was ${what}`, async () => {
+      const block = nextBlock();
+      const { apply } = await machineWithKeys(undefined, hasSpace);
+      const { call } = begin(apply);
+      await until(() => call.ended);
+      assert.equal(call.answer === undefined, !hasSpace);
+      assert.equal(nextBlock(), block);
+    });
+  }
+}
+
+/** The memory that the next records will be written to. */
+function nextBlock(): ArrayBufferLike {
+  const writer = new RecordsWriter(RecordsTag.rangeKvs);
+  writer.begin(1);
+  const { buffer } = writer.bytes;
+  writer.clear();
+  return buffer;
+}

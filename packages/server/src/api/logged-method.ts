@@ -102,6 +102,7 @@ export class LoggedMethod<Request, Outcome> implements Outcomes<Outcome, ServerC
   applied(call: ServerCall, outcome: Outcome, costBytes: number): void {
     const { headers, quota } = this.#context;
     if (!quota.fits(costBytes)) {
+      this.#operation.drop?.(outcome);
       failForSpace(this.#context, call);
       return;
     }

@@ -9,7 +9,7 @@ import {
   RecordsWriter,
   releaseMessage,
 } from "@quorate/wire/hot";
-import { releaseAnswerPart } from "../answer-memory.ts";
+import { dropAnswer, releaseAnswerPart } from "../answer-memory.ts";
 import { checkDeleteRange } from "../mvcc/txn/check.ts";
 import type { Needs } from "./access.ts";
 import { clientOperation, inSlices, keysOfInterval } from "./operation.ts";
@@ -38,6 +38,9 @@ export const DELETE_RANGE = clientOperation<DeleteRangeRequest, DeleteOutcome>({
     const header = headers.bytes(revision);
     if (prevKvs === undefined) call.reply(encodeDeleteRangeResponse(header, deleted, []), releaseMessage);
     else call.replyInParts(prevKvs.finishDeleteRange(header, deleted), releaseAnswerPart);
+  },
+  drop({ prevKvs }) {
+    if (prevKvs !== undefined) dropAnswer(prevKvs);
   },
 });
 

@@ -64,6 +64,8 @@ export interface ClientOperation<Request, Outcome> extends Operation<Request, Ou
    * call fails with.
    */
   answer(headers: ResponseHeaders, outcome: Outcome, call: ServerCall): Promise<void> | undefined;
+  /** Instead of `answer`, where an outcome may hold memory that is given back: nobody is told it. */
+  drop?(outcome: Outcome): void;
 }
 
 /** What most operations have in common. */

@@ -13,6 +13,7 @@ import type { MvccStore } from "../mvcc/store.ts";
 import { checkTxn } from "../mvcc/txn/check.ts";
 import { executePlainTxn, executeReadOnlyTxn, isPlain, txnSteps } from "../mvcc/txn/execute.ts";
 import { isInParts, type TxnOutcome } from "../mvcc/txn/outcome.ts";
+import { releaseResponses } from "../mvcc/txn/records-response.ts";
 import { UnreadTxn } from "../mvcc/txn/unread.ts";
 import type { Needs } from "./access.ts";
 import { needsOfDeletion } from "./delete-range.ts";
@@ -38,6 +39,10 @@ export const TXN = clientOperation<TxnRequest, TxnOutcome | UnreadTxn>({
     if (outcome instanceof UnreadTxn) return replyUnread(headers, outcome, call);
     reply(headers.bytes(outcome.revision), outcome, call);
     return undefined;
+  },
+  drop(outcome) {
+    if (outcome instanceof UnreadTxn) outcome.drop();
+    else releaseResponses(outcome.responses);
   },
 });
 
@@ -120,7 +125,7 @@ async function replyLater(
   try {
     needs?.unchanged();
   } catch (error) {
-    for (const { rest } of read.responses) rest.forEach(releaseAnswerPart);
+    releaseResponses(read.responses);
     throw error;
   }
   reply(headers.bytes(read.revision), read, call);
@@ -140,7 +145,7 @@ function reply(header: Uint8Array, { succeeded, responses }: TxnOutcome, call: S
     call.replyInParts(encodeTxnResponseInParts(header, succeeded, responses), releaseAnswerPart);
   } else {
     call.reply(encodeTxnResponse(header, succeeded, responses), releaseMessage);
-    // They were copied into it, and made one after the other.
-    for (let i = responses.length - 1; i >= 0; i--) releaseMessage(responses[i]!.body);
+    // They were copied into it.
+    releaseResponses(responses);
   }
 }

@@ -1,6 +1,6 @@
 import type { Revision } from "@quorate/storage/seams/backend";
 import { EMPTY, encodeTxnResponse, encodeTxnResponseInParts, type TxnResponseParts } from "@quorate/wire/hot";
-import { NO_PARTS } from "./records-response.ts";
+import { NO_PARTS, releaseResponses } from "./records-response.ts";
 
 export interface TxnOutcome {
   /** For the outer header: the new revision, or the old one when nothing changed. */
@@ -30,7 +30,9 @@ export function isInParts(responses: readonly TxnResponseParts[]): boolean {
 /** The response to a transaction inside another one. */
 export function nestedResponse(succeeded: boolean, responses: readonly TxnResponseParts[]): TxnResponseParts {
   if (!isInParts(responses)) {
-    return { kind: 4, body: encodeTxnResponse(EMPTY, succeeded, responses), rest: NO_PARTS };
+    const body = encodeTxnResponse(EMPTY, succeeded, responses);
+    releaseResponses(responses);
+    return { kind: 4, body, rest: NO_PARTS };
   }
   const [body, ...rest] = encodeTxnResponseInParts(EMPTY, succeeded, responses);
   return { kind: 4, body: body!, rest };

@@ -8,10 +8,10 @@ import {
   type RangeRequest,
   RecordsTag,
   RecordsWriter,
-  releasePart,
+  releaseMessage,
   type TxnResponseParts,
 } from "@quorate/wire/hot";
-import { dropAnswer } from "../../answer-memory.ts";
+import { dropAnswer, releaseAnswerPart } from "../../answer-memory.ts";
 import { rangeSteps, readOneKey } from "../range.ts";
 import type { StoreState } from "../store-state.ts";
 
@@ -78,6 +78,16 @@ function responseOf(kind: number, parts: readonly Uint8Array[]): TxnResponsePart
   const [first, ...rest] = parts;
   if (rest.length > 0 || first!.length > SMALL_BYTES) return { kind, body: first!, rest };
   const body = first!.slice();
-  releasePart(first!);
+  releaseAnswerPart(first!);
   return { kind, body, rest };
+}
+
+/** Gives the memory of responses back that nobody wants any more, or that have been copied: the last one first, as they were made. */
+export function releaseResponses(responses: readonly TxnResponseParts[]): void {
+  for (let i = responses.length - 1; i >= 0; i--) {
+    const { body, rest } = responses[i]!;
+    for (let j = 0; j < rest.length; j++) releaseAnswerPart(rest[j]!);
+    if (rest.length > 0 || body.length > SMALL_BYTES) releaseAnswerPart(body);
+    else releaseMessage(body);
+  }
 }

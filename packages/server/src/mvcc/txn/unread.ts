@@ -1,14 +1,13 @@
 import type { Revision } from "@quorate/storage/seams/backend";
 import type { Steps } from "@quorate/storage/slices";
 import type { RangeRequest, TxnResponseParts } from "@quorate/wire/hot";
-import { releaseAnswerPart } from "../../answer-memory.ts";
 import { RequestError } from "../../errors.ts";
 import type { KeyIndex } from "../index/key-index.ts";
 import type { RangeCaller } from "../range.ts";
 import type { ReadView } from "../read-views.ts";
 import type { StoreState } from "../store-state.ts";
 import { nestedResponse, type TxnOutcome } from "./outcome.ts";
-import { rangeResponseSteps } from "./records-response.ts";
+import { rangeResponseSteps, releaseResponses } from "./records-response.ts";
 
 /** A range that is decided and not read: it is read at revision `at`, and `revision` is the one for its header. */
 export class UnreadRange {
@@ -78,10 +77,7 @@ function* responsesOf(state: StoreState, answers: Answer[]): Steps<TxnResponsePa
 function dropAnswers(answers: Answer[]): void {
   for (const answer of answers.splice(0)) {
     if (answer instanceof UnreadNested) dropAnswers(answer.answers);
-    else if (isRead(answer)) {
-      releaseAnswerPart(answer.body);
-      for (const part of answer.rest) releaseAnswerPart(part);
-    }
+    else if (isRead(answer)) releaseResponses([answer]);
   }
 }
 
@@ -154,6 +150,11 @@ export class UnreadTxn {
     }
     state.counters.unansweredTxns += 1;
     throw new RequestError("TIMEOUT");
+  }
+
+  /** Instead of `read`: nobody is to be told. */
+  drop(): void {
+    dropAnswers(this.#answers);
   }
 
   /** The caller has gone, and waits no more: compactions need not wait for this any more. */
