@@ -14,7 +14,7 @@ import path from "node:path";
 import test, { type TestContext } from "node:test";
 import { SeededRandom } from "@quorate/testkit/random";
 import { searchRuns, testWithSeed } from "@quorate/testkit/seed";
-import { makeMember } from "./recover/testing.ts";
+import { makeMember, SEGMENT } from "./recover/testing.ts";
 import { makeSnapshot, quorateUtl, scratchDirectory } from "./testing.ts";
 
 /** `snapshot.db` and the data directory `data` in the folder in which a line runs; what it makes is `made`. */
@@ -50,7 +50,7 @@ const LINES: readonly { words: readonly string[]; writes?: string; ofSnapshot?: 
 ];
 
 const DATABASE = "data/member/snap/db";
-const LOG = "data/member/wal/0000000000000000-0000000000000000.wal";
+const LOG = `data/${SEGMENT}` as const;
 const CHANGES = Array.from({ length: 200 }, (_, i) => ({
   put: `key/${i % 50}`,
   value: `value ${i}`.repeat(5),

@@ -1,4 +1,4 @@
-import { mkdirSync } from "node:fs";
+import { mkdirSync, truncateSync } from "node:fs";
 import path from "node:path";
 import { ConfChangeType, type Entry, EntryType, encodeConfChange } from "@quorate/raft";
 import { type ClusterMember, encodeMember, encodeMemberContext, formatId } from "@quorate/server/offline";
@@ -38,6 +38,11 @@ export interface MadeMember {
   readonly removed?: readonly bigint[];
 }
 
+/** Of a segment's room for more, tests need little: they copy, read and compare it again and again. */
+const SEGMENT_BYTES = 65_536;
+/** The log's only segment, in a data directory. */
+export const SEGMENT = "member/wal/0000000000000000-0000000000000000.wal";
+
 /** Makes the data directory of a member of a cluster of three, `a`, `b` and `c`. */
 export async function makeMember(dataDir: string, made: MadeMember): Promise<void> {
   const { values, committed = values.length, lastTerms = [], clusterId = CLUSTER_ID } = made;
@@ -50,8 +55,8 @@ export async function makeMember(dataDir: string, made: MadeMember): Promise<voi
   });
   const entries = entriesOf(values, terms);
   wal.save({ term: terms.at(-1) ?? 2, vote: 1n, commit: FIRST_ENTRIES + committed }, entries);
-  await wal.sync();
   await wal.close();
+  truncateSync(path.join(dataDir, SEGMENT), SEGMENT_BYTES);
 }
 
 async function makeMemberDatabase(file: string, made: MadeMember, terms: readonly number[]): Promise<void> {
