@@ -38,7 +38,8 @@ const LONGEST_TEST_MS = 900_000;
 const NODE_COMPILE_CACHE =
   process.env.NODE_COMPILE_CACHE ?? path.join(repositoryRoot, "node_modules/.cache/quorate");
 
-const concurrency = Math.max(1, Math.min(4, availableParallelism()));
+/** A process for each file, more than there are cores: many wait for leases, elections and the disk most of the time. */
+const concurrency = Math.min(4, 2 * availableParallelism());
 const run = spawnSync(
   process.execPath,
   [
