@@ -15,6 +15,7 @@ import {
   PutRequest,
   REPEATED,
   STRING,
+  WatchRequest,
 } from "@quorate/wire/messages";
 import { Member } from "./member.ts";
 
@@ -190,6 +191,41 @@ test("all traces are begun when that is wanted; failures and streams have their 
   assert.equal(hex(watch!.parentSpanId), hex(named("etcdserverpb.Watch/Watch")[0]!.spanId));
   assert.equal(named("lease_renew").length, 1);
   for (const { parentSpanId } of named("etcdserverpb.KV/Put")) assert.equal(parentSpanId.length, 0);
+});
+
+test("a stream whose token is examined first has the spans of its requests", TIMEOUT, async () => {
+  exported.length = 0;
+  const member = await startMember(1_000_000, collectorAddress());
+  const open = new Client({ endpoints: member.clientUrls, requestTimeoutMs: 60_000 });
+  await open.auth.addUser({ name: "root", password: "p" });
+  await open.auth.addRole({ name: "root" });
+  await open.auth.grantRole({ user: "root", role: "root" });
+  await open.auth.enable();
+  open.close();
+  const root = new Client({
+    endpoints: member.clientUrls,
+    requestTimeoutMs: 60_000,
+    credentials: { user: "root", password: "p" },
+  });
+  const { raftAppliedIndex } = await root.maintenance.status();
+  root.close();
+  const client = await GrpcClient.connect({ address: new URL(member.clientUrls[0]!).host });
+  // It names an entry behind all that are applied: so long nobody knows whose it is.
+  const metadata = { token: `none.${raftAppliedIndex}` };
+  const watch = client.stream("/etcdserverpb.Watch/Watch", { metadata });
+  const answered = new Promise<void>((resolve) => {
+    watch.onMessage = () => resolve();
+    watch.onEnd = () => resolve();
+  });
+  watch.send(encodeMessage(WatchRequest, { createRequest: { key: "watched" } }));
+  await answered;
+  client.close();
+  await member.close();
+  const requests = spans().filter(({ name }) => name === "watch");
+  assert.deepEqual(
+    requests.map(({ attributes }) => textsOf(attributes).key),
+    ["watched"],
+  );
 });
 
 test(

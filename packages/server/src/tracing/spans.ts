@@ -82,13 +82,8 @@ export class Spans implements CallTracing {
   stream(path: string, handler: StreamHandler): StreamHandler {
     if (!isDescribed("stream", path)) return handler;
     return (call) => {
+      if (this.#open.has(call)) this.#tellRequestsOf(call);
       handler(call);
-      const { onMessage } = call;
-      if (onMessage === undefined || !this.#open.has(call)) return;
-      call.onMessage = (message) => {
-        this.#tellRequest("stream", message, call, false);
-        onMessage(message);
-      };
     };
   }
 
@@ -103,6 +98,22 @@ export class Spans implements CallTracing {
     const attributes = { "rpc.system.name": "grpc", "rpc.method": name };
     const span = this.#tracer.startSpan(name, { kind: SpanKind.SERVER, attributes }, parent);
     if (span.isRecording()) this.#open.set(call, { context: trace.setSpan(parent, span), spans: [span] });
+  }
+
+  /** Whoever handles them may be named later: first it has to be found out who makes the call. */
+  #tellRequestsOf(call: ServerCall): void {
+    let onMessage = call.onMessage;
+    Object.defineProperty(call, "onMessage", {
+      get: () => onMessage,
+      set: (handle: ServerCall["onMessage"]) => {
+        onMessage =
+          handle &&
+          ((message) => {
+            this.#tellRequest("stream", message, call, false);
+            handle(message);
+          });
+      },
+    });
   }
 
   /** What a request asks for is a span in the call's: for as long as the call, or for a moment of a stream. */
