@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { SeededRandom } from "@quorate/testkit/random";
-import { testWithSeed } from "@quorate/testkit/seed";
+import { searchRuns, testWithSeed } from "@quorate/testkit/seed";
 import { SimulatedDisk } from "../testing/simulated-disk.ts";
 import { Database } from "./database.ts";
 
@@ -46,7 +46,7 @@ for (const [bytes, inTransaction, most] of [
 
       // They go in order, as by a compaction, or anywhere, or change their length.
       const left = new Map<number, number>(Array.from({ length: COUNT }, (_, i) => [i, bytes]));
-      for (let round = 0; round < 6; round++) {
+      for (let round = 0; round < searchRuns(2, 20); round++) {
         const tx = database.beginWrite();
         const bucket = tx.root.bucket(NAME)!;
         const from = random.below(COUNT);

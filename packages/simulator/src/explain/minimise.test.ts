@@ -58,7 +58,7 @@ for (const { plant, troubleMs, faults, clients } of minimal) {
   test(`what ${plant} needs to be found is little`, { timeout: 600_000 }, async (t) => {
     const failed = await findFailing(plant, troubleMs);
     const options = { seed: failed.seed, plants: [plant], troubleMs };
-    const { rule, replay, runs } = await minimise(options, failed, { runs: 100, seconds: 60 });
+    const { rule, replay, runs } = await minimise(options, failed, { runs: 100, seconds: 600 });
     const { onlyFaults, onlyClients } = replay;
     t.diagnostic(
       `${failed.faults.length} to ${onlyFaults!.length} faults, ` +
@@ -75,7 +75,7 @@ for (const { plant, troubleMs, faults, clients } of minimal) {
 test("the search ends with its limits, at something that fails", { timeout: 600_000 }, async () => {
   const failed = await findFailing("lying-disk", TROUBLE_MS);
   const options = { seed: failed.seed, plants: ["lying-disk"], troubleMs: TROUBLE_MS };
-  const { run, rule, runs, wasCutShort } = await minimise(options, failed, { runs: 3, seconds: 100 });
+  const { run, rule, runs, wasCutShort } = await minimise(options, failed, { runs: 3, seconds: 600 });
   assert.equal(runs, 3);
   assert.equal(wasCutShort, true);
   assert.ok((await simulate(run)).violations.map(violatedRule).includes(rule));
