@@ -1,5 +1,6 @@
 import type { Clock } from "@quorate/storage/seams/clock";
-import { type Disk, directoryOf, readFile } from "@quorate/storage/seams/disk";
+import { type Disk, readFile } from "@quorate/storage/seams/disk";
+import { replaceFile } from "@quorate/storage/seams/whole-files";
 import type { DefragmentationTime } from "../api/scheduled-defragmentation.ts";
 import type { Logger } from "../log/logger.ts";
 
@@ -76,20 +77,9 @@ async function read({ disk, path, log }: LastDefragmentationOptions): Promise<nu
   return undefined;
 }
 
-/** The file has the old time or the new one, whenever the machine stops. */
 async function write({ disk, path, log }: LastDefragmentationOptions, text: string): Promise<void> {
-  const temporary = `${path}.tmp`;
   try {
-    const file = await disk.open(temporary, "write");
-    try {
-      await file.truncate(0);
-      await file.write(Buffer.from(text), 0);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await disk.rename(temporary, path);
-    await disk.syncDirectory(directoryOf(path));
+    await replaceFile(disk, path, (file) => file.write(Buffer.from(text), 0));
   } catch (error) {
     log.warn("the time of a scheduled defragmentation cannot be kept", {
       path,

@@ -1,5 +1,6 @@
 import type { LogIndex } from "@quorate/raft";
-import type { Disk } from "../seams/disk.ts";
+import type { Disk, DiskFile } from "../seams/disk.ts";
+import { replaceFile } from "../seams/whole-files.ts";
 import { RecordEncoder } from "./encoder.ts";
 import { decodeHardState, decodeSnapshot, malformedRecord } from "./messages.ts";
 import { listSegments } from "./recovery.ts";
@@ -49,19 +50,16 @@ export async function forgetSnapshot(
 
     const brokenFile = `${path}.broken`;
     await copyFile(disk, file, brokenFile, endOfData);
-    const temporary = `${path}.tmp`;
-    const shortened = await disk.open(temporary, "write");
-    try {
-      await shortened.truncate(0);
+    const fill = async (shortened: DiskFile) => {
       await shortened.write(head, 0);
       await shortened.write(tail.bytes.subarray(0, tail.length), record.offset);
-      await shortened.sync();
-    } finally {
-      await shortened.close();
-    }
-    await locks.take(temporary, segment.index);
-    await disk.rename(temporary, path);
-    await disk.syncDirectory(directory);
+    };
+    await replaceFile(
+      disk,
+      path,
+      fill,
+      async (temporary) => void (await locks.take(temporary, segment.index)),
+    );
     return { commit: record.before.commit, brokenFile };
   } finally {
     await file.close();

@@ -1,4 +1,5 @@
 import type { Disk, DiskFile } from "../seams/disk.ts";
+import { writeFile } from "../seams/whole-files.ts";
 
 const COPY_BYTES = 1024 * 1024;
 
@@ -35,9 +36,7 @@ export async function copyFile(
   path: string,
   length = Number.POSITIVE_INFINITY,
 ): Promise<void> {
-  const to = await disk.open(path, "write");
-  try {
-    await to.truncate(0);
+  await writeFile(disk, path, async (to) => {
     const buffer = new Uint8Array(COPY_BYTES);
     for (let offset = 0; ; ) {
       const count = await from.read(buffer.subarray(0, Math.min(COPY_BYTES, length - offset)), offset);
@@ -45,8 +44,5 @@ export async function copyFile(
       await to.write(buffer.subarray(0, count), offset);
       offset += count;
     }
-    await to.sync();
-  } finally {
-    await to.close();
-  }
+  });
 }

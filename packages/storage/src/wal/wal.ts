@@ -2,6 +2,7 @@ import type { LogIndex, Term } from "@quorate/raft";
 import { encodeWalMetadata, encodeWalSnapshot } from "@quorate/wire/hot";
 import { assert } from "../assert.ts";
 import { type Disk, DiskError, type DiskFile, directoryOf } from "../seams/disk.ts";
+import { replaceFile, TEMPORARY_SUFFIX } from "../seams/whole-files.ts";
 import { type EncodedBatch, RecordEncoder } from "./encoder.ts";
 import { WalError } from "./errors.ts";
 import { LogOrder } from "./log-order.ts";
@@ -29,8 +30,6 @@ import { ZeroAhead } from "./zero-ahead.ts";
 
 /** Records that nobody has asked to sync (commits alone) are written all the same when there are this many bytes. */
 const UNSYNCED_LIMIT_BYTES = 1024 * 1024;
-/** Of what is not part of the log (yet). */
-const TEMPORARY_SUFFIX = ".tmp";
 /** Before a segment is full by so much, the next one is made ready. */
 const NEXT_AHEAD_BYTES = 8 * 1024 * 1024;
 
@@ -142,22 +141,14 @@ export class Wal {
         "no log is made in a directory with other files: move them away, or choose another --wal-dir";
       throw new DiskError("EXISTS", directory, `${directory} holds ${foreign}: ${hint}`);
     }
-    const name = segmentName(0, 0);
-    const temporary = `${directory}/${name}${TEMPORARY_SUFFIX}`;
-    const made = await disk.open(temporary, "write");
-    try {
-      await made.truncate(0);
+    const path = `${directory}/${segmentName(0, 0)}`;
+    const fill = async (made: DiskFile) => {
       await made.truncate(options.segmentBytes ?? SEGMENT_BYTES);
       await made.write(head.bytes.subarray(0, head.length), 0);
-      await made.sync();
-    } finally {
-      await made.close();
-    }
-    await options.locks?.take(temporary, 0);
-    await disk.rename(temporary, `${directory}/${name}`);
-    await disk.syncDirectory(directory);
+    };
+    await replaceFile(disk, path, fill, async (temporary) => void (await options.locks?.take(temporary, 0)));
     await disk.syncDirectory(directoryOf(directory));
-    const file = await disk.open(`${directory}/${name}`, "durable");
+    const file = await disk.open(path, "durable");
     const tail = { crc, offset: head.length, metadataBytes };
     const state = { term: 0, vote: 0n, commit: 0 };
     const order = new LogOrder({ index: 0, term: 0 }, [], state);
