@@ -1,7 +1,13 @@
 import { ConfigError } from "./errors.ts";
 import type { FlagReader } from "./flag-reader.ts";
 import { generatedFiles, generatedPair, turnedOffWarning } from "./generated-pair.ts";
-import { checkClientPair, checkPair, type TlsProtocol, type TlsSettings } from "./tls-settings.ts";
+import {
+  checkClientPair,
+  checkPair,
+  NO_TLS_SETTINGS,
+  type TlsProtocol,
+  type TlsSettings,
+} from "./tls-settings.ts";
 
 /** TLS between members. */
 export function peerTls(
@@ -84,18 +90,12 @@ function automaticPeerTls(
     warnings.push("--peer-auto-tls is given, but every peer URL is plaintext");
   }
   return Object.freeze({
+    ...NO_TLS_SETTINGS,
     certFile,
     keyFile,
     generated,
     clientCertFile: certFile,
     clientKeyFile: keyFile,
-    trustedCaFile: "",
-    requireClientCertificate: false,
-    namesClients: false,
-    allowedCommonNames: [],
-    allowedHostnames: [],
-    crlFile: "",
-    verifyClientAddress: false,
     ...protocol,
   });
 }

@@ -1,14 +1,5 @@
 import type { Revision } from "@quorate/storage/seams/backend";
-/** One change of one key, as the store hands it out after applying it or reads it back from history. */
-export interface Change {
-  /** Owned and immutable from here on, like `record`. */
-  readonly key: Uint8Array;
-  readonly main: Revision;
-  readonly sub: number;
-  readonly deleted: boolean;
-  /** The stored `mvccpb.KeyValue` bytes; of a tombstone, one with only the key. */
-  readonly record: Uint8Array;
-}
+import type { Change } from "../keys/change.ts";
 
 /** Told of every transaction that changed something, before any later one. */
 export interface ChangeListener {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Change } from "./change.ts";
+import type { Change } from "../keys/change.ts";
 import { bytes, memoryBackend, openStore, put } from "./testing.ts";
 
 const NO_END = new Uint8Array(0);

@@ -1,32 +1,9 @@
 import type { Revision, RevisionScan } from "@quorate/storage/seams/backend";
+import type { Change, HistoryScan, RecordCopies } from "../keys/change.ts";
 import { endOf, rangeContains } from "../keys/key-range.ts";
-import type { Change } from "./change.ts";
 import { recordKey } from "./record.ts";
 import { RecordBlocks } from "./record-blocks.ts";
 import type { StoreState } from "./store-state.ts";
-
-/** Makes the copies of records that somebody is handed, and owns their memory. */
-export interface RecordCopies {
-  copy(record: Uint8Array): Uint8Array;
-}
-
-/** A pass over the history of a key or range, a slice at a time. */
-export interface HistoryScan {
-  /**
-   * The last main revision of which every matching change has been returned; starts at `fromMain - 1`. The pass is
-   * over when it has reached `toMain`.
-   */
-  readonly position: number;
-  /**
-   * Looks at about `maxRecords` more records of the store, or `maxBytes` of them, and appends the matching changes to
-   * `into` in (main, sub) order. It looks at more to finish a revision, but at no more than four times as much: then it
-   * stops inside the revision, leaves `position` before it, and goes on there at the next call. It looks at one record at
-   * least, as long as there is one. The changes are as long valid as what `copies` makes; without it they are owned.
-   */
-  advance(maxRecords: number, maxBytes: number, into: Change[], copies?: RecordCopies): void;
-  /** Releases what the pass holds. Idempotent. */
-  close(): void;
-}
 
 /** In a range with at most this many keys, the index is asked for their revisions in place of reading all records. */
 const FEW_KEYS = 64;

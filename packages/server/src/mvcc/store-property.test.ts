@@ -5,8 +5,8 @@ import { searchRuns } from "@quorate/testkit/seed";
 import { decodeKeyValue, encodeKeyValue } from "@quorate/wire/hot";
 import { RequestError } from "../errors.ts";
 import { compareBytes } from "../keys/bytes.ts";
+import type { Change } from "../keys/change.ts";
 import { rangeContains } from "../keys/key-range.ts";
-import type { Change } from "./change.ts";
 import type { MvccStore } from "./store.ts";
 import { memoryBackend, openStore, rangeRequest, rangeSliced } from "./testing.ts";
 

@@ -5,6 +5,7 @@ import type { Random } from "@quorate/storage/seams/random";
 import { DEFAULT_SLICE_LIMITS, type SliceLimits, type SliceMeter, Slices } from "@quorate/storage/slices";
 import type { RangeRequest } from "@quorate/wire/hot";
 import { RequestError } from "../errors.ts";
+import type { HistoryScan } from "../keys/change.ts";
 import { endOf } from "../keys/key-range.ts";
 import type { ChangeListener } from "./change.ts";
 import {
@@ -15,7 +16,7 @@ import {
 } from "./compaction.ts";
 import { FifoLock } from "./fifo-lock.ts";
 import { hashAll, hashKv } from "./hash-kv.ts";
-import { type HistoryScan, openHistory } from "./history.ts";
+import { openHistory } from "./history.ts";
 import { type FoundRevision, KeyIndex } from "./index/key-index.ts";
 import { PutSample } from "./put-sample.ts";
 import {

@@ -1,13 +1,14 @@
 import { assert } from "@quorate/storage/assert";
 import type { Revision } from "@quorate/storage/seams/backend";
 import type { Clock } from "@quorate/storage/seams/clock";
+import type { Change, HistoryScan } from "../keys/change.ts";
 import { rangeContains } from "../keys/key-range.ts";
 import { EventPieces } from "./event-pieces.ts";
 import { Fifo } from "./fifo.ts";
 import type { RecentChanges } from "./recent-changes.ts";
 import { RecordMemory } from "./record-memory.ts";
 import { type ControlResponses, EventsBody } from "./responses.ts";
-import type { Change, HistoryScan, WatchSource } from "./source.ts";
+import type { WatchSource } from "./source.ts";
 import { WatchEvent } from "./watch-event.ts";
 import { UNSYNCED, type Watcher, type WatcherOptions, type WatcherStream } from "./watcher.ts";
 

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { AssertionFailure } from "@quorate/storage/assert";
+import type { Change } from "../keys/change.ts";
 import { Delivery } from "./delivery.ts";
 import { RecentChanges } from "./recent-changes.ts";
-import type { Change } from "./source.ts";
 import { Harness } from "./testing/harness.ts";
 import { WatchEvent } from "./watch-event.ts";
 import type { Watcher } from "./watcher.ts";

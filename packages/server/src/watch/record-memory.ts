@@ -1,5 +1,5 @@
 import { Buffer } from "node:buffer";
-import type { RecordCopies } from "./source.ts";
+import type { RecordCopies } from "../keys/change.ts";
 
 const BLOCK_BYTES = 64 * 1024;
 /** A larger record gets memory of its own. */

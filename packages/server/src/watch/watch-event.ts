@@ -1,6 +1,7 @@
 import { decodeKeyValue, encodeEvent, encodeKeyValue } from "@quorate/wire/hot";
+import type { Change } from "../keys/change.ts";
 import type { EventPieces } from "./event-pieces.ts";
-import type { Change, WatchSource } from "./source.ts";
+import type { WatchSource } from "./source.ts";
 
 /**
  * A change as watchers see it. Its `mvccpb.Event` bytes are made when the first watcher needs them and shared by all:

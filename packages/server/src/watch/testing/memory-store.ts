@@ -1,7 +1,8 @@
 import { decodeKeyValue, encodeKeyValue, encodeTombstone } from "@quorate/wire/hot";
 import { compareBytes } from "../../keys/bytes.ts";
+import type { Change, HistoryScan, RecordCopies } from "../../keys/change.ts";
 import { rangeContains } from "../../keys/key-range.ts";
-import type { Change, HistoryScan, RecordCopies, WatchSource } from "../source.ts";
+import type { WatchSource } from "../source.ts";
 
 export type Operation =
   | { put: string | Uint8Array; value?: string | Uint8Array; lease?: bigint }

@@ -1,5 +1,6 @@
 import { fc } from "@quorate/testkit/property";
-import type { Change, WatchSource } from "../source.ts";
+import type { Change } from "../../keys/change.ts";
+import type { WatchSource } from "../source.ts";
 import { type Client, type CreateFields, Harness, see } from "./harness.ts";
 import { MemoryStore, type Operation } from "./memory-store.ts";
 import { WatchModel } from "./watch-model.ts";

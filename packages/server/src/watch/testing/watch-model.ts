@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { decodeKeyValue } from "@quorate/wire/hot";
+import type { Change } from "../../keys/change.ts";
 import { rangeContains } from "../../keys/key-range.ts";
-import type { Change } from "../source.ts";
 import type { CreateFields, Seen, SeenEvent } from "./harness.ts";
 import { bytesOf, nameOf } from "./memory-store.ts";
 
