@@ -175,7 +175,8 @@ export const BOUNDED_LOOPS: Readonly<Record<string, Readonly<Record<string, stri
   "mvcc/txn/overlap.ts": { "*": "operations of one request" },
   "mvcc/txn/poison.ts": { "*": "operations of one request" },
   "mvcc/txn/records-response.ts": {
-    releaseResponses: "operations of one request; parts of an answer, 64 KiB each, which are freed later, some in a turn",
+    releaseResponses:
+      "operations of one request; parts of an answer, 64 KiB each, which are freed later, some in a turn",
   },
   "mvcc/txn/run.ts": { "TxnRun.#staysAsItIs": "at most 64 writes" },
   "mvcc/txn/unread.ts": {
