@@ -133,7 +133,7 @@ test("a member that has just started makes its first snapshot as soon as there a
 });
 
 for (const [tookMs, pauseMs] of [
-  [5, 50],
+  [5, 250],
   [200, 500],
 ] as const) {
   test(`after a snapshot of ${tookMs} ms the next one waits ${pauseMs} ms`, async () => {

@@ -7,11 +7,11 @@ import type { LogWriter } from "../consensus/log-writer.ts";
 import type { Logger } from "../log/logger.ts";
 
 /**
- * However fast entries come, a snapshot follows another after ten times what that took, as each costs several syncs, but
+ * However fast entries come, a snapshot follows another after fifty times what that took, as each costs several syncs, but
  * no later than this.
  */
 const LONGEST_PAUSE_MS = 500;
-const PAUSE_PER_MS_TAKEN = 10;
+const PAUSE_PER_MS_TAKEN = 50;
 const PURGE_INTERVAL_MS = 30_000;
 /** Entries are forgotten this many at a time, or a snapshot's worth if that is less. */
 const STEP_ENTRIES = 500;
