@@ -147,6 +147,13 @@ const madeOf: Readonly<Record<Name, { of: readonly string[]; not: readonly strin
 const MADE_WITH_OTHERS: readonly Name[] = ["backup", "member", "utl"];
 const ofOthers = /node_modules\/|from "(?!node:)/;
 
+/** Packages outside of its bundle that a program loads at each start: they cost more than what is in it. */
+const LOADED_AT_START: { readonly [name in Name]?: readonly string[] } = {
+  member: ["@node-rs/crc32"],
+  backup: ["@node-rs/crc32", "prom-client"],
+  utl: ["@node-rs/crc32"],
+};
+
 const folder = mkdtempSync(path.join(tmpdir(), "quorate-programs-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
 symlinkSync(path.join(root, "node_modules"), path.join(folder, "node_modules"));
@@ -168,6 +175,12 @@ for (const [name, { entry, bundle }] of Object.entries(PROGRAMS) as [Name, (type
     assert.equal(
       ofOthers.test(readFileSync(file, "utf8").replace(/^.*\n/, "")),
       MADE_WITH_OTHERS.includes(name),
+    );
+    const imported = readFileSync(file, "utf8").matchAll(/^import (?:.* from )?"(?!node:)([^"]+)"/gm);
+    assert.deepEqual(
+      [...imported].map(([, specifier]) => specifier).sort(),
+      [...(LOADED_AT_START[name] ?? [])],
+      "a static import of a bundled source is one of the bundle",
     );
     const program = (await import(file)) as { run: unknown };
     assert.equal(typeof program.run, "function");

@@ -1,4 +1,5 @@
-import { parseDocument, type Tags } from "yaml";
+import { createRequire } from "node:module";
+import type { Tags } from "yaml";
 import { ConfigError } from "./errors.ts";
 import type { FlagDefinition } from "./flag-definition.ts";
 import { FLAGS } from "./flag-table.ts";
@@ -29,6 +30,8 @@ const DECODING = "error unmarshaling JSON: while decoding JSON: json: ";
 
 /** As Go's package reads it: YAML 1.1, a key's last mention counts, and no dates. */
 function parseYaml(text: string): unknown {
+  // Not imported: a start without a file would load it, too, from the bundle, and that takes 10 ms.
+  const { parseDocument } = createRequire(import.meta.url)("yaml") as typeof import("yaml");
   const document = parseDocument(text, {
     version: "1.1",
     uniqueKeys: false,
