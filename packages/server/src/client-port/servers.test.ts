@@ -24,14 +24,14 @@ import { createClientHttp } from "./servers.ts";
 const WATCH = '{"create_request":{"key":"YQ=="}}';
 
 /** The client port's HTTP over a fake backend; the gateway opens when the test says so. */
-async function setUp(t: TestContext) {
+async function setUp(t: TestContext, clock: typeof realClock = realClock) {
   const backend = new FakeBackend();
   const failures: Error[] = [];
   const defects = new RequestDefects(silentLogger, (error) => failures.push(error));
   const report = (error: unknown, request: string) => defects.report(error, request);
   const gateway = createGateway({
     backend,
-    clock: realClock,
+    clock,
     maxRequestBytes: 1_572_864,
     cors: [],
     hostWhitelist: [],
@@ -281,6 +281,30 @@ test("of requests in a row only the last one is canceled when their client ends 
   backend.calls[0]!.replyAndEnd(PutResponseSchema, {});
   const text = Buffer.concat(await socket.toArray()).toString();
   assert.deepEqual(text.match(/HTTP\/1.1 \d+/g), ["HTTP/1.1 200", "HTTP/1.1 499"]);
+});
+
+test("a request that waits without end does so for ten seconds more when its client has ended its side", async (t) => {
+  const timers: (() => void)[] = [];
+  const clock: typeof realClock = Object.create(realClock);
+  clock.setTimer = (delayMs, callback) => {
+    if (delayMs !== 10_000) return realClock.setTimer(delayMs, callback);
+    timers.push(callback);
+    return { cancel: () => {} };
+  };
+  const { backend, client, get, open } = await setUp(t, clock);
+  const first = get("/version");
+  await open();
+  await first;
+  const { port } = client.server.address() as net.AddressInfo;
+  const socket = net.connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+  t.after(() => socket.destroy());
+  socket.end(put() + put());
+  await until(() => timers.length === 1);
+  assert.equal(backend.calls[0]!.isCanceled, false);
+  timers[0]!();
+  assert.equal(backend.calls[0]!.isCanceled, true);
+  const text = Buffer.concat(await socket.toArray()).toString();
+  assert.deepEqual(text.match(/HTTP\/1.1 \d+/g), ["HTTP/1.1 499", "HTTP/1.1 499"]);
 });
 
 test("a gateway that cannot be opened is answered with 500 and counted, and the next request tries again", async (t) => {

@@ -42,6 +42,11 @@ const VALUE_CHARS = 512;
 const JSON_TYPE = ["Content-Type", "application/json"] as const;
 const GRPC_TYPE = ["Grpc-Metadata-Content-Type", "application/grpc"] as const;
 const EMPTY = new Uint8Array(0);
+/**
+ * So long a request that is not its connection's last may take when the client has ended its side. There are such that wait for
+ * others without end, and of a client that has gone altogether nothing more is heard.
+ */
+const AFTER_END_MS = 10_000;
 /** The text of a smaller message is made at once when nothing waits before it. */
 const SMALL_LINE_BYTES = 16 * 1024;
 
@@ -102,6 +107,7 @@ export class Exchange implements ValueSink {
   readonly #outbox: Outbox;
   readonly #place: AnswerPlace;
   #timer: Timer | undefined;
+  #endTimer: Timer | undefined;
   #call: GatewayCall | undefined;
   /** The only request message of a method that takes one. */
   #message: Uint8Array | undefined;
@@ -444,11 +450,19 @@ export class Exchange implements ValueSink {
 
   /**
    * As in Go's server this cancels what is under way, unless the client has asked for more behind it; but what would never
-   * end does in any case. The client is told.
+   * end does in any case, and everything else in time. The client is told.
    */
-  #clientEnded({ bodyIsWhole, isLast, isMalformed }: ClientEnd): void {
-    const { clientStreaming, serverStreaming } = this.#method;
-    if (this.#over || !(isLast || serverStreaming)) return;
+  #clientEnded(end: ClientEnd): void {
+    if (this.#over) return;
+    if (end.isLast || this.#method.serverStreaming) this.#endFor(end);
+    else
+      this.#endTimer ??= this.#context.clock.setTimer(AFTER_END_MS, () =>
+        this.#guard(() => this.#endFor(end)),
+      );
+  }
+
+  #endFor({ bodyIsWhole, isMalformed }: ClientEnd): void {
+    const { clientStreaming } = this.#method;
     const hasValue = bodyIsWhole || clientStreaming || this.#message !== undefined || this.#isConverting;
     this.#call?.cancel();
     if (isMalformed) this.#finish(...FAILURES.BODY_CHUNKS_MALFORMED);
@@ -460,6 +474,7 @@ export class Exchange implements ValueSink {
     this.#over = true;
     this.#requestIsOver = true;
     this.#timer?.cancel();
+    this.#endTimer?.cancel();
     this.#context.active.delete(this);
     this.#values.stop();
     this.#place.leave();
