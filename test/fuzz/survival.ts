@@ -8,8 +8,11 @@ import { FuzzedMember, type Holdings } from "./member.ts";
 const LONGEST_TURN_MS = 50;
 /** Idle connections and database readers may come and go. */
 const SPARE_DESCRIPTORS = 4;
-/** The threads for passwords have descriptors of their own, and stay for ten seconds when there is nothing to do. */
-const IDLE_THREADS_END_MS = 15_000;
+/**
+ * The threads for passwords have descriptors of their own, and stay for ten seconds when there is nothing to do; so long the
+ * request of a client that has gone may stay, too.
+ */
+const LATE_ENDS_MS = 15_000;
 const SPARE_RESOURCES = 4;
 /** Tables and caches that have grown to their size. */
 const SPARE_MIB = 24;
@@ -52,8 +55,8 @@ export async function survive(run: Run): Promise<Survival> {
   }
   const seconds = (performance.now() - startedAt) / 1000;
   let after = await member.holdings();
-  if (after.descriptors > before.descriptors + SPARE_DESCRIPTORS) {
-    await new Promise((resolve) => setTimeout(resolve, IDLE_THREADS_END_MS));
+  if (holdsMore(before, after)) {
+    await new Promise((resolve) => setTimeout(resolve, LATE_ENDS_MS));
     after = await member.holdings();
   }
   assertNothingIsLeft(before, after, seed);
@@ -103,6 +106,16 @@ async function judgeTurn(kind: Kind, seed: number, batch: number, turnMs: number
   }
   throw new Error(
     `turns of ${turns.map((each) => each.toFixed(0)).join(", ")} ms; replay: -- --kinds ${kind.name} --seed ${seed} --batch=${batch}`,
+  );
+}
+
+/** Whether connections, threads or the like have been added. */
+function holdsMore(before: Holdings, after: Holdings): boolean {
+  return (
+    after.descriptors > before.descriptors + SPARE_DESCRIPTORS ||
+    Object.entries(after.resources).some(
+      ([resource, count]) => count > (before.resources[resource] ?? 0) + SPARE_RESOURCES,
+    )
   );
 }
 
