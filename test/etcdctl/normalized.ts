@@ -13,7 +13,11 @@ export function normalized(
       // Go's asks a program to hide what is typed, which finds no terminal.
       .replace(/^stty: .*\n/gm, "")
       .replace(/took(?: =|"?:|) ?"?[\d.]+[a-zµ]+s?/g, "took");
-    for (const [name, value] of values) if (value !== "") cleaned = cleaned.replaceAll(value, `{${name}}`);
+    for (const [name, value] of values) {
+      if (value === "") continue;
+      // In a sentence IDs of fewer than 16 digits have spaces before them.
+      cleaned = cleaned.replaceAll(value.padStart(16), `{${name}}`).replaceAll(value, `{${name}}`);
+    }
     if (without !== undefined) cleaned = cleaned.replace(without, "");
     return anyOrder === undefined ? cleaned : withSorted(cleaned, anyOrder);
   };

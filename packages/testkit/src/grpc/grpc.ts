@@ -112,6 +112,7 @@ type Unary<In, Out> = (request: In, options?: CallOptions) => Promise<Out>;
 
 export class Etcd {
   readonly client: grpc.Client;
+  #closed = false;
 
   /** With an identity it speaks TLS. */
   constructor(endpoint: string, options: grpc.ClientOptions = {}, identity?: TlsIdentity) {
@@ -134,6 +135,8 @@ export class Etcd {
   /** One call with bytes as they are; the tests of malformed messages use it. */
   raw(path: string, request: Buffer, options: CallOptions = {}): Promise<Buffer> {
     return new Promise((resolve, reject) => {
+      // The library throws what is no error of a call, and some go on calling while their member is killed.
+      if (this.#closed) throw new EtcdError(clientClosed());
       this.client.makeUnaryRequest(
         path,
         identity,
@@ -229,8 +232,19 @@ export class Etcd {
   }
 
   close(): void {
+    this.#closed = true;
     this.client.close();
   }
+}
+
+function clientClosed(): grpc.ServiceError {
+  const details = "the client is closed";
+  const code = grpc.status.UNAVAILABLE;
+  return Object.assign(new Error(`${code} UNAVAILABLE: ${details}`), {
+    code,
+    details,
+    metadata: new grpc.Metadata(),
+  });
 }
 
 /** The code and text of the error that `promise` must fail with. */
