@@ -4,6 +4,7 @@ import type { ArchiveWriter } from "../archive/archive-writer.ts";
 import { byRevision } from "../archive/revisions.ts";
 import { ChainBroken } from "./chain-broken.ts";
 import type { LeaseArchiver } from "./leases.ts";
+import { MemberTurns } from "./member-turns.ts";
 import { pause } from "./pause.ts";
 import type { BackupSettings } from "./settings.ts";
 
@@ -12,8 +13,12 @@ const ASK_EVERY_MS = 300;
 /** So long without a word from it, and another one is asked; twice as long each time that it was in vain. */
 const SILENT_MS = 1_500;
 const LONGEST_SILENT_MS = 30_000;
+/** Nor is it asked again so soon: while the others elect a leader they refuse, and would be passed over for it. */
+const LEFT_OUT_MS = 10_000;
 const RETRY_MS = 200;
 const LONGEST_RETRY_MS = 5_000;
+/** Of each member, until it is asked less often. */
+const QUICK_RETRIES = 3;
 const ALL_KEYS = { key: "\0", rangeEnd: "\0" };
 
 /** Watches all keys, and hands every change to the archive once. */
@@ -24,6 +29,7 @@ export class ChangeWatch {
   /** What the last archived revision has to look like once more, before anything is added to it. */
   #expected: readonly Event[];
   #silentMs = SILENT_MS;
+  #isSilent = false;
   #heard = false;
 
   constructor(
@@ -41,9 +47,12 @@ export class ChangeWatch {
   /** Goes on over members that come and go until `signal`. Rejects with ChainBroken when changes are missing. */
   async run(signal: AbortSignal): Promise<void> {
     const { endpoints, connect, log } = this.#settings;
-    let retryMs = RETRY_MS;
-    for (let first = 0; !signal.aborted; first = (first + 1) % endpoints.length) {
+    const members = new MemberTurns(endpoints.length);
+    let failures = 0;
+    while (!signal.aborted) {
+      const first = members.next(performance.now());
       this.#heard = false;
+      this.#isSilent = false;
       try {
         await using client = await connect([...endpoints.slice(first), ...endpoints.slice(0, first)]);
         await this.#watch(client, signal);
@@ -52,8 +61,9 @@ export class ChangeWatch {
         if (error instanceof ChainBroken) throw error;
         log("warn", "the watch has ended; another one begins", { error: (error as Error).message });
       }
-      retryMs = this.#heard ? RETRY_MS : Math.min(retryMs * 2, LONGEST_RETRY_MS);
-      await pause(retryMs, signal);
+      if (this.#isSilent) members.leaveOut(first, performance.now() + LEFT_OUT_MS);
+      failures = this.#heard ? 0 : failures + 1;
+      await pause(retryMs(failures, endpoints.length), signal);
     }
   }
 
@@ -63,10 +73,9 @@ export class ChangeWatch {
     const watcher = client.watch(request, { requireLeader: true, signal });
     let heardAtMs = performance.now();
     let isBusy = false;
-    let isSilent = false;
     const timer = setInterval(() => {
       if (!isBusy && performance.now() - heardAtMs > this.#silentMs) {
-        isSilent = true;
+        this.#isSilent = true;
         watcher.close();
         client.close();
       } else if (!isBusy) watcher.requestProgress();
@@ -90,8 +99,8 @@ export class ChangeWatch {
     } finally {
       clearInterval(timer);
     }
-    this.#silentMs = isSilent ? Math.min(this.#silentMs * 2, LONGEST_SILENT_MS) : SILENT_MS;
-    if (isSilent) throw new Error("the member says nothing");
+    this.#silentMs = this.#isSilent ? Math.min(this.#silentMs * 2, LONGEST_SILENT_MS) : SILENT_MS;
+    if (this.#isSilent) throw new Error("the member says nothing");
   }
 
   async #take(events: readonly Event[], term: bigint): Promise<void> {
@@ -120,6 +129,11 @@ export class ChangeWatch {
     }
     return fresh;
   }
+}
+
+function retryMs(failures: number, members: number): number {
+  const slow = Math.max(0, failures - QUICK_RETRIES * members);
+  return Math.min(RETRY_MS * 2 ** slow, LONGEST_RETRY_MS);
 }
 
 function isSame(events: readonly Event[], others: readonly Event[]): boolean {
