@@ -11,7 +11,7 @@ import type { BackupSettings } from "./settings.ts";
 /** How often a member is asked how far the watch has come. */
 const ASK_EVERY_MS = 300;
 /** So long without a word from it, and another one is asked; twice as long each time that it was in vain. */
-const SILENT_MS = 1_500;
+const SILENT_MS = 1_000;
 const LONGEST_SILENT_MS = 30_000;
 /** Nor is it asked again so soon: while the others elect a leader they refuse, and would be passed over for it. */
 const LEFT_OUT_MS = 10_000;
