@@ -55,7 +55,7 @@ export async function survive(run: Run): Promise<Survival> {
   }
   const seconds = (performance.now() - startedAt) / 1000;
   let after = await member.holdings();
-  if (holdsMore(before, after)) {
+  if (addedTo(before, after).length > 0) {
     await new Promise((resolve) => setTimeout(resolve, LATE_ENDS_MS));
     after = await member.holdings();
   }
@@ -109,25 +109,20 @@ async function judgeTurn(kind: Kind, seed: number, batch: number, turnMs: number
   );
 }
 
-/** Whether connections, threads or the like have been added. */
-function holdsMore(before: Holdings, after: Holdings): boolean {
-  return (
-    after.descriptors > before.descriptors + SPARE_DESCRIPTORS ||
-    Object.entries(after.resources).some(
-      ([resource, count]) => count > (before.resources[resource] ?? 0) + SPARE_RESOURCES,
-    )
-  );
+/** Of which kinds of connections, threads and the like there are more. */
+function addedTo(before: Holdings, after: Holdings): string[] {
+  const added = Object.entries(after.resources)
+    .filter(([resource, count]) => count > (before.resources[resource] ?? 0) + SPARE_RESOURCES)
+    .map(([resource]) => resource);
+  return after.descriptors > before.descriptors + SPARE_DESCRIPTORS ? ["descriptors", ...added] : added;
 }
 
 function assertNothingIsLeft(before: Holdings, after: Holdings, seed: number): void {
   const both = `seed ${seed}: ${JSON.stringify(before)} to ${JSON.stringify(after)}`;
-  assert.ok(after.descriptors <= before.descriptors + SPARE_DESCRIPTORS, `descriptors are left, ${both}`);
+  assert.deepEqual(addedTo(before, after), [], `these are left, ${both}`);
   assert.equal(after.watchStreams, before.watchStreams, `watch streams are left, ${both}`);
   assert.equal(after.watchers, before.watchers, `watchers are left, ${both}`);
   assert.equal(after.leases, before.leases, `leases are left, ${both}`);
   assert.ok(after.heapMiB <= before.heapMiB + SPARE_MIB, `objects are left, ${both}`);
   assert.ok(after.externalMiB <= before.externalMiB + SPARE_MIB, `buffers are left, ${both}`);
-  for (const [resource, count] of Object.entries(after.resources)) {
-    assert.ok(count <= (before.resources[resource] ?? 0) + SPARE_RESOURCES, `${resource} are left, ${both}`);
-  }
 }

@@ -7,7 +7,6 @@ const EVERY_MS = 1_000;
 const QUIET_UTILIZATION = 0.25;
 /** To give back 16 MiB takes 2 ms, and 160 MiB 20. */
 const WORTH_BYTES = 16 * 1024 * 1024;
-const PAGE_BYTES = 4096;
 
 /** What this has to know of the process, and does to it. */
 export interface ProcessMemory {
@@ -46,9 +45,9 @@ export class FreeMemory {
 
 /** Looks after the memory of this process until it ends; nothing happens where the C library is another one than GNU's. */
 export function giveBackFreeMemory(): void {
-  const process = thisProcess();
-  if (process === undefined) return;
-  const memory = new FreeMemory(process);
+  const own = thisProcess();
+  if (own === undefined) return;
+  const memory = new FreeMemory(own);
   setInterval(() => memory.look(), EVERY_MS).unref();
 }
 
@@ -66,9 +65,9 @@ function thisProcess(): ProcessMemory | undefined {
         return utilization;
       },
       allocatedBytes: () => {
-        const [, resident, ofFiles] = readFileSync("/proc/self/statm", "latin1").split(" ");
+        const [, anonymousKib] = /^RssAnon:\s+(\d+)/m.exec(readFileSync("/proc/self/status", "latin1"))!;
         const { heapTotal, arrayBuffers } = process.memoryUsage();
-        return (Number(resident) - Number(ofFiles)) * PAGE_BYTES - heapTotal - arrayBuffers;
+        return Number(anonymousKib) * 1024 - heapTotal - arrayBuffers;
       },
       trim: () => functions.malloc_trim(0n),
     };

@@ -37,8 +37,8 @@ export class Identities {
    */
   of(call: ServerCall): Identity {
     const options = this.#options;
-    if (!options.auth.isEnabled) return new Identity(options, this.#callers, undefined, call);
     const tls = options.usesCertificates ? call.peer.tls : undefined;
+    if (!options.auth.isEnabled) return new Identity(options, this.#callers, tls, call);
     const token = sentToken(call);
     const last = this.#last;
     if (last?.isOf(token, tls)) return last;
@@ -83,13 +83,9 @@ export class Identity {
   ) {
     this.#options = options;
     this.#callers = callers;
-    if (typeof sent === "object") {
-      this.#tls = options.usesCertificates ? sent.peer.tls : undefined;
-      this.#unseen = sent;
-    } else {
-      this.#tls = tls;
-      this.#sentToken = sent;
-    }
+    this.#tls = tls;
+    if (typeof sent === "object") this.#unseen = sent;
+    else this.#sentToken = sent;
   }
 
   isOf(token: string | undefined, tls: TLSSocket | undefined): boolean {

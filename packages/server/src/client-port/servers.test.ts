@@ -244,12 +244,7 @@ for (const { name, sent, answers } of [
 ]) {
   for (const ends of [false, true]) {
     test(`${name} is answered, and its connection closed${ends ? ", though the client has ended its side" : ""}`, async (t) => {
-      const { client, get, open } = await setUp(t);
-      const first = get("/version");
-      await open();
-      await first;
-      const { port } = client.server.address() as net.AddressInfo;
-      const socket = net.connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+      const socket = await connectToOpenGateway(t, await setUp(t));
       socket.write(sent);
       if (ends) socket.end();
       const text = Buffer.concat(await socket.toArray()).toString();
@@ -264,14 +259,24 @@ for (const { name, sent, answers } of [
   }
 }
 
-test("of requests in a row only the last one is canceled when their client ends its side", async (t) => {
-  const { backend, client, get, open } = await setUp(t);
+/** A connection whose requests the gateway is there for; its client can end its side alone. */
+async function connectToOpenGateway(
+  t: TestContext,
+  { client, get, open }: Awaited<ReturnType<typeof setUp>>,
+): Promise<net.Socket> {
   const first = get("/version");
   await open();
   await first;
   const { port } = client.server.address() as net.AddressInfo;
   const socket = net.connect({ port, host: "127.0.0.1", allowHalfOpen: true });
   t.after(() => socket.destroy());
+  return socket;
+}
+
+test("of requests in a row only the last one is canceled when their client ends its side", async (t) => {
+  const harness = await setUp(t);
+  const { backend, get } = harness;
+  const socket = await connectToOpenGateway(t, harness);
   socket.end(put() + put());
   await until(() => backend.calls.length === 1);
   // A request that comes later on another connection is answered before it.
@@ -291,13 +296,9 @@ test("a request that waits without end does so for ten seconds more when its cli
     timers.push(callback);
     return { cancel: () => {} };
   };
-  const { backend, client, get, open } = await setUp(t, clock);
-  const first = get("/version");
-  await open();
-  await first;
-  const { port } = client.server.address() as net.AddressInfo;
-  const socket = net.connect({ port, host: "127.0.0.1", allowHalfOpen: true });
-  t.after(() => socket.destroy());
+  const harness = await setUp(t, clock);
+  const { backend } = harness;
+  const socket = await connectToOpenGateway(t, harness);
   socket.end(put() + put());
   await until(() => timers.length === 1);
   assert.equal(backend.calls[0]!.isCanceled, false);
